@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Plain JavaScript of an old dialect on purpose: it must at least load on a Node that is too old, to say so in one line.
+import { existsSync } from "node:fs";
+import { requireNode } from "./require-node.js";
+
+requireNode("troupe");
+
+const source = new URL("../src/cli.ts", import.meta.url);
+const built = new URL("../dist/cli.js", import.meta.url);
+const { main } = await import((existsSync(source) ? source : built).href);
+await main(process.argv.slice(2), process.env);

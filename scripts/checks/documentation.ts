@@ -1,0 +1,129 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
+import { readAnchors, readLinks } from "../markdown-links.ts";
+import { listFiles, root } from "../repository.ts";
+import { runCommand } from "../run-command.ts";
+import { readSnippets, type Snippet } from "../snippets.ts";
+
+/** The pages whose code a reader will copy. */
+const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/** Ignored by git and outside `node_modules`, where the package could not import itself by its name. */
+const workFolder = "artifacts/snippets";
+
+/** Readers of JavaScript cannot write types, so their snippets are held to the names and arguments only. */
+const dialects = [
+  { name: "typescript", languages: ["ts", "tsx"], options: {} },
+  {
+    name: "javascript",
+    languages: ["js", "jsx"],
+    options: { allowJs: true, checkJs: true, strict: false, exactOptionalPropertyTypes: false },
+  },
+];
+
+/** JSON in the documentation parses, its code passes the compiler, and its relative links lead somewhere. */
+export async function checkDocumentation(): Promise<CheckOutcome> {
+  const files = await listFiles();
+  const texts = new Map<string, string>();
+  for (const path of files.filter((name) => name.endsWith(".md"))) {
+    texts.set(path, await readFile(join(root, path), "utf8"));
+  }
+
+  const findings: string[] = [];
+  const snippets: (Snippet & { page: string })[] = [];
+  for (const page of pages) {
+    if (!texts.has(page)) continue;
+    for (const snippet of readSnippets(page)) snippets.push({ ...snippet, page });
+  }
+  findings.push(...snippets.flatMap((snippet) => jsonObjection(snippet, snippet.page)));
+  for (const { name, languages, options } of dialects) {
+    const ofDialect = snippets.filter(({ language }) => languages.includes(language));
+    if (ofDialect.length > 0) findings.push(...(await compile(name, ofDialect, options)));
+  }
+  const places = new Set(files.flatMap(withFolders));
+  for (const [page, text] of texts) findings.push(...brokenLinks(page, text, texts, places));
+  return outcomeOf(findings, `${snippets.length} snippets, ${texts.size} pages`);
+}
+
+function jsonObjection({ language, code, line }: Snippet, page: string): string[] {
+  if (language !== "json") return [];
+  try {
+    JSON.parse(code);
+    return [];
+  } catch (error) {
+    return [
+      `${page}:${line}: this JSON does not parse: ${error instanceof Error ? error.message : String(error)}`,
+    ];
+  }
+}
+
+/**
+ * Type-checks snippets as files of this repository, so that `troupe/client` is what a user would get. Each file is padded to
+ * its place in the page: the compiler's line numbers are the page's. What it says about the sources is another check's.
+ */
+async function compile(
+  dialect: string,
+  snippets: readonly (Snippet & { page: string })[],
+  options: object,
+): Promise<string[]> {
+  const folder = `${workFolder}/${dialect}`;
+  await rm(join(root, folder), { recursive: true, force: true });
+  await mkdir(join(root, folder), { recursive: true });
+  const pageOfFile = new Map<string, string>();
+  for (const { page, language, line, code } of snippets) {
+    const path = `${folder}/${page}-${line}.${language}`;
+    pageOfFile.set(path, page);
+    await writeFile(join(root, path), "\n".repeat(line - 1) + code);
+  }
+  const configuration = {
+    extends: "../../../tsconfig.json",
+    compilerOptions: {
+      lib: ["es2024", "esnext.disposable", "esnext.array", "dom", "dom.iterable"],
+      types: ["node", "react"],
+      jsx: "react-jsx",
+      moduleDetection: "force",
+      // A snippet shows a beginning: what it declares need not be used up.
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      ...options,
+    },
+    include: ["./*"],
+    exclude: [],
+  };
+  await writeFile(join(root, folder, "tsconfig.json"), JSON.stringify(configuration));
+  const { ok, output } = await runCommand("node_modules/typescript/bin/tsc", [
+    "-p",
+    folder,
+    "--pretty",
+    "false",
+  ]);
+  if (ok) return [];
+  return output.split("\n").flatMap((line) => {
+    const path = /^(?<path>[^(\s]+)\(/.exec(line)?.groups?.path ?? "";
+    if (path.startsWith("src/") || line.startsWith(" ")) return [];
+    return [line.replace(path, pageOfFile.get(path) ?? path)];
+  });
+}
+
+/** A file and every folder on the way to it: what a link may lead to, as opposed to what happens to lie on this disk. */
+function withFolders(path: string): string[] {
+  const parts = path.split("/");
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+function brokenLinks(
+  page: string,
+  text: string,
+  texts: ReadonlyMap<string, string>,
+  places: ReadonlySet<string>,
+): string[] {
+  return readLinks(text).flatMap(({ target, line }) => {
+    const [path = "", anchor] = decodeURI(target).split("#");
+    const file = path === "" ? page : posix.join(posix.dirname(page), path).replace(/\/$/, "");
+    if (file !== "." && !places.has(file)) return [`${page}:${line}: the link ${target} leads nowhere`];
+    const linked = texts.get(file);
+    if (anchor === undefined || linked === undefined || readAnchors(linked).has(anchor)) return [];
+    return [`${page}:${line}: ${file} has no heading #${anchor}`];
+  });
+}

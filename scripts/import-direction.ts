@@ -1,0 +1,143 @@
+import { posix } from "node:path";
+import { type ImportStatement, readImports } from "./read-imports.ts";
+
+/** A source file: its path from the root of the repository, with forward slashes, and its contents. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Layer {
+  /** Other layers it may import. Its own it always may. */
+  readonly imports: readonly string[] | "every";
+  /** Layers of which it may know the types only. */
+  readonly importsTypes?: readonly string[];
+  /** Packages from the registry. */
+  readonly packages: readonly string[] | "every";
+  /** Whether Node's own modules may be used. */
+  readonly node: boolean;
+}
+
+const everything: Layer = { imports: "every", packages: "every", node: true };
+
+/**
+ * Who may import whom under `src`. A layer is a folder there; the two files beside the folders and the wiring in `compose`
+ * see everything. The core (protocol, ports, chat, server) and what runs in a browser know neither Node nor a vendor.
+ */
+const layers: Readonly<Record<string, Layer>> = {
+  protocol: { imports: [], packages: ["zod"], node: false },
+  ports: { imports: ["protocol"], packages: [], node: false },
+  chat: { imports: ["ports", "protocol"], packages: [], node: false },
+  server: { imports: ["chat", "ports", "protocol"], packages: [], node: false },
+  doors: { imports: ["server", "ports", "protocol"], importsTypes: ["chat"], packages: "every", node: true },
+  adapters: { imports: ["ports", "protocol"], packages: "every", node: true },
+  client: { imports: ["protocol"], packages: [], node: false },
+  react: { imports: ["client"], packages: ["react"], node: false },
+  page: { imports: ["client", "protocol"], packages: [], node: false },
+  compose: everything,
+  "index.ts": everything,
+  "cli.ts": everything,
+};
+
+/**
+ * Every import that runs against the direction, as `path:line: what is wrong`. `selfReferences` gives the file behind each
+ * name that the package exports (`troupe/client` -> `src/client/index.ts`).
+ */
+export function findForbiddenImports(
+  files: readonly SourceFile[],
+  selfReferences: ReadonlyMap<string, string>,
+): string[] {
+  return files.flatMap((file) => {
+    if (!file.path.startsWith("src/")) return [];
+    const from = layerOf(file.path);
+    const layer = layers[from];
+    if (layer === undefined)
+      return [`${file.path}:1: src/${from} is not a layer that scripts/import-direction.ts knows`];
+    return readImports(file.text, file.path).flatMap((statement) => {
+      const target = resolveImport(file.path, statement.specifier, selfReferences);
+      const reason =
+        target === undefined ? packageObjection(layer, statement) : objection(file.path, target, statement);
+      return reason === undefined ? [] : [`${file.path}:${statement.line}: ${from} ${reason}`];
+    });
+  });
+}
+
+/** Every ring of files that import one another, each once, as the paths along it with the first one repeated at the end. */
+export function findCycles(
+  files: readonly SourceFile[],
+  selfReferences: ReadonlyMap<string, string>,
+): string[][] {
+  const targets = new Map(
+    files.map((file) => [
+      file.path,
+      readImports(file.text, file.path).flatMap(
+        ({ specifier }) => resolveImport(file.path, specifier, selfReferences) ?? [],
+      ),
+    ]),
+  );
+  const cycles: string[][] = [];
+  const finished = new Set<string>();
+  const trail: string[] = [];
+  const visit = (path: string): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) cycles.push([...trail.slice(start), path]);
+    if (start >= 0 || finished.has(path)) return;
+    trail.push(path);
+    for (const target of targets.get(path) ?? []) visit(target);
+    trail.pop();
+    finished.add(path);
+  };
+  for (const path of targets.keys()) visit(path);
+  return cycles;
+}
+
+/** The path from the root that an import leads to; undefined for a package or a module of Node. */
+function resolveImport(
+  importer: string,
+  specifier: string,
+  selfReferences: ReadonlyMap<string, string>,
+): string | undefined {
+  if (!specifier.startsWith(".")) return selfReferences.get(specifier);
+  return posix.normalize(posix.join(posix.dirname(importer), specifier));
+}
+
+/** The folder under `src`, or the file's own name where it lies in `src` itself. */
+function layerOf(path: string): string {
+  return path.split("/")[1] ?? path;
+}
+
+function packageObjection(layer: Layer, { specifier }: ImportStatement): string | undefined {
+  if (specifier.startsWith("node:")) return layer.node ? undefined : `may not use Node's ${specifier}`;
+  const parts = specifier.split("/");
+  const name = parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const allowed = layer.packages === "every" || layer.packages.includes(name);
+  return allowed ? undefined : `may not use the package ${name}`;
+}
+
+function objection(importer: string, target: string, { typeOnly }: ImportStatement): string | undefined {
+  const from = layerOf(importer);
+  const layer = layers[from] ?? everything;
+  if (layer.imports === "every" && !/^(tests|scripts|bench)\//.test(target)) return undefined;
+  if (!target.startsWith("src/")) return `may not import ${target}, which lies outside src`;
+  const to = layerOf(target);
+  if (from === to) {
+    const stays = from !== "adapters" || sameAdapter(importer, target);
+    return stays ? undefined : `may not import ${target}: one adapter does not know another`;
+  }
+  if (layer.imports.includes(to)) return undefined;
+  if (layer.importsTypes?.includes(to)) {
+    return typeOnly ? undefined : `may import types only from ${target} (write \`import type\`)`;
+  }
+  return `may not import ${target}`;
+}
+
+/** An adapter is a folder under `src/adapters`. The demonstration alone speaks with the built-in personas' voices. */
+function sameAdapter(importer: string, target: string): boolean {
+  const [own, other] = [adapterOf(importer), adapterOf(target)];
+  return own === other || (/^src\/adapters\/demo\b/.test(importer) && other === "builtin-personas");
+}
+
+function adapterOf(path: string): string {
+  const [, , folder = "", ...rest] = path.split("/");
+  return rest.length === 0 ? "" : folder;
+}

@@ -1,0 +1,62 @@
+/** A link that stays inside the repository. */
+export interface MarkdownLink {
+  /** As written, e.g. `docs/page.md#part`. */
+  readonly target: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** Every relative link and picture of a Markdown text, also `[name]: target`; those in code and those with a scheme are left out. */
+export function readLinks(markdown: string): MarkdownLink[] {
+  return proseLines(markdown).flatMap((text, index) => {
+    const inline = [...text.matchAll(/\]\(\s*<?(?<target>[^)\s>]+)>?(?:\s+["'][^)]*)?\s*\)/g)];
+    const named = [...text.matchAll(/^\s{0,3}\[[^\]]+\]:\s+<?(?<target>[^\s>]+)/g)];
+    return [...inline, ...named].flatMap(({ groups }) => {
+      const target = groups?.target ?? "";
+      return /^([a-z][a-z0-9+.-]*:|\/\/)/i.test(target) ? [] : [{ target, line: index + 1 }];
+    });
+  });
+}
+
+/**
+ * The anchors of a Markdown text as GitHub makes them: the heading in lower case, without signs, spaces as hyphens, and a
+ * number behind a heading that stands again; besides them every `id` and `name` of an HTML element.
+ */
+export function readAnchors(markdown: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const line of proseLines(markdown, "keep code spans")) {
+    for (const { groups } of line.matchAll(/<[a-z]+\s[^>]*\b(?:id|name)="(?<anchor>[^"]+)"/gi)) {
+      anchors.add(groups?.anchor ?? "");
+    }
+    const heading = /^#{1,6}\s+(?<title>.*?)\s*#*$/.exec(line)?.groups?.title;
+    if (heading === undefined) continue;
+    const slug = slugOf(heading);
+    let anchor = slug;
+    for (let again = 1; anchors.has(anchor); again++) anchor = `${slug}-${again}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+function slugOf(heading: string): string {
+  return heading
+    .replaceAll(/!?\[(?<text>[^\]]*)\]\([^)]*\)/g, "$<text>")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc} -]/gu, "")
+    .replaceAll(" ", "-");
+}
+
+/** The lines with everything in fenced blocks, and by default in code spans, blanked, so that line numbers stay. */
+function proseLines(markdown: string, codeSpans?: "keep code spans"): string[] {
+  let fence: string | undefined;
+  return markdown.split(/\r?\n/).map((line) => {
+    const mark = /^\s*(?<fence>`{3,}|~{3,})/.exec(line)?.groups?.fence;
+    if (fence !== undefined) {
+      if (mark?.startsWith(fence)) fence = undefined;
+      return "";
+    }
+    fence = mark;
+    if (mark !== undefined) return "";
+    return codeSpans === undefined ? line.replaceAll(/(`+)(?!`).*?(?<!`)\1(?!`)/g, "") : line;
+  });
+}

@@ -1,0 +1,36 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** Absolute path of the repository's root, without a slash at the end. */
+export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
+
+/**
+ * Paths from the root of every file that is or would be committed (tracked, or new and not ignored), sorted. Files that were
+ * deleted but not yet committed as such are left out.
+ */
+export async function listFiles(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(
+    "git",
+    // Git else refuses a checkout that another user owns, as in many a CI container.
+    ["-c", `safe.directory=${root}`, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    { cwd: root, maxBuffer: 64 * 1024 * 1024 },
+  );
+  const paths = new Set(stdout.split("\0").filter((path) => path !== ""));
+  return [...paths].filter((path) => existsSync(join(root, path))).sort();
+}
+
+/** The files among `paths` that end in one of `extensions` (with their dot) and lie in one of `folders`, with their contents. */
+export async function readFiles(
+  paths: readonly string[],
+  folders: readonly string[],
+  extensions: readonly string[],
+): Promise<{ path: string; text: string }[]> {
+  const wanted = paths.filter(
+    (path) => folders.includes(path.split("/")[0] ?? "") && extensions.includes(extname(path)),
+  );
+  return Promise.all(wanted.map(async (path) => ({ path, text: await readFile(join(root, path), "utf8") })));
+}

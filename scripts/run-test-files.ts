@@ -1,0 +1,55 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { root } from "./repository.ts";
+import { testEnvironment } from "./test-environment.ts";
+
+/** How a set of test files is run. */
+export interface TestRun {
+  /** Files at a time, each in a process of its own. */
+  readonly concurrency: number;
+  /** For each test, and for each file as a whole. */
+  readonly timeoutMs: number;
+  /** One of Node's own reporters by its name, or the address of a module that is one. */
+  readonly reporter: string;
+  /** The caller's; the tests get it cleaned of keys and settings. */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Runs test files (paths from the root) with Node's test runner and gives back its exit code; 1 where there is no file to run. */
+export async function runTestFiles(
+  files: readonly string[],
+  args: readonly string[],
+  { concurrency, timeoutMs, reporter, environment }: TestRun,
+): Promise<number> {
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const filters = args.filter((arg) => !arg.startsWith("-"));
+  const chosen = chooseFiles(files, filters);
+  if (chosen.length === 0) {
+    console.error(
+      filters.length === 0 ? "there are no test files" : `no test file matches ${filters.join(" ")}`,
+    );
+    return 1;
+  }
+  const child = spawn(
+    process.execPath,
+    [
+      "--test",
+      "--conditions=troupe-source",
+      `--test-concurrency=${concurrency}`,
+      `--test-timeout=${timeoutMs}`,
+      `--test-reporter=${reporter}`,
+      ...options,
+      ...chosen,
+    ],
+    { cwd: root, stdio: "inherit", env: testEnvironment(environment) },
+  );
+  const [code] = await once(child, "close");
+  return typeof code === "number" ? code : 1;
+}
+
+/** The files whose path contains one of the filters, all of them without a filter; sorted, with forward slashes. */
+export function chooseFiles(files: readonly string[], filters: readonly string[]): string[] {
+  const paths = files.map((path) => path.replaceAll("\\", "/")).sort();
+  const parts = filters.map((filter) => filter.replaceAll("\\", "/").replace(/^\.\//, ""));
+  return parts.length === 0 ? paths : paths.filter((path) => parts.some((part) => path.includes(part)));
+}

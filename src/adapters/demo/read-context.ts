@@ -1,0 +1,33 @@
+import type { ProviderMessage } from "../../ports/provider.ts";
+
+/** What a script can tell of a context. */
+export interface ReadContext {
+  /** The words to answer; empty where there are none. */
+  readonly question: string;
+  /** How many questions the context holds. */
+  readonly questionCount: number;
+  /** The question before the last that had any words. */
+  readonly earlierQuestion?: string;
+  /** Names of the other voices that answered since the question before, each once, in order. */
+  readonly otherSpeakers: readonly string[];
+}
+
+/** How a persona is shown what another voice said: `(Name answered:)`, then the words as a quotation. */
+const wordsOfOthers = /^\((.+) answered:\)\n> /u;
+
+/** Tells the questions in a context from what other voices answered to them. */
+export function readContext(messages: readonly ProviderMessage[]): ReadContext {
+  const heard = messages
+    .filter(({ role }) => role === "user")
+    .map(({ text }) => ({ text, speaker: wordsOfOthers.exec(text)?.[1] }));
+  const questions = heard.filter(({ speaker }) => speaker === undefined);
+  const before = questions.at(-2);
+  const sinceThen = before === undefined ? heard : heard.slice(heard.indexOf(before));
+  const earlierQuestion = questions.slice(0, -1).findLast(({ text }) => text.trim() !== "")?.text;
+  return {
+    question: (questions.at(-1) ?? heard.at(-1))?.text ?? "",
+    questionCount: questions.length,
+    ...(earlierQuestion !== undefined && { earlierQuestion }),
+    otherSpeakers: [...new Set(sinceThen.flatMap(({ speaker }) => speaker ?? []))],
+  };
+}

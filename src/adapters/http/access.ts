@@ -1,0 +1,100 @@
+import { isIP } from "node:net";
+
+export interface AccessOptions {
+  /** Origins beside the server's own that may connect, as `https://app.example`. */
+  readonly allowedOrigins: readonly string[];
+  /** Host names beside loopback's that requests may be addressed to. */
+  readonly allowedHosts: readonly string[];
+  /** Only this machine can reach the server. */
+  readonly loopbackOnly: boolean;
+  /** What a page opened from disk must show, since its origin is `null` like that of any sandboxed frame. */
+  readonly pageToken: string;
+}
+
+/** A refusal of a request, as an HTTP status. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+interface Head {
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  /** `sec-websocket-protocol` as sent. */
+  readonly protocols: string | undefined;
+}
+
+/** Prefix of the subprotocol that carries the page's token. */
+const tokenProtocol = "troupe.token.";
+
+/**
+ * Who may talk to the server, judged by what a browser cannot forge: `Host` keeps out pages that rebind their own name to this
+ * address, `Origin` keeps out pages of other sites. A request without `Origin` does not come from a page.
+ */
+export function createAccess({ allowedOrigins, allowedHosts, loopbackOnly, pageToken }: AccessOptions) {
+  const origins = new Set(allowedOrigins.map((origin) => new URL(origin).origin));
+  const hosts = new Set([...allowedHosts, ...[...origins].map((origin) => new URL(origin).hostname)]);
+
+  function refuseHost(host: string | undefined): Refusal | undefined {
+    const name = hostName(host);
+    if (name === undefined) return { status: 400, reason: "Bad Host" };
+    if (isLoopback(name) || hosts.has(name)) return undefined;
+    if (!loopbackOnly && isIP(name) !== 0) return undefined;
+    return { status: 421, reason: "Misdirected Request" };
+  }
+
+  function originAllowed({ host, origin, protocols }: Head): boolean {
+    if (origin === undefined) return true;
+    if (origin === "null") return holdsToken(protocols, pageToken);
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    if (url.origin !== origin.toLowerCase() || !/^https?:$/.test(url.protocol)) return false;
+    if (url.host === host?.toLowerCase() || origins.has(url.origin)) return true;
+    return loopbackOnly && isLoopback(url.hostname);
+  }
+
+  return {
+    /** For any HTTP request. */
+    refuseHost,
+    /** For a WebSocket handshake. */
+    refuseHandshake(head: Head): Refusal | undefined {
+      return (
+        refuseHost(head.host) ??
+        (originAllowed(head) ? undefined : { status: 403, reason: "Forbidden Origin" })
+      );
+    },
+  };
+}
+
+export type Access = ReturnType<typeof createAccess>;
+
+function hostName(host: string | undefined): string | undefined {
+  if (host === undefined || /[/@?#\\\s]/.test(host) || !URL.canParse(`http://${host}`)) return undefined;
+  return new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+}
+
+/** Names that no DNS server is asked about (RFC 6761) and the loopback addresses. */
+export function isLoopback(name: string): boolean {
+  const plain = name.replace(/^\[|\]$/g, "");
+  return (
+    plain === "localhost" ||
+    plain.endsWith(".localhost") ||
+    plain === "::1" ||
+    /^127(\.\d{1,3}){3}$/.test(plain)
+  );
+}
+
+function holdsToken(protocols: string | undefined, token: string): boolean {
+  const shown = (protocols ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name.startsWith(tokenProtocol))
+    .map((name) => name.slice(tokenProtocol.length));
+  return shown.length === 1 && equalInConstantTime(shown[0] ?? "", token);
+}
+
+function equalInConstantTime(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < b.length; index += 1) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
+  return difference === 0;
+}

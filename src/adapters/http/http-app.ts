@@ -1,0 +1,45 @@
+import { Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { PersonaStore } from "../../ports/persona.ts";
+import type { Access } from "./access.ts";
+
+export interface HttpAppOptions {
+  readonly access: Access;
+  readonly personas: PersonaStore;
+  readonly owner: string;
+  readonly page: { readonly html: string; readonly policy: string };
+  /** False while the server is starting or stopping. */
+  readonly isReady: () => boolean;
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** The HTTP routes beside the socket. */
+export function createHttpApp({ access, personas, owner, page, isReady, onFault }: HttpAppOptions): Hono {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const refusal = access.refuseHost(context.req.header("host"));
+    if (refusal !== undefined) return context.text(refusal.reason, refusal.status as ContentfulStatusCode);
+    await next();
+    context.header("x-content-type-options", "nosniff");
+    context.header("referrer-policy", "no-referrer");
+    context.header("cache-control", "no-store");
+  });
+  app.get("/", (context) => {
+    context.header("content-security-policy", page.policy);
+    return context.html(page.html);
+  });
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/readyz", (context) =>
+    isReady() ? context.json({ status: "ready" }) : context.json({ status: "not_ready" }, 503),
+  );
+  app.get("/ws", (context) =>
+    context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
+  );
+  app.get("/api/personas", async (context) => context.json({ personas: await personas.list(owner) }));
+  app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
+  app.onError((error, context) => {
+    onFault(error);
+    return context.json({ code: "internal_error", message: "Something went wrong inside the server." }, 500);
+  });
+  return app;
+}

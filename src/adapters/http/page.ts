@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { PublicPersona } from "../../ports/persona.ts";
+
+/** What the page is told about the server that serves it. */
+export interface PageConfiguration {
+  /** Where the socket is; absent where the page's own address tells. */
+  readonly url?: string;
+  /** Only for a copy that is opened from disk. */
+  readonly token?: string;
+  readonly personas: readonly PublicPersona[];
+  /** No model is configured: every answer is a demonstration. */
+  readonly simulated: boolean;
+  readonly model: string;
+}
+
+const file = new URL("../../../backend/websocket_test.html", import.meta.url);
+const configurationBlock = /(<script type="application\/json" id="troupe-config">)[^<]*(<\/script>)/;
+
+/** The test page with its configuration, and a content security policy that allows exactly what the page holds. */
+export async function renderPage(
+  configuration: PageConfiguration,
+): Promise<{ html: string; policy: string }> {
+  const source = await readFile(file, "utf8");
+  const json = JSON.stringify(configuration).replaceAll("<", "\\u003c");
+  const html = source.replace(configurationBlock, (_, open: string, close: string) => open + json + close);
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashes(html, /<script>([\s\S]*?)<\/script>/g)}`,
+    `style-src ${hashes(html, /<style>([\s\S]*?)<\/style>/g)}`,
+    "connect-src 'self' ws://localhost:* ws://127.0.0.1:*",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  return { html, policy };
+}
+
+function hashes(html: string, elements: RegExp): string {
+  const found = [...html.matchAll(elements)].map(([, text = ""]) =>
+    createHash("sha256").update(text).digest("base64"),
+  );
+  return found.length === 0 ? "'none'" : found.map((hash) => `'sha256-${hash}'`).join(" ");
+}

@@ -1,0 +1,108 @@
+import { APIConnectionError, APIError } from "openai";
+import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+
+/** Used-up credit under its several names (openai-node issue threads; platform error guide): trying again cannot help. */
+const quotaCodes = new Set([
+  "insufficient_quota",
+  "credit_balance_exhausted",
+  "organization_spend_limit_exceeded",
+  "project_spend_limit_exceeded",
+  "organization_usage_limit_exceeded",
+]);
+
+const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
+  ["context_length_exceeded", "context_length_exceeded"],
+  ["previous_response_not_found", "previous_response_not_found"],
+  ["model_not_found", "model_not_found"],
+  ["invalid_api_key", "upstream_auth"],
+  ["rate_limit_exceeded", "rate_limited"],
+  ["slow_down", "upstream_overloaded"],
+  ["server_is_overloaded", "upstream_overloaded"],
+  ["invalid_prompt", "upstream_invalid_request"],
+  ["invalid_request_error", "upstream_invalid_request"],
+  ["server_error", "upstream_error"],
+]);
+
+function byVendorCode(code: string | null | undefined): ErrorCode | undefined {
+  if (code == null) return undefined;
+  return quotaCodes.has(code) ? "quota_exceeded" : codes.get(code);
+}
+
+function byStatus(status: number): ErrorCode {
+  if (status === 401 || status === 403) return "upstream_auth";
+  if (status === 429) return "rate_limited";
+  if (status === 503) return "upstream_overloaded";
+  if (status === 408 || status >= 500) return "upstream_error";
+  if (status >= 300 && status < 400) return "upstream_invalid";
+  return "upstream_invalid_request";
+}
+
+/** An error that the vendor reports inside a stream, by its code or type. */
+export function fromStreamError(error: {
+  code?: unknown;
+  type?: unknown;
+  message?: unknown;
+  param?: unknown;
+}): TroupeError {
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const code = byVendorCode(text(error.code)) ?? byVendorCode(text(error.type)) ?? "upstream_error";
+  return new TroupeError(code, {
+    ...paramDetail(text(error.param)),
+    cause: new Error(text(error.message) ?? "no message"),
+  });
+}
+
+/** What went wrong before the stream began, from what the SDK threw. `nowMs` is the wall clock, for dates in `retry-after`. */
+export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
+  if (thrown instanceof APIConnectionError) return fromConnectionError(thrown.cause ?? thrown);
+  if (!(thrown instanceof APIError) || typeof thrown.status !== "number") return fromConnectionError(thrown);
+  const { status, headers } = thrown;
+  const code = byVendorCode(thrown.code) ?? byVendorCode(thrown.type) ?? byStatus(status);
+  const retryAfterMs = retryAfter(headers, nowMs);
+  return new TroupeError(code, {
+    ...paramDetail(thrown.param ?? undefined),
+    cause: thrown,
+    safeToRepeat: code !== "quota_exceeded" && isRepeatable(status, headers),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+/** The call never got an answer, which is safe to repeat. */
+export function fromConnectionError(cause: unknown): TroupeError {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  const broke = code === "ECONNRESET" || code === "EPIPE";
+  return new TroupeError(broke ? "upstream_disconnected" : "upstream_unreachable", {
+    cause,
+    safeToRepeat: true,
+  });
+}
+
+/** The statuses that the SDK itself would retry; the vendor's own header overrules them. */
+function isRepeatable(status: number, headers: Headers | undefined): boolean {
+  const told = headers?.get("x-should-retry");
+  if (told === "true") return true;
+  if (told === "false") return false;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as a date; anything else counts as absent. */
+function retryAfter(headers: Headers | undefined, nowMs: number): number | undefined {
+  const inMs = number(headers?.get("retry-after-ms"));
+  if (inMs !== undefined) return inMs;
+  const value = headers?.get("retry-after");
+  const seconds = number(value);
+  if (seconds !== undefined) return seconds * 1000;
+  const date = value == null || /^[-\d.\s]*$/.test(value) ? Number.NaN : Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+function number(value: string | null | undefined): number | undefined {
+  return value != null && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
+}
+
+/** The vendor's name of the parameter at fault helps a developer and gives nothing away. */
+function paramDetail(param: string | undefined): { detail?: string } {
+  return param !== undefined && /^[a-z0-9_.[\]]{1,80}$/i.test(param)
+    ? { detail: `Parameter: ${param}.` }
+    : {};
+}

@@ -1,0 +1,175 @@
+import type { JsonObject } from "../../ports/json.ts";
+import type { FinishReason, ProviderEvent, Usage } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { fromStreamError } from "./openai-errors.ts";
+
+/** Items of an answer that are no tool calls. */
+const plainItems = new Set(["message", "reasoning", "compaction"]);
+
+type State = "silent" | "open" | "ended";
+
+/**
+ * From the data of a Responses API event stream to provider events. Exactly one terminal event ends it; what comes later is
+ * ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
+ * Event names and shapes: `ResponseStreamEvent` of the openai package.
+ */
+export function createResponsesMachine({ includeReasoning }: { includeReasoning: boolean }) {
+  let state: State = "silent";
+  let sawText = false;
+  let reasoningParts = 0;
+
+  function accept(data: string): ProviderEvent[] {
+    if (state === "ended" || data === "[DONE]") return [];
+    const event = parse(data);
+    state = "open";
+    const type = event.type;
+    if (typeof type !== "string") {
+      if (isObject(event.error)) throw fromStreamError(event.error);
+      return [];
+    }
+    return handle(type, event);
+  }
+
+  function handle(type: string, event: JsonObject): ProviderEvent[] {
+    switch (type) {
+      case "response.output_text.delta":
+      case "response.refusal.delta":
+        return text(event.delta);
+      case "response.created":
+        return [{ type: "started", ...(isObject(event.response) ? { response: event.response } : {}) }];
+      case "response.reasoning_summary_part.added":
+        reasoningParts += 1;
+        return reasoningParts > 1 ? reasoning("\n\n") : [];
+      case "response.reasoning_summary_text.delta":
+      case "response.reasoning_text.delta":
+        return reasoning(event.delta);
+      case "response.output_item.added":
+      case "response.output_item.done":
+        return toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
+      case "response.completed":
+      case "response.incomplete":
+        return end(event.response);
+      case "response.failed": {
+        const error = isObject(event.response) ? event.response.error : undefined;
+        throw fromStreamError(isObject(error) ? error : {});
+      }
+      case "error":
+        throw fromStreamError(isObject(event.error) ? event.error : event);
+      default:
+        return toolProgress(type, event.item_id);
+    }
+  }
+
+  function text(delta: unknown): ProviderEvent[] {
+    if (typeof delta !== "string" || delta === "") return [];
+    sawText = true;
+    return [{ type: "text", text: delta }];
+  }
+
+  function reasoning(delta: unknown): ProviderEvent[] {
+    return includeReasoning && typeof delta === "string" && delta !== ""
+      ? [{ type: "reasoning", text: delta }]
+      : [];
+  }
+
+  function end(response: unknown): ProviderEvent[] {
+    if (!isObject(response))
+      throw new TroupeError("upstream_invalid", { cause: new Error("The end has no response.") });
+    state = "ended";
+    const usage = usageOf(response.usage);
+    return [
+      ...(sawText ? [] : text(fullText(response.output))),
+      {
+        type: "end",
+        finishReason: finishReasonOf(response),
+        model: typeof response.model === "string" ? response.model : "unknown",
+        response,
+        ...(usage === undefined ? {} : { usage }),
+      },
+    ];
+  }
+
+  return {
+    /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
+    accept,
+    /** Nothing was accepted yet. */
+    get silent(): boolean {
+      return state === "silent";
+    },
+    get ended(): boolean {
+      return state === "ended";
+    },
+    /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
+    finish(cause?: unknown): void {
+      if (state === "silent") throw new TroupeError("upstream_empty", { cause });
+      if (state === "open") throw new TroupeError("upstream_truncated", { cause });
+    },
+  };
+}
+
+export type ResponsesMachine = ReturnType<typeof createResponsesMachine>;
+
+function parse(data: string): JsonObject {
+  try {
+    const event: unknown = JSON.parse(data);
+    if (isObject(event)) return event;
+  } catch (cause) {
+    throw new TroupeError("upstream_invalid", { cause });
+  }
+  throw new TroupeError("upstream_invalid", { cause: new Error("An event's data is not an object.") });
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A tool call's item appeared or is done; messages and reasoning have events of their own. */
+function toolItem(item: unknown, fallbackStatus: string): ProviderEvent[] {
+  if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
+  const status = typeof item.status === "string" ? item.status : fallbackStatus;
+  return [{ type: "tool", tool: toolName(item.type), status, callId: String(item.id ?? ""), payload: item }];
+}
+
+/** `response.web_search_call.searching` and the like; their first and last states come with the items. */
+function toolProgress(type: string, itemId: unknown): ProviderEvent[] {
+  const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
+  if (call === undefined || status === undefined || status === "in_progress" || status === "completed")
+    return [];
+  return [{ type: "tool", tool: toolName(call), status, callId: String(itemId ?? "") }];
+}
+
+function toolName(itemType: string): string {
+  return itemType.replace(/_call$/, "");
+}
+
+function fullText(output: unknown): string {
+  if (!Array.isArray(output)) return "";
+  return output
+    .filter((item) => isObject(item) && item.type === "message")
+    .flatMap((item) => (Array.isArray(item.content) ? item.content : []))
+    .map((part) => (isObject(part) ? (part.text ?? part.refusal ?? "") : ""))
+    .join("");
+}
+
+function finishReasonOf(response: JsonObject): FinishReason {
+  const details = response.incomplete_details;
+  if (response.status === "incomplete" || isObject(details)) {
+    return isObject(details) && details.reason === "content_filter" ? "content_filter" : "length";
+  }
+  const output = Array.isArray(response.output) ? response.output : [];
+  const asksForTool = output.some(
+    (item) => isObject(item) && /^(function|custom_tool)_call$/.test(String(item.type)),
+  );
+  return asksForTool ? "tool_calls" : "stop";
+}
+
+function usageOf(usage: unknown): Usage | undefined {
+  if (!isObject(usage)) return undefined;
+  const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
+  if (!isCount(inputTokens) || !isCount(outputTokens)) return undefined;
+  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0;
+}

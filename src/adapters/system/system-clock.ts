@@ -1,0 +1,20 @@
+import type { Clock } from "../../ports/clock.ts";
+
+/** The real time: monotonic for measuring, the wall only for display. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTimeMs: () => Date.now(),
+  newId: () => crypto.randomUUID(),
+  sleep(ms, signal) {
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const settle = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", settle);
+        resolve();
+      };
+      const timer = setTimeout(settle, ms);
+      signal?.addEventListener("abort", settle, { once: true });
+    });
+  },
+};

@@ -1,0 +1,121 @@
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
+import https from "node:https";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream";
+import zlib from "node:zlib";
+
+/** Error bodies longer than this are cut: they are read for a code, not for their length. */
+const mostErrorBytes = 65_536;
+/** How long a finished answer's connection may take to end before it is closed instead of kept for the next call. */
+const longestDrainMs = 1_000;
+
+/** Connections to one upstream, kept for later calls; the usual proxy variables are obeyed where `proxyEnv` holds them. */
+export function createUpstreamAgents(proxyEnv: NodeJS.ProcessEnv) {
+  const options = { keepAlive: true, scheduling: "lifo", proxyEnv } as const;
+  const agents = { http: new http.Agent(options), https: new https.Agent(options) };
+  return {
+    ...agents,
+    [Symbol.dispose]() {
+      agents.http.destroy();
+      agents.https.destroy();
+    },
+  };
+}
+
+export type UpstreamAgents = ReturnType<typeof createUpstreamAgents>;
+
+/**
+ * One HTTP call for an SDK to make through `fetch`, with what `fetch` hides: the raw body of a successful answer, and
+ * when the connection is closed. Redirects are not followed, so that no credential can travel to another host.
+ */
+export function createUpstreamCall(agents: UpstreamAgents) {
+  let request: ClientRequest | undefined;
+  let message: IncomingMessage | undefined;
+  const closed = Promise.withResolvers<void>();
+
+  function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
+    const secure = url.protocol === "https:";
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const headers = Object.fromEntries(new Headers(init.headers));
+    const outgoing = (secure ? https : http).request(url, {
+      method: init.method ?? "GET",
+      headers,
+      agent: secure ? agents.https : agents.http,
+    });
+    request = outgoing;
+    outgoing.on("response", resolve);
+    // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well.
+    outgoing.on("error", reject);
+    outgoing.on("close", () => closed.resolve());
+    outgoing.setNoDelay(true);
+    outgoing.end(typeof init.body === "string" ? init.body : undefined);
+    return promise;
+  }
+
+  return {
+    /** For the SDK. A successful answer comes without its body: see `body`. */
+    async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+      const abort = () => request?.destroy();
+      init.signal?.throwIfAborted();
+      init.signal?.addEventListener("abort", abort, { once: true });
+      try {
+        message = await send(new URL(input instanceof Request ? input.url : input), init);
+        const { statusCode: status = 0 } = message;
+        if (status < 200 || status > 599) throw new TypeError(`The answer's status is ${status}.`);
+        const head = { status, headers: headersOf(message) };
+        if (status <= 299) return new Response(null, head);
+        const text = await readErrorBody(message);
+        return new Response(status === 304 ? null : text, head);
+      } finally {
+        init.signal?.removeEventListener("abort", abort);
+      }
+    },
+    /** The body of a successful answer, unpacked. */
+    body(): Readable {
+      if (message === undefined) throw new Error("There is no answer yet.");
+      const unpack = unpacker(message.headers["content-encoding"]);
+      // The consumer of the last stream sees every error; the callback is what keeps it from being thrown twice.
+      return unpack === undefined ? message : pipeline(message, unpack, () => undefined);
+    },
+    /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
+    release(): void {
+      if (message === undefined || message.complete) return;
+      const timer = setTimeout(() => request?.destroy(), longestDrainMs);
+      message.once("close", () => clearTimeout(timer));
+      message.resume();
+    },
+    /** Closes the connection; settles when it is closed. */
+    async close(): Promise<void> {
+      if (request === undefined) return;
+      request.destroy();
+      await closed.promise;
+    },
+  };
+}
+
+function headersOf(message: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(message.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  return headers;
+}
+
+async function readErrorBody(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of message) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= mostErrorBytes) break;
+  }
+  return Buffer.concat(chunks).toString("utf8", 0, mostErrorBytes);
+}
+
+function unpacker(encoding: string | undefined) {
+  if (encoding === "gzip" || encoding === "x-gzip")
+    return zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH });
+  if (encoding === "deflate") return zlib.createInflate({ flush: zlib.constants.Z_SYNC_FLUSH });
+  if (encoding === "br") return zlib.createBrotliDecompress();
+  return undefined;
+}

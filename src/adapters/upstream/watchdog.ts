@@ -1,0 +1,47 @@
+import type { Clock } from "../../ports/clock.ts";
+
+/**
+ * Watches for silence. Time counts only while armed, so that a reader who rests does not make the upstream look silent; anything
+ * but `progress` (a keep-alive comment, say) leaves the time that is left as it is. One timer at a time, none per read.
+ */
+export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: () => void) {
+  const stopped = new AbortController();
+  let limitMs = shortestLimitMs;
+  let leftMs = shortestLimitMs;
+  let armedAtMs: number | undefined;
+
+  async function watch(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      const left = armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
+      if (left <= 0) return onExpire();
+      await clock.sleep(Math.min(left, shortestLimitMs), stopped.signal);
+    }
+  }
+
+  return {
+    /** Begins to watch. */
+    start(firstLimitMs: number): void {
+      limitMs = firstLimitMs;
+      leftMs = firstLimitMs;
+      armedAtMs = clock.now();
+      void watch();
+    },
+    /** Something came: the time starts anew, from now on with this limit. */
+    progress(nextLimitMs: number): void {
+      limitMs = nextLimitMs;
+      leftMs = nextLimitMs;
+      if (armedAtMs !== undefined) armedAtMs = clock.now();
+    },
+    rest(): void {
+      if (armedAtMs === undefined) return;
+      leftMs -= clock.now() - armedAtMs;
+      armedAtMs = undefined;
+    },
+    arm(): void {
+      armedAtMs ??= clock.now();
+    },
+    stop(): void {
+      stopped.abort();
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Clock } from "../../ports/clock.ts";
+import type { Socket } from "../../ports/socket.ts";
+import { wireLimits } from "../../protocol/limits.ts";
+import { createWsSocket } from "./ws-socket.ts";
+
+/** What handles one connection's frames. */
+export interface FrameHandler {
+  receive(frame: string | Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WsServerOptions {
+  readonly clock: Clock;
+  /** The one path that is served; upgrades for other paths are left to others. */
+  readonly path: string;
+  /** Time between two pings; a peer that misses two is dropped. */
+  readonly pingIntervalMs: number;
+  /** Most connections at the same time; further ones are answered with 503. */
+  readonly mostConnections: number;
+  /** Decides about a handshake: the status to refuse it with, or `undefined`. */
+  readonly refuse: (
+    request: IncomingMessage,
+  ) => { readonly status: number; readonly reason: string } | undefined;
+  readonly connect: (socket: Socket) => FrameHandler;
+  /** Hears of broken frames and connections. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** Frames that wait for their handler before reading from the connection pauses. */
+const mostWaitingFrames = 32;
+/** The subprotocol that is answered when a client offers it; clients that offer none get none. */
+const subprotocol = "troupe";
+
+/** Serves WebSockets on HTTP servers that others own. */
+export function createWsServer(options: WsServerOptions) {
+  const { clock, path, pingIntervalMs, mostConnections, refuse, connect, onFault } = options;
+  const stopped = new AbortController();
+  const sockets = new Map<WebSocket, Socket>();
+  const missedPings = new WeakMap<WebSocket, number>();
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: wireLimits.messageBytes,
+    maxFragments: wireLimits.messageFragments,
+    perMessageDeflate: false,
+    clientTracking: false,
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+  });
+
+  function upgrade(alone: boolean, request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    if (pathOf(request) !== path) {
+      // Another listener may serve this path; where there is none, nobody would ever answer.
+      if (alone) refuseHandshake(stream, { status: 404, reason: "Not Found" });
+      return;
+    }
+    const refusal =
+      sockets.size >= mostConnections ? { status: 503, reason: "Too many connections" } : refuse(request);
+    if (refusal !== undefined) refuseHandshake(stream, refusal);
+    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream));
+  }
+
+  function open(socket: WebSocket, stream: Duplex): void {
+    const port = createWsSocket(socket, stream);
+    const handler = connect(port);
+    let waiting = 0;
+    let last: Promise<void> = Promise.resolve();
+    sockets.set(socket, port);
+    missedPings.set(socket, 0);
+    socket.on("message", (data: Buffer, isBinary) => {
+      waiting += 1;
+      if (waiting >= mostWaitingFrames) socket.pause();
+      const frame = isBinary ? data : data.toString("utf8");
+      last = last
+        .then(() => handler.receive(frame))
+        .catch(onFault)
+        .finally(() => {
+          waiting -= 1;
+          if (waiting === 0) socket.resume();
+        });
+    });
+    socket.on("pong", () => missedPings.set(socket, 0));
+    socket.on("error", onFault);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      handler.close().catch(onFault);
+    });
+  }
+
+  async function heartbeat(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      await clock.sleep(pingIntervalMs, stopped.signal);
+      if (stopped.signal.aborted) return;
+      for (const socket of sockets.keys()) {
+        const missed = missedPings.get(socket) ?? 0;
+        if (missed >= 2) {
+          socket.terminate();
+          continue;
+        }
+        missedPings.set(socket, missed + 1);
+        socket.ping();
+      }
+    }
+  }
+  void heartbeat();
+
+  return {
+    /** Connections that are open. */
+    get count(): number {
+      return sockets.size;
+    },
+    /** Takes this server's upgrades for the path; the returned function gives them back. */
+    attach(httpServer: Server): () => void {
+      const listener = (request: IncomingMessage, stream: Duplex, head: Buffer) =>
+        upgrade(httpServer.listenerCount("upgrade") === 1, request, stream, head);
+      httpServer.on("upgrade", listener);
+      return () => httpServer.off("upgrade", listener);
+    },
+    /** Tells every client to come back later, and drops those that do not go within `patienceMs`. */
+    async close(patienceMs: number): Promise<void> {
+      stopped.abort();
+      const gone = [...sockets].map(([socket, port]) => {
+        const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+        port.close("restarting");
+        return closed;
+      });
+      const patience = new AbortController();
+      await Promise.race([Promise.all(gone), clock.sleep(patienceMs, patience.signal)]);
+      patience.abort();
+      for (const socket of sockets.keys()) socket.terminate();
+    },
+  };
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").split("?", 1)[0] ?? "";
+}
+
+function refuseHandshake(stream: Duplex, { status, reason }: { status: number; reason: string }): void {
+  stream.on("error", () => stream.destroy());
+  stream.end(
+    `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,
+  );
+}

@@ -1,0 +1,138 @@
+import type { Persona } from "../ports/persona.ts";
+import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../ports/turn-event.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
+import { type LaneResult, runLane } from "./lane.ts";
+import { merge } from "./merge.ts";
+import { personaContext, personaInstructions } from "./persona-context.ts";
+import type { Reply, ReplyEnd } from "./reply.ts";
+
+type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
+
+/** Everything that was looked up before the turn began. */
+export interface Cast {
+  readonly personas: readonly Persona[];
+  readonly choice: ProviderChoice;
+  readonly conversation: ConversationTurn;
+}
+
+/**
+ * Lets every persona answer at the same time, each in its own lane. One that fails does not end the others; the turn fails
+ * when all of them do. What was said is in the conversation before the turn ends, partial answers marked so.
+ */
+export async function* answerPersonas(
+  request: PersonaRequest,
+  cast: Cast,
+  dependencies: ChatDependencies,
+  signals: TurnSignals,
+): Reply {
+  const results: LaneResult[] = [];
+  const whenOne = request.kind === "persona";
+  async function* answerOne(persona: Persona, index: number): AsyncGenerator<TurnEvent[], LaneResult> {
+    const result = yield* runLane(
+      {
+        id: persona.id,
+        choice: cast.choice,
+        request: providerRequest(request, persona, cast, dependencies.contextChars),
+        pacing: request.pacing,
+        showText: whenOne || request.showText,
+        signal: signals.laneSignal(persona.id),
+      },
+      dependencies,
+    );
+    if (!whenOne) yield [{ type: "lane-answer", answer: personaAnswer(persona, index, cast.choice, result) }];
+    return result;
+  }
+  results.push(...(yield* merge(cast.personas.map(answerOne))));
+
+  const messageIds = await rememberAnswers(dependencies.conversations, cast, results);
+  const answers = cast.personas.map((persona, index) =>
+    personaAnswer(persona, index, cast.choice, results[index] as LaneResult, messageIds[index]),
+  );
+  return conclude(request, answers, cast.conversation.id, signals.signal);
+}
+
+function providerRequest(request: PersonaRequest, persona: Persona, cast: Cast, contextChars: number) {
+  return {
+    model: cast.choice.model,
+    instructions: personaInstructions(persona, cast.personas),
+    messages: [
+      ...personaContext(cast.conversation.path, persona.id, contextChars),
+      { role: "user" as const, text: request.message },
+    ],
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
+  };
+}
+
+function personaAnswer(
+  { id, name, description }: Persona,
+  index: number,
+  choice: ProviderChoice,
+  result: LaneResult,
+  messageId?: string,
+): PersonaAnswer {
+  const { response: _, ...rest } = result;
+  return {
+    persona: { id, name, description },
+    index,
+    api: choice.api,
+    simulated: choice.provider.simulated,
+    ...rest,
+    ...(messageId === undefined ? {} : { messageId }),
+  };
+}
+
+/** From the answers to the turn's end: all failed is an error, none completed and one stopped is a cancel. */
+function conclude(
+  request: PersonaRequest,
+  answers: readonly PersonaAnswer[],
+  conversationId: string,
+  signal: AbortSignal,
+): ReplyEnd {
+  const [first] = answers;
+  if (first === undefined) throw new Error("A turn without personas.");
+  const completed = answers.filter((answer) => answer.status === "completed");
+  const stopped = signal.aborted && completed.length < answers.length;
+  if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
+  const cancel = answers.find((answer) => answer.cancel !== undefined)?.cancel;
+  if (answers.every((answer) => answer.status === "failed")) {
+    throw request.kind === "persona"
+      ? (first.error ?? new TroupeError("internal_error"))
+      : new TroupeError("all_personas_failed", {
+          retryable: answers.some((answer) => answer.error?.retryable),
+        });
+  }
+  const cancelled = stopped || completed.length === 0;
+  const end: Pick<TurnAnswer, "finishReason" | "cancel"> = {
+    finishReason: cancelled ? "cancelled" : (completed[0]?.finishReason ?? "stop"),
+    ...(cancelled && cancel !== undefined ? { cancel: slowest(answers) ?? cancel } : {}),
+  };
+  const status = cancelled ? "cancelled" : "completed";
+  if (request.kind === "persona") {
+    return { type: "answer", status, answer: { ...end, kind: "persona", answer: first, conversationId } };
+  }
+  const outcome = completed.length === answers.length ? "complete" : "degraded";
+  const combined = answers
+    .filter((answer) => answer.text !== "")
+    .map((answer) => `${answer.persona.name}:\n${answer.text}`)
+    .join("\n\n");
+  return {
+    type: "answer",
+    status,
+    answer: { ...end, kind: "personas", answers, combined, outcome, conversationId },
+  };
+}
+
+/** The report of the lane that took longest to close stands for the turn. */
+function slowest(answers: readonly PersonaAnswer[]) {
+  const reports = answers.map((answer) => answer.cancel).filter((report) => report !== undefined);
+  return reports.reduce<(typeof reports)[number] | undefined>(
+    (worst, report) =>
+      worst === undefined || report.closedInMs > worst.closedInMs || !report.upstreamClosed ? report : worst,
+    undefined,
+  );
+}

@@ -1,0 +1,64 @@
+import type { JsonObject } from "../ports/json.ts";
+import type { ProviderRequest } from "../ports/provider.ts";
+import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import { type LaneResult, runLane } from "./lane.ts";
+import type { Reply } from "./reply.ts";
+
+type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
+
+/** Answers one call of the Responses API; throws the lane's error where it failed. */
+export async function* answerResponses(
+  request: ResponsesRequest,
+  choice: ProviderChoice,
+  dependencies: ChatDependencies,
+  { signal }: TurnSignals,
+): Reply {
+  const call: ProviderRequest = {
+    model: choice.model,
+    messages: [{ role: "user", text: request.inputText }],
+    includeReasoning: request.includeReasoning,
+    options: request.options,
+    ...(request.tools === undefined ? {} : { tools: request.tools }),
+    ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
+  };
+  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal };
+  const result = yield* runLane(lane, dependencies);
+  if (result.error !== undefined) throw result.error;
+  const cancelled = result.status === "cancelled";
+  return {
+    type: "answer",
+    status: cancelled ? "cancelled" : "completed",
+    answer: {
+      kind: "responses",
+      text: result.text,
+      response: cancelled ? partialResponse(result) : (result.response ?? {}),
+      finishReason: result.finishReason ?? "stop",
+      simulated: choice.provider.simulated,
+      ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
+    },
+  };
+}
+
+/** The last snapshot that the vendor sent, with the text that was shown in the place where the whole one would be. */
+function partialResponse({ response, text, model, usage }: LaneResult): JsonObject {
+  const content = { type: "output_text", text, annotations: [] };
+  return {
+    object: "response",
+    model,
+    ...response,
+    status: "cancelled",
+    output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
+    ...(usage === undefined
+      ? {}
+      : {
+          usage: {
+            input_tokens: usage.inputTokens,
+            output_tokens: usage.outputTokens,
+            total_tokens: usage.totalTokens,
+            estimated: usage.estimated,
+          },
+        }),
+  };
+}

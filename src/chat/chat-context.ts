@@ -1,0 +1,31 @@
+import type { Clock } from "../ports/clock.ts";
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { PersonaStore } from "../ports/persona.ts";
+import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { RetryPolicy } from "./retry.ts";
+
+/** What chat code works with; the same for every turn. */
+export interface ChatDependencies {
+  readonly clock: Clock;
+  readonly providers: ProviderCatalog;
+  readonly personas: PersonaStore;
+  readonly conversations: ConversationStore;
+  readonly retry: RetryPolicy;
+  /** Most characters of earlier messages that a persona is given; whole messages, newest first. */
+  readonly contextChars: number;
+  /** An answer longer than this ends with `answer_too_large`. */
+  readonly mostAnswerChars: number;
+}
+
+/** What one turn is given while it runs. */
+export interface TurnSignals {
+  /** Aborts with a `Cancellation` when the client stops the turn, or with the `TroupeError` that ends it. */
+  readonly signal: AbortSignal;
+  /** The same for one lane; follows `signal`. */
+  laneSignal(lane: string): AbortSignal;
+}
+
+/** The reason of an abort that a client asked for. */
+export class Cancellation extends Error {
+  override readonly name = "Cancellation";
+}

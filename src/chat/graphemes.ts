@@ -1,0 +1,44 @@
+const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
+
+/** Printable ASCII, tab and line feed: every code unit is a character of its own, whatever follows but a combining mark. */
+const plain = /^[\t\n -~]*$/;
+const highestAscii = 0x7f;
+/** A longer tail is not held back: text that never ends its cluster must not be held for ever. */
+const longestHeldUnits = 64;
+
+/**
+ * Where to cut the next chunk off `text`: an index in UTF-16 code units that leaves at most `maxCodePoints` code points before
+ * it and cuts no grapheme cluster, unless the first one alone is longer than a chunk; a surrogate pair is never cut.
+ */
+export function chunkEnd(text: string, maxCodePoints: number): number {
+  const head = text.slice(0, maxCodePoints + 1);
+  if (plain.test(head)) return Math.min(text.length, maxCodePoints);
+  const end = indexAfterCodePoints(text, maxCodePoints);
+  if (end >= text.length) return text.length;
+  const cluster = segmenter.segment(text.slice(0, end + 2)).containing(end);
+  if (cluster === undefined || cluster.index === end || cluster.index === 0) return end;
+  return cluster.index;
+}
+
+/**
+ * How much of `text` may be shown while more may follow, in UTF-16 code units: its last cluster waits where the next piece could
+ * belong to it. Plain ASCII does not wait, except for what begins a keycap emoji or a line break of two characters.
+ */
+export function settledLength(text: string): number {
+  const last = text.charCodeAt(text.length - 1);
+  if (text.length === 0 || (last <= highestAscii && !/[0-9#*\r]$/.test(text))) return text.length;
+  const windowStart = Math.max(0, text.length - longestHeldUnits);
+  const tail = text.slice(windowStart);
+  const cluster = segmenter.segment(tail).containing(tail.length - 1);
+  if (cluster === undefined) return text.length;
+  const start = windowStart + cluster.index;
+  return cluster.index === 0 && windowStart > 0 ? text.length : start;
+}
+
+function indexAfterCodePoints(text: string, count: number): number {
+  let index = 0;
+  for (let taken = 0; taken < count && index < text.length; taken += 1) {
+    index += (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return index;
+}

@@ -1,0 +1,137 @@
+import type { JsonObject } from "../ports/json.ts";
+import type { FinishReason, ProviderRequest, Usage } from "../ports/provider.ts";
+import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { CancelReport, TurnEvent } from "../ports/turn-event.ts";
+import type { Pacing } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { Cancellation, type ChatDependencies } from "./chat-context.ts";
+import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
+import { withRetries } from "./retry.ts";
+import { estimateUsage } from "./usage.ts";
+
+/** One voice's work in a turn. */
+export interface Lane {
+  /** The persona's id; absent for a nameless voice. */
+  readonly id?: string;
+  readonly choice: ProviderChoice;
+  readonly request: ProviderRequest;
+  readonly pacing: Pacing;
+  /** False leaves the text events out. */
+  readonly showText: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What a lane came to. A lane never throws: its failure is its own. */
+export interface LaneResult {
+  readonly status: "completed" | "failed" | "cancelled";
+  readonly text: string;
+  readonly model: string;
+  readonly finishReason?: FinishReason;
+  readonly usage?: Usage;
+  /** The vendor's response object: the final one, or the first snapshot where the lane did not complete. */
+  readonly response?: JsonObject;
+  readonly error?: TroupeError;
+  readonly cancel?: CancelReport;
+}
+
+/**
+ * Runs one lane: `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
+ * in every case, and `completed` where it completed.
+ */
+export async function* runLane(
+  lane: Lane,
+  { clock, retry, mostAnswerChars }: ChatDependencies,
+): AsyncGenerator<TurnEvent[], LaneResult> {
+  const { choice, request, signal } = lane;
+  const simulated = choice.provider.simulated;
+  const name = lane.id === undefined ? {} : { lane: lane.id };
+  const tooLarge = new AbortController();
+  const laneSignal = AbortSignal.any([signal, tooLarge.signal]);
+  const status = (value: "starting" | "processing" | "streaming" | "completed"): TurnEvent => ({
+    type: "status",
+    ...name,
+    status: value,
+    simulated,
+  });
+  yield [status("starting")];
+  yield [status("processing")];
+
+  const source = withRetries(() => choice.provider.stream(request, { signal: laneSignal }), retry, {
+    clock,
+    signal: laneSignal,
+  });
+  const paced = pace(source, lane.pacing, { clock, signal: laneSignal });
+  let text = "";
+  let streaming = false;
+  let snapshot: JsonObject | undefined;
+
+  function translate(event: PacedEvent): TurnEvent[] {
+    switch (event.type) {
+      case "started":
+        snapshot = event.response;
+        return [];
+      case "retrying": {
+        const { attempt, delayMs, code } = event;
+        return [
+          { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
+        ];
+      }
+      case "text": {
+        text += event.text;
+        if (text.length > mostAnswerChars) tooLarge.abort(new TroupeError("answer_too_large"));
+        const first = !streaming && event.text !== "";
+        streaming ||= first;
+        const shown: TurnEvent[] = lane.showText ? [{ ...event, ...name }] : [];
+        return first ? [status("streaming"), ...shown] : shown;
+      }
+      default:
+        return [{ ...event, ...name }];
+    }
+  }
+
+  let step = await paced.next();
+  while (step.done !== true) {
+    const events = step.value.flatMap(translate);
+    if (events.length > 0) yield events;
+    step = await paced.next();
+  }
+  const result = conclude(step.value, { lane, text, snapshot });
+  if (result.status === "completed") yield [status("completed")];
+  return result;
+}
+
+/** From how the stream ended to what the lane came to. */
+function conclude(
+  outcome: PaceResult,
+  { lane, text, snapshot }: { lane: Lane; text: string; snapshot: JsonObject | undefined },
+): LaneResult {
+  if (outcome.type === "ended") {
+    const { finishReason, model, usage, response } = outcome.end;
+    return {
+      status: "completed",
+      text,
+      model,
+      finishReason,
+      usage: usage ?? estimateUsage(lane.request, text),
+      ...(response === undefined ? {} : { response }),
+    };
+  }
+  const partial = {
+    text,
+    model: lane.choice.model,
+    usage: estimateUsage(lane.request, text),
+    ...(snapshot === undefined ? {} : { response: snapshot }),
+  };
+  if (outcome.type === "failed")
+    return { status: "failed", ...partial, error: TroupeError.from(outcome.error) };
+  if (!(outcome.reason instanceof Cancellation)) {
+    return { status: "failed", ...partial, error: TroupeError.from(outcome.reason) };
+  }
+  const { closed: upstreamClosed, closedInMs } = outcome;
+  return {
+    status: "cancelled",
+    ...partial,
+    finishReason: "cancelled",
+    cancel: { upstreamClosed, closedInMs },
+  };
+}

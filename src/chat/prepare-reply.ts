@@ -1,0 +1,68 @@
+import type { Persona } from "../ports/persona.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { answerPersonas } from "./answer-personas.ts";
+import { answerResponses } from "./answer-responses.ts";
+import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import { beginConversationTurn } from "./conversation-turn.ts";
+import type { Reply } from "./reply.ts";
+
+/** A request that was found to be answerable; `begin` starts the answer and is called once. */
+export interface PreparedReply {
+  /** The ids of the lanes, empty for a nameless voice. */
+  readonly lanes: readonly string[];
+  begin(signals: TurnSignals): Promise<Reply>;
+}
+
+/**
+ * Looks everything up that can refuse a request, before anything is stored or started.
+ *
+ * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`.
+ */
+export async function prepareReply(
+  request: TurnRequest,
+  { owner, conversationId }: { owner: string; conversationId: string | undefined },
+  dependencies: ChatDependencies,
+): Promise<PreparedReply> {
+  if (request.kind === "responses") {
+    const choice = dependencies.providers.choose("openai", request.model);
+    return { lanes: [], begin: async (signals) => answerResponses(request, choice, dependencies, signals) };
+  }
+  const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
+  const choice = dependencies.providers.choose(request.api, request.model);
+  if (
+    conversationId === undefined ||
+    (await dependencies.conversations.head(owner, conversationId)) === undefined
+  ) {
+    throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+  }
+  return {
+    lanes: personas.map((persona) => persona.id),
+    async begin(signals) {
+      const conversation = await beginConversationTurn(
+        dependencies.conversations,
+        owner,
+        conversationId,
+        request.message,
+      );
+      return answerPersonas(request, { personas, choice, conversation }, dependencies, signals);
+    },
+  };
+}
+
+async function findPersonas(
+  ids: readonly string[],
+  kind: "persona" | "personas",
+  owner: string,
+  { personas }: ChatDependencies,
+): Promise<Persona[]> {
+  const found: Persona[] = [];
+  for (const [index, id] of ids.entries()) {
+    const field = kind === "persona" ? "data.persona_id" : `data.persona_ids.${index}`;
+    if (ids.indexOf(id) !== index) throw new TroupeError("persona_repeated", { field });
+    const persona = await personas.find(owner, id);
+    if (persona === undefined) throw new TroupeError("persona_not_found", { field });
+    found.push(persona);
+  }
+  return found;
+}

@@ -1,0 +1,189 @@
+import { wireLimits } from "../protocol/limits.ts";
+import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import { exponentialBackoff } from "./backoff.ts";
+import { createConnection } from "./connection.ts";
+import type { ConnectionState } from "./connection-state.ts";
+import { createMessageLog, type MessageLog } from "./message-log.ts";
+import { readServerMessage } from "./read-message.ts";
+import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
+import { failureOf, TroupeRequestError } from "./request-error.ts";
+import { createRequestTable } from "./request-table.ts";
+import type { SetTimer, SocketConstructor } from "./socket.ts";
+
+export interface TroupeClientOptions {
+  /** Where the server listens, e.g. `ws://localhost:8000/ws`. */
+  readonly url: string;
+  /** WebSocket subprotocols, e.g. `["troupe", "troupe.token.<token>"]`. Default none. */
+  readonly protocols?: readonly string[];
+  /** Default: the global `WebSocket`. */
+  readonly WebSocket?: SocketConstructor;
+  /** Takes the number of failed attempts, gives the wait in milliseconds. Default `exponentialBackoff()`. */
+  readonly backoff?: (attempt: number) => number;
+  /** Names the requests. Default `crypto.randomUUID`. */
+  readonly newId?: () => string;
+  readonly setTimer?: SetTimer;
+  /** Milliseconds, for the state's `retryAtMs`. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Sees every frame as it goes out or comes in. */
+  readonly onFrame?: (direction: "out" | "in", text: string) => void;
+}
+
+export interface RequestOptions {
+  /**
+   * The request's name, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Default: a new one. `false` sends none, as a client of the bare
+   * specification does: such requests are answered one after another, and one whose first message has not come when the
+   * connection breaks ends with `lost`.
+   */
+  readonly id?: string | false;
+}
+
+/** A request that someone else asked in a conversation that is followed. */
+export interface FollowedRequest {
+  readonly question: ServerMessages["question"];
+  readonly request: TroupeRequest;
+}
+
+export interface TroupeClient {
+  /** Changes as a whole: two reads give the same object where nothing happened between them. */
+  readonly state: ConnectionState;
+  /** Calls `listener` after every change of `state`; gives the function that stops it. */
+  subscribe(listener: () => void): () => void;
+  /** Connects, or ends a wait early. A request connects by itself. */
+  connect(): void;
+  /**
+   * Asks for an answer. Throws a `TroupeRequestError`: `closed` after `close`, `request_id_conflict` where a request of this id
+   * is running, `message_too_big`.
+   */
+  request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
+  /**
+   * The conversation's requests, those running now and every later one, except this client's own. Ends when the client is closed
+   * and throws what the server refuses it with, e.g. `conversation_not_found`.
+   */
+  follow(conversationId: string): AsyncIterable<FollowedRequest>;
+  /** Ends the connection for good; unfinished requests end with `closed`, while the server goes on with them. */
+  close(): void;
+}
+
+/**
+ * A client of one server: every request's messages arrive once, in order and without a gap, however often the connection breaks.
+ * Dispose of it with `close`.
+ */
+export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
+  const {
+    url,
+    protocols = [],
+    backoff = exponentialBackoff(),
+    newId = () => crypto.randomUUID(),
+    onFrame,
+  } = options;
+  const listeners = new Set<() => void>();
+  const follows = new Map<string, MessageLog<FollowedRequest>>();
+
+  const connection = createConnection({
+    url,
+    protocols,
+    WebSocket: options.WebSocket ?? globalThis.WebSocket,
+    backoff,
+    setTimer: options.setTimer ?? setStandardTimer,
+    now: options.now ?? Date.now,
+    onOpen() {
+      for (const conversationId of follows.keys()) sendFollow(conversationId);
+      requests.attachAll();
+    },
+    ping: () => send('{"type":"ping"}'),
+    onText(text) {
+      onFrame?.("in", text);
+      const message = readServerMessage(text);
+      if (message !== undefined) receive(message);
+    },
+    onGone() {
+      requests.detachAll();
+      if (connection.state.name === "closed") endEverything(connection.state.loss.reason);
+    },
+    onState() {
+      for (const listener of [...listeners]) listener();
+    },
+  });
+  const isOpen = () => connection.state.name === "open";
+  const requests = createRequestTable({ isOpen, send });
+
+  function send(text: string): void {
+    onFrame?.("out", text);
+    connection.send(text);
+  }
+
+  function sendFollow(conversationId: string): void {
+    send(JSON.stringify({ type: "follow", id: conversationId, data: { conversation_id: conversationId } }));
+  }
+
+  function receive(message: ServerMessage): void {
+    if (message.type === "question") {
+      const request = requests.join(message.request_type, message.request_id);
+      if (request !== undefined) follows.get(message.conversation_id)?.push({ question: message, request });
+    } else if (message.type === "error" && message.in_reply_to?.type === "follow") {
+      const { id = "" } = message.in_reply_to;
+      follows.get(id)?.end(new TroupeRequestError(failureOf(message)));
+      follows.delete(id);
+    } else {
+      requests.receive(message);
+    }
+  }
+
+  function endEverything(reason: string): void {
+    const failure = {
+      code: "closed",
+      message: `The connection is closed. ${reason}`.trim(),
+      retryable: true,
+    } as const;
+    requests.endAll(failure);
+    for (const follow of follows.values()) follow.end();
+    follows.clear();
+  }
+
+  function assertNotClosed(): void {
+    if (connection.state.name !== "closed") return;
+    throw new TroupeRequestError({ code: "closed", message: "This client is closed.", retryable: false });
+  }
+
+  return {
+    get state() {
+      return connection.state;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    connect: () => connection.connect(),
+    request(type, data, { id = newId() } = {}) {
+      assertNotClosed();
+      const name = id === false ? undefined : id;
+      const frame = JSON.stringify({ type, id: name, data });
+      if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
+        throw new TroupeRequestError({
+          code: "message_too_big",
+          message: `The message is larger than ${wireLimits.messageBytes} bytes.`,
+          retryable: false,
+        });
+      }
+      const request = requests.ask(type, name, frame);
+      connection.connect();
+      return request;
+    },
+    follow(conversationId) {
+      assertNotClosed();
+      const known = follows.get(conversationId);
+      if (known !== undefined) return known;
+      const log = createMessageLog<FollowedRequest>();
+      follows.set(conversationId, log);
+      if (isOpen()) sendFollow(conversationId);
+      connection.connect();
+      return { [Symbol.asyncIterator]: () => log[Symbol.asyncIterator]() };
+    },
+    close: () => connection.close(),
+  };
+}
+
+function setStandardTimer(run: () => void, delayMs: number): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}

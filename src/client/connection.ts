@@ -1,0 +1,160 @@
+import { closeTable } from "../protocol/closes.ts";
+import {
+  type ConnectionEvent,
+  type ConnectionLoss,
+  type ConnectionState,
+  transition,
+} from "./connection-state.ts";
+import type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
+
+/** How often an open connection is asked whether it lives, and how long it may stay silent then, or take to open. */
+export const heartbeatMs = 20_000;
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly WebSocket: SocketConstructor;
+  readonly backoff: (attempt: number) => number;
+  readonly setTimer: SetTimer;
+  readonly now: () => number;
+  /** Called once per open connection, before any message of it. */
+  readonly onOpen: () => void;
+  /** Called while the connection is open, to make the server say something. */
+  readonly ping: () => void;
+  readonly onText: (text: string) => void;
+  /** Called when an open or opening connection is gone, before the state's listeners hear of it. */
+  readonly onGone: () => void;
+  readonly onState: () => void;
+}
+
+export interface Connection {
+  readonly state: ConnectionState;
+  /** Connects now, out of `idle` or out of a wait. */
+  connect(): void;
+  /** Sends where the connection is open; what is not sent is the caller's to send again. */
+  send(text: string): void;
+  close(): void;
+}
+
+const finalCodes: ReadonlySet<number> = new Set(
+  Object.values(closeTable)
+    .filter((row) => !row.reconnect)
+    .map((row) => row.code),
+);
+
+/** One connection at a time, made again after every loss that is not final. Knows nothing of messages. */
+export function createConnection(options: ConnectionOptions): Connection {
+  let state: ConnectionState = { name: "idle" };
+  let socket: SocketLike | undefined;
+  let stopTimer: () => void = () => undefined;
+  let heard = false;
+
+  function dispatch(event: ConnectionEvent): void {
+    const before = state;
+    state = transition(before, event);
+    if (state === before) return;
+    if (state.name !== before.name) {
+      stopTimer();
+      if (state.name === "waiting" || state.name === "closed") leaveSocket(before.name);
+      enter();
+    }
+    options.onState();
+  }
+
+  function enter(): void {
+    switch (state.name) {
+      case "connecting":
+        stopTimer = options.setTimer(() => giveUp("The server did not answer in time."), heartbeatMs);
+        open();
+        break;
+      case "open":
+        listenForLife(false);
+        options.onOpen();
+        break;
+      case "waiting":
+        stopTimer = options.setTimer(() => dispatch({ type: "connect" }), state.retryAtMs - options.now());
+        options.onGone();
+        break;
+      case "closed":
+        options.onGone();
+    }
+  }
+
+  function open(): void {
+    let opening: SocketLike;
+    try {
+      opening = new options.WebSocket(options.url, [...options.protocols]);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const reason = `Cannot connect to ${options.url}: ${why}`;
+      dispatch({ type: "refused", loss: { code: closeTable.normal.code, reason } });
+      return;
+    }
+    socket = opening;
+    // A socket that was left still tells of its end, seconds later; only the present one counts.
+    const whilePresent = (run: (event: SocketEvent) => void) => (event: SocketEvent) => {
+      if (socket === opening) run(event);
+    };
+    opening.addEventListener(
+      "open",
+      whilePresent(() => dispatch({ type: "opened" })),
+    );
+    opening.addEventListener(
+      "message",
+      whilePresent((event) => {
+        heard = true;
+        dispatch({ type: "heard" });
+        if (typeof event.data === "string") options.onText(event.data);
+      }),
+    );
+    opening.addEventListener(
+      "close",
+      whilePresent((event) => lose({ code: event.code ?? 1006, reason: event.reason ?? "" })),
+    );
+  }
+
+  function lose(loss: ConnectionLoss): void {
+    const attempt = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
+    const retryAtMs = options.now() + options.backoff(attempt + 1);
+    dispatch(finalCodes.has(loss.code) ? { type: "refused", loss } : { type: "lost", loss, retryAtMs });
+  }
+
+  /** Whatever the server sends is a sign of life: behind much text the `pong` itself may come late. */
+  function listenForLife(asked: boolean): void {
+    heard = false;
+    stopTimer = options.setTimer(() => {
+      if (asked && !heard) {
+        giveUp(closeTable.unresponsive.reason);
+        return;
+      }
+      listenForLife(true);
+      options.ping();
+    }, heartbeatMs);
+  }
+
+  function giveUp(reason: string): void {
+    lose({ code: closeTable.unresponsive.code, reason });
+  }
+
+  function leaveSocket(stage: ConnectionState["name"]): void {
+    const left = socket;
+    socket = undefined;
+    // Only 1000 and 3000-4999 may be given to `close`; one that is still connecting takes no code at all.
+    if (stage === "open") left?.close(closeTable.normal.code);
+    else left?.close();
+  }
+
+  function send(text: string): void {
+    if (state.name === "open") socket?.send(text);
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    connect: () => dispatch({ type: "connect" }),
+    send,
+    close: () =>
+      dispatch({ type: "close", loss: { code: closeTable.normal.code, reason: "Closed by this side." } }),
+  };
+}

@@ -1,0 +1,22 @@
+export { type BackoffOptions, exponentialBackoff } from "./backoff.ts";
+export {
+  createTroupeClient,
+  type FollowedRequest,
+  type RequestOptions,
+  type TroupeClient,
+  type TroupeClientOptions,
+} from "./client.ts";
+export type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+export type { RequestData, RequestType, ResponseMessage, TroupeRequest } from "./request.ts";
+export { type LocalErrorCode, type RequestFailure, TroupeRequestError } from "./request-error.ts";
+export type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
+export {
+  createTranscript,
+  failTranscript,
+  foldMessage,
+  type Lane,
+  type LaneStatus,
+  type ToolActivity,
+  type Transcript,
+  type Usage,
+} from "./transcript.ts";

@@ -1,0 +1,41 @@
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { ServerMessages } from "../protocol/server-messages.ts";
+
+/**
+ * Reasons of this side's own, beside the server's: `closed` (the connection was closed for good), `cancelled` (before the server
+ * knew of the request), `lost` (the connection broke and the request had no id to resume, or the server left out what was asked
+ * for again), `message_too_big` (it would end the connection).
+ */
+export type LocalErrorCode = "closed" | "cancelled" | "lost" | "message_too_big";
+
+export interface RequestFailure {
+  readonly code: ErrorCode | LocalErrorCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number | undefined;
+  /** The field of the request at fault, as a path, e.g. `data.temperature`. */
+  readonly field?: string | undefined;
+}
+
+/** How a request ended that got no `response`. */
+export class TroupeRequestError extends Error {
+  override readonly name = "TroupeRequestError";
+  readonly code: RequestFailure["code"];
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly field: string | undefined;
+
+  constructor(failure: RequestFailure) {
+    super(failure.message);
+    this.code = failure.code;
+    this.retryable = failure.retryable;
+    this.retryAfterMs = failure.retryAfterMs;
+    this.field = failure.field;
+  }
+}
+
+/** The failure that an `error` message tells of. */
+export function failureOf(message: ServerMessages["error"]): RequestFailure {
+  const { code, retryable, retry_after_ms: retryAfterMs, field } = message;
+  return { code, message: message.message, retryable, retryAfterMs, field };
+}

@@ -1,0 +1,203 @@
+import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import { createRequestEntry, type RequestEntry, type RequestType, type TroupeRequest } from "./request.ts";
+import { type RequestFailure, TroupeRequestError } from "./request-error.ts";
+
+interface TableOptions {
+  readonly isOpen: () => boolean;
+  readonly send: (text: string) => void;
+}
+
+/** Every unfinished request, and what each needs said on a new connection. */
+export interface RequestTable {
+  /** Adds a request of this client; `id: undefined` sends it without a name. */
+  ask(type: RequestType, id: string | undefined, frame: string): TroupeRequest;
+  /** Adds another client's request whose messages are about to come; `undefined` where it is known already. */
+  join(type: RequestType, id: string): TroupeRequest | undefined;
+  /** Takes a message that belongs to a request. */
+  receive(message: ServerMessage): void;
+  attachAll(): void;
+  detachAll(): void;
+  endAll(failure: RequestFailure): void;
+}
+
+type NumberedMessage = ServerMessage & { readonly request_id: string; readonly seq: number };
+type ErrorMessage = ServerMessages["error"];
+
+const cancelledBeforeStart: RequestFailure = {
+  code: "cancelled",
+  message: "The request was cancelled before the server knew of it.",
+  retryable: false,
+};
+const connectionLost: RequestFailure = {
+  code: "lost",
+  message: "The connection broke, and a request without an id cannot be resumed.",
+  retryable: true,
+};
+const gapStays: RequestFailure = {
+  code: "lost",
+  message: "The server left out a part of the answer, also when asked again.",
+  retryable: true,
+};
+
+export function createRequestTable({ isOpen, send }: TableOptions): RequestTable {
+  const named = new Map<string, RequestEntry>();
+  /** Sent without an id. The server answers these one after another, so its names for them come in this order. */
+  let unnamed: RequestEntry[] = [];
+
+  function end(entry: RequestEntry, outcome: Parameters<RequestEntry["end"]>[0]): void {
+    if (entry.id !== undefined) named.delete(entry.id);
+    unnamed = unnamed.filter((other) => other !== entry);
+    entry.end(outcome);
+  }
+
+  /** Sends the request, or what makes the server go on with it. */
+  function attach(entry: RequestEntry): void {
+    if (entry.phase === "queued") ask(entry);
+    else if (entry.phase === "detached") resume(entry);
+  }
+
+  function ask(entry: RequestEntry): void {
+    entry.phase = "live";
+    if (entry.frame !== undefined) send(entry.frame);
+    sendCancels(entry);
+  }
+
+  function resume(entry: RequestEntry): void {
+    entry.phase = "resuming";
+    send(verbFrame("resume", entry, { after_seq: entry.lastSeq }));
+  }
+
+  function sendCancels(entry: RequestEntry): void {
+    if (entry.id === undefined || entry.phase !== "live") return;
+    for (const personaId of entry.cancels) send(verbFrame("cancel", entry, { persona_id: personaId }));
+  }
+
+  function cancel(entry: RequestEntry, personaId: string | undefined): void {
+    if (entry.phase === "ended" || entry.cancels.has(personaId)) return;
+    if (entry.phase === "queued" && personaId === undefined) {
+      end(entry, cancelledBeforeStart);
+      return;
+    }
+    entry.cancels.add(personaId);
+    if (entry.id !== undefined && entry.phase === "live")
+      send(verbFrame("cancel", entry, { persona_id: personaId }));
+  }
+
+  function nextUnnamed(type: string | undefined): RequestEntry | undefined {
+    return unnamed.find((entry) => entry.phase === "live" && entry.type === type);
+  }
+
+  function entryOf(id: string, seq: number | undefined): RequestEntry | undefined {
+    const known = named.get(id);
+    const first = seq === 1 ? unnamed.find((entry) => entry.phase === "live") : undefined;
+    if (known !== undefined || first === undefined) return known;
+    unnamed = unnamed.filter((entry) => entry !== first);
+    first.id = id;
+    named.set(id, first);
+    sendCancels(first);
+    return first;
+  }
+
+  function accept(message: NumberedMessage): void {
+    const entry = entryOf(message.request_id, message.seq);
+    if (entry === undefined || message.seq <= entry.lastSeq) return;
+    if (message.seq > entry.lastSeq + 1) {
+      askForGap(entry);
+      return;
+    }
+    entry.lastSeq = message.seq;
+    if (message.type === "persona_response") entry.cancels.delete(message.persona_id);
+    if (message.type === "response" || message.type === "error") end(entry, message);
+    else entry.push(message);
+  }
+
+  /** While it resumes, what the old position still sends has a gap too; that says nothing new. */
+  function askForGap(entry: RequestEntry): void {
+    if (entry.phase !== "live") return;
+    if (entry.gapAfterSeq === entry.lastSeq) end(entry, gapStays);
+    else {
+      entry.gapAfterSeq = entry.lastSeq;
+      resume(entry);
+    }
+  }
+
+  /** An error without a number refuses a frame: the request itself, its `resume` or its `cancel`. */
+  function refuse(message: ErrorMessage): void {
+    const { type, id } = message.in_reply_to ?? {};
+    const entry = id === undefined ? nextUnnamed(type) : named.get(id);
+    // A server that shuts down closes the connection next, and the request goes on with the next one.
+    if (entry === undefined || message.code === "shutting_down") return;
+    const unknown = message.code === "request_not_found";
+    if (type === "cancel" && !unknown) {
+      if (message.code !== "request_ended") entry.push(message);
+    } else if (type === "resume" && unknown && entry.lastSeq === 0 && entry.frame !== undefined) {
+      // It never arrived, so asking again asks for the first time.
+      if (entry.cancels.has(undefined)) end(entry, cancelledBeforeStart);
+      else ask(entry);
+    } else {
+      end(entry, message);
+    }
+  }
+
+  return {
+    ask(type, id, frame) {
+      if (id !== undefined && named.has(id)) {
+        throw new TroupeRequestError({
+          code: "request_id_conflict",
+          message: "A request with this id is running on this client.",
+          retryable: false,
+        });
+      }
+      const entry = createRequestEntry({ type, id, frame, phase: "queued", onCancel: cancel });
+      if (id === undefined) unnamed.push(entry);
+      else named.set(id, entry);
+      if (isOpen()) attach(entry);
+      return entry.request;
+    },
+    join(type, id) {
+      if (named.has(id)) return undefined;
+      const entry = createRequestEntry({ type, id, frame: undefined, phase: "live", onCancel: cancel });
+      named.set(id, entry);
+      return entry.request;
+    },
+    receive(message) {
+      if (message.type === "resumed") {
+        const entry = named.get(message.request_id);
+        if (entry?.phase !== "resuming") return;
+        entry.phase = "live";
+        sendCancels(entry);
+      } else if (message.type === "reset") {
+        const entry = named.get(message.request_id);
+        if (entry === undefined) return;
+        entry.lastSeq = message.through_seq;
+        entry.push(message);
+      } else if (isNumbered(message)) {
+        accept(message);
+      } else if (message.type === "error") {
+        refuse(message);
+      }
+    },
+    attachAll() {
+      for (const entry of [...named.values(), ...unnamed]) attach(entry);
+    },
+    detachAll() {
+      for (const entry of [...named.values(), ...unnamed]) {
+        if (entry.phase === "queued") continue;
+        entry.phase = "detached";
+        if (entry.id === undefined) end(entry, connectionLost);
+      }
+    },
+    endAll(failure) {
+      for (const entry of [...named.values(), ...unnamed]) end(entry, failure);
+    },
+  };
+}
+
+/** The frame bears the request's id as its own, so that a refusal of it can be told apart. */
+function verbFrame(type: "resume" | "cancel", entry: RequestEntry, fields: object): string {
+  return JSON.stringify({ type, id: entry.id, data: { request_id: entry.id, ...fields } });
+}
+
+function isNumbered(message: ServerMessage): message is NumberedMessage {
+  return "seq" in message && message.seq !== undefined;
+}

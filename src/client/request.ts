@@ -1,0 +1,95 @@
+import type { ClientMessageInput, RequestMessage } from "../protocol/client-messages.ts";
+import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import { createMessageLog } from "./message-log.ts";
+import { failureOf, type RequestFailure, TroupeRequestError } from "./request-error.ts";
+
+export type RequestType = RequestMessage["type"];
+/** What `data` of a request of type `T` may hold; see PROTOCOL.md. */
+export type RequestData<T extends RequestType> = Extract<ClientMessageInput, { type: T }>["data"];
+export type ResponseMessage = ServerMessages["response"];
+
+/** One request for an answer, iterable as often as wanted, each time from its first message. */
+export interface TroupeRequest extends AsyncIterable<ServerMessage> {
+  /** The name it has on the wire; `undefined` until the server has named a request that was sent without one. */
+  readonly id: string | undefined;
+  /**
+   * The last message, a `response` (also after a cancel). Rejects with a `TroupeRequestError` whose code is one of the server's
+   * or `closed`, `cancelled`, `lost`.
+   */
+  readonly done: Promise<ResponseMessage>;
+  /** Asks the server to stop the request, or only the lane of one persona. What came until then still arrives. */
+  cancel(personaId?: string): void;
+}
+
+/**
+ * Where a request stands on the present connection: `queued` was never sent, `detached` was sent on a connection that is gone,
+ * `resuming` has asked for what it missed, `live` receives.
+ */
+export type RequestPhase = "queued" | "detached" | "resuming" | "live" | "ended";
+
+/** What the table keeps of a request. */
+export interface RequestEntry {
+  readonly request: TroupeRequest;
+  readonly type: RequestType;
+  /** The message as it is sent; `undefined` for another client's request that is only followed. */
+  readonly frame: string | undefined;
+  id: string | undefined;
+  phase: RequestPhase;
+  /** The last message delivered; 0 before the first. */
+  lastSeq: number;
+  /** `lastSeq` when a gap last made it resume, so that a server that cannot fill it is not asked for ever. */
+  gapAfterSeq: number | undefined;
+  /** What is to stop: persona ids, or the whole (`undefined`). Kept, since a drop may have swallowed the message. */
+  readonly cancels: Set<string | undefined>;
+  push(message: ServerMessage): void;
+  /** Ends it with its last message, or with a failure that has no message. */
+  end(outcome: ResponseMessage | ServerMessages["error"] | RequestFailure): void;
+}
+
+interface EntryOptions {
+  readonly type: RequestType;
+  readonly id: string | undefined;
+  readonly frame: string | undefined;
+  readonly phase: RequestPhase;
+  readonly onCancel: (entry: RequestEntry, personaId: string | undefined) => void;
+}
+
+export function createRequestEntry({ type, id, frame, phase, onCancel }: EntryOptions): RequestEntry {
+  const log = createMessageLog<ServerMessage>();
+  const outcome = Promise.withResolvers<ResponseMessage>();
+  // Who only iterates never asks for `done`; its rejection must not count as unhandled then.
+  outcome.promise.catch(() => undefined);
+
+  const entry: RequestEntry = {
+    request: {
+      get id() {
+        return entry.id;
+      },
+      done: outcome.promise,
+      cancel: (personaId) => onCancel(entry, personaId),
+      [Symbol.asyncIterator]: () => log[Symbol.asyncIterator](),
+    },
+    type,
+    frame,
+    id,
+    phase,
+    lastSeq: 0,
+    gapAfterSeq: undefined,
+    cancels: new Set(),
+    push: (message) => log.push(message),
+    end(last) {
+      entry.phase = "ended";
+      if (!("type" in last)) {
+        const error = new TroupeRequestError(last);
+        log.end(error);
+        outcome.reject(error);
+        return;
+      }
+      log.push(last);
+      log.end();
+      if (last.type === "response") outcome.resolve(last);
+      else outcome.reject(new TroupeRequestError(failureOf(last)));
+    },
+  };
+  return entry;
+}

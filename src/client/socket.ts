@@ -1,0 +1,20 @@
+/** What a standard `WebSocket` tells its listeners, as far as the client reads it. */
+export interface SocketEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
+}
+
+/** The part of the standard `WebSocket` that the client uses. */
+export interface SocketLike {
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "open" | "message" | "close", listener: (event: SocketEvent) => void): void;
+}
+
+/** The standard `WebSocket` constructor, or one that makes the same. */
+export type SocketConstructor = new (url: string, protocols?: string[]) => SocketLike;
+
+/** Starts a timer and gives the function that stops it. */
+export type SetTimer = (run: () => void, delayMs: number) => () => void;

@@ -1,0 +1,234 @@
+import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import type { RequestFailure } from "./request-error.ts";
+import { failureOf } from "./request-error.ts";
+
+type Response = ServerMessages["response"];
+type PersonaResponse = ServerMessages["persona_response"];
+type MultiChatData = Extract<Response["data"], { responses: unknown }>;
+type ChatData = Extract<Response["data"], { response: string }>;
+type OpenaiChatData = Exclude<Response["data"], MultiChatData | ChatData>;
+export type Usage = NonNullable<PersonaResponse["usage"]>;
+export type LaneStatus =
+  | "waiting"
+  | "starting"
+  | "processing"
+  | "streaming"
+  | "completed"
+  | "failed"
+  | "cancelled";
+
+export interface ToolActivity {
+  readonly callId: string;
+  readonly tool: string;
+  readonly status: string;
+}
+
+/** One voice of an answer as it stands. */
+export interface Lane {
+  /** `undefined` for `openai_chat`, which has one lane without a name. */
+  readonly personaId: string | undefined;
+  readonly name: string | undefined;
+  readonly text: string;
+  readonly reasoning: string;
+  readonly tools: readonly ToolActivity[];
+  readonly status: LaneStatus;
+  /** The server's last sentence about the lane. */
+  readonly statusMessage: string;
+  readonly model: string | undefined;
+  readonly finishReason: Response["finish_reason"] | undefined;
+  readonly usage: Usage | undefined;
+  readonly error: RequestFailure | undefined;
+}
+
+/** Everything that a request's messages have told so far. */
+export interface Transcript {
+  readonly requestId: string | undefined;
+  readonly lanes: readonly Lane[];
+  readonly status: "waiting" | "running" | "completed" | "cancelled" | "failed";
+  /** The number of the last message that was folded in. */
+  readonly seq: number;
+  readonly error: RequestFailure | undefined;
+  /** An error that did not end the request, such as a refused cancel. */
+  readonly notice: RequestFailure | undefined;
+  readonly usage: Usage | undefined;
+  /** No model was called: the built-in demonstration answered. */
+  readonly simulated: boolean;
+  readonly response: Response | undefined;
+}
+
+/** A transcript without any message yet. `personaIds` gives it its lanes ahead of time, so that a page can reserve their room. */
+export function createTranscript(personaIds: readonly (string | undefined)[] = []): Transcript {
+  return {
+    requestId: undefined,
+    lanes: personaIds.map(emptyLane),
+    status: "waiting",
+    seq: 0,
+    error: undefined,
+    notice: undefined,
+    usage: undefined,
+    simulated: false,
+    response: undefined,
+  };
+}
+
+/** Folds a request's next message into its transcript; both stay as they are, the result is new. */
+export function foldMessage(before: Transcript, message: ServerMessage): Transcript {
+  const transcript = withPosition(before, message);
+  switch (message.type) {
+    case "status":
+      return withLane(transcript, message.persona_id, () => ({
+        status: message.status,
+        statusMessage: message.message,
+      }));
+    case "chunk":
+      return withLane(transcript, message.persona_id, (lane) => ({ text: lane.text + message.chunk }));
+    case "reasoning":
+      return withLane(transcript, message.persona_id, (lane) => ({
+        reasoning: lane.reasoning + message.text,
+      }));
+    case "tool":
+      return withLane(transcript, message.persona_id, (lane) => ({ tools: withTool(lane.tools, message) }));
+    case "persona_response":
+      return withLane(transcript, message.persona_id, () => answerOf(message));
+    case "reset":
+      return message.lanes.reduce<Transcript>(
+        (folded, { persona_id, text }) =>
+          withLane(folded, persona_id, () => ({ text, reasoning: "", tools: [] })),
+        {
+          ...transcript,
+          lanes: transcript.lanes.map((lane) => ({ ...lane, text: "", reasoning: "", tools: [] })),
+        },
+      );
+    case "response":
+      return withResponse(transcript, message);
+    case "error":
+      if (message.in_reply_to?.type === "cancel") return { ...transcript, notice: failureOf(message) };
+      return failTranscript(transcript, failureOf(message));
+    default:
+      return transcript;
+  }
+}
+
+/** Ends a transcript whose request failed without a message, e.g. because the client was closed. */
+export function failTranscript(transcript: Transcript, error: RequestFailure): Transcript {
+  const lanes = transcript.lanes.map((lane) =>
+    isEnded(lane) ? lane : { ...lane, status: "failed" as const },
+  );
+  return { ...transcript, lanes, status: "failed", error };
+}
+
+function isEnded(lane: Lane): boolean {
+  return lane.status === "completed" || lane.status === "failed" || lane.status === "cancelled";
+}
+
+function withPosition(transcript: Transcript, message: ServerMessage): Transcript {
+  const seq = "seq" in message ? message.seq : undefined;
+  return {
+    ...transcript,
+    seq: seq ?? (message.type === "reset" ? message.through_seq : transcript.seq),
+    requestId: ("request_id" in message ? message.request_id : undefined) ?? transcript.requestId,
+    status: transcript.status === "waiting" && seq !== undefined ? "running" : transcript.status,
+    simulated: transcript.simulated || ("simulated" in message && message.simulated === true),
+  };
+}
+
+function withLane(
+  transcript: Transcript,
+  personaId: string | undefined,
+  change: (lane: Lane) => Partial<Lane>,
+): Transcript {
+  const at = transcript.lanes.findIndex((lane) => lane.personaId === personaId);
+  const lane = transcript.lanes[at] ?? emptyLane(personaId);
+  const changed = { ...lane, ...change(lane) };
+  return {
+    ...transcript,
+    lanes: at === -1 ? [...transcript.lanes, changed] : transcript.lanes.with(at, changed),
+  };
+}
+
+function withTool(tools: readonly ToolActivity[], message: ServerMessages["tool"]): readonly ToolActivity[] {
+  const activity = { callId: message.call_id, tool: message.tool, status: message.status };
+  const at = tools.findIndex((tool) => tool.callId === activity.callId);
+  return at === -1 ? [...tools, activity] : tools.with(at, activity);
+}
+
+function answerOf(answer: Omit<PersonaResponse, "type" | "seq" | "request_id">): Partial<Lane> {
+  const { error } = answer;
+  return {
+    text: answer.response,
+    status: answer.status,
+    name: answer.persona.name,
+    model: answer.model,
+    finishReason: answer.finish_reason,
+    usage: answer.usage,
+    error: error && { ...error, retryAfterMs: error.retry_after_ms },
+  };
+}
+
+function withResponse(transcript: Transcript, response: Response): Transcript {
+  const { data, status } = response;
+  const ended: Transcript = {
+    ...transcript,
+    status,
+    response,
+    simulated: transcript.simulated || data.simulated === true,
+  };
+  // The wire tells the three forms of `data` apart by `request_type`, which stands beside it.
+  switch (response.request_type) {
+    case "multi_chat": {
+      const { responses, usage } = data as MultiChatData;
+      return responses.reduce<Transcript>(
+        (folded, answer) => withLane(folded, answer.persona_id, () => answerOf(answer)),
+        { ...ended, usage },
+      );
+    }
+    case "chat": {
+      const { persona_id: personaId, persona, response: text, model, usage } = data as ChatData;
+      return withLane({ ...ended, usage }, personaId, () => ({
+        ...endOf(response),
+        name: persona.name,
+        text,
+        model,
+        usage,
+      }));
+    }
+    case "openai_chat": {
+      const { output_text: text, model, usage } = data as OpenaiChatData;
+      const change = {
+        ...endOf(response),
+        text,
+        model: typeof model === "string" ? model : undefined,
+        usage: usageOf(usage),
+      };
+      return withLane({ ...ended, usage: change.usage }, undefined, () => change);
+    }
+  }
+}
+
+function endOf(response: Response): Partial<Lane> {
+  return { status: response.status, statusMessage: response.message, finishReason: response.finish_reason };
+}
+
+/** The vendor's own figures have more parts; `undefined` where they are not what they should be. */
+function usageOf(usage: unknown): Usage | undefined {
+  const { input_tokens, output_tokens, total_tokens } = (usage ?? {}) as Partial<Usage>;
+  if (input_tokens === undefined || output_tokens === undefined || total_tokens === undefined)
+    return undefined;
+  return { input_tokens, output_tokens, total_tokens, estimated: false };
+}
+
+function emptyLane(personaId: string | undefined): Lane {
+  return {
+    personaId,
+    name: undefined,
+    text: "",
+    reasoning: "",
+    tools: [],
+    status: "waiting",
+    statusMessage: "",
+    model: undefined,
+    finishReason: undefined,
+    usage: undefined,
+    error: undefined,
+  };
+}

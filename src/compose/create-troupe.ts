@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
+import { createAccess, isLoopback } from "../adapters/http/access.ts";
+import { createHttpApp } from "../adapters/http/http-app.ts";
+import { renderPage } from "../adapters/http/page.ts";
+import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
+import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
+import { systemClock } from "../adapters/system/system-clock.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
+import { createWsServer } from "../adapters/ws/ws-server.ts";
+import { createConnection } from "../doors/websocket/connection.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import { createSession } from "../server/session.ts";
+import { createTurns } from "../server/turns.ts";
+import { chooseProviders } from "./choose-providers.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
+
+/** Where the server reports to; `pino` fits, and anything with these four methods. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface TroupeOptions extends Partial<Settings> {
+  /** Default: the system's time. Tests pass their own. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1), for the spread of retries. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Providers of one's own instead of those that the settings choose. */
+  readonly providers?: ProviderCatalog;
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+  /** Token for pages opened from disk. Default: a fresh one, which nobody knows. */
+  readonly pageToken?: string;
+}
+
+/** A server inside somebody's HTTP server. */
+export interface Troupe {
+  /** Takes the WebSocket upgrades for `/ws` of an HTTP server; the returned function gives them back. */
+  attach(server: Server): () => void;
+  /** Answers `/`, `/healthz`, `/readyz` and `/api/...`: pass it to `http.createServer` or call it for the paths you want. */
+  readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
+  /** One line about who answers. */
+  readonly providerSummary: string;
+  readonly simulated: boolean;
+  /** The test page for opening from disk, holding the page token. */
+  renderDiskPage(url: string): Promise<string>;
+  /** What is in flight now. */
+  stats(): {
+    readonly connections: number;
+    readonly turns: number;
+    readonly logs: number;
+    readonly logBytes: number;
+  };
+  /**
+   * Stops: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
+   * `interrupted`, and tells every client to come back.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** How long clients get to answer the close. */
+const closePatienceMs = 1_000;
+/** Until there are keys, everyone is the same caller. */
+const anonymousOwner = "anonymous";
+
+const nothing = () => undefined;
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/**
+ * Makes a server. It listens nowhere by itself: see `attach` and `listener`.
+ * Settings left out have the defaults of the command line; the environment is not read.
+ */
+export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
+  const settings: Settings = { ...defaultSettings(), ...options };
+  const { clock = systemClock, logger = silent, random = Math.random } = options;
+  const { pageToken = randomBytes(16).toString("hex") } = options;
+  const onFault = (fault: unknown) => logger.debug({ err: fault }, "a connection or a request of it failed");
+  const agents = createUpstreamAgents(process.env);
+  const onWarning = (warning: string, cause: unknown) => logger.warn({ err: cause }, warning);
+  const chosen = await chooseProviders(
+    options.providers === undefined ? settings : { ...settings, localProviders: [] },
+    {
+      clock,
+      agents,
+      onWarning,
+    },
+  );
+  const personas = createBuiltinPersonaStore();
+  const conversations = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
+  const logs = createMemoryTurnLogs({
+    clock,
+    retentionMs: settings.logRetentionMs,
+    mostBytes: settings.logBytes,
+  });
+  const turns = createTurns({
+    chat: {
+      clock,
+      personas,
+      conversations,
+      providers: options.providers ?? chosen.catalog,
+      contextChars: settings.contextChars,
+      mostAnswerChars: 4_000_000,
+      retry: {
+        mostRetries: 2,
+        firstDelayMs: 500,
+        longestDelayMs: 8_000,
+        longestAskedDelayMs: 20_000,
+        random,
+      },
+    },
+    logs,
+    mostPerOwner: settings.maxRequestsPerOwner,
+    mostInAll: settings.maxRequests,
+    turnLimitMs: settings.turnLimitMs,
+    onEnd(record, terminal) {
+      if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
+      const { code, cause } = terminal.error;
+      const report = code === "internal_error" ? logger.error : logger.warn;
+      report.call(logger, { request: record.id, code, err: cause }, "a request failed");
+    },
+    onFault: (record, fault) => logger.error({ request: record.id, err: fault }, "a request's log failed"),
+  });
+
+  const access = createAccess({
+    allowedOrigins: settings.allowedOrigins,
+    allowedHosts: [...settings.allowedHosts, settings.host],
+    loopbackOnly: isLoopback(settings.host),
+    pageToken,
+  });
+  const sockets = createWsServer({
+    clock,
+    path: "/ws",
+    pingIntervalMs: 30_000,
+    mostConnections: settings.maxConnections,
+    refuse: ({ headers }) =>
+      access.refuseHandshake({
+        host: headers.host,
+        origin: headers.origin,
+        protocols: headers["sec-websocket-protocol"],
+      }),
+    onFault,
+    connect: (socket) =>
+      createConnection({
+        socket,
+        onFault: (fault) => logger.error({ err: fault }, "a frame could not be handled"),
+        defaultPacing: {
+          mode: settings.pacing,
+          chunkChars: { responses: 50, personas: 30 },
+          intervalMs: 100,
+          maxLagMs: 400,
+        },
+        openSession: (audience) =>
+          createSession({
+            owner: anonymousOwner,
+            turns,
+            conversations,
+            clock,
+            audience,
+            mostInFlight: settings.maxRequestsPerConnection,
+            unnamedGraceMs: settings.unnamedGraceMs,
+            onFault,
+          }),
+      }),
+  });
+
+  const pageConfiguration = {
+    personas: await personas.list(anonymousOwner),
+    simulated: options.providers === undefined && chosen.simulated,
+    model: chosen.model,
+  };
+  let ready = true;
+  const app = createHttpApp({
+    access,
+    personas,
+    owner: anonymousOwner,
+    page: await renderPage(pageConfiguration),
+    isReady: () => ready,
+    onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),
+  });
+
+  return {
+    attach: sockets.attach,
+    listener: getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    providerSummary: chosen.summary,
+    simulated: pageConfiguration.simulated,
+    renderDiskPage: async (url) => (await renderPage({ ...pageConfiguration, url, token: pageToken })).html,
+    stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
+    async close({ drainMs = settings.drainMs } = {}) {
+      ready = false;
+      await turns.close(drainMs);
+      await sockets.close(closePatienceMs);
+      agents[Symbol.dispose]();
+    },
+  };
+}

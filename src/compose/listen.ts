@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import http, { type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Troupe } from "./create-troupe.ts";
+
+/** HTTP servers that carry a troupe. */
+export interface Listening {
+  readonly port: number;
+  /** Takes no new connections; settles when the open ones have ended. */
+  stop(): Promise<void>;
+}
+
+/** The time a client has for the head of its request, which is all that an idle connection may take. */
+const headersTimeoutMs = 10_000;
+
+/**
+ * Listens on `host` and `port`; `localhost` means both loopback addresses, as far as this machine has them.
+ * Rejects with the system's error, such as `EADDRINUSE`.
+ */
+export async function listen(
+  troupe: Troupe,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
+  if (host !== "localhost") {
+    const server = await open(troupe, host, port);
+    return { port: portOf(server), stop: () => stop([server]) };
+  }
+  const first = await open(troupe, "127.0.0.1", port);
+  const servers = [first];
+  try {
+    servers.push(await open(troupe, "::1", portOf(first)));
+  } catch (error) {
+    // A machine without IPv6 has only the one.
+    if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+      await stop(servers);
+      throw error;
+    }
+  }
+  return { port: portOf(first), stop: () => stop(servers) };
+}
+
+async function open(troupe: Troupe, host: string, port: number): Promise<Server> {
+  const server = http.createServer(
+    { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: headersTimeoutMs / 4 },
+    troupe.listener,
+  );
+  troupe.attach(server);
+  server.listen({ host, port });
+  await once(server, "listening");
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+async function stop(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map((server) => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeIdleConnections();
+      return closed;
+    }),
+  );
+}

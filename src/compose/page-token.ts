@@ -1,0 +1,23 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+const tokenForm = /^[0-9a-f]{32}$/;
+
+/** The token of this installation that a page opened from disk must show; made at the first start and kept. */
+export async function keepPageToken(folder: string): Promise<string> {
+  const file = path.join(folder, "page-token");
+  const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  if (tokenForm.test(kept.trim())) return kept.trim();
+  const token = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
+  await writePrivate(file, `${token}\n`);
+  return token;
+}
+
+/** Writes a file that only its owner may read, with the folders above it. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, text, { mode: 0o600 });
+}

@@ -1,0 +1,203 @@
+import { parseArgs } from "node:util";
+import { z } from "zod";
+
+const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
+const list = z.string().transform((value) =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== ""),
+);
+const flag = z.stringbool().default(false);
+
+interface Setting {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  readonly help: string;
+}
+
+/** Every setting: its environment variable, what it may be, and one line of help. The flag is the name in kebab-case. */
+const settings = {
+  port: {
+    name: "PORT",
+    schema: z.coerce.number().int().min(0).max(65_535).default(8000),
+    help: "port; 0 picks a free one",
+  },
+  host: {
+    name: "HOST",
+    schema: z.string().min(1).default("localhost"),
+    help: "address to listen on; localhost means both loopback addresses",
+  },
+  openaiApiKey: {
+    name: "OPENAI_API_KEY",
+    schema: z.string().min(1).optional(),
+    help: "key of the OpenAI API",
+  },
+  openaiBaseUrl: {
+    name: "OPENAI_BASE_URL",
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    help: "another server that speaks the Responses API, as http://host:port/v1",
+  },
+  model: {
+    name: "TROUPE_MODEL",
+    schema: z.string().min(1).default("gpt-4o-mini"),
+    help: "model of requests that name none",
+  },
+  localProviders: {
+    name: "TROUPE_LOCAL_PROVIDERS",
+    schema: list.default([
+      "http://127.0.0.1:11434/v1",
+      "http://127.0.0.1:1234/v1",
+      "http://127.0.0.1:8080/v1",
+    ]),
+    help: "where to look for local models when no key is set, comma-separated; empty looks nowhere",
+  },
+  data: {
+    name: "TROUPE_DATA",
+    schema: z.string().min(1).default("./data"),
+    help: "folder of what the server keeps",
+  },
+  allowedOrigins: {
+    name: "TROUPE_ALLOWED_ORIGINS",
+    schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),
+    help: "origins of pages that may connect, comma-separated",
+  },
+  allowedHosts: {
+    name: "TROUPE_ALLOWED_HOSTS",
+    schema: list.default([]),
+    help: "host names under which the server may be addressed, comma-separated",
+  },
+  allowAnonymous: {
+    name: "TROUPE_ALLOW_ANONYMOUS",
+    schema: flag,
+    help: "true: listen beyond this machine although everyone who can connect shares everything",
+  },
+  pacing: {
+    name: "TROUPE_PACING",
+    schema: z.enum(["natural", "fixed", "raw"]).default("natural"),
+    help: "how answers are timed unless the request says: natural, fixed or raw",
+  },
+  maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "most sockets" },
+  maxRequestsPerConnection: {
+    name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",
+    schema: count(128, 1),
+    help: "most requests in flight on one socket",
+  },
+  maxRequestsPerOwner: {
+    name: "TROUPE_MAX_REQUESTS_PER_OWNER",
+    schema: count(2_000, 1),
+    help: "most requests in flight of one owner",
+  },
+  maxRequests: {
+    name: "TROUPE_MAX_REQUESTS",
+    schema: count(4_000, 1),
+    help: "most requests in flight in all",
+  },
+  logRetentionMs: {
+    name: "TROUPE_LOG_RETENTION_MS",
+    schema: count(15 * 60_000),
+    help: "how long an ended request can be resumed",
+  },
+  logBytes: {
+    name: "TROUPE_LOG_BYTES",
+    schema: count(256 * 1024 ** 2, 1024),
+    help: "most memory of all requests' logs",
+  },
+  conversationBytes: {
+    name: "TROUPE_CONVERSATION_BYTES",
+    schema: count(64 * 1024 ** 2, 1024),
+    help: "most memory of all conversations",
+  },
+  contextChars: {
+    name: "TROUPE_CONTEXT_CHARS",
+    schema: count(60_000, 1),
+    help: "most characters of earlier messages that a persona is given",
+  },
+  firstByteMs: {
+    name: "TROUPE_FIRST_BYTE_MS",
+    schema: count(60_000, 1),
+    help: "longest wait for a provider's first event",
+  },
+  idleMs: { name: "TROUPE_IDLE_MS", schema: count(300_000, 1), help: "longest silence of a provider" },
+  turnLimitMs: { name: "TROUPE_TURN_LIMIT_MS", schema: count(30 * 60_000, 1), help: "longest request" },
+  unnamedGraceMs: {
+    name: "TROUPE_UNNAMED_GRACE_MS",
+    schema: count(10_000),
+    help: "how long a request without an id outlives its socket",
+  },
+  drainMs: {
+    name: "TROUPE_DRAIN_MS",
+    schema: count(10_000),
+    help: "how long a stop waits for running requests",
+  },
+  logLevel: {
+    name: "LOG_LEVEL",
+    schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+    help: "how much is logged: error, warn, info, debug, silent",
+  },
+} as const satisfies Record<string, Setting>;
+
+type SettingKey = keyof typeof settings;
+/** Settings as the server uses them. Every figure in `...Ms` is milliseconds, in `...Bytes` bytes. */
+export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
+
+/** A setting that cannot be used: `message` is one line for whoever started the server. */
+export class SettingError extends Error {
+  override readonly name = "SettingError";
+}
+
+const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/**
+ * Reads flags, then the environment, then the defaults; an empty variable counts as absent, except for lists.
+ * Throws `SettingError` with one line for an unknown flag or a bad value.
+ */
+export function readSettings(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Settings & { readonly help: boolean } {
+  const flags = readFlags(args);
+  const result: Record<string, unknown> = { help: flags.help === true };
+  for (const [key, { name, schema }] of Object.entries(settings)) {
+    const flagValue = flags[flagOf(key)];
+    const value = flagValue ?? (env[name] === "" && key !== "localProviders" ? undefined : env[name]);
+    const parsed = (schema as z.ZodType).safeParse(value);
+    if (!parsed.success) {
+      const from = flagValue === undefined ? name : `--${flagOf(key)}`;
+      throw new SettingError(`${from}: ${parsed.error.issues[0]?.message ?? "bad value"}`);
+    }
+    result[key] = parsed.data;
+  }
+  return result as Settings & { readonly help: boolean };
+}
+
+function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    Object.keys(settings).map((key) => [flagOf(key), { type: "string" as const }]),
+  );
+  try {
+    const help = { help: { type: "boolean" as const, short: "h" } };
+    return parseArgs({ args: [...args], options: { ...options, ...help }, strict: true }).values;
+  } catch (error) {
+    throw new SettingError(error instanceof Error ? (error.message.split(". ")[0] ?? "") : "bad arguments");
+  }
+}
+
+/** The defaults, for embedding: what an environment without variables gives. */
+export function defaultSettings(): Settings {
+  return readSettings([], {});
+}
+
+/** The text of `--help`. */
+export function settingsHelp(): string {
+  const rows = Object.entries(settings).map(
+    ([key, { name, help }]) => `${`  --${flagOf(key)} VALUE`.padEnd(42)}${name}\n      ${help}`,
+  );
+  return [
+    "Usage: troupe [flags]",
+    "",
+    "Every flag can be set by the environment variable beside it.",
+    "",
+    ...rows,
+  ].join("\n");
+}

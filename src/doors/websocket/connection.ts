@@ -1,0 +1,129 @@
+import type { Socket } from "../../ports/socket.ts";
+import type { KeptTurn } from "../../ports/turn-log.ts";
+import type { ClientMessage } from "../../protocol/client-messages.ts";
+import { decodeClientMessage, type FrameOrigin } from "../../protocol/decode.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import type { ServerMessage } from "../../protocol/server-messages.ts";
+import type { RunningTurn } from "../../server/running-turn.ts";
+import type { Audience, Session } from "../../server/session.ts";
+import { encodeEvent, failure } from "./encode-event.ts";
+import { type DefaultPacing, readAsk } from "./read-ask.ts";
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  readonly defaultPacing: DefaultPacing;
+  /** Makes this connection's session. */
+  readonly openSession: (audience: Audience) => Session;
+  /** Hears of what was refused as `internal_error`, whose cause the client is not told. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** One client at `/ws`. */
+export interface Connection {
+  /** Handles one frame; settles when the next may be handled. A frame is never an exception. */
+  receive(frame: string | Uint8Array): Promise<void>;
+  /** The connection is gone. */
+  close(): Promise<void>;
+}
+
+export function createConnection({
+  socket,
+  defaultPacing,
+  openSession,
+  onFault,
+}: ConnectionOptions): Connection {
+  const send = (...messages: ServerMessage[]) =>
+    socket.send(messages.map((message) => JSON.stringify(message)));
+
+  const session = openSession({
+    async deliver(requestId, batch) {
+      if (batch.type === "events") {
+        await socket.send(batch.events.map((event) => encodeEvent(requestId, event)));
+        return;
+      }
+      const lanes = batch.lanes.map(({ lane, text }) =>
+        lane === undefined ? { text } : { persona_id: lane, text },
+      );
+      await send({ type: "reset", request_id: requestId, through_seq: batch.throughSeq, lanes });
+    },
+    question: (turn) => send(...questionOf(turn)),
+  });
+
+  async function handle(message: ClientMessage): Promise<void> {
+    switch (message.type) {
+      case "openai_chat":
+      case "chat":
+      case "multi_chat": {
+        const asked = session.ask(readAsk(message, defaultPacing));
+        if (message.id !== undefined) return asked;
+        // One without an id waits for its turn; the frames behind it do not.
+        asked.catch((error: unknown) => refuse(error, { type: message.type }));
+        return;
+      }
+      case "cancel":
+        return session.cancel(message.data.request_id, message.data.persona_id);
+      case "resume":
+        return session.resume(message.data.request_id, message.data.after_seq, ({ record, log }: KeptTurn) =>
+          send({
+            type: "resumed",
+            request_id: record.id,
+            head_seq: log.headSeq,
+            state: log.ended ? "ended" : "running",
+          }),
+        );
+      case "follow": {
+        const { conversation_id } = message.data;
+        return session.follow(conversation_id, (running) =>
+          send({ type: "following", conversation_id, running: running.map((turn) => turn.record.id) }),
+        );
+      }
+      case "ping":
+        return send({ type: "pong", ...(message.id === undefined ? {} : { id: message.id }) });
+    }
+  }
+
+  async function refuse(thrown: unknown, origin: FrameOrigin | undefined): Promise<void> {
+    const error = TroupeError.from(thrown);
+    if (error.code === "internal_error") onFault(thrown);
+    try {
+      await send({
+        type: "error",
+        status: "error",
+        ...failure(error),
+        ...(error.field === undefined ? {} : { field: error.field }),
+        ...(origin === undefined ? {} : { in_reply_to: origin }),
+      });
+    } catch (gone) {
+      onFault(gone);
+    }
+  }
+
+  return {
+    async receive(frame) {
+      if (typeof frame !== "string") return refuse(new TroupeError("binary_not_supported"), undefined);
+      const decoded = decodeClientMessage(frame);
+      if (!decoded.ok) return refuse(decoded.error, decoded.origin);
+      const { message } = decoded;
+      try {
+        await handle(message);
+      } catch (error) {
+        await refuse(error, { type: message.type, ...(message.id === undefined ? {} : { id: message.id }) });
+      }
+    },
+    close: () => session.close(),
+  };
+}
+
+function questionOf({ record, request, conversationId }: RunningTurn): ServerMessage[] {
+  if (request.kind === "responses" || conversationId === undefined) return [];
+  return [
+    {
+      type: "question",
+      conversation_id: conversationId,
+      request_id: record.id,
+      request_type: request.kind === "persona" ? "chat" : "multi_chat",
+      message: request.message,
+      persona_ids: [...request.personaIds],
+    },
+  ];
+}

@@ -1,0 +1,61 @@
+import type { JsonObject } from "../../ports/json.ts";
+import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
+import type { RequestMessage } from "../../protocol/client-messages.ts";
+import type { SessionAsk } from "../../server/session.ts";
+
+/** The server's own pacing; a request changes what it names. */
+export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
+  readonly chunkChars: { readonly responses: number; readonly personas: number };
+}
+
+/** From a decoded message to a request in no door's words, every default filled in. */
+export function readAsk(message: RequestMessage, defaults: DefaultPacing): SessionAsk {
+  const { data } = message;
+  const whenUnwatched = data.on_disconnect === "cancel" ? 0 : data.on_disconnect;
+  return {
+    ...(message.id === undefined ? {} : { id: message.id }),
+    request: readRequest(message, defaults),
+    ...("conversation_id" in data && data.conversation_id !== undefined
+      ? { conversation: data.conversation_id }
+      : {}),
+    ...(whenUnwatched === undefined ? {} : { whenUnwatched }),
+  };
+}
+
+function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {
+  const pacing = readPacing(message, defaults);
+  if (message.type === "openai_chat") {
+    const { data } = message;
+    return {
+      kind: "responses",
+      inputText: data.input_text,
+      includeReasoning: data.include_reasoning ?? false,
+      options: (data.options ?? {}) as JsonObject,
+      pacing,
+      ...(data.model === undefined ? {} : { model: data.model }),
+      ...(data.previous_response_id === undefined ? {} : { previousResponseId: data.previous_response_id }),
+      ...(data.tools === undefined ? {} : { tools: data.tools as JsonObject[] }),
+    };
+  }
+  const { data } = message;
+  const shared = {
+    message: data.message,
+    api: data.api ?? "openai",
+    pacing,
+    ...(data.model === undefined ? {} : { model: data.model }),
+    ...(data.temperature === undefined ? {} : { temperature: data.temperature }),
+    ...(data.max_tokens === undefined ? {} : { maxTokens: data.max_tokens }),
+  };
+  if (message.type === "chat") return { kind: "persona", personaIds: [message.data.persona_id], ...shared };
+  const { persona_ids: personaIds, stream } = message.data;
+  return { kind: "personas", personaIds, showText: stream ?? true, ...shared };
+}
+
+function readPacing({ type, data: { pacing } }: RequestMessage, defaults: DefaultPacing): Pacing {
+  return {
+    mode: pacing?.mode ?? defaults.mode,
+    chunkChars: pacing?.chunk_chars ?? defaults.chunkChars[type === "openai_chat" ? "responses" : "personas"],
+    intervalMs: pacing?.interval_ms ?? defaults.intervalMs,
+    maxLagMs: pacing?.max_lag_ms ?? defaults.maxLagMs,
+  };
+}

@@ -1,0 +1,36 @@
+export interface PagePersona {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+}
+
+/** What the page knows of its server. */
+export interface PageConfig {
+  readonly url: string;
+  readonly token: string;
+  /** Whether the page was opened from disk, where a server asks for the token. */
+  readonly fromDisk: boolean;
+  readonly personas: readonly PagePersona[];
+  /** No model is configured: every answer is a demonstration. */
+  readonly simulated: boolean;
+  /** The model that answers where a request names none. */
+  readonly model: string | undefined;
+}
+
+/** The ids of the specification's own examples. */
+const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist"];
+
+/** Reads the JSON that the server writes into the page; `{}` stands there in a plain copy. */
+export function readPageConfig(json: string, location: Location): PageConfig {
+  const given = JSON.parse(json) as Partial<PageConfig>;
+  const fromDisk = location.protocol === "file:";
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return {
+    url: given.url ?? (fromDisk ? "ws://localhost:8000/ws" : `${scheme}://${location.host}/ws`),
+    token: given.token ?? "",
+    fromDisk,
+    personas: given.personas ?? exampleIds.map((id) => ({ id, name: id, description: "" })),
+    simulated: given.simulated ?? false,
+    model: given.model,
+  };
+}

@@ -1,0 +1,37 @@
+const themes = ["auto", "light", "dark"] as const;
+type Theme = (typeof themes)[number];
+const storageKey = "troupe-theme";
+
+/** Makes a button go through the themes: the system's, light, dark. The choice outlives the page where the browser lets it. */
+export function connectThemeButton(button: HTMLButtonElement): void {
+  let theme = themes.find((known) => known === recall()) ?? "auto";
+  apply();
+  button.addEventListener("click", () => {
+    theme = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto";
+    remember(theme);
+    apply();
+  });
+
+  function apply(): void {
+    document.documentElement.dataset.theme = theme;
+    button.textContent = `Theme: ${theme}`;
+  }
+}
+
+/** Storage may be refused to a page, above all to one from disk; the theme then lasts as long as the page. */
+function recall(): string | undefined {
+  try {
+    return localStorage.getItem(storageKey) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(theme: Theme): boolean {
+  try {
+    localStorage.setItem(storageKey, theme);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,84 @@
+import type { JsonObject } from "./json.ts";
+
+/** One earlier message of the context that a model is given. */
+export interface ProviderMessage {
+  readonly role: "user" | "assistant";
+  readonly text: string;
+}
+
+/** One call of a model, in no vendor's words. */
+export interface ProviderRequest {
+  readonly model: string;
+  /** System prompt; never shown to a client. */
+  readonly instructions?: string;
+  /** The context, oldest first; the last one is the question. */
+  readonly messages: readonly ProviderMessage[];
+  /** 0 to 2. Left out: the vendor's default. */
+  readonly temperature?: number;
+  /** Upper limit of the answer in tokens. */
+  readonly maxOutputTokens?: number;
+  /** Id of a stored response at the vendor that this call continues. */
+  readonly previousResponseId?: string;
+  readonly tools?: readonly JsonObject[];
+  /** Ask the vendor for a readable summary of the model's reasoning. */
+  readonly includeReasoning?: boolean;
+  /** Further parameters, already checked against the vendor's schema, passed on as they are. */
+  readonly options?: JsonObject;
+}
+
+/** Tokens of one call. `estimated` when the vendor gave none and they were counted from the characters. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly totalTokens: number;
+  readonly estimated: boolean;
+}
+
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "budget" | "cancelled";
+
+/** What a provider tells while a call runs; the last one of a whole answer is `end`. */
+export type ProviderEvent =
+  /** The vendor accepted the call; `response` is its own response object as first sent, where it has one. */
+  | { readonly type: "started"; readonly response?: JsonObject }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string }
+  /** A tool call changed its state. `payload` is the vendor's own item or event. */
+  | {
+      readonly type: "tool";
+      readonly tool: string;
+      readonly status: string;
+      readonly callId: string;
+      readonly payload?: JsonObject;
+    }
+  /** A failed attempt is about to be repeated; nothing of it was shown. */
+  | { readonly type: "retrying"; readonly attempt: number; readonly delayMs: number; readonly code: string }
+  | {
+      readonly type: "end";
+      readonly finishReason: FinishReason;
+      /** The model that answered, as the vendor names it. */
+      readonly model: string;
+      readonly usage?: Usage;
+      /** The vendor's full response object, where it has one. */
+      readonly response?: JsonObject;
+    };
+
+/**
+ * One upstream API.
+ *
+ * Contract of `stream`:
+ * - yields batches (what one read gave), never an empty one, in the vendor's order;
+ * - the last event of the last batch is the only `end`; nothing follows it; or it throws one `TroupeError` instead;
+ * - when `signal` aborts, the upstream connection is closed, late bytes are ignored, and the iteration ends by throwing the
+ *   signal's reason, only after the connection is closed;
+ * - a stall is an error (`upstream_timeout`, `upstream_stalled`), never a wait without end; time in which nobody asks for the
+ *   next batch does not count as a stall;
+ * - ending the iteration early (`return`) closes the connection as abort does;
+ * - a call is tried once: retrying is the caller's business, guided by `TroupeError.safeToRepeat`.
+ */
+export interface Provider {
+  /** Stable name, e.g. `openai`, `demo`. */
+  readonly name: string;
+  /** True where no model answers but a script: every answer is then labelled so. */
+  readonly simulated: boolean;
+  stream(request: ProviderRequest, call: { readonly signal: AbortSignal }): AsyncIterable<ProviderEvent[]>;
+}

@@ -1,0 +1,82 @@
+import type { TroupeError } from "../protocol/errors.ts";
+import type { JsonObject } from "./json.ts";
+import type { PublicPersona } from "./persona.ts";
+import type { FinishReason, Usage } from "./provider.ts";
+
+/** What a cancel did upstream. */
+export interface CancelReport {
+  /** Nothing of the upstream call is open any more. */
+  readonly upstreamClosed: boolean;
+  /** From the cancel to the upstream connection's end. */
+  readonly closedInMs: number;
+}
+
+/** What one persona's answer came to. */
+export interface PersonaAnswer {
+  readonly persona: PublicPersona;
+  /** Place in the request's list of personas. */
+  readonly index: number;
+  readonly status: "completed" | "failed" | "cancelled";
+  readonly text: string;
+  readonly messageId?: string;
+  readonly model: string;
+  readonly api: string;
+  readonly finishReason?: FinishReason;
+  readonly usage?: Usage;
+  readonly error?: TroupeError;
+  readonly cancel?: CancelReport;
+  readonly simulated: boolean;
+}
+
+/** The whole answer of a turn, by the kind of its request. */
+export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?: CancelReport } & (
+  | {
+      readonly kind: "responses";
+      readonly text: string;
+      readonly response: JsonObject;
+      readonly simulated: boolean;
+    }
+  | { readonly kind: "persona"; readonly answer: PersonaAnswer; readonly conversationId: string }
+  | {
+      readonly kind: "personas";
+      readonly answers: readonly PersonaAnswer[];
+      readonly combined: string;
+      readonly outcome: "complete" | "degraded";
+      readonly conversationId: string;
+    }
+);
+
+/**
+ * What happens in a turn, in no door's words. `lane` is the persona's id, absent where the turn has one nameless voice.
+ * Every event is one numbered entry of the turn's log.
+ */
+export type TurnEvent =
+  | {
+      readonly type: "status";
+      readonly lane?: string;
+      readonly status: "starting" | "processing" | "streaming" | "completed";
+      /** Present on `processing` when a failed attempt is repeated. */
+      readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
+      readonly simulated: boolean;
+    }
+  | { readonly type: "text"; readonly lane?: string; readonly text: string; readonly final: boolean }
+  | { readonly type: "reasoning"; readonly lane?: string; readonly text: string }
+  | {
+      readonly type: "tool";
+      readonly lane?: string;
+      readonly tool: string;
+      readonly status: string;
+      readonly callId: string;
+      readonly payload?: JsonObject;
+    }
+  | { readonly type: "lane-answer"; readonly answer: PersonaAnswer }
+  | TerminalEvent;
+
+/** The last event of a turn; there is exactly one. */
+export type TerminalEvent =
+  | { readonly type: "answer"; readonly status: "completed" | "cancelled"; readonly answer: TurnAnswer }
+  | { readonly type: "failure"; readonly error: TroupeError; readonly lane?: string };
+
+export function isTerminal(event: TurnEvent): event is TerminalEvent {
+  return event.type === "answer" || event.type === "failure";
+}

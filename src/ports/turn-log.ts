@@ -1,0 +1,62 @@
+import type { TurnEvent } from "./turn-event.ts";
+
+/** An event with its place in the turn's log. */
+export interface LoggedEvent {
+  /** From 1, without gaps. */
+  readonly seq: number;
+  readonly event: TurnEvent;
+}
+
+/** A lane's text as it stands for events that the log no longer holds. */
+export interface LaneText {
+  readonly lane?: string;
+  readonly text: string;
+}
+
+/** One step of following: events, or the news that those asked for were trimmed and what stands for them. */
+export type LogBatch =
+  | { readonly type: "events"; readonly events: readonly LoggedEvent[] }
+  | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] };
+
+/**
+ * The events of one turn.
+ *
+ * Contract:
+ * - `append` numbers the events and settles when they are kept as durably as this log promises; followers see them only then;
+ * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
+ *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
+ * - where the position lies before what is still kept, the first batch is `trimmed` and the rest follows it;
+ * - the terminal event is the last: an append after it is a programming error and rejects.
+ */
+export interface TurnLog {
+  readonly headSeq: number;
+  readonly ended: boolean;
+  append(events: readonly TurnEvent[]): Promise<void>;
+  follow(from: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<LogBatch>;
+}
+
+/** Whose turn a log is of. `(owner, id)` is unique among the logs that are kept. */
+export interface TurnRecord {
+  readonly owner: string;
+  readonly id: string;
+  /** Digest of the decoded request, to tell a repeat from a conflict. */
+  readonly contentHash: string;
+}
+
+export interface KeptTurn {
+  readonly record: TurnRecord;
+  readonly log: TurnLog;
+}
+
+/** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
+export interface TurnLogStore {
+  /** A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room. */
+  create(
+    record: TurnRecord,
+  ): Promise<
+    | { readonly type: "created"; readonly log: TurnLog }
+    | { readonly type: "exists"; readonly turn: KeptTurn }
+    | { readonly type: "full" }
+  >;
+  find(owner: string, id: string): Promise<KeptTurn | undefined>;
+}

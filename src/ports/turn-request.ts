@@ -1,0 +1,38 @@
+import type { JsonObject } from "./json.ts";
+
+/** How an answer's text is cut and timed. */
+export interface Pacing {
+  /** `natural` keeps the rhythm while it can and hurries when text would be late; `fixed` never hurries; `raw` does nothing. */
+  readonly mode: "natural" | "fixed" | "raw";
+  /** Most code points of one chunk. */
+  readonly chunkChars: number;
+  /** Time between two chunks. */
+  readonly intervalMs: number;
+  /** `natural`: how late a text may be shown. */
+  readonly maxLagMs: number;
+}
+
+interface PersonaRequest {
+  readonly message: string;
+  readonly personaIds: readonly string[];
+  readonly api: string;
+  readonly model?: string;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly pacing: Pacing;
+}
+
+/** A request for an answer, in no door's words, every default filled in. */
+export type TurnRequest =
+  | {
+      readonly kind: "responses";
+      readonly inputText: string;
+      readonly model?: string;
+      readonly previousResponseId?: string;
+      readonly tools?: readonly JsonObject[];
+      readonly includeReasoning: boolean;
+      readonly options: JsonObject;
+      readonly pacing: Pacing;
+    }
+  | ({ readonly kind: "persona" } & PersonaRequest)
+  | ({ readonly kind: "personas"; readonly showText: boolean } & PersonaRequest);

@@ -1,0 +1,121 @@
+import { z } from "zod";
+import {
+  api,
+  conversationId,
+  model,
+  onDisconnect,
+  optional,
+  pacing,
+  personaId,
+  requestId,
+  responseId,
+  temperature,
+  text,
+  tokenLimit,
+  tool,
+} from "./fields.ts";
+import { wireLimits } from "./limits.ts";
+import { responsesOptions } from "./responses-options.ts";
+
+/** Fields that every request for an answer may have. */
+const requestFields = {
+  pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
+  on_disconnect: optional(onDisconnect).describe(
+    "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",
+  ),
+};
+
+const personaFields = {
+  message: text.describe("What the user says."),
+  api: optional(api).describe("Which provider answers. Default `openai`."),
+  model: optional(model).describe("Which model answers. Default: the server's."),
+  temperature: optional(temperature).describe("0 to 2. Default: the provider's."),
+  max_tokens: optional(tokenLimit).describe("Most tokens of each answer. Default: the provider's."),
+  conversation_id: optional(z.union([z.literal("new"), conversationId])).describe(
+    "The conversation to continue. Default: the socket's own. `new` begins another, which becomes the socket's own.",
+  ),
+};
+
+function message<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
+  return z.object({
+    type: z.literal(type),
+    id: optional(requestId).describe("Names the message; a request with an `id` can be resumed."),
+    data: z.object(data),
+  });
+}
+
+/** Every message that a client sends, by its type. */
+export const clientMessages = {
+  openai_chat: message("openai_chat", {
+    input_text: text.describe("What the user says."),
+    model: optional(model).describe("Which model answers. Default: the server's."),
+    previous_response_id: optional(responseId).describe("The `id` of the response that this one continues."),
+    tools: optional(z.array(tool).max(wireLimits.tools)).describe("Tools in the Responses API's own form."),
+    include_reasoning: optional(z.boolean()).describe(
+      "Stream a summary of the model's reasoning. Default false.",
+    ),
+    options: optional(responsesOptions).describe(
+      "Further parameters of the Responses API, by their own names; unknown ones are refused.",
+    ),
+    ...requestFields,
+  }).describe("Asks a model through the OpenAI Responses API."),
+  chat: message("chat", {
+    ...personaFields,
+    persona_id: personaId.describe("Who answers."),
+    ...requestFields,
+  }).describe("Asks one persona."),
+  multi_chat: message("multi_chat", {
+    ...personaFields,
+    persona_ids: z
+      .array(personaId)
+      .min(1)
+      .max(wireLimits.personas)
+      .describe("Who answers, all at the same time; each once."),
+    stream: optional(z.boolean()).describe("`false` leaves the chunks out. Default true."),
+    ...requestFields,
+  }).describe("Asks several personas at once."),
+  cancel: message("cancel", {
+    request_id: requestId.describe("The request to stop."),
+    persona_id: optional(personaId).describe("Stop only this persona's lane."),
+  }).describe("Stops a request, or one of its lanes, and the upstream calls behind it."),
+  resume: message("resume", {
+    request_id: requestId.describe("The request to follow."),
+    after_seq: z
+      .number()
+      .int()
+      .min(0)
+      .max(Number.MAX_SAFE_INTEGER)
+      .describe("The last `seq` that was seen; 0 for all."),
+  }).describe("Follows a request from a position: what was missed, then live."),
+  follow: message("follow", {
+    conversation_id: conversationId.describe("The conversation to follow."),
+  }).describe("Follows a conversation: its running requests and every later one."),
+  ping: z
+    .object({
+      type: z.literal("ping"),
+      id: optional(requestId).describe("Comes back in the `pong`."),
+      data: optional(z.object({})),
+    })
+    .describe("Asks for a `pong`, since browsers can't send WebSocket pings."),
+} as const;
+
+export type ClientMessageType = keyof typeof clientMessages;
+
+type Messages = { [T in ClientMessageType]: z.output<(typeof clientMessages)[T]> };
+
+/** A decoded client message. */
+export type ClientMessage = Messages[ClientMessageType];
+export type OpenaiChatMessage = Messages["openai_chat"];
+export type ChatMessage = Messages["chat"];
+export type MultiChatMessage = Messages["multi_chat"];
+/** The three messages that ask for an answer. */
+export type RequestMessage = OpenaiChatMessage | ChatMessage | MultiChatMessage;
+export type CancelMessage = Messages["cancel"];
+export type ResumeMessage = Messages["resume"];
+export type FollowMessage = Messages["follow"];
+export type PingMessage = Messages["ping"];
+
+/** What a client writes: optional fields may be left out. */
+export type ClientMessageInput = {
+  [T in ClientMessageType]: z.input<(typeof clientMessages)[T]>;
+}[ClientMessageType];

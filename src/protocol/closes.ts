@@ -1,0 +1,21 @@
+interface CloseRow {
+  /** Close code, RFC 6455 section 7.4 (1000-1015) or our own (4000-4999). */
+  readonly code: number;
+  /** Whether a client should connect again (and resume) by itself. */
+  readonly reconnect: boolean;
+  readonly reason: string;
+}
+
+/** Every close the server sends. PROTOCOL.md prints this table; `ws` itself sends 1002, 1007, 1008 and 1009 for broken frames. */
+export const closeTable = {
+  normal: { code: 1000, reconnect: false, reason: "Closed." },
+  protocol_error: { code: 1002, reconnect: false, reason: "The frame breaks the WebSocket protocol." },
+  invalid_text: { code: 1007, reconnect: false, reason: "The text is not valid UTF-8." },
+  policy: { code: 1008, reconnect: false, reason: "Too many fragments." },
+  message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
+  restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
+  unresponsive: { code: 4408, reconnect: true, reason: "The peer did not answer pings." },
+  slow_reader: { code: 4409, reconnect: true, reason: "The peer reads too slowly; resume." },
+} as const satisfies Record<string, CloseRow>;
+
+export type CloseName = keyof typeof closeTable;

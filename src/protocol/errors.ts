@@ -1,0 +1,173 @@
+/** One row of the table of error codes: what a client reads, and whether the same request may work later. */
+interface ErrorRow {
+  /** The sentence a client reads. The cause goes to the log, never to the wire. */
+  readonly message: string;
+  /** Whether sending the same request again later can succeed. */
+  readonly retryable: boolean;
+  /** `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. */
+  readonly scope: "frame" | "turn";
+}
+
+/** Every error code of the wire. PROTOCOL.md prints this table. */
+export const errorTable = {
+  invalid_json: { scope: "frame", retryable: false, message: "The frame is not valid JSON." },
+  invalid_message: { scope: "frame", retryable: false, message: "A field of the message is not valid." },
+  unknown_type: { scope: "frame", retryable: false, message: "This message type is not known." },
+  binary_not_supported: {
+    scope: "frame",
+    retryable: false,
+    message: "Binary frames are not supported; send JSON as text.",
+  },
+  request_id_conflict: {
+    scope: "frame",
+    retryable: false,
+    message: "A request with this id and other content exists already.",
+  },
+  request_not_found: { scope: "frame", retryable: false, message: "There is no such request." },
+  request_ended: { scope: "frame", retryable: false, message: "This request has ended already." },
+  seq_out_of_range: {
+    scope: "frame",
+    retryable: false,
+    message: "after_seq lies beyond the last event of this request.",
+  },
+  conversation_not_found: { scope: "frame", retryable: false, message: "There is no such conversation." },
+  persona_not_found: { scope: "frame", retryable: false, message: "There is no such persona." },
+  persona_repeated: { scope: "frame", retryable: false, message: "A persona is named more than once." },
+  provider_not_configured: {
+    scope: "frame",
+    retryable: false,
+    message: "No provider is configured for this api.",
+  },
+  too_many_requests: {
+    scope: "frame",
+    retryable: true,
+    message: "Too many requests are in flight; wait for one to end.",
+  },
+  overloaded: { scope: "frame", retryable: true, message: "The server has no room for another request now." },
+  shutting_down: { scope: "frame", retryable: true, message: "The server is shutting down; connect again." },
+  upstream_auth: {
+    scope: "turn",
+    retryable: false,
+    message: "The model provider refused the server's credentials.",
+  },
+  upstream_invalid_request: {
+    scope: "turn",
+    retryable: false,
+    message: "The model provider refused the request's parameters.",
+  },
+  model_not_found: {
+    scope: "turn",
+    retryable: false,
+    message: "The model provider does not offer this model to this server.",
+  },
+  context_length_exceeded: {
+    scope: "turn",
+    retryable: false,
+    message: "The text is longer than the model can read.",
+  },
+  previous_response_not_found: {
+    scope: "turn",
+    retryable: false,
+    message: "The model provider does not know previous_response_id.",
+  },
+  rate_limited: {
+    scope: "turn",
+    retryable: true,
+    message: "The model provider limits the rate; try again later.",
+  },
+  quota_exceeded: {
+    scope: "turn",
+    retryable: false,
+    message: "The quota or the credit at the model provider is used up.",
+  },
+  upstream_overloaded: { scope: "turn", retryable: true, message: "The model provider is overloaded." },
+  upstream_error: { scope: "turn", retryable: true, message: "The model provider reported a failure." },
+  upstream_unreachable: { scope: "turn", retryable: true, message: "The model provider cannot be reached." },
+  upstream_timeout: {
+    scope: "turn",
+    retryable: true,
+    message: "The model provider did not begin to answer in time.",
+  },
+  upstream_stalled: {
+    scope: "turn",
+    retryable: true,
+    message: "The model provider went silent in the middle of the answer.",
+  },
+  upstream_disconnected: {
+    scope: "turn",
+    retryable: true,
+    message: "The connection to the model provider broke.",
+  },
+  upstream_truncated: {
+    scope: "turn",
+    retryable: true,
+    message: "The model provider's answer ended before it was complete.",
+  },
+  upstream_empty: { scope: "turn", retryable: true, message: "The model provider sent an empty answer." },
+  upstream_invalid: {
+    scope: "turn",
+    retryable: true,
+    message: "The model provider sent something that is not an answer.",
+  },
+  answer_too_large: { scope: "turn", retryable: false, message: "The answer outgrew the server's limit." },
+  turn_timeout: {
+    scope: "turn",
+    retryable: true,
+    message: "The request took longer than the server allows.",
+  },
+  all_personas_failed: { scope: "turn", retryable: true, message: "Every persona failed to answer." },
+  interrupted: {
+    scope: "turn",
+    retryable: true,
+    message: "The server stopped before the answer was complete.",
+  },
+  internal_error: { scope: "turn", retryable: true, message: "Something went wrong inside the server." },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export interface TroupeErrorOptions {
+  /** The client field at fault, as a path, e.g. `data.temperature`. */
+  readonly field?: string;
+  /** What about it: a short sentence that holds nothing secret; it follows the table's sentence on the wire. */
+  readonly detail?: string;
+  /** Milliseconds after which trying again makes sense. */
+  readonly retryAfterMs?: number;
+  /** Overrides the table. */
+  readonly retryable?: boolean;
+  /** The failed call certainly produced nothing and may be repeated without the client noticing. */
+  readonly safeToRepeat?: boolean;
+  /** For the log only. */
+  readonly cause?: unknown;
+}
+
+/** The one error class. Only `code`, the table's sentence, `detail`, `field` and the retry hints reach a client. */
+export class TroupeError extends Error {
+  override readonly name = "TroupeError";
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly detail: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly retryable: boolean;
+  readonly safeToRepeat: boolean;
+
+  constructor(code: ErrorCode, options: TroupeErrorOptions = {}) {
+    super(errorTable[code].message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.field = options.field;
+    this.detail = options.detail;
+    this.retryAfterMs = options.retryAfterMs;
+    this.retryable = options.retryable ?? errorTable[code].retryable;
+    this.safeToRepeat = options.safeToRepeat ?? false;
+  }
+
+  /** The one way from anything thrown to an error of ours; what is not one already is masked as `internal_error`. */
+  static from(thrown: unknown): TroupeError {
+    return thrown instanceof TroupeError ? thrown : new TroupeError("internal_error", { cause: thrown });
+  }
+
+  /** What a client reads: the table's sentence, then the detail. */
+  get publicMessage(): string {
+    return this.detail === undefined ? this.message : `${this.message} ${this.detail}`;
+  }
+}

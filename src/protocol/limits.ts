@@ -1,0 +1,17 @@
+/** Fixed limits of the wire, in one place; PROTOCOL.md prints them. Limits that a setting can change stand with the settings. */
+export const wireLimits = {
+  /** Largest client message, bytes of UTF-8. */
+  messageBytes: 1024 * 1024,
+  /** Most fragments one client message may come in. */
+  messageFragments: 128,
+  /** Deepest nesting of a client message's JSON. */
+  messageDepth: 32,
+  /** Longest request, persona, conversation or model id, characters. */
+  idChars: 128,
+  /** Longest text of one request, UTF-16 code units (the frame limit may be reached first). */
+  textChars: 1_000_000,
+  /** Most personas that one `multi_chat` can name. */
+  personas: 16,
+  /** Most tools of one request. */
+  tools: 128,
+} as const;

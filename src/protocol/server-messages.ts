@@ -1,0 +1,216 @@
+import { z } from "zod";
+import { type ErrorCode, errorTable } from "./errors.ts";
+
+const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
+
+/** Where a numbered message stands: the request it belongs to and its place in that request's log. */
+const position = {
+  request_id: z.string().describe("The request: the client's `id`, or one the server made."),
+  seq: z.int().min(1).describe("Place in the request's log, from 1 without gaps over all its lanes."),
+};
+const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`.") };
+const simulated = z
+  .literal(true)
+  .optional()
+  .describe("Present where no model was called: the built-in demonstration answered.");
+
+export const usage = z.object({
+  input_tokens: z.int().min(0),
+  output_tokens: z.int().min(0),
+  total_tokens: z.int().min(0),
+  estimated: z.boolean().describe("Counted from characters, since the provider gave no figure."),
+});
+
+export const failure = z.object({
+  code: errorCode,
+  message: z.string(),
+  retryable: z.boolean(),
+  retry_after_ms: z.int().min(0).optional(),
+});
+
+export const finishReason = z.enum(["stop", "length", "content_filter", "tool_calls", "budget", "cancelled"]);
+
+/** What a cancel did upstream. */
+export const cancelReport = z.object({
+  upstream_closed: z.boolean().describe("Nothing of the upstream call is open any more."),
+  closed_in_ms: z.number().min(0).describe("From the cancel's arrival to the upstream connection's end."),
+});
+
+const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
+
+/** One persona's answer. */
+const personaAnswer = {
+  persona_id: z.string(),
+  response: z.string().describe("The text so far; empty where none came."),
+  index: z.int().min(0).describe("Place in `persona_ids`."),
+  status: z.enum(["completed", "failed", "cancelled"]),
+  finish_reason: finishReason.optional(),
+  persona: publicPersona,
+  message_id: z.string().optional().describe("The stored message; absent where nothing was said."),
+  model: z.string(),
+  api: z.string(),
+  usage: usage.optional(),
+  error: failure.optional(),
+  cancel: cancelReport.optional(),
+  simulated,
+};
+
+const openaiChatData = z.looseObject({
+  output_text: z.string(),
+  finish_reason: finishReason,
+  simulated,
+  cancel: cancelReport.optional(),
+});
+
+const chatData = z.object({
+  response: z.string(),
+  persona: publicPersona,
+  persona_id: z.string(),
+  conversation_id: z.string(),
+  message_id: z.string().optional(),
+  model: z.string(),
+  api: z.string(),
+  finish_reason: finishReason,
+  usage: usage.optional(),
+  cancel: cancelReport.optional(),
+  simulated,
+});
+
+const multiChatData = z.object({
+  responses: z.array(z.object(personaAnswer)),
+  combined: z.string().describe("All answers under their names, in the order of `persona_ids`."),
+  outcome: z.enum(["complete", "degraded"]),
+  conversation_id: z.string(),
+  finish_reason: finishReason,
+  usage: usage.optional(),
+  cancel: cancelReport.optional(),
+  simulated,
+});
+
+/** Every message that the server sends, by its type. */
+export const serverMessages = {
+  status: z
+    .object({
+      type: z.literal("status"),
+      status: z.enum(["starting", "processing", "streaming", "completed"]),
+      message: z.string(),
+      ...lane,
+      detail: z
+        .object({ retry: z.int(), delay_ms: z.number(), code: errorCode })
+        .optional()
+        .describe("Present where an attempt failed and is repeated."),
+      simulated,
+      ...position,
+    })
+    .describe("A lane changed its state."),
+  chunk: z
+    .object({
+      type: z.literal("chunk"),
+      chunk: z.string(),
+      is_final: z.boolean().describe("True once per started lane, on its last chunk, which may be empty."),
+      ...lane,
+      ...position,
+    })
+    .describe("A piece of a lane's text."),
+  reasoning: z
+    .object({ type: z.literal("reasoning"), text: z.string(), ...lane, ...position })
+    .describe("A piece of the summary of a model's reasoning."),
+  tool: z
+    .object({
+      type: z.literal("tool"),
+      tool: z.string(),
+      status: z.string(),
+      call_id: z.string(),
+      payload: z.looseObject({}).optional().describe("The provider's own item."),
+      ...lane,
+      ...position,
+    })
+    .describe("A tool call of the model changed its state."),
+  persona_response: z
+    .object({ type: z.literal("persona_response"), ...personaAnswer, ...position })
+    .describe("One persona of a `multi_chat` has ended."),
+  response: z
+    .object({
+      type: z.literal("response"),
+      status: z.enum(["completed", "cancelled"]),
+      message: z.string(),
+      request_type: z.enum(["openai_chat", "chat", "multi_chat"]),
+      finish_reason: finishReason,
+      data: z.union([multiChatData, chatData, openaiChatData]),
+      ...position,
+    })
+    .describe("Ends a request: the whole answer."),
+  error: z
+    .object({
+      type: z.literal("error"),
+      status: z.literal("error"),
+      code: errorCode,
+      message: z.string(),
+      retryable: z.boolean(),
+      retry_after_ms: z.int().min(0).optional(),
+      field: z.string().optional().describe("The client field at fault, as a path."),
+      in_reply_to: z
+        .object({ type: z.string().optional(), id: z.string().optional() })
+        .optional()
+        .describe("Without `seq`: what was recognised of the frame that this answers."),
+      ...lane,
+      request_id: position.request_id.optional(),
+      seq: position.seq.optional(),
+    })
+    .describe("With `seq` it ends a request; without, it answers a frame."),
+  resumed: z
+    .object({
+      type: z.literal("resumed"),
+      request_id: z.string(),
+      head_seq: z.int().min(0).describe("The newest `seq` at this moment."),
+      state: z.enum(["running", "ended"]),
+    })
+    .describe("Answers `resume`; what was missed follows."),
+  reset: z
+    .object({
+      type: z.literal("reset"),
+      request_id: z.string(),
+      through_seq: z.int().min(0).describe("The text below stands for every event up to this one."),
+      lanes: z.array(z.object({ persona_id: z.string().optional(), text: z.string() })),
+    })
+    .describe("Drop what is shown of this request; the lanes' text is this. Sent where the log was trimmed."),
+  following: z
+    .object({
+      type: z.literal("following"),
+      conversation_id: z.string(),
+      running: z.array(z.string()).describe("Ids of the requests that run now."),
+    })
+    .describe("Answers `follow`."),
+  question: z
+    .object({
+      type: z.literal("question"),
+      conversation_id: z.string(),
+      request_id: z.string(),
+      request_type: z.enum(["chat", "multi_chat"]),
+      message: z.string(),
+      persona_ids: z.array(z.string()),
+    })
+    .describe("To followers of a conversation: what was asked; the request's messages follow from `seq` 1."),
+  pong: z.object({ type: z.literal("pong"), id: z.string().optional() }).describe("Answers `ping`."),
+} as const;
+
+export type ServerMessageType = keyof typeof serverMessages;
+export type ServerMessages = { [T in ServerMessageType]: z.output<(typeof serverMessages)[T]> };
+/** A message from the server. */
+export type ServerMessage = ServerMessages[ServerMessageType];
+
+/** The schema of any server message, for clients that check what they read and for the published JSON Schema. */
+export const serverMessage = z.discriminatedUnion("type", [
+  serverMessages.status,
+  serverMessages.chunk,
+  serverMessages.reasoning,
+  serverMessages.tool,
+  serverMessages.persona_response,
+  serverMessages.response,
+  serverMessages.error,
+  serverMessages.resumed,
+  serverMessages.reset,
+  serverMessages.following,
+  serverMessages.question,
+  serverMessages.pong,
+]);

@@ -1,0 +1,25 @@
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { TroupeClientOptions } from "../client/index.ts";
+import { createRequestStore, type RequestStore, type TroupeSnapshot } from "./request-store.ts";
+
+export interface Troupe extends TroupeSnapshot {
+  /** Asks for an answer, which grows in `requests`; gives its id. */
+  readonly send: RequestStore["send"];
+  /** Stops a request, or only the lane of one persona. */
+  readonly cancel: RequestStore["cancel"];
+}
+
+/**
+ * A connection to a server for as long as the component is mounted, with the transcripts of what was asked over it. Takes the
+ * server's address or all of the client's options; another address or other subprotocols make another connection, while further
+ * options are read when it is made.
+ */
+export function useTroupe(target: string | TroupeClientOptions): Troupe {
+  const options = typeof target === "string" ? { url: target } : target;
+  const [store] = useState(createRequestStore);
+  const address = JSON.stringify([options.url, options.protocols]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the address stands for the options, which are a new object in each render.
+  useEffect(() => store.open(options), [store, address]);
+  const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
+  return { ...snapshot, send: store.send, cancel: store.cancel };
+}

@@ -1,0 +1,27 @@
+import type { RunningTurn } from "./running-turn.ts";
+
+type Listener = (turn: RunningTurn) => void;
+
+/** Tells followers of a conversation about each turn that begins in it. */
+export function createConversationFeed() {
+  const listeners = new Map<string, Set<Listener>>();
+  const keyOf = (owner: string, conversationId: string) => `${owner}\n${conversationId}`;
+
+  return {
+    announce(turn: RunningTurn): void {
+      if (turn.conversationId === undefined) return;
+      for (const listener of listeners.get(keyOf(turn.record.owner, turn.conversationId)) ?? [])
+        listener(turn);
+    },
+    /** The returned function ends the subscription. */
+    subscribe(owner: string, conversationId: string, listener: Listener): () => void {
+      const key = keyOf(owner, conversationId);
+      const set = listeners.get(key) ?? new Set();
+      listeners.set(key, set.add(listener));
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && listeners.get(key) === set) listeners.delete(key);
+      };
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { TurnEvent } from "../ports/turn-event.ts";
+import type { KeptTurn, TurnLog, TurnRecord } from "../ports/turn-log.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+
+/** What becomes of a turn that nobody follows any more: it runs to its end, or is cancelled after so many milliseconds. */
+export type WhenUnwatched = "finish" | number;
+
+/** A turn while it runs: what can be done to it from outside. */
+export interface RunningTurn extends KeptTurn {
+  readonly request: TurnRequest;
+  readonly conversationId: string | undefined;
+  readonly signals: TurnSignals;
+  /** Aborts when the turn has ended. */
+  readonly ended: AbortSignal;
+  /**
+   * Stops the turn, or one of its lanes. A second stop changes nothing.
+   * Throws `persona_not_found` for a lane that it does not have and `request_ended` for one that has ended.
+   */
+  cancel(lane?: string): void;
+  /** Ends the turn with an error. */
+  fail(error: TroupeError): void;
+  /** Counts a follower in; the returned function counts it out, once. */
+  watch(): () => void;
+  /** Notes which lanes have ended. */
+  observe(events: readonly TurnEvent[]): void;
+  /** Nothing that was started for the turn goes on: timers are gone. */
+  dispose(): void;
+}
+
+export interface RunningTurnOptions {
+  readonly record: TurnRecord;
+  readonly log: TurnLog;
+  readonly request: TurnRequest;
+  readonly conversationId: string | undefined;
+  readonly lanes: readonly string[];
+  readonly whenUnwatched: WhenUnwatched;
+  readonly turnLimitMs: number;
+  readonly clock: Clock;
+}
+
+export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
+  const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
+  const turn = new AbortController();
+  const ended = new AbortController();
+  const lanes = new Map(options.lanes.map((lane) => [lane, new AbortController()]));
+  const endedLanes = new Set<string>();
+  let watchers = 0;
+  let leaving: AbortController | undefined;
+
+  async function cancelAfter(ms: number): Promise<void> {
+    const mine = new AbortController();
+    leaving = mine;
+    await clock.sleep(ms, AbortSignal.any([mine.signal, ended.signal]));
+    if (!mine.signal.aborted && !ended.signal.aborted)
+      turn.abort(new Cancellation("Nobody follows the request."));
+  }
+
+  async function limit(): Promise<void> {
+    await clock.sleep(turnLimitMs, ended.signal);
+    if (!ended.signal.aborted) turn.abort(new TroupeError("turn_timeout"));
+  }
+  void limit();
+
+  return {
+    record,
+    log,
+    request,
+    conversationId,
+    ended: ended.signal,
+    signals: {
+      signal: turn.signal,
+      laneSignal(lane) {
+        const own = lanes.get(lane);
+        return own === undefined ? turn.signal : AbortSignal.any([turn.signal, own.signal]);
+      },
+    },
+    cancel(lane) {
+      if (lane === undefined) {
+        turn.abort(new Cancellation("The client stopped the request."));
+        return;
+      }
+      const controller = lanes.get(lane);
+      if (controller === undefined) throw new TroupeError("persona_not_found", { field: "data.persona_id" });
+      if (endedLanes.has(lane)) throw new TroupeError("request_ended", { field: "data.persona_id" });
+      controller.abort(new Cancellation("The client stopped the lane."));
+    },
+    fail(error) {
+      turn.abort(error);
+    },
+    watch() {
+      watchers += 1;
+      leaving?.abort();
+      let watching = true;
+      return () => {
+        if (!watching) return;
+        watching = false;
+        watchers -= 1;
+        if (watchers === 0 && whenUnwatched !== "finish" && !ended.signal.aborted)
+          void cancelAfter(whenUnwatched);
+      };
+    },
+    observe(events) {
+      for (const event of events) {
+        if (event.type === "lane-answer") endedLanes.add(event.answer.persona.id);
+      }
+    },
+    dispose() {
+      ended.abort();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import type { Clock } from "../ports/clock.ts";
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { createFollowers } from "./followers.ts";
+import type { RunningTurn, WhenUnwatched } from "./running-turn.ts";
+import type { Turns } from "./turns.ts";
+
+/** What a door does with what a session follows; each call settles when the client's connection has taken it. */
+export interface Audience {
+  deliver(requestId: string, batch: LogBatch): Promise<void>;
+  /** A turn of a followed conversation; its events follow. */
+  question(turn: RunningTurn): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly owner: string;
+  readonly turns: Turns;
+  readonly conversations: ConversationStore;
+  readonly clock: Clock;
+  /** Turns asked here that may run at the same time; as many unnamed ones may wait. */
+  readonly mostInFlight: number;
+  /** What becomes of a turn without an id once nobody follows it. */
+  readonly unnamedGraceMs: number;
+  readonly audience: Audience;
+  /** Hears of a log that could not be followed to its end while the connection was open. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** One request as a door hands it over. */
+export interface SessionAsk {
+  /** The client's name for it. */
+  readonly id?: string;
+  readonly request: TurnRequest;
+  /** A conversation's id, `new`, or absent for the session's own. */
+  readonly conversation?: string;
+  readonly whenUnwatched?: WhenUnwatched;
+}
+
+/** One client's connection, whatever its wire: what it asked, what it follows. */
+export interface Session {
+  /**
+   * Starts a turn and follows it. One without an id waits for those asked before it. Settles when it has started.
+   * Throws the refusals of `Turns.start`.
+   */
+  ask(ask: SessionAsk): Promise<void>;
+  /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
+  cancel(requestId: string, lane: string | undefined): Promise<void>;
+  /**
+   * Follows a turn from a position; `onFound` is awaited before the first event.
+   * Throws `request_not_found`, `seq_out_of_range`.
+   */
+  resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
+  /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
+  follow(conversationId: string, onFound: (running: readonly RunningTurn[]) => Promise<void>): Promise<void>;
+  /** Stops following; what that means for the turns is theirs to know. */
+  close(): Promise<void>;
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { owner, turns, conversations, clock, mostInFlight, unnamedGraceMs, audience, onFault } = options;
+  const followers = createFollowers({
+    deliver: audience.deliver,
+    watch: (turn) => turns.running(owner, turn.record.id)?.watch() ?? (() => undefined),
+    onFault,
+  });
+  const subscriptions = new Map<string, () => void>();
+  let ownConversation: string | undefined;
+  let inFlight = 0;
+  let waiting = 0;
+  let lastUnnamed: Promise<void> = Promise.resolve();
+
+  async function findConversation(asked: string | undefined): Promise<string> {
+    if (asked !== undefined && asked !== "new") return asked;
+    const kept = asked === "new" || ownConversation === undefined ? undefined : ownConversation;
+    if (kept !== undefined && (await conversations.head(owner, kept)) !== undefined) return kept;
+    ownConversation = await conversations.create(owner);
+    return ownConversation;
+  }
+
+  async function start(ask: SessionAsk, id: string): Promise<KeptTurn> {
+    if (inFlight >= mostInFlight) throw new TroupeError("too_many_requests");
+    inFlight += 1;
+    let counted = true;
+    const countOut = () => {
+      if (counted) inFlight -= 1;
+      counted = false;
+    };
+    try {
+      const { turn } = await turns.start({
+        owner,
+        id,
+        request: ask.request,
+        conversation: ask.conversation,
+        findConversation: () => findConversation(ask.conversation),
+        whenUnwatched: ask.whenUnwatched ?? (ask.id === undefined ? unnamedGraceMs : "finish"),
+      });
+      const running = turns.running(owner, id);
+      if (running === undefined) countOut();
+      else running.ended.addEventListener("abort", countOut, { once: true });
+      return turn;
+    } catch (error) {
+      countOut();
+      throw error;
+    }
+  }
+
+  /** One after another: an unnamed request starts when the answer to the one before it was sent. */
+  async function askUnnamed(ask: SessionAsk): Promise<void> {
+    if (waiting >= mostInFlight) throw new TroupeError("too_many_requests");
+    waiting += 1;
+    const before = lastUnnamed;
+    const finished = Promise.withResolvers<void>();
+    lastUnnamed = finished.promise;
+    try {
+      await before;
+      if (followers.closed) return;
+      const id = clock.newId();
+      const turn = await start(ask, id);
+      void followers.follow(turn, 0).then(finished.resolve);
+    } catch (error) {
+      finished.resolve();
+      throw error;
+    } finally {
+      waiting -= 1;
+    }
+  }
+
+  return {
+    async ask(ask) {
+      if (ask.id === undefined) return askUnnamed(ask);
+      void followers.follow(await start(ask, ask.id), 0);
+    },
+    cancel: (requestId, lane) => turns.cancel(owner, requestId, lane),
+    async resume(requestId, after, onFound) {
+      const turn = await turns.find(owner, requestId);
+      if (turn === undefined) throw new TroupeError("request_not_found", { field: "data.request_id" });
+      if (after > turn.log.headSeq) throw new TroupeError("seq_out_of_range", { field: "data.after_seq" });
+      void followers.follow(turn, after, () => onFound(turn));
+    },
+    async follow(conversationId, onFound) {
+      if ((await conversations.head(owner, conversationId)) === undefined) {
+        throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+      }
+      const join = (turn: RunningTurn) => {
+        if (!followers.has(turn.record.id)) void followers.follow(turn, 0, () => audience.question(turn));
+      };
+      subscriptions.get(conversationId)?.();
+      subscriptions.set(conversationId, turns.feed.subscribe(owner, conversationId, join));
+      const running = turns.runningIn(owner, conversationId);
+      await onFound(running);
+      for (const turn of running) join(turn);
+    },
+    async close() {
+      for (const unsubscribe of subscriptions.values()) unsubscribe();
+      subscriptions.clear();
+      await followers.close();
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import type { ChatDependencies } from "../chat/chat-context.ts";
+import { prepareReply } from "../chat/prepare-reply.ts";
+import type { Reply } from "../chat/reply.ts";
+import type { TerminalEvent } from "../ports/turn-event.ts";
+import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { contentHash } from "./content-hash.ts";
+import { createConversationFeed } from "./conversation-feed.ts";
+import { runTurn } from "./run-turn.ts";
+import { createRunningTurn, type RunningTurn, type WhenUnwatched } from "./running-turn.ts";
+
+export interface TurnsOptions {
+  readonly chat: ChatDependencies;
+  readonly logs: TurnLogStore;
+  /** Turns that may run at the same time for one owner, and in all. */
+  readonly mostPerOwner: number;
+  readonly mostInAll: number;
+  /** A turn that runs longer ends with `turn_timeout`. */
+  readonly turnLimitMs: number;
+  /** Hears of every end, for the log. */
+  readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
+  /** Hears of what must not happen, such as a log that cannot be written. */
+  readonly onFault: (record: TurnRecord, fault: unknown) => void;
+}
+
+/** A request for an answer as a session passes it on. */
+export interface Ask {
+  readonly owner: string;
+  readonly id: string;
+  readonly request: TurnRequest;
+  /** What the client said of the conversation, which is part of the request's content. */
+  readonly conversation: string | undefined;
+  /** Finds or makes the conversation; asked only when the request is new. */
+  readonly findConversation: () => Promise<string | undefined>;
+  readonly whenUnwatched: WhenUnwatched;
+}
+
+/** All turns of this server: starting, finding and stopping them. */
+export interface Turns {
+  /**
+   * Starts a turn, or finds the one that the same request started before (`started: false`).
+   * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `overloaded`, `shutting_down`.
+   */
+  start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
+  find(owner: string, id: string): Promise<KeptTurn | undefined>;
+  /** The turn while it runs. */
+  running(owner: string, id: string): RunningTurn | undefined;
+  /** The turns that run in a conversation, oldest first. */
+  runningIn(owner: string, conversationId: string): RunningTurn[];
+  /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
+  cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
+  readonly feed: ReturnType<typeof createConversationFeed>;
+  /** How many run. */
+  readonly count: number;
+  /** Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. */
+  close(drainMs: number): Promise<void>;
+}
+
+export function createTurns(options: TurnsOptions): Turns {
+  const { chat, logs, mostPerOwner, mostInAll, turnLimitMs, onEnd, onFault } = options;
+  const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
+  const countByOwner = new Map<string, number>();
+  const feed = createConversationFeed();
+  let reserved = 0;
+  let closing = false;
+  const keyOf = (owner: string, id: string) => `${owner}\n${id}`;
+
+  /** Counts a turn in before anything is awaited, so that a burst cannot slip past the limits. */
+  function reserve(owner: string): () => void {
+    if (closing) throw new TroupeError("shutting_down");
+    const count = countByOwner.get(owner) ?? 0;
+    if (count >= mostPerOwner) throw new TroupeError("too_many_requests");
+    if (reserved >= mostInAll) throw new TroupeError("overloaded");
+    countByOwner.set(owner, count + 1);
+    reserved += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      reserved -= 1;
+      const left = (countByOwner.get(owner) ?? 1) - 1;
+      if (left === 0) countByOwner.delete(owner);
+      else countByOwner.set(owner, left);
+    };
+  }
+
+  async function begin(ask: Ask, record: TurnRecord, release: () => void) {
+    const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
+    const prepared = await prepareReply(ask.request, { owner: ask.owner, conversationId }, chat);
+    const created = await logs.create(record);
+    if (created.type === "full") throw new TroupeError("overloaded");
+    if (created.type === "exists") {
+      release();
+      return attach(created.turn, record);
+    }
+    const { log } = created;
+    const { request, whenUnwatched } = ask;
+    const { lanes } = prepared;
+    const turn = createRunningTurn({
+      record,
+      log,
+      request,
+      conversationId,
+      lanes,
+      whenUnwatched,
+      turnLimitMs,
+      clock: chat.clock,
+    });
+    const reply = (async function* (): Reply {
+      return yield* await prepared.begin(turn.signals);
+    })();
+    const done = runTurn(log, reply, turn.observe)
+      .then(
+        (terminal) => onEnd(record, terminal),
+        (fault: unknown) => onFault(record, fault),
+      )
+      .finally(() => {
+        turn.dispose();
+        running.delete(keyOf(record.owner, record.id));
+        release();
+      });
+    running.set(keyOf(record.owner, record.id), { turn, done });
+    feed.announce(turn);
+    return { turn: { record, log }, started: true };
+  }
+
+  function attach(turn: KeptTurn, record: TurnRecord) {
+    if (turn.record.contentHash !== record.contentHash)
+      throw new TroupeError("request_id_conflict", { field: "id" });
+    return { turn, started: false };
+  }
+
+  return {
+    feed,
+    get count() {
+      return running.size;
+    },
+    async start(ask) {
+      const { owner, id } = ask;
+      const record = { owner, id, contentHash: await contentHash([ask.request, ask.conversation ?? null]) };
+      const kept = await logs.find(owner, id);
+      if (kept !== undefined) return attach(kept, record);
+      const release = reserve(owner);
+      try {
+        return await begin(ask, record, release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    find: (owner, id) => logs.find(owner, id),
+    running: (owner, id) => running.get(keyOf(owner, id))?.turn,
+    runningIn: (owner, conversationId) =>
+      [...running.values()]
+        .map(({ turn }) => turn)
+        .filter((turn) => turn.conversationId === conversationId && turn.record.owner === owner),
+    async cancel(owner, id, lane) {
+      const found = running.get(keyOf(owner, id));
+      if (found !== undefined) return found.turn.cancel(lane);
+      const kept = await logs.find(owner, id);
+      throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {
+        field: "data.request_id",
+      });
+    },
+    async close(drainMs) {
+      closing = true;
+      const patience = new AbortController();
+      const allDone = () => Promise.all([...running.values()].map(({ done }) => done));
+      await Promise.race([allDone(), chat.clock.sleep(drainMs, patience.signal)]);
+      patience.abort();
+      for (const { turn } of running.values()) turn.fail(new TroupeError("interrupted"));
+      await allDone();
+    },
+  };
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createTranscript, failTranscript, foldMessage, type Transcript } from "../../src/client/index.ts";
+import type { ServerMessage, ServerMessages } from "../../src/protocol/server-messages.ts";
+import { chatAnswer, chatResponse, refusal } from "./answers.ts";
+
+const fold = (messages: readonly ServerMessage[], from: Transcript = createTranscript()) =>
+  messages.reduce(foldMessage, from);
+const at = (seq: number) => ({ request_id: "r", seq });
+
+function personaResponse(
+  personaId: string,
+  seq: number,
+  fields: Partial<ServerMessages["persona_response"]> = {},
+): ServerMessages["persona_response"] {
+  return {
+    type: "persona_response",
+    persona_id: personaId,
+    response: `I am ${personaId}.`,
+    index: 0,
+    status: "completed",
+    finish_reason: "stop",
+    persona: { id: personaId, name: personaId.toUpperCase(), description: "" },
+    model: "scripted",
+    api: "openai",
+    ...at(seq),
+    ...fields,
+  };
+}
+
+describe("a transcript", () => {
+  it("grows with the chunks and ends with the response", () => {
+    const answer = chatAnswer("r", 8);
+    const half = fold(answer.slice(0, 5));
+    assert.equal(half.status, "running");
+    assert.equal(half.seq, 5);
+    assert.deepEqual(
+      half.lanes.map(({ personaId, text, status, statusMessage }) => ({
+        personaId,
+        text,
+        status,
+        statusMessage,
+      })),
+      [{ personaId: "ada", text: "part 0 part 1 ", status: "streaming", statusMessage: "Receiving..." }],
+    );
+    const whole = fold(answer.slice(5), half);
+    assert.equal(whole.status, "completed");
+    assert.equal(whole.requestId, "r");
+    assert.equal(whole.lanes[0]?.text, "part 0 part 1 part 2 ");
+    assert.equal(whole.lanes[0]?.name, "Ada");
+    assert.equal(whole.usage?.total_tokens, 8);
+    assert.equal(half.lanes[0]?.text, "part 0 part 1 ", "the earlier one stays as it was");
+  });
+
+  it("reserves lanes, in the order asked for", () => {
+    const transcript = fold([{ type: "chunk", chunk: "x", is_final: false, persona_id: "eve", ...at(1) }], {
+      ...createTranscript(["ada", "eve"]),
+    });
+    assert.deepEqual(
+      transcript.lanes.map((lane) => [lane.personaId, lane.text, lane.status]),
+      [
+        ["ada", "", "waiting"],
+        ["eve", "x", "waiting"],
+      ],
+    );
+  });
+
+  it("keeps reasoning and the newest state of each tool call beside the text", () => {
+    const tool = (status: string, callId: string, seq: number): ServerMessage => {
+      return { type: "tool", tool: "web_search", status, call_id: callId, ...at(seq) };
+    };
+    const { lanes } = fold([
+      { type: "reasoning", text: "First ", ...at(1) },
+      tool("searching", "one", 2),
+      { type: "reasoning", text: "this.", ...at(3) },
+      tool("searching", "two", 4),
+      tool("completed", "one", 5),
+    ]);
+    assert.equal(lanes[0]?.reasoning, "First this.");
+    assert.deepEqual(lanes[0]?.tools, [
+      { callId: "one", tool: "web_search", status: "completed" },
+      { callId: "two", tool: "web_search", status: "searching" },
+    ]);
+  });
+
+  it("keeps a failed lane apart from the request", () => {
+    const error = {
+      code: "upstream_stalled",
+      message: "It went silent.",
+      retryable: true,
+      retry_after_ms: 5,
+    } as const;
+    const transcript = fold([
+      personaResponse("ada", 1),
+      personaResponse("eve", 2, { status: "failed", response: "I a", error }),
+    ]);
+    assert.equal(transcript.status, "running");
+    assert.deepEqual(
+      transcript.lanes.map((lane) => [lane.text, lane.status, lane.error?.code, lane.error?.retryAfterMs]),
+      [
+        ["I am ada.", "completed", undefined, undefined],
+        ["I a", "failed", "upstream_stalled", 5],
+      ],
+    );
+  });
+
+  it("takes all lanes from a `multi_chat` response", () => {
+    const { type: _type, request_id: _id, seq: _seq, ...answer } = personaResponse("ada", 1);
+    const transcript = fold([
+      {
+        ...chatResponse("r", 1, ""),
+        request_type: "multi_chat",
+        data: {
+          responses: [answer, { ...answer, persona_id: "eve", status: "cancelled" }],
+          combined: "",
+          outcome: "degraded",
+          conversation_id: "c",
+          finish_reason: "stop",
+          simulated: true,
+        },
+      },
+    ]);
+    assert.deepEqual(
+      transcript.lanes.map((lane) => [lane.personaId, lane.status]),
+      [
+        ["ada", "completed"],
+        ["eve", "cancelled"],
+      ],
+    );
+    assert.equal(transcript.simulated, true);
+  });
+
+  it("reads text, model and usage out of a vendor's own response object", () => {
+    const transcript = fold([
+      {
+        ...chatResponse("r", 1, ""),
+        request_type: "openai_chat",
+        data: {
+          id: "resp_1",
+          output_text: "Hello.",
+          finish_reason: "stop",
+          model: "gpt-4o-mini",
+          usage: {
+            input_tokens: 1,
+            output_tokens: 2,
+            total_tokens: 3,
+            output_tokens_details: { reasoning_tokens: 0 },
+          },
+        },
+      },
+    ]);
+    assert.equal(transcript.lanes[0]?.text, "Hello.");
+    assert.equal(transcript.lanes[0]?.model, "gpt-4o-mini");
+    assert.equal(transcript.usage?.total_tokens, 3);
+  });
+
+  it("drops the lanes' text at a reset", () => {
+    const transcript = fold([
+      ...chatAnswer("r", 8).slice(0, 5),
+      { type: "reset", request_id: "r", through_seq: 6, lanes: [{ persona_id: "ada", text: "anew " }] },
+      { type: "chunk", chunk: "on", is_final: true, persona_id: "ada", ...at(7) },
+    ]);
+    assert.equal(transcript.lanes[0]?.text, "anew on");
+    assert.equal(transcript.seq, 7);
+  });
+
+  it("fails with its error and keeps the text; a refused cancel is only noted", () => {
+    const noted = fold([
+      ...chatAnswer("r", 8).slice(0, 5),
+      refusal("persona_not_found", { type: "cancel", id: "r" }),
+    ]);
+    assert.deepEqual(
+      [noted.status, noted.notice?.code, noted.error],
+      ["running", "persona_not_found", undefined],
+    );
+    const failed = fold([{ ...refusal("upstream_error", { type: "chat" }), ...at(6) }], noted);
+    assert.deepEqual([failed.status, failed.error?.code], ["failed", "upstream_error"]);
+    assert.deepEqual([failed.lanes[0]?.status, failed.lanes[0]?.text], ["failed", "part 0 part 1 "]);
+    const closed = failTranscript(noted, { code: "closed", message: "Closed.", retryable: true });
+    assert.deepEqual([closed.status, closed.error?.code], ["failed", "closed"]);
+  });
+});

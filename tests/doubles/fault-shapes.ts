@@ -1,0 +1,17 @@
+import { brokenStreams } from "./broken-streams.ts";
+import { byteShapes } from "./byte-shapes.ts";
+import { errorEventFaults } from "./error-event-faults.ts";
+import type { FaultShape } from "./fault-shape.ts";
+import { httpFaults } from "./http-faults.ts";
+import { toleratedStreams } from "./tolerated-streams.ts";
+import { unreachableUpstreams } from "./unreachable-upstreams.ts";
+
+/** Every known way in which an upstream fails or is strange, each with what a correct server makes of it. */
+export const faultShapes: readonly FaultShape[] = [
+  ...unreachableUpstreams,
+  ...httpFaults,
+  ...errorEventFaults,
+  ...brokenStreams,
+  ...toleratedStreams,
+  ...byteShapes,
+];

@@ -1,0 +1,189 @@
+import { createServer, type Socket } from "node:net";
+import { aborted, type Connection, createConnection } from "./connection.ts";
+import { createRequestReader, NotHttpError, type ReceivedMessage } from "./request-reader.ts";
+import type { Script } from "./script.ts";
+import { playScript } from "./script-player.ts";
+import { answerByDefault, answerSideRequest, isCall } from "./upstream-routes.ts";
+
+/** One request as the double saw it, kept up to date while it is answered. */
+export interface RecordedRequest {
+  readonly method: string;
+  /** Path with query. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Parsed JSON; the text itself where it is not JSON; undefined without a body. */
+  readonly body: unknown;
+  /** When the request had fully arrived, on the scale of `performance.now()`. */
+  readonly receivedAtMs: number;
+  /** When its connection was closed by the client or on both sides; undefined while it is open. */
+  readonly closedAtMs: number | undefined;
+  /** Bytes of the answer, head and framing included, that the kernel has taken. */
+  readonly bytesWritten: number;
+  /** True once a whole answer was sent. */
+  readonly finished: boolean;
+}
+
+export type Responder = (request: RecordedRequest, index: number) => Script;
+
+export interface UpstreamDouble extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/v1`, as `OPENAI_BASE_URL` wants it. */
+  readonly baseUrl: string;
+  /** The model calls (every POST but the side routes) in order of arrival. */
+  readonly requests: readonly RecordedRequest[];
+  /** What the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
+  readonly sideRequests: readonly RecordedRequest[];
+  /** Connections whose client has not closed them yet, idle kept-alive ones included. */
+  openConnections(): number;
+  /** Chooses how calls are answered from now on: all alike, or by call and its index from 0. Else: a short answer. */
+  respond(script: Script | Responder): void;
+  /** Settles when the client has closed the connection that carried the request. */
+  closed(request: RecordedRequest): Promise<void>;
+  /** Settles with the n-th call, counted from 1, when it has fully arrived. */
+  received(count: number): Promise<RecordedRequest>;
+}
+
+export interface UpstreamDoubleOptions {
+  /** False: every answer says `connection: close`, so that each call has a connection of its own. Default true. */
+  readonly keepAlive?: boolean;
+  /** What `GET /v1/models` lists. Default `["gpt-4o-mini"]`. */
+  readonly models?: readonly string[];
+}
+
+type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };
+
+/**
+ * Starts a raw server on a free port of 127.0.0.1 that plays the OpenAI Responses API from scripts. Disposing cuts every
+ * connection and throws what went wrong in the scripts, if anything did.
+ */
+export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}): Promise<UpstreamDouble> {
+  const { keepAlive = true, models = ["gpt-4o-mini"] } = options;
+  const requests: Recording[] = [];
+  const sideRequests: Recording[] = [];
+  const carriers = new WeakMap<RecordedRequest, Connection>();
+  const connections = new Set<Connection>();
+  const arrivals = new Map<number, PromiseWithResolvers<RecordedRequest>>();
+  const serving = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  let responder: Responder = answerByDefault;
+
+  const record = (message: ReceivedMessage, connection: Connection): Recording => {
+    const recording = toRecording(message);
+    carriers.set(recording, connection);
+    const noteClose = (): void => {
+      recording.closedAtMs = performance.now();
+    };
+    connection.clientGone.addEventListener("abort", noteClose, { once: true });
+    return recording;
+  };
+
+  const chooseScript = (recording: Recording): Script => {
+    if (!isCall(recording)) {
+      sideRequests.push(recording);
+      return answerSideRequest(recording, models);
+    }
+    requests.push(recording);
+    arrivals.get(requests.length)?.resolve(recording);
+    return responder(recording, requests.length - 1);
+  };
+
+  const answer = async (script: Script, recording: Recording, connection: Connection): Promise<void> => {
+    if (connection.clientGone.aborted) return;
+    const onWritten = (bytes: number): void => {
+      recording.bytesWritten += bytes;
+    };
+    const ending = await playScript(script, connection, { keepAlive, onWritten });
+    recording.finished = ending === "answered" || ending === "ended";
+  };
+
+  const accept = (socket: Socket): void => {
+    const connection = createConnection(socket);
+    const reader = createRequestReader();
+    let answers = Promise.resolve();
+    connections.add(connection);
+    const serve = (task: () => Promise<void>): void => {
+      answers = answers.then(task).catch((error: unknown) => {
+        failures.push(error);
+        connection.destroy();
+      });
+      serving.add(answers);
+      const done = answers;
+      void done.then(() => serving.delete(done));
+    };
+    connection.closed.addEventListener("abort", () => connections.delete(connection), { once: true });
+    connection.clientGone.addEventListener("abort", () => serve(async () => connection.end()), {
+      once: true,
+    });
+    socket.on("data", (received) => {
+      try {
+        for (const message of reader.push(received)) {
+          const recording = record(message, connection);
+          const script = chooseScript(recording);
+          serve(() => answer(script, recording, connection));
+        }
+      } catch (error) {
+        // Either the script chooser is wrong, which the test must hear of, or the peer does not speak HTTP.
+        if (!(error instanceof NotHttpError)) failures.push(error);
+        connection.destroy();
+      }
+    });
+  };
+
+  const server = createServer({ allowHalfOpen: true }, accept);
+  const listening = Promise.withResolvers<void>();
+  server.once("error", listening.reject);
+  server.listen(0, "127.0.0.1", listening.resolve);
+  await listening.promise;
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the double has no port");
+
+  return {
+    baseUrl: `http://127.0.0.1:${address.port}/v1`,
+    requests,
+    sideRequests,
+    openConnections: () => [...connections].filter(({ clientGone }) => !clientGone.aborted).length,
+    respond(script) {
+      responder = typeof script === "function" ? script : () => script;
+    },
+    closed(request) {
+      const connection = carriers.get(request);
+      if (connection === undefined) throw new Error("this request did not come to this double");
+      return aborted(connection.clientGone);
+    },
+    received(count) {
+      const already = requests[count - 1];
+      if (already !== undefined) return Promise.resolve(already);
+      const arrival = arrivals.get(count) ?? Promise.withResolvers<RecordedRequest>();
+      arrivals.set(count, arrival);
+      return arrival.promise;
+    },
+    async [Symbol.asyncDispose]() {
+      const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const connection of connections) connection.destroy();
+      await stopped;
+      await Promise.all(serving);
+      if (failures.length > 0) throw new AggregateError(failures, "a script of the upstream double failed");
+    },
+  };
+}
+
+function toRecording({ method, path, headers, body }: ReceivedMessage): Recording {
+  return {
+    method,
+    path,
+    headers,
+    body: body.length === 0 ? undefined : parseBody(body.toString("utf8")),
+    receivedAtMs: performance.now(),
+    closedAtMs: undefined,
+    bytesWritten: 0,
+    finished: false,
+  };
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,35 @@
+import { createTroupe, type Troupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { listen } from "../../src/compose/listen.ts";
+import { connect, type WireClient } from "./wire-client.ts";
+
+/** A whole server on a free port; every client made through it goes with it. */
+export interface RunningTroupe extends AsyncDisposable {
+  readonly troupe: Troupe;
+  readonly url: string;
+  readonly httpUrl: string;
+  connect(options?: Parameters<typeof connect>[1]): Promise<WireClient>;
+}
+
+/** Starts a server in one line; without options it answers with the demonstration, and looks for no local models. */
+export async function startTroupe(options: TroupeOptions = {}): Promise<RunningTroupe> {
+  const troupe = await createTroupe({ localProviders: [], ...options });
+  const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
+  const clients = new Set<WireClient>();
+  const url = `ws://127.0.0.1:${listening.port}/ws`;
+  return {
+    troupe,
+    url,
+    httpUrl: `http://127.0.0.1:${listening.port}`,
+    async connect(clientOptions) {
+      const client = await connect(url, clientOptions);
+      clients.add(client);
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.terminate();
+      const stopped = listening.stop();
+      await troupe.close({ drainMs: 0 });
+      await stopped;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Clock } from "../../src/ports/clock.ts";
+
+interface Sleeper {
+  readonly wakeAtMs: number;
+  readonly wake: () => void;
+}
+
+export interface TestClock extends Clock {
+  /** Moves the time forward, waking sleepers in the order of their times, each with everything it sets off in between. */
+  advance(ms: number): Promise<void>;
+  /** How many sleep. */
+  readonly sleeping: number;
+}
+
+/**
+ * Time that moves only when told. Sleeps of at most `instantMs` (default 0: none) end at the next turn of the event loop and move the
+ * time to their end: rhythm passes as data, while watchdogs and graces wait for `advance`.
+ */
+export function createTestClock({ instantMs = 0 }: { instantMs?: number } = {}): TestClock {
+  const sleepers = new Set<Sleeper>();
+  let nowMs = 1_000;
+  let ids = 0;
+
+  const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+  return {
+    now: () => nowMs,
+    wallTimeMs: () => 1_700_000_000_000 + nowMs,
+    newId() {
+      ids += 1;
+      return `id-${ids}`;
+    },
+    get sleeping() {
+      return sleepers.size;
+    },
+    sleep(ms, signal) {
+      return new Promise((resolve) => {
+        if (signal?.aborted === true) return resolve();
+        const wakeAtMs = nowMs + ms;
+        const sleeper = {
+          wakeAtMs,
+          wake() {
+            sleepers.delete(sleeper);
+            signal?.removeEventListener("abort", sleeper.wake);
+            resolve();
+          },
+        };
+        signal?.addEventListener("abort", sleeper.wake, { once: true });
+        if (ms > instantMs) sleepers.add(sleeper);
+        else
+          setImmediate(() => {
+            nowMs = Math.max(nowMs, wakeAtMs);
+            sleeper.wake();
+          });
+      });
+    },
+    async advance(ms) {
+      const untilMs = nowMs + ms;
+      await settled();
+      for (;;) {
+        const next = [...sleepers].sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0];
+        if (next === undefined || next.wakeAtMs > untilMs) break;
+        nowMs = Math.max(nowMs, next.wakeAtMs);
+        next.wake();
+        await settled();
+      }
+      nowMs = Math.max(nowMs, untilMs);
+      await settled();
+    },
+  };
+}
