@@ -44,6 +44,7 @@ TOUR: list[tuple[str, Message]] = [
 
 class TroupeError(Exception):
     """A failure: the server's code, or `unreachable`, `disconnected`, `sequence_gap` from this side."""
+
     def __init__(self, code: str, message: str, retryable: bool) -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.retryable = code, message, retryable
@@ -69,9 +70,8 @@ class TroupeClient:
 
     async def request(self, kind: str, data: Message, id: str | None = None, *,
                       named: bool = True) -> AsyncIterator[Message]:
-        """Sends a request (under a new UUID where no `id` is given, under none with `named=False`) and yields each of
-        its messages once, in order, up to its `response`, or to an `error`, which is then raised as a TroupeError.
-        Leaving early cancels nothing."""
+        """Sends a request, under a new UUID where no `id` is given and under none with `named=False`, and yields its
+        messages, each once, in order, up to the `response`; an `error` is yielded and then raised as TroupeError."""
         async with self._busy:
             self.request_id = (id or str(uuid.uuid4())) if named else None
             frame: Message = {"type": kind, "data": data, **({"id": self.request_id} if named else {})}
@@ -129,8 +129,7 @@ class TroupeClient:
                 options["proxy"] = None  # from 15 on, the environment's proxy would be asked even for localhost
             return await websockets.connect(self._url, **options)
         except (OSError, ValueError, asyncio.TimeoutError, WebSocketException) as cause:
-            refused = f"[Errno {errno.ECONNREFUSED}]" in str(cause)
-            reason = "connection refused" if refused else str(cause) or "no answer"
+            reason = "connection refused" if f"Errno {errno.ECONNREFUSED}]" in str(cause) else str(cause) or "no answer"
             raise TroupeError("unreachable", f"Cannot connect to {self._url}: {reason}.", True) from cause
 
     async def _reconnect(self, closed: ConnectionClosed) -> None:
@@ -171,9 +170,8 @@ def styled(text: str, out: TextIO, colour: int = 0) -> str:
 class Terminal:
     """Shows a request's messages: what is said on stdout, everything about it on stderr."""
 
-    def __init__(self, data: Message, raw: bool) -> None:
-        self.raw, self.streams = raw, data.get("stream") is not False
-        self.names: list[str] = data.get("persona_ids", [])
+    def __init__(self, names: list[str], raw: bool) -> None:
+        self.names, self.raw = names, raw
         self.begun: dict[str, str] = {}  # the line not complete yet, by name; a single voice has the name ""
 
     def write(self, name: str, text: str, end: bool = False) -> None:
@@ -210,7 +208,7 @@ class Terminal:
                 self.write(lane.get("persona_id", "") if self.names else "", lane["text"])
         elif kind in ("persona_response", "response"):
             answer = message.get("data", message)
-            self.write(name, "" if self.streams or not name else answer["response"], end=True)
+            self.write(name, "" if not name or name in self.begun else answer["response"], end=True)
             facts = {fact: answer[fact] for fact in FACTS if answer.get(fact)}
             self.note(f"{name} {message['status']} {json.dumps(facts, ensure_ascii=False)}".strip())
         elif kind in ("status", "tool"):
@@ -222,10 +220,6 @@ def json_or_text(text: str) -> Any:
     with contextlib.suppress(ValueError):
         return json.loads(text, parse_constant=str)
     return text
-
-
-def pacing(text: str) -> Any:
-    return {"mode": text} if text.isalpha() else json_or_text(text)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -241,7 +235,7 @@ def parse_arguments() -> argparse.Namespace:
     def command(kind: str, text: str, *flags: str) -> argparse.ArgumentParser:
         added = commands.add_parser(kind, parents=[common], argument_default=argparse.SUPPRESS)
         added.add_argument(text, metavar="TEXT")
-        added.add_argument("--pacing", type=pacing, help="natural, fixed, raw or a JSON object")
+        added.add_argument("--pacing", type=lambda text: {"mode": text} if text.isalpha() else json_or_text(text))
         for flag in ("--model", "--on-disconnect", *flags):
             is_text = flag.endswith(("model", "api", "id"))
             added.add_argument(flag, type=str if is_text else json_or_text, metavar="TEXT" if is_text else "JSON")
@@ -259,7 +253,7 @@ def parse_arguments() -> argparse.Namespace:
 
 async def converse(kind: str, data: Message, options: argparse.Namespace) -> int:
     """Sends one request, shows its messages and returns the exit code."""
-    terminal, loop = Terminal(data, options.raw), asyncio.get_running_loop()
+    terminal, loop = Terminal(data.get("persona_ids", []), options.raw), asyncio.get_running_loop()
     client = TroupeClient(options.url, terminal.note)
 
     def interrupt(*_: object) -> None:
@@ -269,6 +263,7 @@ async def converse(kind: str, data: Message, options: argparse.Namespace) -> int
         asyncio.run_coroutine_threadsafe(client.cancel(client.request_id), loop)
 
     async with client:
+        terminal.note(f"{kind} {json.dumps(data, ensure_ascii=False)}")
         signal.signal(signal.SIGINT, interrupt)
         try:
             async for message in client.request(kind, data, options.id, named=options.named):

@@ -1,5 +1,6 @@
 import { pageGenerator } from "./build-page.ts";
 import type { Generator } from "./generator.ts";
+import { protocolGenerator } from "./protocol-tables.ts";
 
 /** Every generated file. `npm run generate` writes them all; `npm run check` compares them. */
-export const generators: readonly Generator[] = [pageGenerator];
+export const generators: readonly Generator[] = [pageGenerator, protocolGenerator];

@@ -7,7 +7,7 @@ import { testEnvironment } from "./test-environment.ts";
 export interface TestRun {
   /** Files at a time, each in a process of its own. */
   readonly concurrency: number;
-  /** For each test, and for each file as a whole. */
+  /** For each test. A file as a whole has 5 s more, so that its last test can still be told by name. */
   readonly timeoutMs: number;
   /** One of Node's own reporters by its name, or the address of a module that is one. */
   readonly reporter: string;
@@ -37,6 +37,7 @@ export async function runTestFiles(
       "--conditions=troupe-source",
       `--test-concurrency=${concurrency}`,
       `--test-timeout=${timeoutMs}`,
+      `--import=${import.meta.resolve("./test-deadline.ts")}?ms=${timeoutMs + 5_000}`,
       `--test-reporter=${reporter}`,
       ...options,
       ...chosen,

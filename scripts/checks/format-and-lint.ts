@@ -10,5 +10,8 @@ export async function checkFormatAndLint(): Promise<CheckOutcome> {
     ".",
   ]);
   if (outcome.ok) return { ok: true, output: "" };
-  return { ok: false, output: `${outcome.output}\n\nMost of it is fixed by: npx biome check --write .` };
+  return {
+    ok: false,
+    output: `${outcome.output}\n\nMost of it is fixed by: npm run format (biome check --write .)`,
+  };
 }

@@ -9,6 +9,7 @@ import { type LaneResult, runLane } from "./lane.ts";
 import { merge } from "./merge.ts";
 import { personaContext, personaInstructions } from "./persona-context.ts";
 import type { Reply, ReplyEnd } from "./reply.ts";
+import { sumUsage } from "./usage.ts";
 
 type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
 
@@ -120,10 +121,19 @@ function conclude(
     .filter((answer) => answer.text !== "")
     .map((answer) => `${answer.persona.name}:\n${answer.text}`)
     .join("\n\n");
+  const usage = sumUsage(answers.map((answer) => answer.usage));
   return {
     type: "answer",
     status,
-    answer: { ...end, kind: "personas", answers, combined, outcome, conversationId },
+    answer: {
+      ...end,
+      kind: "personas",
+      answers,
+      combined,
+      outcome,
+      conversationId,
+      ...(usage === undefined ? {} : { usage }),
+    },
   };
 }
 

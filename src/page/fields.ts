@@ -13,6 +13,8 @@ export interface Field {
   readonly group: FieldGroup;
   readonly hint?: string;
   readonly placeholder?: string;
+  /** What it holds at first. */
+  readonly initial?: string;
   readonly choices?: readonly string[];
   /** Of a flag: the value that is left out, and that it begins with. */
   readonly usual?: boolean;
@@ -27,8 +29,22 @@ const modelOnly: readonly RequestType[] = ["openai_chat"];
 
 /** Every field of the three messages but the personas, which have a picker of their own. Left empty, a field is not sent. */
 export const fields: readonly Field[] = [
-  { path: "message", kind: "lines", label: "Message", types: personaTypes, group: "main" },
-  { path: "input_text", kind: "lines", label: "Message", types: modelOnly, group: "main" },
+  {
+    path: "message",
+    kind: "lines",
+    label: "Message",
+    types: personaTypes,
+    group: "main",
+    initial: "What do you think about AI?",
+  },
+  {
+    path: "input_text",
+    kind: "lines",
+    label: "Message",
+    types: modelOnly,
+    group: "main",
+    initial: "Hello, world!",
+  },
 
   {
     path: "api",

@@ -16,6 +16,8 @@ export function createFramesLog(): FramesLog {
   const count = byId("frames-count", HTMLElement);
   const follow = stickToBottom(list);
   const kept: string[] = [];
+  // Whoever has no mouse scrolls what has the focus.
+  list.tabIndex = 0;
   let total = 0;
 
   byId("frames-clear", HTMLButtonElement).addEventListener("click", () => {
@@ -48,8 +50,7 @@ export function createFramesLog(): FramesLog {
         element(
           "li",
           { class: direction },
-          element("time", {}, time),
-          element("span", { class: "direction" }, direction === "out" ? "→ sent" : "← received"),
+          element("span", {}, `${time} ${arrow} ${direction}`),
           frameBody(text),
         ),
       );

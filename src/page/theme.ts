@@ -13,7 +13,7 @@ export function connectThemeButton(button: HTMLButtonElement): void {
   });
 
   function apply(): void {
-    document.documentElement.dataset.theme = theme;
+    document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
     button.textContent = `Theme: ${theme}`;
   }
 }

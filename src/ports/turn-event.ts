@@ -43,6 +43,8 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly combined: string;
       readonly outcome: "complete" | "degraded";
       readonly conversationId: string;
+      /** Of all members together. */
+      readonly usage?: Usage;
     }
 );
 

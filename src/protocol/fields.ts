@@ -31,7 +31,7 @@ export const tool = z.looseObject({ type: z.string().min(1).max(64) });
 
 /** How an answer's text is cut and timed; see PROTOCOL.md, Pacing. */
 export const pacing = z.strictObject({
-  mode: z.enum(["natural", "fixed", "raw"]).default("natural"),
+  mode: optional(z.enum(["natural", "fixed", "raw"])),
   chunk_chars: optional(z.number().int().min(1).max(4096)),
   interval_ms: optional(z.number().min(10).max(10_000)),
   max_lag_ms: optional(z.number().min(0).max(60_000)),

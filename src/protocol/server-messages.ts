@@ -87,6 +87,18 @@ const multiChatData = z.object({
   simulated,
 });
 
+function response<T extends string, D extends z.ZodType>(requestType: T, data: D) {
+  return z.object({
+    type: z.literal("response"),
+    status: z.enum(["completed", "cancelled"]),
+    message: z.string(),
+    request_type: z.literal(requestType),
+    finish_reason: finishReason,
+    data,
+    ...position,
+  });
+}
+
 /** Every message that the server sends, by its type. */
 export const serverMessages = {
   status: z
@@ -130,15 +142,11 @@ export const serverMessages = {
     .object({ type: z.literal("persona_response"), ...personaAnswer, ...position })
     .describe("One persona of a `multi_chat` has ended."),
   response: z
-    .object({
-      type: z.literal("response"),
-      status: z.enum(["completed", "cancelled"]),
-      message: z.string(),
-      request_type: z.enum(["openai_chat", "chat", "multi_chat"]),
-      finish_reason: finishReason,
-      data: z.union([multiChatData, chatData, openaiChatData]),
-      ...position,
-    })
+    .discriminatedUnion("request_type", [
+      response("openai_chat", openaiChatData),
+      response("chat", chatData),
+      response("multi_chat", multiChatData),
+    ])
     .describe("Ends a request: the whole answer."),
   error: z
     .object({

@@ -67,6 +67,10 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
       followers.set(id, follower);
       return finished;
     },
+    /** Settles when everything that is followed now was delivered to its end. */
+    async settle(): Promise<void> {
+      await Promise.all([...followers.values()].map(({ finished }) => finished));
+    },
     async close(): Promise<void> {
       closed = true;
       for (const { controller } of followers.values()) controller.abort();

@@ -54,6 +54,8 @@ export interface Session {
   resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
   /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
   follow(conversationId: string, onFound: (running: readonly RunningTurn[]) => Promise<void>): Promise<void>;
+  /** Settles when everything that is followed was delivered to its end. */
+  settle(): Promise<void>;
   /** Stops following; what that means for the turns is theirs to know. */
   close(): Promise<void>;
 }
@@ -152,6 +154,7 @@ export function createSession(options: SessionOptions): Session {
       await onFound(running);
       for (const turn of running) join(turn);
     },
+    settle: followers.settle,
     async close() {
       for (const unsubscribe of subscriptions.values()) unsubscribe();
       subscriptions.clear();

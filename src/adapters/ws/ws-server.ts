@@ -9,6 +9,8 @@ import { createWsSocket } from "./ws-socket.ts";
 /** What handles one connection's frames. */
 export interface FrameHandler {
   receive(frame: string | Uint8Array): Promise<void>;
+  /** Settles when what is under way was delivered. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,7 +40,7 @@ const subprotocol = "troupe";
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, mostConnections, refuse, connect, onFault } = options;
   const stopped = new AbortController();
-  const sockets = new Map<WebSocket, Socket>();
+  const sockets = new Map<WebSocket, { readonly port: Socket; readonly handler: FrameHandler }>();
   const missedPings = new WeakMap<WebSocket, number>();
   const server = new WebSocketServer({
     noServer: true,
@@ -66,7 +68,7 @@ export function createWsServer(options: WsServerOptions) {
     const handler = connect(port);
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
-    sockets.set(socket, port);
+    sockets.set(socket, { port, handler });
     missedPings.set(socket, 0);
     socket.on("message", (data: Buffer, isBinary) => {
       waiting += 1;
@@ -117,13 +119,17 @@ export function createWsServer(options: WsServerOptions) {
       httpServer.on("upgrade", listener);
       return () => httpServer.off("upgrade", listener);
     },
-    /** Tells every client to come back later, and drops those that do not go within `patienceMs`. */
+    /**
+     * Lets what is under way be delivered, tells every client to come back later, and drops those that have not gone within
+     * `patienceMs`.
+     */
     async close(patienceMs: number): Promise<void> {
       stopped.abort();
-      const gone = [...sockets].map(([socket, port]) => {
+      const gone = [...sockets].map(async ([socket, { port, handler }]) => {
         const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+        await Promise.race([handler.settle(), closed]);
         port.close("restarting");
-        return closed;
+        await closed;
       });
       const patience = new AbortController();
       await Promise.race([Promise.all(gone), clock.sleep(patienceMs, patience.signal)]);

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
 export interface Connection {
   /** Handles one frame; settles when the next may be handled. A frame is never an exception. */
   receive(frame: string | Uint8Array): Promise<void>;
+  /** Settles when everything that is followed was delivered to its end. */
+  settle(): Promise<void>;
   /** The connection is gone. */
   close(): Promise<void>;
 }
@@ -110,7 +112,8 @@ export function createConnection({
         await refuse(error, { type: message.type, ...(message.id === undefined ? {} : { id: message.id }) });
       }
     },
-    close: () => session.close(),
+    settle: session.settle,
+    close: session.close,
   };
 }
 

@@ -1,4 +1,3 @@
-import { sumUsage } from "../../chat/usage.ts";
 import type { Usage } from "../../ports/provider.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../ports/turn-event.ts";
 import type { LoggedEvent } from "../../ports/turn-log.ts";
@@ -47,7 +46,7 @@ function toMessage(event: TurnEvent): Unnumbered {
                 code: event.retry.code as ErrorCode,
               },
             }),
-        ...(event.simulated ? { simulated: true } : {}),
+        ...simulated(event),
       };
     case "reasoning":
       return { type: "reasoning", text: event.text, ...lane(event) };
@@ -63,45 +62,46 @@ function toMessage(event: TurnEvent): Unnumbered {
         type: "response",
         status: event.status,
         message: event.status === "completed" ? "Completed." : "Cancelled.",
-        request_type: requestTypes[event.answer.kind],
         finish_reason: event.answer.finishReason,
-        data: answerData(event.answer),
+        ...answerData(event.answer),
       };
     case "failure":
       return { type: "error", status: "error", ...failure(event.error), ...lane(event) };
   }
 }
 
-const requestTypes = { responses: "openai_chat", persona: "chat", personas: "multi_chat" } as const;
-
 function lane(event: { readonly lane?: string }): { persona_id?: string } {
   return event.lane === undefined ? {} : { persona_id: event.lane };
 }
 
-function answerData(answer: TurnAnswer): ServerMessages["response"]["data"] {
+/** The answer in its request's own shape. */
+function answerData(answer: TurnAnswer) {
   const end = { finish_reason: answer.finishReason, ...cancelReport(answer) };
   if (answer.kind === "responses") {
-    return {
-      ...answer.response,
-      output_text: answer.text,
-      ...end,
-      ...(answer.simulated ? { simulated: true } : {}),
-    };
+    const data = { ...answer.response, output_text: answer.text, ...end, ...simulated(answer) };
+    return { request_type: "openai_chat" as const, data };
   }
+  const conversation_id = answer.conversationId;
   if (answer.kind === "persona") {
     const { index: _, status: __, finish_reason: ___, ...rest } = personaAnswer(answer.answer);
-    return { ...rest, conversation_id: answer.conversationId, ...end };
+    return { request_type: "chat" as const, data: { ...rest, conversation_id, ...end } };
   }
-  const { answers, combined, outcome, conversationId } = answer;
-  return {
+  const { answers, combined, outcome } = answer;
+  const data = {
     responses: answers.map(personaAnswer),
     combined,
     outcome,
-    conversation_id: conversationId,
+    conversation_id,
     ...end,
-    ...usage(sumUsage(answers.map((one) => one.usage))),
-    ...(answers.some((one) => one.simulated) ? { simulated: true } : {}),
+    ...usage(answer.usage),
+    ...simulated({ simulated: answers.some((one) => one.simulated) }),
   };
+  return { request_type: "multi_chat" as const, data };
+}
+
+/** The mark of a demonstration, where it is one. */
+function simulated(event: { readonly simulated: boolean }): { simulated?: true } {
+  return event.simulated ? { simulated: true } : {};
 }
 
 function personaAnswer(answer: PersonaAnswer) {
@@ -118,7 +118,7 @@ function personaAnswer(answer: PersonaAnswer) {
     ...usage(answer.usage),
     ...(answer.error === undefined ? {} : { error: failure(answer.error) }),
     ...cancelReport(answer),
-    ...(answer.simulated ? { simulated: true as const } : {}),
+    ...simulated(answer),
   };
 }
 

@@ -1,0 +1,96 @@
+import type { Lane } from "../client/index.ts";
+import { element, showText } from "./elements.ts";
+import { stickToBottom } from "./stick-to-bottom.ts";
+import { failureWords, laneFootWords, laneWords } from "./words.ts";
+
+export interface LaneView {
+  readonly root: HTMLElement;
+  show(lane: Lane): void;
+}
+
+interface LaneViewOptions {
+  readonly title: string;
+  /** Place among the turn's lanes, which gives the lane its colour. */
+  readonly index: number;
+  /** Absent where the lane cannot be stopped by itself. */
+  readonly onStop: (() => void) | undefined;
+}
+
+/** Degrees between the colours of neighbours: the golden angle, so that any number of them stay apart. */
+const hueStep = 137.5;
+
+/** One voice: its text grows in room that is there from the start, so that nothing around it moves. */
+export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneView {
+  const name = element("h4", {}, title);
+  const status = element("span", { class: "hint grow" });
+  const stop = element("button", { type: "button", class: "quiet" }, "Stop");
+  stop.setAttribute("aria-label", `Stop ${title}`);
+  stop.hidden = onStop === undefined;
+  if (onStop !== undefined) stop.addEventListener("click", onStop);
+
+  const thought = element("p", { class: "prose" });
+  const reasoning = element(
+    "details",
+    { class: "beside", open: true, hidden: true },
+    element("summary", {}, "Reasoning"),
+    thought,
+  );
+  const tools = element("ul", { class: "beside", hidden: true });
+  const words = new Text();
+  const problem = element("p", { class: "problem", hidden: true });
+  const body = element("div", {
+    class: "lane-body",
+    tabindex: "0",
+    role: "region",
+    "aria-label": `Answer of ${title}`,
+  });
+  body.append(reasoning, tools, element("p", { class: "prose" }, words), problem);
+  const foot = element("p", { class: "hint lane-foot" });
+
+  const root = element(
+    "section",
+    { class: "lane" },
+    element("div", { class: "row" }, name, status, stop),
+    body,
+    foot,
+  );
+  root.style.setProperty("--hue", String((250 + index * hueStep) % 360));
+  const follow = stickToBottom(body);
+  let shown: Lane | undefined;
+
+  return {
+    root,
+    show(lane) {
+      if (lane === shown) return;
+      growText(words, lane.text);
+      if (lane.reasoning !== shown?.reasoning) {
+        thought.textContent = lane.reasoning;
+        reasoning.hidden = lane.reasoning === "";
+      }
+      if (lane.tools !== shown?.tools) {
+        tools.hidden = lane.tools.length === 0;
+        tools.replaceChildren(
+          ...lane.tools.map(({ tool, status: state }) =>
+            element("li", {}, element("code", {}, tool), ` ${state}`),
+          ),
+        );
+      }
+      if (lane.name !== undefined && lane.name !== name.textContent) name.textContent = lane.name;
+      const ended = lane.status === "completed" || lane.status === "failed" || lane.status === "cancelled";
+      root.dataset.status = lane.status;
+      showText(status, laneWords(lane));
+      showText(problem, lane.error === undefined ? "" : failureWords(lane.error));
+      foot.textContent = laneFootWords(lane);
+      stop.classList.toggle("away", ended);
+      stop.disabled = ended;
+      shown = lane;
+      follow();
+    },
+  };
+}
+
+/** Adds only what is new, so that a selection in the text stays where it is. */
+function growText(node: Text, text: string): void {
+  if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
+  else node.data = text;
+}

@@ -1,0 +1,98 @@
+import type { ClientMessageInput } from "../../src/protocol/client-messages.ts";
+import { type FaultShape, type Moment, mayRetry } from "../doubles/fault-shape.ts";
+
+/** What is asked, and how many of its lanes meet the fault. */
+export const requestKinds = ["openai_chat", "chat", "multi_chat, 1 of 3", "multi_chat, 3 of 3"] as const;
+export type RequestKind = (typeof requestKinds)[number];
+
+/** One field of the fault matrix. */
+export interface FaultCell {
+  readonly shape: FaultShape;
+  readonly moment: Moment;
+  readonly kind: RequestKind;
+}
+
+/** What one lane of a cell has to come to. */
+export interface ExpectedLane {
+  /** Absent for the nameless voice of `openai_chat`. */
+  readonly personaId: string | undefined;
+  readonly meetsFault: boolean;
+  /** What is shown of it in the end, whether it completes or not. */
+  readonly text: string;
+  /** The error code, or undefined where it completes. */
+  readonly code: string | undefined;
+  /** The finish reason, or undefined where it fails. */
+  readonly finishReason: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** How often the upstream may be called for it. */
+  readonly calls: { readonly least: number; readonly most: number };
+}
+
+const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
+/** The one of the three that meets the fault is neither the first nor the last. */
+const unlucky = "creative_writer";
+/** The first call and two repeats. */
+const mostCalls = 3;
+
+/** All cells of the shapes and kinds, shape by shape. */
+export function cellsOf(shapes: readonly FaultShape[], kinds: readonly RequestKind[]): FaultCell[] {
+  return shapes.flatMap((shape) =>
+    kinds.flatMap((kind) => shape.moments.map((moment) => ({ shape, moment, kind }))),
+  );
+}
+
+/** A name for test reports, and for the question by which the upstream double knows the cell. */
+export function nameOf({ shape, moment, kind }: FaultCell): string {
+  return `${shape.name}, ${moment}, ${kind}`;
+}
+
+/** Whether only time can end the cell's calls. */
+export function isStall({ shape }: FaultCell): boolean {
+  return shape.expect.code === "upstream_stalled" || shape.expect.code === "upstream_timeout";
+}
+
+/** The frame that asks the question of a cell. */
+export function requestOf(cell: FaultCell): ClientMessageInput {
+  const id = "the-request";
+  const question = nameOf(cell);
+  if (cell.kind === "openai_chat") return { type: "openai_chat", id, data: { input_text: question } };
+  if (cell.kind === "chat") return { type: "chat", id, data: { message: question, persona_id: unlucky } };
+  return { type: "multi_chat", id, data: { message: question, persona_ids: cast } };
+}
+
+/** The lanes of a cell in the order of its personas. */
+export function lanesOf(cell: FaultCell): ExpectedLane[] {
+  if (cell.kind === "openai_chat") return [faultyLane(cell, undefined)];
+  if (cell.kind === "chat") return [faultyLane(cell, unlucky)];
+  return cast.map((personaId) =>
+    cell.kind === "multi_chat, 3 of 3" || personaId === unlucky
+      ? faultyLane(cell, personaId)
+      : goodLane(personaId),
+  );
+}
+
+function faultyLane({ shape, moment }: FaultCell, personaId: string | undefined): ExpectedLane {
+  const { outcome, code, finishReason = "stop", retryAfterMs, retryExpected } = shape.expect;
+  const fails = outcome === "error";
+  return {
+    personaId,
+    meetsFault: true,
+    text: shape.text(moment),
+    code: fails ? code : undefined,
+    finishReason: fails ? undefined : finishReason,
+    retryAfterMs,
+    calls: { least: retryExpected ? mostCalls : 1, most: mayRetry(shape, moment) ? mostCalls : 1 },
+  };
+}
+
+function goodLane(personaId: string): ExpectedLane {
+  return {
+    personaId,
+    meetsFault: false,
+    text: `A good answer of ${personaId}: nothing is wrong in this lane.`,
+    code: undefined,
+    finishReason: "stop",
+    retryAfterMs: undefined,
+    calls: { least: 1, most: 1 },
+  };
+}

@@ -1,0 +1,129 @@
+import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
+import { createOpenaiProvider } from "../../src/adapters/openai/openai-provider.ts";
+import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
+import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import type { Script } from "../doubles/script.ts";
+import { createUpstreamDouble, type RecordedRequest, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
+
+/** One call of the upstream, with what the matrix knows it by. */
+export interface StageCall {
+  readonly personaId: string | undefined;
+  readonly request: RecordedRequest;
+}
+
+/** A server with its upstream, on which any number of cells play side by side. */
+export interface FaultStage extends AsyncDisposable {
+  readonly server: RunningTroupe;
+  readonly double: UpstreamDouble;
+  /** Where redirects lead: nothing may ever come here. */
+  readonly elsewhere: UpstreamDouble;
+  readonly clock: TestClock;
+  /** From now on calls with this question are answered so, by the persona that is asked. */
+  answer(question: string, choose: (personaId: string | undefined) => Script): void;
+  /** The calls that came with this question. */
+  callsOf(question: string): readonly StageCall[];
+}
+
+/** Longer than any pause of a retry or of the rhythm, which pass by themselves; shorter than any watchdog. */
+const instantMs = 2_500;
+const limits = { firstByteMs: 10_000, idleMs: 20_000 };
+/** Moving the clock by this much ends every silence. */
+export const longerThanSilenceMs = limits.idleMs + 1;
+
+/**
+ * Starts a stage. With `reroute` the calls whose persona fulfils its condition go to its base URL, past the double.
+ */
+export async function createFaultStage(
+  reroute?: (double: UpstreamDouble) => Promise<{ baseUrl: string; applies: PersonaCondition }>,
+): Promise<FaultStage> {
+  await using stack = new AsyncDisposableStack();
+  const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
+  const elsewhere = stack.use(await createUpstreamDouble());
+  const clock = createTestClock({ instantMs });
+  const rerouted = await reroute?.(double);
+  const providers =
+    rerouted === undefined
+      ? {}
+      : { providers: createReroutingCatalog(stack, clock, double.baseUrl, rerouted) };
+  const server = stack.use(
+    await startTroupe({
+      openaiApiKey: "test-key",
+      openaiBaseUrl: double.baseUrl,
+      clock,
+      random: () => 0.5,
+      ...limits,
+      ...providers,
+    }),
+  );
+
+  const chosen = new Map<string, (personaId: string | undefined) => Script>();
+  const calls = new Map<string, StageCall[]>();
+  double.respond((request) => {
+    const { question, personaId } = readCall(request.body);
+    const choose = chosen.get(question);
+    if (choose === undefined) throw new Error(`nobody asked ${JSON.stringify(question)}`);
+    calls.set(question, [...(calls.get(question) ?? []), { personaId, request }]);
+    return choose(personaId);
+  });
+
+  const owned = stack.move();
+  return {
+    server,
+    double,
+    elsewhere,
+    clock,
+    answer: (question, choose) => void chosen.set(question, choose),
+    callsOf: (question) => calls.get(question) ?? [],
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+type PersonaCondition = (personaId: string | undefined) => boolean;
+
+/** Who was asked what, from the body of a call of the Responses API. */
+function readCall(body: unknown): { question: string; personaId: string | undefined } {
+  const { input, instructions } = body as {
+    input: string | readonly { content: string }[];
+    instructions?: string;
+  };
+  const question = typeof input === "string" ? input : (input.at(-1)?.content ?? "");
+  return { question, personaId: personaOf(instructions) };
+}
+
+function personaOf(instructions: string | undefined): string | undefined {
+  if (instructions === undefined) return undefined;
+  return builtinPersonas.find((persona) => instructions.startsWith(persona.instructions))?.id;
+}
+
+/** The server has one base URL for all; one lane alone meets an upstream that nobody can reach only through a provider of two. */
+function createReroutingCatalog(
+  stack: AsyncDisposableStack,
+  clock: Clock,
+  goodBaseUrl: string,
+  { baseUrl, applies }: { baseUrl: string; applies: PersonaCondition },
+): ProviderCatalog {
+  const agents = createUpstreamAgents({});
+  stack.defer(() => agents[Symbol.dispose]());
+  const at = (url: string): Provider =>
+    createOpenaiProvider({
+      apiKey: "test-key",
+      baseUrl: url,
+      agents,
+      clock,
+      ...limits,
+      onWarning: () => undefined,
+    });
+  const good = at(goodBaseUrl);
+  const bad = at(baseUrl);
+  const provider: Provider = {
+    name: "openai",
+    simulated: false,
+    stream: (request: ProviderRequest, call) =>
+      (applies(personaOf(request.instructions)) ? bad : good).stream(request, call),
+  };
+  return { choose: (api) => ({ provider, api, model: "gpt-4o-mini" }) };
+}

@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { wireLimits } from "../../src/protocol/limits.ts";
+import { type FieldCase, fieldCases, fieldFrame, plainData } from "./field-frames.ts";
+import { clientMessageTypes } from "./field-paths.ts";
+import { binaryFrame, type Frame, textFrame } from "./frame.ts";
+import { listedFrames } from "./listed-frames.ts";
+
+const anyType = fc.constantFrom(...clientMessageTypes);
+const anyText = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }));
+
+const plainTexts = clientMessageTypes.flatMap((type) => [
+  JSON.stringify({ type, data: plainData[type] }),
+  JSON.stringify({ type, id: `fuzz-${type}`, data: { ...plainData[type], pacing: { mode: "raw" } } }),
+]);
+
+/** One to three fields of a message as they should not be. */
+function fieldFrames(): fc.Arbitrary<Frame> {
+  const byType = Map.groupBy(fieldCases(), ({ type }) => type);
+  return anyType.chain((type) => {
+    const cases: readonly FieldCase[] = byType.get(type) ?? [];
+    const chosen = fc.array(fc.constantFrom(...cases), { minLength: 1, maxLength: 3 });
+    return chosen.map((some) => fieldFrame(type, some));
+  });
+}
+
+/** The right envelope around anything. */
+const envelopes = fc
+  .record(
+    { type: fc.oneof(anyType, anyText), id: fc.oneof(anyText, fc.jsonValue()), data: fc.jsonValue() },
+    { requiredKeys: ["type"] },
+  )
+  .map((message) => textFrame(JSON.stringify(message)));
+
+/** Known field names with values of any kind. */
+const filledIn = anyType.chain((type) =>
+  fc
+    .dictionary(fc.constantFrom(...Object.keys(plainData[type]), "options", "pacing", "tools"), fc.jsonValue())
+    .map((data) => textFrame(JSON.stringify({ type, data: { ...plainData[type], ...data } }))),
+);
+
+type Edit = (bytes: Uint8Array) => Uint8Array;
+
+const place = fc.nat(1_000);
+const edits: fc.Arbitrary<Edit> = fc.oneof(
+  fc
+    .tuple(place, fc.nat(255))
+    .map(([at, byte]): Edit => (bytes) => bytes.with(at % Math.max(1, bytes.length), byte)),
+  fc
+    .tuple(place, fc.nat(8))
+    .map(([at, count]): Edit => (bytes) => bytes.filter((_, index) => index < at % bytes.length || index >= (at % bytes.length) + count)),
+  fc
+    .tuple(place, fc.constantFrom(...'{}[]",:\\0-e.tn \u0000'))
+    .map(([at, character]): Edit => (bytes) => insert(bytes, at % (bytes.length + 1), Buffer.from(character))),
+  fc
+    .tuple(place, fc.integer({ min: 1, max: 20 }))
+    .map(([at, count]): Edit => (bytes) => insert(bytes, at % (bytes.length + 1), bytes.subarray(at % (bytes.length + 1), (at % (bytes.length + 1)) + count))),
+  place.map((at): Edit => (bytes) => bytes.subarray(0, at % (bytes.length + 1))),
+);
+
+function insert(bytes: Uint8Array, at: number, added: Uint8Array): Uint8Array {
+  return Buffer.concat([bytes.subarray(0, at), added, bytes.subarray(at)]);
+}
+
+/** A message that was right until its bytes were changed; now and then it still is. */
+const edited = fc
+  .tuple(fc.constantFrom(...plainTexts), fc.array(edits, { minLength: 1, maxLength: 4 }))
+  .map(([text, some]) =>
+    textFrame(some.reduce<Uint8Array>((bytes, edit) => (bytes.length === 0 ? bytes : edit(bytes)), Buffer.from(text))),
+  );
+
+const deep = fc
+  .tuple(fc.constantFrom("[", '{"a":'), fc.integer({ min: 1, max: 20_000 }))
+  .map(([open, depth]) => textFrame(`{"type":"ping","data":{"a":${open.repeat(depth)}1${(open === "[" ? "]" : "}").repeat(depth)}}}`));
+
+const inPieces = fc
+  .tuple(fc.constantFrom(...plainTexts), fc.integer({ min: 2, max: wireLimits.messageFragments + 12 }))
+  .map(([text, fragments]) => textFrame(text.padEnd(fragments, " "), fragments));
+
+/** Any frame that a broken, careless or hostile client could send; a few are right. */
+export function anyFrame(): fc.Arbitrary<Frame> {
+  return fc.oneof(
+    { weight: 30, arbitrary: fieldFrames() },
+    { weight: 25, arbitrary: edited },
+    { weight: 10, arbitrary: envelopes },
+    { weight: 10, arbitrary: filledIn },
+    { weight: 8, arbitrary: fc.constantFrom(...listedFrames().filter(({ bytes }) => bytes.length < 100_000)) },
+    { weight: 6, arbitrary: anyText.map((text) => textFrame(text)) },
+    { weight: 4, arbitrary: fc.json().map((text) => textFrame(text)) },
+    { weight: 3, arbitrary: fc.oneof(fc.constantFrom(...plainTexts), anyText).map(binaryFrame) },
+    { weight: 2, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => textFrame(bytes)) },
+    { weight: 1, arbitrary: deep },
+    { weight: 1, arbitrary: inPieces },
+  );
+}

@@ -1,0 +1,81 @@
+import type { ClientMessage } from "../../src/protocol/client-messages.ts";
+import { decodeClientMessage, type FrameOrigin } from "../../src/protocol/decode.ts";
+import type { ErrorCode } from "../../src/protocol/errors.ts";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import type { Frame } from "./frame.ts";
+
+/** What the frame must be answered with: a certain refusal, or what its message asks for. */
+export type Expectation =
+  | {
+      readonly type: "refusal";
+      readonly code: ErrorCode;
+      readonly field: string | undefined;
+      readonly origin: FrameOrigin | undefined;
+    }
+  | { readonly type: "message"; readonly message: ClientMessage };
+
+/** Holds the server against its own decoder, which has tests of its own. */
+export function expectationOf({ bytes, binary }: Frame): Expectation {
+  if (binary) return { type: "refusal", code: "binary_not_supported", field: undefined, origin: undefined };
+  const decoded = decodeClientMessage(Buffer.from(bytes).toString("utf8"));
+  if (decoded.ok) return { type: "message", message: decoded.message };
+  const { error, origin } = decoded;
+  return { type: "refusal", code: error.code, field: error.field, origin };
+}
+
+/** Refusals of the frame itself; everything else is found out when the message is acted on. */
+const decoding: ReadonlySet<ErrorCode> = new Set([
+  "invalid_json",
+  "invalid_message",
+  "unknown_type",
+  "binary_not_supported",
+]);
+
+type ErrorMessage = Extract<ServerMessage, { type: "error" }>;
+
+/** Whether the reply may be the direct answer to the frame: a refusal of it, a pong or the news that it follows. */
+export function answers(reply: ServerMessage, expectation: Expectation): boolean {
+  if (expectation.type === "refusal") {
+    if (reply.type !== "error") return false;
+    return (
+      reply.code === expectation.code &&
+      reply.field === expectation.field &&
+      sameOrigin(reply, expectation.origin)
+    );
+  }
+  const { message } = expectation;
+  if (reply.type === "pong") return message.type === "ping" && reply.id === message.id;
+  if (reply.type === "following")
+    return message.type === "follow" && reply.conversation_id === message.data.conversation_id;
+  if (reply.type !== "error" || message.type === "ping" || decoding.has(reply.code)) return false;
+  return sameOrigin(reply, message);
+}
+
+function sameOrigin(reply: ErrorMessage, origin: FrameOrigin | undefined): boolean {
+  return reply.in_reply_to?.type === origin?.type && reply.in_reply_to?.id === origin?.id;
+}
+
+/**
+ * Whether the message may have no direct answer: what it started speaks for itself. `isKnown` tells of a request that exists.
+ */
+export function mayBeSilent(expectation: Expectation, isKnown: (requestId: string) => boolean): boolean {
+  if (expectation.type === "refusal") return false;
+  const { message } = expectation;
+  if (message.type === "cancel" || message.type === "resume") return isKnown(message.data.request_id);
+  return isAsk(message);
+}
+
+export function isAsk({ type }: ClientMessage): boolean {
+  return type === "openai_chat" || type === "chat" || type === "multi_chat";
+}
+
+/** Refusals of requests without an id come when it is their turn, after answers to later frames. */
+export function isLateRefusal(reply: ServerMessage): boolean {
+  return (
+    reply.type === "error" &&
+    reply.seq === undefined &&
+    !decoding.has(reply.code) &&
+    reply.in_reply_to?.id === undefined &&
+    /^(openai_chat|multi_chat|chat)$/.test(reply.in_reply_to?.type ?? "")
+  );
+}

@@ -1,0 +1,71 @@
+import type { ClientMessageType } from "../../src/protocol/client-messages.ts";
+import { type FieldPath, fieldPaths } from "./field-paths.ts";
+import { type Frame, textFrame } from "./frame.ts";
+import { edgeValues, hostileValues, type JsonText } from "./hostile-values.ts";
+
+/** One field of a message and what it is sent as. */
+export interface FieldCase {
+  readonly type: ClientMessageType;
+  readonly path: readonly string[];
+  readonly value: JsonText;
+}
+
+/** The request that stands in the server before anything else is sent, and the conversation that it began. */
+export const knownRequestId = "fuzz-known";
+export const knownConversationId = "id-1";
+
+const spoken = { message: "Why?", max_tokens: 12 };
+
+/** A message of each type that the server accepts, with hardly more than it must have. */
+export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<string, unknown>>>> = {
+  openai_chat: { input_text: "Why?", options: { max_output_tokens: 12 } },
+  chat: { ...spoken, persona_id: "skeptic" },
+  multi_chat: { ...spoken, persona_ids: ["skeptic", "teacher"] },
+  cancel: { request_id: "fuzz-unknown" },
+  resume: { request_id: knownRequestId, after_seq: 0 },
+  follow: { conversation_id: "fuzz-unknown" },
+  ping: {},
+};
+
+/** Every field of every message with everything that it could wrongly, or only just rightly, be. */
+export function fieldCases(): FieldCase[] {
+  return fieldPaths().flatMap(({ type, path, schemas }: FieldPath) => {
+    const values = new Set([...hostileValues, ...schemas.flatMap(edgeValues)]);
+    return [...values].map((value) => ({ type, path, value }));
+  });
+}
+
+/** The frame of a message of this type whose fields are as the cases say; cases of other types count as well. */
+export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[]): Frame {
+  const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
+  const texts: string[] = [];
+  for (const { path, value } of cases) {
+    if (value === undefined) {
+      place(message, path, undefined);
+      continue;
+    }
+    place(message, path, `${mark}${texts.length}${mark}`);
+    texts.push(value);
+  }
+  return textFrame(
+    JSON.stringify(message).replaceAll(markedString, (_, index: string) => texts[Number(index)] ?? "null"),
+  );
+}
+
+/** Surrounds the number of a value whose JSON text is put in later. */
+const mark = "@value@";
+const markedString = new RegExp(`"${mark}(\\d+)${mark}"`, "g");
+
+/** Puts a value at a path; what stands in the way of the path is replaced by an object, or by a list before `0`. */
+function place(root: Record<string, unknown>, path: readonly string[], value: string | undefined): void {
+  let holder: Record<string, unknown> = root;
+  for (const [index, key] of path.slice(0, -1).entries()) {
+    const next = holder[key];
+    const fresh: unknown = path[index + 1] === "0" ? [] : {};
+    if (typeof next !== "object" || next === null) holder[key] = fresh;
+    holder = holder[key] as Record<string, unknown>;
+  }
+  const last = path.at(-1) ?? "";
+  if (value === undefined) delete holder[last];
+  else holder[last] = value;
+}

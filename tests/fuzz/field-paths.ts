@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { type ClientMessageType, clientMessages } from "../../src/protocol/client-messages.ts";
+
+/** The part of JSON Schema that the client messages' schemas come out as. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+}
+
+/** One field of one message, an array's item as `0`. */
+export interface FieldPath {
+  readonly type: ClientMessageType;
+  readonly path: readonly string[];
+  /** What the field may be: one for each branch of a union. */
+  readonly schemas: readonly JsonSchema[];
+}
+
+/** Every field of every client message, found in the schemas, so that a new one is fuzzed without a word here. */
+export function fieldPaths(): FieldPath[] {
+  return clientMessageTypes.flatMap((type) => {
+    const schema = z.toJSONSchema(clientMessages[type], { io: "input" }) as JsonSchema;
+    return [...walk(schema, [])].map(([path, schemas]) => ({ type, path: path.split("/"), schemas }));
+  });
+}
+
+export const clientMessageTypes = Object.keys(clientMessages) as ClientMessageType[];
+
+/** Paths below a schema with the schemas at each; a recursive schema (`$ref`) has no fields of its own to name. */
+function walk(schema: JsonSchema, path: readonly string[]): Map<string, JsonSchema[]> {
+  const found = new Map<string, JsonSchema[]>();
+  const children = [
+    ...Object.entries(schema.properties ?? {}),
+    ...(schema.items === undefined ? [] : [["0", schema.items] as const]),
+  ];
+  for (const [key, child] of children) {
+    const below = [...path, key];
+    add(found, below.join("/"), alternatives(child));
+    for (const alternative of alternatives(child)) {
+      for (const [inner, schemas] of walk(alternative, below)) add(found, inner, schemas);
+    }
+  }
+  return found;
+}
+
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives);
+}
+
+function add(found: Map<string, JsonSchema[]>, path: string, schemas: readonly JsonSchema[]): void {
+  found.set(path, [...(found.get(path) ?? []), ...schemas]);
+}
