@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { clientMessages } from "../src/protocol/client-messages.ts";
 import { closeTable } from "../src/protocol/closes.ts";
@@ -6,6 +5,7 @@ import { errorTable } from "../src/protocol/errors.ts";
 import { wireLimits } from "../src/protocol/limits.ts";
 import { serverMessages } from "../src/protocol/server-messages.ts";
 import type { Generator } from "./generator.ts";
+import { fillTables, readPage, table } from "./markdown-tables.ts";
 
 const page = "PROTOCOL.md";
 
@@ -34,7 +34,7 @@ export const protocolGenerator: Generator = {
   source: "src/protocol",
   outputFile: page,
   async render() {
-    const text = await readFile(new URL(`../${page}`, import.meta.url), "utf8");
+    const text = await readPage(page);
     const tables: Record<string, string> = {
       "client-messages": Object.entries(clientMessages)
         .map(([type, schema]) => clientTable(type, schemaOf(schema, "input")))
@@ -63,17 +63,9 @@ export const protocolGenerator: Generator = {
         ]),
       ),
     };
-    return text.replace(
-      /(<!-- generated: ([a-z-]+) -->\n)[\s\S]*?(<!-- end generated -->)/g,
-      (_, open: string, name: string, close: string) =>
-        `${open}\n${tables[name] ?? unknown(name)}\n\n${close}`,
-    );
+    return fillTables(text, tables);
   },
 };
-
-function unknown(name: string): never {
-  throw new Error(`${page} asks for a table "${name}" that is not made.`);
-}
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
   return z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Schema;
@@ -143,10 +135,4 @@ function range(least: number | undefined, most: number | undefined, unit: string
   if (from === undefined && to === undefined) return "";
   if (to === undefined) return `, at least ${from}${unit}`;
   return `, ${from ?? 0} to ${to.toLocaleString("en")}${unit}`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }

@@ -188,11 +188,23 @@ export function defaultSettings(): Settings {
   return readSettings([], {});
 }
 
+/** Every setting as documentation shows it; `fallback` is empty where there is no default. */
+export function listSettings(): { name: string; flag: string; fallback: string; help: string }[] {
+  const fallbacks: Record<string, unknown> = { ...defaultSettings() };
+  return Object.entries(settings).map(([key, { name, help }]) => ({
+    name,
+    flag: `--${flagOf(key)}`,
+    fallback: String(fallbacks[key] ?? ""),
+    help,
+  }));
+}
+
 /** The text of `--help`. */
 export function settingsHelp(): string {
-  const rows = Object.entries(settings).map(
-    ([key, { name, help }]) => `${`  --${flagOf(key)} VALUE`.padEnd(42)}${name}\n      ${help}`,
-  );
+  const rows = listSettings().map(({ name, flag, fallback, help }) => {
+    const shown = fallback === "" ? "" : ` (default ${fallback})`;
+    return `${`  ${flag} VALUE`.padEnd(42)}${name}\n      ${help}${shown}`;
+  });
   return [
     "Usage: troupe [flags]",
     "",

@@ -34,7 +34,10 @@ const envelopes = fc
 /** Known field names with values of any kind. */
 const filledIn = anyType.chain((type) =>
   fc
-    .dictionary(fc.constantFrom(...Object.keys(plainData[type]), "options", "pacing", "tools"), fc.jsonValue())
+    .dictionary(
+      fc.constantFrom(...Object.keys(plainData[type]), "options", "pacing", "tools"),
+      fc.jsonValue(),
+    )
     .map((data) => textFrame(JSON.stringify({ type, data: { ...plainData[type], ...data } }))),
 );
 
@@ -42,19 +45,35 @@ type Edit = (bytes: Uint8Array) => Uint8Array;
 
 const place = fc.nat(1_000);
 const edits: fc.Arbitrary<Edit> = fc.oneof(
-  fc
-    .tuple(place, fc.nat(255))
-    .map(([at, byte]): Edit => (bytes) => bytes.with(at % Math.max(1, bytes.length), byte)),
-  fc
-    .tuple(place, fc.nat(8))
-    .map(([at, count]): Edit => (bytes) => bytes.filter((_, index) => index < at % bytes.length || index >= (at % bytes.length) + count)),
-  fc
-    .tuple(place, fc.constantFrom(...'{}[]",:\\0-e.tn \u0000'))
-    .map(([at, character]): Edit => (bytes) => insert(bytes, at % (bytes.length + 1), Buffer.from(character))),
-  fc
-    .tuple(place, fc.integer({ min: 1, max: 20 }))
-    .map(([at, count]): Edit => (bytes) => insert(bytes, at % (bytes.length + 1), bytes.subarray(at % (bytes.length + 1), (at % (bytes.length + 1)) + count))),
-  place.map((at): Edit => (bytes) => bytes.subarray(0, at % (bytes.length + 1))),
+  fc.tuple(place, fc.nat(255)).map(
+    ([at, byte]): Edit =>
+      (bytes) =>
+        bytes.with(at % Math.max(1, bytes.length), byte),
+  ),
+  fc.tuple(place, fc.nat(8)).map(
+    ([at, count]): Edit =>
+      (bytes) =>
+        bytes.filter((_, index) => index < at % bytes.length || index >= (at % bytes.length) + count),
+  ),
+  fc.tuple(place, fc.constantFrom(...'{}[]",:\\0-e.tn \u0000')).map(
+    ([at, character]): Edit =>
+      (bytes) =>
+        insert(bytes, at % (bytes.length + 1), Buffer.from(character)),
+  ),
+  fc.tuple(place, fc.integer({ min: 1, max: 20 })).map(
+    ([at, count]): Edit =>
+      (bytes) =>
+        insert(
+          bytes,
+          at % (bytes.length + 1),
+          bytes.subarray(at % (bytes.length + 1), (at % (bytes.length + 1)) + count),
+        ),
+  ),
+  place.map(
+    (at): Edit =>
+      (bytes) =>
+        bytes.subarray(0, at % (bytes.length + 1)),
+  ),
 );
 
 function insert(bytes: Uint8Array, at: number, added: Uint8Array): Uint8Array {
@@ -65,12 +84,18 @@ function insert(bytes: Uint8Array, at: number, added: Uint8Array): Uint8Array {
 const edited = fc
   .tuple(fc.constantFrom(...plainTexts), fc.array(edits, { minLength: 1, maxLength: 4 }))
   .map(([text, some]) =>
-    textFrame(some.reduce<Uint8Array>((bytes, edit) => (bytes.length === 0 ? bytes : edit(bytes)), Buffer.from(text))),
+    textFrame(
+      some.reduce<Uint8Array>((bytes, edit) => (bytes.length === 0 ? bytes : edit(bytes)), Buffer.from(text)),
+    ),
   );
 
 const deep = fc
   .tuple(fc.constantFrom("[", '{"a":'), fc.integer({ min: 1, max: 20_000 }))
-  .map(([open, depth]) => textFrame(`{"type":"ping","data":{"a":${open.repeat(depth)}1${(open === "[" ? "]" : "}").repeat(depth)}}}`));
+  .map(([open, depth]) =>
+    textFrame(
+      `{"type":"ping","data":{"a":${open.repeat(depth)}1${(open === "[" ? "]" : "}").repeat(depth)}}}`,
+    ),
+  );
 
 const inPieces = fc
   .tuple(fc.constantFrom(...plainTexts), fc.integer({ min: 2, max: wireLimits.messageFragments + 12 }))
@@ -83,7 +108,10 @@ export function anyFrame(): fc.Arbitrary<Frame> {
     { weight: 25, arbitrary: edited },
     { weight: 10, arbitrary: envelopes },
     { weight: 10, arbitrary: filledIn },
-    { weight: 8, arbitrary: fc.constantFrom(...listedFrames().filter(({ bytes }) => bytes.length < 100_000)) },
+    {
+      weight: 8,
+      arbitrary: fc.constantFrom(...listedFrames().filter(({ bytes }) => bytes.length < 100_000)),
+    },
     { weight: 6, arbitrary: anyText.map((text) => textFrame(text)) },
     { weight: 4, arbitrary: fc.json().map((text) => textFrame(text)) },
     { weight: 3, arbitrary: fc.oneof(fc.constantFrom(...plainTexts), anyText).map(binaryFrame) },

@@ -51,7 +51,10 @@ export function answers(reply: ServerMessage, expectation: Expectation): boolean
   return sameOrigin(reply, message);
 }
 
-function sameOrigin(reply: ErrorMessage, origin: FrameOrigin | undefined): boolean {
+function sameOrigin(
+  reply: ErrorMessage,
+  origin: { readonly type?: string; readonly id?: string | undefined } | undefined,
+): boolean {
   return reply.in_reply_to?.type === origin?.type && reply.in_reply_to?.id === origin?.id;
 }
 

@@ -17,7 +17,7 @@ const strings = [
   "hasOwnProperty",
   "../../x",
   "http://169.254.169.254/latest",
-  "file:///etc/passwd",
+  "gopher://127.0.0.1/",
   "<script>alert(1)</script>",
   "'; DROP TABLE turns; --",
   "a\u0000b",
@@ -66,7 +66,11 @@ export function edgeValues(schema: JsonSchema): JsonText[] {
   }
   for (const known of schema.enum ?? []) {
     const text = String(known);
-    values.push(JSON.stringify(text.toUpperCase()), JSON.stringify(` ${text}`), JSON.stringify(`${text}\u0301`));
+    values.push(
+      JSON.stringify(text.toUpperCase()),
+      JSON.stringify(` ${text}`),
+      JSON.stringify(`${text}\u0301`),
+    );
   }
   return values;
 }

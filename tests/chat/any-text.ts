@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import type { ProviderEvent } from "../../src/ports/provider.ts";
+
+/** What a test prints and repeats: the same seed gives the same texts on every run. */
+export const fewRuns = { seed: 20_261_122, numRuns: 150 } as const;
+export const manyRuns = { seed: 20_261_122, numRuns: 1_000 } as const;
+
+/** Clusters of every kind that the segmentation rules know (Unicode Annex 29), whole and in parts. */
+const clusters = [
+  ..."ab z.,\n\t",
+  "12#*",
+  "\r\n",
+  "\r",
+  "1️⃣",
+  "#️⃣",
+  "é",
+  "ë",
+  "Z͑ͫ̓",
+  "ßé",
+  "雨",
+  "が",
+  "か\u3099",
+  "한",
+  "\u1112\u1161\u11ab",
+  "\u1100\u1161",
+  "가\u11a8",
+  "क्ष",
+  "नि",
+  "ำ",
+  "\u06001",
+  "😀",
+  "👍🏽",
+  "🏽",
+  "👩‍🚀",
+  "👨‍👩‍👧‍👦",
+  "🏳️‍🌈",
+  "❤️‍🔥",
+  "🇩🇪",
+  "🇯🇵🇫🇷",
+  "🇺",
+  "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+  "\u200d",
+  "\ufe0f",
+  "\u20e3",
+  "\u0301",
+  "\u2028",
+  "\ufffd",
+  "\ufeff",
+] as const;
+
+const loneSurrogates = ["\ud83d", "\ude00", "\ud83d\ud83d", "\ude00\ud83d"] as const;
+
+const anyCluster = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom(...clusters) },
+  { weight: 2, arbitrary: fc.constantFrom("plain words ", "and more of them, ", "🇩🇪".repeat(40)) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 4 }) },
+);
+
+/** Text without lone surrogates. */
+export const anyText = fc.array(anyCluster, { maxLength: 40 }).map((parts) => parts.join(""));
+
+/** Text in which surrogates may stand alone. */
+export const anyBrokenText = fc
+  .array(fc.oneof({ weight: 6, arbitrary: anyCluster }, fc.constantFrom(...loneSurrogates)), { maxLength: 40 })
+  .map((parts) => parts.join(""));
+
+export const anyAsciiText = fc
+  .array(fc.constantFrom("word ", "x", "longer piece of text, ", "\n"), { maxLength: 60 })
+  .map((parts) => parts.join(""));
+
+/** A text in pieces; surrogate pairs are cut as well. */
+export function anyPieces(text: fc.Arbitrary<string>): fc.Arbitrary<string[]> {
+  return fc.tuple(text, fc.array(fc.nat({ max: 2_000 }), { maxLength: 25 })).map(([whole, cuts]) => {
+    const positions = new Set(cuts.map((cut) => cut % (whole.length + 1)));
+    const inOrder = [...positions].filter((at) => mayCut(whole, at)).sort((a, b) => a - b);
+    return [...inOrder, whole.length].map((end, index) => whole.slice(inOrder[index - 1] ?? 0, end));
+  });
+}
+
+/** Plain ASCII does not wait for a combining mark that a later piece might bring (PROTOCOL.md), so no such cut is made. */
+function mayCut(text: string, at: number): boolean {
+  return !/[\t\n -~]/.test(text[at - 1] ?? "") || /[0-9#*]/.test(text[at - 1] ?? "") || isBoundary(text, at);
+}
+
+const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
+
+/** Whether `at` lies between two grapheme clusters of the text, judged from the whole of it. */
+export function isBoundary(text: string, at: number): boolean {
+  return at <= 0 || at >= text.length || boundaries(text).has(at);
+}
+
+/** Where the clusters of a text begin. */
+export function boundaries(text: string): Set<number> {
+  return new Set([...segmenter.segment(text)].map(({ index }) => index));
+}
+
+/** The cluster around a place in the text. */
+export function clusterAt(text: string, at: number): string {
+  return [...segmenter.segment(text)].findLast(({ index }) => index <= at)?.segment ?? "";
+}
+
+export function textEvent(text: string): ProviderEvent {
+  return { type: "text", text };
+}
