@@ -27,6 +27,15 @@ async function start(settings: Settings): Promise<void> {
   const logger = pino({ level: settings.logLevel }, pino.destination(2));
   const pageToken = await keepPageToken(settings.data);
   const troupe = await createTroupe({ ...settings, logger, pageToken });
+  try {
+    await serve(troupe, settings);
+  } catch (error) {
+    await troupe.close({ drainMs: 0 });
+    throw error;
+  }
+}
+
+async function serve(troupe: Troupe, settings: Settings): Promise<void> {
   const listening = await listen(troupe, settings);
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const diskPage = path.resolve(settings.data, "websocket_test.html");

@@ -3,6 +3,7 @@ const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
 /** Printable ASCII, tab and line feed: every code unit is a character of its own, whatever follows but a combining mark. */
 const plain = /^[\t\n -~]*$/;
 const highestAscii = 0x7f;
+const regionalIndicator = /^\ud83c[\udde6-\uddff]$/;
 /** A longer tail is not held back: text that never ends its cluster must not be held for ever. */
 const longestHeldUnits = 64;
 
@@ -24,15 +25,34 @@ export function chunkEnd(text: string, maxCodePoints: number): number {
  * How much of `text` may be shown while more may follow, in UTF-16 code units: its last cluster waits where the next piece could
  * belong to it. Plain ASCII does not wait, except for what begins a keycap emoji or a line break of two characters.
  */
-export function settledLength(text: string): number {
+export function settledLength(cameSoFar: string): number {
+  const text = cameSoFar.slice(0, wholeLength(cameSoFar));
   const last = text.charCodeAt(text.length - 1);
   if (text.length === 0 || (last <= highestAscii && !/[0-9#*\r]$/.test(text))) return text.length;
-  const windowStart = Math.max(0, text.length - longestHeldUnits);
+  const windowStart = startOfTail(text);
   const tail = text.slice(windowStart);
   const cluster = segmenter.segment(tail).containing(tail.length - 1);
   if (cluster === undefined) return text.length;
   const start = windowStart + cluster.index;
   return cluster.index === 0 && windowStart > 0 ? text.length : start;
+}
+
+/** The same without waiting for the rest of a cluster: only half a surrogate pair at the end, which is no character, is left out. */
+export function wholeLength(text: string): number {
+  const last = text.charCodeAt(text.length - 1);
+  return last >= 0xd800 && last <= 0xdbff ? text.length - 1 : text.length;
+}
+
+/** Flags are pairs counted from the first of their row, however long it is: a row is never entered in the middle. */
+function startOfTail(text: string): number {
+  let start = Math.max(0, text.length - longestHeldUnits);
+  if (isLowSurrogate(text.charCodeAt(start)) && start > 0) start -= 1;
+  while (regionalIndicator.test(text.slice(Math.max(0, start - 2), start))) start -= 2;
+  return start;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 function indexAfterCodePoints(text: string, count: number): number {

@@ -1,8 +1,8 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import type { Pacing } from "../ports/turn-request.ts";
-import { nextBeat } from "./rhythm.ts";
-import { createTextQueue, type SideEvent } from "./text-queue.ts";
+import { beatMs, nextBeat } from "./rhythm.ts";
+import { createTextQueue, type SideEvent, type TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
   | SideEvent
@@ -20,7 +20,7 @@ export type PaceResult =
       readonly closedInMs: number;
     };
 
-/** Reading the upstream pauses while this many code units wait, and goes on at half of it. */
+/** Reading the upstream pauses while this many code units wait, side events included, and goes on at half of it. */
 const mostWaitingChars = 65_536;
 /** How long an abort waits for the upstream connection to be gone before it says that it is not. */
 const longestCloseMs = 2_000;
@@ -37,10 +37,12 @@ export async function* pace(
 ): AsyncGenerator<PacedEvent[], PaceResult> {
   const queue = createTextQueue();
   const chunkChars = pacing.mode === "raw" ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
+  const hurries = pacing.mode === "natural";
   let outcome: { end?: ProviderEnd; error?: unknown } | undefined;
   let arrived = Promise.withResolvers<void>();
   let drained = Promise.withResolvers<void>();
   let abortedAtMs = 0;
+  let closedAtMs = 0;
   let abandoned = false;
   const onAbort = () => {
     abortedAtMs = clock.now();
@@ -62,40 +64,56 @@ export async function* pace(
         }
         if (end !== undefined) break;
         arrived.resolve();
-        while (queue.chars > mostWaitingChars && !signal.aborted && !abandoned) {
+        while (queue.size > mostWaitingChars && !signal.aborted && !abandoned) {
           drained = Promise.withResolvers<void>();
           await drained.promise;
         }
-        if (abandoned) break;
+        if (signal.aborted || abandoned) break;
       }
       outcome = end === undefined ? { error: new Error("The provider ended without an end.") } : { end };
     } catch (error) {
       outcome = { error };
     }
+    closedAtMs = clock.now();
     arrived.resolve();
+  }
+
+  /** Until something comes, or for so long. */
+  async function untilArrival(mostMs: number): Promise<void> {
+    const patience = new AbortController();
+    const waits = mostMs < Infinity ? [clock.sleep(mostMs, patience.signal)] : [];
+    await Promise.race([arrived.promise, ...waits]);
+    patience.abort();
+    arrived = Promise.withResolvers<void>();
   }
 
   const reading = read();
   let nextTextAtMs = 0;
+  let soonestTextAtMs = 0;
   try {
     while (!signal.aborted) {
       const nowMs = clock.now();
       const batch: PacedEvent[] = queue.takeEvents();
-      const heldTooLong = nowMs - (queue.oldestMs() ?? nowMs) >= pacing.maxLagMs;
-      const moreMayFollow = outcome === undefined && pacing.mode !== "raw" && !heldTooLong;
-      const showable = queue.showable(moreMayFollow);
-      if (showable > 0 && nowMs >= nextTextAtMs) {
+      const oldestMs = queue.oldestMs();
+      const latestMs = (oldestMs ?? nowMs) + pacing.maxLagMs;
+      // What began to come by then is shown whether its cluster goes on or not.
+      const heldThroughMs = pacing.mode === "raw" ? Infinity : nowMs - pacing.maxLagMs;
+      const showable = outcome === undefined ? queue.settled(heldThroughMs) : queue.chars;
+      const textAtMs = hurries ? Math.min(nextTextAtMs, Math.max(soonestTextAtMs, latestMs)) : nextTextAtMs;
+      if (showable > 0 && nowMs >= textAtMs) {
         const beat = nextBeat(pacing, queue.arrivals(), nowMs);
-        let left = showable;
-        for (let count = 0; count < beat.chunks && left > 0; count += 1) {
-          const before = queue.chars;
-          const text = queue.takeChunk(chunkChars, left);
-          left -= before - queue.chars;
+        const waiting = queue.chars;
+        let shown = 0;
+        for (let count = 0; shown < showable && (count < beat.chunks || shown < beat.dueChars); count += 1) {
+          batch.push(...queue.takeEvents());
+          const text = queue.takeChunk(chunkChars, showable - shown);
+          shown = waiting - queue.chars;
           batch.push({ type: "text", text, final: outcome !== undefined && queue.empty });
         }
         nextTextAtMs = pacing.mode === "raw" ? nowMs : nowMs + beat.waitMs;
-        if (queue.chars <= mostWaitingChars / 2) drained.resolve();
+        soonestTextAtMs = nowMs + beatMs;
       }
+      if (queue.size <= mostWaitingChars / 2) drained.resolve();
       if (outcome !== undefined && queue.empty) {
         const last = batch.at(-1);
         if (last?.type !== "text") batch.push({ type: "text", text: "", final: true });
@@ -107,21 +125,20 @@ export async function* pace(
       if (batch.length > 0) {
         yield batch;
       } else if (showable > 0) {
-        await clock.sleep(nextTextAtMs - nowMs, signal);
-      } else if (queue.chars > 0) {
-        // Only a cluster that may go on waits: look again after an interval at the latest.
-        await clock.sleep(Math.min(pacing.intervalMs, Math.max(1, pacing.maxLagMs)), signal);
+        await clock.sleep(textAtMs - nowMs, signal);
       } else {
-        await arrived.promise;
-        arrived = Promise.withResolvers<void>();
+        // What waits, if anything does, is a cluster that may go on, until its time is up.
+        const isHeld = oldestMs !== undefined && oldestMs > heldThroughMs;
+        await untilArrival(isHeld ? Math.max(1, latestMs - nowMs) : Infinity);
       }
     }
     yield flush(queue, chunkChars);
     const patience = new AbortController();
     await Promise.race([reading, clock.sleep(longestCloseMs, patience.signal)]);
     patience.abort();
-    const closedInMs = Math.max(0, clock.now() - abortedAtMs);
-    return { type: "aborted", reason: signal.reason, closed: outcome !== undefined, closedInMs };
+    const closed = outcome !== undefined;
+    const closedInMs = Math.max(0, (closed ? closedAtMs : clock.now()) - abortedAtMs);
+    return { type: "aborted", reason: signal.reason, closed, closedInMs };
   } finally {
     signal.removeEventListener("abort", onAbort);
     abandoned = true;
@@ -130,15 +147,13 @@ export async function* pace(
 }
 
 /** Everything that waits, at once, ending with the final text. */
-function flush(queue: ReturnType<typeof createTextQueue>, chunkChars: number): PacedEvent[] {
+function flush(queue: TextQueue, chunkChars: number): PacedEvent[] {
   const batch: PacedEvent[] = [];
-  let text = "";
   while (!queue.empty) {
     batch.push(...queue.takeEvents());
-    if (queue.chars === 0) continue;
-    if (text !== "") batch.push({ type: "text", text, final: false });
-    text = queue.takeChunk(chunkChars, queue.showable(false));
+    const text = queue.takeChunk(chunkChars, queue.chars);
+    if (text !== "") batch.push({ type: "text", text, final: queue.empty });
   }
-  batch.push({ type: "text", text, final: true });
+  if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
   return batch;
 }

@@ -1,17 +1,15 @@
 import type { Pacing } from "../ports/turn-request.ts";
+import type { Arrival } from "./text-queue.ts";
 
 /** The shortest wait between two batches of one lane: quicker text goes out as several chunks a batch. */
 export const beatMs = 25;
 
-/** How many chunks to show now, and how long to wait after them. */
+/** What to show now, and how long to wait after it. */
 export interface Beat {
   readonly chunks: number;
+  /** Code units that cannot wait any longer, in however many chunks. */
+  readonly dueChars: number;
   readonly waitMs: number;
-}
-
-interface Arrival {
-  readonly end: number;
-  readonly atMs: number;
 }
 
 /**
@@ -19,15 +17,15 @@ interface Arrival {
  * the interval shrinks to what the most pressing piece needs. `fixed`: always one chunk an interval.
  */
 export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: number): Beat {
-  if (pacing.mode !== "natural") return { chunks: 1, waitMs: pacing.intervalMs };
+  if (pacing.mode !== "natural") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };
   let intervalMs = pacing.intervalMs;
-  let overdueChunks = 1;
+  let dueChars = 0;
   for (const arrival of arrivals) {
     const chunks = Math.ceil(arrival.end / pacing.chunkChars);
     const leftMs = arrival.atMs + pacing.maxLagMs - nowMs;
-    if (leftMs <= 0) overdueChunks = Math.max(overdueChunks, chunks);
+    if (leftMs <= 0) dueChars = arrival.end;
     else if (chunks > 1) intervalMs = Math.min(intervalMs, leftMs / (chunks - 1));
   }
-  const chunks = Math.max(overdueChunks, Math.ceil(beatMs / intervalMs));
-  return { chunks, waitMs: Math.max(beatMs, intervalMs) };
+  const chunks = Math.ceil(beatMs / intervalMs);
+  return { chunks, dueChars, waitMs: chunks * intervalMs };
 }

@@ -1,11 +1,11 @@
 import type { ProviderEvent } from "../ports/provider.ts";
-import { chunkEnd, settledLength } from "./graphemes.ts";
+import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 
 /** What waits between a provider and the log, beside the text: it keeps its place in the order. */
 export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "end" }>;
 
-/** Text that arrived together: `end` is where it ends in its run, in code units. */
-interface Arrival {
+/** Text that arrived together: `end` is where it ends in its run or in all that waits, in code units. */
+export interface Arrival {
   end: number;
   readonly atMs: number;
 }
@@ -16,13 +16,20 @@ interface TextRun {
   arrivals: Arrival[];
 }
 
+interface Side {
+  readonly type: "side";
+  readonly event: SideEvent;
+  readonly units: number;
+}
+
 /** Arrivals closer together than this are timed as one, so that the list stays short. */
 const arrivalGrainMs = 25;
 
 /** Text and side events in their order, with the time at which each piece of text came. */
 export function createTextQueue() {
-  const items: (TextRun | SideEvent)[] = [];
+  const items: (TextRun | Side)[] = [];
   let chars = 0;
+  let sideUnits = 0;
 
   function headRun(): TextRun | undefined {
     const head = items[0];
@@ -30,9 +37,13 @@ export function createTextQueue() {
   }
 
   return {
-    /** Code units that wait. */
+    /** Code units of text that wait. */
     get chars(): number {
       return chars;
+    },
+    /** The same with the side events, by the length of their JSON: what the queue holds in memory. */
+    get size(): number {
+      return chars + sideUnits;
     },
     get empty(): boolean {
       return items.length === 0;
@@ -53,31 +64,51 @@ export function createTextQueue() {
     },
 
     pushEvent(event: SideEvent): void {
-      items.push(event);
+      const units = JSON.stringify(event).length;
+      sideUnits += units;
+      items.push({ type: "side", event, units });
     },
 
     /** The side events before the next text. */
     takeEvents(): SideEvent[] {
       const taken: SideEvent[] = [];
-      while (items[0] !== undefined && items[0].type !== "run") taken.push(items.shift() as SideEvent);
+      for (let head = items[0]; head?.type === "side"; head = items[0]) {
+        items.shift();
+        sideUnits -= head.units;
+        taken.push(head.event);
+      }
       return taken;
     },
 
-    /** How many code units of the next run may be shown; a run that something follows is settled in full. */
-    showable(moreMayFollow: boolean): number {
-      const run = headRun();
-      if (run === undefined) return 0;
-      return moreMayFollow && items.length === 1 ? settledLength(run.text) : run.text.length;
+    /**
+     * How many code units may be shown while more may follow: the last cluster waits for its rest, unless it began to come at
+     * `heldThroughMs` or earlier; half a surrogate pair waits in any case.
+     */
+    settled(heldThroughMs: number): number {
+      const last = items.at(-1);
+      if (last?.type !== "run") return chars;
+      const before = chars - last.text.length;
+      const settled = settledLength(last.text);
+      const held = last.arrivals[last.arrivals.findLastIndex(({ end }) => end <= settled) + 1];
+      const waitsOn = held === undefined || held.atMs > heldThroughMs;
+      return before + (waitsOn ? settled : wholeLength(last.text));
     },
 
     /** When the oldest waiting text came. */
     oldestMs(): number | undefined {
-      return headRun()?.arrivals[0]?.atMs;
+      return items.find((item) => item.type === "run")?.arrivals[0]?.atMs;
     },
 
-    /** The waiting text of the next run as it came: how much up to each arrival, and when. */
+    /** All the waiting text as it came: how much up to each arrival, and when. */
     arrivals(): readonly Arrival[] {
-      return headRun()?.arrivals ?? [];
+      const arrivals: Arrival[] = [];
+      let before = 0;
+      for (const item of items) {
+        if (item.type !== "run") continue;
+        for (const { end, atMs } of item.arrivals) arrivals.push({ end: before + end, atMs });
+        before += item.text.length;
+      }
+      return arrivals;
     },
 
     /** Takes at most `maxCodePoints` of the next run's first `limit` code units. */

@@ -52,7 +52,7 @@ function createInput(field: Field, id: string): FieldView["input"] {
   const plain = { ...common, spellcheck: "false", autocomplete: "off" };
   switch (field.kind) {
     case "lines":
-      return element("textarea", { ...common, rows: "4" }, field.initial ?? "");
+      return element("textarea", { ...common, rows: "3" }, field.initial ?? "");
     case "json":
       return element("textarea", { ...plain, rows: "3", class: "code" });
     case "choice": {

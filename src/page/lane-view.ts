@@ -1,7 +1,7 @@
 import type { Lane } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import { stickToBottom } from "./stick-to-bottom.ts";
-import { failureWords, laneFootWords, laneWords } from "./words.ts";
+import { failureWords, laneWords } from "./words.ts";
 
 export interface LaneView {
   readonly root: HTMLElement;
@@ -22,7 +22,7 @@ const hueStep = 137.5;
 /** One voice: its text grows in room that is there from the start, so that nothing around it moves. */
 export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneView {
   const name = element("h4", {}, title);
-  const status = element("span", { class: "hint grow" });
+  const status = element("p", { class: "hint reserved" });
   const stop = element("button", { type: "button", class: "quiet" }, "Stop");
   stop.setAttribute("aria-label", `Stop ${title}`);
   stop.hidden = onStop === undefined;
@@ -45,14 +45,13 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
     "aria-label": `Answer of ${title}`,
   });
   body.append(reasoning, tools, element("p", { class: "prose" }, words), problem);
-  const foot = element("p", { class: "hint lane-foot" });
 
   const root = element(
     "section",
     { class: "lane" },
-    element("div", { class: "row" }, name, status, stop),
+    element("div", { class: "row" }, name, stop),
+    status,
     body,
-    foot,
   );
   root.style.setProperty("--hue", String((250 + index * hueStep) % 360));
   const follow = stickToBottom(body);
@@ -78,9 +77,8 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
       if (lane.name !== undefined && lane.name !== name.textContent) name.textContent = lane.name;
       const ended = lane.status === "completed" || lane.status === "failed" || lane.status === "cancelled";
       root.dataset.status = lane.status;
-      showText(status, laneWords(lane));
+      status.textContent = laneWords(lane);
       showText(problem, lane.error === undefined ? "" : failureWords(lane.error));
-      foot.textContent = laneFootWords(lane);
       stop.classList.toggle("away", ended);
       stop.disabled = ended;
       shown = lane;

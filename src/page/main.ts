@@ -87,6 +87,12 @@ function rememberLast({ response }: Transcript): void {
   }
 }
 
+/** Beneath the status line, which stays in view, things stay in view too. */
+new ResizeObserver(([entry]) => {
+  const height = entry?.borderBoxSize[0]?.blockSize ?? 0;
+  document.documentElement.style.setProperty("--status-height", `${height}px`);
+}).observe(byId("status", HTMLElement));
+
 function showStatus(): void {
   const { state, url } = connection;
   const running = stage.running;
@@ -99,7 +105,6 @@ function showStatus(): void {
 
 function activityWords(types: readonly RequestType[]): string {
   if (types.length === 0) return "Nothing runs.";
-  return types.length === 1
-    ? `A ${types[0]} request runs.`
-    : `${types.length} requests run: ${types.join(", ")}.`;
+  const count = types.length === 1 ? "1 request runs" : `${types.length} requests run`;
+  return `${count}: ${types.join(", ")}.`;
 }

@@ -17,8 +17,8 @@ export interface PageConfig {
   readonly model: string | undefined;
 }
 
-/** The ids of the specification's own examples. */
-const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist"];
+/** The ids of the specification's own examples: the choice at first. */
+export const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist"];
 
 /** Reads the JSON that the server writes into the page; `{}` stands there in a plain copy. */
 export function readPageConfig(json: string, location: Location): PageConfig {

@@ -1,6 +1,6 @@
 import type { RequestType } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
-import type { PagePersona } from "./page-config.ts";
+import { exampleIds, type PagePersona } from "./page-config.ts";
 
 export interface PersonaPicker {
   readonly root: HTMLElement;
@@ -13,7 +13,9 @@ export interface PersonaPicker {
 
 /** Who answers: the server's personas, and a line for ids that are not among them. */
 export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPicker {
-  const choices = personas.map((persona, index) => choiceOf(persona, index));
+  const known = exampleIds.filter((id) => personas.some((persona) => persona.id === id));
+  const usual = known.length > 0 ? known : personas.slice(0, 3).map((persona) => persona.id);
+  const choices = personas.map(choiceOf);
   const others = element("input", {
     id: "field-other-personas",
     type: "text",
@@ -28,7 +30,7 @@ export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPi
     "fieldset",
     { class: "field", "aria-describedby": problem.id },
     element("legend", {}, "Who answers ", name),
-    element("div", { class: "choices" }, ...choices.map((choice) => choice.root)),
+    element("div", { class: "choices" }, ...choices.flatMap((choice) => choice.rows)),
     othersLabel,
     others,
     problem,
@@ -44,7 +46,8 @@ export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPi
       othersLabel.textContent = several ? "Further ids, separated by commas" : "Or another id";
       for (const { input } of choices) input.type = several ? "checkbox" : "radio";
       // Radio buttons of one name keep only one mark, so the marks of a list for several are set anew.
-      for (const [index, { input }] of choices.entries()) input.checked = several ? index < 3 : index === 0;
+      const marked = several ? usual : usual.slice(0, 1);
+      for (const { input } of choices) input.checked = marked.includes(input.value);
     },
     chosen() {
       const written = others.value.split(",").map((id) => id.trim());
@@ -56,10 +59,12 @@ export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPi
   };
 }
 
-function choiceOf(persona: PagePersona, index: number) {
-  const input = element("input", { type: "radio", name: "persona", value: persona.id, checked: index === 0 });
-  const words = element("span", {}, element("strong", {}, persona.name));
-  if (persona.name !== persona.id) words.append(" ", element("code", {}, persona.id));
-  if (persona.description !== "") words.append(element("span", { class: "hint" }, persona.description));
-  return { input, root: element("label", {}, input, words) };
+function choiceOf({ id, name, description }: PagePersona) {
+  const input = element("input", { type: "radio", name: "persona", value: id });
+  const label = element("label", {}, input, element("strong", {}, name));
+  if (name !== id) label.append(element("code", {}, id));
+  if (description === "") return { input, rows: [label] };
+  const hint = element("p", { class: "hint", id: `persona-${id}` }, description);
+  input.setAttribute("aria-describedby", hint.id);
+  return { input, rows: [label, hint] };
 }

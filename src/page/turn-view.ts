@@ -20,7 +20,7 @@ interface TurnViewOptions {
 /** One request: what was asked, and its lanes side by side. */
 export function createTurnView({ type, question, nameOf, onStop, onStopLane }: TurnViewOptions): TurnView {
   const status = element("span", { class: "grow" });
-  const position = element("p", { class: "hint" });
+  const position = element("p", { class: "hint reserved" });
   const stop = element("button", { type: "button", class: "stop" }, "Stop");
   stop.addEventListener("click", onStop);
   const problem = element("p", { class: "problem", hidden: true });

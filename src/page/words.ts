@@ -34,28 +34,24 @@ export function failureWords(failure: RequestFailure): string {
   return `${failure.message} (${failure.code})${failure.retryable ? ` ${later}` : ""}`;
 }
 
-/** One or two words, so that a lane's head never needs a second line. */
-export function laneWords({ status }: Lane): string {
+/** What a lane does, then how it ended; short, so that it stays on its line. */
+export function laneWords({ status, statusMessage, finishReason, usage, model }: Lane): string {
   switch (status) {
+    case "starting":
     case "processing":
-      return "thinking";
+      return statusMessage;
     case "streaming":
       return "speaking";
-    case "completed":
-      return "done";
-    case "cancelled":
-      return "stopped";
-    default:
-      return status;
+    case "waiting":
+      return "waiting";
+    default: {
+      const words = { completed: "done", failed: "failed", cancelled: "stopped" }[status];
+      const tokens = usage && `${usage.estimated ? "about " : ""}${usage.output_tokens} tokens`;
+      const reason = finishReason === "stop" ? undefined : finishReason?.replace("_", " ");
+      const parts = [words, reason === "cancelled" ? undefined : reason, tokens, model];
+      return parts.filter((part) => part !== undefined).join(" · ");
+    }
   }
-}
-
-/** What stands under a lane: the server's own sentence while it works, then how it ended. */
-export function laneFootWords({ status, statusMessage, finishReason, usage, model }: Lane): string {
-  if (status === "starting" || status === "processing") return statusMessage;
-  const tokens = usage && `${usage.estimated ? "about " : ""}${usage.output_tokens} tokens`;
-  const reason = finishReason === "stop" ? undefined : finishReason?.replace("_", " ");
-  return [reason, tokens, model].filter((part) => part !== undefined).join(" · ");
 }
 
 export function transcriptWords(transcript: Transcript): string {

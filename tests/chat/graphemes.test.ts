@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { chunkEnd, settledLength } from "../../src/chat/graphemes.ts";
-import { anyBrokenText, anyPieces, anyText, boundaries, clusterAt, isBoundary, manyRuns } from "./any-text.ts";
+import {
+  anyBrokenText,
+  anyPieces,
+  anyText,
+  boundaries,
+  clusterAt,
+  isBoundary,
+  manyRuns,
+} from "./any-text.ts";
 
 const codePoints = (text: string) => [...text].length;
 const anySize = fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constantFrom(4_096, Number.MAX_SAFE_INTEGER));
@@ -15,7 +23,8 @@ describe("chunkEnd", () => {
         const chunk = text.slice(0, chunkEnd(text, size));
         assert.ok(chunk.length > 0);
         assert.ok(codePoints(chunk) <= size);
-        const isInsidePair = /[\ud800-\udbff]$/.test(chunk) && /^[\udc00-\udfff]/.test(text.slice(chunk.length));
+        const isInsidePair =
+          /[\ud800-\udbff]$/.test(chunk) && /^[\udc00-\udfff]/.test(text.slice(chunk.length));
         assert.equal(isInsidePair, false);
       }),
       manyRuns,

@@ -53,8 +53,9 @@ export function isStall({ shape }: FaultCell): boolean {
 
 /** The frame that asks the question of a cell. */
 export function requestOf(cell: FaultCell): ClientMessageInput {
-  const id = "the-request";
   const question = nameOf(cell);
+  // All cells belong to one caller, and the server knows a request by its caller and its id.
+  const id = question.replace(/[^a-z0-9_]+/g, "-");
   if (cell.kind === "openai_chat") return { type: "openai_chat", id, data: { input_text: question } };
   if (cell.kind === "chat") return { type: "chat", id, data: { message: question, persona_id: unlucky } };
   return { type: "multi_chat", id, data: { message: question, persona_ids: cast } };

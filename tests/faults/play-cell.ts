@@ -36,7 +36,7 @@ export async function playCell(cell: FaultCell, shared: FaultStage): Promise<str
           applies: (personaId) => unlucky.has(personaId),
         }),
   );
-  return playOn(own, cell);
+  return await playOn(own, cell);
 }
 
 async function playOn(stage: FaultStage, cell: FaultCell): Promise<string> {
@@ -93,6 +93,7 @@ function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere }:
 async function readToEnd(client: WireClient, lanes: readonly PlayedLane[]): Promise<void> {
   const texts = new Map<PlayedLane, string>();
   await client.next((message) => {
+    if (message.type === "error") assert.ok(message.seq !== undefined, `refused: ${message.message}`);
     if (message.type === "chunk") {
       const lane = laneOf(lanes, message.persona_id);
       const text = (texts.get(lane) ?? "") + message.chunk;

@@ -11,7 +11,7 @@ const seen = new Map();
 describe("the fault matrix", { concurrency: 8 }, () => {
   after(() => stage[Symbol.asyncDispose]());
   for (const cell of cells) {
-    it(nameOf(cell), { timeout: 20_000 }, async () => {
+    it(nameOf(cell), { timeout: 30_000 }, async () => {
       seen.set(cell, await playCell(cell, stage));
     });
   }

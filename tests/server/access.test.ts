@@ -17,7 +17,7 @@ test("handshakes: which origins, hosts and tokens get in", async () => {
       return Number(/\d{3}/.exec(String(error))?.[0]);
     }
   };
-  const rows: [string, Record<string, string>, string[], number][] = [
+  const rows: readonly (readonly [string, Record<string, string>, string[], number])[] = [
     ["no origin: not a browser", {}, [], 101],
     ["own origin", { origin: `http://127.0.0.1:${port}` }, [], 101],
     ["another loopback origin", { origin: "http://localhost:5173" }, [], 101],
@@ -32,7 +32,12 @@ test("handshakes: which origins, hosts and tokens get in", async () => {
     ["null without a token", { origin: "null" }, [], 403],
     ["null with a wrong token", { origin: "null" }, ["troupe", `troupe.token.${"f".repeat(32)}`], 403],
     ["null with the token", { origin: "null" }, ["troupe", `troupe.token.${pageToken}`], 101],
-    ["a stranger with the token", { origin: "https://evil.com" }, ["troupe", `troupe.token.${pageToken}`], 403],
+    [
+      "a stranger with the token",
+      { origin: "https://evil.com" },
+      ["troupe", `troupe.token.${pageToken}`],
+      403,
+    ],
     ["not an origin", { origin: "localhost" }, [], 403],
     ["a rebound name", { host: `evil.com:${port}` }, [], 421],
     ["a rebound name that is its own origin", { host: "evil.com", origin: "http://evil.com" }, [], 421],
@@ -47,7 +52,10 @@ test("handshakes: which origins, hosts and tokens get in", async () => {
   );
 });
 
-function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; headers: http.IncomingHttpHeaders; body: string }> {
+function get(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: http.IncomingHttpHeaders; body: string }> {
   return new Promise((resolve, reject) => {
     const request = http.get(url, { headers }, (response) => {
       let body = "";
@@ -55,7 +63,9 @@ function get(url: string, headers: Record<string, string> = {}): Promise<{ statu
       response.on("data", (text) => {
         body += text;
       });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
     });
     request.on("error", reject);
   });

@@ -10,10 +10,7 @@ import { textOf } from "../support/wire-client.ts";
 
 const deltas = ["Once ", "upon ", "a ", "time ", "there ", "was "];
 /** Everything up to the last delta, then silence. */
-const endless: Script = [
-  ...streamScript(answer({ deltas }).slice(0, 4 + deltas.length)),
-  { hang: true },
-];
+const endless: Script = [...streamScript(answer({ deltas }).slice(0, 4 + deltas.length)), { hang: true }];
 
 async function startEndless() {
   const upstream = await createUpstreamDouble({ keepAlive: false });
@@ -29,7 +26,11 @@ async function startEndless() {
 test("cancel flushes what was generated, closes the upstream connection and says so", async () => {
   await using system = await startEndless();
   const client = await system.server.connect();
-  client.send({ type: "openai_chat", id: "stop-me", data: { input_text: "Tell.", pacing: { chunk_chars: 3 } } });
+  client.send({
+    type: "openai_chat",
+    id: "stop-me",
+    data: { input_text: "Tell.", pacing: { chunk_chars: 3 } },
+  });
   await client.next((message) => message.type === "chunk");
   client.send({ type: "cancel", data: { request_id: "stop-me" } });
   const messages = await client.untilTerminal("stop-me");

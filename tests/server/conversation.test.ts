@@ -18,7 +18,8 @@ async function startEcho() {
   return { upstream, server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-const inputOf = (request: RecordedRequest | undefined) => (request?.body as { input: unknown } | undefined)?.input;
+const inputOf = (request: RecordedRequest | undefined) =>
+  (request?.body as { input: unknown } | undefined)?.input;
 
 function conversationOf(message: { type: string } | undefined): string {
   assert.ok(message?.type === "response" && "data" in message);
@@ -94,14 +95,22 @@ test("requests without an id are answered one after another; those with an id si
   gates[1]?.open();
   await client.untilTerminal("named");
   gates[0]?.open();
-  const first = (await client.next((message) => message.type === "response" && message.request_id !== "named")) as {
+  const first = (await client.next(
+    (message) => message.type === "response" && message.request_id !== "named",
+  )) as {
     request_id: string;
   };
   const second = (await client.next((message) => message.type === "response")) as { request_id: string };
   assert.notEqual(first.request_id, second.request_id);
-  const starts = client.received.filter((message) => message.type === "status" && message.status === "starting");
-  const firstEnd = client.received.findIndex((m) => m.type === "response" && m.request_id === first.request_id);
-  const secondStart = client.received.findIndex((m) => "request_id" in m && m.request_id === second.request_id);
+  const starts = client.received.filter(
+    (message) => message.type === "status" && message.status === "starting",
+  );
+  const firstEnd = client.received.findIndex(
+    (m) => m.type === "response" && m.request_id === first.request_id,
+  );
+  const secondStart = client.received.findIndex(
+    (m) => "request_id" in m && m.request_id === second.request_id,
+  );
   assert.equal(starts.length, 3);
   assert.ok(secondStart > firstEnd);
 });
@@ -120,8 +129,15 @@ test("a second device follows the conversation: what runs, what comes, the quest
   device.send({ type: "follow", data: { conversation_id } });
   assert.deepEqual(await device.next(), { type: "following", conversation_id, running: ["running"] });
   gate.open();
-  client.send({ type: "multi_chat", id: "next", data: { message: "Next?", persona_ids: ["teacher", "skeptic"] } });
-  const [onClient, onDevice] = await Promise.all([client.untilTerminal("next"), device.untilTerminal("next")]);
+  client.send({
+    type: "multi_chat",
+    id: "next",
+    data: { message: "Next?", persona_ids: ["teacher", "skeptic"] },
+  });
+  const [onClient, onDevice] = await Promise.all([
+    client.untilTerminal("next"),
+    device.untilTerminal("next"),
+  ]);
   assert.deepEqual(onDevice[0], {
     type: "question",
     conversation_id,

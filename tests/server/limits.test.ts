@@ -38,7 +38,8 @@ for (const [name, options, code] of [
 test("unnamed requests that wait are bounded too", async () => {
   await using system = await startHanging({ maxRequestsPerConnection: 3 });
   const client = await system.server.connect();
-  for (let count = 0; count < 20; count += 1) client.send({ type: "openai_chat", data: { input_text: "Hi" } });
+  for (let count = 0; count < 20; count += 1)
+    client.send({ type: "openai_chat", data: { input_text: "Hi" } });
   client.send({ type: "ping", id: "fence" });
   await client.next((message) => message.type === "pong");
   const refused = client.received.filter((message) => message.type === "error");

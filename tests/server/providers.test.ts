@@ -10,7 +10,10 @@ test("against aimock, which none of us wrote: text, tools, reasoning parameters,
   const mock = new LLMock({ port: 0, logLevel: "silent" });
   mock.onMessage("hello", { content: "Hi there, this is the other side." });
   mock.onMessage("weather", { toolCalls: [{ name: "get_weather", arguments: '{"city":"Oslo"}' }] });
-  mock.onMessage("fail", { error: { message: "no", type: "invalid_request_error", code: "context_length_exceeded" }, status: 400 });
+  mock.onMessage("fail", {
+    error: { message: "no", type: "invalid_request_error", code: "context_length_exceeded" },
+    status: 400,
+  });
   await mock.start();
   const stack = new AsyncDisposableStack();
   await using _ = stack;
@@ -42,9 +45,14 @@ test("against aimock, which none of us wrote: text, tools, reasoning parameters,
   assert.ok(asksForTool?.type === "response" && asksForTool.finish_reason === "tool_calls");
 
   const failed = (await ask({ input_text: "fail" })).at(-1);
-  assert.ok(failed?.type === "error" && failed.code === "context_length_exceeded" && failed.seq !== undefined);
+  assert.ok(
+    failed?.type === "error" && failed.code === "context_length_exceeded" && failed.seq !== undefined,
+  );
 
-  client.send({ type: "multi_chat", data: { message: "hello", persona_ids: ["teacher", "skeptic", "historian"] } });
+  client.send({
+    type: "multi_chat",
+    data: { message: "hello", persona_ids: ["teacher", "skeptic", "historian"] },
+  });
   const personas = await client.untilTerminal();
   for (const id of ["teacher", "skeptic", "historian"]) assert.equal(textOf(personas, id), textOf(hello));
 });
@@ -60,7 +68,10 @@ test("without any provider the demonstration answers every api, and says on the 
   const terminal = messages.at(-1);
   assert.ok(start?.type === "status" && start.simulated === true);
   assert.ok(terminal?.type === "response" && "model" in terminal.data);
-  assert.deepEqual([terminal.data.simulated, terminal.data.model, terminal.data.api], [true, "demo", "anthropic"]);
+  assert.deepEqual(
+    [terminal.data.simulated, terminal.data.model, terminal.data.api],
+    [true, "demo", "anthropic"],
+  );
 });
 
 test("with a real provider, another api is refused instead of pretended", async () => {
@@ -69,7 +80,9 @@ test("with a real provider, another api is refused instead of pretended", async 
   const client = await server.connect();
   client.send({ type: "chat", data: { message: "Hi", persona_id: "teacher", api: "anthropic" } });
   const refused = await client.next();
-  assert.ok(refused.type === "error" && refused.code === "provider_not_configured" && refused.field === "data.api");
+  assert.ok(
+    refused.type === "error" && refused.code === "provider_not_configured" && refused.field === "data.api",
+  );
   assert.match(refused.message, /OPENAI_API_KEY/);
   assert.equal(upstream.requests.length, 0);
 });
@@ -80,9 +93,12 @@ test("a local server is found by its list of models and answers with what it has
   assert.equal(server.troupe.simulated, false);
   const client = await server.connect();
   const modelFor = async (model?: string) => {
-    client.send({ type: "openai_chat", data: { input_text: "Hi", ...(model === undefined ? {} : { model }) } });
+    client.send({
+      type: "openai_chat",
+      data: { input_text: "Hi", ...(model === undefined ? {} : { model }) },
+    });
     await client.untilTerminal();
-    return (upstream.requests.at(-1)?.body as { model: string }).model;
+    return (upstream.requests.at(-1)?.body as { model: string } | undefined)?.model;
   };
   assert.equal(await modelFor("gpt-4o-mini"), "llama3.2:3b");
   assert.equal(await modelFor("qwen3:8b"), "qwen3:8b");

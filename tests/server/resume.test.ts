@@ -55,7 +55,11 @@ test("two devices follow one turn while it runs, and both see everything once", 
   await using upstream = await createUpstreamDouble();
   const script = streamScript(answer({ deltas }));
   const half = Math.floor(script.length / 2);
-  upstream.respond([...script.slice(0, half), { waitFor: gate.opened } satisfies Step, ...script.slice(half)]);
+  upstream.respond([
+    ...script.slice(0, half),
+    { waitFor: gate.opened } satisfies Step,
+    ...script.slice(half),
+  ]);
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });
   const phone = await server.connect();
   phone.send(ask("shared"));
@@ -64,7 +68,10 @@ test("two devices follow one turn while it runs, and both see everything once", 
   laptop.send({ type: "resume", data: { request_id: "shared", after_seq: 0 } });
   await laptop.next((message) => message.type === "chunk");
   gate.open();
-  const [onPhone, onLaptop] = await Promise.all([phone.untilTerminal("shared"), laptop.untilTerminal("shared")]);
+  const [onPhone, onLaptop] = await Promise.all([
+    phone.untilTerminal("shared"),
+    laptop.untilTerminal("shared"),
+  ]);
   assert.deepEqual(onLaptop.slice(1), onPhone);
   assert.equal(textOf(onPhone), text);
 });
@@ -148,7 +155,9 @@ test("a trimmed log answers with reset: the stored text, then the terminal messa
   other.send({ type: "resume", data: { request_id: "second", after_seq: 3 } });
   const answerOf = await other.next((message) => message.type === "reset" || message.type === "error");
   const end = await other.next((message) => message.type === "response");
-  assert.ok(first.length > 10 && answerOf.type === "reset" && end.type === "response" && "response" in end.data);
+  assert.ok(
+    first.length > 10 && answerOf.type === "reset" && end.type === "response" && "response" in end.data,
+  );
   assert.deepEqual(answerOf.lanes, [{ persona_id: "teacher", text: end.data.response }]);
   assert.equal(end.seq, answerOf.through_seq + 1);
 });

@@ -8,11 +8,15 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
 
-const longText = "Streaming a long enough answer shows how it is cut into pieces, one after another. ".repeat(6);
+const longText = "Streaming a long enough answer shows how it is cut into pieces, one after another. ".repeat(
+  6,
+);
 
 async function startWithUpstream(text = longText) {
   const upstream = await createUpstreamDouble();
-  upstream.respond(() => streamScript(answer({ text, responseId: "resp_1", model: "gpt-4o-mini-2024-07-18" })));
+  upstream.respond(() =>
+    streamScript(answer({ text, responseId: "resp_1", model: "gpt-4o-mini-2024-07-18" })),
+  );
   const clock = createTestClock({ instantMs: 1_000 });
   const server = await startTroupe({ openaiApiKey: "test-key", openaiBaseUrl: upstream.baseUrl, clock });
   const stack = new AsyncDisposableStack();
@@ -112,19 +116,32 @@ test("chat: one persona answers, in character and in its lane", async () => {
   assert.equal(body.max_output_tokens, 1000);
   assert.deepEqual(body.input, [{ role: "user", content: "What's your favorite programming language?" }]);
   assert.ok(typeof body.instructions === "string" && body.instructions.length > 200);
-  assert.ok(!JSON.stringify(messages).includes(body.instructions.slice(0, 40)), "the system prompt stays here");
+  assert.ok(
+    !JSON.stringify(messages).includes(body.instructions.slice(0, 40)),
+    "the system prompt stays here",
+  );
 });
 
 test("multi_chat: three personas stream at the same time, each attributed", async () => {
   await using system = await startWithUpstream();
   const client = await system.server.connect();
   const persona_ids = ["tech_enthusiast", "creative_writer", "data_scientist"];
-  client.send({ type: "multi_chat", data: { message: "What do you think about AI?", persona_ids, api: "openai" } });
+  client.send({
+    type: "multi_chat",
+    data: { message: "What do you think about AI?", persona_ids, api: "openai" },
+  });
   const messages = await client.untilTerminal();
 
   for (const id of persona_ids) {
     const lane = messages.filter((message) => "persona_id" in message && message.persona_id === id);
-    assert.deepEqual(flow(lane), ["starting", "processing", "streaming", "chunk", "completed", "persona_response"]);
+    assert.deepEqual(flow(lane), [
+      "starting",
+      "processing",
+      "streaming",
+      "chunk",
+      "completed",
+      "persona_response",
+    ]);
     assert.equal(textOf(lane), longText);
     assert.equal(chunksOf(lane).filter((chunk) => chunk.is_final).length, 1);
   }
@@ -135,7 +152,10 @@ test("multi_chat: three personas stream at the same time, each attributed", asyn
   const terminal = messages.at(-1);
   assert.ok(terminal?.type === "response" && "responses" in terminal.data);
   assert.deepEqual(
-    (terminal.data.responses as { persona_id: string; index: number }[]).map(({ persona_id, index }) => [persona_id, index]),
+    (terminal.data.responses as { persona_id: string; index: number }[]).map(({ persona_id, index }) => [
+      persona_id,
+      index,
+    ]),
     persona_ids.map((id, index) => [id, index]),
   );
   assert.equal(terminal.data.outcome, "complete");
@@ -145,20 +165,33 @@ test("multi_chat: three personas stream at the same time, each attributed", asyn
 test("multi_chat with stream: false leaves the chunks out and keeps the rest", async () => {
   await using system = await startWithUpstream();
   const client = await system.server.connect();
-  client.send({ type: "multi_chat", data: { message: "Hi", persona_ids: ["teacher", "skeptic"], stream: false } });
+  client.send({
+    type: "multi_chat",
+    data: { message: "Hi", persona_ids: ["teacher", "skeptic"], stream: false },
+  });
   const messages = await client.untilTerminal();
   assert.equal(chunksOf(messages).length, 0);
   const answers = messages.filter((message) => message.type === "persona_response");
-  assert.deepEqual(answers.map(({ response }) => response), [longText, longText]);
+  assert.deepEqual(
+    answers.map(({ response }) => response),
+    [longText, longText],
+  );
 });
 
 test("options and include_reasoning reach the upstream; reasoning and tools come back", async () => {
   await using system = await startWithUpstream();
   system.upstream.respond(() =>
-    streamScript(answer({ text: "Done.", reasoning: ["First ", "this."], tool: { type: "web_search", query: "x" } })),
+    streamScript(
+      answer({ text: "Done.", reasoning: ["First ", "this."], tool: { type: "web_search", query: "x" } }),
+    ),
   );
   const client = await system.server.connect();
-  const options = { instructions: "Be brief.", store: false, metadata: { a: "b" }, reasoning: { effort: "low" } };
+  const options = {
+    instructions: "Be brief.",
+    store: false,
+    metadata: { a: "b" },
+    reasoning: { effort: "low" },
+  };
   client.send({ type: "openai_chat", data: { input_text: "Hi", include_reasoning: true, options } });
   const messages = await client.untilTerminal();
   assert.deepEqual(system.upstream.requests[0]?.body, {
@@ -172,11 +205,14 @@ test("options and include_reasoning reach the upstream; reasoning and tools come
   const reasoning = messages.filter((message) => message.type === "reasoning");
   assert.equal(reasoning.map(({ text }) => text).join(""), "First this.");
   const tools = messages.filter((message) => message.type === "tool");
-  assert.deepEqual(tools.map(({ tool, status }) => [tool, status]), [
-    ["web_search", "in_progress"],
-    ["web_search", "searching"],
-    ["web_search", "completed"],
-  ]);
+  assert.deepEqual(
+    tools.map(({ tool, status }) => [tool, status]),
+    [
+      ["web_search", "in_progress"],
+      ["web_search", "searching"],
+      ["web_search", "completed"],
+    ],
+  );
 });
 
 test("unknown types and malformed frames get an error, and the socket stays usable", async () => {

@@ -57,7 +57,9 @@ export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   if (thrown instanceof APIConnectionError) return fromConnectionError(thrown.cause ?? thrown);
   if (!(thrown instanceof APIError) || typeof thrown.status !== "number") return fromConnectionError(thrown);
   const { status, headers } = thrown;
-  const code = byVendorCode(thrown.code) ?? byVendorCode(thrown.type) ?? byStatus(status);
+  // Nearly every refusal has this type; the status says more.
+  const type = thrown.type === "invalid_request_error" ? undefined : thrown.type;
+  const code = byVendorCode(thrown.code) ?? byVendorCode(type) ?? byStatus(status);
   const retryAfterMs = retryAfter(headers, nowMs);
   return new TroupeError(code, {
     ...paramDetail(thrown.param ?? undefined),
@@ -85,7 +87,7 @@ function isRepeatable(status: number, headers: Headers | undefined): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date; anything else counts as absent. */
+/** `retry-after-ms`, or `retry-after` in seconds or as a date to come; anything else counts as absent. */
 function retryAfter(headers: Headers | undefined, nowMs: number): number | undefined {
   const inMs = number(headers?.get("retry-after-ms"));
   if (inMs !== undefined) return inMs;
@@ -93,7 +95,7 @@ function retryAfter(headers: Headers | undefined, nowMs: number): number | undef
   const seconds = number(value);
   if (seconds !== undefined) return seconds * 1000;
   const date = value == null || /^[-\d.\s]*$/.test(value) ? Number.NaN : Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+  return date >= nowMs ? date - nowMs : undefined;
 }
 
 function number(value: string | null | undefined): number | undefined {

@@ -43,9 +43,20 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       agent: secure ? agents.https : agents.http,
     });
     request = outgoing;
+    let connected = false;
+    outgoing.on("socket", (socket) => {
+      connected = outgoing.reusedSocket;
+      const note = () => {
+        connected = true;
+      };
+      if (!connected) socket.once(secure ? "secureConnect" : "connect", note);
+    });
     outgoing.on("response", resolve);
     // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well.
-    outgoing.on("error", reject);
+    // A TLS handshake that the other side refuses looks like a reset, but there was no connection that could break.
+    outgoing.on("error", (error) =>
+      reject(connected ? error : new Error("No connection came about.", { cause: error })),
+    );
     outgoing.on("close", () => closed.resolve());
     outgoing.setNoDelay(true);
     outgoing.end(typeof init.body === "string" ? init.body : undefined);

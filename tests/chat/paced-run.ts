@@ -1,0 +1,94 @@
+import { type PacedEvent, type PaceResult, pace } from "../../src/chat/pace.ts";
+import type { ProviderEvent } from "../../src/ports/provider.ts";
+import type { Pacing } from "../../src/ports/turn-request.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
+
+/** A batch that a provider gives `afterMs` after the one before it. */
+export interface Delivery {
+  readonly afterMs: number;
+  readonly events: readonly ProviderEvent[];
+}
+
+export interface ShownEvent {
+  /** Virtual time since the start. */
+  readonly atMs: number;
+  readonly event: PacedEvent;
+  /** Which of the yielded batches it was in, from 0. */
+  readonly batch: number;
+}
+
+export interface PacedRun {
+  readonly shown: readonly ShownEvent[];
+  readonly result: PaceResult;
+}
+
+export const endEvent: ProviderEvent = { type: "end", finishReason: "stop", model: "m" };
+
+export const naturalPacing: Pacing = { mode: "natural", chunkChars: 50, intervalMs: 100, maxLagMs: 400 };
+export const fixedPacing: Pacing = { ...naturalPacing, mode: "fixed" };
+export const rawPacing: Pacing = { ...naturalPacing, mode: "raw" };
+
+/** A provider that gives its batches in virtual time and ends with the last one; it obeys no signal. */
+export async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
+  for (const { afterMs, events } of deliveries) {
+    if (afterMs > 0) await clock.sleep(afterMs);
+    yield [...events];
+  }
+}
+
+/** Deliveries of texts, the end with the last. */
+export function textDeliveries(
+  texts: readonly string[],
+  gapsMs: readonly number[],
+  end: readonly ProviderEvent[] = [endEvent],
+): Delivery[] {
+  return texts.map((text, index) => ({
+    afterMs: gapsMs[index] ?? 0,
+    events: [{ type: "text", text }, ...(index === texts.length - 1 ? end : [])],
+  }));
+}
+
+/** Runs everything to its end in virtual time, with a reader that is always there. */
+export async function runPaced(
+  pacing: Pacing,
+  source: readonly Delivery[] | ((clock: TestClock) => AsyncIterable<ProviderEvent[]>),
+  { signal = new AbortController().signal, clock = createTestClock() } = {},
+): Promise<PacedRun> {
+  const startMs = clock.now();
+  const batches = typeof source === "function" ? source(clock) : deliver(clock, source);
+  const paced = pace(batches, pacing, { clock, signal });
+  const shown: ShownEvent[] = [];
+  let ended = false;
+  const reading = (async () => {
+    for (let batch = 0; ; batch += 1) {
+      const step = await paced.next();
+      if (step.done === true) return step.value;
+      for (const event of step.value) shown.push({ atMs: clock.now() - startMs, event, batch });
+    }
+  })().finally(() => {
+    ended = true;
+  });
+  await untilEnded(clock, () => ended);
+  return { shown, result: await reading };
+}
+
+/** Lets virtual time pass until something is over. */
+export async function untilEnded(clock: TestClock, isOver: () => boolean): Promise<void> {
+  for (let minutes = 0; !isOver(); minutes += 1) {
+    if (minutes > 10_000) throw new Error("it does not end");
+    await clock.advance(60_000);
+  }
+}
+
+/** The text events alone. */
+export function textsOf({ shown }: Pick<PacedRun, "shown">) {
+  return shown.flatMap(({ atMs, event, batch }) =>
+    event.type === "text" ? [{ atMs, batch, ...event }] : [],
+  );
+}
+
+export function joined(run: Pick<PacedRun, "shown">): string {
+  return textsOf(run)
+    .map(({ text }) => text)
+    .join("");
+}

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { connect } from "../support/wire-client.ts";
+
+const bin = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
+
+interface Run extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly data: string;
+  readonly output: () => string;
+  readonly errors: () => string;
+  /** Settles with the exit code. */
+  readonly ended: Promise<number | null>;
+  /** Settles with the port once the server listens. */
+  listening(): Promise<number>;
+}
+
+async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  const data = await mkdtemp(path.join(tmpdir(), "troupe-cli-"));
+  const settings = { TROUPE_DATA: data, TROUPE_LOCAL_PROVIDERS: "", ...env };
+  const child = spawn(process.execPath, [bin, ...args], { env: settings, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let errors = "";
+  child.stdout?.setEncoding("utf8").on("data", (text) => {
+    output += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text) => {
+    errors += text;
+  });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return {
+    child,
+    data,
+    output: () => output,
+    errors: () => errors,
+    ended,
+    async listening() {
+      for (;;) {
+        const port = /ws:\/\/\S+:(\d+)\/ws/.exec(output)?.[1];
+        if (port !== undefined && output.includes("provider")) return Number(port);
+        await Promise.race([
+          once(child.stdout as NodeJS.ReadableStream, "data"),
+          ended.then(() => assert.fail(`ended: ${errors}`)),
+        ]);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+      await rm(data, { recursive: true });
+    },
+  };
+}
+
+test("what cannot work ends with one clear line and status 1", async () => {
+  for (const [args, env, line] of [
+    [["--port", "99999"], {}, /^troupe: --port: .*65535/],
+    [[], { PORT: "abc" }, /^troupe: PORT: /],
+    [["--nonsense", "1"], {}, /^troupe: Unknown option '--nonsense'/],
+    [[], { TROUPE_PACING: "quick" }, /^troupe: TROUPE_PACING: /],
+    [[], { OPENAI_BASE_URL: "ftp://x" }, /^troupe: OPENAI_BASE_URL: /],
+    [["--host", "0.0.0.0"], {}, /^troupe: HOST 0\.0\.0\.0 .*TROUPE_ALLOW_ANONYMOUS/],
+    [[], { TROUPE_DATA: "/dev/null/folder" }, /^troupe: /],
+  ] as const) {
+    await using run = await start(args, env);
+    assert.equal(await run.ended, 1);
+    assert.match(run.errors(), line);
+    assert.equal(run.errors().trim().split("\n").length, 1, run.errors());
+  }
+});
+
+test("it listens on both loopback addresses, says where, and stops on SIGTERM with status 0", async () => {
+  await using run = await start(["--port", "0"]);
+  const port = await run.listening();
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const client = await connect(`ws://${host}:${port}/ws`);
+    client.send({ type: "ping", id: host });
+    assert.deepEqual(await client.next(), { type: "pong", id: host });
+  }
+  assert.match(run.output(), /every answer is a scripted demonstration \(set OPENAI_API_KEY\)/);
+  const diskPage = path.join(run.data, "websocket_test.html");
+  assert.match(run.output(), new RegExp(diskPage));
+  assert.match(await readFile(diskPage, "utf8"), /"token":"[0-9a-f]{32}"/);
+  assert.equal((await stat(diskPage)).mode & 0o077, 0);
+  run.child.kill("SIGTERM");
+  assert.equal(await run.ended, 0);
+});
+
+test("a port in use is one clear line", async () => {
+  await using first = await start(["--port", "0"]);
+  const port = await first.listening();
+  await using second = await start(["--port", String(port)]);
+  assert.equal(await second.ended, 1);
+  assert.match(second.errors(), new RegExp(`^troupe: port ${port} is in use`));
+});
+
+test("the page's token stays the same from start to start", async () => {
+  await using first = await start(["--port", "0"]);
+  await first.listening();
+  const token = await readFile(path.join(first.data, "page-token"), "utf8");
+  await using second = await start(["--port", "0", "--data", first.data]);
+  await second.listening();
+  assert.equal(await readFile(path.join(first.data, "page-token"), "utf8"), token);
+});
+
+test("the second signal ends it at once, though an answer is running", async () => {
+  await using run = await start(["--port", "0", "--drain-ms", "600000"]);
+  const client = await connect(`ws://localhost:${await run.listening()}/ws`);
+  client.send({
+    type: "chat",
+    id: "long",
+    data: {
+      message: "Hi",
+      persona_id: "teacher",
+      pacing: { mode: "fixed", chunk_chars: 1, interval_ms: 10_000 },
+    },
+  });
+  await client.next((message) => message.type === "chunk");
+  run.child.kill("SIGTERM");
+  for (let attempt = 0, refused = false; !refused; attempt += 1) {
+    const id = `late-${attempt}`;
+    client.send({ type: "chat", id, data: { message: "Hi", persona_id: "teacher" } });
+    const reply = await client.next(
+      (message) =>
+        ("request_id" in message && message.request_id === id) ||
+        (message.type === "error" && message.in_reply_to?.id === id),
+    );
+    refused = reply.type === "error" && reply.code === "shutting_down";
+  }
+  run.child.kill("SIGTERM");
+  assert.equal(await run.ended, 1);
+});
+
+test("help names every setting", async () => {
+  await using run = await start(["--help"]);
+  assert.equal(await run.ended, 0);
+  assert.match(run.output(), /--port VALUE +PORT\n/);
+  assert.match(run.output(), /--drain-ms VALUE +TROUPE_DRAIN_MS\n/);
+});
