@@ -1,6 +1,6 @@
 """Test client for Troupe's WebSocket: a small library and a command line. Needs Python 3.9 and `websockets`.
+Without arguments it makes a tour of the three types of requests; `--help` tells what else it does.
 
-    python websocket_test_client.py                 a tour of the three request types; --help tells the rest
     async with TroupeClient("ws://localhost:8000/ws") as client:
         async for message in client.request("openai_chat", {"input_text": "Hello, world!"}):
             print(message)
@@ -205,7 +205,7 @@ class Terminal:
         elif kind == "reset":
             self.note("the text from its beginning, since the server no longer has what was missed:")
             for lane in message["lanes"]:
-                self.write(lane.get("persona_id", "") if self.names else "", lane["text"])
+                self.write(lane.get("persona_id", "") if self.names else "", f"\n{lane['text']}", end=True)
         elif kind in ("persona_response", "response"):
             answer = message.get("data", message)
             self.write(name, "" if not name or name in self.begun else answer["response"], end=True)

@@ -1,6 +1,6 @@
 import type { Persona } from "../ports/persona.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../ports/turn-event.ts";
+import type { CancelReport, PersonaAnswer, TurnAnswer, TurnEvent } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
@@ -99,7 +99,7 @@ function conclude(
   const completed = answers.filter((answer) => answer.status === "completed");
   const stopped = signal.aborted && completed.length < answers.length;
   if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
-  const cancel = answers.find((answer) => answer.cancel !== undefined)?.cancel;
+  const cancel = slowest(answers);
   if (answers.every((answer) => answer.status === "failed")) {
     throw request.kind === "persona"
       ? (first.error ?? new TroupeError("internal_error"))
@@ -110,7 +110,7 @@ function conclude(
   const cancelled = stopped || completed.length === 0;
   const end: Pick<TurnAnswer, "finishReason" | "cancel"> = {
     finishReason: cancelled ? "cancelled" : (completed[0]?.finishReason ?? "stop"),
-    ...(cancelled && cancel !== undefined ? { cancel: slowest(answers) ?? cancel } : {}),
+    ...(cancelled && cancel !== undefined ? { cancel } : {}),
   };
   const status = cancelled ? "cancelled" : "completed";
   if (request.kind === "persona") {
@@ -137,12 +137,11 @@ function conclude(
   };
 }
 
-/** The report of the lane that took longest to close stands for the turn. */
-function slowest(answers: readonly PersonaAnswer[]) {
+/** The report that stands for the turn: of a lane that could not be closed, else of the one that took longest. */
+function slowest(answers: readonly PersonaAnswer[]): CancelReport | undefined {
   const reports = answers.map((answer) => answer.cancel).filter((report) => report !== undefined);
-  return reports.reduce<(typeof reports)[number] | undefined>(
-    (worst, report) =>
-      worst === undefined || report.closedInMs > worst.closedInMs || !report.upstreamClosed ? report : worst,
-    undefined,
+  const [worst] = reports.toSorted(
+    (a, b) => Number(a.upstreamClosed) - Number(b.upstreamClosed) || b.closedInMs - a.closedInMs,
   );
+  return worst;
 }

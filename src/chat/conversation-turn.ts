@@ -10,6 +10,8 @@ export interface ConversationTurn {
   /** Root to head as it was when the turn began, without the question. */
   readonly path: readonly StoredMessage[];
   readonly questionId: string;
+  /** The request that asked. */
+  readonly requestId?: string;
 }
 
 /** Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. */
@@ -18,16 +20,18 @@ export async function beginConversationTurn(
   owner: string,
   id: string,
   question: string,
+  requestId?: string,
 ): Promise<ConversationTurn> {
+  const asked = requestId === undefined ? {} : { requestId };
   const head = await store.head(owner, id);
   if (head === undefined) throw notFound();
   const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId);
   const stored = await store.append(owner, id, head.messageId, [
-    { role: "user", text: question, status: "completed" },
+    { role: "user", text: question, status: "completed", ...asked },
   ]);
   const questionId = stored?.[0];
   if (path === undefined || questionId === undefined) throw notFound();
-  return { owner, id, path, questionId };
+  return { owner, id, path, questionId, ...asked };
 }
 
 /**
@@ -39,7 +43,7 @@ export async function rememberAnswers(
   { personas, conversation }: { personas: readonly Persona[]; conversation: ConversationTurn },
   results: readonly LaneResult[],
 ): Promise<readonly (string | undefined)[]> {
-  const { owner, id, questionId } = conversation;
+  const { owner, id, questionId, requestId } = conversation;
   const said = personas.flatMap((persona, index) => {
     const result = results[index];
     return result === undefined || result.text === "" ? [] : [{ persona, result, index }];
@@ -54,6 +58,7 @@ export async function rememberAnswers(
       personaName: persona.name,
       text: result.text,
       status: result.status,
+      ...(requestId === undefined ? {} : { requestId }),
     })),
   );
   const ids: (string | undefined)[] = personas.map(() => undefined);

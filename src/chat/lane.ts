@@ -53,8 +53,8 @@ export async function* runLane(
     status: value,
     simulated,
   });
-  yield [status("starting")];
-  yield [status("processing")];
+  // Both are in the log before the provider is called, in one commit where that is durable.
+  yield [status("starting"), status("processing")];
 
   const source = withRetries(() => choice.provider.stream(request, { signal: laneSignal }), retry, {
     clock,
@@ -95,7 +95,10 @@ export async function* runLane(
     if (events.length > 0) yield events;
     step = await paced.next();
   }
-  const result = conclude(step.value, { lane, text, snapshot });
+  // The last of the text may be what is too much: whether more would have followed makes no difference.
+  const isTooLarge = step.value.type === "ended" && tooLarge.signal.aborted;
+  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge.signal.reason } as const) : step.value;
+  const result = conclude(outcome, { lane, text, snapshot });
   if (result.status === "completed") yield [status("completed")];
   return result;
 }

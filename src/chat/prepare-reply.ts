@@ -21,7 +21,7 @@ export interface PreparedReply {
  */
 export async function prepareReply(
   request: TurnRequest,
-  { owner, conversationId }: { owner: string; conversationId: string | undefined },
+  { owner, id, conversationId }: { owner: string; id: string; conversationId: string | undefined },
   dependencies: ChatDependencies,
 ): Promise<PreparedReply> {
   if (request.kind === "responses") {
@@ -44,6 +44,7 @@ export async function prepareReply(
         owner,
         conversationId,
         request.message,
+        id,
       );
       return answerPersonas(request, { personas, choice, conversation }, dependencies, signals);
     },

@@ -4,6 +4,7 @@ import { exponentialBackoff } from "./backoff.ts";
 import { createConnection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { createMessageLog, type MessageLog } from "./message-log.ts";
+import { createOwnConversation } from "./own-conversation.ts";
 import { readServerMessage } from "./read-message.ts";
 import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
 import { failureOf, TroupeRequestError } from "./request-error.ts";
@@ -51,8 +52,9 @@ export interface TroupeClient {
   /** Connects, or ends a wait early. A request connects by itself. */
   connect(): void;
   /**
-   * Asks for an answer. Throws a `TroupeRequestError`: `closed` after `close`, `request_id_conflict` where a request of this id
-   * is running, `message_too_big`.
+   * Asks for an answer. A `chat` or `multi_chat` that names no conversation continues this client's own, also after a reconnect.
+   * Throws a `TroupeRequestError`: `closed` after `close`, `request_id_conflict` where a request of this id is running,
+   * `message_too_big`.
    */
   request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
   /**
@@ -77,6 +79,8 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     onFrame,
   } = options;
   const listeners = new Set<() => void>();
+  const own = createOwnConversation();
+  let connections = 0;
   const follows = new Map<string, MessageLog<FollowedRequest>>();
 
   const connection = createConnection({
@@ -87,6 +91,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     setTimer: options.setTimer ?? setStandardTimer,
     now: options.now ?? Date.now,
     onOpen() {
+      connections += 1;
       for (const conversationId of follows.keys()) sendFollow(conversationId);
       requests.attachAll();
     },
@@ -157,7 +162,9 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     request(type, data, { id = newId() } = {}) {
       assertNotClosed();
       const name = id === false ? undefined : id;
-      const frame = JSON.stringify({ type, id: name, data });
+      const placed =
+        type === "openai_chat" ? { data } : own.place(data, isOpen() ? connections : connections + 1);
+      const frame = JSON.stringify({ type, id: name, data: placed.data });
       if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
         throw new TroupeRequestError({
           code: "message_too_big",
@@ -166,6 +173,11 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
         });
       }
       const request = requests.ask(type, name, frame);
+      // A failure names no conversation.
+      request.done.then(
+        ({ data: { conversation_id: id } }) => typeof id === "string" && placed.learn?.(id),
+        () => undefined,
+      );
       connection.connect();
       return request;
     },

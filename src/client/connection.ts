@@ -8,7 +8,7 @@ import {
 import type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
 
 /** How often an open connection is asked whether it lives, and how long it may stay silent then, or take to open. */
-export const heartbeatMs = 20_000;
+const heartbeatMs = 20_000;
 
 export interface ConnectionOptions {
   readonly url: string;

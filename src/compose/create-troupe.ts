@@ -5,17 +5,17 @@ import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas
 import { createAccess, isLoopback } from "../adapters/http/access.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
-import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
-import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
 import { createConnection } from "../doors/websocket/connection.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import { recoverTurns } from "../server/recover-turns.ts";
 import { createSession } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
+import { openStores } from "./open-stores.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
 /** Where the server reports to; `pino` fits, and anything with these four methods. */
@@ -92,12 +92,14 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     },
   );
   const personas = createBuiltinPersonaStore();
-  const conversations = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
-  const logs = createMemoryTurnLogs({
+  const stores = await openStores(settings, {
     clock,
-    retentionMs: settings.logRetentionMs,
-    mostBytes: settings.logBytes,
+    onFault: (fault) => logger.error({ err: fault }, "something could not be stored"),
   });
+  const { logs, conversations } = stores;
+  const recovered = await recoverTurns({ logs, conversations, personas });
+  if (recovered > 0)
+    logger.warn({ requests: recovered }, "requests of the process before this one were interrupted");
   const turns = createTurns({
     chat: {
       clock,
@@ -196,6 +198,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
       await turns.close(drainMs);
       await sockets.close(closePatienceMs);
       agents[Symbol.dispose]();
+      await stores[Symbol.asyncDispose]();
     },
   };
 }

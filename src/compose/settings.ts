@@ -57,6 +57,16 @@ const settings = {
     schema: z.string().min(1).default("./data"),
     help: "folder of what the server keeps",
   },
+  store: {
+    name: "TROUPE_STORE",
+    schema: z.enum(["sqlite", "memory"]).default("sqlite"),
+    help: "where requests and conversations are kept: a database in the data folder, or memory only",
+  },
+  synchronous: {
+    name: "TROUPE_SYNCHRONOUS",
+    schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),
+    help: "NORMAL: the database survives a crash of the server; FULL: also one of the machine",
+  },
   allowedOrigins: {
     name: "TROUPE_ALLOWED_ORIGINS",
     schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),
@@ -95,8 +105,8 @@ const settings = {
   },
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",
-    schema: count(15 * 60_000),
-    help: "how long an ended request can be resumed",
+    schema: count(24 * 3_600_000),
+    help: "how long an ended request can be resumed; in memory at most 15 minutes",
   },
   logBytes: {
     name: "TROUPE_LOG_BYTES",
@@ -106,7 +116,7 @@ const settings = {
   conversationBytes: {
     name: "TROUPE_CONVERSATION_BYTES",
     schema: count(64 * 1024 ** 2, 1024),
-    help: "most memory of all conversations",
+    help: "most memory of all conversations where they are kept in memory",
   },
   contextChars: {
     name: "TROUPE_CONTEXT_CHARS",

@@ -132,7 +132,7 @@ function reveal(view: FieldView, problem: string): void {
   if (folded !== null) folded.open = true;
   view.showProblem(problem);
   view.input.focus();
-  view.root.scrollIntoView({ block: "nearest" });
+  view.root.scrollIntoView({ block: "center" });
 }
 
 function typeOf(form: HTMLFormElement): RequestType {

@@ -49,8 +49,8 @@ export function createFramesLog(): FramesLog {
       list.append(
         element(
           "li",
-          { class: direction },
-          element("span", {}, `${time} ${arrow} ${direction}`),
+          {},
+          element("span", { class: direction === "in" ? "hint" : false }, `${time} ${arrow} ${direction}`),
           frameBody(text),
         ),
       );

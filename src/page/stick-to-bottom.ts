@@ -7,10 +7,20 @@ const nearPx = 24;
  */
 export function stickToBottom(scroller: HTMLElement): () => void {
   let atEnd = true;
+  let topPx = 0;
+
+  const fromEndPx = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+
+  // Upwards even the smallest step is the reader's wish; held to the near end, slow scrolling could never get away.
   scroller.addEventListener("scroll", () => {
-    atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= nearPx;
+    atEnd = fromEndPx() <= (scroller.scrollTop < topPx ? 1 : nearPx);
+    topPx = scroller.scrollTop;
   });
+
   return () => {
+    // The event of a step may come only after this growth.
+    if (scroller.scrollTop < topPx && fromEndPx() > 1) atEnd = false;
     if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+    topPx = scroller.scrollTop;
   };
 }

@@ -8,6 +8,8 @@ export interface StoredMessage {
   readonly personaId?: string;
   /** The name as it was shown then. */
   readonly personaName?: string;
+  /** The request that it came with. */
+  readonly requestId?: string;
   readonly text: string;
   /** Anything but `completed` marks a partial text. */
   readonly status: "completed" | "failed" | "cancelled";
@@ -30,6 +32,8 @@ export interface ConversationStore {
     conversationId: string,
     messageId: string,
   ): Promise<readonly StoredMessage[] | undefined>;
+  /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
+  ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   append(
     owner: string,
     conversationId: string,

@@ -41,11 +41,20 @@ export interface TurnRecord {
   readonly id: string;
   /** Digest of the decoded request, to tell a repeat from a conflict. */
   readonly contentHash: string;
+  /** Where its answers go. */
+  readonly conversationId?: string;
+  /** The client asked that nothing of it is stored: the log leaves no trace beyond this process. */
+  readonly transient?: boolean;
 }
 
 export interface KeptTurn {
   readonly record: TurnRecord;
   readonly log: TurnLog;
+}
+
+export interface UnfinishedTurn extends KeptTurn {
+  /** What the log holds. */
+  readonly events: readonly TurnEvent[];
 }
 
 /** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
@@ -59,4 +68,6 @@ export interface TurnLogStore {
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
+  /** The turns that were running when the process before this one ended, for `recoverTurns`; asked once, at the start. */
+  unfinished(): Promise<readonly UnfinishedTurn[]>;
 }

@@ -161,6 +161,12 @@ export class TroupeError extends Error {
     this.safeToRepeat = options.safeToRepeat ?? false;
   }
 
+  /** For a journal: everything that a client may read, under the code, without the cause. */
+  toJSON(): object {
+    const { code, field, detail, retryAfterMs, retryable } = this;
+    return { troupe_error: code, field, detail, retryAfterMs, retryable };
+  }
+
   /** The one way from anything thrown to an error of ours; what is not one already is masked as `internal_error`. */
   static from(thrown: unknown): TroupeError {
     return thrown instanceof TroupeError ? thrown : new TroupeError("internal_error", { cause: thrown });

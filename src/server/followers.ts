@@ -30,7 +30,6 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
   ): Promise<void> {
     previous?.controller.abort();
     await previous?.finished;
-    if (signal.aborted) return;
     await before();
     for await (const batch of turn.log.follow({ after, signal })) await deliver(turn.record.id, batch);
   }

@@ -26,7 +26,7 @@ export interface RunningTurn extends KeptTurn {
   watch(): () => void;
   /** Notes which lanes have ended. */
   observe(events: readonly TurnEvent[]): void;
-  /** Nothing that was started for the turn goes on: timers are gone. */
+  /** Nothing that was started for the turn goes on: its timers are gone, and so is a reply that could not be written. */
   dispose(): void;
 }
 
@@ -109,6 +109,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     },
     dispose() {
       ended.abort();
+      turn.abort(new TroupeError("interrupted"));
     },
   };
 }

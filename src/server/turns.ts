@@ -85,9 +85,15 @@ export function createTurns(options: TurnsOptions): Turns {
     };
   }
 
-  async function begin(ask: Ask, record: TurnRecord, release: () => void) {
+  async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
     const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
-    const prepared = await prepareReply(ask.request, { owner: ask.owner, conversationId }, chat);
+    const record: TurnRecord = {
+      ...asked,
+      ...(conversationId === undefined ? {} : { conversationId }),
+      // The vendor is told not to store it; then nothing of it stays here either.
+      ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
+    };
+    const prepared = await prepareReply(ask.request, { owner: ask.owner, id: ask.id, conversationId }, chat);
     const created = await logs.create(record);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 
 /** What a test prints and repeats: the same seed gives the same texts on every run. */
-export const fewRuns = { seed: Date.now(), numRuns: 4_000 } as const;
-export const manyRuns = { seed: Date.now(), numRuns: 20_000 } as const;
+export const fewRuns = { seed: 20_261_122, numRuns: 150 } as const;
+export const manyRuns = { seed: 20_261_122, numRuns: 1_000 } as const;
 
 /** Clusters of every kind that the segmentation rules know (Unicode Annex 29), whole and in parts. */
 const clusters = [

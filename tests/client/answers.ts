@@ -17,7 +17,12 @@ export function chatAnswer(requestId: string, length: number): ServerMessage[] {
   ];
 }
 
-export function chatResponse(requestId: string, seq: number, text: string): ServerMessages["response"] {
+export function chatResponse(
+  requestId: string,
+  seq: number,
+  text: string,
+  conversationId = "conversation",
+): ServerMessages["response"] {
   return {
     type: "response",
     status: "completed",
@@ -28,7 +33,7 @@ export function chatResponse(requestId: string, seq: number, text: string): Serv
       response: text,
       persona: { id: "ada", name: "Ada", description: "Counts." },
       persona_id: "ada",
-      conversation_id: "conversation",
+      conversation_id: conversationId,
       model: "scripted",
       api: "openai",
       finish_reason: "stop",

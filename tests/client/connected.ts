@@ -26,16 +26,3 @@ export async function collect(messages: AsyncIterable<ServerMessage>): Promise<S
   for await (const message of messages) collected.push(message);
   return collected;
 }
-
-/** Settles when the client's state is `name`. */
-export function stateOf(client: TroupeClient, name: TroupeClient["state"]["name"]): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = client.subscribe(look);
-    look();
-    function look(): void {
-      if (client.state.name !== name) return;
-      stop();
-      resolve();
-    }
-  });
-}

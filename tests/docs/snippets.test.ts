@@ -68,7 +68,7 @@ test("the client library's snippet of README.md streams three personas and ends"
 test("the embedding snippet of README.md carries a server beside other routes", async () => {
   const { createServer } = await import("node:http");
   const { createTroupe } = await import("troupe");
-  await using troupe = Object.assign(await createTroupe({ localProviders: [] }), {
+  await using troupe = Object.assign(await createTroupe({ localProviders: [], store: "memory" }), {
     async [Symbol.asyncDispose](): Promise<void> {
       server.close();
       await troupe.close();

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import { type ErrorCode, errorTable } from "../../src/protocol/errors.ts";
-import { type ServerMessage, type ServerMessages, serverMessage } from "../../src/protocol/server-messages.ts";
+import { errorTable } from "../../src/protocol/errors.ts";
+import {
+  type ServerMessage,
+  type ServerMessages,
+  serverMessage,
+} from "../../src/protocol/server-messages.ts";
 import { isTerminal, textOf } from "../support/wire-client.ts";
 import type { ExpectedLane } from "./fault-cell.ts";
 
+type Failure = Pick<ServerMessages["error"], "code" | "message" | "retryable" | "retry_after_ms">;
 type PersonaResponse = Pick<
   ServerMessages["persona_response"],
   "persona_id" | "index" | "status" | "response" | "finish_reason" | "error"
 >;
+type CombinedData = Extract<ServerMessages["response"]["data"], { readonly outcome: string }>;
 
 /**
  * Holds all messages of one request against what its lanes have to come to; `isMulti` says that it was a `multi_chat`.
@@ -60,11 +66,11 @@ function checkLane(messages: readonly ServerMessage[], lane: ExpectedLane): numb
       ...(lane.code === undefined ? ["completed"] : []),
     ],
   );
-  if (retries.length > 0) {
-    const firstChunk = messages.findIndex((message) => chunks.some((chunk) => chunk === message));
-    const lastRetry = messages.findLastIndex((message) => retries.some((retry) => retry === message));
-    assert.ok(lastRetry < firstChunk, "no retry after the first text");
-  }
+  const firstTextAt = chunks[0]?.seq ?? 0;
+  assert.ok(
+    retries.every(({ seq }) => seq < firstTextAt),
+    "no retry after the first text",
+  );
   return retries.length;
 }
 
@@ -98,10 +104,12 @@ function checkMultiEnd(
   if (lanes.every((lane) => lane.code !== undefined)) {
     assert.ok(terminal.type === "error", "ends in an error");
     assert.equal(terminal.code, "all_personas_failed");
+    const mayWorkLater = ended.some((message) => message.error?.retryable === true);
+    assert.equal(terminal.retryable, mayWorkLater);
     return;
   }
   assert.ok(terminal.type === "response" && "responses" in terminal.data, "ends in a combined response");
-  const { responses, combined, outcome } = terminal.data;
+  const { responses, combined, outcome } = terminal.data as CombinedData;
   assert.equal(terminal.status, "completed");
   assert.equal(outcome, lanes.some((lane) => lane.code !== undefined) ? "degraded" : "complete");
   assert.equal(responses.length, lanes.length);
@@ -124,13 +132,13 @@ function checkPersonaResponse(answer: PersonaResponse | undefined, lane: Expecte
   else checkError(answer.error, lane);
 }
 
-function checkError(
-  error: { code: ErrorCode; message: string; retryable: boolean; retry_after_ms?: number } | undefined,
-  lane: ExpectedLane,
-): void {
+function checkError(error: Failure | undefined, lane: ExpectedLane): void {
   assert.ok(error !== undefined);
   assert.equal(error.code, lane.code);
-  assert.ok(error.message.startsWith(errorTable[error.code].message), "the client reads the table's sentence");
+  assert.ok(
+    error.message.startsWith(errorTable[error.code].message),
+    "the client reads the table's sentence",
+  );
   assert.equal(error.retryable, errorTable[error.code].retryable);
   assert.equal(error.retry_after_ms, lane.retryAfterMs);
 }

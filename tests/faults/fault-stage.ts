@@ -5,7 +5,11 @@ import type { Clock } from "../../src/ports/clock.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
 import type { Script } from "../doubles/script.ts";
-import { createUpstreamDouble, type RecordedRequest, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import {
+  createUpstreamDouble,
+  type RecordedRequest,
+  type UpstreamDouble,
+} from "../doubles/upstream-double.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { setImmediate as nextImmediate } from "node:timers/promises";
 import { answer } from "../doubles/answer.ts";
-import { createGate, type Gate, type Script } from "../doubles/script.ts";
+import { createGate, type Gate, type Script, type Step } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { connect, isTerminal, type WireClient } from "../support/wire-client.ts";
 import { checkTurn } from "./check-turn.ts";
+import { passLoopTurns } from "./fault-bench.ts";
 import { type ExpectedLane, type FaultCell, isStall, lanesOf, nameOf, requestOf } from "./fault-cell.ts";
 import { createFaultStage, type FaultStage, longerThanSilenceMs } from "./fault-stage.ts";
 
@@ -68,6 +68,7 @@ async function playOn(stage: FaultStage, cell: FaultCell): Promise<string> {
     return faulty?.code ?? faulty?.finishReason ?? "";
   } finally {
     client.close();
+    await client.closed;
   }
 }
 
@@ -86,7 +87,7 @@ function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere }:
   const tellSilence = async () => lane.silent.open();
   return shape
     .script(moment, context)
-    .flatMap((step) => ("hang" in step ? [{ waitFor: tellSilence }, step] : [step]));
+    .flatMap((step): readonly Step[] => ("hang" in step ? [{ waitFor: tellSilence }, step] : [step]));
 }
 
 /** Reads until the terminal message and opens the lanes' gates on the way. */
@@ -136,8 +137,4 @@ function checkCalls(stage: FaultStage, cell: FaultCell, lane: PlayedLane, retrie
     retries + 1 >= lane.calls.least && retries + 1 <= lane.calls.most,
     `${retries + 1} calls, expected ${lane.calls.least} to ${lane.calls.most}`,
   );
-}
-
-async function passLoopTurns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await nextImmediate();
 }

@@ -41,53 +41,36 @@ const filledIn = anyType.chain((type) =>
     .map((data) => textFrame(JSON.stringify({ type, data: { ...plainData[type], ...data } }))),
 );
 
-type Edit = (bytes: Uint8Array) => Uint8Array;
+/** Puts bytes in the place of others: every way in which a frame can be damaged is one of these. */
+interface Splice {
+  readonly at: number;
+  readonly removed: number;
+  /** New bytes, or how many of those that stand there are doubled. */
+  readonly added: string | number;
+}
 
-const place = fc.nat(1_000);
-const edits: fc.Arbitrary<Edit> = fc.oneof(
-  fc.tuple(place, fc.nat(255)).map(
-    ([at, byte]): Edit =>
-      (bytes) =>
-        bytes.with(at % Math.max(1, bytes.length), byte),
+const splices: fc.Arbitrary<Splice> = fc.record({
+  at: fc.nat(1_000),
+  removed: fc.oneof(fc.constantFrom(0, 1, Number.POSITIVE_INFINITY), fc.nat(8)),
+  added: fc.oneof(
+    fc.constant(""),
+    fc.constantFrom(...'{}[]",:\\0-e.tn \u0000'),
+    fc.nat(255).map((code) => String.fromCharCode(code)),
+    fc.nat(20),
   ),
-  fc.tuple(place, fc.nat(8)).map(
-    ([at, count]): Edit =>
-      (bytes) =>
-        bytes.filter((_, index) => index < at % bytes.length || index >= (at % bytes.length) + count),
-  ),
-  fc.tuple(place, fc.constantFrom(...'{}[]",:\\0-e.tn \u0000')).map(
-    ([at, character]): Edit =>
-      (bytes) =>
-        insert(bytes, at % (bytes.length + 1), Buffer.from(character)),
-  ),
-  fc.tuple(place, fc.integer({ min: 1, max: 20 })).map(
-    ([at, count]): Edit =>
-      (bytes) =>
-        insert(
-          bytes,
-          at % (bytes.length + 1),
-          bytes.subarray(at % (bytes.length + 1), (at % (bytes.length + 1)) + count),
-        ),
-  ),
-  place.map(
-    (at): Edit =>
-      (bytes) =>
-        bytes.subarray(0, at % (bytes.length + 1)),
-  ),
-);
+});
 
-function insert(bytes: Uint8Array, at: number, added: Uint8Array): Uint8Array {
-  return Buffer.concat([bytes.subarray(0, at), added, bytes.subarray(at)]);
+function splice(bytes: Buffer, { at, removed, added }: Splice): Buffer {
+  const start = at % (bytes.length + 1);
+  const between =
+    typeof added === "string" ? Buffer.from(added, "latin1") : bytes.subarray(start, start + added);
+  return Buffer.concat([bytes.subarray(0, start), between, bytes.subarray(start + removed)]);
 }
 
 /** A message that was right until its bytes were changed; now and then it still is. */
-const edited = fc
-  .tuple(fc.constantFrom(...plainTexts), fc.array(edits, { minLength: 1, maxLength: 4 }))
-  .map(([text, some]) =>
-    textFrame(
-      some.reduce<Uint8Array>((bytes, edit) => (bytes.length === 0 ? bytes : edit(bytes)), Buffer.from(text)),
-    ),
-  );
+const damaged = fc
+  .tuple(fc.constantFrom(...plainTexts), fc.array(splices, { minLength: 1, maxLength: 4 }))
+  .map(([text, some]) => textFrame(some.reduce(splice, Buffer.from(text))));
 
 const deep = fc
   .tuple(fc.constantFrom("[", '{"a":'), fc.integer({ min: 1, max: 20_000 }))
@@ -105,7 +88,7 @@ const inPieces = fc
 export function anyFrame(): fc.Arbitrary<Frame> {
   return fc.oneof(
     { weight: 30, arbitrary: fieldFrames() },
-    { weight: 25, arbitrary: edited },
+    { weight: 25, arbitrary: damaged },
     { weight: 10, arbitrary: envelopes },
     { weight: 10, arbitrary: filledIn },
     {

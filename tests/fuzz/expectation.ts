@@ -33,8 +33,15 @@ const decoding: ReadonlySet<ErrorCode> = new Set([
 
 type ErrorMessage = Extract<ServerMessage, { type: "error" }>;
 
-/** Whether the reply may be the direct answer to the frame: a refusal of it, a pong or the news that it follows. */
-export function answers(reply: ServerMessage, expectation: Expectation): boolean {
+/**
+ * Whether the reply may be the direct answer to the frame: a refusal of it, a pong or the news that it follows. `isKnown` tells of
+ * a request that exists.
+ */
+export function answers(
+  reply: ServerMessage,
+  expectation: Expectation,
+  isKnown: (requestId: string) => boolean,
+): boolean {
   if (expectation.type === "refusal") {
     if (reply.type !== "error") return false;
     return (
@@ -48,6 +55,9 @@ export function answers(reply: ServerMessage, expectation: Expectation): boolean
   if (reply.type === "following")
     return message.type === "follow" && reply.conversation_id === message.data.conversation_id;
   if (reply.type !== "error" || message.type === "ping" || decoding.has(reply.code)) return false;
+  if (message.type === "cancel" || message.type === "resume") {
+    if ((reply.code === "request_not_found") === isKnown(message.data.request_id)) return false;
+  }
   return sameOrigin(reply, message);
 }
 
@@ -58,9 +68,7 @@ function sameOrigin(
   return reply.in_reply_to?.type === origin?.type && reply.in_reply_to?.id === origin?.id;
 }
 
-/**
- * Whether the message may have no direct answer: what it started speaks for itself. `isKnown` tells of a request that exists.
- */
+/** Whether the message may have no direct answer, since what it started speaks for itself. */
 export function mayBeSilent(expectation: Expectation, isKnown: (requestId: string) => boolean): boolean {
   if (expectation.type === "refusal") return false;
   const { message } = expectation;

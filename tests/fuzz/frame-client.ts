@@ -20,8 +20,7 @@ export async function openFrameClient(url: string): Promise<FrameClient> {
   socket.on("message", (bytes) => {
     const text = bytes.toString();
     replies.push(text);
-    const id = /^\{"type":"pong","id":"([^"]+)"/.exec(text)?.[1];
-    if (id !== undefined) pongs.get(id)?.resolve();
+    if (text.startsWith('{"type":"pong"')) pongs.get(JSON.parse(text).id)?.resolve();
   });
   await once(socket, "open");
   // What breaks later ends in `close`, which is what is looked at.

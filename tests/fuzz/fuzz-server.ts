@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { exchange, type FrameTarget } from "./exchange.ts";
 import { knownConversationId, knownRequestId, plainData } from "./field-frames.ts";
 import { textFrame } from "./frame.ts";
 
-export interface FuzzServer extends FrameTarget, AsyncDisposable {
-  /** What the server reported as its own fault, and what nobody caught in its process. */
-  readonly faults: readonly unknown[];
-}
-
 /** Longest rhythm that a client may ask for: up to it, waiting takes no time. */
 const longestIntervalMs = 10_000;
 
-/** A real server on the demonstration, with one request in it that has ended. Disposing throws the faults, if there were any. */
-export async function startFuzzServer(): Promise<FuzzServer> {
-  const faults: unknown[] = [];
+/**
+ * A real server on the demonstration, with one request in it that has ended. Its faults are what it reported as its own, and
+ * what nobody caught in its process.
+ */
+export async function startFuzzServer(): Promise<FrameTarget & AsyncDisposable> {
+  let faults: string[] = [];
   const note = (fault: unknown) => {
-    faults.push(fault);
+    faults.push(inspect(fault));
   };
   process.on("uncaughtException", note);
   process.on("unhandledRejection", note);
@@ -30,17 +29,23 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     url: server.url,
     known: new Set<string>(),
     turns: () => server.troupe.stats().turns,
-    faults,
+    takeFaults() {
+      const taken = faults;
+      faults = [];
+      return taken;
+    },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       process.off("uncaughtException", note);
       process.off("unhandledRejection", note);
-      assert.deepEqual(faults, []);
     },
   };
+  await using untilReady = new AsyncDisposableStack();
+  untilReady.use(target);
   const chat = JSON.stringify({ type: "chat", id: knownRequestId, data: plainData.chat });
   const follow = JSON.stringify({ type: "follow", data: { conversation_id: knownConversationId } });
   const { accepted } = await exchange([textFrame(chat), textFrame(follow)], target);
   assert.equal(accepted, 2, "the request that the frames speak of exists");
+  untilReady.move();
   return target;
 }

@@ -1,18 +1,34 @@
+import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { faultShapes } from "../doubles/fault-shapes.ts";
-import { cellsOf, nameOf, requestKinds } from "../faults/fault-cell.ts";
+import { passLoopTurns } from "../faults/fault-bench.ts";
+import { cellsOf, type FaultCell, nameOf, requestKinds } from "../faults/fault-cell.ts";
 import { createFaultStage } from "../faults/fault-stage.ts";
+import { formatFaultTable } from "../faults/fault-table.ts";
 import { playCell } from "../faults/play-cell.ts";
 
-const stage = await createFaultStage();
 const cells = cellsOf(faultShapes, requestKinds);
-const seen = new Map();
+const outcomes = new Map<FaultCell, string>();
+const stage = await createFaultStage();
 
+// The whole fault matrix: every shape, asked in every way, at every moment, through the real server over real sockets.
 describe("the fault matrix", { concurrency: 8 }, () => {
-  after(() => stage[Symbol.asyncDispose]());
+  after(async () => {
+    await passLoopTurns();
+    const { turns, connections } = stage.server.troupe.stats();
+    const upstreamConnections = stage.double.openConnections();
+    await stage[Symbol.asyncDispose]();
+    const table = formatFaultTable(cells, (cell) => outcomes.get(cell) ?? "FAILED");
+    console.log(
+      `\nError codes without their "upstream_", finish reasons, "·" where a shape has no such moment:\n`,
+    );
+    console.log(`${table}\n\n${cells.length} cells, ${cells.length - outcomes.size} failed\n`);
+    const left = { turns, connections, upstreamConnections };
+    assert.deepEqual(left, { turns: 0, connections: 0, upstreamConnections: 0 });
+  });
   for (const cell of cells) {
-    it(nameOf(cell), { timeout: 30_000 }, async () => {
-      seen.set(cell, await playCell(cell, stage));
+    it(nameOf(cell), { timeout: 60_000 }, async () => {
+      outcomes.set(cell, await playCell(cell, stage));
     });
   }
 });

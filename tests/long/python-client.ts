@@ -14,7 +14,7 @@ const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
 /** So slow that no answer ends by itself while a test looks on. */
 const endless = ["--pacing", '{"mode":"fixed","interval_ms":10000,"chunk_chars":10}'];
 
-const python = ["/tmp/pyc/pyx", "python3", "python"].find(
+const python = ["/usr/bin/python3", "python3", "python"].find(
   (command) => spawnSync(command, ["-c", "import websockets"]).status === 0,
 );
 /** On CI the package has to be there; elsewhere there may be nothing to test with. */

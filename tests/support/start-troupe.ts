@@ -10,9 +10,9 @@ export interface RunningTroupe extends AsyncDisposable {
   connect(options?: Parameters<typeof connect>[1]): Promise<WireClient>;
 }
 
-/** Starts a server in one line; without options it answers with the demonstration, and looks for no local models. */
+/** Starts a server in one line; without options it answers with the demonstration, keeps everything in memory and looks for no local models. */
 export async function startTroupe(options: TroupeOptions = {}): Promise<RunningTroupe> {
-  const troupe = await createTroupe({ localProviders: [], ...options });
+  const troupe = await createTroupe({ localProviders: [], store: "memory", ...options });
   const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
   const clients = new Set<WireClient>();
   const url = `ws://127.0.0.1:${listening.port}/ws`;

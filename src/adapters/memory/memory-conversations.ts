@@ -65,6 +65,10 @@ export function createMemoryConversations({
       }
       return path.reverse();
     },
+    async ofRequest(owner, id, requestId) {
+      const messages = [...(use(owner, id)?.messages.values() ?? [])];
+      return messages.filter((message) => message.requestId === requestId);
+    },
     async append(owner, id, parentId, messages) {
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;

@@ -56,9 +56,10 @@ export function createMemoryTurnLog({
     },
     async append(added) {
       if (ended) throw new Error("This turn's log has its terminal event already.");
+      // Before anything is kept: followers would wait for ever behind half an append.
+      if (added.slice(0, -1).some(isTerminal)) throw new Error("Nothing may follow the terminal event.");
       let size = bytes;
       for (const event of added) {
-        if (ended) throw new Error("Nothing may follow the terminal event.");
         headSeq += 1;
         events.push({ seq: headSeq, event });
         size += sizeOf(event);

@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { KeptTurn, TurnLogStore, TurnRecord } from "../../ports/turn-log.ts";
+import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord } from "../../ports/turn-log.ts";
 import { createMemoryTurnLog, type MemoryTurnLog } from "./memory-turn-log.ts";
 
 export interface MemoryTurnLogOptions {
@@ -8,11 +8,21 @@ export interface MemoryTurnLogOptions {
   readonly retentionMs: number;
   /** Most bytes of all logs together, estimated. */
   readonly mostBytes: number;
+  /** Ended logs are kept elsewhere as well: when space is short they are dropped as a whole. Default false. */
+  readonly keptElsewhere?: boolean;
 }
 
 interface Entry extends KeptTurn {
   readonly memory: MemoryTurnLog;
   endedAtMs?: number;
+}
+
+export interface MemoryTurnLogs extends TurnLogStore {
+  /** Estimated bytes of all logs. */
+  readonly bytes: number;
+  readonly count: number;
+  /** As `create`, at once, with the log that `make` puts in front of the one in memory. */
+  adopt(record: TurnRecord, make: (inner: TurnLog) => TurnLog): Awaited<ReturnType<TurnLogStore["create"]>>;
 }
 
 /**
@@ -23,11 +33,8 @@ export function createMemoryTurnLogs({
   clock,
   retentionMs,
   mostBytes,
-}: MemoryTurnLogOptions): TurnLogStore & {
-  /** Estimated bytes of all logs. */
-  readonly bytes: number;
-  readonly count: number;
-} {
+  keptElsewhere = false,
+}: MemoryTurnLogOptions): MemoryTurnLogs {
   const entries = new Map<string, Entry>();
   /** Ended turns in the order in which they ended. */
   const ended = new Set<string>();
@@ -52,7 +59,8 @@ export function createMemoryTurnLogs({
   /** Frees down to nine tenths at a time, so that not every new turn has to. */
   function makeRoom(): boolean {
     if (bytes <= mostBytes) return true;
-    for (const release of [(key: string) => entries.get(key)?.memory.trim(), drop]) {
+    const trim = (key: string) => entries.get(key)?.memory.trim();
+    for (const release of keptElsewhere ? [drop] : [trim, drop]) {
       for (const key of ended) {
         if (bytes <= mostBytes * 0.9) return true;
         release(key);
@@ -68,7 +76,10 @@ export function createMemoryTurnLogs({
     get count() {
       return entries.size;
     },
-    async create(record: TurnRecord) {
+    async create(record) {
+      return this.adopt(record, (inner) => inner);
+    },
+    adopt(record, make) {
       sweep();
       const key = keyOf(record.owner, record.id);
       const existing = entries.get(key);
@@ -83,13 +94,14 @@ export function createMemoryTurnLogs({
           ended.add(key);
         },
       });
-      const entry: Entry = { record, log: memory.log, memory };
+      const entry: Entry = { record, log: make(memory.log), memory };
       entries.set(key, entry);
-      return { type: "created", log: memory.log };
+      return { type: "created", log: entry.log };
     },
     async find(owner, id) {
       sweep();
       return entries.get(keyOf(owner, id));
     },
+    unfinished: async () => [],
   };
 }

@@ -3,12 +3,16 @@ import type { Clock } from "../../ports/clock.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
 import { createWatchdog } from "../upstream/watchdog.ts";
 import { fromSdkError } from "./openai-errors.ts";
 import { readEvents } from "./read-events.ts";
 import { createResponsesMachine } from "./responses-machine.ts";
 import { responsesParams } from "./responses-params.ts";
+
+/** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
+const longestCancelMs = 10_000;
 
 export interface OpenaiProviderOptions {
   readonly apiKey: string;
@@ -27,6 +31,7 @@ export interface OpenaiProviderOptions {
 /** The OpenAI Responses API, or anything that speaks it: requests by the official SDK, the event stream by our own reader. */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, onWarning } = options;
+  const withoutKey = createSecretMask(apiKey);
   const sdk = new OpenAI({
     apiKey,
     maxRetries: 0,
@@ -64,6 +69,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
         throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
       }
       for await (const events of readEvents(call.body(), machine, () => watchdog.progress(idleMs))) {
+        // What had come already would still be read, although the connection is closed.
+        signal.throwIfAborted();
         for (const event of events) if (event.type === "started") responseId = idOf(event.response);
         watchdog.rest();
         yield events;
@@ -73,7 +80,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
       machine.finish();
     } catch (thrown) {
       signal.throwIfAborted();
-      throw stalled ?? fromStreamFault(thrown);
+      throw stalled ?? withoutKey.error(fromStreamFault(thrown));
     } finally {
       watchdog.stop();
       signal.removeEventListener("abort", abort);
@@ -86,10 +93,15 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 
   /** A response that runs in the background does not stop with its connection. */
   async function cancelBackground(id: string): Promise<void> {
+    const patience = new AbortController();
+    const tooLong = new AbortController();
+    void clock.sleep(longestCancelMs, patience.signal).then(() => tooLong.abort());
     try {
-      await sdk.responses.cancel(id);
+      await sdk.responses.cancel(id, { signal: tooLong.signal });
     } catch (cause) {
-      onWarning("A background response could not be cancelled.", cause);
+      onWarning("A background response could not be cancelled.", withoutKey.cause(cause));
+    } finally {
+      patience.abort();
     }
   }
 

@@ -27,9 +27,11 @@ export function createEventStreamParser({ mostEventChars }: { mostEventChars: nu
     } else if (line.startsWith("data:")) {
       const data = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
       dataLines.push(data);
-      dataChars += data.length;
+      // The line feed that joins it counts too: lines without data would otherwise pile up unnoticed.
+      dataChars += data.length + 1;
     } else if (line === "data") {
       dataLines.push("");
+      dataChars += 1;
     }
   }
 

@@ -31,6 +31,8 @@ export type UpstreamAgents = ReturnType<typeof createUpstreamAgents>;
 export function createUpstreamCall(agents: UpstreamAgents) {
   let request: ClientRequest | undefined;
   let message: IncomingMessage | undefined;
+  let unpacked: Readable | undefined;
+  let mustClose = false;
   const closed = Promise.withResolvers<void>();
 
   function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
@@ -68,6 +70,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
       const abort = () => request?.destroy();
       init.signal?.throwIfAborted();
+      if (mustClose) throw new Error("The call was closed before it began.");
       init.signal?.addEventListener("abort", abort, { once: true });
       try {
         message = await send(new URL(input instanceof Request ? input.url : input), init);
@@ -75,28 +78,28 @@ export function createUpstreamCall(agents: UpstreamAgents) {
         if (status < 200 || status > 599) throw new TypeError(`The answer's status is ${status}.`);
         const head = { status, headers: headersOf(message) };
         if (status <= 299) return new Response(null, head);
-        const text = await readErrorBody(message);
+        const text = await readErrorBody(unpack(message));
         return new Response(status === 304 ? null : text, head);
       } finally {
         init.signal?.removeEventListener("abort", abort);
       }
     },
-    /** The body of a successful answer, unpacked. */
-    body(): Readable {
+    /** The body of a successful answer, unpacked. Who stops reading before its end calls `release` or `close`. */
+    body(): AsyncIterable<Uint8Array> {
       if (message === undefined) throw new Error("There is no answer yet.");
-      const unpack = unpacker(message.headers["content-encoding"]);
-      // The consumer of the last stream sees every error; the callback is what keeps it from being thrown twice.
-      return unpack === undefined ? message : pipeline(message, unpack, () => undefined);
+      unpacked = unpack(message);
+      return unpacked.iterator({ destroyOnReturn: false });
     },
     /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
     release(): void {
-      if (message === undefined || message.complete) return;
+      if (message === undefined || message.closed) return;
       const timer = setTimeout(() => request?.destroy(), longestDrainMs);
       message.once("close", () => clearTimeout(timer));
-      message.resume();
+      (unpacked ?? message).resume();
     },
     /** Closes the connection; settles when it is closed. */
     async close(): Promise<void> {
+      mustClose = true;
       if (request === undefined) return;
       request.destroy();
       await closed.promise;
@@ -112,15 +115,21 @@ function headersOf(message: IncomingMessage): Headers {
   return headers;
 }
 
-async function readErrorBody(message: IncomingMessage): Promise<string> {
+async function readErrorBody(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of message) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes >= mostErrorBytes) break;
   }
   return Buffer.concat(chunks).toString("utf8", 0, mostErrorBytes);
+}
+
+function unpack(message: IncomingMessage): Readable {
+  const unpacking = unpacker(message.headers["content-encoding"]);
+  // The consumer of the last stream sees every error; the callback is what keeps it from being thrown twice.
+  return unpacking === undefined ? message : pipeline(message, unpacking, () => undefined);
 }
 
 function unpacker(encoding: string | undefined) {

@@ -1,0 +1,90 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { parentPort, workerData } from "node:worker_threads";
+import { migrate } from "./migrations.ts";
+import {
+  type Row,
+  type StatementName,
+  statements,
+  type WorkerReply,
+  type WorkerRequest,
+  type Write,
+} from "./statements.ts";
+
+/** What the worker is started with. */
+export interface WorkerOptions {
+  readonly file: string;
+  /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
+  readonly synchronous: "NORMAL" | "FULL";
+}
+
+/** A thread of its own, so that a slow disk makes the answers wait and never the event loop. */
+function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: WorkerOptions): void {
+  const database = open(file, synchronous);
+  const prepared = new Map<StatementName, StatementSync>();
+  const reply = (message: WorkerReply) => port.postMessage(message);
+
+  function statement(name: StatementName): StatementSync {
+    const known = prepared.get(name) ?? database.prepare(statements[name]);
+    prepared.set(name, known);
+    return known;
+  }
+
+  function commit(writes: readonly Write[]): void {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const [name, ...values] of writes) statement(name).run(...values);
+      database.exec("COMMIT");
+    } catch (error) {
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  function handle(request: WorkerRequest): readonly Row[] {
+    switch (request.type) {
+      case "commit":
+        commit(request.writes);
+        return [];
+      case "read":
+        return statement(request.name).all(...request.values) as Row[];
+      case "close":
+        database.close();
+        return [];
+    }
+  }
+
+  port.on("message", (request: WorkerRequest) => {
+    const { call } = request;
+    try {
+      reply({ type: "done", call, rows: handle(request) });
+    } catch (error) {
+      reply({ type: "error", call, ...describe(error) });
+    }
+    if (request.type === "close") port.close();
+  });
+  reply({ type: "ready" });
+}
+
+function open(file: string, synchronous: WorkerOptions["synchronous"]): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true });
+  database.exec(
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;`,
+  );
+  migrate(database);
+  return database;
+}
+
+function describe(error: unknown): { name: string; message: string } {
+  return error instanceof Error
+    ? { name: error.name, message: error.message }
+    : { name: "Error", message: String(error) };
+}
+
+if (parentPort !== null) {
+  try {
+    serve(parentPort, workerData as WorkerOptions);
+  } catch (error) {
+    parentPort.postMessage({ type: "error", ...describe(error) } satisfies WorkerReply);
+    parentPort.close();
+  }
+}

@@ -1,0 +1,36 @@
+interface Known {
+  readonly conversationId: string;
+  readonly connection: number;
+  readonly ask: number;
+}
+
+/**
+ * Keeps a client in its conversation over reconnects. A request that names no conversation continues the connection's own, which a
+ * new connection does not have; there the earlier one's is named instead. Connections are counted from 1.
+ */
+export interface OwnConversation {
+  /** The data to send on this connection, and what to call with the conversation that the response names. */
+  place<Data extends object>(
+    data: Data,
+    connection: number,
+  ): { readonly data: Data; readonly learn?: (id: string) => void };
+}
+
+export function createOwnConversation(): OwnConversation {
+  let known: Known | undefined;
+  let asks = 0;
+  return {
+    place(data, connection) {
+      const named = "conversation_id" in data ? data.conversation_id : undefined;
+      if (typeof named === "string" && named !== "new") return { data };
+      asks += 1;
+      const ask = asks;
+      const learn = (conversationId: string) => {
+        // Answers may end in another order than that of their questions; the latest question tells where the connection is.
+        if (known === undefined || known.ask < ask) known = { conversationId, connection, ask };
+      };
+      if (named === "new" || known === undefined || known.connection === connection) return { data, learn };
+      return { data: { ...data, conversation_id: known.conversationId } };
+    },
+  };
+}

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { APIConnectionError, APIError } from "openai";
+import {
+  fromConnectionError,
+  fromSdkError,
+  fromStreamError,
+} from "../../../src/adapters/openai/openai-errors.ts";
+
+const nowMs = Date.UTC(2026, 10, 22, 12);
+
+interface HttpCase {
+  readonly status: number;
+  readonly error?: { code?: string | null; type?: string | null; param?: string | null };
+  readonly headers?: Record<string, string>;
+  readonly code: string;
+  readonly repeat: boolean;
+}
+
+const thrownBy = ({ status, error, headers = {} }: HttpCase) =>
+  fromSdkError(
+    APIError.generate(
+      status,
+      error && { error: { message: "said", ...error } },
+      undefined,
+      new Headers(headers),
+    ),
+    nowMs,
+  );
+
+describe("an HTTP error of the vendor", () => {
+  const quotas = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+  ];
+  const table: readonly HttpCase[] = [
+    { status: 302, code: "upstream_invalid", repeat: false },
+    { status: 400, code: "upstream_invalid_request", repeat: false },
+    {
+      status: 400,
+      error: { code: "context_length_exceeded" },
+      code: "context_length_exceeded",
+      repeat: false,
+    },
+    {
+      status: 400,
+      error: { code: "previous_response_not_found" },
+      code: "previous_response_not_found",
+      repeat: false,
+    },
+    {
+      status: 400,
+      error: { code: "unknown_parameter", type: "invalid_request_error" },
+      code: "upstream_invalid_request",
+      repeat: false,
+    },
+    {
+      status: 401,
+      error: { code: "invalid_api_key", type: "invalid_request_error" },
+      code: "upstream_auth",
+      repeat: false,
+    },
+    { status: 401, error: { type: "invalid_request_error" }, code: "upstream_auth", repeat: false },
+    {
+      status: 403,
+      error: { code: null, type: "invalid_request_error" },
+      code: "upstream_auth",
+      repeat: false,
+    },
+    { status: 404, error: { code: "model_not_found" }, code: "model_not_found", repeat: false },
+    { status: 404, code: "upstream_invalid_request", repeat: false },
+    { status: 408, code: "upstream_error", repeat: true },
+    { status: 409, code: "upstream_invalid_request", repeat: true },
+    { status: 422, code: "upstream_invalid_request", repeat: false },
+    { status: 429, code: "rate_limited", repeat: true },
+    {
+      status: 429,
+      error: { code: "rate_limit_exceeded", type: "tokens" },
+      code: "rate_limited",
+      repeat: true,
+    },
+    { status: 429, error: { code: "slow_down" }, code: "upstream_overloaded", repeat: true },
+    { status: 429, error: { type: "insufficient_quota" }, code: "quota_exceeded", repeat: false },
+    ...quotas.map((code) => ({ status: 429, error: { code }, code: "quota_exceeded", repeat: false })),
+    {
+      status: 429,
+      error: { code: "insufficient_quota" },
+      headers: { "x-should-retry": "true" },
+      code: "quota_exceeded",
+      repeat: false,
+    },
+    { status: 500, code: "upstream_error", repeat: true },
+    {
+      status: 500,
+      error: { code: "server_error" },
+      headers: { "x-should-retry": "false" },
+      code: "upstream_error",
+      repeat: false,
+    },
+    { status: 400, headers: { "x-should-retry": "true" }, code: "upstream_invalid_request", repeat: true },
+    { status: 502, code: "upstream_error", repeat: true },
+    { status: 503, code: "upstream_overloaded", repeat: true },
+    {
+      status: 503,
+      error: { code: "server_is_overloaded", type: "service_unavailable_error" },
+      code: "upstream_overloaded",
+      repeat: true,
+    },
+    { status: 504, code: "upstream_error", repeat: true },
+  ];
+  for (const row of table) {
+    const { status, error, headers, code, repeat } = row;
+    it(`${status} ${JSON.stringify({ ...error, ...headers })} is ${code}, ${repeat ? "" : "not "}to be repeated`, () => {
+      const given = thrownBy(row);
+      assert.deepEqual([given.code, given.safeToRepeat], [code, repeat]);
+      assert.equal(given.retryAfterMs, undefined);
+      assert.ok(given.cause instanceof APIError);
+    });
+  }
+
+  it("tells the pause that it asks for, and takes nonsense for none", () => {
+    const pauses: readonly [Record<string, string>, number | undefined][] = [
+      [{ "retry-after": "2" }, 2_000],
+      [{ "retry-after": "1.5" }, 1_500],
+      [{ "retry-after": "0" }, 0],
+      [{ "retry-after": "3600" }, 3_600_000],
+      [{ "retry-after-ms": "1500", "retry-after": "2" }, 1_500],
+      [{ "retry-after-ms": "soon", "retry-after": "2" }, 2_000],
+      [{ "retry-after": "Sun, 22 Nov 2026 12:00:07 GMT" }, 7_000],
+      [{ "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }, undefined],
+      [{ "retry-after": "-5" }, undefined],
+      [{ "retry-after": "soon" }, undefined],
+      [{ "retry-after": "" }, undefined],
+      [{ "retry-after": "1 2" }, undefined],
+      [{ "retry-after": "2026-11-22" }, undefined],
+    ];
+    for (const [headers, retryAfterMs] of pauses) {
+      const given = thrownBy({ status: 429, headers, code: "", repeat: true });
+      assert.equal(given.retryAfterMs, retryAfterMs, JSON.stringify(headers));
+    }
+  });
+
+  it("names the parameter at fault, and nothing that is no name", () => {
+    const detailOf = (param: string | null) =>
+      thrownBy({ status: 400, error: { param }, code: "", repeat: false }).detail;
+    assert.equal(detailOf("tools[0].type"), "Parameter: tools[0].type.");
+    for (const param of [null, "", "sk-key with spaces", "<script>", "x".repeat(81), "a\nb"])
+      assert.equal(detailOf(param), undefined);
+  });
+
+  it("never tells a client what the vendor said", () => {
+    const error = APIError.generate(
+      400,
+      { error: { message: "a secret of the vendor" } },
+      undefined,
+      new Headers(),
+    );
+    assert.equal(fromSdkError(error, nowMs).publicMessage.includes("secret"), false);
+  });
+});
+
+describe("a call without an answer", () => {
+  const withCode = (code: string) => Object.assign(new Error("failed"), { code });
+
+  it("is unreachable, or disconnected where a connection broke, and may be repeated", () => {
+    for (const [cause, code] of [
+      [withCode("ECONNREFUSED"), "upstream_unreachable"],
+      [withCode("ENOTFOUND"), "upstream_unreachable"],
+      [withCode("ECONNRESET"), "upstream_disconnected"],
+      [withCode("EPIPE"), "upstream_disconnected"],
+      [undefined, "upstream_unreachable"],
+    ] as const) {
+      const bySdk = fromSdkError(new APIConnectionError(cause === undefined ? {} : { cause }), nowMs);
+      for (const given of [bySdk, fromConnectionError(cause)])
+        assert.deepEqual([given.code, given.safeToRepeat], [code, true]);
+    }
+    assert.equal(fromSdkError(new TypeError("odd"), nowMs).code, "upstream_unreachable");
+  });
+});
+
+describe("an error in a stream", () => {
+  it("goes by its code, then by its type, and is never to be repeated", () => {
+    for (const [error, code] of [
+      [{ code: "server_is_overloaded", type: "server_error" }, "upstream_overloaded"],
+      [{ code: "unheard_of", type: "invalid_request_error" }, "upstream_invalid_request"],
+      [{ code: null, type: "insufficient_quota" }, "quota_exceeded"],
+      [{ code: 500, type: {}, message: [], param: 1 }, "upstream_error"],
+      [{}, "upstream_error"],
+    ] as const) {
+      const given = fromStreamError(error);
+      assert.deepEqual([given.code, given.safeToRepeat], [code, false]);
+    }
+  });
+
+  it("keeps the vendor's message for the log alone", () => {
+    const given = fromStreamError({ message: "a secret", param: "input" });
+    assert.equal(given.cause instanceof Error && given.cause.message, "a secret");
+    assert.equal(given.detail, "Parameter: input.");
+    assert.equal(given.publicMessage.includes("secret"), false);
+  });
+});

@@ -1,0 +1,85 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import { createOpenaiProvider } from "../../../src/adapters/openai/openai-provider.ts";
+import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
+import type { Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
+import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstream-double.ts";
+import { createTestClock, type TestClock } from "../../support/test-clock.ts";
+
+export interface ProviderSetup extends AsyncDisposable {
+  readonly double: UpstreamDouble;
+  readonly clock: TestClock;
+  readonly provider: Provider;
+  readonly warnings: readonly { readonly warning: string; readonly cause: unknown }[];
+  /** Connections that the provider holds, in use or kept. */
+  connections(): number;
+}
+
+/** The provider in front of a double; waits of 60 s and 300 s in virtual time. */
+export async function createProviderSetup(baseUrl?: (double: string) => string): Promise<ProviderSetup> {
+  const double = await createUpstreamDouble();
+  const agents = createUpstreamAgents({});
+  const clock = createTestClock();
+  const warnings: { warning: string; cause: unknown }[] = [];
+  const provider = createOpenaiProvider({
+    apiKey: "key-of-a-test",
+    baseUrl: baseUrl?.(double.baseUrl) ?? double.baseUrl,
+    agents,
+    clock,
+    firstByteMs: 60_000,
+    idleMs: 300_000,
+    onWarning: (warning, cause) => warnings.push({ warning, cause }),
+  });
+  return {
+    double,
+    clock,
+    provider,
+    warnings,
+    connections: () =>
+      [...Object.values(agents.http.sockets), ...Object.values(agents.http.freeSockets)].flat().length,
+    async [Symbol.asyncDispose]() {
+      agents[Symbol.dispose]();
+      await double[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export const question: ProviderRequest = {
+  model: "gpt-4o-mini",
+  messages: [{ role: "user", text: "Well?" }],
+};
+
+/** A call and what came of it so far. */
+export interface Reading {
+  readonly batches: readonly ProviderEvent[][];
+  /** Settles with what it threw, or undefined when it ended normally. */
+  readonly ended: Promise<unknown>;
+  /** Settles when so many text events came. */
+  texts(count: number): Promise<void>;
+}
+
+/** Reads a call to its end. */
+export function reading(
+  { provider }: ProviderSetup,
+  signal = new AbortController().signal,
+  changes: Partial<ProviderRequest> = {},
+): Reading {
+  const batches: ProviderEvent[][] = [];
+  const ended = (async () => {
+    try {
+      for await (const batch of provider.stream({ ...question, ...changes }, { signal })) batches.push(batch);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  })();
+  const textCount = () => batches.flat().filter(({ type }) => type === "text").length;
+  return { batches, ended, texts: (count) => until(() => textCount() >= count) };
+}
+
+/** Passes turns of the event loop until something is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn += 1) {
+    if (turn > 20_000) throw new Error("it does not come about");
+    await nextLoopTurn();
+  }
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { responsesParams } from "../../../src/adapters/openai/responses-params.ts";
+import type { ProviderRequest } from "../../../src/ports/provider.ts";
+
+const question = { role: "user", text: "Well?" } as const;
+const paramsOf = (changes: Partial<ProviderRequest>) =>
+  responsesParams({ model: "m", messages: [question], ...changes });
+
+describe("what the Responses API is sent", () => {
+  it("is the text itself where there is nothing else", () => {
+    assert.deepEqual(paramsOf({}), { model: "m", input: "Well?", stream: true });
+  });
+
+  it("is a list of messages where there are several, and not stored where there are instructions", () => {
+    assert.deepEqual(paramsOf({ instructions: "Be Ada." }), {
+      model: "m",
+      input: [{ role: "user", content: "Well?" }],
+      stream: true,
+      instructions: "Be Ada.",
+      store: false,
+    });
+    const messages = [question, { role: "assistant", text: "Well." } as const, question];
+    assert.deepEqual(paramsOf({ messages }).input, [
+      { role: "user", content: "Well?" },
+      { role: "assistant", content: "Well." },
+      { role: "user", content: "Well?" },
+    ]);
+  });
+
+  it("has the vendor's names for what was asked for, and zero is not nothing", () => {
+    const tools = [{ type: "web_search" }];
+    assert.deepEqual(paramsOf({ temperature: 0, maxOutputTokens: 1, previousResponseId: "resp_0", tools }), {
+      model: "m",
+      input: "Well?",
+      stream: true,
+      temperature: 0,
+      max_output_tokens: 1,
+      previous_response_id: "resp_0",
+      tools,
+    });
+  });
+
+  it("passes options on, but none that would undo what the server decides", () => {
+    const options = {
+      top_p: 0.5,
+      store: true,
+      model: "other",
+      input: "other",
+      stream: false,
+      instructions: "other",
+      temperature: 2,
+      max_output_tokens: 9,
+      previous_response_id: "other",
+      tools: [],
+    };
+    assert.deepEqual(
+      paramsOf({
+        options,
+        instructions: "Be Ada.",
+        temperature: 0.1,
+        maxOutputTokens: 5,
+        previousResponseId: "resp_0",
+        tools: [{ type: "web_search" }],
+      }),
+      {
+        top_p: 0.5,
+        store: false,
+        model: "m",
+        input: [{ role: "user", content: "Well?" }],
+        stream: true,
+        instructions: "Be Ada.",
+        temperature: 0.1,
+        max_output_tokens: 5,
+        previous_response_id: "resp_0",
+        tools: [{ type: "web_search" }],
+      },
+    );
+    const { model, input, stream } = paramsOf({ options });
+    assert.deepEqual([model, input, stream], ["m", "Well?", true]);
+  });
+});
+
+describe("a call that is to tell its reasoning", () => {
+  const reasoningOf = (options: ProviderRequest["options"], includeReasoning = true) => {
+    const { reasoning, include } = paramsOf({
+      includeReasoning,
+      ...(options === undefined ? {} : { options }),
+    });
+    return { reasoning, include };
+  };
+
+  it("asks for a summary beside what the options ask", () => {
+    assert.deepEqual(reasoningOf(undefined), { reasoning: { summary: "auto" }, include: undefined });
+    assert.deepEqual(reasoningOf({ reasoning: { effort: "high" } }).reasoning, {
+      summary: "auto",
+      effort: "high",
+    });
+    assert.deepEqual(reasoningOf({ reasoning: { summary: "detailed" } }).reasoning, { summary: "detailed" });
+    assert.deepEqual(reasoningOf({ reasoning: null }).reasoning, { summary: "auto" });
+  });
+
+  it("carries the reasoning encrypted where the vendor does not store it, once", () => {
+    const encrypted = "reasoning.encrypted_content";
+    assert.deepEqual(reasoningOf({ store: false }).include, [encrypted]);
+    assert.deepEqual(reasoningOf({ store: false, include: ["x", encrypted] }).include, ["x", encrypted]);
+    assert.deepEqual(reasoningOf({ store: true, include: ["x"] }).include, ["x"]);
+  });
+
+  it("leaves the options as they are where nobody asks for it", () => {
+    const options = { reasoning: { effort: "low" }, store: false };
+    assert.deepEqual(reasoningOf(options, false), { reasoning: { effort: "low" }, include: undefined });
+  });
+
+  it("does not change the options that it is given", () => {
+    const options = { store: false, include: ["x"], reasoning: { effort: "low" } };
+    const before = structuredClone(options);
+    reasoningOf(options);
+    assert.deepEqual(options, before);
+  });
+});

@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { answerResponses } from "../../src/chat/answer-responses.ts";
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import type { TurnRequest } from "../../src/ports/turn-request.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { brief, type ChatSetup, createChatSetup, end, play, say, sayThenWait } from "./chat-setup.ts";
+import { rawPacing } from "./paced-run.ts";
+
+type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
+
+const request: ResponsesRequest = {
+  kind: "responses",
+  inputText: "12345678",
+  includeReasoning: false,
+  options: {},
+  pacing: rawPacing,
+};
+
+const run = (
+  { choice, dependencies, signals }: ChatSetup,
+  changes: Partial<ResponsesRequest> = {},
+  onBatch?: (batch: readonly TurnEvent[]) => void,
+) => play(answerResponses({ ...request, ...changes }, choice, dependencies, signals), onBatch);
+
+const atFirstText = (act: () => void) => (batch: readonly TurnEvent[]) => {
+  if (batch.some(({ type }) => type === "text")) act();
+};
+
+describe("answerResponses", () => {
+  it("passes on all that the client asked for", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [say("Hi."), end];
+    });
+    await run(setup, {
+      previousResponseId: "resp_0",
+      tools: [{ type: "web_search" }],
+      includeReasoning: true,
+      options: { top_p: 0.5 },
+    });
+    assert.deepEqual(setup.choice.requests, [
+      {
+        model: "model-asked",
+        messages: [{ role: "user", text: "12345678" }],
+        previousResponseId: "resp_0",
+        tools: [{ type: "web_search" }],
+        includeReasoning: true,
+        options: { top_p: 0.5 },
+      },
+    ]);
+  });
+
+  it("leaves out what the client left out", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [end];
+    });
+    await run(setup);
+    assert.deepEqual(Object.keys(setup.choice.requests[0] ?? {}).sort(), [
+      "includeReasoning",
+      "messages",
+      "model",
+      "options",
+    ]);
+  });
+
+  it("answers with the vendor's response object in a nameless lane", async () => {
+    const response = { id: "resp_1", object: "response", status: "completed", output: [] };
+    const setup = createChatSetup(
+      async function* () {
+        yield [say("Hi."), { ...end, finishReason: "length", response }];
+      },
+      { simulated: true },
+    );
+    const { events, result } = await run(setup);
+    assert.deepEqual(events.map(brief), ["starting", "processing", "streaming", 'final "Hi."', "completed"]);
+    for (const event of events) assert.equal("lane" in event, false);
+    assert.deepEqual(result, {
+      type: "answer",
+      status: "completed",
+      answer: { kind: "responses", text: "Hi.", response, finishReason: "length", simulated: true },
+    });
+  });
+
+  it("fails with the lane's error", async () => {
+    const error = new TroupeError("upstream_stalled");
+    const setup = createChatSetup(async function* () {
+      yield [say("Half")];
+      throw error;
+    });
+    const { thrown, events } = await run(setup);
+    assert.equal(thrown, error);
+    assert.equal(events.map(brief).includes("completed"), false);
+  });
+
+  it("after a cancel answers with the last snapshot, holding the text that was shown and the usage so far", async () => {
+    const snapshot = {
+      id: "resp_1",
+      object: "response",
+      model: "model-dated",
+      status: "in_progress",
+      output: [],
+      usage: null,
+      metadata: { a: "b" },
+    };
+    const setup = createChatSetup(async function* ({ signal }) {
+      yield [{ type: "started", response: snapshot }];
+      yield* sayThenWait("Half an ans", signal);
+    });
+    const { result } = await run(
+      setup,
+      {},
+      atFirstText(() => setup.cancel()),
+    );
+    assert.deepEqual(result, {
+      type: "answer",
+      status: "cancelled",
+      answer: {
+        kind: "responses",
+        text: "Half an ans",
+        finishReason: "cancelled",
+        simulated: false,
+        cancel: { upstreamClosed: true, closedInMs: 0 },
+        response: {
+          ...snapshot,
+          status: "cancelled",
+          output: [
+            {
+              type: "message",
+              role: "assistant",
+              status: "incomplete",
+              content: [{ type: "output_text", text: "Half an ans", annotations: [] }],
+            },
+          ],
+          usage: { input_tokens: 2, output_tokens: 3, total_tokens: 5, estimated: true },
+        },
+      },
+    });
+    assert.deepEqual(snapshot.output, []);
+  });
+
+  it("after a cancel before the vendor said anything answers with a response of its own", async () => {
+    const setup = createChatSetup(async function* ({ signal }) {
+      signal.throwIfAborted();
+      yield [end];
+    });
+    setup.cancel();
+    const { result } = await run(setup);
+    const response = result?.answer.kind === "responses" ? result.answer.response : {};
+    assert.equal(result?.status, "cancelled");
+    assert.deepEqual(
+      [response.object, response.model, response.status],
+      ["response", "model-asked", "cancelled"],
+    );
+  });
+
+  it("counts a cancel behind the last chunk as too late", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [say("All."), end];
+    });
+    const { result } = await run(
+      setup,
+      {},
+      atFirstText(() => setup.cancel()),
+    );
+    assert.equal(setup.signals.signal.aborted, true);
+    assert.equal(result?.status, "completed");
+  });
+});

@@ -1,0 +1,152 @@
+import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
+import { Cancellation, type ChatDependencies, type TurnSignals } from "../../src/chat/chat-context.ts";
+import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
+import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { personas } from "./personas.ts";
+
+/** What a scripted call does: gives batches, may throw, and is told when to stop. */
+export type ProviderScript = (call: {
+  readonly request: ProviderRequest;
+  readonly signal: AbortSignal;
+  readonly clock: TestClock;
+  /** How many calls came before. */
+  readonly index: number;
+}) => AsyncIterable<ProviderEvent[]>;
+
+export interface ScriptedChoice extends ProviderChoice {
+  /** Every call that was made, in order. */
+  readonly requests: readonly ProviderRequest[];
+}
+
+export interface ChatSetup {
+  readonly clock: TestClock;
+  readonly dependencies: ChatDependencies;
+  readonly choice: ScriptedChoice;
+  readonly signals: TurnSignals;
+  /** Stops the turn as a client does, or one lane of it. */
+  cancel(lane?: string): void;
+  /** Ends the turn with this reason. */
+  abort(reason: unknown): void;
+}
+
+/** Everything that chat code needs, around one scripted provider; short sleeps pass at once. */
+export function createChatSetup(
+  script: ProviderScript,
+  changes: Partial<ChatDependencies> & { readonly simulated?: boolean } = {},
+): ChatSetup {
+  const { simulated = false, ...dependencies } = changes;
+  const clock = createTestClock({ instantMs: 1_000 });
+  const requests: ProviderRequest[] = [];
+  const provider: Provider = {
+    name: "scripted",
+    simulated,
+    stream(request, { signal }) {
+      requests.push(request);
+      return script({ request, signal, clock, index: requests.length - 1 });
+    },
+  };
+  const choice = { provider, api: "openai", model: "model-asked", requests };
+  const turn = new AbortController();
+  const lanes = new Map<string, AbortController>();
+  const laneOf = (lane: string): AbortController => {
+    const own = lanes.get(lane) ?? new AbortController();
+    lanes.set(lane, own);
+    return own;
+  };
+  return {
+    clock,
+    choice,
+    dependencies: {
+      clock,
+      providers: { choose: () => choice },
+      personas: {
+        find: async (_owner, id) => personas.find((persona) => persona.id === id),
+        list: async () => [...personas],
+      },
+      conversations: createMemoryConversations({ clock, mostBytes: 1_000_000 }),
+      retry: {
+        mostRetries: 2,
+        firstDelayMs: 500,
+        longestDelayMs: 8_000,
+        longestAskedDelayMs: 20_000,
+        random: () => 0,
+      },
+      contextChars: 1_000,
+      mostAnswerChars: 10_000,
+      ...dependencies,
+    },
+    signals: {
+      signal: turn.signal,
+      laneSignal: (lane) => AbortSignal.any([turn.signal, laneOf(lane).signal]),
+    },
+    cancel(lane) {
+      const controller = lane === undefined ? turn : laneOf(lane);
+      controller.abort(new Cancellation("stopped"));
+    },
+    abort: (reason) => turn.abort(reason),
+  };
+}
+
+/** What came of a generator of events: all events, and its result or what it threw. */
+export interface Played<R> {
+  readonly events: TurnEvent[];
+  readonly result?: R;
+  readonly thrown?: unknown;
+}
+
+/** Reads to the end; `onBatch` may act between two batches. */
+export async function play<R>(
+  reply: AsyncGenerator<TurnEvent[], R>,
+  onBatch: (batch: readonly TurnEvent[]) => void = () => undefined,
+): Promise<Played<R>> {
+  const events: TurnEvent[] = [];
+  try {
+    for (;;) {
+      const step = await reply.next();
+      if (step.done === true) return { events, result: step.value };
+      events.push(...step.value);
+      onBatch(step.value);
+    }
+  } catch (thrown) {
+    return { events, thrown };
+  }
+}
+
+/** An event in short, for comparing orders: its type, and its text or status. */
+export function brief(event: TurnEvent): string {
+  switch (event.type) {
+    case "status":
+      return event.retry === undefined ? event.status : `${event.status} again`;
+    case "text":
+      return `${event.final ? "final " : ""}"${event.text}"`;
+    default:
+      return event.type;
+  }
+}
+
+export const end: ProviderEvent = {
+  type: "end",
+  finishReason: "stop",
+  model: "model-given",
+  usage: { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false },
+};
+
+export const say = (text: string): ProviderEvent => ({ type: "text", text });
+
+/** Answers with this text at once. */
+export function answering(text: string): ProviderScript {
+  return async function* () {
+    yield [say(text), end];
+  };
+}
+
+/** Says something, then nothing until it is aborted. */
+export async function* sayThenWait(text: string, signal: AbortSignal): AsyncGenerator<ProviderEvent[]> {
+  yield [say(text)];
+  if (!signal.aborted) {
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  }
+  signal.throwIfAborted();
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
+import { beginConversationTurn, rememberAnswers } from "../../src/chat/conversation-turn.ts";
+import type { LaneResult } from "../../src/chat/lane.ts";
+import type { ConversationStore } from "../../src/ports/conversation-store.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { personas } from "./personas.ts";
+
+const [ada, bob, cleo] = personas;
+const owner = "owner";
+
+async function newConversation(): Promise<{ store: ConversationStore; id: string }> {
+  const store = createMemoryConversations({ clock: createTestClock(), mostBytes: 1_000_000 });
+  return { store, id: await store.create(owner) };
+}
+
+const answer = (text: string, status: LaneResult["status"] = "completed"): LaneResult => ({
+  status,
+  text,
+  model: "m",
+});
+
+/** The texts from the root to the head. */
+async function toHead(store: ConversationStore, id: string): Promise<string[]> {
+  const messageId = (await store.head(owner, id))?.messageId;
+  if (messageId === undefined) return [];
+  return ((await store.path(owner, id, messageId)) ?? []).map(({ text }) => text);
+}
+
+async function isRefusal(promise: Promise<unknown>): Promise<void> {
+  await assert.rejects(
+    promise,
+    (error) =>
+      error instanceof TroupeError &&
+      error.code === "conversation_not_found" &&
+      error.field === "data.conversation_id",
+  );
+}
+
+describe("a turn in a conversation", () => {
+  it("begins with an empty path and is told what came before from then on", async () => {
+    const { store, id } = await newConversation();
+    const first = await beginConversationTurn(store, owner, id, "One?");
+    assert.deepEqual(first.path, []);
+    const ids = await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
+    const second = await beginConversationTurn(store, owner, id, "Two?");
+    assert.deepEqual(
+      second.path.map(({ role, text, personaId, personaName, status }) => [
+        role,
+        text,
+        personaId,
+        personaName,
+        status,
+      ]),
+      [
+        ["user", "One?", undefined, undefined, "completed"],
+        ["assistant", "One.", "ada", "Ada", "completed"],
+      ],
+    );
+    assert.equal(second.path.at(-1)?.id, ids[0]);
+  });
+
+  it("moves the head only when its answers are there", async () => {
+    const { store, id } = await newConversation();
+    const turn = await beginConversationTurn(store, owner, id, "One?");
+    assert.deepEqual(await toHead(store, id), []);
+    await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("One.")]);
+    assert.deepEqual(await toHead(store, id), ["One?", "One."]);
+  });
+
+  it("stores the answers in the order of the personas, partial ones marked, and nothing of the silent", async () => {
+    const { store, id } = await newConversation();
+    const turn = await beginConversationTurn(store, owner, id, "Well?");
+    const ids = await rememberAnswers(store, { personas: [ada, bob, cleo], conversation: turn }, [
+      answer("Half an ans", "failed"),
+      answer("", "failed"),
+      answer("I sto", "cancelled"),
+    ]);
+    assert.deepEqual(
+      ids.map((messageId) => typeof messageId),
+      ["string", "undefined", "string"],
+    );
+    const path = await store.path(owner, id, ids[2] ?? "");
+    assert.deepEqual(
+      path?.map(({ id: messageId, parentId, text, status }) => [messageId, parentId, text, status]),
+      [
+        [turn.questionId, undefined, "Well?", "completed"],
+        [ids[0], turn.questionId, "Half an ans", "failed"],
+        [ids[2], ids[0], "I sto", "cancelled"],
+      ],
+    );
+    assert.equal((await store.head(owner, id))?.messageId, ids[2]);
+  });
+
+  it("leaves the head where it was when nothing was said", async () => {
+    const { store, id } = await newConversation();
+    const first = await beginConversationTurn(store, owner, id, "One?");
+    await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
+    const second = await beginConversationTurn(store, owner, id, "Two?");
+    const ids = await rememberAnswers(store, { personas: [ada], conversation: second }, [
+      answer("", "failed"),
+    ]);
+    assert.deepEqual(ids, [undefined]);
+    assert.deepEqual(await toHead(store, id), ["One?", "One."]);
+  });
+
+  it("branches from the head at which it began, however others go on", async () => {
+    const { store, id } = await newConversation();
+    const root = await beginConversationTurn(store, owner, id, "Root?");
+    await rememberAnswers(store, { personas: [ada], conversation: root }, [answer("Root.")]);
+
+    const left = await beginConversationTurn(store, owner, id, "Left?");
+    const right = await beginConversationTurn(store, owner, id, "Right?");
+    assert.deepEqual(left.path, right.path);
+    await rememberAnswers(store, { personas: [bob], conversation: right }, [answer("Right.")]);
+    assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Right?", "Right."]);
+    await rememberAnswers(store, { personas: [ada], conversation: left }, [answer("Left.")]);
+    assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Left?", "Left."]);
+  });
+
+  it("keeps turns that begin in the same moment apart", async () => {
+    const { store, id } = await newConversation();
+    const turns = await Promise.all(
+      ["A?", "B?", "C?"].map((text) => beginConversationTurn(store, owner, id, text)),
+    );
+    assert.equal(new Set(turns.map(({ questionId }) => questionId)).size, 3);
+    for (const { path } of turns) assert.deepEqual(path, []);
+  });
+
+  it("cannot begin where there is no such conversation, or where it is another's", async () => {
+    const { store, id } = await newConversation();
+    await isRefusal(beginConversationTurn(store, owner, "unknown", "Hm?"));
+    await isRefusal(beginConversationTurn(store, "somebody else", id, "Hm?"));
+  });
+
+  it("ends without message ids where the conversation was forgotten meanwhile", async () => {
+    const clock = createTestClock();
+    const store = createMemoryConversations({ clock, mostBytes: 2_000 });
+    const id = await store.create(owner);
+    const turn = await beginConversationTurn(store, owner, id, "Hm?");
+    await store.append(owner, await store.create(owner), undefined, [
+      { role: "user", text: "x".repeat(1_000), status: "completed" },
+    ]);
+    assert.equal(await store.head(owner, id), undefined);
+    const ids = await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Late.")]);
+    assert.deepEqual(ids, [undefined]);
+  });
+});

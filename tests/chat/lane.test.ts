@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { runLane } from "../../src/chat/lane.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { answering, createChatSetup, end, play, say, sayThenWait } from "./chat-setup.ts";
+import { briefly, laneOf, question, run } from "./run-a-lane.ts";
+
+describe("a lane that completes", () => {
+  it("starts, streams with its first text, ends its text and completes", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [{ type: "started" }];
+      yield [say("")];
+      yield [{ type: "reasoning", text: "hm" }];
+      yield [say("One.")];
+      yield [say(" Two."), end];
+    });
+    const played = await run(setup);
+    assert.deepEqual(briefly(played), [
+      "starting",
+      "processing",
+      "reasoning",
+      "streaming",
+      '"One."',
+      'final " Two."',
+      "completed",
+    ]);
+    assert.deepEqual(played.result, {
+      status: "completed",
+      text: "One. Two.",
+      model: "model-given",
+      finishReason: "stop",
+      usage: { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false },
+    });
+  });
+
+  it("names itself in every event, and says whether its answer is simulated", async () => {
+    const setup = createChatSetup(answering("Hi."), { simulated: true });
+    for (const event of (await run(setup)).events) {
+      assert.equal("lane" in event && event.lane, "ada");
+      if (event.type === "status") assert.equal(event.simulated, true);
+    }
+    const { id: _, ...nameless } = laneOf(setup);
+    for (const event of (await play(runLane(nameless, setup.dependencies))).events)
+      assert.equal("lane" in event, false);
+  });
+
+  it("calls its provider only after processing was taken", async () => {
+    const setup = createChatSetup(answering("Hi."));
+    const lane = runLane(laneOf(setup), setup.dependencies);
+    await lane.next();
+    assert.equal(setup.choice.requests.length, 0);
+    await lane.next();
+    assert.deepEqual(setup.choice.requests, [question]);
+    await play(lane);
+  });
+
+  it("has a final text and no streaming where it says nothing", async () => {
+    const played = await run(
+      createChatSetup(async function* () {
+        yield [end];
+      }),
+    );
+    assert.deepEqual(briefly(played), ["starting", "processing", 'final ""', "completed"]);
+    assert.equal(played.result?.text, "");
+  });
+
+  it("keeps its text to itself where it is not to be shown", async () => {
+    const played = await run(createChatSetup(answering("All the same.")), { showText: false });
+    assert.deepEqual(briefly(played), ["starting", "processing", "streaming", "completed"]);
+    assert.equal(played.result?.text, "All the same.");
+  });
+
+  it("estimates the usage where its provider told none", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [say("123456789"), { type: "end", finishReason: "length", model: "m" }];
+    });
+    const { result } = await run(setup);
+    assert.deepEqual(result?.usage, { inputTokens: 2, outputTokens: 3, totalTokens: 5, estimated: true });
+    assert.equal(result?.finishReason, "length");
+  });
+
+  it("keeps the provider's last response object, not the first", async () => {
+    const setup = createChatSetup(async function* () {
+      yield [{ type: "started", response: { id: "r", status: "in_progress" } }];
+      yield [{ ...end, response: { id: "r", status: "completed" } }];
+    });
+    assert.deepEqual((await run(setup)).result?.response, { id: "r", status: "completed" });
+  });
+});
+
+describe("a lane whose call is repeated", () => {
+  it("says so with a second processing, before anything is shown", async () => {
+    const setup = createChatSetup(async function* ({ index }) {
+      if (index === 0) throw new TroupeError("upstream_overloaded", { safeToRepeat: true });
+      yield [say("Here."), end];
+    });
+    const played = await run(setup);
+    assert.deepEqual(briefly(played), [
+      "starting",
+      "processing",
+      "processing again",
+      "streaming",
+      'final "Here."',
+      "completed",
+    ]);
+    assert.deepEqual(played.events[2], {
+      type: "status",
+      lane: "ada",
+      status: "processing",
+      retry: { attempt: 1, delayMs: 500, code: "upstream_overloaded" },
+      simulated: false,
+    });
+    assert.equal(setup.choice.requests.length, 2);
+  });
+});
+
+describe("a lane that fails", () => {
+  it("shows what came, ends its text, and returns the error with the first response object", async () => {
+    const error = new TroupeError("upstream_truncated");
+    const setup = createChatSetup(async function* () {
+      yield [{ type: "started", response: { id: "r" } }, say("Half an ans")];
+      throw error;
+    });
+    const played = await run(setup);
+    const [last] = played.events.slice(-1);
+    assert.equal(last?.type === "text" && last.final, true);
+    assert.equal(briefly(played).includes("completed"), false);
+    assert.deepEqual(played.result, {
+      status: "failed",
+      text: "Half an ans",
+      model: "model-asked",
+      usage: { inputTokens: 2, outputTokens: 3, totalTokens: 5, estimated: true },
+      response: { id: "r" },
+      error,
+    });
+  });
+
+  it("masks what is no error of ours", async () => {
+    const secret = new TypeError("secret of the inside");
+    const setup = createChatSetup(async function* () {
+      yield [say("x")];
+      throw secret;
+    });
+    const { result } = await run(setup);
+    assert.equal(result?.error?.code, "internal_error");
+    assert.equal(result?.error?.cause, secret);
+    assert.equal(result?.error?.publicMessage.includes("secret"), false);
+  });
+
+  it("ends with the reason where the turn ends with an error", async () => {
+    const reason = new TroupeError("turn_timeout");
+    const setup = createChatSetup(({ signal }) => sayThenWait("So far", signal));
+    const { result } = await run(setup, {}, (batch) => {
+      if (batch.some(({ type }) => type === "text")) setup.abort(reason);
+    });
+    assert.deepEqual([result?.status, result?.text, result?.error], ["failed", "So far", reason]);
+    assert.equal(result?.cancel, undefined);
+  });
+});

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { beatMs } from "../../src/chat/rhythm.ts";
+import { anyAsciiText, anyPieces, anyText, fewRuns } from "./any-text.ts";
+import {
+  type Delivery,
+  endEvent,
+  fixedPacing,
+  naturalPacing,
+  rawPacing,
+  runPaced,
+  textDeliveries,
+  textsOf,
+} from "./paced-run.ts";
+
+const anyGaps = fc.array(fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 300 }), fc.constant(1_500)), {
+  maxLength: 26,
+});
+const anySize = fc.integer({ min: 1, max: 60 });
+
+/** When the code unit at a place of the whole text came; a pair came with its second half, if nothing stands between the two. */
+function arrivalsOf(deliveries: readonly Delivery[]): number[] {
+  const arrivals: number[] = [];
+  let text = "";
+  let nowMs = 0;
+  for (const { afterMs, events } of deliveries) {
+    nowMs += afterMs;
+    for (const event of events) {
+      if (event.type !== "text") text = "";
+      if (event.type !== "text" || event.text === "") continue;
+      if (/[\ud800-\udbff]$/.test(text)) arrivals[arrivals.length - 1] = nowMs;
+      for (let unit = 0; unit < event.text.length; unit += 1) arrivals.push(nowMs);
+      text += event.text;
+    }
+  }
+  return arrivals;
+}
+
+describe("natural rhythm", () => {
+  it("shows no text later than max_lag and a beat after it came", async () => {
+    const pacings = fc.record({
+      chunkChars: anySize,
+      intervalMs: fc.integer({ min: 10, max: 1_000 }),
+      maxLagMs: fc.integer({ min: 0, max: 600 }),
+    });
+    const anySide = fc.constant<Delivery>({ afterMs: 0, events: [{ type: "reasoning", text: "hm" }] });
+    const sides = fc.array(fc.option(anySide), { maxLength: 26 });
+    await fc.assert(
+      fc.asyncProperty(anyPieces(anyText), anyGaps, sides, pacings, async (pieces, gapsMs, side, pacing) => {
+        const deliveries = textDeliveries(pieces, gapsMs).flatMap((delivery, index) => {
+          const before = side[index] ?? null;
+          return before === null ? [delivery] : [before, delivery];
+        });
+        const arrivals = arrivalsOf(deliveries);
+        const run = await runPaced({ ...pacing, mode: "natural" }, deliveries);
+        let end = 0;
+        for (const { atMs, text } of textsOf(run)) {
+          for (const cameAtMs of arrivals.slice(end, end + text.length)) {
+            assert.ok(atMs >= cameAtMs, "shown before it came");
+            assert.ok(
+              atMs - cameAtMs <= pacing.maxLagMs + beatMs,
+              `${JSON.stringify(text)} is shown ${atMs - cameAtMs} ms late`,
+            );
+          }
+          end += text.length;
+        }
+      }),
+      fewRuns,
+    );
+  });
+
+  it("shows one chunk an interval and no more while nothing would be late", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
+        // Up to three chunks are shown within 375 ms, whatever was shown just before.
+        const short = textDeliveries(cutTo(pieces, 3 * chunkChars), gapsMs);
+        const texts = textsOf(await runPaced({ ...naturalPacing, chunkChars }, short));
+        assertApart(texts, 100);
+      }),
+      fewRuns,
+    );
+  });
+
+  it("keeps to the interval however long the text, where it comes no faster than that", async () => {
+    const deliveries = Array.from({ length: 60 }, () => ({ afterMs: 100, text: "x".repeat(50) }));
+    const run = await runPaced(naturalPacing, [
+      ...deliveries.map(({ afterMs, text }): Delivery => ({ afterMs, events: [{ type: "text", text }] })),
+      { afterMs: 0, events: [endEvent] },
+    ]);
+    assert.deepEqual(
+      textsOf(run).map(({ atMs, text }) => [atMs, text.length]),
+      [...deliveries.map((_, index) => [(index + 1) * 100, 50]), [6_000, 0]],
+    );
+  });
+
+  it("spreads a burst over max_lag", async () => {
+    const run = await runPaced(naturalPacing, textDeliveries(["x".repeat(50 * 9)], []));
+    assert.deepEqual(
+      textsOf(run).map(({ atMs }) => atMs),
+      [0, 50, 100, 150, 200, 250, 300, 350, 400],
+    );
+  });
+
+  it("keeps to an interval shorter than a beat by several chunks a beat", async () => {
+    const run = await runPaced(
+      { ...naturalPacing, intervalMs: 20 },
+      textDeliveries(["x".repeat(50 * 5)], []),
+    );
+    assert.deepEqual(
+      textsOf(run).map(({ atMs }) => atMs),
+      [0, 0, 40, 40, 80],
+    );
+  });
+
+  it("shows a character that waited for its cluster as soon as the next one comes", async () => {
+    const run = await runPaced(naturalPacing, textDeliveries(["雨", "が"], [0, 10]));
+    assert.deepEqual(textsOf(run)[0], { atMs: 10, batch: 0, type: "text", text: "雨が", final: true });
+    const longer = await runPaced(naturalPacing, textDeliveries(["雨", "が", "降"], [0, 30, 500]));
+    assert.deepEqual(
+      textsOf(longer).map(({ atMs, text }) => [atMs, text]),
+      [
+        [30, "雨"],
+        [430, "が"],
+        [530, "降"],
+      ],
+    );
+  });
+});
+
+describe("fixed rhythm", () => {
+  it("shows one chunk an interval, whatever waits", async () => {
+    const run = await runPaced(fixedPacing, textDeliveries(["x".repeat(3_300)], []));
+    assert.deepEqual(
+      textsOf(run).map(({ atMs, text }) => [atMs, text.length]),
+      Array.from({ length: 66 }, (_, index) => [index * 100, 50]),
+    );
+  });
+
+  it("is exactly an interval apart as long as text waits, and shows what comes later at once", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
+        const deliveries = textDeliveries(pieces, gapsMs);
+        const arrivals = arrivalsOf(deliveries);
+        const texts = textsOf(await runPaced({ ...fixedPacing, chunkChars }, deliveries));
+        assertApart(texts, 100);
+        let end = 0;
+        let soonestMs = 0;
+        for (const { atMs, text } of texts) {
+          if (text === "") continue;
+          const cameAtMs = arrivals[end] ?? atMs;
+          assert.equal(atMs, Math.max(soonestMs, cameAtMs));
+          const isFull = text.length === chunkChars;
+          assert.ok(isFull || (arrivals[end + text.length] ?? Infinity) >= atMs, "a chunk with room in it");
+          end += text.length;
+          soonestMs = atMs + 100;
+        }
+      }),
+      fewRuns,
+    );
+  });
+});
+
+describe("raw", () => {
+  it("shows every piece whole, when it comes", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, async (pieces, gapsMs) => {
+        const deliveries = [...textDeliveries(pieces, gapsMs, []), { afterMs: 77, events: [endEvent] }];
+        const arrivals = arrivalsOf(deliveries);
+        const byTime = new Map<number, number>();
+        for (const atMs of arrivals) byTime.set(atMs, (byTime.get(atMs) ?? 0) + 1);
+        const shown = new Map<number, number>();
+        for (const { atMs, text, final } of textsOf(await runPaced(rawPacing, deliveries)))
+          if (!final) shown.set(atMs, (shown.get(atMs) ?? 0) + text.length);
+        assert.deepEqual(shown, byTime);
+      }),
+      fewRuns,
+    );
+  });
+
+  it("makes one chunk of one batch, however long", async () => {
+    const text = "x".repeat(200_000);
+    const run = await runPaced(rawPacing, textDeliveries([text], [5]));
+    assert.deepEqual(textsOf(run), [{ atMs: 5, batch: 0, type: "text", text, final: true }]);
+  });
+});
+
+for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
+  describe(`the first chunk, ${pacing.mode}`, () => {
+    it("is shown at the moment at which its text came", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.nat({ max: 10_000 }), anyGaps, async (firstMs, gapsMs) => {
+          const run = await runPaced(pacing, textDeliveries(["Hi", " there", "!"], [firstMs, ...gapsMs]));
+          assert.equal(textsOf(run)[0]?.atMs, firstMs);
+          assert.match(textsOf(run)[0]?.text ?? "", /^Hi/);
+        }),
+        { ...fewRuns, numRuns: 30 },
+      );
+    });
+  });
+}
+
+function cutTo(pieces: readonly string[], length: number): string[] {
+  const kept: string[] = [];
+  let left = length;
+  for (const piece of pieces) {
+    kept.push(piece.slice(0, left));
+    left -= kept.at(-1)?.length ?? 0;
+  }
+  return kept;
+}
+
+/** At least an interval between two chunks, the empty final one aside. */
+function assertApart(texts: readonly { atMs: number; text: string }[], intervalMs: number): void {
+  const shown = texts.filter(({ text }) => text !== "");
+  for (const [index, { atMs }] of shown.entries()) {
+    const before = shown[index - 1];
+    if (before !== undefined) assert.ok(atMs - before.atMs >= intervalMs, `${before.atMs}, then ${atMs}`);
+  }
+}

@@ -1,0 +1,27 @@
+import { type Lane, runLane } from "../../src/chat/lane.ts";
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import { brief, type ChatSetup, type Played, play } from "./chat-setup.ts";
+import { naturalPacing } from "./paced-run.ts";
+
+export const question = { model: "model-asked", messages: [{ role: "user" as const, text: "12345678" }] };
+
+export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
+  return {
+    id: "ada",
+    choice: setup.choice,
+    request: question,
+    pacing: naturalPacing,
+    showText: true,
+    signal: setup.signals.signal,
+    ...changes,
+  };
+}
+
+/** Runs a lane to its end. */
+export const run = (
+  setup: ChatSetup,
+  changes: Partial<Lane> = {},
+  onBatch?: (batch: readonly TurnEvent[]) => void,
+) => play(runLane(laneOf(setup, changes), setup.dependencies), onBatch);
+
+export const briefly = ({ events }: Pick<Played<unknown>, "events">) => events.map(brief);

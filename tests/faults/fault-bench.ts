@@ -1,0 +1,69 @@
+import { setImmediate as nextImmediate } from "node:timers/promises";
+import { inspect } from "node:util";
+import type { Logger, TroupeOptions } from "../../src/compose/create-troupe.ts";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { isTerminal, type WireClient } from "../support/wire-client.ts";
+
+/** One server, one upstream and one client, for tests of single faults. */
+export interface FaultBench extends AsyncDisposable {
+  readonly double: UpstreamDouble;
+  readonly client: WireClient;
+  readonly clock: TestClock;
+  /** Everything that was logged, at every level, errors with all their causes and properties. */
+  readonly logged: readonly string[];
+  /** Sends an `openai_chat`; `data` is added to its own. */
+  ask(data?: object): void;
+  /** Everything up to the terminal message. */
+  untilTerminal(): Promise<readonly ServerMessage[]>;
+}
+
+export const watchdogLimits = { firstByteMs: 10_000, idleMs: 20_000 };
+
+/** Default of `instantMs`: only the rhythm passes by itself; retries and watchdogs wait for `clock.advance`. */
+export async function createFaultBench({
+  instantMs = 100,
+  ...options
+}: TroupeOptions & { readonly instantMs?: number } = {}): Promise<FaultBench> {
+  await using stack = new AsyncDisposableStack();
+  const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
+  const clock = createTestClock({ instantMs });
+  const logged: string[] = [];
+  const collect = (fields: object, message: string) => {
+    logged.push(message, inspect(fields, { depth: Number.POSITIVE_INFINITY, showHidden: true }));
+  };
+  const logger: Logger = { debug: collect, info: collect, warn: collect, error: collect };
+  const server = stack.use(
+    await startTroupe({
+      openaiApiKey: "test-key",
+      openaiBaseUrl: double.baseUrl,
+      clock,
+      random: () => 0,
+      logger,
+      ...watchdogLimits,
+      ...options,
+    }),
+  );
+  const client = await server.connect();
+  const owned = stack.move();
+  return {
+    double,
+    client,
+    clock,
+    logged,
+    ask: (data = {}) =>
+      client.send({ type: "openai_chat", id: "asked", data: { input_text: "Tell me.", ...data } }),
+    async untilTerminal() {
+      await client.next(isTerminal);
+      return client.received;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Lets everything that is on its way between the sockets of this process arrive. */
+export async function passLoopTurns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await nextImmediate();
+}

@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContext, chromium } from "playwright-core";
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => existsSync(path),
+);
+
+/** On CI a browser has to be there; elsewhere there may be nothing to test with. */
+export const withBrowser = {
+  skip: executablePath === undefined && process.env.CI !== "true" && "no Chromium in /usr/bin",
+};
+
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+let launched: Promise<Browser> | undefined;
+
+/** A fresh profile in the one browser of this run. */
+export async function openContext(
+  options: Parameters<Browser["newContext"]>[0] = {},
+): Promise<BrowserContext & AsyncDisposable> {
+  if (executablePath === undefined) throw new Error("no Chromium in /usr/bin");
+  launched ??= chromium.launch({ executablePath, args: flags });
+  return (await launched).newContext(options);
+}
+
+export async function closeBrowser(): Promise<void> {
+  await (await launched)?.close();
+}

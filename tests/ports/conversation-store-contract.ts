@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ConversationStore, NewMessage } from "../../src/ports/conversation-store.ts";
+
+export interface ConversationsUnderTest extends AsyncDisposable {
+  readonly store: ConversationStore;
+}
+
+const asks = (text: string): Omit<NewMessage, "parentId"> => ({ role: "user", text, status: "completed" });
+const answers = (text: string): Omit<NewMessage, "parentId"> => ({
+  role: "assistant",
+  personaId: "ada",
+  personaName: "Ada",
+  text,
+  status: "failed",
+});
+
+/** The contract of `ConversationStore`, for every adapter to run. */
+export function describeConversationStore(name: string, create: () => Promise<ConversationsUnderTest>): void {
+  describe(`${name} as the store of conversations`, () => {
+    it("makes conversations that are empty and told apart", async () => {
+      await using under = await create();
+      const { store } = under;
+      const ids = await Promise.all([store.create("owner"), store.create("owner"), store.create("other")]);
+      assert.equal(new Set(ids).size, 3);
+      assert.deepEqual(await store.head("owner", ids[0]), {});
+    });
+
+    it("stores messages as a chain behind their parent and gives their ids in order", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [question = ""] = (await store.append("owner", id, undefined, [asks("One?")])) ?? [];
+      const ids = (await store.append("owner", id, question, [answers("One."), answers("Two. 😀")])) ?? [];
+      assert.equal(new Set([question, ...ids]).size, 3);
+      assert.deepEqual(await store.path("owner", id, ids[1] ?? ""), [
+        { ...asks("One?"), id: question },
+        { ...answers("One."), id: ids[0], parentId: question },
+        { ...answers("Two. 😀"), id: ids[1], parentId: ids[0] },
+      ]);
+      assert.deepEqual(await store.append("owner", id, ids[1], []), []);
+    });
+
+    it("moves its head only when told", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [first = "", second = ""] =
+        (await store.append("owner", id, undefined, [asks("One?"), answers("One.")])) ?? [];
+      assert.deepEqual(await store.head("owner", id), {});
+      await store.moveHead("owner", id, second);
+      assert.deepEqual(await store.head("owner", id), { messageId: second });
+      await store.moveHead("owner", id, first);
+      assert.deepEqual(await store.head("owner", id), { messageId: first });
+      await store.moveHead("owner", id, "no message of it");
+      assert.deepEqual(await store.head("owner", id), { messageId: first });
+    });
+
+    it("is a tree: a path leads from the root to the message and past its siblings", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [root] = (await store.append("owner", id, undefined, [asks("Root?")])) ?? [];
+      const [left = ""] = (await store.append("owner", id, root, [answers("Left.")])) ?? [];
+      const [right = ""] = (await store.append("owner", id, root, [answers("Right.")])) ?? [];
+      const [leaf = ""] = (await store.append("owner", id, left, [asks("Leaf?")])) ?? [];
+      const texts = async (messageId: string) =>
+        (await store.path("owner", id, messageId))?.map(({ text }) => text);
+      assert.deepEqual(await texts(leaf), ["Root?", "Left.", "Leaf?"]);
+      assert.deepEqual(await texts(right), ["Root?", "Right."]);
+    });
+
+    it("stores nothing behind a parent that it does not have", async () => {
+      await using under = await create();
+      const { store } = under;
+      const [one, two] = [await store.create("owner"), await store.create("owner")];
+      const [elsewhere] = (await store.append("owner", one, undefined, [asks("Here?")])) ?? [];
+      assert.equal(await store.append("owner", two, elsewhere, [answers("There.")]), undefined);
+      assert.equal(await store.append("owner", two, "unknown", [answers("There.")]), undefined);
+      assert.equal(await store.path("owner", two, elsewhere ?? ""), undefined);
+      assert.equal(await store.path("owner", two, "unknown"), undefined);
+    });
+
+    it("answers about another owner's conversation exactly as about one that does not exist", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [message = ""] = (await store.append("owner", id, undefined, [asks("Secret?")])) ?? [];
+      await store.moveHead("owner", id, message);
+      for (const [owner, conversation] of [
+        ["other", id],
+        ["owner", "unknown"],
+      ] as const) {
+        assert.equal(await store.head(owner, conversation), undefined);
+        assert.equal(await store.path(owner, conversation, message), undefined);
+        assert.equal(await store.append(owner, conversation, undefined, [asks("Mine?")]), undefined);
+        assert.equal(await store.append(owner, conversation, message, [asks("Mine?")]), undefined);
+        await store.moveHead(owner, conversation, message);
+      }
+      assert.deepEqual(await store.head("owner", id), { messageId: message });
+      assert.equal((await store.path("owner", id, message))?.length, 1);
+    });
+
+    it("keeps what appends at the same moment store apart", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const stored = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          store.append("owner", id, undefined, [asks(`${index}?`), answers(`${index}.`)]),
+        ),
+      );
+      for (const [index, ids] of stored.entries()) {
+        const path = await store.path("owner", id, ids?.[1] ?? "");
+        assert.deepEqual(
+          path?.map(({ text }) => text),
+          [`${index}?`, `${index}.`],
+        );
+      }
+    });
+  });
+}

@@ -1,0 +1,41 @@
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import type { LogBatch, TurnLog } from "../../src/ports/turn-log.ts";
+
+/** A text event whose text tells it apart. */
+export function textOf(text: string, lane?: string): TurnEvent {
+  return { type: "text", text, final: false, ...(lane === undefined ? {} : { lane }) };
+}
+
+/** A terminal event. */
+export const terminal: TurnEvent = {
+  type: "answer",
+  status: "completed",
+  answer: { kind: "responses", text: "", response: {}, finishReason: "stop", simulated: false },
+};
+
+/** What a follower was given, batch by batch, and whether it has come to the log's end. */
+export interface Following {
+  readonly batches: readonly LogBatch[];
+  /** `1:a 2:b`: the numbers and texts of all events, `trimmed-5` for a trimmed batch. */
+  read(): string;
+  /** Settles at the end of the log, or when it was stopped. */
+  readonly ended: Promise<void>;
+  stop(): void;
+}
+
+/** Follows a log from a position, as fast as it can. */
+export function followed(log: TurnLog, after: number): Following {
+  const batches: LogBatch[] = [];
+  const stopped = new AbortController();
+  const ended = (async () => {
+    for await (const batch of log.follow({ after, signal: stopped.signal })) batches.push(batch);
+  })();
+  return { batches, read: () => batches.map(brief).join(" "), ended, stop: () => stopped.abort() };
+}
+
+function brief(batch: LogBatch): string {
+  if (batch.type === "trimmed") return `trimmed-${batch.throughSeq}`;
+  return batch.events
+    .map(({ seq, event }) => `${seq}:${event.type === "text" ? event.text : event.type}`)
+    .join(" ");
+}

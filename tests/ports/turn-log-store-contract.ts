@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { TurnLog, TurnLogStore, TurnRecord } from "../../src/ports/turn-log.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { followed, terminal, textOf } from "./log-reading.ts";
+
+export interface LogStoreUnderTest extends AsyncDisposable {
+  readonly store: TurnLogStore;
+}
+
+/** The log of a turn that is new. */
+export async function created(store: TurnLogStore, owner: string, id: string): Promise<TurnLog> {
+  const answer = await store.create(recordOf(owner, id));
+  assert.ok(answer.type === "created", `${answer.type} instead of created`);
+  return answer.log;
+}
+
+export function recordOf(owner: string, id: string, contentHash = "hash"): TurnRecord {
+  return { owner, id, contentHash };
+}
+
+/** The contract of `TurnLogStore`, for every adapter to run. `retentionMs` is how long ended logs are to be kept. */
+export function describeTurnLogStore(
+  name: string,
+  create: (options: { clock: Clock; retentionMs: number }) => Promise<LogStoreUnderTest>,
+): void {
+  const open = async (retentionMs = 60_000) => {
+    const clock = createTestClock();
+    const under = await create({ clock, retentionMs });
+    return { clock, store: under.store, [Symbol.asyncDispose]: () => under[Symbol.asyncDispose]() };
+  };
+
+  describe(`${name} as the store of logs`, () => {
+    it("makes a log and finds it again, with its record", async () => {
+      await using under = await open();
+      const log = await created(under.store, "owner", "id-1");
+      await log.append([textOf("a")]);
+      const found = await under.store.find("owner", "id-1");
+      assert.deepEqual(found?.record, recordOf("owner", "id-1"));
+      assert.equal(found?.log.headSeq, 1);
+      await log.append([terminal]);
+      assert.ok(found !== undefined);
+      const follower = followed(found.log, 0);
+      await follower.ended;
+      assert.equal(follower.read(), "1:a 2:answer");
+    });
+
+    it("answers with the kept turn where the id is taken, running or ended, whatever the content", async () => {
+      await using under = await open();
+      const log = await created(under.store, "owner", "id-1");
+      for (const events of [[textOf("a")], [terminal]]) {
+        await log.append(events);
+        const again = await under.store.create(recordOf("owner", "id-1", "another hash"));
+        assert.ok(again.type === "exists");
+        assert.equal(again.turn.record.contentHash, "hash");
+        assert.equal(again.turn.log.headSeq, log.headSeq);
+      }
+    });
+
+    it("gives one of two who create at the same time the log, and the other the turn", async () => {
+      await using under = await open();
+      const answers = await Promise.all([
+        under.store.create(recordOf("owner", "id-1")),
+        under.store.create(recordOf("owner", "id-1")),
+      ]);
+      assert.deepEqual(answers.map(({ type }) => type).sort(), ["created", "exists"]);
+    });
+
+    it("keeps owners apart: another's turn answers exactly like one that does not exist", async () => {
+      await using under = await open();
+      const log = await created(under.store, "owner", "id-1");
+      await log.append([textOf("secret")]);
+      assert.equal(await under.store.find("other", "id-1"), undefined);
+      assert.equal(await under.store.find("owner", "id-2"), undefined);
+      const own = await created(under.store, "other", "id-1");
+      assert.equal(own.headSeq, 0);
+      await own.append([textOf("own")]);
+      assert.equal((await under.store.find("owner", "id-1"))?.log.headSeq, 1);
+    });
+
+    it("keeps an ended log for its time and not longer", async () => {
+      await using under = await open(60_000);
+      const { clock, store } = under;
+      const log = await created(store, "owner", "id-1");
+      await clock.advance(600_000);
+      await log.append([terminal]);
+      await clock.advance(59_999);
+      assert.ok((await store.find("owner", "id-1")) !== undefined);
+      await clock.advance(2);
+      assert.equal(await store.find("owner", "id-1"), undefined);
+      assert.equal((await created(store, "owner", "id-1")).headSeq, 0);
+    });
+
+    it("keeps a running log however long it runs", async () => {
+      await using under = await open(1_000);
+      const running = await created(under.store, "owner", "running");
+      const ended = await created(under.store, "owner", "ended");
+      await ended.append([terminal]);
+      await under.clock.advance(3_600_000);
+      assert.equal(await under.store.find("owner", "ended"), undefined);
+      assert.ok((await under.store.find("owner", "running")) !== undefined);
+      await running.append([terminal]);
+      assert.equal((await under.store.find("owner", "running"))?.log.ended, true);
+    });
+
+    it("lets those who follow a log that is no longer kept read it to its end", async () => {
+      await using under = await open(1_000);
+      const log = await created(under.store, "owner", "id-1");
+      await log.append([textOf("a"), textOf("b"), terminal]);
+      const iterator = log.follow({ after: 1, signal: new AbortController().signal })[Symbol.asyncIterator]();
+      await under.clock.advance(5_000);
+      assert.equal(await under.store.find("owner", "id-1"), undefined);
+      const { value } = await iterator.next();
+      assert.equal(value?.type === "events" && value.events.length, 2);
+    });
+  });
+}
