@@ -42,6 +42,8 @@ const layers: Readonly<Record<string, Layer>> = {
 /** Folders under `src/adapters` that the named others may use. Apart from these, one adapter knows nothing of another. */
 const sharedWith: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
+  // The durable log puts the journal in front of the one in memory.
+  memory: ["sqlite"],
   upstream: ["openai"],
 };
 

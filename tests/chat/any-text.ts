@@ -50,10 +50,14 @@ const clusters = [
 
 const loneSurrogates = ["\ud83d", "\ude00", "\ud83d\ud83d", "\ude00\ud83d"] as const;
 
+const anyCharacter = fc
+  .oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 0x10ffff }))
+  .map((code) => String.fromCodePoint(code).toWellFormed());
+
 const anyCluster = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(...clusters) },
   { weight: 2, arbitrary: fc.constantFrom("plain words ", "and more of them, ", "🇩🇪".repeat(40)) },
-  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 4 }) },
+  { weight: 1, arbitrary: anyCharacter },
 );
 
 /** Text without lone surrogates. */

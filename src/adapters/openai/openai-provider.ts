@@ -96,8 +96,13 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const patience = new AbortController();
     const tooLong = new AbortController();
     void clock.sleep(longestCancelMs, patience.signal).then(() => tooLong.abort());
+    const call = createUpstreamCall(agents);
     try {
-      await sdk.responses.cancel(id, { signal: tooLong.signal });
+      await sdk
+        .withOptions({ fetch: call.fetch })
+        .responses.cancel(id, { signal: tooLong.signal })
+        .asResponse();
+      call.release();
     } catch (cause) {
       onWarning("A background response could not be cancelled.", withoutKey.cause(cause));
     } finally {

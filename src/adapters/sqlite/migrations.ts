@@ -52,7 +52,7 @@ const steps: readonly string[] = [
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */
-export class NewerDatabaseError extends Error {
+class NewerDatabaseError extends Error {
   override readonly name = "NewerDatabaseError";
 }
 

@@ -36,12 +36,22 @@ const mostWaitingFrames = 32;
 /** The subprotocol that is answered when a client offers it; clients that offer none get none. */
 const subprotocol = "troupe";
 
+/** How long a peer that is dropped gets to answer the close. */
+const closePatienceMs = 1_000;
+
+interface OpenSocket {
+  readonly port: Socket;
+  readonly handler: FrameHandler;
+  /** What the socket writes to. */
+  readonly stream: Duplex;
+  missedPings: number;
+}
+
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, mostConnections, refuse, connect, onFault } = options;
   const stopped = new AbortController();
-  const sockets = new Map<WebSocket, { readonly port: Socket; readonly handler: FrameHandler }>();
-  const missedPings = new WeakMap<WebSocket, number>();
+  const sockets = new Map<WebSocket, OpenSocket>();
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: wireLimits.messageBytes,
@@ -68,8 +78,8 @@ export function createWsServer(options: WsServerOptions) {
     const handler = connect(port);
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
-    sockets.set(socket, { port, handler });
-    missedPings.set(socket, 0);
+    const opened: OpenSocket = { port, handler, stream, missedPings: 0 };
+    sockets.set(socket, opened);
     socket.on("message", (data: Buffer, isBinary) => {
       waiting += 1;
       if (waiting >= mostWaitingFrames) socket.pause();
@@ -82,7 +92,9 @@ export function createWsServer(options: WsServerOptions) {
           if (waiting === 0) socket.resume();
         });
     });
-    socket.on("pong", () => missedPings.set(socket, 0));
+    socket.on("pong", () => {
+      opened.missedPings = 0;
+    });
     socket.on("error", onFault);
     socket.on("close", () => {
       sockets.delete(socket);
@@ -90,18 +102,23 @@ export function createWsServer(options: WsServerOptions) {
     });
   }
 
+  /** A peer that does not answer: one that left bytes unread is too slow, any other is gone. Either may come back. */
+  function drop(socket: WebSocket, { port, stream }: OpenSocket): void {
+    port.close(stream.writableLength > 0 ? "slow_reader" : "unresponsive");
+    void clock.sleep(closePatienceMs, stopped.signal).then(() => socket.terminate());
+  }
+
   async function heartbeat(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
       if (stopped.signal.aborted) return;
-      for (const socket of sockets.keys()) {
-        const missed = missedPings.get(socket) ?? 0;
-        if (missed >= 2) {
-          socket.terminate();
-          continue;
+      for (const [socket, open] of sockets) {
+        if (open.missedPings >= 2) {
+          drop(socket, open);
+        } else {
+          open.missedPings += 1;
+          socket.ping();
         }
-        missedPings.set(socket, missed + 1);
-        socket.ping();
       }
     }
   }

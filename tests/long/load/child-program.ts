@@ -1,0 +1,64 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+
+/** What a program answers to its parent, by the question's name; each value must survive JSON. */
+export type Answers = Readonly<Record<string, () => unknown>>;
+type Answered<A extends Answers> = { [Name in keyof A]: Awaited<ReturnType<A[Name]>> };
+
+interface Question {
+  readonly number: number;
+  readonly name: string;
+}
+
+/** In a child: tells the parent that it is ready, and answers its questions until it is told to end. */
+export function answerParent(answers: Answers): void {
+  process.on("message", async ({ number, name }: Question) => {
+    process.send?.({ number, answer: (await answers[name]?.()) ?? null });
+  });
+  process.send?.({ ready: true });
+}
+
+export interface ChildProgram<A extends Answers> extends AsyncDisposable {
+  /** Rejects when the program has ended. */
+  ask<Name extends keyof A & string>(name: Name): Promise<Answered<A>[Name]>;
+}
+
+/** Starts a program of this folder in a process of its own, so that its heap and its time are its own. */
+export async function startChild<A extends Answers>(
+  file: string,
+  { args = [], flags = [] }: { args?: readonly string[]; flags?: readonly string[] } = {},
+): Promise<ChildProgram<A>> {
+  const child: ChildProcess = fork(new URL(file, import.meta.url), args, {
+    execArgv: ["--conditions=troupe-source", ...flags],
+  });
+  const calls = new Map<number, PromiseWithResolvers<never>>();
+  const ready = Promise.withResolvers<void>();
+  const ended = once(child, "exit").then(([code, signal]) => {
+    const error = new Error(`${file} ended with ${code ?? signal}`);
+    ready.reject(error);
+    for (const { reject } of calls.values()) reject(error);
+  });
+  let lastNumber = 0;
+  child.on("message", (message: { ready?: true; number?: number; answer?: never }) => {
+    if (message.ready === true) return ready.resolve();
+    if (message.number === undefined) return;
+    calls.get(message.number)?.resolve(message.answer as never);
+    calls.delete(message.number);
+  });
+  await ready.promise;
+
+  return {
+    ask(name) {
+      lastNumber += 1;
+      const call = Promise.withResolvers<never>();
+      calls.set(lastNumber, call);
+      if (child.connected) child.send({ number: lastNumber, name });
+      else call.reject(new Error(`${file} has ended`));
+      return call.promise;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await ended;
+    },
+  };
+}

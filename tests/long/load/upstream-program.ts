@@ -1,0 +1,37 @@
+import { answer } from "../../doubles/answer.ts";
+import { streamScript } from "../../doubles/stream-script.ts";
+import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
+import { answerParent } from "./child-program.ts";
+import { knownWords, pieceIntervalMs, speakerOf, wordsPerPiece } from "./known-text.ts";
+
+interface Call {
+  readonly model: string;
+  readonly input: string | readonly { readonly content: string }[];
+  readonly instructions?: string;
+}
+
+const double = await createUpstreamDouble();
+double.respond(({ body }) => {
+  const { input, instructions, model } = body as Call;
+  const question = typeof input === "string" ? input : (input.at(-1)?.content ?? "");
+  const words = knownWords(question, speakerOf(instructions));
+  const deltas: string[] = [];
+  for (let start = 0; start < words.length; start += wordsPerPiece) {
+    deltas.push(words.slice(start, start + wordsPerPiece).join(""));
+  }
+  return streamScript(answer({ deltas, model }), {
+    betweenEvents: () => [{ delayMs: pieceIntervalMs }],
+  });
+});
+
+const answers = {
+  baseUrl: () => double.baseUrl,
+  traffic: () => ({
+    calls: double.requests.length,
+    unfinished: double.requests.filter(({ finished }) => !finished).length,
+    openConnections: double.openConnections(),
+  }),
+};
+export type UpstreamAnswers = typeof answers;
+
+answerParent(answers);

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { decodeClientMessage } from "../../src/protocol/decode.ts";
+import { wireLimits } from "../../src/protocol/limits.ts";
+
+function refusal(text: string) {
+  const decoded = decodeClientMessage(text);
+  assert.ok(!decoded.ok, `accepted: ${text.slice(0, 200)}`);
+  const { error, origin } = decoded;
+  return { code: error.code, field: error.field, origin, message: error.publicMessage };
+}
+
+describe("what is not a message", () => {
+  const notJson = [
+    "",
+    " ",
+    "{",
+    '{"type":"ping",}',
+    "{'type':'ping'}",
+    "NaN",
+    "undefined",
+    "hello",
+    '\ufeff{"type":"ping"}',
+    '{"type":"ping"}\u0000',
+  ];
+  for (const text of notJson) {
+    it(`${JSON.stringify(text)} is not JSON`, () => {
+      assert.deepEqual(refusal(text), {
+        code: "invalid_json",
+        field: undefined,
+        origin: undefined,
+        message: "The frame is not valid JSON.",
+      });
+    });
+  }
+
+  for (const text of [
+    "null",
+    "[]",
+    '[{"type":"ping"}]',
+    "42",
+    "1e400",
+    '"ping"',
+    "true",
+    "[".repeat(10_000) + "]".repeat(10_000),
+  ]) {
+    it(`${text.slice(0, 20)} is not an object`, () => {
+      const { code, field, origin } = refusal(text);
+      assert.deepEqual([code, field, origin], ["invalid_message", undefined, undefined]);
+    });
+  }
+
+  it("has no type", () => {
+    for (const text of ["{}", '{"data":{}}', '{"__proto__":{"type":"ping"}}']) {
+      const { code, field, origin } = refusal(text);
+      assert.deepEqual([code, field, origin], ["invalid_message", "type", undefined]);
+    }
+  });
+
+  it("has a type that nobody knows, whatever an object inherits", () => {
+    const types = [
+      "nonsense",
+      "PING",
+      "ping ",
+      "",
+      "toString",
+      "constructor",
+      "hasOwnProperty",
+      "__proto__",
+      "\u0440ing",
+    ];
+    for (const type of types) {
+      const { code, field, origin } = refusal(JSON.stringify({ type }));
+      assert.deepEqual([code, field, origin], ["unknown_type", "type", { type }]);
+    }
+    for (const type of [null, 7, true, ["ping"], { toString: "ping" }]) {
+      assert.deepEqual(
+        [refusal(JSON.stringify({ type })).code, refusal(JSON.stringify({ type })).field],
+        ["unknown_type", "type"],
+      );
+    }
+  });
+});
+
+describe("how deep a message may be", () => {
+  const deep = (open: string, close: string, depth: number) =>
+    `{"type":"ping","id":"p","data":${open.repeat(depth)}1${close.repeat(depth)}}`;
+
+  it("is the limit and not one more, in lists and in objects", () => {
+    // The message itself is one level.
+    const rest = wireLimits.messageDepth - 1;
+    assert.ok(decodeClientMessage(deep('{"a":', "}", rest)).ok);
+    assert.ok(
+      decodeClientMessage(`{"type":"ping","data":{"a":${"[".repeat(rest - 1)}${"]".repeat(rest - 1)}}}`).ok,
+    );
+    for (const depth of [rest + 1, 10_000]) {
+      for (const text of [deep('{"a":', "}", depth), deep("[", "]", depth)]) {
+        const { code, field, origin } = refusal(text);
+        assert.deepEqual([code, field, origin], ["invalid_message", undefined, { type: "ping", id: "p" }]);
+      }
+    }
+  });
+});
+
+describe("odd contents", () => {
+  it("a later key replaces an earlier one of the same name", () => {
+    assert.equal(refusal('{"type":"ping","type":"nonsense"}').code, "unknown_type");
+    assert.ok(decodeClientMessage('{"type":"nonsense","type":"ping"}').ok);
+  });
+
+  it("lone surrogates become the replacement character, since they cannot be sent on", () => {
+    const decoded = decodeClientMessage(
+      String.raw`{"type":"openai_chat","data":{"input_text":"a\ud800b\udc00\ud83d\ude00"}}`,
+    );
+    assert.ok(decoded.ok && decoded.message.type === "openai_chat");
+    assert.equal(decoded.message.data.input_text, "a\ufffdb\ufffd\u{1f600}");
+    const { origin } = refusal(String.raw`{"type":"\ud800","id":"\udfff"}`);
+    assert.deepEqual(origin, { type: "\ufffd", id: "\ufffd" });
+  });
+
+  it("numbers that no number can hold are out of range", () => {
+    for (const text of ["1e400", "-1e400", "9007199254740993"]) {
+      const frame = `{"type":"resume","data":{"request_id":"a","after_seq":${text}}}`;
+      assert.equal(refusal(frame).field, "data.after_seq");
+    }
+  });
+
+  it("keys that would change an object's prototype change nothing", () => {
+    const text = '{"type":"ping","__proto__":{"id":"evil"},"data":{"__proto__":{"polluted":true}}}';
+    const decoded = decodeClientMessage(text);
+    assert.ok(decoded.ok);
+    assert.equal(decoded.message.id, undefined);
+    assert.equal("polluted" in {}, false);
+    assert.equal("polluted" in (decoded.message.data ?? {}), false);
+    const options = '{"type":"openai_chat","data":{"input_text":"a","options":{"__proto__":{"store":true}}}}';
+    assert.equal(refusal(options).field, "data.options.__proto__");
+  });
+});
+
+describe("what a refusal tells", () => {
+  it("the frame's type and id, where they are short strings", () => {
+    const long = "x".repeat(wireLimits.idChars + 1);
+    assert.deepEqual(refusal('{"type":"chat","id":"mine"}').origin, { type: "chat", id: "mine" });
+    assert.deepEqual(refusal('{"id":"mine"}').origin, { id: "mine" });
+    assert.deepEqual(refusal(`{"type":"${long}","id":"${long}"}`).origin, undefined);
+    assert.deepEqual(refusal('{"type":"chat","id":7}').origin, { type: "chat" });
+  });
+
+  it("nothing of the contents", () => {
+    const secret = "sk-0123456789";
+    for (const data of [
+      { message: 7, persona_id: secret },
+      { persona_id: `${secret} `, message: "a" },
+      { message: "a", persona_id: "b", api: secret.toUpperCase() },
+    ]) {
+      assert.doesNotMatch(refusal(JSON.stringify({ type: "chat", data })).message, /0123456789/);
+    }
+  });
+
+  it("a path that is no longer than anybody wants to read", () => {
+    const options = { ["k".repeat(10_000)]: 1 };
+    const { field } = refusal(JSON.stringify({ type: "openai_chat", data: { input_text: "a", options } }));
+    assert.ok(field !== undefined && field.length <= 512);
+    const metadata = { ["k".repeat(10_000)]: "v" };
+    const { message } = refusal(
+      JSON.stringify({ type: "openai_chat", data: { input_text: "a", options: { metadata } } }),
+    );
+    assert.ok(message.length <= 1_200);
+  });
+});

@@ -1,0 +1,136 @@
+/** What a field may be, and what it may not: a value, or a value with the path below the field that is at fault. */
+export interface FieldKind {
+  readonly good: readonly unknown[];
+  readonly bad: readonly (readonly [value: unknown, below?: string])[];
+}
+
+const of = (good: readonly unknown[], ...bad: readonly unknown[]): FieldKind => ({
+  good,
+  bad: bad.map((value) => [value]),
+});
+const notStrings = [7, true, {}, []];
+const notNumbers = ["1", "NaN", "", true, {}, [1]];
+const notBooleans = ["true", 0, 1, {}, []];
+
+const idOf = (most: number) =>
+  of(
+    ["a", "7", "Aa0_.:-", "x".repeat(most)],
+    ...["", " ", "a b", "a\n", "\u00e4", "\u0430", "a/b", "a%20", "x".repeat(most + 1)],
+    ...notStrings,
+  );
+
+/** By the word under which the table of fields names them. Limits are the ones that PROTOCOL.md prints. */
+export const fieldKinds = {
+  id: idOf(128),
+  responseId: idOf(256),
+  text: of(
+    ["a", " ", "\u0000", "\u{1f600}", "x".repeat(1_000_000)],
+    "",
+    "x".repeat(1_000_001),
+    ...notStrings,
+  ),
+  model: of(
+    ["gpt-4o-mini", "ft:gpt-4o:org::id", "llama3.2:3b", "org/model@version+x", "m".repeat(256)],
+    ...["", "../../x", "/m", ".m", "a b", "m\n", "g\u0440t", "m".repeat(257)],
+    ...notStrings,
+  ),
+  api: of(
+    ["openai", "a", "local-1_b", "a".repeat(32)],
+    ...["", "http://169.254.169.254", "OpenAI", "1a", "a.b", "\u043epenai", "a".repeat(33)],
+    ...notStrings,
+  ),
+  temperature: of([0, 0.7, 2, -0], -1, 2.000001, 3, 1e9, ...notNumbers),
+  tokenLimit: of([1, 1000, 1_000_000], 0, -1, 1.5, 1_000_001, 1e12, ...notNumbers),
+  flag: of([true, false], ...notBooleans),
+  conversation: of(["new", "id-1", "x".repeat(128)], "", "a b", "x".repeat(129), ...notStrings),
+  personas: {
+    good: [["skeptic"], ["skeptic", "skeptic"], Array(16).fill("p")],
+    bad: [
+      [[]],
+      [Array(17).fill("p")],
+      [Array(1_000).fill("p")],
+      [["a b"], "0"],
+      [["a", null], "1"],
+      ["skeptic"],
+      [{ 0: "a" }],
+    ],
+  },
+  tools: {
+    good: [
+      [],
+      [{ type: "web_search" }],
+      [{ type: "function", name: "f", parameters: { deep: [1, null] } }],
+      Array(128).fill({ type: "t" }),
+    ],
+    bad: [
+      [Array(129).fill({ type: "t" })],
+      [{}],
+      ["web_search"],
+      [["web_search"], "0"],
+      [[{}], "0.type"],
+      [[{ type: "t" }, { type: "" }], "1.type"],
+      [[{ type: 7 }], "0.type"],
+      [[{ type: "t".repeat(65) }], "0.type"],
+    ],
+  },
+  pacing: {
+    good: [
+      {},
+      { mode: "raw" },
+      { mode: "fixed", chunk_chars: 1, interval_ms: 10, max_lag_ms: 0 },
+      { chunk_chars: 4096, interval_ms: 10_000, max_lag_ms: 60_000 },
+    ],
+    bad: [
+      ["raw"],
+      [[]],
+      [{ mode: "fast" }, "mode"],
+      [{ mode: "" }, "mode"],
+      [{ chunk_chars: 0 }, "chunk_chars"],
+      [{ chunk_chars: 4097 }, "chunk_chars"],
+      [{ chunk_chars: 1.5 }, "chunk_chars"],
+      [{ interval_ms: 9 }, "interval_ms"],
+      [{ interval_ms: 10_001 }, "interval_ms"],
+      [{ max_lag_ms: -1 }, "max_lag_ms"],
+      [{ max_lag_ms: "400" }, "max_lag_ms"],
+      [{ rhythm: "slow" }, "rhythm"],
+    ],
+  },
+  onDisconnect: of(["finish", "cancel", 0, 3_600_000], "", "stop", -1, 1.5, 3_600_001, true, {}, []),
+  seq: of([0, 1, 2 ** 53 - 1], -1, 0.5, 2 ** 53, 1e308, ...notNumbers),
+  options: {
+    good: [
+      {},
+      { store: false, metadata: { a: "b" }, conversation: "conv_1", service_tier: "flex" },
+      {
+        conversation: { id: "conv_1" },
+        tool_choice: { type: "function", name: "f" },
+        tool_choice_: undefined,
+      },
+      { temperature: 2, top_p: 0, top_logprobs: 20, max_output_tokens: 1, max_tool_calls: 10_000 },
+    ],
+    bad: [
+      ["store"],
+      [[]],
+      [{ temprature: 1 }, "temprature"],
+      [{ stream: false }, "stream"],
+      [{ input: "x" }, "input"],
+      [{ model: "m" }, "model"],
+      [{ temperature: 3 }, "temperature"],
+      [{ top_p: 1.01 }, "top_p"],
+      [{ top_logprobs: 21 }, "top_logprobs"],
+      [{ max_tool_calls: 0 }, "max_tool_calls"],
+      [{ store: "yes" }, "store"],
+      [{ include: "all" }, "include"],
+      [{ include: [1] }, "include.0"],
+      [{ metadata: { a: 1 } }, "metadata.a"],
+      [{ metadata: { a: { b: "c" } } }, "metadata.a"],
+      [{ conversation: "a b" }, "conversation"],
+      [{ conversation: { id: "c", other: 1 } }, "conversation.other"],
+      [{ truncation: "some" }, "truncation"],
+      [{ reasoning: "high" }, "reasoning"],
+      [{ user: "u".repeat(257) }, "user"],
+    ],
+  },
+} as const satisfies Record<string, FieldKind>;
+
+export type FieldKindName = keyof typeof fieldKinds;
