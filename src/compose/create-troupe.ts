@@ -180,7 +180,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
   const app = createHttpApp({
     access,
     personas,
-    owner: anonymousOwner,
+    identify: () => ({ owner: anonymousOwner }),
     page: await renderPage(pageConfiguration),
     isReady: () => ready,
     onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),

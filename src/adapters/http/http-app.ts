@@ -1,12 +1,21 @@
 import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
-import type { Access } from "./access.ts";
+import type { Access, Refusal } from "./access.ts";
+
+/** Who a caller is. */
+export interface Identity {
+  readonly owner: string;
+}
+
+/** Routes under `/api` find their caller in the context's `owner`. */
+export type HttpApp = Hono<{ Variables: { owner: string } }>;
 
 export interface HttpAppOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
-  readonly owner: string;
+  /** Whose request it is, or why it is refused. */
+  readonly identify: (headers: Headers) => Identity | Refusal;
   readonly page: { readonly html: string; readonly policy: string };
   /** False while the server is starting or stopping. */
   readonly isReady: () => boolean;
@@ -14,8 +23,15 @@ export interface HttpAppOptions {
 }
 
 /** The HTTP routes beside the socket. */
-export function createHttpApp({ access, personas, owner, page, isReady, onFault }: HttpAppOptions): Hono {
-  const app = new Hono();
+export function createHttpApp({
+  access,
+  personas,
+  identify,
+  page,
+  isReady,
+  onFault,
+}: HttpAppOptions): HttpApp {
+  const app: HttpApp = new Hono();
   app.use(async (context, next) => {
     const refusal = access.refuseHost(context.req.header("host"));
     if (refusal !== undefined) return context.text(refusal.reason, refusal.status as ContentfulStatusCode);
@@ -35,7 +51,20 @@ export function createHttpApp({ access, personas, owner, page, isReady, onFault 
   app.get("/ws", (context) =>
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
-  app.get("/api/personas", async (context) => context.json({ personas: await personas.list(owner) }));
+  app.use("/api/*", async (context, next) => {
+    const identity = identify(context.req.raw.headers);
+    if ("status" in identity) {
+      return context.json(
+        { code: "unauthenticated", message: identity.reason },
+        identity.status as ContentfulStatusCode,
+      );
+    }
+    context.set("owner", identity.owner);
+    return next();
+  });
+  app.get("/api/personas", async (context) =>
+    context.json({ personas: await personas.list(context.get("owner")) }),
+  );
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {
     onFault(error);

@@ -92,5 +92,6 @@ function finalText(
   if ("responses" in data && Array.isArray(data.responses)) {
     return data.responses.find((response) => response.persona_id === personaId)?.response;
   }
-  return "output_text" in data ? data.output_text : data.response;
+  if ("output_text" in data) return data.output_text;
+  return "response" in data ? data.response : undefined;
 }

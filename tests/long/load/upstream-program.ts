@@ -1,4 +1,5 @@
-import { answer } from "../../doubles/answer.ts";
+import { answerParts, eventsOf } from "../../doubles/answer.ts";
+import { eventTexts } from "../../doubles/event-text.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { answerParent } from "./child-program.ts";
@@ -19,8 +20,11 @@ double.respond(({ body }) => {
   for (let start = 0; start < words.length; start += wordsPerPiece) {
     deltas.push(words.slice(start, start + wordsPerPiece).join(""));
   }
-  return streamScript(answer({ deltas, model }), {
-    betweenEvents: () => [{ delayMs: pieceIntervalMs }],
+  const parts = answerParts({ deltas, model });
+  const isDelta = (index: number) =>
+    index >= parts.prologue.length && index < parts.prologue.length + deltas.length;
+  return streamScript(eventTexts(eventsOf(parts)), {
+    betweenEvents: (index) => (isDelta(index) ? [{ delayMs: pieceIntervalMs }] : []),
   });
 });
 
