@@ -19,9 +19,9 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings): Promise<void> {
-  if (!isLoopback(settings.host) && !settings.allowAnonymous) {
+  if (!isLoopback(settings.host) && !settings.allowAnonymous && settings.apiKeys.length === 0) {
     throw new SettingError(
-      `HOST ${settings.host} would let others in without keys; set TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
+      `HOST ${settings.host} would let others in without keys; set TROUPE_API_KEYS, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
     );
   }
   const logger = pino({ level: settings.logLevel }, pino.destination(2));

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
 import { createAccess, isLoopback } from "../adapters/http/access.ts";
+import { anonymousOwner, createCallers } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
@@ -48,7 +49,7 @@ export interface Troupe {
   /** One line about who answers. */
   readonly providerSummary: string;
   readonly simulated: boolean;
-  /** The test page for opening from disk, holding the page token. */
+  /** The test page for opening from disk, holding the page token; where callers need a key it asks for that instead. */
   renderDiskPage(url: string): Promise<string>;
   /** What is in flight now. */
   stats(): {
@@ -66,8 +67,6 @@ export interface Troupe {
 
 /** How long clients get to answer the close. */
 const closePatienceMs = 1_000;
-/** Until there are keys, everyone is the same caller. */
-const anonymousOwner = "anonymous";
 
 const nothing = () => undefined;
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -135,19 +134,22 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
+  const callers = createCallers({ clock, keys: settings.apiKeys });
   const sockets = createWsServer({
     clock,
     path: "/ws",
     pingIntervalMs: 30_000,
     mostConnections: settings.maxConnections,
-    refuse: ({ headers }) =>
-      access.refuseHandshake({
-        host: headers.host,
-        origin: headers.origin,
-        protocols: headers["sec-websocket-protocol"],
-      }),
+    admit({ headers, url = "" }) {
+      const protocols = headers["sec-websocket-protocol"];
+      const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+      const caller = callers.identify({ authorization: headers.authorization, protocols, ticket });
+      const holdsKey = callers.needsKey && !("status" in caller);
+      const { host, origin } = headers;
+      return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
+    },
     onFault,
-    connect: (socket) =>
+    connect: (socket, owner) =>
       createConnection({
         socket,
         onFault: (fault) => logger.error({ err: fault }, "a frame could not be handled"),
@@ -159,7 +161,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
         },
         openSession: (audience) =>
           createSession({
-            owner: anonymousOwner,
+            owner,
             turns,
             conversations,
             clock,
@@ -175,12 +177,13 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     personas: await personas.list(anonymousOwner),
     simulated: options.providers === undefined && chosen.simulated,
     model: chosen.model,
+    needsKey: callers.needsKey,
   };
   let ready = true;
   const app = createHttpApp({
     access,
     personas,
-    identify: () => ({ owner: anonymousOwner }),
+    callers,
     page: await renderPage(pageConfiguration),
     isReady: () => ready,
     onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),
@@ -191,7 +194,9 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     listener: getRequestListener(app.fetch, { overrideGlobalObjects: false }),
     providerSummary: chosen.summary,
     simulated: pageConfiguration.simulated,
-    renderDiskPage: async (url) => (await renderPage({ ...pageConfiguration, url, token: pageToken })).html,
+    renderDiskPage: async (url) =>
+      (await renderPage({ ...pageConfiguration, url, ...(callers.needsKey ? {} : { token: pageToken }) }))
+        .html,
     stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;

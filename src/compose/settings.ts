@@ -10,6 +10,20 @@ const list = z.string().transform((value) =>
 );
 const flag = z.stringbool().default(false);
 
+const keyForm = /^([\w.-]{1,64})=([\w.-]{16,128})$/;
+
+function readKeys(entries: readonly string[], context: z.RefinementCtx): { owner: string; key: string }[] {
+  return entries.map((entry) => {
+    const [, owner, key] = keyForm.exec(entry) ?? [];
+    if (owner !== undefined && key !== undefined) return { owner, key };
+    context.addIssue({
+      code: "custom",
+      message: "write owner=key, the key 16 to 128 of A-Z a-z 0-9 _ . -",
+    });
+    return z.NEVER;
+  });
+}
+
 interface Setting {
   readonly name: string;
   readonly schema: z.ZodType;
@@ -67,6 +81,11 @@ const settings = {
     schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),
     help: "NORMAL: the database survives a crash of the server; FULL: also one of the machine",
   },
+  apiKeys: {
+    name: "TROUPE_API_KEYS",
+    schema: list.transform(readKeys).default([]),
+    help: "keys that callers need, as owner=key, comma-separated; each owner sees only its own",
+  },
   allowedOrigins: {
     name: "TROUPE_ALLOWED_ORIGINS",
     schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),
@@ -80,7 +99,7 @@ const settings = {
   allowAnonymous: {
     name: "TROUPE_ALLOW_ANONYMOUS",
     schema: flag,
-    help: "true: listen beyond this machine although everyone who can connect shares everything",
+    help: "true: listen beyond this machine without keys, although everyone who can connect shares everything",
   },
   pacing: {
     name: "TROUPE_PACING",

@@ -29,7 +29,8 @@ export function createConnectionPanel({ config, onFrame, onState }: ConnectionPa
 
   url.value = config.url;
   token.value = config.token;
-  byId("token-field", HTMLElement).hidden = !config.fromDisk;
+  byId("token-field", HTMLElement).hidden = !config.fromDisk && !config.needsKey;
+  byId("token-hint", HTMLElement).hidden = config.needsKey;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     present().connect();

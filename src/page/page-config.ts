@@ -10,6 +10,8 @@ export interface PageConfig {
   readonly token: string;
   /** Whether the page was opened from disk, where a server asks for the token. */
   readonly fromDisk: boolean;
+  /** Whether callers of this server need a key. */
+  readonly needsKey: boolean;
   readonly personas: readonly PagePersona[];
   /** No model is configured: every answer is a demonstration. */
   readonly simulated: boolean;
@@ -29,6 +31,7 @@ export function readPageConfig(json: string, location: Location): PageConfig {
     url: given.url ?? (fromDisk ? "ws://localhost:8000/ws" : `${scheme}://${location.host}/ws`),
     token: given.token ?? "",
     fromDisk,
+    needsKey: given.needsKey ?? false,
     personas: given.personas ?? exampleIds.map((id) => ({ id, name: id, description: "" })),
     simulated: given.simulated ?? false,
     model: given.model,

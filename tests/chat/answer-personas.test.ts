@@ -140,13 +140,12 @@ describe("a persona that fails among others", () => {
   });
 
   it("takes the turn with it where all fail, and says whether trying again may help", async () => {
-    const all = (error: () => TroupeError) =>
+    const auth = new TroupeError("upstream_auth");
+    const all = (last: TroupeError) =>
       ask(
-        createChatSetup(
-          byPersona({ Ada: fails("Half", error()), Bob: fails("", error()), Cleo: fails("", error()) }),
-        ),
+        createChatSetup(byPersona({ Ada: fails("Half", auth), Bob: fails("", auth), Cleo: fails("", last) })),
       );
-    const lost = await all(() => new TroupeError("upstream_auth"));
+    const lost = await all(auth);
     assert.equal(lost.thrown instanceof TroupeError && lost.thrown.code, "all_personas_failed");
     assert.equal(lost.thrown instanceof TroupeError && lost.thrown.retryable, false);
     assert.equal(laneAnswers(lost).length, 3);
@@ -154,7 +153,7 @@ describe("a persona that fails among others", () => {
       lost.stored.map(({ text }) => text),
       ["Well?", "Half"],
     );
-    const passing = await all(() => new TroupeError("upstream_error"));
+    const passing = await all(new TroupeError("upstream_error"));
     assert.equal(passing.thrown instanceof TroupeError && passing.thrown.retryable, true);
   });
 });

@@ -94,6 +94,18 @@ describe("a turn in a conversation", () => {
     assert.equal((await store.head(owner, id))?.messageId, ids[2]);
   });
 
+  it("names its request in its question and in its answers, where it has one", async () => {
+    const { store, id } = await newConversation();
+    const turn = await beginConversationTurn(store, owner, id, "Well?", "req-1");
+    await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Well.")]);
+    assert.deepEqual(
+      (await store.ofRequest(owner, id, "req-1")).map(({ text }) => text),
+      ["Well?", "Well."],
+    );
+    const nameless = await beginConversationTurn(store, owner, id, "And?");
+    assert.equal("requestId" in nameless, false);
+  });
+
   it("leaves the head where it was when nothing was said", async () => {
     const { store, id } = await newConversation();
     const first = await beginConversationTurn(store, owner, id, "One?");

@@ -65,6 +65,20 @@ describe("what a paced answer shows", () => {
     );
   });
 
+  it("holds back what came just now, however long the text before it has waited", async () => {
+    const pieces = ["x".repeat(275), "👩\u200d", "🚀"];
+    const run = await runPaced(fixedPacing, textDeliveries(pieces, [0, 495, 10]));
+    assert.deepEqual(
+      textsOf(run)
+        .slice(-2)
+        .map(({ atMs, text }) => [atMs, text]),
+      [
+        [500, "x".repeat(25)],
+        [600, "👩‍🚀"],
+      ],
+    );
+  });
+
   it("keeps every other event in its place", async () => {
     const anySide: fc.Arbitrary<ProviderEvent> = fc.oneof(
       fc.record({ type: fc.constant("reasoning" as const), text: fc.string() }),

@@ -178,6 +178,18 @@ describe("raw", () => {
     );
   });
 
+  it("does not wait for the rest of a cluster", async () => {
+    const run = await runPaced(rawPacing, textDeliveries(["雨", "👩\u200d", "🚀"], [0, 30, 30]));
+    assert.deepEqual(
+      textsOf(run).map(({ atMs, text }) => [atMs, text]),
+      [
+        [0, "雨"],
+        [30, "👩\u200d"],
+        [60, "🚀"],
+      ],
+    );
+  });
+
   it("makes one chunk of one batch, however long", async () => {
     const text = "x".repeat(200_000);
     const run = await runPaced(rawPacing, textDeliveries([text], [5]));

@@ -101,6 +101,30 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.equal((await store.path("owner", id, message))?.length, 1);
     });
 
+    it("finds what came with a request, the question first, and nothing of others", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const of = (requestId: string) => ({ requestId });
+      const [first = ""] =
+        (await store.append("owner", id, undefined, [{ ...asks("One?"), ...of("req-1") }])) ?? [];
+      const [other] = (await store.append("owner", id, first, [{ ...asks("Two?"), ...of("req-2") }])) ?? [];
+      const [answer] =
+        (await store.append("owner", id, first, [{ ...answers("One."), ...of("req-1") }])) ?? [];
+      await store.append("owner", id, first, [asks("Without a request?")]);
+      assert.deepEqual(await store.ofRequest("owner", id, "req-1"), [
+        { ...asks("One?"), ...of("req-1"), id: first },
+        { ...answers("One."), ...of("req-1"), id: answer, parentId: first },
+      ]);
+      assert.deepEqual(
+        (await store.ofRequest("owner", id, "req-2")).map((message) => message.id),
+        [other],
+      );
+      assert.deepEqual(await store.ofRequest("owner", id, "req-3"), []);
+      assert.deepEqual(await store.ofRequest("owner", "unknown", "req-1"), []);
+      assert.deepEqual(await store.ofRequest("other", id, "req-1"), []);
+    });
+
     it("keeps what appends at the same moment store apart", async () => {
       await using under = await create();
       const { store } = under;

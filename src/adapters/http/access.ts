@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { type Refusal, tokenIn } from "./callers.ts";
 
 export interface AccessOptions {
   /** Origins beside the server's own that may connect, as `https://app.example`. */
@@ -11,21 +12,14 @@ export interface AccessOptions {
   readonly pageToken: string;
 }
 
-/** A refusal of a request, as an HTTP status. */
-export interface Refusal {
-  readonly status: number;
-  readonly reason: string;
-}
-
 interface Head {
   readonly host: string | undefined;
   readonly origin: string | undefined;
   /** `sec-websocket-protocol` as sent. */
   readonly protocols: string | undefined;
+  /** The request carries a valid key, which no page has that its user did not give it to. */
+  readonly holdsKey: boolean;
 }
-
-/** Prefix of the subprotocol that carries the page's token. */
-const tokenProtocol = "troupe.token.";
 
 /**
  * Who may talk to the server, judged by what a browser cannot forge: `Host` keeps out pages that rebind their own name to this
@@ -43,9 +37,9 @@ export function createAccess({ allowedOrigins, allowedHosts, loopbackOnly, pageT
     return { status: 421, reason: "Misdirected Request" };
   }
 
-  function originAllowed({ host, origin, protocols }: Head): boolean {
+  function originAllowed({ host, origin, protocols, holdsKey }: Head): boolean {
     if (origin === undefined) return true;
-    if (origin === "null") return holdsToken(protocols, pageToken);
+    if (origin === "null") return holdsKey || equalInConstantTime(tokenIn(protocols) ?? "", pageToken);
     if (!URL.canParse(origin)) return false;
     const url = new URL(origin);
     if (url.origin !== origin.toLowerCase() || !/^https?:$/.test(url.protocol)) return false;
@@ -82,15 +76,6 @@ export function isLoopback(name: string): boolean {
     plain === "::1" ||
     /^127(\.\d{1,3}){3}$/.test(plain)
   );
-}
-
-function holdsToken(protocols: string | undefined, token: string): boolean {
-  const shown = (protocols ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name.startsWith(tokenProtocol))
-    .map((name) => name.slice(tokenProtocol.length));
-  return shown.length === 1 && equalInConstantTime(shown[0] ?? "", token);
 }
 
 function equalInConstantTime(a: string, b: string): boolean {

@@ -1,12 +1,8 @@
 import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
-import type { Access, Refusal } from "./access.ts";
-
-/** Who a caller is. */
-export interface Identity {
-  readonly owner: string;
-}
+import type { Access } from "./access.ts";
+import { type Callers, ticketLifeMs } from "./callers.ts";
 
 /** Routes under `/api` find their caller in the context's `owner`. */
 export type HttpApp = Hono<{ Variables: { owner: string } }>;
@@ -14,8 +10,7 @@ export type HttpApp = Hono<{ Variables: { owner: string } }>;
 export interface HttpAppOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
-  /** Whose request it is, or why it is refused. */
-  readonly identify: (headers: Headers) => Identity | Refusal;
+  readonly callers: Callers;
   readonly page: { readonly html: string; readonly policy: string };
   /** False while the server is starting or stopping. */
   readonly isReady: () => boolean;
@@ -26,7 +21,7 @@ export interface HttpAppOptions {
 export function createHttpApp({
   access,
   personas,
-  identify,
+  callers,
   page,
   isReady,
   onFault,
@@ -52,8 +47,9 @@ export function createHttpApp({
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
   app.use("/api/*", async (context, next) => {
-    const identity = identify(context.req.raw.headers);
+    const identity = callers.identify({ authorization: context.req.header("authorization") });
     if ("status" in identity) {
+      context.header("www-authenticate", "Bearer");
       return context.json(
         { code: "unauthenticated", message: identity.reason },
         identity.status as ContentfulStatusCode,
@@ -62,6 +58,9 @@ export function createHttpApp({
     context.set("owner", identity.owner);
     return next();
   });
+  app.post("/api/tickets", (context) =>
+    context.json({ ticket: callers.issueTicket(context.get("owner")), valid_for_ms: ticketLifeMs }, 201),
+  );
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("owner")) }),
   );

@@ -12,6 +12,8 @@ export interface PageConfiguration {
   /** No model is configured: every answer is a demonstration. */
   readonly simulated: boolean;
   readonly model: string;
+  /** Callers need a key: the page asks for it. */
+  readonly needsKey: boolean;
 }
 
 const file = new URL("../../../backend/websocket_test.html", import.meta.url);

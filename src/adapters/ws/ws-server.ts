@@ -22,11 +22,9 @@ export interface WsServerOptions {
   readonly pingIntervalMs: number;
   /** Most connections at the same time; further ones are answered with 503. */
   readonly mostConnections: number;
-  /** Decides about a handshake: the status to refuse it with, or `undefined`. */
-  readonly refuse: (
-    request: IncomingMessage,
-  ) => { readonly status: number; readonly reason: string } | undefined;
-  readonly connect: (socket: Socket) => FrameHandler;
+  /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
+  readonly admit: (request: IncomingMessage) => { readonly owner: string } | HandshakeRefusal;
+  readonly connect: (socket: Socket, owner: string) => FrameHandler;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -35,6 +33,11 @@ export interface WsServerOptions {
 const mostWaitingFrames = 32;
 /** The subprotocol that is answered when a client offers it; clients that offer none get none. */
 const subprotocol = "troupe";
+
+interface HandshakeRefusal {
+  readonly status: number;
+  readonly reason: string;
+}
 
 /** How long a peer that is dropped gets to answer the close. */
 const closePatienceMs = 1_000;
@@ -49,7 +52,7 @@ interface OpenSocket {
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, refuse, connect, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, admit, connect, onFault } = options;
   const stopped = new AbortController();
   const sockets = new Map<WebSocket, OpenSocket>();
   const server = new WebSocketServer({
@@ -67,15 +70,15 @@ export function createWsServer(options: WsServerOptions) {
       if (alone) refuseHandshake(stream, { status: 404, reason: "Not Found" });
       return;
     }
-    const refusal =
-      sockets.size >= mostConnections ? { status: 503, reason: "Too many connections" } : refuse(request);
-    if (refusal !== undefined) refuseHandshake(stream, refusal);
-    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream));
+    const full = { status: 503, reason: "Too many connections" };
+    const admitted = sockets.size >= mostConnections ? full : admit(request);
+    if ("status" in admitted) refuseHandshake(stream, admitted);
+    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted.owner));
   }
 
-  function open(socket: WebSocket, stream: Duplex): void {
+  function open(socket: WebSocket, stream: Duplex, owner: string): void {
     const port = createWsSocket(socket, stream);
-    const handler = connect(port);
+    const handler = connect(port, owner);
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
     const opened: OpenSocket = { port, handler, stream, missedPings: 0 };
@@ -160,7 +163,7 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? "").split("?", 1)[0] ?? "";
 }
 
-function refuseHandshake(stream: Duplex, { status, reason }: { status: number; reason: string }): void {
+function refuseHandshake(stream: Duplex, { status, reason }: HandshakeRefusal): void {
   stream.on("error", () => stream.destroy());
   stream.end(
     `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,

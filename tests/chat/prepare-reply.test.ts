@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { prepareReply } from "../../src/chat/prepare-reply.ts";
+import type { TurnRequest } from "../../src/ports/turn-request.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { answering, createChatSetup, play } from "./chat-setup.ts";
+import { rawPacing } from "./paced-run.ts";
+
+const owner = "owner";
+const personasRequest = {
+  kind: "personas",
+  message: "Well?",
+  personaIds: ["ada", "bob"],
+  api: "openai",
+  pacing: rawPacing,
+  showText: true,
+} as const satisfies TurnRequest;
+
+async function setUp() {
+  const setup = createChatSetup(answering("Hi."));
+  const conversationId = await setup.dependencies.conversations.create(owner);
+  const prepare = (request: TurnRequest, conversation: string | undefined = conversationId) =>
+    prepareReply(request, { owner, id: "req-1", conversationId: conversation }, setup.dependencies);
+  return { ...setup, conversationId, prepare };
+}
+
+const isRefusal = (code: string, field: string) => (error: unknown) =>
+  error instanceof TroupeError && error.code === code && error.field === field;
+
+describe("preparing a reply", () => {
+  it("names the lanes and starts nothing", async () => {
+    const { prepare, choice, dependencies, conversationId } = await setUp();
+    const prepared = await prepare(personasRequest);
+    assert.deepEqual(prepared.lanes, ["ada", "bob"]);
+    assert.equal(choice.requests.length, 0);
+    assert.deepEqual(await dependencies.conversations.head(owner, conversationId), {});
+  });
+
+  it("begins with a reply that answers, and remembers both under the request", async () => {
+    const { prepare, signals, dependencies, conversationId } = await setUp();
+    const { begin } = await prepare(personasRequest);
+    const { result } = await play(await begin(signals));
+    assert.equal(result?.answer.kind === "personas" && result.answer.combined, "Ada:\nHi.\n\nBob:\nHi.");
+    const stored = await dependencies.conversations.ofRequest(owner, conversationId, "req-1");
+    assert.deepEqual(
+      stored.map(({ text }) => text),
+      ["Well?", "Hi.", "Hi."],
+    );
+  });
+
+  it("needs neither personas nor a conversation for a call of the Responses API", async () => {
+    const { prepare, signals } = await setUp();
+    const request = { kind: "responses", inputText: "x", includeReasoning: false, options: {} } as const;
+    const prepared = await prepare({ ...request, pacing: rawPacing }, "no conversation");
+    assert.deepEqual(prepared.lanes, []);
+    const { result } = await play(await prepared.begin(signals));
+    assert.equal(result?.answer.kind === "responses" && result.answer.text, "Hi.");
+  });
+
+  it("refuses personas that do not exist or come twice, naming the place", async () => {
+    const { prepare } = await setUp();
+    const several = (...personaIds: string[]) => prepare({ ...personasRequest, personaIds });
+    await assert.rejects(several("ada", "nobody"), isRefusal("persona_not_found", "data.persona_ids.1"));
+    await assert.rejects(several("ada", "bob", "ada"), isRefusal("persona_repeated", "data.persona_ids.2"));
+    await assert.rejects(
+      prepare({ ...personasRequest, kind: "persona", personaIds: ["nobody"] }),
+      isRefusal("persona_not_found", "data.persona_id"),
+    );
+  });
+
+  it("refuses a conversation that is not there or somebody else's", async () => {
+    const { prepare, dependencies } = await setUp();
+    const others = await dependencies.conversations.create("other");
+    for (const conversation of ["unknown", others])
+      await assert.rejects(
+        prepare(personasRequest, conversation),
+        isRefusal("conversation_not_found", "data.conversation_id"),
+      );
+  });
+
+  it("passes on that no provider answers", async () => {
+    const refusal = new TroupeError("provider_not_configured");
+    const { dependencies, conversationId } = await setUp();
+    const choose = () => {
+      throw refusal;
+    };
+    const without = { ...dependencies, providers: { choose } };
+    await assert.rejects(
+      prepareReply(personasRequest, { owner, id: "req-1", conversationId }, without),
+      refusal,
+    );
+  });
+});

@@ -1,0 +1,54 @@
+import type { ClientMessageInput } from "../../src/protocol/client-messages.ts";
+import { namelessVoice, questionOf } from "./numbered-answer.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** A request for an answer, and who will answer it. */
+export interface Ask {
+  readonly id: string;
+  readonly frame: Extract<ClientMessageInput, { type: "openai_chat" | "chat" | "multi_chat" }>;
+  /** The lanes; one without a name for `openai_chat`. */
+  readonly voices: readonly string[];
+  /** Whether the text comes in chunks. */
+  readonly streams: boolean;
+}
+
+const personas = ["teacher", "skeptic", "historian", "creative_writer", "data_scientist"] as const;
+
+/** A question to the model itself, with any pacing. */
+export function modelAsk(id: string, random: SeededRandom): Ask {
+  const data = { input_text: questionOf(id), pacing: anyPacing(random) };
+  return { id, frame: { type: "openai_chat", id, data }, voices: [namelessVoice], streams: true };
+}
+
+/** A question to one persona or several; the conversation is the one given, or one that the server chooses. */
+export function personaAsk(id: string, random: SeededRandom, conversation: string | undefined): Ask {
+  const data = {
+    message: questionOf(id),
+    pacing: anyPacing(random),
+    ...(conversation === undefined ? {} : { conversation_id: conversation }),
+  };
+  if (random.chance(0.6)) {
+    const persona_id = random.pick(personas);
+    return {
+      id,
+      frame: { type: "chat", id, data: { ...data, persona_id } },
+      voices: [persona_id],
+      streams: true,
+    };
+  }
+  const first = random.whole(0, personas.length - 3);
+  const persona_ids = personas.slice(first, first + random.whole(2, 3));
+  const stream = random.chance(0.8);
+  return {
+    id,
+    frame: { type: "multi_chat", id, data: { ...data, persona_ids, stream } },
+    voices: persona_ids,
+    streams: stream,
+  };
+}
+
+function anyPacing(random: SeededRandom) {
+  const mode = random.pick<"raw" | "natural" | "fixed">(["raw", "raw", "natural", "natural", "fixed"]);
+  if (mode === "raw") return { mode };
+  return { mode, interval_ms: random.whole(10, 40), chunk_chars: random.whole(10, 60) };
+}

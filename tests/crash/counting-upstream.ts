@@ -1,0 +1,58 @@
+import { createBuiltinPersonaStore } from "../../src/adapters/builtin-personas/personas.ts";
+import { answer } from "../doubles/answer.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
+import { idOfQuestion, namelessVoice, piecesOf } from "./numbered-answer.ts";
+
+/** A provider whose answers are known from the questions, and that counts how often it was asked for each. */
+export interface CountingUpstream extends AsyncDisposable {
+  readonly baseUrl: string;
+  readonly calls: number;
+  callsFor(id: string, voice: string): number;
+  openConnections(): number;
+}
+
+/** `delayMs` gives the time between two pieces of a call: real time, since real processes are to be killed in it. */
+export async function createCountingUpstream(delayMs: () => number): Promise<CountingUpstream> {
+  const personas = createBuiltinPersonaStore();
+  const voices = new Map<string, string>();
+  for (const { id } of await personas.list("anyone")) {
+    const persona = await personas.find("anyone", id);
+    if (persona !== undefined) voices.set(id, persona.instructions);
+  }
+  const double = await createUpstreamDouble();
+  const counts = new Map<string, number>();
+  const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
+
+  double.respond((request) => {
+    const id = idOfQuestion(lastQuestion(request));
+    const voice = voiceOf(request, voices);
+    const key = keyOf(id, voice);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    const pauseMs = delayMs();
+    const events = answer({ responseId: `resp_${id}`, deltas: piecesOf(id, voice) });
+    return streamScript(events, { betweenEvents: () => [{ delayMs: pauseMs }] });
+  });
+
+  return {
+    baseUrl: double.baseUrl,
+    get calls() {
+      return double.requests.length;
+    },
+    callsFor: (id, voice) => counts.get(keyOf(id, voice)) ?? 0,
+    openConnections: double.openConnections,
+    [Symbol.asyncDispose]: () => double[Symbol.asyncDispose](),
+  };
+}
+
+function lastQuestion({ body }: RecordedRequest): string {
+  const { input } = body as { input: string | { content: string }[] };
+  return typeof input === "string" ? input : (input.at(-1)?.content ?? "");
+}
+
+function voiceOf({ body }: RecordedRequest, voices: ReadonlyMap<string, string>): string {
+  const { instructions } = body as { instructions?: string };
+  if (instructions === undefined) return namelessVoice;
+  for (const [voice, own] of voices) if (instructions.startsWith(own)) return voice;
+  throw new Error("the instructions are nobody's");
+}

@@ -1,0 +1,53 @@
+/** What must never be counted. */
+const kinds = [
+  "lost",
+  "doubled",
+  "reordered",
+  "changed",
+  "missing terminals",
+  "second terminals",
+  "forgotten requests",
+  "still running after a crash",
+  "refused frames",
+  "wrong texts",
+  "wrong replays",
+  "wrong logs on disk",
+  "wrong journal entries",
+  "wrong messages on disk",
+  "wrong questions on disk",
+  "wrong heads on disk",
+  "repeated provider calls",
+  "faults in the server's log",
+] as const;
+
+export type FindingKind = (typeof kinds)[number];
+
+/** Counts what went wrong; of each kind the first few are kept in words. */
+export interface Findings {
+  note(kind: FindingKind, what: string, count?: number): void;
+  readonly total: number;
+  /** Every kind with its count. */
+  rows(): [FindingKind, number][];
+  readonly examples: readonly string[];
+}
+
+const mostExamples = 5;
+
+export function createFindings(): Findings {
+  const counts = new Map<FindingKind, number>(kinds.map((kind) => [kind, 0]));
+  const noted = new Map<FindingKind, number>();
+  const examples: string[] = [];
+  return {
+    note(kind, what, count = 1) {
+      counts.set(kind, (counts.get(kind) ?? 0) + count);
+      const before = noted.get(kind) ?? 0;
+      noted.set(kind, before + 1);
+      if (before < mostExamples) examples.push(`${kind}: ${what}`);
+    },
+    get total() {
+      return [...counts.values()].reduce((sum, count) => sum + count, 0);
+    },
+    rows: () => [...counts],
+    examples,
+  };
+}

@@ -1,0 +1,89 @@
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import type { Ask } from "./any-ask.ts";
+import type { Findings } from "./findings.ts";
+
+/** A message with its place in a request. */
+export type Numbered = ServerMessage & { readonly request_id: string; readonly seq: number };
+
+/** Everything that anybody saw of one request. */
+export interface RequestRecord {
+  readonly ask: Ask;
+  /** The frames as they came, by `seq` - 1. */
+  readonly frames: readonly (string | undefined)[];
+  /** The number of the terminal message, once somebody saw it. */
+  readonly terminalSeq: number | undefined;
+  /** In which life of the server it was first heard of; 0 before. */
+  readonly firstLife: number;
+  /** Settles with the first message. */
+  readonly begun: Promise<void>;
+  keep(message: Numbered, frame: string, life: number): void;
+}
+
+export function createRequestRecord(ask: Ask, findings: Findings): RequestRecord {
+  const frames: (string | undefined)[] = [];
+  let terminalSeq: number | undefined;
+  let firstLife = 0;
+  const begun = Promise.withResolvers<void>();
+  return {
+    begun: begun.promise,
+    ask,
+    frames,
+    get terminalSeq() {
+      return terminalSeq;
+    },
+    get firstLife() {
+      return firstLife;
+    },
+    keep(message, frame, life) {
+      const { seq } = message;
+      const known = frames[seq - 1];
+      if (known !== undefined && known !== frame) findings.note("changed", `${known} became ${frame}`);
+      frames[seq - 1] ??= frame;
+      firstLife ||= life;
+      begun.resolve();
+      const isTerminal = message.type === "response" || message.type === "error";
+      const contradicts = isTerminal
+        ? terminalSeq !== undefined && terminalSeq !== seq
+        : seq > (terminalSeq ?? seq);
+      if (contradicts)
+        findings.note("second terminals", `${frame} beside the terminal message ${terminalSeq}`);
+      if (isTerminal) terminalSeq ??= seq;
+    },
+  };
+}
+
+export function isNumbered(message: ServerMessage): message is Numbered {
+  return "seq" in message && message.seq !== undefined && "request_id" in message;
+}
+
+/**
+ * One connection's following of one request from a position: judges by the numbers alone whether something was lost, doubled
+ * or came in another order.
+ */
+export interface Following {
+  /** The newest number that came. */
+  readonly position: number;
+  see(seq: number, frame: string): void;
+}
+
+export function startFollowing(after: number, findings: Findings): Following {
+  const missing = new Set<number>();
+  let position = after;
+  return {
+    get position() {
+      return position;
+    },
+    see(seq, frame) {
+      if (seq > position) {
+        for (let absent = position + 1; absent < seq; absent += 1) missing.add(absent);
+        if (seq > position + 1)
+          findings.note("lost", `${position} was followed by ${frame}`, seq - position - 1);
+        position = seq;
+      } else if (missing.delete(seq)) {
+        findings.note("reordered", `behind ${position} came ${frame}`);
+      } else {
+        findings.note("doubled", `behind ${position} came ${frame}`);
+      }
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import { type RawData, WebSocket } from "ws";
+import type { ServerMessage, ServerMessages } from "../../src/protocol/server-messages.ts";
+import type { Findings } from "./findings.ts";
+import {
+  type Following,
+  isNumbered,
+  type Numbered,
+  type RequestRecord,
+  startFollowing,
+} from "./request-record.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+export interface ReturningClientOptions {
+  /** Where to connect; asked anew each time. */
+  readonly url: () => string;
+  readonly random: SeededRandom;
+  readonly findings: Findings;
+  /** The server's lives are counted from 1. */
+  readonly life: () => number;
+}
+
+/** What happened to a client's connections. */
+export interface ClientCounts {
+  connections: number;
+  /** Followings that ended before their request had, at least one message in. */
+  cutInAnswer: number;
+  /** Those of them that had not caught up with what was there when they resumed. */
+  cutInReplay: number;
+  resumes: number;
+  repeatedAsks: number;
+}
+
+/** A client that knows only frames, and that comes back whenever its connection is gone. */
+export interface ReturningClient {
+  readonly counts: ClientCounts;
+  /** Requests of which it has seen a part. */
+  readonly inAnswer: number;
+  /** Asks (`owns`), or only follows what another asked; settles with the terminal message. */
+  read(record: RequestRecord, owns: boolean): Promise<void>;
+  close(): void;
+}
+
+interface Reading {
+  readonly record: RequestRecord;
+  readonly owns: boolean;
+  /** Everything up to here came to this client. */
+  seen: number;
+  asked: boolean;
+  following: Following | undefined;
+  /** What was there when it resumed. */
+  replayHead: number;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export function createReturningClient(options: ReturningClientOptions): ReturningClient {
+  const { url, random, findings, life } = options;
+  const readings = new Map<string, Reading>();
+  const counts = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0 };
+  let socket: WebSocket | undefined;
+  let closed = false;
+  let retry: NodeJS.Timeout | undefined;
+
+  function connect(): void {
+    if (closed) return;
+    const mine = new WebSocket(url(), { perMessageDeflate: false });
+    mine.on("open", () => {
+      counts.connections += 1;
+      socket = mine;
+      for (const reading of readings.values()) join(mine, reading);
+    });
+    mine.on("message", (data: RawData) => {
+      if (socket === mine) receive(mine, data.toString());
+    });
+    // An error is always followed by `close`, which says all there is to say.
+    mine.on("error", () => undefined);
+    mine.on("close", () => {
+      if (socket === mine) leave();
+      socket = undefined;
+      retry = setTimeout(connect, random.between(0, 60));
+    });
+  }
+
+  function leave(): void {
+    for (const reading of readings.values()) {
+      if (reading.following !== undefined && reading.seen > 0) counts.cutInAnswer += 1;
+      if ((reading.following?.position ?? 0) < reading.replayHead) counts.cutInReplay += 1;
+      reading.following = undefined;
+      reading.replayHead = 0;
+    }
+  }
+
+  function join(to: WebSocket, reading: Reading): void {
+    const { record, seen } = reading;
+    // A request that was never answered is asked again, which must not start it twice; or one asks first what became of it.
+    if (seen === 0 && reading.owns && !(reading.asked && random.chance(0.3))) {
+      ask(to, reading);
+      return;
+    }
+    const after = random.chance(0.2) ? random.whole(0, seen) : seen;
+    counts.resumes += 1;
+    reading.following = startFollowing(after, findings);
+    const { id } = record.ask;
+    to.send(
+      JSON.stringify({ type: "resume", id: `resume-${id}`, data: { request_id: id, after_seq: after } }),
+    );
+  }
+
+  function ask(to: WebSocket, reading: Reading): void {
+    if (reading.asked) counts.repeatedAsks += 1;
+    reading.asked = true;
+    reading.following = startFollowing(0, findings);
+    to.send(JSON.stringify(reading.record.ask.frame));
+  }
+
+  function receive(from: WebSocket, frame: string): void {
+    const message = JSON.parse(frame) as ServerMessage;
+    if (isNumbered(message)) see(message, frame);
+    else if (message.type === "resumed") noteResumed(message, frame);
+    else if (message.type === "error") noteRefusal(from, message, frame);
+    else findings.note("refused frames", `unexpected: ${frame}`);
+  }
+
+  function noteResumed({ request_id, head_seq, state }: ServerMessages["resumed"], frame: string): void {
+    const reading = readings.get(request_id);
+    if (reading === undefined) return;
+    reading.replayHead = head_seq;
+    const { firstLife } = reading.record;
+    if (state === "running" && firstLife > 0 && firstLife < life())
+      findings.note("still running after a crash", frame);
+  }
+
+  function see(message: Numbered, frame: string): void {
+    const reading = readings.get(message.request_id);
+    if (reading?.following === undefined) {
+      findings.note("doubled", `nobody follows ${frame}`);
+      return;
+    }
+    reading.following.see(message.seq, frame);
+    reading.record.keep(message, frame, life());
+    reading.seen = Math.max(reading.seen, message.seq);
+    if (message.type === "response" || message.type === "error") finish(reading);
+  }
+
+  function finish(reading: Reading): void {
+    readings.delete(reading.record.ask.id);
+    reading.done.resolve();
+  }
+
+  function noteRefusal(from: WebSocket, message: ServerMessages["error"], frame: string): void {
+    const id = message.in_reply_to?.id?.replace(/^resume-/, "") ?? "";
+    const reading = readings.get(id);
+    if (message.code === "request_not_found" && reading?.seen === 0 && reading.owns) {
+      ask(from, reading);
+      return;
+    }
+    const isForgotten = message.code === "request_not_found" || message.code === "seq_out_of_range";
+    findings.note(isForgotten ? "forgotten requests" : "refused frames", frame);
+    if (reading !== undefined) finish(reading);
+  }
+
+  connect();
+  return {
+    counts,
+    get inAnswer() {
+      return [...readings.values()].filter(({ seen }) => seen > 0).length;
+    },
+    read(record, owns) {
+      const done = Promise.withResolvers<void>();
+      const reading = { record, owns, seen: 0, asked: false, following: undefined, replayHead: 0, done };
+      readings.set(record.ask.id, reading);
+      if (socket?.readyState === WebSocket.OPEN) join(socket, reading);
+      return done.promise;
+    },
+    close() {
+      closed = true;
+      clearTimeout(retry);
+      socket?.terminate();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+
+const program = path.resolve(import.meta.dirname, "../../bin/troupe.js");
+
+/** The real server as a process of its own, started again and again at the same port on the same data. */
+export interface ServerProcess {
+  /** How often it was started. */
+  readonly life: number;
+  /** `undefined` before it first listened. */
+  readonly url: string | undefined;
+  /** Starts it; does not wait. */
+  start(): void;
+  /** Settles with the milliseconds from start to listening; rejects when the process ends before it listens. */
+  listening(): Promise<number>;
+  /** As a crash would; settles when it is gone. */
+  kill(): Promise<void>;
+  /** In order; settles with the exit code. */
+  stop(): Promise<number | null>;
+  /** Whole lines of the log, which tells of errors only. */
+  readonly faults: readonly string[];
+}
+
+export function createServerProcess(options: { data: string; upstreamUrl: string }): ServerProcess {
+  const faults: string[] = [];
+  let life = 0;
+  let port = 0;
+  let child: ChildProcess | undefined;
+  let ended: Promise<number | null> = Promise.resolve(null);
+  let listening = Promise.withResolvers<number>();
+
+  async function end(signal: NodeJS.Signals): Promise<number | null> {
+    child?.kill(signal);
+    return ended;
+  }
+
+  return {
+    get life() {
+      return life;
+    },
+    get url() {
+      return port === 0 ? undefined : `ws://127.0.0.1:${port}/ws`;
+    },
+    faults,
+    start() {
+      life += 1;
+      const startedAtMs = performance.now();
+      const ready = Promise.withResolvers<number>();
+      listening = ready;
+      // Who only kills it does not wait for it to listen.
+      ready.promise.catch(() => undefined);
+      const started = spawn(process.execPath, [program], {
+        env: {
+          PORT: String(port),
+          TROUPE_DATA: options.data,
+          OPENAI_API_KEY: "test-key",
+          OPENAI_BASE_URL: options.upstreamUrl,
+          LOG_LEVEL: "error",
+        },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let output = "";
+      let errors = "";
+      started.stdout.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        const found = /listens on ws:\/\/[^:]+:(\d+)/.exec(output)?.[1];
+        if (found === undefined) return;
+        port = Number(found);
+        ready.resolve(performance.now() - startedAtMs);
+      });
+      started.stderr.setEncoding("utf8").on("data", (text: string) => {
+        errors += text;
+        const lines = errors.split("\n");
+        errors = lines.pop() ?? "";
+        faults.push(...lines);
+      });
+      child = started;
+      ended = once(started, "close").then(([code]) => {
+        ready.reject(new Error(`the server ended before it listened: ${faults.at(-1) ?? "silently"}`));
+        return code as number | null;
+      });
+    },
+    listening: () => listening.promise,
+    async kill() {
+      await end("SIGKILL");
+    },
+    stop: () => end("SIGTERM"),
+  };
+}

@@ -1,0 +1,49 @@
+import type { CountingUpstream } from "./counting-upstream.ts";
+import type { Findings } from "./findings.ts";
+import type { RequestRecord } from "./request-record.ts";
+import { checkTexts, messagesOf } from "./seen-texts.ts";
+
+/** How the requests of a run ended. */
+export interface Endings {
+  readonly requests: number;
+  readonly messages: number;
+  readonly completed: number;
+  readonly interrupted: number;
+  readonly otherEnds: number;
+}
+
+/** Judges what was seen of every request by itself, and the calls that it cost. */
+export function checkRequests(
+  records: readonly RequestRecord[],
+  upstream: CountingUpstream,
+  findings: Findings,
+): Endings {
+  const endings = { requests: records.length, messages: 0, completed: 0, interrupted: 0, otherEnds: 0 };
+  for (const record of records) {
+    const { id, voices } = record.ask;
+    const messages = messagesOf(record);
+    const end = messages.at(-1);
+    endings.messages += messages.length;
+    checkTexts(record, messages, findings);
+    if (end?.type === "response") endings.completed += 1;
+    else if (end?.type === "error" && end.code === "interrupted") endings.interrupted += 1;
+    else endings.otherEnds += 1;
+    if (record.terminalSeq === undefined)
+      findings.note("missing terminals", `${id} after ${messages.length} messages`);
+    else if (record.terminalSeq !== record.frames.length)
+      findings.note("second terminals", `${id}: not the last`);
+    for (const voice of voices) {
+      const calls = upstream.callsFor(id, voice);
+      if (calls > 1) findings.note("repeated provider calls", `${id}/${voice}: ${calls} calls`);
+    }
+  }
+  return endings;
+}
+
+/** A run's figures, one a line, then what was found, all of which should be 0. */
+export function formatRun(figures: Readonly<Record<string, number | string>>, findings: Findings): string {
+  const rows: (readonly [string, number | string])[] = [...Object.entries(figures), ...findings.rows()];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
+  return ["", ...lines, "", ...findings.examples.map((example) => `  ${example}`)].join("\n");
+}
