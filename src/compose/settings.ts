@@ -2,6 +2,9 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 
 const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
+/** Milliseconds, as far as a timer of the system reaches: a longer one would fire at once. */
+const duration = (fallback: number, least = 0) =>
+  z.coerce.number().int().min(least).max(2_147_483_647).default(fallback);
 const list = z.string().transform((value) =>
   value
     .split(",")
@@ -124,7 +127,7 @@ const settings = {
   },
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",
-    schema: count(24 * 3_600_000),
+    schema: duration(24 * 3_600_000),
     help: "how long an ended request can be resumed; in memory at most 15 minutes",
   },
   logBytes: {
@@ -144,19 +147,19 @@ const settings = {
   },
   firstByteMs: {
     name: "TROUPE_FIRST_BYTE_MS",
-    schema: count(60_000, 1),
+    schema: duration(60_000, 1),
     help: "longest wait for a provider's first event",
   },
-  idleMs: { name: "TROUPE_IDLE_MS", schema: count(300_000, 1), help: "longest silence of a provider" },
-  turnLimitMs: { name: "TROUPE_TURN_LIMIT_MS", schema: count(30 * 60_000, 1), help: "longest request" },
+  idleMs: { name: "TROUPE_IDLE_MS", schema: duration(300_000, 1), help: "longest silence of a provider" },
+  turnLimitMs: { name: "TROUPE_TURN_LIMIT_MS", schema: duration(30 * 60_000, 1), help: "longest request" },
   unnamedGraceMs: {
     name: "TROUPE_UNNAMED_GRACE_MS",
-    schema: count(10_000),
+    schema: duration(10_000),
     help: "how long a request without an id outlives its socket",
   },
   drainMs: {
     name: "TROUPE_DRAIN_MS",
-    schema: count(10_000),
+    schema: duration(10_000),
     help: "how long a stop waits for running requests",
   },
   logLevel: {

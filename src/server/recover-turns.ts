@@ -12,7 +12,7 @@ export interface RecoveryOptions {
 
 /**
  * Gives every turn that the process before this one left running its end: `interrupted`, with what was said kept in the
- * conversation and marked as partial. Returns how many there were.
+ * conversation and marked as partial where it is. Returns how many there were.
  */
 export async function recoverTurns({ logs, conversations, personas }: RecoveryOptions): Promise<number> {
   const unfinished = await logs.unfinished();
@@ -33,17 +33,29 @@ interface RecoveredLane {
   text: string;
   /** Its final text was there. */
   ended: boolean;
+  /** How it ended, where its client was told; a lane that was not told of is cut off. */
+  status: "completed" | "failed" | "cancelled";
 }
 
 function lanesOf(events: UnfinishedTurn["events"]): RecoveredLane[] {
   const lanes = new Map<string | undefined, RecoveredLane>();
+  const laneOf = (name: string | undefined) => {
+    const lane = lanes.get(name) ?? { name, text: "", ended: false, status: "failed" };
+    lanes.set(name, lane);
+    return lane;
+  };
   for (const event of events) {
-    if (event.type !== "status" && event.type !== "text") continue;
-    const lane = lanes.get(event.lane) ?? { name: event.lane, text: "", ended: false };
-    lanes.set(event.lane, lane);
-    if (event.type === "text") {
+    if (event.type === "status") {
+      const lane = laneOf(event.lane);
+      if (event.status === "completed") lane.status = "completed";
+    } else if (event.type === "text") {
+      const lane = laneOf(event.lane);
       lane.text += event.text;
       lane.ended ||= event.final;
+    } else if (event.type === "lane-answer") {
+      // A lane that was asked not to stream has shown its text only here.
+      const { persona, text, status } = event.answer;
+      Object.assign(laneOf(persona.id), { text, status, ended: true });
     }
   }
   return [...lanes.values()];
@@ -53,7 +65,7 @@ function finalText({ name }: RecoveredLane): TurnEvent {
   return { type: "text", text: "", final: true, ...(name === undefined ? {} : { lane: name }) };
 }
 
-/** Puts what was said behind its question, unless that happened before the process ended. */
+/** Puts what was said behind its question, as far as that did not happen before the process ended. */
 async function rememberPartial(
   { owner, id, conversationId }: TurnRecord,
   lanes: readonly RecoveredLane[],
@@ -62,16 +74,24 @@ async function rememberPartial(
 ): Promise<void> {
   if (conversationId === undefined) return;
   const [question, ...answers] = await conversations.ofRequest(owner, conversationId, id);
-  if (question === undefined || answers.length > 0) return;
+  if (question === undefined) return;
+  const lastAnswer = answers.at(-1);
+  if (lastAnswer !== undefined) {
+    const head = await conversations.head(owner, conversationId);
+    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
+    if (head?.messageId === question.parentId)
+      await conversations.moveHead(owner, conversationId, lastAnswer.id);
+    return;
+  }
   const said = await Promise.all(
     lanes
       .filter((lane) => lane.text !== "")
-      .map(async ({ name = "", text }) => ({
+      .map(async ({ name = "", text, status }) => ({
         role: "assistant" as const,
         personaId: name,
         personaName: (await personas.find(owner, name))?.name ?? name,
         text,
-        status: "failed" as const,
+        status,
         requestId: id,
       })),
   );

@@ -29,7 +29,7 @@ export const fixedPacing: Pacing = { ...naturalPacing, mode: "fixed" };
 export const rawPacing: Pacing = { ...naturalPacing, mode: "raw" };
 
 /** A provider that gives its batches in virtual time and ends with the last one; it obeys no signal. */
-export async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
+async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
   for (const { afterMs, events } of deliveries) {
     if (afterMs > 0) await clock.sleep(afterMs);
     yield [...events];

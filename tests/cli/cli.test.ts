@@ -100,10 +100,15 @@ test("a port in use is one clear line", async () => {
   assert.match(second.errors(), new RegExp(`^troupe: port ${port} is in use`));
 });
 
-test("the page's token stays the same from start to start", async () => {
+test("one server at a time has a data folder, and the page's token stays the same from start to start", async () => {
   await using first = await start(["--port", "0"]);
   await first.listening();
   const token = await readFile(path.join(first.data, "page-token"), "utf8");
+  await using meanwhile = await start(["--port", "0", "--data", first.data]);
+  assert.equal(await meanwhile.ended, 1);
+  assert.match(meanwhile.errors(), /^troupe: .*troupe\.db is in use by another Troupe\n$/);
+  first.child.kill("SIGTERM");
+  await first.ended;
   await using second = await start(["--port", "0", "--data", first.data]);
   await second.listening();
   assert.equal(await readFile(path.join(first.data, "page-token"), "utf8"), token);

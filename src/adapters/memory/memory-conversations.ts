@@ -1,15 +1,38 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
-import type { ConversationStore, StoredMessage } from "../../ports/conversation-store.ts";
+import type {
+  ConversationStore,
+  ConversationSummary,
+  DatedMessage,
+  MessageMatch,
+  StoredMessage,
+} from "../../ports/conversation-store.ts";
+import { excerptOf, matchesTerms, searchTerms, titleOf } from "../../ports/search-terms.ts";
 
 interface Conversation {
+  readonly id: string;
   readonly owner: string;
-  readonly messages: Map<string, StoredMessage>;
+  readonly messages: Map<string, KeptMessage>;
+  readonly createdAtMs: number;
+  updatedAtMs: number;
+  title: string;
   headId?: string;
   bytes: number;
+  /** Place of its last change among all changes; 0 before the first. */
+  changed: number;
+}
+
+interface KeptMessage {
+  readonly message: StoredMessage;
+  readonly createdAtMs: number;
+  /** Place among all messages. */
+  readonly number: number;
 }
 
 /** Rough size of a message or a conversation beside its text. */
 const recordBytes = 300;
+/** How much text a search looks through before it lets others run, characters. */
+const searchSliceChars = 250_000;
 
 /** Conversations in memory; beyond `mostBytes` (estimated) those used longest ago are forgotten as a whole. */
 export function createMemoryConversations({
@@ -22,6 +45,8 @@ export function createMemoryConversations({
   /** In the order of their last use. */
   const conversations = new Map<string, Conversation>();
   let bytes = 0;
+  let changes = 0;
+  let messageCount = 0;
 
   function use(owner: string, id: string): Conversation | undefined {
     const conversation = conversations.get(id);
@@ -34,17 +59,39 @@ export function createMemoryConversations({
   function grow(conversation: Conversation, added: number): void {
     conversation.bytes += added;
     bytes += added;
-    for (const [id, oldest] of conversations) {
+    for (const oldest of conversations.values()) {
       if (bytes <= mostBytes || oldest === conversation) return;
-      conversations.delete(id);
-      bytes -= oldest.bytes;
+      drop(oldest);
     }
   }
+
+  function drop(conversation: Conversation): void {
+    conversations.delete(conversation.id);
+    bytes -= conversation.bytes;
+  }
+
+  function noteChange(conversation: Conversation): void {
+    changes += 1;
+    conversation.changed = changes;
+    conversation.updatedAtMs = clock.wallTimeMs();
+  }
+
+  const ownedBy = (owner: string) => [...conversations.values()].filter((one) => one.owner === owner);
 
   return {
     async create(owner) {
       const id = clock.newId();
-      const conversation: Conversation = { owner, messages: new Map(), bytes: 0 };
+      const nowMs = clock.wallTimeMs();
+      const conversation: Conversation = {
+        id,
+        owner,
+        messages: new Map(),
+        createdAtMs: nowMs,
+        updatedAtMs: nowMs,
+        title: "",
+        bytes: 0,
+        changed: 0,
+      };
       conversations.set(id, conversation);
       grow(conversation, recordBytes);
       return id;
@@ -57,16 +104,17 @@ export function createMemoryConversations({
     async path(owner, id, messageId) {
       const conversation = use(owner, id);
       const path: StoredMessage[] = [];
-      let message = conversation?.messages.get(messageId);
+      let message = conversation?.messages.get(messageId)?.message;
       if (message === undefined) return undefined;
       while (message !== undefined) {
         path.push(message);
-        message = message.parentId === undefined ? undefined : conversation?.messages.get(message.parentId);
+        const { parentId }: StoredMessage = message;
+        message = parentId === undefined ? undefined : conversation?.messages.get(parentId)?.message;
       }
       return path.reverse();
     },
     async ofRequest(owner, id, requestId) {
-      const messages = [...(use(owner, id)?.messages.values() ?? [])];
+      const messages = [...(use(owner, id)?.messages.values() ?? [])].map(({ message }) => message);
       return messages.filter((message) => message.requestId === requestId);
     },
     async append(owner, id, parentId, messages) {
@@ -75,22 +123,87 @@ export function createMemoryConversations({
       if (parentId !== undefined && !conversation.messages.has(parentId)) return undefined;
       let parent = parentId;
       const ids: string[] = [];
-      for (const message of messages) {
+      for (const added of messages) {
         const messageId = clock.newId();
-        conversation.messages.set(messageId, {
-          ...message,
+        const message = {
+          ...added,
           id: messageId,
           ...(parent === undefined ? {} : { parentId: parent }),
+        };
+        messageCount += 1;
+        conversation.messages.set(messageId, {
+          message,
+          createdAtMs: clock.wallTimeMs(),
+          number: messageCount,
         });
+        if (message.role === "user") conversation.title ||= titleOf(message.text);
         parent = messageId;
         ids.push(messageId);
         grow(conversation, recordBytes + 2 * message.text.length);
       }
+      if (ids.length > 0) noteChange(conversation);
       return ids;
     },
     async moveHead(owner, id, messageId) {
       const conversation = use(owner, id);
-      if (conversation?.messages.has(messageId) === true) conversation.headId = messageId;
+      if (conversation?.messages.has(messageId) !== true) return;
+      conversation.headId = messageId;
+      noteChange(conversation);
+    },
+    async list(owner, { limit, before }) {
+      const end = before === undefined ? Number.POSITIVE_INFINITY : Number(before);
+      const behind = ownedBy(owner)
+        .filter(({ changed }) => changed > 0 && changed < end)
+        .sort((one, other) => other.changed - one.changed);
+      const page = behind.slice(0, limit);
+      const last = behind.length > limit ? page.at(-1) : undefined;
+      return {
+        conversations: page.map(summaryOf),
+        ...(last === undefined ? {} : { next: String(last.changed) }),
+      };
+    },
+    async read(owner, id) {
+      const conversation = use(owner, id);
+      if (conversation === undefined) return undefined;
+      const messages = [...conversation.messages.values()].map(
+        ({ message, createdAtMs }): DatedMessage => ({ ...message, createdAtMs }),
+      );
+      return { summary: summaryOf(conversation), messages };
+    },
+    async rename(owner, id, title) {
+      const conversation = use(owner, id);
+      if (conversation === undefined) return false;
+      conversation.title = title;
+      noteChange(conversation);
+      return true;
+    },
+    async remove(owner, id) {
+      const conversation = use(owner, id);
+      if (conversation !== undefined) drop(conversation);
+      return conversation !== undefined;
+    },
+    async search(owner, query, limit) {
+      const terms = searchTerms(query);
+      if (terms.length === 0) return [];
+      const found: (MessageMatch & { readonly number: number })[] = [];
+      let looked = 0;
+      for (const { id, title, messages } of ownedBy(owner)) {
+        for (const { message, number } of messages.values()) {
+          looked += message.text.length;
+          if (looked > searchSliceChars) {
+            looked = 0;
+            await nextLoopTurn();
+          }
+          if (matchesTerms(message.text, terms))
+            found.push({ conversationId: id, messageId: message.id, title, excerpt: "", number });
+        }
+      }
+      return [];
     },
   };
+}
+
+function summaryOf(conversation: Conversation): ConversationSummary {
+  const { id, title, headId, createdAtMs, updatedAtMs } = conversation;
+  return { id, title, createdAtMs, updatedAtMs, ...(headId === undefined ? {} : { headId }) };
 }

@@ -21,8 +21,12 @@ export interface MemoryTurnLogs extends TurnLogStore {
   /** Estimated bytes of all logs. */
   readonly bytes: number;
   readonly count: number;
-  /** As `create`, at once, with the log that `make` puts in front of the one in memory. */
-  adopt(record: TurnRecord, make: (inner: TurnLog) => TurnLog): Awaited<ReturnType<TurnLogStore["create"]>>;
+  /** As `create`, at once, with the log that `make` puts in front of the one in memory; `mayExceed`: never `full`. */
+  adopt(
+    record: TurnRecord,
+    make: (inner: TurnLog) => TurnLog,
+    options?: { readonly mayExceed?: boolean },
+  ): Awaited<ReturnType<TurnLogStore["create"]>>;
 }
 
 /**
@@ -79,12 +83,12 @@ export function createMemoryTurnLogs({
     async create(record) {
       return this.adopt(record, (inner) => inner);
     },
-    adopt(record, make) {
+    adopt(record, make, { mayExceed = false } = {}) {
       sweep();
       const key = keyOf(record.owner, record.id);
       const existing = entries.get(key);
       if (existing !== undefined) return { type: "exists", turn: existing };
-      if (!makeRoom()) return { type: "full" };
+      if (!makeRoom() && !mayExceed) return { type: "full" };
       const memory = createMemoryTurnLog({
         onBytes: (change) => {
           bytes += change;

@@ -16,6 +16,7 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["model_not_found", "model_not_found"],
   ["invalid_api_key", "upstream_auth"],
   ["rate_limit_exceeded", "rate_limited"],
+  ["rate_limit_error", "rate_limited"],
   ["slow_down", "upstream_overloaded"],
   ["server_is_overloaded", "upstream_overloaded"],
   ["invalid_prompt", "upstream_invalid_request"],

@@ -28,6 +28,9 @@ export interface OpenaiProviderOptions {
   readonly onWarning: (warning: string, cause: unknown) => void;
 }
 
+/** What a timer of the system reaches; a longer one would fire at once. */
+const longestTimerMs = 2_147_483_647;
+
 /** The OpenAI Responses API, or anything that speaks it: requests by the official SDK, the event stream by our own reader. */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, onWarning } = options;
@@ -37,7 +40,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     maxRetries: 0,
     logLevel: "off",
     // The watchdog ends what takes too long; the SDK's own limit only must not come first.
-    timeout: 2 * (firstByteMs + idleMs),
+    timeout: Math.min(2 * (firstByteMs + idleMs), longestTimerMs),
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 

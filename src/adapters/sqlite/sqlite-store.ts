@@ -22,6 +22,8 @@ export interface SqliteStore extends AsyncDisposable {
   write(writes: readonly Write[], urgent: boolean): Promise<void>;
   /** Appends a turn's events to the journal; settles when they are committed. */
   journal(turn: number, firstSeq: number, events: readonly TurnEvent[], urgent: boolean): Promise<void>;
+  /** The turn needs all that the journal holds of it, though it has not spoken since the start. */
+  retain(turn: number): void;
   /** The turn needs the journal no more. */
   release(turn: number): void;
   /** Sees everything that was written before, committed or not. */
@@ -36,7 +38,7 @@ interface Pending {
 
 /** Opens the database, creating and migrating it. Rejects with one clear line where it cannot be used. */
 export async function createSqliteStore({ clock, ...options }: SqliteStoreOptions): Promise<SqliteStore> {
-  const { worker, call } = await startWorker(options);
+  const { thread, call } = await startWorker(options);
   const stopped = new AbortController();
   /** The beat in which each running turn spoke first. */
   const firstBeats = new Map<number, number>();
@@ -95,6 +97,7 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
       schedule(urgent);
       return settled.promise;
     },
+    retain: (turn) => void firstBeats.set(turn, 0),
     release: (turn) => void firstBeats.delete(turn),
     async read(name, ...values) {
       if (pending !== undefined) await flush();
@@ -103,8 +106,9 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
     async [Symbol.asyncDispose]() {
       stopped.abort();
       await flush();
-      await call({ type: "close" });
-      await worker.terminate();
+      // A thread that is gone has told everyone who waited for it, and has nothing left to close.
+      if (thread.fault === undefined) await call({ type: "close" });
+      await thread.terminate();
     },
   };
 }
@@ -118,8 +122,10 @@ async function startWorker(options: WorkerOptions) {
   const calls = new Map<number, PromiseWithResolvers<readonly Row[]>>();
   const ready = Promise.withResolvers<void>();
   let lastCall = 0;
+  let fault: Error | undefined;
 
   function fail(error: Error): void {
+    fault ??= error;
     ready.reject(error);
     for (const { reject } of calls.values()) reject(error);
     calls.clear();
@@ -142,8 +148,15 @@ async function startWorker(options: WorkerOptions) {
   await ready.promise;
 
   return {
-    worker,
+    thread: {
+      /** Why the thread answers no more. */
+      get fault() {
+        return fault;
+      },
+      terminate: () => worker.terminate(),
+    },
     call(asked: Asked): Promise<readonly Row[]> {
+      if (fault !== undefined) return Promise.reject(fault);
       lastCall += 1;
       const settled = Promise.withResolvers<readonly Row[]>();
       calls.set(lastCall, settled);

@@ -18,6 +18,12 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
+/** A turn's number, and the writing of its row. */
+interface Begun {
+  readonly number: number;
+  readonly begun: Promise<void>;
+}
+
 /** How long an ended turn is followed in memory before it is read from the database, at most. */
 const inMemoryMs = 15 * 60_000;
 
@@ -43,7 +49,7 @@ export async function createSqliteTurnLogs(
       .then(() => store.release(number), onFault);
   }
 
-  function durable(number: number, inner: TurnLog, kept: TurnEvent[]): TurnLog {
+  function durable({ number, begun }: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
     return {
       get headSeq() {
         return inner.headSeq;
@@ -54,7 +60,14 @@ export async function createSqliteTurnLogs(
       follow: inner.follow,
       async append(events) {
         if (inner.ended) return inner.append(events);
-        await store.journal(number, inner.headSeq + 1, events, events.some(isUrgent));
+        try {
+          await begun;
+          await store.journal(number, inner.headSeq + 1, events, events.some(isUrgent));
+        } catch (fault) {
+          // Where the end cannot be kept, those who follow are told it all the same: they would wait for ever.
+          if (!events.some(isTerminal)) throw fault;
+          onFault(fault);
+        }
         await inner.append(events);
         kept.push(...events);
         if (inner.ended) end(number, kept);
@@ -62,14 +75,15 @@ export async function createSqliteTurnLogs(
     };
   }
 
-  function begin(record: TurnRecord): number {
+  function begin(record: TurnRecord): Begun {
     lastNumber += 1;
     const { owner, id, contentHash, conversationId = null } = record;
     const nowMs = clock.wallTimeMs();
     const row = ["beginTurn", lastNumber, owner, id, contentHash, conversationId, nowMs] as const;
-    // Nobody waits for this: it is committed before, or together with, the turn's first events.
-    store.write([["forgetTurns", nowMs - retentionMs], row], false).catch(onFault);
-    return lastNumber;
+    const begun = store.write([["forgetTurns", nowMs - retentionMs], row], true);
+    // The turn's first events wait for it, but a turn may end without any.
+    begun.catch(onFault);
+    return { number: lastNumber, begun };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
@@ -97,10 +111,13 @@ export async function createSqliteTurnLogs(
       const unfinished: UnfinishedTurn[] = [];
       for (const { number, record, events } of await readRunning(store)) {
         let remembered: TurnLog | undefined;
-        const adopted = memory.adopt(record, (inner) => {
+        store.retain(number);
+        const make = (inner: TurnLog) => {
           remembered = inner;
-          return durable(number, inner, [...events]);
-        });
+          return durable({ number, begun: Promise.resolve() }, inner, [...events]);
+        };
+        // Whatever room there is: they are about to end.
+        const adopted = memory.adopt(record, make, { mayExceed: true });
         await remembered?.append(events);
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) end(number, events);

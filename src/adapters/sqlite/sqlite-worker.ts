@@ -19,6 +19,7 @@ export interface WorkerOptions {
 
 /** A thread of its own, so that a slow disk makes the answers wait and never the event loop. */
 function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: WorkerOptions): void {
+  const lock = takeLock(file);
   const database = open(file, synchronous);
   const prepared = new Map<StatementName, StatementSync>();
   const reply = (message: WorkerReply) => port.postMessage(message);
@@ -49,6 +50,7 @@ function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: Work
         return statement(request.name).all(...request.values) as Row[];
       case "close":
         database.close();
+        lock.close();
         return [];
     }
   }
@@ -63,6 +65,20 @@ function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: Work
     if (request.type === "close") port.close();
   });
   reply({ type: "ready" });
+}
+
+/**
+ * Held until this process is gone, however it goes, since the system frees it: a second server on the same file would take the
+ * turns of the first for left behind, end them and write over its beats.
+ */
+function takeLock(file: string): DatabaseSync {
+  const lock = new DatabaseSync(`${file}-lock`, { timeout: 1_000 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (cause) {
+    throw new Error(`${file} is in use by another Troupe`, { cause });
+  }
+  return lock;
 }
 
 function open(file: string, synchronous: WorkerOptions["synchronous"]): DatabaseSync {

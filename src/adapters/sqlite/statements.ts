@@ -1,6 +1,7 @@
 /** Every statement that the store runs, by name: the worker prepares each once, the other side only names them. */
 export const statements = {
-  beginTurn: `INSERT INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)`,
+  // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
+  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ? WHERE number = ?`,
   findTurn: `SELECT number, owner, id, content_hash, conversation_id, log FROM turns WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
   runningTurns: `SELECT number, owner, id, content_hash, conversation_id FROM turns WHERE ended_at_ms IS NULL`,

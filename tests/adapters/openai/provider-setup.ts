@@ -12,6 +12,8 @@ export interface ProviderSetup extends AsyncDisposable {
   readonly warnings: readonly { readonly warning: string; readonly cause: unknown }[];
   /** Connections that the provider holds, in use or kept. */
   connections(): number;
+  /** Those that are kept for the next call. */
+  idleConnections(): number;
 }
 
 /** The provider in front of a double; waits of 60 s and 300 s in virtual time. */
@@ -36,6 +38,7 @@ export async function createProviderSetup(baseUrl?: (double: string) => string):
     warnings,
     connections: () =>
       [...Object.values(agents.http.sockets), ...Object.values(agents.http.freeSockets)].flat().length,
+    idleConnections: () => Object.values(agents.http.freeSockets).flat().length,
     async [Symbol.asyncDispose]() {
       agents[Symbol.dispose]();
       await double[Symbol.asyncDispose]();
@@ -79,7 +82,7 @@ export function reading(
 /** Passes turns of the event loop until something is so. */
 export async function until(isSo: () => boolean): Promise<void> {
   for (let turn = 0; !isSo(); turn += 1) {
-    if (turn > 20_000) throw new Error("it does not come about");
+    if (turn > 2_000_000) throw new Error("it does not come about");
     await nextLoopTurn();
   }
 }

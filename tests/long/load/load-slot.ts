@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ServerMessage } from "../../../src/protocol/server-messages.ts";
 import { connect, textOf } from "../../support/wire-client.ts";
 import { knownText } from "./known-text.ts";
+import type { SlotGate } from "./slot-gate.ts";
 
 /** What a slot asks with: the lanes of its requests by persona, none for a nameless voice. */
 export interface SlotKind {
@@ -23,20 +24,25 @@ export interface SlotReport {
  */
 export async function runSlot(
   url: string,
-  { number, kind, stop }: { number: number; kind: SlotKind; stop: AbortSignal },
+  { number, kind, gate, stop }: { number: number; kind: SlotKind; gate: SlotGate; stop: AbortSignal },
 ): Promise<SlotReport> {
   const client = await connect(url);
   const wrong: string[] = [];
   let texts = 0;
   let messages = 0;
   for (let round = 0; !stop.aborted; round += 1) {
+    await gate.pass();
     const question = `Slot ${number}, question ${round}?`;
     client.send({
       type: kind.type,
       ...(number % 2 === 0 ? { id: randomUUID() } : {}),
       data: dataOf(kind, question),
     });
-    const answer = await client.untilTerminal();
+    const before = client.received.length;
+    await client.next(({ type }) => type === "chunk");
+    gate.begin(number);
+    await client.untilTerminal();
+    const answer = client.received.slice(before);
     messages += answer.length;
     const complaints = check(kind, question, answer);
     wrong.push(...complaints.map((complaint) => `${question} ${complaint}`));

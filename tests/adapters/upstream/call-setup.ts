@@ -1,0 +1,46 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
+
+export const post = {
+  method: "POST",
+  body: '{"a":1}',
+  headers: { authorization: "Bearer secret", "x-a": "1" },
+};
+
+/** The call in front of a double. */
+export async function setUp(keepAlive = true) {
+  const double = await createUpstreamDouble({ keepAlive });
+  const agents = createUpstreamAgents({});
+  return {
+    double,
+    agents,
+    url: `${double.baseUrl}/responses`,
+    call: () => createUpstreamCall(agents),
+    /** Connections that wait for the next call. */
+    idleConnections: () => Object.values(agents.http.freeSockets).flat().length,
+    async [Symbol.asyncDispose]() {
+      agents[Symbol.dispose]();
+      await double[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Passes turns of the event loop until something is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn += 1) {
+    if (turn > 2_000_000) throw new Error("it does not come about");
+    await nextLoopTurn();
+  }
+}
+
+/** Enough turns of the event loop for what was sent on this machine to arrive. */
+export const passLoopTurns = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await nextLoopTurn();
+};

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it } from "node:test";
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { createGate } from "../../doubles/script.ts";
+import { streamHead, streamScript } from "../../doubles/stream-script.ts";
+import { passLoopTurns, post, setUp, textOf, until } from "./call-setup.ts";
+
+/** Bytes that no packing makes fewer, always the same. */
+const incompressible = Array.from({ length: 8_000 }, (_, index) =>
+  createHash("sha256").update(`${index}`).digest(),
+);
+
+describe("the connection of an upstream call", () => {
+  it("is gone when close settles, at any moment", async () => {
+    await using at = await setUp();
+    at.double.respond([{ hang: true }]);
+    const beforeHead = at.call();
+    const failing = assert.rejects(beforeHead.fetch(at.url, post));
+    await at.double.received(1);
+    await beforeHead.close();
+    await failing;
+    await until(() => at.double.openConnections() === 0);
+
+    at.double.respond([streamHead(), { write: "data: a\n\n" }, { hang: true }]);
+    const inBody = at.call();
+    await inBody.fetch(at.url, post);
+    const body = inBody.body()[Symbol.asyncIterator]();
+    await body.next();
+    const reading = assert.rejects(body.next());
+    await inBody.close();
+    await reading;
+    await until(() => at.double.openConnections() === 0);
+  });
+
+  it("is closed even if the other side goes on sending", async () => {
+    await using at = await setUp();
+    at.double.respond([{ ignoreAbort: true }, streamHead(), { repeat: [{ write: "data: a\n\n" }] }]);
+    const call = at.call();
+    await call.fetch(at.url, post);
+    await call.body()[Symbol.asyncIterator]().next();
+    await call.close();
+    const [request] = at.double.requests;
+    assert.ok(request !== undefined);
+    await at.double.closed(request);
+  });
+
+  it("is never opened once close was called", async () => {
+    await using at = await setUp();
+    const call = at.call();
+    await call.close();
+    await assert.rejects(call.fetch(at.url, post));
+    await nextLoopTurn();
+    assert.equal(at.double.requests.length, 0);
+    assert.equal(at.double.openConnections(), 0);
+  });
+
+  it("is closed by a close that comes in the same moment as the fetch", async () => {
+    await using at = await setUp();
+    at.double.respond([{ hang: true }]);
+    const call = at.call();
+    const failing = assert.rejects(call.fetch(at.url, post));
+    await call.close();
+    await failing;
+    await until(() => at.double.openConnections() === 0);
+  });
+
+  it("may be closed twice, and when all is over", async () => {
+    await using at = await setUp();
+    at.double.respond(streamScript(["data: a\n\n"]));
+    const call = at.call();
+    await call.fetch(at.url, post);
+    await textOf(call.body());
+    await Promise.all([call.close(), call.close()]);
+    await call.close();
+  });
+
+  it("serves the next call once an answer was read to its end", async () => {
+    await using at = await setUp();
+    for (let count = 0; count < 3; count += 1) {
+      at.double.respond(streamScript(["data: a\n\n"]));
+      const call = at.call();
+      await call.fetch(at.url, post);
+      await textOf(call.body());
+      call.release();
+      await until(() => at.idleConnections() === 1);
+    }
+    assert.equal(at.double.openConnections(), 1);
+  });
+
+  for (const encoding of ["identity", "gzip"]) {
+    const text = Buffer.concat([Buffer.from("data: end\n\n"), ...incompressible]);
+    const bytes = encoding === "gzip" ? gzipSync(text) : text;
+
+    it(`serves the next call where a released answer ends a little later, ${encoding}`, async (context) => {
+      // However slow the machine is, the time of the release is not over.
+      context.mock.timers.enable({ apis: ["setTimeout"] });
+      await using at = await setUp();
+      const gate = createGate();
+      at.double.respond([
+        streamHead({ headers: { "content-encoding": encoding } }),
+        { write: bytes.subarray(0, 200) },
+        { waitFor: gate.opened },
+        { write: bytes.subarray(200) },
+      ]);
+      const first = at.call();
+      await first.fetch(at.url, post);
+      for await (const chunk of first.body()) {
+        assert.match(String(chunk), /^data: end/);
+        break;
+      }
+      first.release();
+      gate.open();
+      await until(() => at.idleConnections() === 1);
+      await at.call().fetch(at.url, post);
+      assert.equal(at.double.openConnections(), 1);
+    });
+
+    it(`is closed a second after its release where the answer does not end, ${encoding}`, async (context) => {
+      context.mock.timers.enable({ apis: ["setTimeout"] });
+      await using at = await setUp();
+      at.double.respond([
+        streamHead({ headers: { "content-encoding": encoding } }),
+        { write: bytes.subarray(0, 200) },
+        { hang: true },
+      ]);
+      const call = at.call();
+      await call.fetch(at.url, post);
+      for await (const _ of call.body()) break;
+      call.release();
+      context.mock.timers.tick(999);
+      await passLoopTurns();
+      assert.equal(at.double.openConnections(), 1);
+      context.mock.timers.tick(1);
+      await until(() => at.double.openConnections() === 0);
+    });
+  }
+
+  it("is kept where all had come before the release, read or not", async () => {
+    await using at = await setUp();
+    at.double.respond([{ head: { status: 200, framing: { lengthBytes: 20 } } }, { write: "x".repeat(20) }]);
+    const call = at.call();
+    await call.fetch(at.url, post);
+    await until(() => at.double.requests[0]?.finished === true);
+    await passLoopTurns();
+    call.body();
+    call.release();
+    await until(() => at.idleConnections() === 1);
+    await at.call().fetch(at.url, post);
+    assert.equal(at.double.openConnections(), 1);
+  });
+
+  it("is not shared by two calls at the same time", async () => {
+    await using at = await setUp();
+    const gate = createGate();
+    at.double.respond([streamHead(), { waitFor: gate.opened }, { write: "data: a\n\n" }]);
+    const calls = [at.call(), at.call()];
+    await Promise.all(calls.map((call) => call.fetch(at.url, post)));
+    assert.equal(at.double.openConnections(), 2);
+    gate.open();
+    for (const call of calls) assert.equal(await textOf(call.body()), "data: a\n\n");
+  });
+});

@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
+import { startTroupe } from "../support/start-troupe.ts";
+import { createCountingUpstream } from "./counting-upstream.ts";
+import { createCrowd } from "./crowd.ts";
+import { createCuttingProxy } from "./cutting-proxy.ts";
+import { checkDisk } from "./disk-check.ts";
+import { createFindings, type Findings } from "./findings.ts";
+import { checkReplays } from "./replay-check.ts";
+import { createSeededRandom } from "./seeded-random.ts";
+import { checkRequests } from "./verdict.ts";
+
+export interface ClientCutsOptions {
+  readonly cuts: number;
+  readonly streams: number;
+  readonly seed: number;
+}
+
+/** How long the requests get to end, and the connections to close, when nothing is cut any more. */
+const patienceMs = 60_000;
+
+/**
+ * Cuts clients' connections at random bytes, on the way to the server and from it, under requests that the clients come back
+ * to; then holds against each other what was seen, what a replay gives, and what lies on the disk.
+ */
+export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions): Promise<{
+  readonly figures: Readonly<Record<string, number | string>>;
+  readonly findings: Findings;
+}> {
+  const random = createSeededRandom(seed);
+  const findings = createFindings();
+  const data = await mkdtemp(path.join(tmpdir(), "troupe-cuts-"));
+  const nothing = () => undefined;
+  const note = (fields: object, message: string) =>
+    findings.note("faults in the server's log", `${message}: ${inspect(fields)}`);
+  const logger = { debug: nothing, info: nothing, warn: note, error: note };
+  try {
+    await using upstream = await createCountingUpstream(() => random.whole(2, 30));
+    const server = await startTroupe({
+      store: "sqlite",
+      data,
+      logger,
+      openaiApiKey: "test-key",
+      openaiBaseUrl: upstream.baseUrl,
+    });
+    await using proxy = await createCuttingProxy(Number(new URL(server.url).port), random);
+    const crowd = createCrowd({ streams, random, findings, url: () => proxy.url, life: () => 1 });
+    await proxy.reached(cuts);
+    proxy.heal();
+    await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
+    crowd.close();
+    const { interrupted, otherEnds, ...endings } = checkRequests(crowd.records, upstream, findings);
+    if (interrupted + otherEnds > 0) findings.note("wrong texts", "not completed", interrupted + otherEnds);
+    await checkReplays(server.url, crowd.records, findings);
+    await untilIdle(server.troupe.stats, upstream.openConnections);
+    const { turns, connections } = server.troupe.stats();
+    await server[Symbol.asyncDispose]();
+    const disk = checkDisk(path.join(data, "troupe.db"), crowd.records, findings);
+    const { counts } = crowd;
+    const figures = {
+      seed,
+      "concurrent streams": streams,
+      ...Object.fromEntries(Object.entries(proxy.cuts).map(([way, count]) => [`cuts, ${way}`, count])),
+      connections: counts.connections,
+      "followings cut in the middle": counts.cutInAnswer,
+      "of them in a replay": counts.cutInReplay,
+      resumes: counts.resumes,
+      "requests sent again": counts.repeatedAsks,
+      ...endings,
+      "provider calls": upstream.calls,
+      ...disk,
+      "requests left running": turns,
+      "connections left open": connections,
+      "provider calls left open": upstream.openConnections(),
+    };
+    return { figures, findings };
+  } finally {
+    await rm(data, { recursive: true });
+  }
+}
+
+/** Waits until the server has seen all its clients go, as long as that can take. */
+async function untilIdle(
+  stats: () => { readonly turns: number; readonly connections: number },
+  upstreamConnections: () => number,
+): Promise<void> {
+  const untilMs = performance.now() + 10_000;
+  const isIdle = () => stats().turns === 0 && stats().connections === 0 && upstreamConnections() === 0;
+  while (!isIdle() && performance.now() < untilMs) await sleep(20);
+}
