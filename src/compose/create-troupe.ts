@@ -96,7 +96,10 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     onFault: (fault) => logger.error({ err: fault }, "something could not be stored"),
   });
   const { logs, conversations } = stores;
-  const recovered = await recoverTurns({ logs, conversations, personas });
+  const recovered = await recoverTurns({ logs, conversations, personas }).catch(async (fault: unknown) => {
+    await stores[Symbol.asyncDispose]();
+    throw fault;
+  });
   if (recovered > 0)
     logger.warn({ requests: recovered }, "requests of the process before this one were interrupted");
   const turns = createTurns({
@@ -184,6 +187,8 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     access,
     personas,
     callers,
+    conversations,
+    logs,
     page: await renderPage(pageConfiguration),
     isReady: () => ready,
     onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),

@@ -32,9 +32,16 @@ export async function openStores(
   await mkdir(settings.data, { recursive: true, mode: 0o700 });
   const file = path.join(settings.data, "troupe.db");
   const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous });
-  return {
-    logs: await createSqliteTurnLogs({ store, clock, retentionMs, mostBytes, onFault }),
-    conversations: createSqliteConversations({ store, clock }),
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  };
+  const conversations = createSqliteConversations({ store, clock, onFault });
+  async function dispose(): Promise<void> {
+    conversations[Symbol.dispose]();
+    await store[Symbol.asyncDispose]();
+  }
+  const opened = createSqliteTurnLogs({ store, clock, retentionMs, mostBytes, onFault });
+  const logs = await opened.catch(async (fault: unknown) => {
+    // What is left open would keep the process from ending.
+    await dispose();
+    throw fault;
+  });
+  return { logs, conversations, [Symbol.asyncDispose]: dispose };
 }

@@ -5,7 +5,7 @@
  * - `now` never goes backwards (monotonic, in milliseconds, fractions allowed); differences are meaningful, the absolute value is not.
  * - `sleep` settles no earlier than `ms` later; it settles at once when the signal is or becomes aborted and never rejects,
  *   so that the caller looks at its own signal to tell the two apart. An aborted sleep leaves no timer behind.
- * - `wallTimeMs` is the wall clock (milliseconds since 1970), for display and storage only, never for ordering or limits.
+ * - `wallTimeMs` is the wall clock (whole milliseconds since 1970), for display and storage only, never for ordering or limits.
  * - `newId` returns an unguessable id of at least 122 random bits, of the characters that request ids allow.
  */
 export interface Clock {

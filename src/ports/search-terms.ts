@@ -35,9 +35,12 @@ export function searchTerms(query: string): SearchTerm[] {
     .map((parts) => ({ parts, isPrefix: [...(parts.at(-1) ?? "")].length >= leastPrefixChars }));
 }
 
-/** The text in the form in which its words are compared: without case and accents, with spaces where scripts have none. */
-export function comparable(text: string): string {
-  return plain(text).replace(unspaced, " $& ");
+/**
+ * The words of a text as an index that knows only case and spaces has to be given them; `undefined` where the text itself
+ * will do.
+ */
+export function wordsToIndex(text: string): string | undefined {
+  return comparable(text) === text.toLowerCase() ? undefined : partsOf(text).join(" ");
 }
 
 /** Whether all of the words occur in the text. */
@@ -63,6 +66,11 @@ export function titleOf(question: string): string {
   return [...oneLine(beginning)].slice(0, titleChars).join("");
 }
 
+/** Without case and accents, with spaces around the letters of scripts that have none. */
+function comparable(text: string): string {
+  return plain(text).replace(unspaced, " $& ");
+}
+
 function partsOf(text: string): string[] {
   return comparable(text)
     .split(betweenWords)
@@ -71,11 +79,9 @@ function partsOf(text: string): string[] {
 
 /** Without case and accents; in composed text the letters keep their places. */
 function plain(text: string): string {
-  return text
-    .normalize("NFD")
-    .replace(/\p{M}+/gu, "")
-    .normalize("NFC")
-    .toLowerCase();
+  const letters = text.normalize("NFD").replace(/\p{M}+/gu, "");
+  // A sigma at the end of a word has a lower case of its own.
+  return letters.normalize("NFC").toLowerCase().replaceAll("ς", "σ");
 }
 
 /** Where the first part of a term stands, at the beginning of a word; 0 where it does not. */
@@ -84,7 +90,6 @@ function indexOfWord(text: string, term: SearchTerm | undefined): number {
   for (let index = text.indexOf(part); index >= 0; index = text.indexOf(part, index + 1)) {
     const before = comparable(text.slice(Math.max(0, index - 2), index));
     if (comparable(part).startsWith(" ") || /(^|[^\p{L}\p{N}\p{Co}])$/u.test(before)) return index;
-    if (index === text.length) return 0;
   }
   return 0;
 }

@@ -22,7 +22,8 @@ export type LogBatch =
  * The events of one turn.
  *
  * Contract:
- * - `append` numbers the events and settles when they are kept as durably as this log promises; followers see them only then;
+ * - `append` numbers the events and settles when they are kept as durably as this log promises; followers see them only then.
+ *   Where they cannot be kept it rejects, and nobody sees them; but a `failure` ends the log for its followers in any case;
  * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
  *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
  * - where the position lies before what is still kept, the first batch is `trimmed` and the rest follows it;
@@ -68,6 +69,11 @@ export interface TurnLogStore {
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
+  /**
+   * Drops the kept logs of a conversation's ended turns of this owner, as if their time were over. A turn that is running goes on, and
+   * its log is kept for its time.
+   */
+  forget(owner: string, conversationId: string): Promise<void>;
   /** The turns that were running when the process before this one ended, for `recoverTurns`; asked once, at the start. */
   unfinished(): Promise<readonly UnfinishedTurn[]>;
 }

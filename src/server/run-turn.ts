@@ -21,6 +21,8 @@ export async function runTurn(
       step = await reply.next();
     }
     terminal = step.value;
+    await log.append([terminal]);
+    return terminal;
   } catch (thrown) {
     terminal = { type: "failure", error: TroupeError.from(thrown) };
   }

@@ -28,7 +28,7 @@ export interface CuttingProxy extends AsyncDisposable {
 /** Most bytes to the client before a cut, of which few connections see much: a replay shall be cut as often as an answer. */
 const mostBytesDown = 12_000;
 /** The handshake has about 200 bytes, a request about as many. */
-const mostBytesUp = 1_500;
+const mostBytesUp = 800;
 
 export async function createCuttingProxy(targetPort: number, random: SeededRandom): Promise<CuttingProxy> {
   const cuts = { reset: 0, end: 0, silent: 0, upward: 0 };

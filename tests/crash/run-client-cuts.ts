@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createCountingUpstream } from "./counting-upstream.ts";
 import { createCrowd } from "./crowd.ts";
 import { createCuttingProxy } from "./cutting-proxy.ts";
+import { createDataFolder } from "./data-folder.ts";
 import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
 import { checkReplays } from "./replay-check.ts";
@@ -32,54 +30,50 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
 }> {
   const random = createSeededRandom(seed);
   const findings = createFindings();
-  const data = await mkdtemp(path.join(tmpdir(), "troupe-cuts-"));
+  await using place = await createDataFolder();
   const nothing = () => undefined;
   const note = (fields: object, message: string) =>
     findings.note("faults in the server's log", `${message}: ${inspect(fields)}`);
   const logger = { debug: nothing, info: nothing, warn: note, error: note };
-  try {
-    await using upstream = await createCountingUpstream(() => random.whole(2, 30));
-    const server = await startTroupe({
-      store: "sqlite",
-      data,
-      logger,
-      openaiApiKey: "test-key",
-      openaiBaseUrl: upstream.baseUrl,
-    });
-    await using proxy = await createCuttingProxy(Number(new URL(server.url).port), random);
-    const crowd = createCrowd({ streams, random, findings, url: () => proxy.url, life: () => 1 });
-    await proxy.reached(cuts);
-    proxy.heal();
-    await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
-    crowd.close();
-    const { interrupted, otherEnds, ...endings } = checkRequests(crowd.records, upstream, findings);
-    if (interrupted + otherEnds > 0) findings.note("wrong texts", "not completed", interrupted + otherEnds);
-    await checkReplays(server.url, crowd.records, findings);
-    await untilIdle(server.troupe.stats, upstream.openConnections);
-    const { turns, connections } = server.troupe.stats();
-    await server[Symbol.asyncDispose]();
-    const disk = checkDisk(path.join(data, "troupe.db"), crowd.records, findings);
-    const { counts } = crowd;
-    const figures = {
-      seed,
-      "concurrent streams": streams,
-      ...Object.fromEntries(Object.entries(proxy.cuts).map(([way, count]) => [`cuts, ${way}`, count])),
-      connections: counts.connections,
-      "followings cut in the middle": counts.cutInAnswer,
-      "of them in a replay": counts.cutInReplay,
-      resumes: counts.resumes,
-      "requests sent again": counts.repeatedAsks,
-      ...endings,
-      "provider calls": upstream.calls,
-      ...disk,
-      "requests left running": turns,
-      "connections left open": connections,
-      "provider calls left open": upstream.openConnections(),
-    };
-    return { figures, findings };
-  } finally {
-    await rm(data, { recursive: true });
-  }
+  await using upstream = await createCountingUpstream(() => random.whole(2, 30));
+  const server = await startTroupe({
+    store: "sqlite",
+    data: place.folder,
+    logger,
+    openaiApiKey: "test-key",
+    openaiBaseUrl: upstream.baseUrl,
+  });
+  await using proxy = await createCuttingProxy(Number(new URL(server.url).port), random);
+  const crowd = createCrowd({ streams, random, findings, url: () => proxy.url, life: () => 1 });
+  await proxy.reached(cuts);
+  proxy.heal();
+  await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
+  crowd.close();
+  const { interrupted, otherEnds, ...endings } = checkRequests(crowd.records, upstream, findings);
+  if (interrupted + otherEnds > 0) findings.note("wrong texts", "not completed", interrupted + otherEnds);
+  await checkReplays(server.url, crowd.records, findings);
+  await untilIdle(server.troupe.stats, upstream.openConnections);
+  const { turns, connections } = server.troupe.stats();
+  await server[Symbol.asyncDispose]();
+  const disk = checkDisk(place.database, crowd.records, findings);
+  const { counts } = crowd;
+  const figures = {
+    seed,
+    "concurrent streams": streams,
+    ...Object.fromEntries(Object.entries(proxy.cuts).map(([way, count]) => [`cuts, ${way}`, count])),
+    connections: counts.connections,
+    "followings cut in the middle": counts.cutInAnswer,
+    "of them in a replay": counts.cutInReplay,
+    resumes: counts.resumes,
+    "requests sent again": counts.repeatedAsks,
+    ...endings,
+    "provider calls": upstream.calls,
+    ...disk,
+    "requests left running": turns,
+    "connections left open": connections,
+    "provider calls left open": upstream.openConnections(),
+  };
+  return { figures, findings };
 }
 
 /** Waits until the server has seen all its clients go, as long as that can take. */

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCountingUpstream } from "./counting-upstream.ts";
 import { createCrowd } from "./crowd.ts";
+import { createDataFolder } from "./data-folder.ts";
 import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
+import { lookAtLeftBehind } from "./left-behind.ts";
 import { checkReplays } from "./replay-check.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { createServerProcess } from "./server-process.ts";
@@ -37,29 +37,45 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   const { kills, streams, seed, mostServingMs } = options;
   const random = createSeededRandom(seed);
   const findings = createFindings();
-  const data = await mkdtemp(path.join(tmpdir(), "troupe-crash-"));
-  const file = path.join(data, "troupe.db");
+  await using place = await createDataFolder();
+  const file = place.database;
   await using upstream = await createCountingUpstream(() => random.whole(5, 60));
-  const server = createServerProcess({ data, upstreamUrl: upstream.baseUrl });
+  const server = createServerProcess({ data: place.folder, upstreamUrl: upstream.baseUrl });
   server.start();
   const startsMs = [await server.listening()];
   const url = () => server.url ?? "";
   const crowd = createCrowd({ streams, random, findings, url, life: () => server.life });
   let inAnswer = 0;
   let inStart = 0;
+  let leftRunning = 0;
+  let mostWalBytes = 0;
+  let newestTurn = 0;
+
+  /** Kills, and sees whether what the kill before this one left had got its end, if the server had come so far. */
+  async function kill(hasListened: boolean): Promise<void> {
+    inAnswer += crowd.inAnswer;
+    await server.kill();
+    const left = await lookAtLeftBehind(file);
+    const forgotten = left.running.filter((turn) => turn <= newestTurn);
+    if (hasListened && forgotten.length > 0)
+      findings.note("still running after a crash", `turns ${forgotten}`, forgotten.length);
+    leftRunning += left.running.length;
+    mostWalBytes = Math.max(mostWalBytes, left.walBytes);
+    newestTurn = left.newest;
+    server.start();
+  }
   try {
-    for (let kill = 0; kill < kills; kill += 1) {
+    for (let count = 0; count < kills; count += 1) {
       const meanStartMs = startsMs.reduce((sum, ms) => sum + ms, 0) / startsMs.length;
-      if (kill > 0 && random.chance(killsInStart)) {
+      const isInStart = count > 0 && random.chance(killsInStart);
+      if (isInStart) {
         inStart += 1;
-        await sleep(random.between(0, meanStartMs * 1.2));
+        await sleep(random.between(0, meanStartMs));
       } else {
-        if (kill > 0) startsMs.push(await server.listening());
+        if (count > 0) startsMs.push(await server.listening());
         await sleep(random.between(0, mostServingMs));
       }
-      inAnswer += crowd.inAnswer;
-      await server.kill();
-      server.start();
+      await kill(!isInStart);
     }
     startsMs.push(await server.listening());
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
@@ -78,6 +94,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
       "concurrent streams": streams,
       connections: counts.connections,
       "requests in the middle of their answer at a kill": inAnswer,
+      "requests left running by the kills": leftRunning,
       "followings cut in the middle": counts.cutInAnswer,
       "of them in a replay": counts.cutInReplay,
       resumes: counts.resumes,
@@ -85,6 +102,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
       ...endings,
       "provider calls": upstream.calls,
       ...disk,
+      "write-ahead log bytes, most": mostWalBytes,
       "database bytes": (await stat(file)).size,
       "start to listening, longest": `${Math.round(Math.max(...startsMs))} ms`,
     };
@@ -92,6 +110,5 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   } finally {
     crowd.close();
     await server.kill();
-    await rm(data, { recursive: true });
   }
 }

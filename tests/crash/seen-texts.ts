@@ -25,7 +25,7 @@ export function seenVoices(ask: Ask, messages: readonly Numbered[]): SeenVoice[]
     for (const message of messages) {
       if (!("persona_id" in message) ? voice !== "" : message.persona_id !== voice) continue;
       if (message.type === "chunk") chunks += message.chunk;
-      if (message.type === "status" && message.status === "completed") told = "completed";
+      if (message.type === "status" && message.status === "completed" && ask.streams) told = "completed";
       if (message.type === "persona_response") {
         whole = message.response;
         told = message.status;

@@ -29,6 +29,9 @@ export function createServerProcess(options: { data: string; upstreamUrl: string
   let child: ChildProcess | undefined;
   let ended: Promise<number | null> = Promise.resolve(null);
   let listening = Promise.withResolvers<number>();
+  // A test that is broken off leaves no server behind.
+  const killAtExit = () => child?.kill("SIGKILL");
+  process.once("exit", killAtExit);
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
     child?.kill(signal);

@@ -33,6 +33,19 @@ const patienceRoundTrips = 3_000;
  * to its one end.
  */
 export async function exchange(frames: readonly Frame[], target: FrameTarget): Promise<Tally> {
+  try {
+    const tally = await sendAll(frames, target);
+    const faults = target.takeFaults();
+    if (faults.length > 0) throw new Error(`inside the server: ${faults.join("\n")}`);
+    return tally;
+  } catch (error) {
+    const faults = target.takeFaults();
+    if (faults.length === 0) throw error;
+    throw new Error(`${error}\ninside the server: ${faults.join("\n")}`);
+  }
+}
+
+async function sendAll(frames: readonly Frame[], target: FrameTarget): Promise<Tally> {
   const closing = frames.filter((frame) => closeCodeOf(frame) !== undefined);
   const answered = frames.filter((frame) => closeCodeOf(frame) === undefined);
   using client = await openFrameClient(target.url);
@@ -56,8 +69,6 @@ export async function exchange(frames: readonly Frame[], target: FrameTarget): P
     readAll();
     if (idle > patienceRoundTrips) throw new Error(`never came: ${missing()}`);
   }
-  const faults = target.takeFaults();
-  if (faults.length > 0) throw new Error(`inside the server: ${faults.join("\n")}`);
   const refused = ledger.refusals();
   return { refused, closed: closing.length, accepted: answered.length - refused };
 }

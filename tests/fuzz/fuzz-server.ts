@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
+import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { exchange, type FrameTarget } from "./exchange.ts";
@@ -13,7 +14,7 @@ const longestIntervalMs = 10_000;
  * A real server on the demonstration, with one request in it that has ended. Its faults are what it reported as its own, and
  * what nobody caught in its process.
  */
-export async function startFuzzServer(): Promise<FrameTarget & AsyncDisposable> {
+export async function startFuzzServer(options: TroupeOptions = {}): Promise<FrameTarget & AsyncDisposable> {
   let faults: string[] = [];
   const note = (fault: unknown) => {
     faults.push(inspect(fault));
@@ -21,9 +22,12 @@ export async function startFuzzServer(): Promise<FrameTarget & AsyncDisposable> 
   process.on("uncaughtException", note);
   process.on("unhandledRejection", note);
   const nothing = () => undefined;
+  const clock = createTestClock({ instantMs: longestIntervalMs });
   const server = await startTroupe({
-    clock: createTestClock({ instantMs: longestIntervalMs }),
+    // A client may ask for half a millisecond; a wall clock knows none.
+    clock: { ...clock, wallTimeMs: () => Math.floor(clock.wallTimeMs()) },
     logger: { debug: nothing, info: nothing, warn: note, error: note },
+    ...options,
   });
   const target = {
     url: server.url,

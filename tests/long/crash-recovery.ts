@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { dieAtEveryCommit, dieInRecoveries, plainAsks } from "../crash/every-commit.ts";
 import { runCrashes } from "../crash/run-crashes.ts";
 import { formatRun } from "../crash/verdict.ts";
 
@@ -17,3 +18,15 @@ it(`${kills} kills under ${streams} streams, seed ${seed}`, async () => {
   assert.ok(kills === 0 || Number(figures["followings cut in the middle"]) > 0);
   assert.equal(findings.total, 0);
 });
+
+for (const kind of Object.keys(plainAsks) as (keyof typeof plainAsks)[]) {
+  it(`${kind}: the store dies in place of every commit, one after the other`, async () => {
+    const deaths = await dieAtEveryCommit(kind);
+    console.log(`  ${deaths} deaths`);
+    assert.ok(deaths >= 8);
+  });
+
+  it(`${kind}: the store dies 20 times in a row while it recovers`, async () => {
+    assert.ok((await dieInRecoveries(kind, 24)) >= 20);
+  });
+}

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, it } from "node:test";
 import { fuzzFrames } from "../fuzz/fuzz-frames.ts";
 import { startFuzzServer } from "../fuzz/fuzz-server.ts";
 
@@ -7,11 +10,18 @@ import { startFuzzServer } from "../fuzz/fuzz-server.ts";
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const badFrames = Number(process.env.FUZZ_COUNT ?? 20_000);
 
-it(`${badFrames} bad frames, seed ${seed}`, async () => {
-  await using server = await startFuzzServer();
-  const tally = await fuzzFrames(server, { seed, badFrames, everyField: true });
-  console.log(
-    `${tally.refused} frames refused, ${tally.closed} ended their connection, ${tally.accepted} were right; seed ${seed}`,
-  );
-  assert.ok(tally.refused + tally.closed >= badFrames);
+describe(`${badFrames} bad frames, seed ${seed}`, () => {
+  for (const store of ["memory", "sqlite"] as const) {
+    it(`are refused one by one by a server that keeps its data in ${store}`, async () => {
+      await using cleanUp = new AsyncDisposableStack();
+      const data = await mkdtemp(path.join(tmpdir(), "troupe-fuzz-"));
+      cleanUp.defer(() => rm(data, { recursive: true }));
+      const server = cleanUp.use(await startFuzzServer({ store, data }));
+      const tally = await fuzzFrames(server, { seed, badFrames, everyField: true });
+      console.log(
+        `${store}, seed ${seed}: ${tally.refused} frames refused, ${tally.closed} ended their connection, ${tally.accepted} were right`,
+      );
+      assert.ok(tally.refused + tally.closed >= badFrames);
+    });
+  }
 });

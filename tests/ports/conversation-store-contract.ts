@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ConversationStore, NewMessage } from "../../src/ports/conversation-store.ts";
-
-export interface ConversationsUnderTest extends AsyncDisposable {
-  readonly store: ConversationStore;
-}
-
-const asks = (text: string): Omit<NewMessage, "parentId"> => ({ role: "user", text, status: "completed" });
-const answers = (text: string): Omit<NewMessage, "parentId"> => ({
-  role: "assistant",
-  personaId: "ada",
-  personaName: "Ada",
-  text,
-  status: "failed",
-});
+import { describeListing } from "./conversation-listing-contract.ts";
+import { describeSearch } from "./conversation-search-contract.ts";
+import { answers, asks, type ConversationsUnderTest } from "./conversations-under-test.ts";
 
 /** The contract of `ConversationStore`, for every adapter to run. */
 export function describeConversationStore(name: string, create: () => Promise<ConversationsUnderTest>): void {
+  describeListing(name, create);
+  describeSearch(name, create);
+
   describe(`${name} as the store of conversations`, () => {
     it("makes conversations that are empty and told apart", async () => {
       await using under = await create();

@@ -104,6 +104,42 @@ export function describeTurnLogStore(
       assert.equal((await under.store.find("owner", "running"))?.log.ended, true);
     });
 
+    it("forgets a conversation's ended turns of their owner, and nothing else", async () => {
+      await using under = await open();
+      const { store } = under;
+      const begin = async (owner: string, id: string, conversationId: string, transient = false) => {
+        const answer = await store.create({ ...recordOf(owner, id), conversationId, transient });
+        assert.ok(answer.type === "created");
+        await answer.log.append([textOf("a")]);
+        return answer.log;
+      };
+      const logs = {
+        first: await begin("owner", "first", "c-1"),
+        second: await begin("owner", "second", "c-1"),
+        unstored: await begin("owner", "unstored", "c-1", true),
+        elsewhere: await begin("owner", "elsewhere", "c-2"),
+        other: await begin("other", "first", "c-1"),
+      };
+      for (const log of Object.values(logs)) await log.append([terminal]);
+      const running = await begin("owner", "running", "c-1");
+      const follower = logs.first.follow({ after: 1, signal: new AbortController().signal });
+      await store.forget("nobody", "c-1");
+      await store.forget("owner", "c-3");
+      assert.ok((await store.find("owner", "first")) !== undefined);
+      await store.forget("owner", "c-1");
+      for (const id of ["first", "second", "unstored"])
+        assert.equal(await store.find("owner", id), undefined, id);
+      assert.ok((await store.find("owner", "elsewhere")) !== undefined);
+      assert.ok((await store.find("other", "first")) !== undefined);
+      const { value } = await follower[Symbol.asyncIterator]().next();
+      assert.equal(value?.type, "events");
+      await running.append([terminal]);
+      assert.equal((await store.find("owner", "running"))?.log.headSeq, 2);
+      assert.equal((await created(store, "owner", "first")).headSeq, 0);
+      await store.forget("owner", "c-1");
+      assert.equal(await store.find("owner", "running"), undefined);
+    });
+
     it("lets those who follow a log that is no longer kept read it to its end", async () => {
       await using under = await open(1_000);
       const log = await created(under.store, "owner", "id-1");

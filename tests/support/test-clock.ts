@@ -25,7 +25,7 @@ export function createTestClock({ instantMs = 0 }: { instantMs?: number } = {}):
 
   return {
     now: () => nowMs,
-    wallTimeMs: () => 1_700_000_000_000 + nowMs,
+    wallTimeMs: () => 1_700_000_000_000 + Math.floor(nowMs),
     newId() {
       ids += 1;
       return `id-${ids}`;

@@ -47,15 +47,18 @@ export function createAccess({ allowedOrigins, allowedHosts, loopbackOnly, pageT
     return loopbackOnly && isLoopback(url.hostname);
   }
 
+  function refuseOrigin(head: Head): Refusal | undefined {
+    return originAllowed(head) ? undefined : { status: 403, reason: "Forbidden Origin" };
+  }
+
   return {
     /** For any HTTP request. */
     refuseHost,
+    /** For an HTTP request that changes something. */
+    refuseOrigin,
     /** For a WebSocket handshake. */
     refuseHandshake(head: Head): Refusal | undefined {
-      return (
-        refuseHost(head.host) ??
-        (originAllowed(head) ? undefined : { status: 403, reason: "Forbidden Origin" })
-      );
+      return refuseHost(head.host) ?? refuseOrigin(head);
     },
   };
 }

@@ -2,12 +2,13 @@ import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Access } from "./access.ts";
+import type { ApiRoutes } from "./api-routes.ts";
 import { type Callers, ticketLifeMs } from "./callers.ts";
+import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
+import { refusalOf } from "./refusals.ts";
+import { createRequestRoutes } from "./request-routes.ts";
 
-/** Routes under `/api` find their caller in the context's `owner`. */
-export type HttpApp = Hono<{ Variables: { owner: string } }>;
-
-export interface HttpAppOptions {
+export interface HttpAppOptions extends ConversationRoutesOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
   readonly callers: Callers;
@@ -22,11 +23,13 @@ export function createHttpApp({
   access,
   personas,
   callers,
+  conversations,
+  logs,
   page,
   isReady,
   onFault,
-}: HttpAppOptions): HttpApp {
-  const app: HttpApp = new Hono();
+}: HttpAppOptions): ApiRoutes {
+  const app: ApiRoutes = new Hono();
   app.use(async (context, next) => {
     const refusal = access.refuseHost(context.req.header("host"));
     if (refusal !== undefined) return context.text(refusal.reason, refusal.status as ContentfulStatusCode);
@@ -58,16 +61,29 @@ export function createHttpApp({
     context.set("owner", identity.owner);
     return next();
   });
+  app.use("/api/*", async (context, next) => {
+    if (["GET", "HEAD"].includes(context.req.method)) return next();
+    const [host, origin] = [context.req.header("host"), context.req.header("origin")];
+    const refusal = access.refuseOrigin({ host, origin, protocols: undefined, holdsKey: callers.needsKey });
+    if (refusal === undefined) return next();
+    return context.json(
+      { code: "forbidden_origin", message: refusal.reason },
+      refusal.status as ContentfulStatusCode,
+    );
+  });
   app.post("/api/tickets", (context) =>
     context.json({ ticket: callers.issueTicket(context.get("owner")), valid_for_ms: ticketLifeMs }, 201),
   );
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("owner")) }),
   );
+  app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
+  app.route("/api/requests", createRequestRoutes({ logs }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {
-    onFault(error);
-    return context.json({ code: "internal_error", message: "Something went wrong inside the server." }, 500);
+    const { status, body } = refusalOf(error);
+    if (status === 500) onFault(error);
+    return context.json(body, status);
   });
   return app;
 }

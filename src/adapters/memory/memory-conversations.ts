@@ -1,13 +1,12 @@
-import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
 import type {
   ConversationStore,
   ConversationSummary,
   DatedMessage,
-  MessageMatch,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
-import { excerptOf, matchesTerms, searchTerms, titleOf } from "../../ports/search-terms.ts";
+import { titleOf } from "../../ports/search-terms.ts";
+import { type SearchedMessage, searchMessages } from "./search-messages.ts";
 
 interface Conversation {
   readonly id: string;
@@ -22,17 +21,13 @@ interface Conversation {
   changed: number;
 }
 
-interface KeptMessage {
+interface KeptMessage extends SearchedMessage {
   readonly message: StoredMessage;
   readonly createdAtMs: number;
-  /** Place among all messages. */
-  readonly number: number;
 }
 
 /** Rough size of a message or a conversation beside its text. */
 const recordBytes = 300;
-/** How much text a search looks through before it lets others run, characters. */
-const searchSliceChars = 250_000;
 
 /** Conversations in memory; beyond `mostBytes` (estimated) those used longest ago are forgotten as a whole. */
 export function createMemoryConversations({
@@ -183,22 +178,9 @@ export function createMemoryConversations({
       return conversation !== undefined;
     },
     async search(owner, query, limit) {
-      const terms = searchTerms(query);
-      if (terms.length === 0) return [];
-      const found: (MessageMatch & { readonly number: number })[] = [];
-      let looked = 0;
-      for (const { id, title, messages } of ownedBy(owner)) {
-        for (const { message, number } of messages.values()) {
-          looked += message.text.length;
-          if (looked > searchSliceChars) {
-            looked = 0;
-            await nextLoopTurn();
-          }
-          if (matchesTerms(message.text, terms))
-            found.push({ conversationId: id, messageId: message.id, title, excerpt: "", number });
-        }
-      }
-      return [];
+      const found = await searchMessages(ownedBy(owner), query, limit);
+      // Others ran meanwhile.
+      return found.filter(({ conversationId }) => conversations.has(conversationId));
     },
   };
 }

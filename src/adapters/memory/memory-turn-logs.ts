@@ -106,6 +106,12 @@ export function createMemoryTurnLogs({
       sweep();
       return entries.get(keyOf(owner, id));
     },
+    async forget(owner, conversationId) {
+      for (const key of ended) {
+        const record = entries.get(key)?.record;
+        if (record?.owner === owner && record.conversationId === conversationId) drop(key);
+      }
+    },
     unfinished: async () => [],
   };
 }

@@ -14,11 +14,15 @@ const steps: readonly string[] = [
     conversation_id TEXT,
     created_at_ms INTEGER NOT NULL,
     ended_at_ms INTEGER,
+    -- No event of it is in the journal outside of these beats.
+    first_beat INTEGER NOT NULL,
+    last_beat INTEGER,
     -- The whole log of an ended turn, as JSON; what runs is in the journal.
     log TEXT,
     UNIQUE (owner, id)
   ) STRICT;
   CREATE INDEX turns_by_end ON turns (ended_at_ms);
+  CREATE INDEX turns_by_conversation ON turns (conversation_id);
 
   -- One row a beat holds what all running turns said in it. Only ever appended to and pruned at its old end.
   CREATE TABLE journal (
@@ -28,26 +32,49 @@ const steps: readonly string[] = [
 
   CREATE TABLE conversations (
     id TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
+    -- None: it was deleted, and what is left of it is being erased.
+    owner TEXT,
+    title TEXT,
     head_id TEXT,
+    -- Counts all changes of the owner's conversations; 0 before the first.
+    changed INTEGER NOT NULL DEFAULT 0,
     created_at_ms INTEGER NOT NULL,
     updated_at_ms INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX conversations_by_owner ON conversations (owner, updated_at_ms);
+  CREATE INDEX conversations_by_change ON conversations (owner, changed);
 
   CREATE TABLE messages (
-    id TEXT PRIMARY KEY,
+    -- Its own column, since the index of words refers to it: VACUUM may change a rowid that has no name.
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    owner TEXT NOT NULL,
     parent_id TEXT,
     request_id TEXT,
     role TEXT NOT NULL,
     persona_id TEXT,
     persona_name TEXT,
     text TEXT NOT NULL,
+    -- The text as it is compared in searches, where that is more than a matter of case.
+    words TEXT,
     status TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX messages_by_conversation ON messages (conversation_id, request_id);
+  CREATE INDEX messages_by_conversation ON messages (conversation_id);
+  CREATE INDEX messages_by_request ON messages (conversation_id, request_id);
+
+  -- Holds no text but where which word is. The owner is a word as well, so that a search reads no more than its own.
+  CREATE VIRTUAL TABLE message_words USING fts5 (
+    owner, words, content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 0'
+  );
+  CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+    INSERT INTO message_words (rowid, owner, words)
+      VALUES (new.number, hex(new.owner), coalesce(new.words, new.text));
+  END;
+  CREATE TRIGGER message_removed AFTER DELETE ON messages BEGIN
+    INSERT INTO message_words (message_words, rowid, owner, words)
+      VALUES ('delete', old.number, hex(old.owner), coalesce(old.words, old.text));
+  END;
   `,
 ];
 

@@ -1,16 +1,36 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { ConversationStore, StoredMessage } from "../../ports/conversation-store.ts";
+import type {
+  ConversationStore,
+  ConversationSummary,
+  DatedMessage,
+  StoredMessage,
+} from "../../ports/conversation-store.ts";
+import { searchTerms, titleOf, wordsToIndex } from "../../ports/search-terms.ts";
+import { createEraser } from "./erase-removed.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row, Write } from "./statements.ts";
 
-/** Conversations in the database. */
+export interface SqliteConversationOptions {
+  readonly store: SqliteStore;
+  readonly clock: Clock;
+  /** Hears of what was to be erased and could not be; it is tried again at the next start. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** Messages of one read, so that a long conversation does not arrive in one piece. */
+const messagesPerRead = 500;
+
+/**
+ * Conversations in the database. What is deleted is overwritten there; dispose them before the store, and what is still to be
+ * erased is left to the next start.
+ */
 export function createSqliteConversations({
   store,
   clock,
-}: {
-  store: SqliteStore;
-  clock: Clock;
-}): ConversationStore {
+  onFault,
+}: SqliteConversationOptions): ConversationStore & Disposable {
+  const eraser = createEraser(store, onFault);
+
   async function find(owner: string, id: string): Promise<Row | undefined> {
     return (await store.read("findConversation", id, owner))[0];
   }
@@ -49,28 +69,88 @@ export function createSqliteConversations({
         const write: Write = [
           "insertMessage",
           messageId,
-          id,
           parent,
           requestId,
           role,
           personaId,
           personaName,
           text,
+          wordsToIndex(text) ?? null,
           status,
           nowMs,
+          id,
+          owner,
         ];
         parent = messageId;
         ids.push(messageId);
         return write;
       });
-      if (writes.length > 0) await store.write(writes, true);
+      if (writes.length === 0) return [];
+      const questions = messages.filter(({ role }) => role === "user");
+      const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
+      await store.write([...writes, ["addedTo", title, nowMs, id, owner]], true);
       return ids;
     },
     async moveHead(owner, id, messageId) {
       if ((await store.read("findMessage", messageId, id)).length === 0) return;
       await store.write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
+    async list(owner, { limit, before }) {
+      const end = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before);
+      const rows = await store.read("listConversations", owner, end, limit + 1);
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return {
+        conversations: page.map(toSummary),
+        ...(last === undefined ? {} : { next: String(last.changed) }),
+      };
+    },
+    async read(owner, id) {
+      const row = await find(owner, id);
+      if (row === undefined) return undefined;
+      const messages: DatedMessage[] = [];
+      let last = 0;
+      for (let count = messagesPerRead; count === messagesPerRead; ) {
+        const rows = await store.read("messagesFrom", id, last, messagesPerRead);
+        for (const message of rows)
+          messages.push({ ...toMessage(message), createdAtMs: Number(message.created_at_ms) });
+        last = Number(rows.at(-1)?.number);
+        count = rows.length;
+      }
+      // It may have been deleted between two of these.
+      if ((await find(owner, id)) === undefined) return undefined;
+      return { summary: toSummary(row), messages };
+    },
+    async rename(owner, id, title) {
+      if ((await find(owner, id)) === undefined) return false;
+      await store.write([["renameConversation", title, clock.wallTimeMs(), id, owner]], true);
+      return true;
+    },
+    async remove(owner, id) {
+      if ((await find(owner, id)) === undefined) return false;
+      await store.write([["removeConversation", id, owner]], true);
+      await eraser.erase();
+      return true;
+    },
+    async search(owner, query, limit) {
+      const terms = searchTerms(query);
+      if (terms.length === 0) return [];
+      const rows = await store.read("search", query, matchExpression(owner, terms), owner, limit);
+      return rows.map((row) => ({
+        conversationId: String(row.conversation_id),
+        messageId: String(row.id),
+        title: String(row.title ?? ""),
+        excerpt: String(row.excerpt),
+      }));
+    },
+    [Symbol.dispose]: () => eraser[Symbol.dispose](),
   };
+}
+
+/** In FTS5's own language; every part is letters and digits, and stands in quotes. */
+function matchExpression(owner: string, terms: ReturnType<typeof searchTerms>): string {
+  const words = terms.map(({ parts, isPrefix }) => `"${parts.join(" ")}"${isPrefix ? "*" : ""}`);
+  return `owner : "${Buffer.from(owner).toString("hex")}" AND words : (${words.join(" AND ")})`;
 }
 
 /** A row's columns and the fields that they are; a column without a value is a field that is not there. */
@@ -89,5 +169,15 @@ function toMessage(row: Row): StoredMessage {
     text: String(row.text),
     status: row.status as StoredMessage["status"],
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
+  };
+}
+
+function toSummary(row: Row): ConversationSummary {
+  return {
+    id: String(row.id),
+    title: String(row.title ?? ""),
+    createdAtMs: Number(row.created_at_ms),
+    updatedAtMs: Number(row.updated_at_ms),
+    ...(typeof row.head_id === "string" ? { headId: row.head_id } : {}),
   };
 }

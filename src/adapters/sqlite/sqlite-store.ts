@@ -11,7 +11,7 @@ export interface SqliteStoreOptions extends WorkerOptions {
 /** The time in which what all turns say is gathered into one commit. */
 const beatMs = 25;
 /** How many beats pass between two prunings of the journal. */
-const beatsPerPruning = 400;
+const beatsPerPruning = 20;
 
 /** One turn's events of a beat: its number, the first event's place, the events. */
 export type JournalEntry = readonly [turn: number, firstSeq: number, events: readonly TurnEvent[]];
@@ -44,8 +44,18 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
   const firstBeats = new Map<number, number>();
   let pending: Pending | undefined;
   let committing: Promise<void> = Promise.resolve();
-  let beat = Number((await call({ type: "read", name: "lastBeat", values: [] }))[0]?.last ?? 0);
+  let beat = await lastBeat();
   let waking = false;
+
+  async function lastBeat(): Promise<number> {
+    try {
+      return Number((await call({ type: "read", name: "lastBeat", values: [] }))[0]?.last ?? 0);
+    } catch (fault) {
+      // A thread that is left behind would keep the process from ending.
+      await thread.terminate();
+      throw fault;
+    }
+  }
 
   function gather(): Pending {
     pending ??= { writes: [], entries: [], settled: Promise.withResolvers<void>() };

@@ -64,8 +64,8 @@ export async function createSqliteTurnLogs(
           await begun;
           await store.journal(number, inner.headSeq + 1, events, events.some(isUrgent));
         } catch (fault) {
-          // Where the end cannot be kept, those who follow are told it all the same: they would wait for ever.
-          if (!events.some(isTerminal)) throw fault;
+          // A failure that cannot be kept is told all the same: those who follow would wait for ever.
+          if (!events.some(({ type }) => type === "failure")) throw fault;
           onFault(fault);
         }
         await inner.append(events);
@@ -107,6 +107,16 @@ export async function createSqliteTurnLogs(
       return memory.adopt(record, (inner) => durable(begin(record), inner, []));
     },
     find,
+    async forget(owner, conversationId) {
+      await memory.forget(owner, conversationId);
+      await store.write(
+        [
+          ["eraseFromJournal", owner, conversationId],
+          ["forgetTurnsIn", owner, conversationId],
+        ],
+        true,
+      );
+    },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
       for (const { number, record, events } of await readRunning(store)) {

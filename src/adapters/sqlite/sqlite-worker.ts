@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
+import { excerptOf } from "../../ports/search-terms.ts";
 import { migrate } from "./migrations.ts";
 import {
   type Row,
@@ -84,9 +85,15 @@ function takeLock(file: string): DatabaseSync {
 function open(file: string, synchronous: WorkerOptions["synchronous"]): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true });
   database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;`,
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;
+    -- What was deleted is written over, not only given up.
+    PRAGMA secure_delete = ON;`,
   );
   migrate(database);
+  // Here, so that no long text travels to the other side for the few words that are shown of it.
+  database.function("excerpt", { deterministic: true }, (text, query) =>
+    excerptOf(String(text), String(query)),
+  );
   return database;
 }
 

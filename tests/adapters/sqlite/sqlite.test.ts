@@ -1,35 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
-import { createTestClock } from "../../support/test-clock.ts";
-
-async function openStore() {
-  const folder = await mkdtemp(path.join(tmpdir(), "troupe-sqlite-"));
-  const clock = createTestClock({ instantMs: 1_000 });
-  const store = await createSqliteStore({
-    clock,
-    file: path.join(folder, "troupe.db"),
-    synchronous: "NORMAL",
-  });
-  return {
-    store,
-    clock,
-    async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true });
-    },
-  };
-}
-
-const onFault = (fault: unknown) => {
-  throw fault;
-};
+import { onFault, openStore } from "./open-store.ts";
 
 describeTurnLogStore("sqlite", async ({ clock, retentionMs }) => {
   const { store, [Symbol.asyncDispose]: dispose } = await openStore();
@@ -51,5 +25,12 @@ describeTurnLog("sqlite", async () => {
 
 describeConversationStore("sqlite", async () => {
   const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
-  return { store: createSqliteConversations({ store, clock }), [Symbol.asyncDispose]: dispose };
+  const conversations = createSqliteConversations({ store, clock, onFault });
+  return {
+    store: conversations,
+    async [Symbol.asyncDispose]() {
+      conversations[Symbol.dispose]();
+      await dispose();
+    },
+  };
 });

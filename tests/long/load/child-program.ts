@@ -10,11 +10,12 @@ interface Question {
   readonly name: string;
 }
 
-/** In a child: tells the parent that it is ready, and answers its questions until it is told to end. */
+/** In a child: tells the parent that it is ready, and answers its questions for as long as there is one. */
 export function answerParent(answers: Answers): void {
   process.on("message", async ({ number, name }: Question) => {
     process.send?.({ number, answer: (await answers[name]?.()) ?? null });
   });
+  process.once("disconnect", () => process.exit());
   process.send?.({ ready: true });
 }
 

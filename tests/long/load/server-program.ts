@@ -1,6 +1,5 @@
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
-import { writeHeapSnapshot } from "node:v8";
 import { createTroupe } from "../../../src/compose/create-troupe.ts";
 import { listen } from "../../../src/compose/listen.ts";
 import { answerParent } from "./child-program.ts";
@@ -47,7 +46,6 @@ const answers = {
   },
   stats: () => troupe.stats(),
   faults: () => faults,
-  snapshot: () => writeHeapSnapshot(),
   async close() {
     await troupe.close({ drainMs: 0 });
     await listening.stop();

@@ -1,11 +1,9 @@
-/** A door that all slots of a load pass between two questions, so that they can be brought to a known state. */
+/** A door that every slot of a load passes before each question, so that all of them can be brought to rest. */
 export function createSlotGate(slots: number) {
   let open = Promise.withResolvers<void>();
   let allWaiting = Promise.withResolvers<void>();
-  let allBegun = Promise.withResolvers<void>();
   let closed = false;
   let waiting = 0;
-  let begun = new Set<number>();
 
   return {
     /** For a slot: waits while the gate is closed. */
@@ -15,11 +13,6 @@ export function createSlotGate(slots: number) {
       if (waiting === slots) allWaiting.resolve();
       await open.promise;
     },
-    /** For a slot: the first text of its answer has come. */
-    begin(slot: number): void {
-      begun.add(slot);
-      if (begun.size === slots) allBegun.resolve();
-    },
     /** Lets nobody ask any more; settles when every slot has its answer and waits. */
     close(): Promise<void> {
       closed = true;
@@ -28,13 +21,9 @@ export function createSlotGate(slots: number) {
       allWaiting = Promise.withResolvers();
       return allWaiting.promise;
     },
-    /** Lets all of them ask at once; settles when text has come to every slot. */
-    open(): Promise<void> {
+    open(): void {
       closed = false;
-      begun = new Set();
-      allBegun = Promise.withResolvers();
       open.resolve();
-      return allBegun.promise;
     },
   };
 }

@@ -1,0 +1,129 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { TurnLogStore } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { conversationId } from "../../protocol/fields.ts";
+import type { ApiRoutes } from "./api-routes.ts";
+import { attachment } from "./attachment.ts";
+import { conversationMarkdown } from "./conversation-markdown.ts";
+import { encodeConversation, encodeMatch, encodeSummary } from "./conversation-wire.ts";
+import { decodeId, decodeInput, readJson } from "./decode-input.ts";
+
+const titleChars = 200;
+/** Largest body, bytes. */
+const bodyBytes = 64 * 1024;
+
+const listQuery = z
+  .object({
+    limit: z
+      .string()
+      .regex(/^\d{1,3}$/, "a number from 1 to 100")
+      .transform(Number)
+      .pipe(z.number().min(1).max(100))
+      .default(50),
+    before: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, "the next of an earlier list")
+      .optional(),
+    q: z.string().max(200).optional(),
+  })
+  .refine(({ before, q }) => before === undefined || q === undefined, {
+    path: ["before"],
+    message: "a search has one page only",
+  });
+
+const exportQuery = z.object({ format: z.enum(["json", "markdown"]).default("json") });
+
+/** A title is one line. */
+const title = z
+  .string()
+  .overwrite((value) =>
+    value
+      .toWellFormed()
+      .replace(/[\s\p{Cc}]+/gu, " ")
+      .trim(),
+  )
+  .min(1)
+  .refine((value) => [...value].length <= titleChars, `at most ${titleChars} characters`);
+
+const renaming = z.object({ title });
+
+export interface ConversationRoutesOptions {
+  readonly conversations: ConversationStore;
+  readonly logs: TurnLogStore;
+}
+
+/** Conversations of the caller: list, search, read, rename, delete, export. Throws `conversation_not_found`, `invalid_message`. */
+export function createConversationRoutes({ conversations, logs }: ConversationRoutesOptions): ApiRoutes {
+  const routes: ApiRoutes = new Hono();
+  const idIn = (context: { req: { param(name: "id"): string | undefined } }) =>
+    decodeId(conversationId, context.req.param("id"), "conversation_not_found");
+
+  async function read(owner: string, id: string) {
+    const found = await conversations.read(owner, id);
+    if (found === undefined) throw new TroupeError("conversation_not_found");
+    return found;
+  }
+
+  routes.get("/", async (context) => {
+    const owner = context.get("owner");
+    const { limit, before, q } = decodeInput(listQuery, present(context.req.query()), "query");
+    if (q !== undefined)
+      return context.json({ matches: (await conversations.search(owner, q, limit)).map(encodeMatch) });
+    const page = await conversations.list(owner, { limit, before });
+    return context.json({
+      conversations: page.conversations.map(encodeSummary),
+      ...(page.next === undefined ? {} : { next: page.next }),
+    });
+  });
+
+  routes.get("/:id", async (context) => {
+    const { summary, messages } = await read(context.get("owner"), idIn(context));
+    return context.body(streamed(encodeConversation(summary, messages)), 200, {
+      "content-type": "application/json",
+    });
+  });
+
+  routes.get("/:id/export", async (context) => {
+    const id = idIn(context);
+    const { format } = decodeInput(exportQuery, present(context.req.query()), "query");
+    const { summary, messages } = await read(context.get("owner"), id);
+    const isJson = format === "json";
+    const pieces = (isJson ? encodeConversation : conversationMarkdown)(summary, messages);
+    return context.body(streamed(pieces), 200, {
+      "content-type": isJson ? "application/json" : "text/markdown; charset=utf-8",
+      "content-disposition": attachment(summary.title, isJson ? "json" : "md"),
+    });
+  });
+
+  routes.patch("/:id", async (context) => {
+    const id = idIn(context);
+    const body = await readJson(context.req.raw, bodyBytes);
+    const { title: asked } = decodeInput(renaming, body, "body");
+    if (!(await conversations.rename(context.get("owner"), id, asked)))
+      throw new TroupeError("conversation_not_found");
+    return context.json({ id, title: asked });
+  });
+
+  routes.delete("/:id", async (context) => {
+    const id = idIn(context);
+    const owner = context.get("owner");
+    const removed = await conversations.remove(owner, id);
+    // Even where there is none any more: the server may have stopped between the two.
+    await logs.forget(owner, id);
+    if (!removed) throw new TroupeError("conversation_not_found");
+    return context.body(null, 204);
+  });
+
+  return routes;
+}
+
+/** An empty parameter is one that was left out. */
+function present(query: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
+}
+
+function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array> {
+  return ReadableStream.from(pieces).pipeThrough(new TextEncoderStream());
+}

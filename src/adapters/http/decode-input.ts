@@ -1,0 +1,42 @@
+import type { z } from "zod";
+import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { BodyTooLargeError } from "./refusals.ts";
+
+/**
+ * A part of a request as its schema reads it. Throws `invalid_message` with the field at fault, or `whole` where it is all of it;
+ * the detail quotes nothing that the client sent.
+ */
+export function decodeInput<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.map(String).join(".") || whole;
+  throw new TroupeError("invalid_message", { field, detail: `${field}: ${issue?.message ?? "not valid"}.` });
+}
+
+/** An id out of an address; one that cannot be an id is answered like one that never was. */
+export function decodeId(schema: z.ZodType<string>, value: string | undefined, notFound: ErrorCode): string {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new TroupeError(notFound);
+}
+
+/**
+ * A request's body as JSON, `undefined` where it is none. Throws `BodyTooLargeError` as soon as it is too long, whatever length was
+ * announced. (Hono's own limit makes a new `Request`, which needs the global one replaced, and that belongs to the embedder.)
+ */
+export async function readJson(request: Request, mostBytes: number): Promise<unknown> {
+  if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw new BodyTooLargeError(mostBytes);
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of request.body ?? []) {
+    bytes += piece.length;
+    if (bytes > mostBytes) throw new BodyTooLargeError(mostBytes);
+    pieces.push(piece);
+  }
+  try {
+    return JSON.parse(Buffer.concat(pieces).toString());
+  } catch {
+    return undefined;
+  }
+}

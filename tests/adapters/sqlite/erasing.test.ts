@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import type { TurnRecord } from "../../../src/ports/turn-log.ts";
+import { conversationOf } from "../../ports/conversations-under-test.ts";
+import { terminal, textOf } from "../../ports/log-reading.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { dataFolder, onFault } from "./open-store.ts";
+
+/** Nothing else holds it, whole or in part. */
+const needle = "zqxjkv";
+const anyOfIt = /zqxj|qxjk|xjkv/;
+const clock = createTestClock({ instantMs: 1_000 });
+
+/** Everything that keeps texts, on one file. */
+async function open(file: string) {
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
+  const options = { store, clock, retentionMs: 3_600_000, mostBytes: 1_000_000, onFault };
+  const conversations = createSqliteConversations({ store, clock, onFault });
+  return {
+    conversations,
+    logs: await createSqliteTurnLogs(options),
+    /** Settles when nothing is left to be erased. */
+    async erased() {
+      while ((await store.read("removedConversations")).length > 0);
+    },
+    async [Symbol.asyncDispose]() {
+      conversations[Symbol.dispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const recordOf = (id: string, conversationId: string): TurnRecord => ({
+  owner: "owner",
+  id,
+  contentHash: "hash",
+  conversationId,
+});
+
+test("what was deleted is gone from the file: messages, index, logs, journal; what ran beside it is whole", async () => {
+  await using place = await dataFolder();
+  let gone = "";
+  {
+    await using kept = await open(place.file);
+    gone = await conversationOf(kept.conversations, "owner", `${needle} asked`, `${needle} answered`);
+    const other = await conversationOf(kept.conversations, "owner", "Beside it");
+    const ended = await kept.logs.create(recordOf("ended", gone));
+    const running = await kept.logs.create(recordOf("running", other));
+    assert.ok(ended.type === "created" && running.type === "created");
+    for (const part of ["one ", "two ", "three "]) {
+      await Promise.all([
+        ended.log.append([textOf(`${needle} ${part}`)]),
+        running.log.append([textOf(part)]),
+      ]);
+    }
+    await ended.log.append([terminal]);
+  }
+  assert.match(await place.bytes(), anyOfIt);
+  {
+    await using kept = await open(place.file);
+    assert.equal(await kept.conversations.remove("owner", gone), true);
+    await kept.logs.forget("owner", gone);
+    assert.equal(await kept.logs.find("owner", "ended"), undefined);
+    await kept.erased();
+  }
+  assert.doesNotMatch(await place.bytes(), anyOfIt);
+  await using kept = await open(place.file);
+  const unfinished = await kept.logs.unfinished();
+  assert.deepEqual(
+    unfinished.map(({ record, events }) => [record.id, events]),
+    [["running", [textOf("one "), textOf("two "), textOf("three ")]]],
+  );
+  assert.equal((await kept.conversations.search("owner", "beside", 10)).length, 1);
+});
+
+test("a deletion that the process did not get to the end of is finished at the next start", async () => {
+  await using place = await dataFolder();
+  {
+    await using kept = await open(place.file);
+    await conversationOf(kept.conversations, "owner", `${needle} asked`);
+    await conversationOf(kept.conversations, "owner", "Beside it");
+  }
+  const database = new DatabaseSync(place.file);
+  const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+  database.exec("UPDATE conversations SET owner = NULL, title = NULL WHERE title LIKE 'zq%'");
+  {
+    await using kept = await open(place.file);
+    assert.deepEqual(await kept.conversations.search("owner", needle, 10), []);
+    await kept.erased();
+  }
+  assert.deepEqual([count("conversations"), count("messages")], [1, 1]);
+  database.close();
+  assert.doesNotMatch(await place.bytes(), anyOfIt);
+});
+
+test("deleting a long conversation lets answers be written in between", async () => {
+  await using place = await dataFolder();
+  await using kept = await open(place.file);
+  const questions = Array.from({ length: 1_000 }, (_, index) => `${needle} ${index}`);
+  const long = await conversationOf(kept.conversations, "owner", ...questions);
+  const other = await conversationOf(kept.conversations, "owner", "Beside it");
+  const order: string[] = [];
+  const removing = kept.conversations.remove("owner", long).then(() => order.push("removed"));
+  // From here on it is gone for everyone.
+  while ((await kept.conversations.head("owner", long)) !== undefined);
+  assert.deepEqual(await kept.conversations.search("owner", needle, 10), []);
+  await kept.conversations.append("owner", other, undefined, [
+    { role: "user", text: "Meanwhile", status: "completed" },
+  ]);
+  order.push("appended");
+  await removing;
+  assert.deepEqual(order, ["appended", "removed"]);
+});
+
+test("conversations deleted while the index is still being cleaned are cleaned as well", async () => {
+  await using place = await dataFolder();
+  {
+    await using kept = await open(place.file);
+    const ids: string[] = [];
+    for (let count = 0; count < 6; count += 1)
+      ids.push(await conversationOf(kept.conversations, "owner", `${needle} ${count}`));
+    await Promise.all(ids.slice(0, 3).map((id) => kept.conversations.remove("owner", id)));
+    for (const id of ids.slice(3)) await kept.conversations.remove("owner", id);
+    await kept.erased();
+  }
+  assert.doesNotMatch(await place.bytes(), anyOfIt);
+});

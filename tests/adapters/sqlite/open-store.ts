@@ -1,0 +1,37 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+
+/** What nobody expects fails the test. */
+export const onFault = (fault: unknown) => {
+  throw fault;
+};
+
+/** A folder for one database, gone with the test. */
+export async function dataFolder() {
+  const folder = await mkdtemp(path.join(tmpdir(), "troupe-sqlite-"));
+  const file = path.join(folder, "troupe.db");
+  return {
+    file,
+    /** Everything that lies in the database's file; what is still in the log beside it is not seen. */
+    bytes: () => readFile(file, "latin1"),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+/** A new database, gone with the test. */
+export async function openStore() {
+  const place = await dataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  const store = await createSqliteStore({ clock, file: place.file, synchronous: "NORMAL" });
+  return {
+    store,
+    clock,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+}

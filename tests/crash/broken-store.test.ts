@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { open } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { answer } from "../doubles/answer.ts";
+import { createGate } from "../doubles/script.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { isTerminal } from "../support/wire-client.ts";
+import { createDataFolder } from "./data-folder.ts";
+import { createMortalThreads } from "./mortal-threads.ts";
+
+const chat = (id: string) => ({
+  type: "chat",
+  id,
+  data: { message: "Hi", persona_id: "teacher", pacing: { mode: "raw" } },
+});
+
+/** A provider that stops after some text until the gate opens, and the settings of a server that asks it. */
+async function setUp(data: string) {
+  const gate = createGate();
+  const upstream = await createUpstreamDouble();
+  const script = streamScript(answer({ deltas: ["Half ", "an ", "answer, ", "then ", "the ", "rest."] }));
+  upstream.respond([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)]);
+  const options: TroupeOptions = {
+    store: "sqlite",
+    data,
+    clock: createTestClock({ instantMs: 1_000 }),
+    openaiApiKey: "k",
+    openaiBaseUrl: upstream.baseUrl,
+  };
+  return { gate, options, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
+}
+
+test("when the store's thread dies, who follows is told, new work is refused, what is in memory is served, and it can be closed", async () => {
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  await using set = await setUp(place.folder);
+  {
+    await using server = await startTroupe(set.options);
+    const client = await server.connect();
+    client.send(chat("cut"));
+    await client.next((message) => message.type === "chunk");
+    await threads.die();
+    set.gate.open();
+    const messages = await client.untilTerminal("cut");
+    const end = messages.at(-1);
+    assert.ok(end?.type === "error" && end.code === "internal_error" && end.retryable);
+    client.send(chat("new"));
+    const refusal = await client.next(
+      (message) => message.type === "error" && message.in_reply_to?.id === "new",
+    );
+    assert.ok(refusal.type === "error" && refusal.code === "internal_error");
+    const other = await server.connect();
+    other.send({ type: "resume", data: { request_id: "cut", after_seq: 0 } });
+    assert.deepEqual((await other.untilTerminal("cut")).slice(1), messages);
+    assert.equal(server.troupe.stats().turns, 0);
+  }
+  await using server = await startTroupe(set.options);
+  const client = await server.connect();
+  client.send(chat("cut"));
+  const end = (await client.untilTerminal("cut")).at(-1);
+  assert.ok(end?.type === "error" && end.code === "interrupted");
+});
+
+test("when a commit fails, its turns end for those who follow, once, and later ones are kept again", async () => {
+  await using place = await createDataFolder();
+  await using set = await setUp(place.folder);
+  let seen: unknown[] = [];
+  {
+    await using server = await startTroupe(set.options);
+    const client = await server.connect();
+    client.send(chat("unlucky"));
+    await client.next((message) => message.type === "chunk");
+    const database = new DatabaseSync(place.database);
+    database.exec("ALTER TABLE journal RENAME TO elsewhere");
+    set.gate.open();
+    const messages = await client.untilTerminal("unlucky");
+    seen = messages.slice(0, -1);
+    const end = messages.at(-1);
+    assert.ok(end?.type === "error" && end.code === "internal_error");
+    database.exec("ALTER TABLE elsewhere RENAME TO journal");
+    database.close();
+    client.send(chat("lucky"));
+    assert.equal((await client.untilTerminal("lucky")).at(-1)?.type, "response");
+  }
+  await using server = await startTroupe(set.options);
+  const client = await server.connect();
+  for (const [id, end] of [
+    ["unlucky", "error"],
+    ["lucky", "response"],
+  ] as const) {
+    client.send({ type: "resume", data: { request_id: id, after_seq: 0 } });
+    const replayed = (await client.untilTerminal(id)).slice(1);
+    if (id === "unlucky") assert.deepEqual(replayed.slice(0, seen.length), seen);
+    assert.equal(replayed.at(-1)?.type, end);
+    assert.equal(replayed.filter(isTerminal).length, 1);
+  }
+});
+
+test("a second server on the same data is refused and leaves the turns of the first alone", async () => {
+  await using place = await createDataFolder();
+  await using set = await setUp(place.folder);
+  await using server = await startTroupe(set.options);
+  const client = await server.connect();
+  client.send(chat("mine"));
+  await client.next((message) => message.type === "chunk");
+  await assert.rejects(createTroupe(set.options), /troupe\.db is in use by another Troupe/);
+  set.gate.open();
+  assert.equal((await client.untilTerminal("mine")).at(-1)?.type, "response");
+});
+
+test("a server that cannot start leaves no thread behind that would keep its process from ending", async () => {
+  using threads = createMortalThreads();
+  for (const broken of ["pages", "recovery"]) {
+    await using place = await createDataFolder();
+    await using set = await setUp(place.folder);
+    {
+      await using server = await startTroupe(set.options);
+      const client = await server.connect();
+      client.send(chat("left"));
+      await client.next((message) => message.type === "chunk");
+      await threads.die();
+    }
+    if (broken === "pages") {
+      await using file = await open(place.database, "r+");
+      await file.write(Buffer.alloc(24 * 4_096, 0xff), 0, 24 * 4_096, 4_096);
+    } else {
+      const database = new DatabaseSync(place.database);
+      database.exec("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE (ABORT, 'full'); END");
+      database.close();
+    }
+    await assert.rejects(createTroupe(set.options));
+    assert.equal(threads.alive, 0, broken);
+  }
+});

@@ -1,0 +1,13 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+/** A folder for one server's data, gone with its scope. */
+export async function createDataFolder(): Promise<AsyncDisposable & { folder: string; database: string }> {
+  const folder = await mkdtemp(path.join(tmpdir(), "troupe-crash-"));
+  return {
+    folder,
+    database: path.join(folder, "troupe.db"),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}

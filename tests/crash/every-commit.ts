@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { isTerminal } from "../support/wire-client.ts";
+import type { Ask } from "./any-ask.ts";
+import { type CountingUpstream, createCountingUpstream } from "./counting-upstream.ts";
+import { createDataFolder } from "./data-folder.ts";
+import { checkDisk } from "./disk-check.ts";
+import { createFindings, type Findings } from "./findings.ts";
+import { createMortalThreads, type FailPoint } from "./mortal-threads.ts";
+import { namelessVoice, questionOf } from "./numbered-answer.ts";
+import { createRequestRecord, isNumbered, type RequestRecord } from "./request-record.ts";
+import { checkRequests } from "./verdict.ts";
+
+const pacing = { mode: "fixed", chunk_chars: 400, interval_ms: 100 } as const;
+
+/** Requests of every kind whose texts come in few pieces, since every piece is a commit. */
+export const plainAsks = {
+  openai_chat: (id) => ({
+    id,
+    frame: { type: "openai_chat", id, data: { input_text: questionOf(id), pacing } },
+    voices: [namelessVoice],
+    streams: true,
+  }),
+  chat: (id) => ({
+    id,
+    frame: { type: "chat", id, data: { message: questionOf(id), persona_id: "skeptic", pacing } },
+    voices: ["skeptic"],
+    streams: true,
+  }),
+  multi_chat_unstreamed: (id) => {
+    const persona_ids = ["teacher", "skeptic"];
+    const data = { message: questionOf(id), persona_ids, stream: false, pacing };
+    return { id, frame: { type: "multi_chat", id, data }, voices: persona_ids, streams: false };
+  },
+} satisfies Record<string, (id: string) => Ask>;
+
+function optionsFor(data: string, upstream: CountingUpstream): TroupeOptions {
+  const clock = createTestClock({ instantMs: 1_000 });
+  return { store: "sqlite", data, clock, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl };
+}
+
+/** Asks on a server of its own and reads to the end, whatever that is. */
+async function askOnce(options: TroupeOptions, ask: Ask): Promise<ServerMessage[]> {
+  await using server = await startTroupe(options);
+  const client = await server.connect();
+  client.send(ask.frame);
+  await client.next((message) => isTerminal(message) || message.type === "error");
+  return [...client.received];
+}
+
+/** What the second asking gave must say the same, as far as the first one came. */
+function join(
+  ask: Ask,
+  before: readonly ServerMessage[],
+  after: readonly ServerMessage[],
+  findings: Findings,
+): RequestRecord {
+  const record = createRequestRecord(ask, findings);
+  const broken = before.findIndex((message) => message.type === "error" && message.code === "internal_error");
+  for (const message of [...(broken < 0 ? before : before.slice(0, broken)), ...after])
+    if (isNumbered(message)) record.keep(message, JSON.stringify(message), 1);
+  assert.deepEqual(
+    after.map((message) => isNumbered(message) && message.seq),
+    after.map((_, index) => index + 1),
+  );
+  return record;
+}
+
+/** The commits of a request that its life turns on. */
+export const failPoints = {
+  "its conversation": { statement: "createConversation", nth: 1 },
+  "its row": { statement: "beginTurn", nth: 1 },
+  "the question": { statement: "insertMessage", nth: 1 },
+  "its first events": { statement: "journal", nth: 1 },
+  "a text": { statement: "journal", nth: 4 },
+  "the answers": { statement: "insertMessage", nth: 2 },
+  "the head": { statement: "moveHead", nth: 1 },
+  "its end": { statement: "journal", nth: 1, containing: '"type":"answer","status"' },
+  "its log": { statement: "endTurn", nth: 1 },
+} satisfies Record<string, FailPoint>;
+
+/**
+ * Asks, the store dying in place of one commit; asks again on a new server, and holds both against the disk. Rejects where
+ * anything was lost, doubled, asked twice, left without an end, or lies otherwise on the disk than it was seen. Returns whether
+ * the store died at all.
+ */
+export async function dieAt(kind: keyof typeof plainAsks, point: FailPoint): Promise<boolean> {
+  await using upstream = await createCountingUpstream(() => 0);
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const options = optionsFor(place.folder, upstream);
+  const ask = plainAsks[kind]("once");
+  threads.dieAt(point);
+  const before = await askOnce(options, ask);
+  const { died } = threads;
+  threads.dieAt(undefined);
+  await askAgain(place.database, options, ask, before, upstream);
+  return died;
+}
+
+/** `dieAt` for every commit of a request; returns how many there are. */
+export async function dieAtEveryCommit(kind: keyof typeof plainAsks): Promise<number> {
+  let deaths = 0;
+  while (await dieAt(kind, { nth: deaths + 1 })) deaths += 1;
+  return deaths;
+}
+
+/**
+ * A request that a death left in its middle, and then so many starts that each die while they recover it; then
+ * as `dieAt`. Returns how many starts died.
+ */
+export async function dieInRecoveries(kind: keyof typeof plainAsks, starts: number): Promise<number> {
+  await using upstream = await createCountingUpstream(() => 0);
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const options = optionsFor(place.folder, upstream);
+  const ask = plainAsks[kind]("again");
+  threads.dieAt(failPoints["a text"]);
+  const before = await askOnce(options, ask);
+  assert.ok(threads.died);
+  let deaths = 0;
+  for (let start = 0; start < starts; start += 1) {
+    // Most get nowhere; now and then one gets a commit further.
+    threads.dieAt({ nth: start % 11 === 10 ? 2 : 1 });
+    // A server whose store dies while it starts does not start, or has nothing more to do.
+    const server = await startTroupe(options).catch(() => undefined);
+    await server?.[Symbol.asyncDispose]();
+    if (threads.died) deaths += 1;
+  }
+  threads.dieAt(undefined);
+  assert.ok(await askAgain(place.database, options, ask, before, upstream));
+  return deaths;
+}
+
+/** Asks on a new server and judges; returns whether the request was interrupted. */
+async function askAgain(
+  database: string,
+  options: TroupeOptions,
+  ask: Ask,
+  before: readonly ServerMessage[],
+  upstream: CountingUpstream,
+): Promise<boolean> {
+  const after = await askOnce(options, ask);
+  const findings = createFindings();
+  const record = join(ask, before, after, findings);
+  const { interrupted, otherEnds } = checkRequests([record], upstream, findings);
+  checkDisk(database, [record], findings);
+  assert.deepEqual([findings.examples, otherEnds], [[], 0]);
+  return interrupted > 0;
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { textOf } from "../ports/log-reading.ts";
+import { created } from "../ports/turn-log-store-contract.ts";
+import { createTestClock } from "../support/test-clock.ts";
+import { createDataFolder } from "./data-folder.ts";
+import { createMortalThreads } from "./mortal-threads.ts";
+
+const starting: TurnEvent = { type: "status", status: "starting", simulated: false };
+const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
+
+async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
+  const faults: unknown[] = [];
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
+  const logs = await createSqliteTurnLogs({
+    store,
+    clock,
+    retentionMs: 24 * 3_600_000,
+    mostBytes,
+    onFault: (fault) => faults.push(fault),
+  });
+  return { logs, faults, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+}
+
+test("every turn that was left running gets its end, however little memory there is", async () => {
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  {
+    await using first = await openLogs(place.database, clock);
+    for (let turn = 0; turn < 20; turn += 1) {
+      const log = await created(first.logs, "owner", `left-${turn}`);
+      await log.append([starting, textOf("x".repeat(500))]);
+    }
+    await threads.die();
+  }
+  await using second = await openLogs(place.database, clock, 2_000);
+  const unfinished = await second.logs.unfinished();
+  assert.equal(unfinished.length, 20);
+  for (const { log } of unfinished) await log.append([failed]);
+  for (let turn = 0; turn < 20; turn += 1) {
+    const found = await second.logs.find("owner", `left-${turn}`);
+    assert.deepEqual([found?.log.ended, found?.log.headSeq], [true, 3]);
+  }
+});
+
+test("what a turn said before a crash is not pruned before its end is kept", async () => {
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  {
+    await using first = await openLogs(place.database, clock);
+    const log = await created(first.logs, "owner", "left");
+    await log.append([starting]);
+    await log.append([textOf("said before")]);
+    await threads.die();
+  }
+  {
+    await using second = await openLogs(place.database, clock);
+    await second.logs.unfinished();
+    const busy = await created(second.logs, "owner", "busy");
+    // More beats than pass between two prunings.
+    for (let beat = 0; beat < 900; beat += 1) await busy.append([starting]);
+    await threads.die();
+  }
+  await using third = await openLogs(place.database, clock);
+  const unfinished = await third.logs.unfinished();
+  const left = unfinished.find(({ record }) => record.id === "left");
+  assert.deepEqual(left?.events, [starting, textOf("said before")]);
+  assert.equal(unfinished.find(({ record }) => record.id === "busy")?.events.length, 900);
+});
+
+test("a turn whose end could not be kept does not take others down when its id is used again", async () => {
+  await using place = await createDataFolder();
+  const clock = createTestClock();
+  await using opened = await openLogs(place.database, clock);
+  const { logs, faults } = opened;
+  const first = await created(logs, "owner", "again");
+  const other = await created(logs, "owner", "other");
+  const database = new DatabaseSync(place.database);
+  database.exec("CREATE TRIGGER stuck BEFORE UPDATE ON turns BEGIN SELECT RAISE (ABORT, 'stuck'); END");
+  await first.append([failed]);
+  await clock.advance(25);
+  // Reads stand behind what was written, so that the end has been tried by now.
+  await logs.find("owner", "nobody");
+  assert.equal(faults.length, 1);
+  database.exec("DROP TRIGGER stuck");
+  database.close();
+  await clock.advance(3_600_000);
+  const again = created(logs, "owner", "again");
+  const told = other.append([textOf("in the same commit")]);
+  await Promise.all([again, told]);
+  assert.equal(other.headSeq, 1);
+});

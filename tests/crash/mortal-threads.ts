@@ -1,0 +1,82 @@
+import type { Worker } from "node:worker_threads";
+import type { StatementName, Write } from "../../src/adapters/sqlite/statements.ts";
+
+interface Message {
+  readonly type?: unknown;
+  readonly writes?: readonly Write[];
+}
+
+/** In place of which commit a thread dies: the n-th, counted from 1, of those that run a statement on a text. */
+export interface FailPoint {
+  readonly nth: number;
+  readonly statement?: StatementName;
+  readonly containing?: string;
+}
+
+/** Lets a test end the threads of stores that are opened while it is in force. */
+export interface MortalThreads extends Disposable {
+  /** Threads that are there. */
+  readonly alive: number;
+  /** Whether a thread has died since `dieAt` was said. */
+  readonly died: boolean;
+  /** Counts from now on; `undefined`: the threads live. */
+  dieAt(point: FailPoint | undefined): void;
+  /** All threads that are there die now; settles when they are gone. */
+  die(): Promise<void>;
+}
+
+/** What dies has done nothing of its last commit, as if the process had been killed right before it. */
+export function createMortalThreads(): MortalThreads {
+  const threads = new Set<Worker>();
+  let point: FailPoint | undefined;
+  let count = 0;
+  let died = false;
+
+  function isFatal({ type, writes = [] }: Message): boolean {
+    if (point === undefined || type !== "commit") return false;
+    const { nth, statement, containing = "" } = point;
+    const fits = writes.some(
+      ([name, ...values]) => name === (statement ?? name) && String(values.at(-1)).includes(containing),
+    );
+    if (fits) count += 1;
+    return fits && count === nth;
+  }
+
+  function adopt(thread: Worker): void {
+    const post = thread.postMessage.bind(thread) as (message: Message) => void;
+    let isDead = false;
+    threads.add(thread);
+    thread.once("exit", () => threads.delete(thread));
+    thread.postMessage = (message: Message) => {
+      isDead ||= isFatal(message);
+      if (!isDead) {
+        post(message);
+        return;
+      }
+      died = true;
+      void thread.terminate();
+    };
+  }
+
+  process.on("worker", adopt);
+  return {
+    get alive() {
+      return threads.size;
+    },
+    get died() {
+      return died;
+    },
+    dieAt(next) {
+      point = next;
+      count = 0;
+      died = false;
+    },
+    async die() {
+      died = true;
+      await Promise.all([...threads].map((thread) => thread.terminate()));
+    },
+    [Symbol.dispose]() {
+      process.off("worker", adopt);
+    },
+  };
+}
