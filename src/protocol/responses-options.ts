@@ -23,7 +23,7 @@ export const responsesOptions = z.strictObject({
   prompt_cache_retention: optional(z.enum(["in_memory", "24h"])),
   reasoning: optional(jsonObject),
   safety_identifier: optional(z.string().max(256)),
-  service_tier: optional(z.enum(["auto", "default", "flex", "scale", "priority"])),
+  service_tier: optional(z.enum(["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"])),
   store: optional(z.boolean()),
   temperature: optional(temperature),
   text: optional(jsonObject),

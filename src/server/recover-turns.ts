@@ -16,16 +16,25 @@ export interface RecoveryOptions {
  */
 export async function recoverTurns({ logs, conversations, personas }: RecoveryOptions): Promise<number> {
   const unfinished = await logs.unfinished();
-  for (const turn of unfinished) {
-    const lanes = lanesOf(turn.events);
-    await rememberPartial(turn.record, lanes, conversations, personas);
-    const open = lanes.filter((lane) => !lane.ended);
-    await turn.log.append([
-      ...open.map(finalText),
-      { type: "failure", error: new TroupeError("interrupted") },
-    ]);
-  }
+  // At the same time, so that they share commits; those of one conversation in the order in which they began.
+  const groups = Map.groupBy(unfinished, ({ record }) => record.conversationId ?? record);
+  await Promise.all(
+    [...groups.values()].map(async (turns) => {
+      for (const turn of turns) await recover(turn, conversations, personas);
+    }),
+  );
   return unfinished.length;
+}
+
+async function recover(
+  { record, log, events }: UnfinishedTurn,
+  conversations: ConversationStore,
+  personas: PersonaStore,
+): Promise<void> {
+  const lanes = lanesOf(events);
+  await rememberPartial(record, lanes, conversations, personas);
+  const open = lanes.filter((lane) => !lane.ended);
+  await log.append([...open.map(finalText), { type: "failure", error: new TroupeError("interrupted") }]);
 }
 
 interface RecoveredLane {

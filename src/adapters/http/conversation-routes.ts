@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { ConversationStore } from "../../ports/conversation-store.ts";
@@ -124,6 +125,15 @@ function present(query: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
 }
 
+/** Piece by piece as the client takes them, with time for everybody else in between. */
 function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array> {
-  return ReadableStream.from(pieces).pipeThrough(new TextEncoderStream());
+  return ReadableStream.from(
+    (async function* () {
+      const encoder = new TextEncoder();
+      for (const piece of pieces) {
+        yield encoder.encode(piece);
+        await nextLoopTurn();
+      }
+    })(),
+  );
 }

@@ -7,6 +7,8 @@ interface StoredError extends Omit<TroupeErrorOptions, "cause"> {
 
 /** Reads events that `JSON.stringify` wrote; errors become errors again. Throws a `SyntaxError` for what is no JSON. */
 export function parseEvents<T>(text: string): T {
+  // Looking at every value takes ten times as long as reading it, and at a start all that ran is read.
+  if (!text.includes('"troupe_error"')) return JSON.parse(text) as T;
   return JSON.parse(text, (_, value: unknown) => (isStoredError(value) ? revive(value) : value)) as T;
 }
 
