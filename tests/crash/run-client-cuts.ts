@@ -52,9 +52,11 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
   const { interrupted, otherEnds, ...endings } = checkRequests(crowd.records, upstream, findings);
   if (interrupted + otherEnds > 0) findings.note("wrong texts", "not completed", interrupted + otherEnds);
   await checkReplays(server.url, crowd.records, findings);
-  await untilIdle(server.troupe.stats, upstream.openConnections);
-  const { turns, connections } = server.troupe.stats();
+  const { stats } = server.troupe;
+  await until(() => stats().turns === 0 && stats().connections === 0);
+  const { turns, connections } = stats();
   await server[Symbol.asyncDispose]();
+  await until(() => upstream.openConnections() === 0);
   const disk = checkDisk(place.database, crowd.records, findings);
   const { counts } = crowd;
   const figures = {
@@ -76,12 +78,8 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
   return { figures, findings };
 }
 
-/** Waits until the server has seen all its clients go, as long as that can take. */
-async function untilIdle(
-  stats: () => { readonly turns: number; readonly connections: number },
-  upstreamConnections: () => number,
-): Promise<void> {
+/** Waits for what the kernel has to tell both sides, as long as that can take at most. */
+async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 10_000;
-  const isIdle = () => stats().turns === 0 && stats().connections === 0 && upstreamConnections() === 0;
-  while (!isIdle() && performance.now() < untilMs) await sleep(20);
+  while (!isSo() && performance.now() < untilMs) await sleep(20);
 }

@@ -127,13 +127,17 @@ function present(query: Record<string, string>): Record<string, string> {
 
 /** Piece by piece as the client takes them, with time for everybody else in between. */
 function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array> {
-  return ReadableStream.from(
-    (async function* () {
-      const encoder = new TextEncoder();
-      for (const piece of pieces) {
-        yield encoder.encode(piece);
-        await nextLoopTurn();
-      }
-    })(),
-  );
+  const iterator = pieces[Symbol.iterator]();
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const next = iterator.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(encoder.encode(next.value));
+      await nextLoopTurn();
+    },
+    cancel() {
+      iterator.return?.();
+    },
+  });
 }
