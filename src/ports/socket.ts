@@ -1,11 +1,16 @@
 import type { CloseName } from "../protocol/closes.ts";
 
+/** The connection has ended: what was to be sent reaches nobody, which is no fault of the server's. */
+export class SocketEndedError extends Error {
+  override readonly name = "SocketEndedError";
+}
+
 /**
  * The sending half of one client's connection.
  *
  * Contract:
  * - `send` takes whole text messages, writes them in order and settles when the operating system has taken them, which is what
- *   makes a slow reader slow down its follower; it rejects when the connection has ended;
+ *   makes a slow reader slow down its follower; it rejects with a `SocketEndedError` when the connection has ended;
  * - `close` starts an orderly close; messages accepted earlier go first; a second call does nothing.
  */
 export interface Socket {

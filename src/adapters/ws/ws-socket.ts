@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { Socket } from "../../ports/socket.ts";
+import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import { closeTable } from "../../protocol/closes.ts";
 
 /** The `Socket` port over a connection of the `ws` package; `stream` is what it writes to. */
@@ -9,7 +9,8 @@ export function createWsSocket(socket: WebSocket, stream: Duplex): Socket {
     send(texts) {
       if (texts.length === 0) return Promise.resolve();
       return new Promise((resolve, reject) => {
-        const settle = (error?: Error | null) => (error == null ? resolve() : reject(error));
+        const settle = (cause?: Error | null) =>
+          cause == null ? resolve() : reject(new SocketEndedError("The connection has ended.", { cause }));
         // Corked, the frames of a batch reach the operating system in one write.
         stream.cork();
         const last = texts.length - 1;

@@ -1,4 +1,4 @@
-import type { Socket } from "../../ports/socket.ts";
+import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import type { KeptTurn } from "../../ports/turn-log.ts";
 import type { ClientMessage } from "../../protocol/client-messages.ts";
 import { decodeClientMessage, type FrameOrigin } from "../../protocol/decode.ts";
@@ -85,6 +85,8 @@ export function createConnection({
   }
 
   async function refuse(thrown: unknown, origin: FrameOrigin | undefined): Promise<void> {
+    // A reply that could not be sent needs no second one.
+    if (thrown instanceof SocketEndedError) return;
     const error = TroupeError.from(thrown);
     if (error.code === "internal_error") onFault(thrown);
     try {
@@ -95,8 +97,8 @@ export function createConnection({
         ...(error.field === undefined ? {} : { field: error.field }),
         ...(origin === undefined ? {} : { in_reply_to: origin }),
       });
-    } catch (gone) {
-      onFault(gone);
+    } catch (fault) {
+      if (!(fault instanceof SocketEndedError)) onFault(fault);
     }
   }
 
