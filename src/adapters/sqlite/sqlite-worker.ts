@@ -75,7 +75,8 @@ function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: Work
 function takeLock(file: string): DatabaseSync {
   const lock = new DatabaseSync(`${file}-lock`, { timeout: 1_000 });
   try {
-    lock.exec("BEGIN EXCLUSIVE");
+    // No journal beside it: nothing is ever written.
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (cause) {
     throw new Error(`${file} is in use by another Troupe`, { cause });
   }
