@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
 import { createAccess, isLoopback } from "../adapters/http/access.ts";
-import { anonymousOwner, createCallers } from "../adapters/http/callers.ts";
+import { anonymous, createCallers } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
@@ -152,7 +152,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
       return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
     },
     onFault,
-    connect: (socket, owner) =>
+    connect: (socket, caller) =>
       createConnection({
         socket,
         onFault: (fault) => logger.error({ err: fault }, "a frame could not be handled"),
@@ -164,7 +164,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
         },
         openSession: (audience) =>
           createSession({
-            owner,
+            caller,
             turns,
             conversations,
             clock,
@@ -177,7 +177,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
   });
 
   const pageConfiguration = {
-    personas: await personas.list(anonymousOwner),
+    personas: await personas.list(anonymous.owner),
     simulated: options.providers === undefined && chosen.simulated,
     model: chosen.model,
     needsKey: callers.needsKey,

@@ -1,3 +1,4 @@
+import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
@@ -15,7 +16,7 @@ export interface Audience {
 }
 
 export interface SessionOptions {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly turns: Turns;
   readonly conversations: ConversationStore;
   readonly clock: Clock;
@@ -61,7 +62,8 @@ export interface Session {
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { owner, turns, conversations, clock, mostInFlight, unnamedGraceMs, audience, onFault } = options;
+  const { caller, turns, conversations, clock, mostInFlight, unnamedGraceMs, audience, onFault } = options;
+  const { owner } = caller;
   const followers = createFollowers({
     deliver: audience.deliver,
     watch: (turn) => turns.running(owner, turn.record.id)?.watch() ?? (() => undefined),
@@ -91,7 +93,7 @@ export function createSession(options: SessionOptions): Session {
     };
     try {
       const { turn } = await turns.start({
-        owner,
+        caller,
         id,
         request: ask.request,
         conversation: ask.conversation,

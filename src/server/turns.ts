@@ -1,6 +1,7 @@
 import type { ChatDependencies } from "../chat/chat-context.ts";
 import { prepareReply } from "../chat/prepare-reply.ts";
 import type { Reply } from "../chat/reply.ts";
+import type { Caller } from "../ports/caller.ts";
 import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -26,7 +27,7 @@ export interface TurnsOptions {
 
 /** A request for an answer as a session passes it on. */
 export interface Ask {
-  readonly owner: string;
+  readonly caller: Caller;
   readonly id: string;
   readonly request: TurnRequest;
   /** What the client said of the conversation, which is part of the request's content. */
@@ -93,7 +94,11 @@ export function createTurns(options: TurnsOptions): Turns {
       // The vendor is told not to store it; then nothing of it stays here either.
       ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
     };
-    const prepared = await prepareReply(ask.request, { owner: ask.owner, id: ask.id, conversationId }, chat);
+    const prepared = await prepareReply(
+      ask.request,
+      { owner: record.owner, id: ask.id, conversationId },
+      chat,
+    );
     const created = await logs.create(record);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
@@ -143,7 +148,8 @@ export function createTurns(options: TurnsOptions): Turns {
       return running.size;
     },
     async start(ask) {
-      const { owner, id } = ask;
+      const { id } = ask;
+      const { owner } = ask.caller;
       const record = { owner, id, contentHash: await contentHash([ask.request, ask.conversation ?? null]) };
       const kept = await logs.find(owner, id);
       if (kept !== undefined) return attach(kept, record);

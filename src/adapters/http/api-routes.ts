@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import type { Caller } from "../../ports/caller.ts";
 
-/** Routes under `/api`, which find their caller in the context's `owner`. */
-export type ApiRoutes = Hono<{ Variables: { owner: string } }>;
+/** Routes under `/api`, which find who asks in the context's `caller`. */
+export type ApiRoutes = Hono<{ Variables: { caller: Caller } }>;

@@ -1,15 +1,11 @@
 import { createHash } from "node:crypto";
+import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
 
 /** A refusal of a request, as an HTTP status. */
 export interface Refusal {
   readonly status: number;
   readonly reason: string;
-}
-
-/** Who a caller is: what is kept under this name is theirs. */
-export interface Identity {
-  readonly owner: string;
 }
 
 /** Where a request may carry a credential. */
@@ -29,7 +25,7 @@ export interface CallersOptions {
 }
 
 /** Until there are keys, everyone is the same caller. */
-export const anonymousOwner = "anonymous";
+export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
 /** Prefix of the subprotocol that carries a key or the page's token. */
 const tokenProtocol = "troupe.token.";
 /** How long a ticket can be used, once: it stands in an address, and addresses end in logs. */
@@ -41,37 +37,40 @@ const unauthenticated: Refusal = { status: 401, reason: "Unauthorized" };
 
 /** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
 export function createCallers({ clock, keys }: CallersOptions) {
-  const owners = new Map(keys.map(({ owner, key }) => [digest(key), owner]));
-  const tickets = new Map<string, { readonly owner: string; readonly validUntilMs: number }>();
+  const known = new Map(
+    keys.map(({ owner, key }): [string, Caller] => {
+      const keyDigest = digest(key);
+      return [keyDigest, { owner, keyId: idOf(keyDigest), limits: {} }];
+    }),
+  );
+  const tickets = new Map<string, { readonly caller: Caller; readonly validUntilMs: number }>();
 
-  function redeem(ticket: string): string | undefined {
+  function redeem(ticket: string): Caller | undefined {
     const found = tickets.get(digest(ticket));
     tickets.delete(digest(ticket));
-    return found !== undefined && clock.now() <= found.validUntilMs ? found.owner : undefined;
+    return found !== undefined && clock.now() <= found.validUntilMs ? found.caller : undefined;
   }
 
-  function ownerOf({ authorization, protocols, ticket }: Credentials): string | undefined {
+  function callerOf({ authorization, protocols, ticket }: Credentials): Caller | undefined {
     const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
-    if (bearer !== undefined) return owners.get(digest(bearer));
+    if (bearer !== undefined) return known.get(digest(bearer));
     const token = tokenIn(protocols);
-    if (token !== undefined) return owners.get(digest(token));
+    if (token !== undefined) return known.get(digest(token));
     return ticket === undefined ? undefined : redeem(ticket);
   }
 
   return {
     /** Whether a caller needs a key. */
-    needsKey: owners.size > 0,
-    identify(credentials: Credentials): Identity | Refusal {
-      if (owners.size === 0) return { owner: anonymousOwner };
-      const owner = ownerOf(credentials);
-      return owner === undefined ? unauthenticated : { owner };
+    needsKey: known.size > 0,
+    identify(credentials: Credentials): Caller | Refusal {
+      return known.size === 0 ? anonymous : (callerOf(credentials) ?? unauthenticated);
     },
-    /** A ticket that opens one socket for this owner, within `ticketLifeMs`. */
-    issueTicket(owner: string): string {
+    /** A ticket that opens one socket for this caller, within `ticketLifeMs`. */
+    issueTicket(caller: Caller): string {
       const ticket = clock.newId();
       const [oldest] = tickets.keys();
       if (tickets.size >= mostTickets && oldest !== undefined) tickets.delete(oldest);
-      tickets.set(digest(ticket), { owner, validUntilMs: clock.now() + ticketLifeMs });
+      tickets.set(digest(ticket), { caller, validUntilMs: clock.now() + ticketLifeMs });
       return ticket;
     },
   };
@@ -86,6 +85,11 @@ export function tokenIn(protocols: string | undefined): string | undefined {
     .map((name) => name.trim())
     .filter((name) => name.startsWith(tokenProtocol));
   return tokens.length === 1 ? tokens[0]?.slice(tokenProtocol.length) : undefined;
+}
+
+/** The name of a key that stands in the environment: made of its digest, which a name that is shown must not give away. */
+function idOf(keyDigest: string): string {
+  return `key-${createHash("sha256").update(keyDigest).digest("hex").slice(0, 16)}`;
 }
 
 /** Looking a digest up takes no longer for a key that is almost right. */

@@ -68,7 +68,7 @@ export function createConversationRoutes({ conversations, logs }: ConversationRo
   }
 
   routes.get("/", async (context) => {
-    const owner = context.get("owner");
+    const { owner } = context.get("caller");
     const { limit, before, q } = decodeInput(listQuery, present(context.req.query()), "query");
     if (q !== undefined)
       return context.json({ matches: (await conversations.search(owner, q, limit)).map(encodeMatch) });
@@ -80,7 +80,7 @@ export function createConversationRoutes({ conversations, logs }: ConversationRo
   });
 
   routes.get("/:id", async (context) => {
-    const { summary, messages } = await read(context.get("owner"), idIn(context));
+    const { summary, messages } = await read(context.get("caller").owner, idIn(context));
     return context.body(streamed(encodeConversation(summary, messages)), 200, {
       "content-type": "application/json",
     });
@@ -89,7 +89,7 @@ export function createConversationRoutes({ conversations, logs }: ConversationRo
   routes.get("/:id/export", async (context) => {
     const id = idIn(context);
     const { format } = decodeInput(exportQuery, present(context.req.query()), "query");
-    const { summary, messages } = await read(context.get("owner"), id);
+    const { summary, messages } = await read(context.get("caller").owner, id);
     const isJson = format === "json";
     const pieces = (isJson ? encodeConversation : conversationMarkdown)(summary, messages);
     return context.body(streamed(pieces), 200, {
@@ -102,14 +102,14 @@ export function createConversationRoutes({ conversations, logs }: ConversationRo
     const id = idIn(context);
     const body = await readJson(context.req.raw, bodyBytes);
     const { title: asked } = decodeInput(renaming, body, "body");
-    if (!(await conversations.rename(context.get("owner"), id, asked)))
+    if (!(await conversations.rename(context.get("caller").owner, id, asked)))
       throw new TroupeError("conversation_not_found");
     return context.json({ id, title: asked });
   });
 
   routes.delete("/:id", async (context) => {
     const id = idIn(context);
-    const owner = context.get("owner");
+    const { owner } = context.get("caller");
     const removed = await conversations.remove(owner, id);
     // Even where there is none any more: the server may have stopped between the two.
     await logs.forget(owner, id);

@@ -50,15 +50,15 @@ export function createHttpApp({
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
   app.use("/api/*", async (context, next) => {
-    const identity = callers.identify({ authorization: context.req.header("authorization") });
-    if ("status" in identity) {
+    const caller = callers.identify({ authorization: context.req.header("authorization") });
+    if ("status" in caller) {
       context.header("www-authenticate", "Bearer");
       return context.json(
-        { code: "unauthenticated", message: identity.reason },
-        identity.status as ContentfulStatusCode,
+        { code: "unauthenticated", message: caller.reason },
+        caller.status as ContentfulStatusCode,
       );
     }
-    context.set("owner", identity.owner);
+    context.set("caller", caller);
     return next();
   });
   app.use("/api/*", async (context, next) => {
@@ -72,10 +72,10 @@ export function createHttpApp({
     );
   });
   app.post("/api/tickets", (context) =>
-    context.json({ ticket: callers.issueTicket(context.get("owner")), valid_for_ms: ticketLifeMs }, 201),
+    context.json({ ticket: callers.issueTicket(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
   );
   app.get("/api/personas", async (context) =>
-    context.json({ personas: await personas.list(context.get("owner")) }),
+    context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
   app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
   app.route("/api/requests", createRequestRoutes({ logs }));

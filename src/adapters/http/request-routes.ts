@@ -12,7 +12,7 @@ export function createRequestRoutes({ logs }: { readonly logs: TurnLogStore }): 
   const routes: ApiRoutes = new Hono();
   routes.get("/:id", async (context) => {
     const id = decodeId(requestId, context.req.param("id"), "request_not_found");
-    const turn = await logs.find(context.get("owner"), id);
+    const turn = await logs.find(context.get("caller").owner, id);
     if (turn === undefined) throw new TroupeError("request_not_found");
     const { conversationId } = turn.record;
     const { ended, headSeq } = turn.log;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Socket } from "../../ports/socket.ts";
 import { wireLimits } from "../../protocol/limits.ts";
@@ -23,8 +24,8 @@ export interface WsServerOptions {
   /** Most connections at the same time; further ones are answered with 503. */
   readonly mostConnections: number;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
-  readonly admit: (request: IncomingMessage) => { readonly owner: string } | HandshakeRefusal;
-  readonly connect: (socket: Socket, owner: string) => FrameHandler;
+  readonly admit: (request: IncomingMessage) => Caller | HandshakeRefusal;
+  readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -73,12 +74,12 @@ export function createWsServer(options: WsServerOptions) {
     const full = { status: 503, reason: "Too many connections" };
     const admitted = sockets.size >= mostConnections ? full : admit(request);
     if ("status" in admitted) refuseHandshake(stream, admitted);
-    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted.owner));
+    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
   }
 
-  function open(socket: WebSocket, stream: Duplex, owner: string): void {
+  function open(socket: WebSocket, stream: Duplex, caller: Caller): void {
     const port = createWsSocket(socket, stream);
-    const handler = connect(port, owner);
+    const handler = connect(port, caller);
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
     const opened: OpenSocket = { port, handler, stream, missedPings: 0 };
