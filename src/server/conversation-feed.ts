@@ -1,6 +1,6 @@
-import type { RunningTurn } from "./running-turn.ts";
+import type { LiveTurn } from "../ports/peers.ts";
 
-type Listener = (turn: RunningTurn) => void;
+type Listener = (turn: LiveTurn) => void;
 
 /** Tells followers of a conversation about each turn that begins in it. */
 export function createConversationFeed() {
@@ -8,10 +8,10 @@ export function createConversationFeed() {
   const keyOf = (owner: string, conversationId: string) => `${owner}\n${conversationId}`;
 
   return {
-    announce(turn: RunningTurn): void {
-      if (turn.conversationId === undefined) return;
-      for (const listener of listeners.get(keyOf(turn.record.owner, turn.conversationId)) ?? [])
-        listener(turn);
+    announce(turn: LiveTurn): void {
+      const { owner, conversationId } = turn.record;
+      if (conversationId === undefined) return;
+      for (const listener of listeners.get(keyOf(owner, conversationId)) ?? []) listener(turn);
     },
     /** The returned function ends the subscription. */
     subscribe(owner: string, conversationId: string, listener: Listener): () => void {

@@ -1,7 +1,8 @@
 import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { LiveTurn } from "../ports/peers.ts";
 import type { TurnEvent } from "../ports/turn-event.ts";
-import type { KeptTurn, TurnLog, TurnRecord } from "../ports/turn-log.ts";
+import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -9,8 +10,7 @@ import { TroupeError } from "../protocol/errors.ts";
 export type WhenUnwatched = "finish" | number;
 
 /** A turn while it runs: what can be done to it from outside. */
-export interface RunningTurn extends KeptTurn {
-  readonly request: TurnRequest;
+export interface RunningTurn extends LiveTurn {
   readonly conversationId: string | undefined;
   readonly signals: TurnSignals;
   /** Aborts when the turn has ended. */

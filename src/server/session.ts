@@ -1,18 +1,19 @@
 import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createFollowers } from "./followers.ts";
-import type { RunningTurn, WhenUnwatched } from "./running-turn.ts";
+import type { WhenUnwatched } from "./running-turn.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a door does with what a session follows; each call settles when the client's connection has taken it. */
 export interface Audience {
   deliver(requestId: string, batch: LogBatch): Promise<void>;
   /** A turn of a followed conversation; its events follow. */
-  question(turn: RunningTurn): Promise<void>;
+  question(turn: LiveTurn): Promise<void>;
 }
 
 export interface SessionOptions {
@@ -54,7 +55,7 @@ export interface Session {
    */
   resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
   /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
-  follow(conversationId: string, onFound: (running: readonly RunningTurn[]) => Promise<void>): Promise<void>;
+  follow(conversationId: string, onFound: (running: readonly LiveTurn[]) => Promise<void>): Promise<void>;
   /** Settles when everything that is followed was delivered to its end. */
   settle(): Promise<void>;
   /** Stops following; what that means for the turns is theirs to know. */
@@ -66,7 +67,7 @@ export function createSession(options: SessionOptions): Session {
   const { owner } = caller;
   const followers = createFollowers({
     deliver: audience.deliver,
-    watch: (turn) => turns.running(owner, turn.record.id)?.watch() ?? (() => undefined),
+    watch: turns.watch,
     onFault,
   });
   const subscriptions = new Map<string, () => void>();
@@ -147,14 +148,26 @@ export function createSession(options: SessionOptions): Session {
       if ((await conversations.head(owner, conversationId)) === undefined) {
         throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
       }
-      const join = (turn: RunningTurn) => {
-        if (!followers.has(turn.record.id)) void followers.follow(turn, 0, () => audience.question(turn));
+      // Nobody would end the subscription of a connection that has gone meanwhile.
+      if (followers.closed) return;
+      const found = Promise.withResolvers<void>();
+      const join = (turn: LiveTurn) => {
+        if (followers.has(turn.record.id)) return;
+        void followers.follow(turn, 0, async () => {
+          // A turn that begins meanwhile may be heard of before those that ran are known.
+          await found.promise;
+          await audience.question(turn);
+        });
       };
       subscriptions.get(conversationId)?.();
-      subscriptions.set(conversationId, turns.feed.subscribe(owner, conversationId, join));
-      const running = turns.runningIn(owner, conversationId);
-      await onFound(running);
-      for (const turn of running) join(turn);
+      subscriptions.set(conversationId, turns.subscribe(owner, conversationId, join));
+      try {
+        const running = await turns.runningIn(owner, conversationId);
+        await onFound(running);
+        for (const turn of running) join(turn);
+      } finally {
+        found.resolve();
+      }
     },
     settle: followers.settle,
     async close() {

@@ -2,6 +2,7 @@ import type { ChatDependencies } from "../chat/chat-context.ts";
 import { prepareReply } from "../chat/prepare-reply.ts";
 import type { Reply } from "../chat/reply.ts";
 import type { Caller } from "../ports/caller.ts";
+import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -14,6 +15,8 @@ import { createRunningTurn, type RunningTurn, type WhenUnwatched } from "./runni
 export interface TurnsOptions {
   readonly chat: ChatDependencies;
   readonly logs: TurnLogStore;
+  /** The other servers on these logs. Default: there are none. */
+  readonly peers?: Peers;
   /** Turns that may run at the same time for one owner, and in all. */
   readonly mostPerOwner: number;
   readonly mostInAll: number;
@@ -45,13 +48,16 @@ export interface Turns {
    */
   start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
-  /** The turn while it runs. */
+  /** The turn while it runs here. */
   running(owner: string, id: string): RunningTurn | undefined;
-  /** The turns that run in a conversation, oldest first. */
-  runningIn(owner: string, conversationId: string): RunningTurn[];
+  /** The turns that run in a conversation: those that run here, then those of peers, each oldest first. */
+  runningIn(owner: string, conversationId: string): Promise<readonly LiveTurn[]>;
+  /** Tells of every turn that begins in a conversation, perhaps more than once; the returned function ends that. */
+  subscribe(owner: string, conversationId: string, listener: (turn: LiveTurn) => void): () => void;
+  /** Counts a follower of a turn in, wherever it runs; the returned function counts it out. */
+  watch(turn: KeptTurn): () => void;
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
   cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
-  readonly feed: ReturnType<typeof createConversationFeed>;
   /** How many run. */
   readonly count: number;
   /** Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. */
@@ -59,7 +65,7 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const { chat, logs, mostPerOwner, mostInAll, turnLimitMs, onEnd, onFault } = options;
+  const { chat, logs, peers = noPeers, mostPerOwner, mostInAll, turnLimitMs, onEnd, onFault } = options;
   const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
   const countByOwner = new Map<string, number>();
   const feed = createConversationFeed();
@@ -133,6 +139,7 @@ export function createTurns(options: TurnsOptions): Turns {
       });
     running.set(keyOf(record.owner, record.id), { turn, done });
     feed.announce(turn);
+    peers.announce(turn);
     return { turn: { record, log }, started: true };
   }
 
@@ -142,8 +149,16 @@ export function createTurns(options: TurnsOptions): Turns {
     return { turn, started: false };
   }
 
+  peers.join({
+    cancel(owner, id, lane) {
+      const found = running.get(keyOf(owner, id));
+      found?.turn.cancel(lane);
+      return found !== undefined;
+    },
+    watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
+  });
+
   return {
-    feed,
     get count() {
       return running.size;
     },
@@ -163,13 +178,29 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     find: (owner, id) => logs.find(owner, id),
     running: (owner, id) => running.get(keyOf(owner, id))?.turn,
-    runningIn: (owner, conversationId) =>
-      [...running.values()]
+    async runningIn(owner, conversationId) {
+      const here = [...running.values()]
         .map(({ turn }) => turn)
-        .filter((turn) => turn.conversationId === conversationId && turn.record.owner === owner),
+        .filter((turn) => turn.conversationId === conversationId && turn.record.owner === owner);
+      return [...here, ...(await peers.runningIn(owner, conversationId))];
+    },
+    subscribe(owner, conversationId, listener) {
+      const unsubscribe = feed.subscribe(owner, conversationId, listener);
+      const unsubscribeElsewhere = peers.subscribe(owner, conversationId, listener);
+      return () => {
+        unsubscribe();
+        unsubscribeElsewhere();
+      };
+    },
+    watch({ record: { owner, id }, log }) {
+      const here = running.get(keyOf(owner, id));
+      if (here !== undefined) return here.turn.watch();
+      return log.ended ? () => undefined : peers.watch(owner, id);
+    },
     async cancel(owner, id, lane) {
       const found = running.get(keyOf(owner, id));
       if (found !== undefined) return found.turn.cancel(lane);
+      if (await peers.cancel(owner, id, lane)) return;
       const kept = await logs.find(owner, id);
       throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {
         field: "data.request_id",

@@ -1,10 +1,10 @@
+import type { LiveTurn } from "../../ports/peers.ts";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import type { KeptTurn } from "../../ports/turn-log.ts";
 import type { ClientMessage } from "../../protocol/client-messages.ts";
 import { decodeClientMessage, type FrameOrigin } from "../../protocol/decode.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
-import type { RunningTurn } from "../../server/running-turn.ts";
 import type { Audience, Session } from "../../server/session.ts";
 import { encodeEvent, failure } from "./encode-event.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
@@ -119,7 +119,8 @@ export function createConnection({
   };
 }
 
-function questionOf({ record, request, conversationId }: RunningTurn): ServerMessage[] {
+function questionOf({ record, request }: LiveTurn): ServerMessage[] {
+  const { conversationId } = record;
   if (request.kind === "responses" || conversationId === undefined) return [];
   return [
     {
