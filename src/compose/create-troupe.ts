@@ -6,6 +6,8 @@ import { createAccess, isLoopback } from "../adapters/http/access.ts";
 import { anonymous, createCallers } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
+import { createTickets } from "../adapters/http/tickets.ts";
+import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
@@ -137,16 +139,27 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
-  const callers = createCallers({ clock, keys: settings.apiKeys });
+  const tickets = createTickets({ clock });
+  const callers = createCallers({
+    keys: settings.apiKeys,
+    tickets,
+    attempts: createRateCounter({ clock, windowMs: 60_000 }),
+  });
   const sockets = createWsServer({
     clock,
     path: "/ws",
     pingIntervalMs: 30_000,
     mostConnections: settings.maxConnections,
-    admit({ headers, url = "" }) {
+    mostConnectionsPerKey: settings.maxConnectionsPerKey,
+    async admit({ headers, url = "", socket: { remoteAddress } }) {
       const protocols = headers["sec-websocket-protocol"];
       const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
-      const caller = callers.identify({ authorization: headers.authorization, protocols, ticket });
+      const caller = await callers.identify({
+        authorization: headers.authorization,
+        protocols,
+        ticket,
+        remoteAddress,
+      });
       const holdsKey = callers.needsKey && !("status" in caller);
       const { host, origin } = headers;
       return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
@@ -187,6 +200,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     access,
     personas,
     callers,
+    tickets,
     conversations,
     logs,
     page: await renderPage(pageConfiguration),

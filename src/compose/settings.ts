@@ -110,6 +110,11 @@ const settings = {
     help: "how answers are timed unless the request says: natural, fixed or raw",
   },
   maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "most sockets" },
+  maxConnectionsPerKey: {
+    name: "TROUPE_MAX_CONNECTIONS_PER_KEY",
+    schema: count(10_000, 1),
+    help: "most sockets of one key, unless the key says otherwise",
+  },
   maxRequestsPerConnection: {
     name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",
     schema: count(128, 1),

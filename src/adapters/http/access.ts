@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
-import { type Refusal, tokenIn } from "./callers.ts";
+import { tokenIn } from "./credentials.ts";
+import type { Refusal } from "./refusals.ts";
 
 export interface AccessOptions {
   /** Origins beside the server's own that may connect, as `https://app.example`. */

@@ -1,17 +1,20 @@
-import { Hono } from "hono";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
-import { type Callers, ticketLifeMs } from "./callers.ts";
+import type { Callers } from "./callers.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
-import { refusalOf } from "./refusals.ts";
+import { type Refusal, refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
+import { type Tickets, ticketLifeMs } from "./tickets.ts";
 
 export interface HttpAppOptions extends ConversationRoutesOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
   readonly callers: Callers;
+  readonly tickets: Tickets;
   readonly page: { readonly html: string; readonly policy: string };
   /** False while the server is starting or stopping. */
   readonly isReady: () => boolean;
@@ -23,6 +26,7 @@ export function createHttpApp({
   access,
   personas,
   callers,
+  tickets,
   conversations,
   logs,
   page,
@@ -50,14 +54,11 @@ export function createHttpApp({
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
   app.use("/api/*", async (context, next) => {
-    const caller = callers.identify({ authorization: context.req.header("authorization") });
-    if ("status" in caller) {
-      context.header("www-authenticate", "Bearer");
-      return context.json(
-        { code: "unauthenticated", message: caller.reason },
-        caller.status as ContentfulStatusCode,
-      );
-    }
+    const caller = await callers.identify({
+      authorization: context.req.header("authorization"),
+      remoteAddress: getConnInfo(context).remote.address,
+    });
+    if ("status" in caller) return refuseCaller(context, caller);
     context.set("caller", caller);
     return next();
   });
@@ -71,8 +72,8 @@ export function createHttpApp({
       refusal.status as ContentfulStatusCode,
     );
   });
-  app.post("/api/tickets", (context) =>
-    context.json({ ticket: callers.issueTicket(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
+  app.post("/api/tickets", async (context) =>
+    context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
   );
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
@@ -86,4 +87,13 @@ export function createHttpApp({
     return context.json(body, status);
   });
   return app;
+}
+
+function refuseCaller(context: Context, { status, reason: message, retryAfterMs }: Refusal): Response {
+  if (retryAfterMs === undefined) {
+    context.header("www-authenticate", "Bearer");
+    return context.json({ code: "unauthenticated", message }, status as ContentfulStatusCode);
+  }
+  context.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
+  return context.json({ code: "too_many_attempts", message }, status as ContentfulStatusCode);
 }

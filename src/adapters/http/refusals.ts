@@ -1,6 +1,14 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 
+/** A refusal to look at a request at all, as an HTTP status. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  /** When it makes sense to come back. */
+  readonly retryAfterMs?: number;
+}
+
 /** A body that is longer than the route reads. */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";

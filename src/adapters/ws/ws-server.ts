@@ -23,8 +23,10 @@ export interface WsServerOptions {
   readonly pingIntervalMs: number;
   /** Most connections at the same time; further ones are answered with 503. */
   readonly mostConnections: number;
+  /** Most of one key whose limits say nothing else; further ones are answered with 429. */
+  readonly mostConnectionsPerKey: number;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
-  readonly admit: (request: IncomingMessage) => Caller | HandshakeRefusal;
+  readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
   readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
@@ -38,6 +40,8 @@ const subprotocol = "troupe";
 interface HandshakeRefusal {
   readonly status: number;
   readonly reason: string;
+  /** Milliseconds, for the header. */
+  readonly retryAfterMs?: number;
 }
 
 /** How long a peer that is dropped gets to answer the close. */
@@ -53,9 +57,13 @@ interface OpenSocket {
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, admit, connect, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, mostConnectionsPerKey, admit, connect, onFault } =
+    options;
   const stopped = new AbortController();
   const sockets = new Map<WebSocket, OpenSocket>();
+  const countByKey = new Map<string, number>();
+  /** Handshakes that are being decided about. */
+  let deciding = 0;
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: wireLimits.messageBytes,
@@ -71,15 +79,47 @@ export function createWsServer(options: WsServerOptions) {
       if (alone) refuseHandshake(stream, { status: 404, reason: "Not Found" });
       return;
     }
-    const full = { status: 503, reason: "Too many connections" };
-    const admitted = sockets.size >= mostConnections ? full : admit(request);
-    if ("status" in admitted) refuseHandshake(stream, admitted);
-    else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
+    void decide(request, stream, head);
+  }
+
+  async function decide(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    if (sockets.size + deciding >= mostConnections) return refuseHandshake(stream, tooManyConnections(503));
+    // Nobody else listens to it until it is a WebSocket; an error of it closes it, which is all that there is to do.
+    stream.on("error", onFault);
+    deciding += 1;
+    try {
+      const admitted = await admit(request);
+      // Counted and opened at once, so that a burst cannot slip past the limit.
+      if ("status" in admitted) refuseHandshake(stream, admitted);
+      else if (!hasRoom(admitted)) refuseHandshake(stream, tooManyConnections(429));
+      else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
+    } catch (fault) {
+      onFault(fault);
+      refuseHandshake(stream, { status: 500, reason: "Internal Error" });
+    } finally {
+      deciding -= 1;
+      stream.off("error", onFault);
+    }
+  }
+
+  function hasRoom({ keyId, limits }: Caller): boolean {
+    return (countByKey.get(keyId) ?? 0) < (limits.connections ?? mostConnectionsPerKey);
+  }
+
+  /** Counts a socket of the key in; the returned function counts it out. */
+  function count({ keyId }: Caller): () => void {
+    countByKey.set(keyId, (countByKey.get(keyId) ?? 0) + 1);
+    return () => {
+      const left = (countByKey.get(keyId) ?? 1) - 1;
+      if (left === 0) countByKey.delete(keyId);
+      else countByKey.set(keyId, left);
+    };
   }
 
   function open(socket: WebSocket, stream: Duplex, caller: Caller): void {
     const port = createWsSocket(socket, stream);
     const handler = connect(port, caller);
+    const countOut = count(caller);
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
     const opened: OpenSocket = { port, handler, stream, missedPings: 0 };
@@ -102,6 +142,7 @@ export function createWsServer(options: WsServerOptions) {
     socket.on("error", onFault);
     socket.on("close", () => {
       sockets.delete(socket);
+      countOut();
       handler.close().catch(onFault);
     });
   }
@@ -160,13 +201,20 @@ export function createWsServer(options: WsServerOptions) {
   };
 }
 
+const tooManyConnections = (status: number): HandshakeRefusal => ({ status, reason: "Too Many Connections" });
+
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? "").split("?", 1)[0] ?? "";
 }
 
-function refuseHandshake(stream: Duplex, { status, reason }: HandshakeRefusal): void {
+function refuseHandshake(stream: Duplex, { status, reason, retryAfterMs }: HandshakeRefusal): void {
   stream.on("error", () => stream.destroy());
-  stream.end(
-    `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length}\r\n\r\n${reason}`,
-  );
+  const head = [
+    `HTTP/1.1 ${status} ${reason}`,
+    "Connection: close",
+    "Content-Type: text/plain",
+    `Content-Length: ${reason.length}`,
+    ...(retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`]),
+  ];
+  stream.end(`${head.join("\r\n")}\r\n\r\n${reason}`);
 }

@@ -1,0 +1,35 @@
+import { RateLimiterMemory } from "rate-limiter-flexible";
+import type { Clock } from "../../ports/clock.ts";
+import type { RateCounter } from "../../ports/rate-counter.ts";
+
+export interface RateCounterOptions {
+  readonly clock: Clock;
+  readonly windowMs: number;
+}
+
+/**
+ * Counts in memory, by the library `rate-limiter-flexible`. It goes by the wall clock, which can be set: the windows are the
+ * server's own, part of the name that is counted, and the library's time only says when a count may be forgotten.
+ */
+export function createRateCounter({ clock, windowMs }: RateCounterOptions): RateCounter {
+  const limiter = new RateLimiterMemory({ points: 0, duration: Math.ceil(windowMs / 1_000) });
+
+  function window() {
+    const nowMs = clock.now();
+    const number = Math.floor(nowMs / windowMs);
+    return { number, windowEndsInMs: (number + 1) * windowMs - nowMs };
+  }
+
+  return {
+    async add(name) {
+      const { number, windowEndsInMs } = window();
+      const { consumedPoints: count } = await limiter.penalty(`${number} ${name}`);
+      return { count, windowEndsInMs };
+    },
+    async read(name) {
+      const { number, windowEndsInMs } = window();
+      const found = await limiter.get(`${number} ${name}`);
+      return { count: found?.consumedPoints ?? 0, windowEndsInMs };
+    },
+  };
+}
