@@ -60,7 +60,7 @@ export async function* pace(
         for (const event of batch) {
           if (event.type === "text") queue.pushText(event.text, nowMs);
           else if (event.type === "end") end = event;
-          else queue.pushEvent(event);
+          else if (event.type !== "checkpoint") queue.pushEvent(event);
         }
         if (end !== undefined) break;
         arrived.resolve();

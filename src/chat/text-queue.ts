@@ -2,7 +2,7 @@ import type { ProviderEvent } from "../ports/provider.ts";
 import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 
 /** What waits between a provider and the log, beside the text: it keeps its place in the order. */
-export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "end" }>;
+export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "checkpoint" } | { type: "end" }>;
 
 /** Text that arrived together: `end` is where it ends in its run or in all that waits, in code units. */
 export interface Arrival {

@@ -11,6 +11,7 @@ import type { Settings } from "./settings.ts";
 export interface ProviderDependencies {
   readonly clock: Clock;
   readonly agents: UpstreamAgents;
+  readonly random: () => number;
   readonly onWarning: (warning: string, cause: unknown) => void;
 }
 

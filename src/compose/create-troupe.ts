@@ -89,6 +89,7 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     {
       clock,
       agents,
+      random,
       onWarning,
     },
   );

@@ -38,6 +38,11 @@ export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" |
 
 /** What a provider tells while a call runs; the last one of a whole answer is `end`. */
 export type ProviderEvent =
+  /**
+   * The answer goes on without this call: another call, of another process as well, that is given `place` tells what comes
+   * behind this event, and nothing of what came before it. Plain JSON in the provider's own words.
+   */
+  | { readonly type: "checkpoint"; readonly place: JsonObject }
   /** The vendor accepted the call; `response` is its own response object as first sent, where it has one. */
   | { readonly type: "started"; readonly response?: JsonObject }
   | { readonly type: "text"; readonly text: string }
@@ -62,6 +67,13 @@ export type ProviderEvent =
       readonly response?: JsonObject;
     };
 
+/** What a call is made with beside its request. */
+export interface ProviderCall {
+  readonly signal: AbortSignal;
+  /** Takes up an answer that an earlier call began. */
+  readonly from?: JsonObject;
+}
+
 /**
  * One upstream API.
  *
@@ -73,12 +85,16 @@ export type ProviderEvent =
  * - a stall is an error (`upstream_timeout`, `upstream_stalled`), never a wait without end; time in which nobody asks for the
  *   next batch does not count as a stall;
  * - ending the iteration early (`return`) closes the connection as abort does;
- * - a call is tried once: retrying is the caller's business, guided by `TroupeError.safeToRepeat`.
+ * - a call is tried once: retrying is the caller's business, guided by `TroupeError.safeToRepeat`. Only an answer that goes on
+ *   without its call is taken up again by the provider itself where the connection breaks, with no gap and no repeat;
+ * - with `from`, the `place` of an earlier checkpoint of the same request, no new answer is begun. What cannot be taken up again ends as
+ *   what broke it: the first call's own failure, or `interrupted` for one with `from`;
+ * - an abort ends such an answer at the vendor as well.
  */
 export interface Provider {
   /** Stable name, e.g. `openai`, `demo`. */
   readonly name: string;
   /** True where no model answers but a script: every answer is then labelled so. */
   readonly simulated: boolean;
-  stream(request: ProviderRequest, call: { readonly signal: AbortSignal }): AsyncIterable<ProviderEvent[]>;
+  stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]>;
 }

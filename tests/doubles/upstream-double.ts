@@ -3,7 +3,14 @@ import { aborted, type Connection, createConnection } from "./connection.ts";
 import { createRequestReader, NotHttpError, type ReceivedMessage } from "./request-reader.ts";
 import type { Script } from "./script.ts";
 import { playScript } from "./script-player.ts";
-import { answerByDefault, answerSideRequest, isCall } from "./upstream-routes.ts";
+import {
+  answerByDefault,
+  answerSideRequest,
+  isCall,
+  type Retrieval,
+  responseNotFound,
+  retrievalOf,
+} from "./upstream-routes.ts";
 
 /** One request as the double saw it, kept up to date while it is answered. */
 export interface RecordedRequest {
@@ -25,18 +32,23 @@ export interface RecordedRequest {
 }
 
 export type Responder = (request: RecordedRequest, index: number) => Script;
+export type RetrievalResponder = (retrieval: Retrieval, index: number) => Script;
 
 export interface UpstreamDouble extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/v1`, as `OPENAI_BASE_URL` wants it. */
   readonly baseUrl: string;
   /** The model calls (every POST but the side routes) in order of arrival. */
   readonly requests: readonly RecordedRequest[];
+  /** `GET /v1/responses/{id}` in order of arrival. */
+  readonly retrievals: readonly RecordedRequest[];
   /** What the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
   readonly sideRequests: readonly RecordedRequest[];
   /** Connections whose client has not closed them yet, idle kept-alive ones included. */
   openConnections(): number;
   /** Chooses how calls are answered from now on: all alike, or by call and its index from 0. Else: a short answer. */
   respond(script: Script | Responder): void;
+  /** Chooses how a response that is asked for again is given from now on. Else: 404. */
+  respondToRetrieval(responder: RetrievalResponder): void;
   /** Settles when the client has closed the connection that carried the request. */
   closed(request: RecordedRequest): Promise<void>;
   /** Settles with the n-th call, counted from 1, when it has fully arrived. */
@@ -60,12 +72,14 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
   const { keepAlive = true, models = ["gpt-4o-mini"] } = options;
   const requests: Recording[] = [];
   const sideRequests: Recording[] = [];
+  const retrievals: Recording[] = [];
   const carriers = new WeakMap<RecordedRequest, Connection>();
   const connections = new Set<Connection>();
   const arrivals = new Map<number, PromiseWithResolvers<RecordedRequest>>();
   const serving = new Set<Promise<void>>();
   const failures: unknown[] = [];
   let responder: Responder = answerByDefault;
+  let retrievalResponder: RetrievalResponder = responseNotFound;
 
   const record = (message: ReceivedMessage, connection: Connection): Recording => {
     const recording = toRecording(message);
@@ -78,6 +92,11 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
   };
 
   const chooseScript = (recording: Recording): Script => {
+    const retrieval = retrievalOf(recording);
+    if (retrieval !== undefined) {
+      retrievals.push(recording);
+      return retrievalResponder(retrieval, retrievals.length - 1);
+    }
     if (!isCall(recording)) {
       sideRequests.push(recording);
       return answerSideRequest(recording, models);
@@ -141,9 +160,13 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     baseUrl: `http://127.0.0.1:${address.port}/v1`,
     requests,
     sideRequests,
+    retrievals,
     openConnections: () => [...connections].filter(({ clientGone }) => !clientGone.aborted).length,
     respond(script) {
       responder = typeof script === "function" ? script : () => script;
+    },
+    respondToRetrieval(next) {
+      retrievalResponder = next;
     },
     closed(request) {
       const connection = carriers.get(request);

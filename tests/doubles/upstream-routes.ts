@@ -11,6 +11,33 @@ interface RoutedRequest {
 
 const cancelPath = /^\/v1\/responses\/([^/?]+)\/cancel$/;
 
+const retrievalPath = /^\/v1\/responses\/([^/?]+)(?:\?(.*))?$/;
+
+/** What a `GET /v1/responses/{id}` asks for. */
+export interface Retrieval {
+  readonly responseId: string;
+  readonly isStream: boolean;
+  /** The number behind which the stream is to begin; -1 for all of it. */
+  readonly startingAfter: number;
+}
+
+export function retrievalOf({ method, path }: RoutedRequest): Retrieval | undefined {
+  const [, responseId, query] = retrievalPath.exec(path) ?? [];
+  if (method !== "GET" || responseId === undefined) return undefined;
+  const asked = new URLSearchParams(query);
+  return {
+    responseId,
+    isStream: asked.get("stream") === "true",
+    startingAfter: Number(asked.get("starting_after") ?? -1),
+  };
+}
+
+/** What the API says of a response that it does not have, or has no longer. */
+export function responseNotFound({ responseId }: Retrieval): Script {
+  const message = `Response with id '${responseId}' not found.`;
+  return httpError(404, { message, type: "invalid_request_error", code: null });
+}
+
 /** Whether a script answers this request, and not the double by itself. */
 export function isCall({ method, path }: RoutedRequest): boolean {
   return method === "POST" && !cancelPath.test(path);

@@ -119,6 +119,7 @@ function createReroutingCatalog(
       agents,
       clock,
       ...limits,
+      random: () => 0,
       onWarning: () => undefined,
     });
   const good = at(goodBaseUrl);

@@ -1,14 +1,13 @@
 import OpenAI from "openai";
 import type { Clock } from "../../ports/clock.ts";
 import type { JsonObject } from "../../ports/json.ts";
-import type { Provider, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
-import { createWatchdog } from "../upstream/watchdog.ts";
-import { fromSdkError } from "./openai-errors.ts";
-import { readEvents } from "./read-events.ts";
-import { createResponsesMachine } from "./responses-machine.ts";
+import { readBackgroundStream } from "./background-stream.ts";
+import { type ResponseStreamOptions, readResponseStream } from "./response-stream.ts";
+import { createResponsesMachine, type ResponsePlace, responsePlace } from "./responses-machine.ts";
 import { responsesParams } from "./responses-params.ts";
 
 /** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
@@ -24,6 +23,8 @@ export interface OpenaiProviderOptions {
   readonly firstByteMs: number;
   /** Longest silence between two events; keep-alive comments do not count. */
   readonly idleMs: number;
+  /** Uniform in [0, 1), for the spread of waits. */
+  readonly random: () => number;
   /** Hears of faults that change nothing for the client, such as a refused cancel of a background response. */
   readonly onWarning: (warning: string, cause: unknown) => void;
 }
@@ -33,7 +34,7 @@ const longestTimerMs = 2_147_483_647;
 
 /** The OpenAI Responses API, or anything that speaks it: requests by the official SDK, the event stream by our own reader. */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
-  const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, onWarning } = options;
+  const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, random, onWarning } = options;
   const withoutKey = createSecretMask(apiKey);
   const sdk = new OpenAI({
     apiKey,
@@ -46,51 +47,34 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 
   async function* stream(
     request: ProviderRequest,
-    { signal }: { signal: AbortSignal },
+    { signal, from }: ProviderCall,
   ): AsyncGenerator<ProviderEvent[]> {
     signal.throwIfAborted();
-    const call = createUpstreamCall(agents);
-    const machine = createResponsesMachine({ includeReasoning: request.includeReasoning === true });
-    let stalled: TroupeError | undefined;
-    let responseId: string | undefined;
-    const watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-      stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled");
-      void call.close();
-    });
-    const abort = () => void call.close();
-    signal.addEventListener("abort", abort, { once: true });
-    watchdog.start(firstByteMs);
+    const { includeReasoning = false } = request;
+    const runsOn = request.options?.background === true;
+    const place = from === undefined ? undefined : readPlace(from);
+    const machine = createResponsesMachine({ includeReasoning, numbered: runsOn, place });
+    const read = (open: ResponseStreamOptions["open"]) =>
+      readResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open });
+    const create = () =>
+      read((fetch) => sdk.withOptions({ fetch }).responses.create(responsesParams(request)).asResponse());
+    const continueFrom = ({ responseId, sequenceNumber }: ResponsePlace) =>
+      read((fetch) =>
+        sdk
+          .withOptions({ fetch })
+          .responses.retrieve(responseId, { stream: true, starting_after: sequenceNumber })
+          .asResponse(),
+      );
     try {
-      const response = await sdk
-        .withOptions({ fetch: call.fetch })
-        .responses.create(responsesParams(request))
-        .asResponse()
-        .catch((thrown: unknown) => {
-          throw stalled ?? fromSdkError(thrown, clock.wallTimeMs());
-        });
-      if (!/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")) {
-        throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
-      }
-      for await (const events of readEvents(call.body(), machine, () => watchdog.progress(idleMs))) {
-        // What had come already would still be read, although the connection is closed.
-        signal.throwIfAborted();
-        for (const event of events) if (event.type === "started") responseId = idOf(event.response);
-        watchdog.rest();
-        yield events;
-        watchdog.arm();
-        if (machine.ended) return;
-      }
-      machine.finish();
+      yield* runsOn
+        ? readBackgroundStream({ clock, random, machine, signal, create, continueFrom })
+        : create();
     } catch (thrown) {
       signal.throwIfAborted();
-      throw stalled ?? withoutKey.error(fromStreamFault(thrown));
+      throw withoutKey.error(TroupeError.from(thrown));
     } finally {
-      watchdog.stop();
-      signal.removeEventListener("abort", abort);
-      if (signal.aborted && request.options?.background === true && responseId)
-        await cancelBackground(responseId);
-      if (machine.ended) call.release();
-      else await call.close();
+      if (signal.aborted && runsOn && machine.responseId !== undefined && !machine.ended)
+        await cancelBackground(machine.responseId);
     }
   }
 
@@ -116,14 +100,9 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   return { name: "openai", simulated: false, stream };
 }
 
-function idOf(response: JsonObject | undefined): string | undefined {
-  return typeof response?.id === "string" ? response.id : undefined;
-}
-
-/** What was not reported by the stream itself: its connection broke, or its bytes could not be unpacked. */
-function fromStreamFault(thrown: unknown): TroupeError {
-  if (thrown instanceof TroupeError) return thrown;
-  const code = (thrown as { code?: unknown }).code;
-  const broke = code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE";
-  return new TroupeError(broke ? "upstream_disconnected" : "upstream_invalid", { cause: thrown });
+/** What this provider wrote as its checkpoint, maybe in another version. */
+function readPlace(from: JsonObject): ResponsePlace {
+  const read = responsePlace.safeParse(from);
+  if (!read.success) throw new TroupeError("interrupted", { cause: read.error });
+  return read.data;
 }

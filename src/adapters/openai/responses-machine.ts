@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { JsonObject } from "../../ports/json.ts";
 import type { FinishReason, ProviderEvent, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -8,20 +9,45 @@ const plainItems = new Set(["message", "reasoning", "compaction"]);
 
 type State = "silent" | "open" | "ended";
 
+/** Where a response that runs in the background was left, and what the machine had made of it by then. */
+export const responsePlace = z.object({
+  responseId: z.string(),
+  /** `sequence_number` of the last event that was accepted. */
+  sequenceNumber: z.int(),
+  sawText: z.boolean(),
+  reasoningParts: z.int(),
+});
+export type ResponsePlace = z.output<typeof responsePlace>;
+
+export interface ResponsesMachineOptions {
+  readonly includeReasoning: boolean;
+  /** The vendor numbers the events and gives them again when asked: those that were accepted are passed over. Default false. */
+  readonly numbered?: boolean;
+  /** Goes on from there. */
+  readonly place?: ResponsePlace | undefined;
+}
+
 /**
  * From the data of a Responses API event stream to provider events. Exactly one terminal event ends it; what comes later is
  * ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
  * Event names and shapes: `ResponseStreamEvent` of the openai package.
  */
-export function createResponsesMachine({ includeReasoning }: { includeReasoning: boolean }) {
-  let state: State = "silent";
-  let sawText = false;
-  let reasoningParts = 0;
+export function createResponsesMachine({
+  includeReasoning,
+  numbered = false,
+  place,
+}: ResponsesMachineOptions) {
+  let state: State = place === undefined ? "silent" : "open";
+  let sawText = place?.sawText ?? false;
+  let reasoningParts = place?.reasoningParts ?? 0;
+  let responseId = place?.responseId;
+  let sequenceNumber = place?.sequenceNumber;
 
   function accept(data: string): ProviderEvent[] {
     if (state === "ended" || data === "[DONE]") return [];
     const event = parse(data);
     state = "open";
+    if (numbered && isKnown(event.sequence_number)) return [];
     const type = event.type;
     if (typeof type !== "string") {
       if (isObject(event.error)) throw fromStreamError(event.error);
@@ -30,13 +56,23 @@ export function createResponsesMachine({ includeReasoning }: { includeReasoning:
     return handle(type, event);
   }
 
+  /** Whether an event of this number was there already; notes it where it was not. */
+  function isKnown(number: unknown): boolean {
+    if (typeof number !== "number" || !Number.isSafeInteger(number)) return false;
+    if (sequenceNumber !== undefined && number <= sequenceNumber) return true;
+    sequenceNumber = number;
+    return false;
+  }
+
   function handle(type: string, event: JsonObject): ProviderEvent[] {
     switch (type) {
       case "response.output_text.delta":
       case "response.refusal.delta":
         return text(event.delta);
       case "response.created":
-        return [{ type: "started", ...(isObject(event.response) ? { response: event.response } : {}) }];
+        if (!isObject(event.response)) return [{ type: "started" }];
+        if (typeof event.response.id === "string") responseId = event.response.id;
+        return [{ type: "started", response: event.response }];
       case "response.reasoning_summary_part.added":
         reasoningParts += 1;
         return reasoningParts > 1 ? reasoning("\n\n") : [];
@@ -98,6 +134,15 @@ export function createResponsesMachine({ includeReasoning }: { includeReasoning:
     },
     get ended(): boolean {
       return state === "ended";
+    },
+    /** The vendor's name of the response, once it was told. */
+    get responseId(): string | undefined {
+      return responseId;
+    },
+    /** Where the answer can be taken up again; `undefined` as long as it cannot. */
+    get place(): ResponsePlace | undefined {
+      if (responseId === undefined || sequenceNumber === undefined) return undefined;
+      return { responseId, sequenceNumber, sawText, reasoningParts };
     },
     /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
     finish(cause?: unknown): void {

@@ -1,6 +1,7 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createOpenaiProvider } from "../../../src/adapters/openai/openai-provider.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
+import type { JsonObject } from "../../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstream-double.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
@@ -16,11 +17,14 @@ export interface ProviderSetup extends AsyncDisposable {
   idleConnections(): number;
 }
 
-/** The provider in front of a double; waits of 60 s and 300 s in virtual time. */
-export async function createProviderSetup(baseUrl?: (double: string) => string): Promise<ProviderSetup> {
+/** The provider in front of a double; waits of 60 s and 300 s in virtual time, shorter ones than `instantMs` pass at once. */
+export async function createProviderSetup(
+  baseUrl?: (double: string) => string,
+  instantMs = 0,
+): Promise<ProviderSetup> {
   const double = await createUpstreamDouble();
   const agents = createUpstreamAgents({});
-  const clock = createTestClock();
+  const clock = createTestClock({ instantMs });
   const warnings: { warning: string; cause: unknown }[] = [];
   const provider = createOpenaiProvider({
     apiKey: "key-of-a-test",
@@ -29,6 +33,7 @@ export async function createProviderSetup(baseUrl?: (double: string) => string):
     clock,
     firstByteMs: 60_000,
     idleMs: 300_000,
+    random: () => 0,
     onWarning: (warning, cause) => warnings.push({ warning, cause }),
   });
   return {
@@ -65,11 +70,13 @@ export function reading(
   { provider }: ProviderSetup,
   signal = new AbortController().signal,
   changes: Partial<ProviderRequest> = {},
+  from?: JsonObject,
 ): Reading {
   const batches: ProviderEvent[][] = [];
   const ended = (async () => {
     try {
-      for await (const batch of provider.stream({ ...question, ...changes }, { signal })) batches.push(batch);
+      const call = { signal, ...(from === undefined ? {} : { from }) };
+      for await (const batch of provider.stream({ ...question, ...changes }, call)) batches.push(batch);
       return undefined;
     } catch (error) {
       return error;
