@@ -32,16 +32,14 @@ export async function openStores(
   await mkdir(settings.data, { recursive: true, mode: 0o700 });
   const file = path.join(settings.data, "troupe.db");
   const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous });
-  const conversations = createSqliteConversations({ store, clock, onFault });
-  async function dispose(): Promise<void> {
-    conversations[Symbol.dispose]();
-    await store[Symbol.asyncDispose]();
-  }
-  const opened = createSqliteTurnLogs({ store, clock, retentionMs, mostBytes, onFault });
-  const logs = await opened.catch(async (fault: unknown) => {
-    // What is left open would keep the process from ending.
-    await dispose();
-    throw fault;
-  });
-  return { logs, conversations, [Symbol.asyncDispose]: dispose };
+  // What is left open would keep the process from ending.
+  await using opening = new AsyncDisposableStack();
+  opening.use(store);
+  const conversations = opening.use(createSqliteConversations({ store, clock, onFault }));
+  const { answerRetentionMs } = settings;
+  const logs = opening.use(
+    await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
+  );
+  const opened = opening.move();
+  return { logs, conversations, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

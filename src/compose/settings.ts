@@ -133,7 +133,12 @@ const settings = {
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",
     schema: duration(24 * 3_600_000),
-    help: "how long an ended request can be resumed; in memory at most 15 minutes",
+    help: "how long an ended request can be resumed event by event; in memory at most 15 minutes",
+  },
+  answerRetentionMs: {
+    name: "TROUPE_ANSWER_RETENTION_MS",
+    schema: count(30 * 24 * 3_600_000),
+    help: "how long the answer of an ended request can be had by its id, from its end; not in memory",
   },
   logBytes: {
     name: "TROUPE_LOG_BYTES",

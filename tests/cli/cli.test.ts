@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "../support/wire-client.ts";
@@ -73,6 +74,22 @@ test("what cannot work ends with one clear line and status 1", async () => {
     assert.match(run.errors(), line);
     assert.equal(run.errors().trim().split("\n").length, 1, run.errors());
   }
+});
+
+test("a database of a newer version ends the start with one clear line, and stays as it is", async () => {
+  const data = await mkdtemp(path.join(tmpdir(), "troupe-cli-"));
+  const file = path.join(data, "troupe.db");
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA user_version = 99");
+  database.close();
+  await using run = await start(["--port", "0"], { TROUPE_DATA: data });
+  assert.equal(await run.ended, 1);
+  assert.match(run.errors(), /^troupe: .*troupe\.db.* version 99, .*newer Troupe\n$/);
+  const unchanged = new DatabaseSync(file, { readOnly: true });
+  assert.equal(unchanged.prepare("PRAGMA user_version").get()?.user_version, 99);
+  assert.deepEqual(unchanged.prepare("SELECT name FROM sqlite_schema").all(), []);
+  unchanged.close();
+  await rm(data, { recursive: true });
 });
 
 test("it listens on both loopback addresses, says where, and stops on SIGTERM with status 0", async () => {

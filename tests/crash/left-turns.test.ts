@@ -22,10 +22,18 @@ async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
     store,
     clock,
     retentionMs: 24 * 3_600_000,
+    answerRetentionMs: 0,
     mostBytes,
     onFault: (fault) => faults.push(fault),
   });
-  return { logs, faults, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  return {
+    logs,
+    faults,
+    async [Symbol.asyncDispose]() {
+      logs[Symbol.dispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
 }
 
 test("every turn that was left running gets its end, however little memory there is", async () => {

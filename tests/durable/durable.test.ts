@@ -128,26 +128,49 @@ test("a database of a newer version is refused with one clear line", async () =>
   await assert.rejects(createTroupe(durable(place.folder)), /version 99.*newer Troupe/);
 });
 
-test("answers are forgotten after their time, and the conversation keeps what was said", async () => {
+test("a log is replayed for its time, then its answer stands for it, and then it is forgotten; no provider is called again", async () => {
   await using place = await dataFolder();
+  await using upstream = await createUpstreamDouble();
+  upstream.respond(streamScript(answer({ deltas: ["One ", "answer."] })));
   const clock = createTestClock({ instantMs: 1_000 });
-  await using server = await startTroupe(durable(place.folder, { clock, logRetentionMs: 3_600_000 }));
-  const client = await server.connect();
-  client.send({ type: "chat", id: "old", data: { message: "Hi", persona_id: "teacher", max_tokens: 3 } });
-  const terminal = (await client.untilTerminal("old")).at(-1);
+  const settings = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl };
+  const times = { logRetentionMs: 3_600_000, answerRetentionMs: 2 * 3_600_000 };
+  await using server = await startTroupe(durable(place.folder, { clock, ...settings, ...times }));
+  const ask = { type: "chat", id: "old", data: { message: "Hi", persona_id: "teacher" } };
+  const resume = { type: "resume", data: { request_id: "old", after_seq: 2 } };
+  const first = await server.connect();
+  first.send(ask);
+  const shown = await first.untilTerminal("old");
+  const terminal = shown.at(-1);
   assert.ok(terminal?.type === "response" && terminal.request_type === "chat");
+
   await clock.advance(1_800_000);
-  client.send({ type: "resume", data: { request_id: "old", after_seq: 0 } });
-  assert.equal(
-    (await client.next((message) => message.type === "resumed" || message.type === "error")).type,
-    "resumed",
-  );
+  const soon = await server.connect();
+  soon.send(resume);
+  assert.deepEqual((await soon.untilTerminal("old")).slice(1), shown.slice(2));
+
+  await clock.advance(1_860_000);
+  for (const again of [resume, ask]) {
+    const late = await server.connect();
+    late.send(again);
+    const messages = await late.untilTerminal("old");
+    const [reset, end] = messages.slice(again === ask ? 0 : 1);
+    assert.ok(reset?.type === "reset" && reset.through_seq === shown.length - 1);
+    assert.deepEqual(reset.lanes, [{ persona_id: "teacher", text: "One answer." }]);
+    assert.deepEqual(end, terminal);
+  }
+
   await clock.advance(3_600_000);
-  client.send({ type: "resume", data: { request_id: "old", after_seq: 0 } });
-  const refused = await client.next((message) => message.type === "error");
+  const last = await server.connect();
+  last.send(resume);
+  const refused = await last.next((message) => message.type === "error");
   assert.ok(refused.type === "error" && refused.code === "request_not_found");
-  client.send({ type: "chat", id: "new", data: { message: "More", persona_id: "teacher", max_tokens: 3 } });
-  const next = (await client.untilTerminal("new")).at(-1);
-  assert.ok(next?.type === "response" && next.request_type === "chat");
-  assert.equal(next.data.conversation_id, terminal.data.conversation_id);
+  assert.equal(upstream.requests.length, 1);
+  const database = new DatabaseSync(path.join(place.folder, "troupe.db"), { readOnly: true });
+  const texts = database.prepare("SELECT text FROM messages ORDER BY number").all();
+  database.close();
+  assert.deepEqual(
+    texts.map(({ text }) => text),
+    ["Hi", "One answer."],
+  );
 });

@@ -1,26 +1,35 @@
 import type { TurnEvent } from "../../ports/turn-event.ts";
 import { isTerminal } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, TurnLog } from "../../ports/turn-log.ts";
+import { laneTexts } from "./lane-texts.ts";
 
 /** Most events of one batch, so that a follower far behind does not copy a whole log at once. */
 const batchEvents = 256;
 /** Rough size of an event beside its text: the object, its place in the list and its number. */
 const eventBytes = 120;
 
+/** What stands for the beginning of a log that is no longer kept. */
+interface Trimmed {
+  readonly throughSeq: number;
+  readonly lanes: readonly LaneText[];
+}
+
 /**
  * A turn's events in an array; `trim` replaces all but the terminal by the lanes' text. `onBytes` hears by how much the
- * estimated size changed, `onEnd` that the terminal event was appended.
+ * estimated size changed, `onEnd` that the terminal event was appended. `from` is a beginning that was trimmed before.
  */
 export function createMemoryTurnLog({
   onEnd,
   onBytes,
+  from = { throughSeq: 0, lanes: [] },
 }: {
   onEnd: () => void;
   onBytes: (change: number) => void;
+  from?: Trimmed;
 }) {
   let events: LoggedEvent[] = [];
-  let trimmed: { throughSeq: number; lanes: readonly LaneText[] } = { throughSeq: 0, lanes: [] };
-  let headSeq = 0;
+  let trimmed = from;
+  let headSeq = from.throughSeq;
   let ended = false;
   let bytes = 0;
   const waiting = new Set<() => void>();
@@ -99,7 +108,7 @@ export function createMemoryTurnLog({
     trim(): void {
       const terminal = events.at(-1);
       if (!ended || terminal === undefined || trimmed.throughSeq === headSeq - 1) return;
-      trimmed = { throughSeq: headSeq - 1, lanes: laneTexts(events) };
+      trimmed = { throughSeq: headSeq - 1, lanes: laneTexts(events.map(({ event }) => event)) };
       events = [terminal];
       resize(sizeOf(terminal.event) + trimmed.lanes.reduce((sum, lane) => sum + 2 * lane.text.length, 0));
     },
@@ -112,13 +121,4 @@ function sizeOf(event: TurnEvent): number {
   if (event.type === "text" || event.type === "reasoning") return eventBytes + 2 * event.text.length;
   if (event.type === "status") return eventBytes;
   return eventBytes + 2 * JSON.stringify(event).length;
-}
-
-function laneTexts(events: readonly LoggedEvent[]): LaneText[] {
-  const texts = new Map<string | undefined, string>();
-  for (const { event } of events) {
-    if (event.type !== "text") continue;
-    texts.set(event.lane, (texts.get(event.lane) ?? "") + event.text);
-  }
-  return [...texts].map(([lane, text]) => (lane === undefined ? { text } : { lane, text }));
 }

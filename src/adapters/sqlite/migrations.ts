@@ -76,6 +76,27 @@ const steps: readonly string[] = [
       VALUES ('delete', old.number, hex(old.owner), coalesce(old.words, old.text));
   END;
   `,
+  `
+  CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO counters (name, value) VALUES
+    -- The highest number that a turn ever had: what the journal still holds of one that is gone must not become another's.
+    ('last_turn', max(
+      (SELECT coalesce(max(number), 0) FROM turns),
+      (SELECT coalesce(max(entry.value ->> 0), 0) FROM journal, json_each(journal.entries) AS entry)
+    )),
+    -- How long servers have run on this file, in milliseconds; \`ended_at_ms\` is a moment of this time from here on.
+    ('served_ms', (SELECT coalesce(max(ended_at_ms), 0) FROM turns));
+  CREATE TRIGGER turn_added AFTER INSERT ON turns BEGIN
+    UPDATE counters SET value = max(value, new.number) WHERE name = 'last_turn';
+  END;
+
+  -- What is left of an ended turn when the time of its log is over, as JSON; then \`log\` is gone.
+  ALTER TABLE turns ADD COLUMN answer TEXT;
+  CREATE INDEX turns_with_log ON turns (ended_at_ms) WHERE log IS NOT NULL;
+  `,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */
@@ -83,15 +104,15 @@ class NewerDatabaseError extends Error {
   override readonly name = "NewerDatabaseError";
 }
 
-/** Brings a database to this version's schema, each step in a transaction. Throws `NewerDatabaseError`. */
-export function migrate(database: DatabaseSync): void {
+/** Brings a database to this version's schema, or to that of an earlier `target`, each step in a transaction. Throws `NewerDatabaseError`. */
+export function migrate(database: DatabaseSync, target = steps.length): void {
   const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
   if (row.user_version > steps.length) {
     throw new NewerDatabaseError(
-      `the database has version ${row.user_version}, this program knows ${steps.length}: it was used by a newer Troupe`,
+      `${database.location()} has version ${row.user_version}, this program knows ${steps.length}: it was used by a newer Troupe`,
     );
   }
-  for (let version = row.user_version; version < steps.length; version += 1) {
+  for (let version = row.user_version; version < target; version += 1) {
     database.exec(`BEGIN IMMEDIATE; ${steps[version]}; PRAGMA user_version = ${version + 1}; COMMIT;`);
   }
 }

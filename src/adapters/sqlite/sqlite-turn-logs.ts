@@ -1,19 +1,21 @@
 import type { Clock } from "../../ports/clock.ts";
 import { isTerminal, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
-import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
 import {
   createMemoryTurnLogs,
   type MemoryTurnLogOptions,
   type MemoryTurnLogs,
 } from "../memory/memory-turn-logs.ts";
-import { parseEvents } from "./event-codec.ts";
+import { retireTurns } from "./retire-turns.ts";
+import { openServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Row } from "./statements.ts";
+import { readRunning, restoreTurn } from "./turn-rows.ts";
 
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
+  /** How long an ended turn's answer is kept, milliseconds from its end; at least as long as the log. */
+  readonly answerRetentionMs: number;
   /** Hears of writes that nobody waits for and that failed. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -27,25 +29,28 @@ interface Begun {
 /** How long an ended turn is followed in memory before it is read from the database, at most. */
 const inMemoryMs = 15 * 60_000;
 
+export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
+
 /**
  * Logs whose events are in the database before any follower sees them. What runs and what ended a short while ago is followed in
- * memory; older turns are read from their row.
+ * memory; older turns are read from their row. When a log's time is over, its answer stands for it; then that goes as well. Dispose
+ * them before the store.
  */
-export async function createSqliteTurnLogs(
-  options: SqliteTurnLogOptions,
-): Promise<TurnLogStore & Pick<MemoryTurnLogs, "bytes" | "count">> {
-  const { store, clock, retentionMs, onFault } = options;
+export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promise<SqliteTurnLogs> {
+  const { store, clock, retentionMs, answerRetentionMs, onFault } = options;
   const memory = createMemoryTurnLogs({
     ...options,
     retentionMs: Math.min(retentionMs, inMemoryMs),
     keptElsewhere: true,
   });
-  let lastNumber = Number((await store.read("lastTurn"))[0]?.last ?? 0);
+  let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
+  const served = await openServedTime(store, clock);
+  const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */
   function end(number: number, events: readonly TurnEvent[]): void {
     store
-      .write([["endTurn", clock.wallTimeMs(), JSON.stringify(events), number]], false)
+      .write([["endTurn", served.now(), JSON.stringify(events), number], served.keep()], false)
       .then(() => store.release(number), onFault);
   }
 
@@ -78,9 +83,16 @@ export async function createSqliteTurnLogs(
   function begin(record: TurnRecord): Begun {
     lastNumber += 1;
     const { owner, id, contentHash, conversationId = null } = record;
-    const nowMs = clock.wallTimeMs();
-    const row = ["beginTurn", lastNumber, owner, id, contentHash, conversationId, nowMs] as const;
-    const begun = store.write([["forgetTurns", nowMs - retentionMs], row], true);
+    const row = [
+      "beginTurn",
+      lastNumber,
+      owner,
+      id,
+      contentHash,
+      conversationId,
+      clock.wallTimeMs(),
+    ] as const;
+    const begun = store.write([row], true);
     // The turn's first events wait for it, but a turn may end without any.
     begun.catch(onFault);
     return { number: lastNumber, begun };
@@ -89,8 +101,9 @@ export async function createSqliteTurnLogs(
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
     const kept = await memory.find(owner, id);
     if (kept !== undefined) return kept;
-    const [row] = await store.read("findTurn", owner, id, clock.wallTimeMs() - retentionMs);
-    return row === undefined ? undefined : restore(row);
+    const nowMs = served.now();
+    const [row] = await store.read("findTurn", owner, id, nowMs - Math.max(retentionMs, answerRetentionMs));
+    return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
   }
 
   return {
@@ -135,20 +148,8 @@ export async function createSqliteTurnLogs(
       }
       return unfinished;
     },
+    [Symbol.dispose]: () => retirement[Symbol.dispose](),
   };
-}
-
-/** The turns without an end in the database, with what the journal holds of them. */
-async function readRunning(store: SqliteStore) {
-  const turns = new Map<number, { number: number; record: TurnRecord; events: TurnEvent[] }>();
-  for (const row of await store.read("runningTurns")) {
-    turns.set(Number(row.number), { number: Number(row.number), record: recordOf(row), events: [] });
-  }
-  await readJournal(store, (number, firstSeq, events) => {
-    const known = turns.get(number)?.events;
-    known?.push(...events.slice(known.length + 1 - firstSeq));
-  });
-  return turns.values();
 }
 
 /** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */
@@ -158,36 +159,4 @@ function isUrgent(event: TurnEvent): boolean {
     (event.type === "text" && event.final) ||
     isTerminal(event)
   );
-}
-
-async function readJournal(
-  store: SqliteStore,
-  onEntry: (turn: number, firstSeq: number, events: readonly TurnEvent[]) => void,
-): Promise<void> {
-  for (let beat = 0; ; ) {
-    const rows = await store.read("journalFrom", beat);
-    if (rows.length === 0) return;
-    for (const row of rows) {
-      beat = Number(row.beat);
-      const entries = parseEvents<[number, number, TurnEvent[]][]>(String(row.entries));
-      for (const [turn, firstSeq, events] of entries) onEntry(turn, firstSeq, events);
-    }
-  }
-}
-
-function recordOf(row: Row): TurnRecord {
-  return {
-    owner: String(row.owner),
-    id: String(row.id),
-    contentHash: String(row.content_hash),
-    ...(row.conversation_id === null ? {} : { conversationId: String(row.conversation_id) }),
-  };
-}
-
-/** An ended turn out of its row, for as long as somebody follows it. */
-async function restore(row: Row): Promise<KeptTurn> {
-  const nothing = () => undefined;
-  const { log } = createMemoryTurnLog({ onBytes: nothing, onEnd: nothing });
-  await log.append(parseEvents<TurnEvent[]>(String(row.log)));
-  return { record: recordOf(row), log };
 }

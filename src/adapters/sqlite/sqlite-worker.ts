@@ -1,6 +1,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { excerptOf } from "../../ports/search-terms.ts";
+import { compactLog } from "./compacted-log.ts";
 import { migrate } from "./migrations.ts";
 import {
   type Row,
@@ -17,6 +18,9 @@ export interface WorkerOptions {
   /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
   readonly synchronous: "NORMAL" | "FULL";
 }
+
+/** SQLite begins the log anew when it has 1,000 pages, unless somebody reads an older state of the file meanwhile. */
+const mostIdleWalBytes = 4 * 1024 ** 2;
 
 /** A thread of its own, so that a slow disk makes the answers wait and never the event loop. */
 function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: WorkerOptions): void {
@@ -86,15 +90,20 @@ function takeLock(file: string): DatabaseSync {
 function open(file: string, synchronous: WorkerOptions["synchronous"]): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true });
   database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;
+    `-- Only a new file takes this: pages that it needs no more can be given back to the system.
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;
     -- What was deleted is written over, not only given up.
-    PRAGMA secure_delete = ON;`,
+    PRAGMA secure_delete = ON;
+    -- The write-ahead log goes back to this after it had to grow; nothing is put beside it that could not be opened or written.
+    PRAGMA journal_size_limit = ${mostIdleWalBytes}; PRAGMA temp_store = MEMORY;`,
   );
   migrate(database);
   // Here, so that no long text travels to the other side for the few words that are shown of it.
   database.function("excerpt", { deterministic: true }, (text, query) =>
     excerptOf(String(text), String(query)),
   );
+  database.function("compacted", { deterministic: true }, (log) => compactLog(String(log)));
   return database;
 }
 

@@ -10,11 +10,20 @@ export const statements = {
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
-  findTurn: `SELECT number, owner, id, content_hash, conversation_id, log FROM turns WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
+  findTurn: `SELECT owner, id, content_hash, conversation_id, ended_at_ms, log, answer FROM turns
+    WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
   runningTurns: `SELECT number, owner, id, content_hash, conversation_id FROM turns WHERE ended_at_ms IS NULL`,
-  lastTurn: `SELECT coalesce(max(number), 0) AS last FROM turns`,
-  forgetTurns: `DELETE FROM turns WHERE ended_at_ms <= ?`,
+  // The sizes are known without reading the logs.
+  turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
+  compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,
+  turnsToForget: `SELECT number FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
+  forgetTurn: `DELETE FROM turns WHERE number = ?`,
   forgetTurnsIn: `DELETE FROM turns WHERE ${endedIn}`,
+
+  counter: `SELECT value FROM counters WHERE name = ?`,
+  keepServedTime: `UPDATE counters SET value = max(value, ?) WHERE name = 'served_ms'`,
+  pages: `SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count, pragma_freelist_count`,
+  giveBackPages: `PRAGMA incremental_vacuum (256)`,
 
   journal: `INSERT INTO journal (beat, entries) VALUES (?, ?)`,
   journalFrom: `SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,

@@ -18,17 +18,26 @@ const clock = createTestClock({ instantMs: 1_000 });
 /** Everything that keeps texts, on one file. */
 async function open(file: string) {
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
-  const options = { store, clock, retentionMs: 3_600_000, mostBytes: 1_000_000, onFault };
+  const options = {
+    store,
+    clock,
+    retentionMs: 3_600_000,
+    answerRetentionMs: 0,
+    mostBytes: 1_000_000,
+    onFault,
+  };
   const conversations = createSqliteConversations({ store, clock, onFault });
+  const logs = await createSqliteTurnLogs(options);
   return {
     conversations,
-    logs: await createSqliteTurnLogs(options),
+    logs,
     /** Settles when nothing is left to be erased. */
     async erased() {
       while ((await store.read("removedConversations")).length > 0);
     },
     async [Symbol.asyncDispose]() {
       conversations[Symbol.dispose]();
+      logs[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
     },
   };

@@ -2,6 +2,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import {
+  createSqliteTurnLogs,
+  type SqliteTurnLogOptions,
+} from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 /** What nobody expects fails the test. */
@@ -32,6 +36,21 @@ export async function openStore() {
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();
       await place[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The logs of a new database, gone with the test. */
+export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
+  const opened = await openStore();
+  const { store, clock } = opened;
+  const defaults = { store, clock, retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000, onFault };
+  const logs = await createSqliteTurnLogs({ ...defaults, ...options });
+  return {
+    logs,
+    async [Symbol.asyncDispose]() {
+      logs[Symbol.dispose]();
+      await opened[Symbol.asyncDispose]();
     },
   };
 }

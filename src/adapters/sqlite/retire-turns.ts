@@ -1,0 +1,79 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { ServedTime } from "./served-time.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import type { Write } from "./statements.ts";
+
+export interface RetirementOptions {
+  readonly store: SqliteStore;
+  readonly clock: Clock;
+  readonly served: ServedTime;
+  /** From its end a turn's whole log is kept so long, milliseconds, */
+  readonly retentionMs: number;
+  /** and its answer so long. */
+  readonly answerRetentionMs: number;
+  /** Hears why something could not be done; it is tried again after a while. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** How often it is looked whether something's time is over. */
+const intervalMs = 60_000;
+/** Log text that one commit compacts, in bytes: answers wait for the commit. Measured at 4 ms a megabyte, before it is written over. */
+const bytesPerCommit = 1_000_000;
+/** The file is made smaller when it has more free pages than this, and more than a quarter of all: it would soon need them again. */
+const mostFreePages = 1_024;
+
+/**
+ * Compacts the logs of ended turns to their answers when their time is over, forgets the answers when theirs is, and gives the
+ * room back. Begins with what came due while no server ran.
+ */
+export function retireTurns(options: RetirementOptions): Disposable {
+  const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
+  const stopped = new AbortController();
+
+  /** Writes what is due in small commits, until there is no more. */
+  async function writeAll(due: () => Promise<Write[]>): Promise<void> {
+    for (let writes = await due(); writes.length > 0 && !stopped.signal.aborted; writes = await due())
+      await store.write(writes, false);
+  }
+
+  async function logsToCompact(): Promise<Write[]> {
+    const writes: Write[] = [];
+    let bytes = 0;
+    for (const row of await store.read("turnsToCompact", served.now() - retentionMs)) {
+      bytes += Number(row.bytes);
+      if (writes.length > 0 && bytes > bytesPerCommit) break;
+      writes.push(["compactTurn", row.number ?? null]);
+    }
+    return writes;
+  }
+
+  async function turnsToForget(): Promise<Write[]> {
+    const rows = await store.read("turnsToForget", served.now() - Math.max(retentionMs, answerRetentionMs));
+    return rows.map(({ number = null }) => ["forgetTurn", number]);
+  }
+
+  async function pagesToGiveBack(): Promise<Write[]> {
+    const [row] = await store.read("pages");
+    const [free, pages] = [Number(row?.free), Number(row?.pages)];
+    return free > mostFreePages && free > pages / 4 ? [["giveBackPages"]] : [];
+  }
+
+  async function retire(): Promise<void> {
+    await writeAll(turnsToForget);
+    await writeAll(logsToCompact);
+    await writeAll(pagesToGiveBack);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      await retire().catch((fault: unknown) => {
+        if (!stopped.signal.aborted) onFault(fault);
+      });
+      await clock.sleep(intervalMs, stopped.signal);
+      if (!stopped.signal.aborted) store.write([served.keep()], false).catch(onFault);
+    }
+  }
+  void run();
+
+  return { [Symbol.dispose]: () => stopped.abort() };
+}

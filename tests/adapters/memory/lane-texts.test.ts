@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { laneTexts } from "../../../src/adapters/memory/lane-texts.ts";
+import { terminal, textOf } from "../../ports/log-reading.ts";
+
+test("a lane's text is what it has shown, piece by piece or with its answer", () => {
+  const answered = (id: string, text: string) => ({
+    type: "lane-answer" as const,
+    answer: {
+      persona: { id, name: id, description: "" },
+      index: 0,
+      status: "completed" as const,
+      text,
+      model: "m",
+      api: "openai",
+      simulated: false,
+    },
+  });
+  const events = [textOf("Hel", "ada"), textOf("lo", "ada"), textOf("all"), answered("ada", "Hello")];
+  assert.deepEqual(laneTexts([...events, answered("bob", "At once"), terminal]), [
+    { lane: "ada", text: "Hello" },
+    { text: "all" },
+    { lane: "bob", text: "At once" },
+  ]);
+});
