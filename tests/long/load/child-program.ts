@@ -1,19 +1,20 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** What a program answers to its parent, by the question's name; each value must survive JSON. */
-export type Answers = Readonly<Record<string, () => unknown>>;
+/** What a program answers to its parent, by the question's name; what is asked with and each answer must survive JSON. */
+export type Answers = Readonly<Record<string, (...asked: never[]) => unknown>>;
 type Answered<A extends Answers> = { [Name in keyof A]: Awaited<ReturnType<A[Name]>> };
 
 interface Question {
   readonly number: number;
   readonly name: string;
+  readonly asked: readonly unknown[];
 }
 
 /** In a child: tells the parent that it is ready, and answers its questions for as long as there is one. */
 export function answerParent(answers: Answers): void {
-  process.on("message", async ({ number, name }: Question) => {
-    process.send?.({ number, answer: (await answers[name]?.()) ?? null });
+  process.on("message", async ({ number, name, asked }: Question) => {
+    process.send?.({ number, answer: (await answers[name]?.(...(asked as never[]))) ?? null });
   });
   process.once("disconnect", () => process.exit());
   process.send?.({ ready: true });
@@ -21,10 +22,10 @@ export function answerParent(answers: Answers): void {
 
 export interface ChildProgram<A extends Answers> extends AsyncDisposable {
   /** Rejects when the program has ended. */
-  ask<Name extends keyof A & string>(name: Name): Promise<Answered<A>[Name]>;
+  ask<Name extends keyof A & string>(name: Name, ...asked: Parameters<A[Name]>): Promise<Answered<A>[Name]>;
 }
 
-/** Starts a program of this folder in a process of its own, so that its heap and its time are its own. */
+/** Starts a program of this folder, or at an address, in a process of its own, so that its heap and its time are its own. */
 export async function startChild<A extends Answers>(
   file: string,
   { args = [], flags = [] }: { args?: readonly string[]; flags?: readonly string[] } = {},
@@ -49,11 +50,11 @@ export async function startChild<A extends Answers>(
   await ready.promise;
 
   return {
-    ask(name) {
+    ask(name, ...asked) {
       lastNumber += 1;
       const call = Promise.withResolvers<never>();
       calls.set(lastNumber, call);
-      if (child.connected) child.send({ number: lastNumber, name });
+      if (child.connected) child.send({ number: lastNumber, name, asked });
       else call.reject(new Error(`${file} has ended`));
       return call.promise;
     },

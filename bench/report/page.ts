@@ -1,0 +1,67 @@
+import os from "node:os";
+import type { SideFigures } from "../measure-side.ts";
+import { mostLagMs } from "../measures/streams.ts";
+import { markMeanings } from "./cells.ts";
+import { growthTable, overviewTable, type RunFigures, upstreamsTable } from "./tables.ts";
+
+/** The page of a full run. */
+export function renderPage(
+  figures: RunFigures,
+  { date, isPinned }: { date: string; isPinned: boolean },
+): string {
+  const [cpu] = os.cpus();
+  return `# Benchmarks
+
+Written by \`npm run bench\` on ${date}; do not edit. \`npm run bench -- --quick\` prints the first table in two minutes, \`npm run bench -- troupe\`
+measures chosen sides (beside nginx), and \`npm run bench -- --profile troupe\` says where a side's time goes.
+
+Machine: ${cpu?.model.trim()}, ${os.availableParallelism()} cores, ${Math.round(os.totalmem() / 1_024 ** 3)} GiB, Linux ${os.release()}, Node ${process.versions.node}.
+${isPinned ? "Each side has core 0 to itself; the provider's double and the client share core 1." : "The cores could not be told apart: the load disturbed what was measured."}
+All sides were measured in this one run, one after the other, against the same double. What a figure is worth elsewhere is its ratio to
+the others, not its size.
+
+## The sides
+
+${figures.sides.map(describeSide).join("\n")}
+
+Each brings the same streams of the Responses API to clients: a token is one \`response.output_text.delta\` event of some 250 bytes that carries
+five characters. Of the sides only Troupe keeps what it sends, resumes, paces and stops.
+
+## Cost beside nginx, which reads nothing of what it passes on
+
+300 streams of 25 tokens a second, one a packet; then 200 answers a second of 25 tokens each, begun on connections that were there before.
+
+${overviewTable(figures)}
+
+- **CPU per token**: all threads and child processes of the side, user and kernel, over a window after the start, by tokens that reached the client.
+- **Lag beyond the rhythm**: the age of a chunk's oldest token when the client reads the chunk, since the double sent it, less 100 ms where
+  the side's rhythm is one chunk each 100 ms (\`troupe\`, \`troupe-memory\`, \`troupe-fixed\`, \`node-relay\`); less nothing elsewhere. With
+  \`natural\` and \`fixed\` a token may wait that long for its chunk and is late only beyond it.
+- **Added to the first chunk**: from the question to the first token, less the same for a client that asks the double itself. A side's own rhythm
+  counts here in full.
+
+## More and more streams
+
+25 tokens a second each, one a packet. A side holds its streams while the p99 of its lag is at most ${mostLagMs} ms.
+
+${growthTable(figures)}
+
+- **KiB a stream**: what the side holds at 1,000 streams (or the most it got to) over what it held before, by stream: buffers, connections both
+  ways, in Troupe also the log of all that was said so far. **KiB an idle socket**: the growth from 1,000 to 4,000 authenticated sockets.
+
+## Other upstreams
+
+CPU per token at 300 streams, as a ratio to nginx under the same.
+
+${upstreamsTable(figures)}
+
+## Marks
+
+${markMeanings.map((meaning) => `- ${meaning}`).join("\n")}
+`;
+}
+
+function describeSide({ side, missing }: SideFigures): string {
+  const reason = missing === undefined ? "" : ` **Not measured:** ${missing.split("\n")[0]}.`;
+  return `- \`${side?.name}\`: ${side?.about}.${reason}`;
+}

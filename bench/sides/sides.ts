@@ -1,0 +1,44 @@
+import { nginx } from "./nginx.ts";
+import { nodeProgram, packageVersion } from "./node-program.ts";
+import type { Side } from "./side.ts";
+import { troupe } from "./troupe.ts";
+
+/** Everything that is measured, in the order of the table. */
+export const sides: readonly Side[] = [
+  troupe({
+    name: "troupe",
+    about: "Troupe as it comes: natural rhythm, journal in SQLite",
+    pacing: "natural",
+    store: "sqlite",
+  }),
+  troupe({
+    name: "troupe-memory",
+    about: "Troupe, natural rhythm, nothing on the disk",
+    pacing: "natural",
+    store: "memory",
+  }),
+  troupe({
+    name: "troupe-fixed",
+    about: "Troupe, fixed rhythm, journal in SQLite",
+    pacing: "fixed",
+    store: "sqlite",
+  }),
+  troupe({
+    name: "troupe-raw",
+    about: "Troupe, every token as it comes, journal in SQLite",
+    pacing: "raw",
+    store: "sqlite",
+  }),
+  nginx,
+  nodeProgram({
+    name: "node-relay",
+    about: "node:http and ws, one frame each 0.1 s, written for this alone",
+    file: "node-relay.ts",
+    target: { rhythmMs: 100 },
+  }),
+  nodeProgram({
+    name: "openai-sdk-ws",
+    about: `${packageVersion("openai")} and ${packageVersion("ws")}, one frame a token`,
+    file: "openai-sdk-ws.ts",
+  }),
+];

@@ -1,0 +1,53 @@
+import { fileURLToPath } from "node:url";
+import { node, type Side } from "./side.ts";
+
+const cli = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
+/** The most that one chunk's oldest token waits for the rhythm: the interval between two chunks. */
+const intervalMs = 100;
+
+interface TroupeVariant {
+  readonly name: string;
+  readonly about: string;
+  readonly pacing: "natural" | "fixed" | "raw";
+  readonly store: "sqlite" | "memory";
+}
+
+/** Troupe as its command line starts it. The limits are raised so that the machine sets them, and callers have keys. */
+export function troupe({ name, about, pacing, store }: TroupeVariant): Side {
+  const key = "benchmark-key-of-one-caller";
+  return {
+    name,
+    about,
+    target: {
+      wire: "websocket",
+      path: "/ws",
+      headers: { authorization: `Bearer ${key}` },
+      question: JSON.stringify({
+        type: "openai_chat",
+        // Else what one measurement leaves behind would still run during the next.
+        data: { input_text: "Tell me about streams.", on_disconnect: "cancel" },
+      }),
+      rhythmMs: pacing === "raw" ? 0 : intervalMs,
+    },
+    program: async ({ upstreamUrl, folder, certificateFile, nodeFlags }) => ({
+      command: node.command,
+      args: [...node.flags, ...nodeFlags, cli, "--log-level", "warn"],
+      environment: {
+        PORT: "0",
+        HOST: "127.0.0.1",
+        OPENAI_API_KEY: "test-key",
+        OPENAI_BASE_URL: upstreamUrl,
+        NODE_EXTRA_CA_CERTS: certificateFile,
+        TROUPE_DATA: folder,
+        TROUPE_STORE: store,
+        TROUPE_PACING: pacing,
+        TROUPE_API_KEYS: `bench=${key}`,
+        TROUPE_MAX_CONNECTIONS: "100000",
+        TROUPE_MAX_CONNECTIONS_PER_KEY: "100000",
+        TROUPE_MAX_REQUESTS: "100000",
+        TROUPE_MAX_REQUESTS_PER_OWNER: "100000",
+      },
+      readyLine: /listens on ws:\/\/[^:]+:(\d+)/,
+    }),
+  };
+}
