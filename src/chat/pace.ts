@@ -1,13 +1,13 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import type { Pacing } from "../ports/turn-request.ts";
+import { createPacedSource, type ProviderEnd } from "./paced-source.ts";
 import { beatMs, nextBeat } from "./rhythm.ts";
 import { createTextQueue, type SideEvent, type TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
   | SideEvent
   | { readonly type: "text"; readonly text: string; readonly final: boolean };
-export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
 
 /** How the answer ended. After an abort `reason` is the signal's, and the upstream connection was waited for. */
 export type PaceResult =
@@ -24,83 +24,69 @@ export type PaceResult =
 const mostWaitingChars = 65_536;
 /** How long an abort waits for the upstream connection to be gone before it says that it is not. */
 const longestCloseMs = 2_000;
+/** Timers of the system are not more exact than this. */
+const timerGrainMs = 0.9;
 
 /**
- * Gives an answer its rhythm: reads `source` ahead into a bounded queue and yields its text in chunks, side events in their
- * place. The last text event has `final: true`, exactly once, whatever happens; on an abort everything that waits is yielded
- * without delay first.
+ * Gives an answer its rhythm: reads `batches` into a bounded queue and yields their text in chunks, side events in their place.
+ * Until the first text the provider is asked without a pause, then only when the next chunk is due: what comes in between waits
+ * in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
+ * everything that waits is yielded without delay first.
  */
 export async function* pace(
-  source: AsyncIterable<ProviderEvent[]>,
+  batches: AsyncIterable<ProviderEvent[]>,
   pacing: Pacing,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): AsyncGenerator<PacedEvent[], PaceResult> {
   const queue = createTextQueue();
-  const chunkChars = pacing.mode === "raw" ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
-  const hurries = pacing.mode === "natural";
-  let outcome: { end?: ProviderEnd; error?: unknown } | undefined;
-  let arrived = Promise.withResolvers<void>();
-  let drained = Promise.withResolvers<void>();
+  const isRaw = pacing.mode === "raw";
+  const chunkChars = isRaw ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
+  let wake: () => void = () => undefined;
+  const source = createPacedSource(batches, { queue, clock, onChange: () => wake() });
   let abortedAtMs = 0;
-  let closedAtMs = 0;
-  let abandoned = false;
   const onAbort = () => {
     abortedAtMs = clock.now();
-    arrived.resolve();
-    drained.resolve();
+    source.leave();
+    wake();
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
 
-  async function read(): Promise<void> {
-    let end: ProviderEnd | undefined;
-    try {
-      for await (const batch of source) {
-        const nowMs = clock.now();
-        for (const event of batch) {
-          if (event.type === "text") queue.pushText(event.text, nowMs);
-          else if (event.type === "end") end = event;
-          else if (event.type !== "checkpoint") queue.pushEvent(event);
-        }
-        if (end !== undefined) break;
-        arrived.resolve();
-        while (queue.size > mostWaitingChars && !signal.aborted && !abandoned) {
-          drained = Promise.withResolvers<void>();
-          await drained.promise;
-        }
-        if (signal.aborted || abandoned) break;
-      }
-      outcome = end === undefined ? { error: new Error("The provider ended without an end.") } : { end };
-    } catch (error) {
-      outcome = { error };
-    }
-    closedAtMs = clock.now();
-    arrived.resolve();
+  /** Until something comes or the answer is stopped, or until then. */
+  function untilChange(atMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel =
+        atMs === Infinity ? () => undefined : clock.callAfter(Math.max(0, atMs - clock.now()), resolve);
+      wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
-  /** Until something comes, or for so long. */
-  async function untilArrival(mostMs: number): Promise<void> {
-    const patience = new AbortController();
-    const waits = mostMs < Infinity ? [clock.sleep(mostMs, patience.signal)] : [];
-    await Promise.race([arrived.promise, ...waits]);
-    patience.abort();
-    arrived = Promise.withResolvers<void>();
-  }
-
-  const reading = read();
   let nextTextAtMs = 0;
   let soonestTextAtMs = 0;
+  let askAtMs = 0;
+  let readBatches = 0;
+  let isFull = false;
+
   try {
     while (!signal.aborted) {
       const nowMs = clock.now();
       const batch: PacedEvent[] = queue.takeEvents();
+      const isOver = source.outcome !== undefined;
       const oldestMs = queue.oldestMs();
       const latestMs = (oldestMs ?? nowMs) + pacing.maxLagMs;
       // What began to come by then is shown whether its cluster goes on or not.
-      const heldThroughMs = pacing.mode === "raw" ? Infinity : nowMs - pacing.maxLagMs;
-      const showable = outcome === undefined ? queue.settled(heldThroughMs) : queue.chars;
-      const textAtMs = hurries ? Math.min(nextTextAtMs, Math.max(soonestTextAtMs, latestMs)) : nextTextAtMs;
-      if (showable > 0 && nowMs >= textAtMs) {
+      const heldThroughMs = isRaw ? Infinity : nowMs - pacing.maxLagMs;
+      const showable = isOver ? queue.chars : queue.settled(heldThroughMs);
+      // What waits and cannot be shown is a cluster that may go on, until its time is up.
+      const isHeld = showable < queue.chars && oldestMs !== undefined && oldestMs > heldThroughMs;
+      const textAtMs =
+        pacing.mode === "natural"
+          ? Math.min(nextTextAtMs, Math.max(soonestTextAtMs, latestMs))
+          : nextTextAtMs;
+      if (showable > 0 && nowMs >= textAtMs - timerGrainMs) {
         const beat = nextBeat(pacing, queue.arrivals(), nowMs);
         const waiting = queue.chars;
         let shown = 0;
@@ -108,41 +94,51 @@ export async function* pace(
           batch.push(...queue.takeEvents());
           const text = queue.takeChunk(chunkChars, showable - shown);
           shown = waiting - queue.chars;
-          batch.push({ type: "text", text, final: outcome !== undefined && queue.empty });
+          batch.push({ type: "text", text, final: isOver && queue.empty });
         }
-        nextTextAtMs = pacing.mode === "raw" ? nowMs : nowMs + beat.waitMs;
+        nextTextAtMs = nowMs + beat.waitMs;
         soonestTextAtMs = nowMs + beatMs;
       }
-      if (queue.size <= mostWaitingChars / 2) drained.resolve();
-      if (outcome !== undefined && queue.empty) {
-        const last = batch.at(-1);
-        if (last?.type !== "text") batch.push({ type: "text", text: "", final: true });
+      if (isOver && queue.empty && source.outcome !== undefined) {
+        if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
         yield batch;
-        return outcome.end === undefined
-          ? { type: "failed", error: outcome.error }
-          : { type: "ended", end: outcome.end };
+        const { outcome } = source;
+        return "end" in outcome
+          ? { type: "ended", end: outcome.end }
+          : { type: "failed", error: outcome.error };
       }
+      if (source.batches > readBatches) {
+        readBatches = source.batches;
+        // With the next chunk, unless the rest of a held cluster or what comes in between would then be too late.
+        const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
+        const lateAtMs = pacing.mode === "natural" ? nowMs + Math.max(beatMs, pacing.maxLagMs) : Infinity;
+        askAtMs = source.sawText ? Math.min(nextTextAtMs, heldAtMs, lateAtMs) : 0;
+      }
+      isFull = queue.size > (isFull ? mostWaitingChars / 2 : mostWaitingChars);
+      const mayAsk = !isOver && !source.isAsking && !isFull;
+      if (mayAsk && nowMs >= askAtMs - timerGrainMs) source.ask();
       if (batch.length > 0) {
         yield batch;
-      } else if (showable > 0) {
-        await clock.sleep(textAtMs - nowMs, signal);
-      } else {
-        // What waits, if anything does, is a cluster that may go on, until its time is up.
-        const isHeld = oldestMs !== undefined && oldestMs > heldThroughMs;
-        await untilArrival(isHeld ? Math.max(1, latestMs - nowMs) : Infinity);
+        continue;
       }
+      const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
+      const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
+      await untilChange(Math.min(showAtMs, mayAsk && !source.isAsking ? askAtMs : Infinity));
     }
     yield flush(queue, chunkChars);
-    const patience = new AbortController();
-    await Promise.race([reading, clock.sleep(longestCloseMs, patience.signal)]);
-    patience.abort();
-    const closed = outcome !== undefined;
-    const closedInMs = Math.max(0, (closed ? closedAtMs : clock.now()) - abortedAtMs);
-    return { type: "aborted", reason: signal.reason, closed, closedInMs };
+    await Promise.race([
+      source.closed,
+      new Promise<void>((resolve) => {
+        const cancel = clock.callAfter(longestCloseMs, resolve);
+        void source.closed.then(cancel);
+      }),
+    ]);
+    const { closedAtMs } = source;
+    const closedInMs = Math.max(0, (closedAtMs ?? clock.now()) - abortedAtMs);
+    return { type: "aborted", reason: signal.reason, closed: closedAtMs !== undefined, closedInMs };
   } finally {
     signal.removeEventListener("abort", onAbort);
-    abandoned = true;
-    drained.resolve();
+    source.leave();
   }
 }
 

@@ -14,10 +14,12 @@ export interface Beat {
 
 /**
  * `natural`: one chunk an interval while every waiting piece of text is shown at most `maxLagMs` after it came; otherwise
- * the interval shrinks to what the most pressing piece needs. `fixed`: always one chunk an interval.
+ * the interval shrinks to what the most pressing piece needs. `fixed`: always one chunk an interval. `raw`: one a beat.
+ * But for `fixed`, waits of whole beats end where beats do, so that all lanes are read, kept and sent together.
  */
 export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: number): Beat {
-  if (pacing.mode !== "natural") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };
+  if (pacing.mode === "raw") return { chunks: 1, dueChars: 0, waitMs: beatMs - (nowMs % beatMs) };
+  if (pacing.mode === "fixed") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };
   let intervalMs = pacing.intervalMs;
   let dueChars = 0;
   for (const arrival of arrivals) {
@@ -27,5 +29,6 @@ export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: nu
     else if (chunks > 1) intervalMs = Math.min(intervalMs, leftMs / (chunks - 1));
   }
   const chunks = Math.ceil(beatMs / intervalMs);
-  return { chunks, dueChars, waitMs: chunks * intervalMs };
+  const waitMs = chunks * intervalMs;
+  return { chunks, dueChars, waitMs: waitMs % beatMs === 0 ? waitMs - (nowMs % beatMs) : waitMs };
 }

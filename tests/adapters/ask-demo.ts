@@ -9,6 +9,7 @@ export function createInstantClock() {
   const sleepsMs: number[] = [];
   const clock: Clock = {
     now: () => nowMs,
+    callAfter: () => () => undefined,
     async sleep(ms, signal) {
       if (signal?.aborted) return;
       sleepsMs.push(ms);

@@ -9,6 +9,7 @@ import { answer, ask, batchesOf, createInstantClock } from "./ask-demo.ts";
 /** Waiting never ends by itself, only by the signal. */
 const frozenClock: Clock = {
   now: () => 0,
+  callAfter: () => () => undefined,
   sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener("abort", () => resolve())),
   wallTimeMs: () => 0,
   newId: () => "unused",

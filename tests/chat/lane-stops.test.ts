@@ -81,8 +81,11 @@ describe("a lane that is cancelled", () => {
   it("says that its call is still open where it does not close", async () => {
     const never = new Promise<never>(() => undefined);
     const setup = createChatSetup(async function* () {
-      yield [say("So far")];
-      await never;
+      try {
+        yield [say("So far")];
+      } finally {
+        await never;
+      }
     });
     const running = run(setup, {}, (batch) => {
       if (batch.some(({ type }) => type === "text")) setup.cancel();

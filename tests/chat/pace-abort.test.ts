@@ -120,7 +120,7 @@ describe("an abort of a paced answer", () => {
   });
 
   it("gives up waiting after two seconds", async () => {
-    const { result, shown } = await abortAt(40, naturalPacing, async function* (clock) {
+    const { result, shown } = await abortAt(140, naturalPacing, async function* (clock) {
       yield [textEvent("some")];
       await clock.sleep(3_600_000);
       yield [textEvent(" more")];

@@ -23,12 +23,16 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
       for await (const batch of paced)
         for (const event of batch) if (event.type === "text") shownChars += event.text.length;
     })();
-    for (let seconds = 0; seconds <= 9; seconds += 1) {
+    for (let seconds = 0; seconds <= 21; seconds += 1) {
       await clock.advance(seconds === 0 ? 0 : 1_000);
       askedAfterSeconds.push(source.asked);
     }
-    // 75,000 wait behind the first chunk, which is too many; 35,000 are still more than half of 65,536, and 30,000 are not.
-    assert.deepEqual(askedAfterSeconds, [8, 8, 8, 8, 8, 8, 8, 8, 8, 12]);
+    // Each second brings 10,000 and shows 5,000. 70,000 wait after the 13th, which is too many; 35,000 are still more than half
+    // of 65,536, and 30,000 are not.
+    assert.deepEqual(
+      askedAfterSeconds,
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 14, 14, 14, 14, 14, 15],
+    );
     await clock.advance(60_000);
     await reading;
     assert.equal(shownChars, 300_000);
@@ -48,7 +52,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
       for await (const batch of paced) for (const event of batch) seen.push(event.type);
     })();
     await clock.advance(0);
-    assert.equal(source.asked, 8);
+    assert.equal(source.asked, 1);
     assert.deepEqual(seen, ["text"]);
     await clock.advance(1_000);
     await reading;
@@ -87,7 +91,7 @@ describe("a paced answer that its reader leaves", () => {
     let ended = false;
     async function* source(): AsyncGenerator<ProviderEvent[]> {
       try {
-        yield [textEvent("one")];
+        yield [{ type: "reasoning", text: "hm" }];
         await clock.sleep(5_000);
         yield [textEvent("two")];
         yield [textEvent("three")];

@@ -76,7 +76,11 @@ describe("natural rhythm", () => {
         // Up to three chunks are shown within 375 ms, whatever was shown just before.
         const short = textDeliveries(cutTo(pieces, 3 * chunkChars), gapsMs);
         const texts = textsOf(await runPaced({ ...naturalPacing, chunkChars }, short));
-        assertApart(texts, 100);
+        // An interval begins with the beat in which its chunk is shown.
+        assertApart(
+          texts.map(({ atMs, text }) => ({ atMs: beatOf(atMs) * beatMs, text })),
+          100,
+        );
       }),
       fewRuns,
     );
@@ -90,7 +94,7 @@ describe("natural rhythm", () => {
     ]);
     assert.deepEqual(
       textsOf(run).map(({ atMs, text }) => [atMs, text.length]),
-      [...deliveries.map((_, index) => [(index + 1) * 100, 50]), [6_000, 0]],
+      deliveries.map((_, index) => [(index + 1) * 100, 50]),
     );
   });
 
@@ -146,12 +150,18 @@ describe("fixed rhythm", () => {
         assertApart(texts, 100);
         let end = 0;
         let soonestMs = 0;
+        let readAtMs = 0;
         for (const { atMs, text } of texts) {
           if (text === "") continue;
           const cameAtMs = arrivals[end] ?? atMs;
           assert.equal(atMs, Math.max(soonestMs, cameAtMs));
           const isFull = text.length === chunkChars;
-          assert.ok(isFull || (arrivals[end + text.length] ?? Infinity) >= atMs, "a chunk with room in it");
+          // What comes behind what waits is read with the chunk and shown with the next one.
+          assert.ok(
+            isFull || (arrivals[end + text.length] ?? Infinity) >= readAtMs,
+            "a chunk with room in it",
+          );
+          readAtMs = atMs;
           end += text.length;
           soonestMs = atMs + 100;
         }
@@ -162,17 +172,22 @@ describe("fixed rhythm", () => {
 });
 
 describe("raw", () => {
-  it("shows every piece whole, when it comes", async () => {
+  it("shows everything when it comes, in one chunk a beat", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, async (pieces, gapsMs) => {
         const deliveries = [...textDeliveries(pieces, gapsMs, []), { afterMs: 77, events: [endEvent] }];
         const arrivals = arrivalsOf(deliveries);
-        const byTime = new Map<number, number>();
-        for (const atMs of arrivals) byTime.set(atMs, (byTime.get(atMs) ?? 0) + 1);
-        const shown = new Map<number, number>();
-        for (const { atMs, text, final } of textsOf(await runPaced(rawPacing, deliveries)))
-          if (!final) shown.set(atMs, (shown.get(atMs) ?? 0) + text.length);
-        assert.deepEqual(shown, byTime);
+        const texts = textsOf(await runPaced(rawPacing, deliveries)).filter(({ text }) => text !== "");
+        let end = 0;
+        for (const [index, { atMs, text }] of texts.entries()) {
+          const came = arrivals.slice(end, end + text.length);
+          end += text.length;
+          assert.ok(came.every((cameAtMs) => cameAtMs <= atMs && atMs - cameAtMs <= beatMs));
+          assert.ok((arrivals[end] ?? Infinity) >= atMs, "what had come is shown with it");
+          const before = texts[index - 1];
+          if (before !== undefined) assert.notEqual(beatOf(atMs), beatOf(before.atMs));
+        }
+        assert.equal(end, arrivals.length);
       }),
       fewRuns,
     );
@@ -211,6 +226,8 @@ for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
     });
   });
 }
+
+const beatOf = (ms: number) => Math.floor(ms / beatMs);
 
 function cutTo(pieces: readonly string[], length: number): string[] {
   const kept: string[] = [];

@@ -28,12 +28,23 @@ export const naturalPacing: Pacing = { mode: "natural", chunkChars: 50, interval
 export const fixedPacing: Pacing = { ...naturalPacing, mode: "fixed" };
 export const rawPacing: Pacing = { ...naturalPacing, mode: "raw" };
 
-/** A provider that gives its batches in virtual time and ends with the last one; it obeys no signal. */
+/**
+ * A provider whose batches come in virtual time whether it is asked or not, as over a connection: who asks late is given all that
+ * has come. It ends with the last one and obeys no signal.
+ */
 async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
+  let comesAtMs = clock.now();
+  let came: ProviderEvent[] = [];
   for (const { afterMs, events } of deliveries) {
-    if (afterMs > 0) await clock.sleep(afterMs);
-    yield [...events];
+    comesAtMs += afterMs;
+    if (comesAtMs > clock.now()) {
+      if (came.length > 0) yield came;
+      came = [];
+      if (comesAtMs > clock.now()) await clock.sleep(comesAtMs - clock.now());
+    }
+    came.push(...events);
   }
+  yield came;
 }
 
 /** Deliveries of texts, the end with the last. */

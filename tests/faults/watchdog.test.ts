@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { beatMs } from "../../src/chat/rhythm.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
 import { createGate, type Script, type Step } from "../doubles/script.ts";
@@ -166,8 +167,9 @@ describe("the cap on the whole turn", () => {
     bench.double.respond([streamHead(), ...writes(opening), { hang: true }]);
     bench.ask({ pacing: { mode: "raw" } });
     await seeFirstDelta(bench);
-    assert.equal(codeOf(await pass(bench, turnLimitMs - 1)), undefined);
-    assert.equal(codeOf(await pass(bench, 1)), "turn_timeout");
+    // The rhythm has taken a beat of the time.
+    assert.equal(codeOf(await pass(bench, turnLimitMs - 2 * beatMs)), undefined);
+    assert.equal(codeOf(await pass(bench, 2 * beatMs)), "turn_timeout");
     assert.equal(textOf(bench.client.received), deltas[0]);
     await bench.double.closed(await bench.double.received(1));
   });

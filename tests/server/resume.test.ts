@@ -8,12 +8,16 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
 
-/** 57 pieces that `raw` pacing shows one by one, which makes an answer of more than 60 events. */
+/** 57 pieces, shown one by one without a pause, which makes an answer of more than 60 events. */
 const deltas = Array.from({ length: 57 }, (_, index) => `piece ${index}, `);
 const text = deltas.join("");
 
 function ask(id: string) {
-  return { type: "openai_chat", id, data: { input_text: "Count.", pacing: { mode: "raw" } } };
+  return {
+    type: "openai_chat",
+    id,
+    data: { input_text: "Count.", pacing: { mode: "natural", chunk_chars: 9, max_lag_ms: 0 } },
+  };
 }
 
 test("at every position: cut, come back, resume: no gap, no repeat, the same text, no second call", async () => {

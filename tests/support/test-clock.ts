@@ -33,25 +33,37 @@ export function createTestClock({ instantMs = 0 }: { instantMs?: number } = {}):
     get sleeping() {
       return sleepers.size;
     },
+    callAfter(ms, callback) {
+      const wakeAtMs = nowMs + ms;
+      let isOver = false;
+      const sleeper = {
+        wakeAtMs,
+        wake() {
+          if (!end()) return;
+          nowMs = Math.max(nowMs, wakeAtMs);
+          callback();
+        },
+      };
+      function end(): boolean {
+        const wasOver = isOver;
+        isOver = true;
+        sleepers.delete(sleeper);
+        return !wasOver;
+      }
+      if (ms > instantMs) sleepers.add(sleeper);
+      else setImmediate(sleeper.wake);
+      return () => void end();
+    },
     sleep(ms, signal) {
       return new Promise((resolve) => {
         if (signal?.aborted === true) return resolve();
-        const wakeAtMs = nowMs + ms;
-        const sleeper = {
-          wakeAtMs,
-          wake() {
-            sleepers.delete(sleeper);
-            signal?.removeEventListener("abort", sleeper.wake);
-            resolve();
-          },
+        const settle = () => {
+          cancel();
+          signal?.removeEventListener("abort", settle);
+          resolve();
         };
-        signal?.addEventListener("abort", sleeper.wake, { once: true });
-        if (ms > instantMs) sleepers.add(sleeper);
-        else
-          setImmediate(() => {
-            nowMs = Math.max(nowMs, wakeAtMs);
-            sleeper.wake();
-          });
+        const cancel = this.callAfter(ms, settle);
+        signal?.addEventListener("abort", settle, { once: true });
       });
     },
     async advance(ms) {

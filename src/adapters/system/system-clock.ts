@@ -5,6 +5,10 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallTimeMs: () => Date.now(),
   newId: () => crypto.randomUUID(),
+  callAfter(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
   sleep(ms, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();
