@@ -4,6 +4,10 @@ import { mostLagMs } from "../measures/streams.ts";
 import { markMeanings } from "./cells.ts";
 import { growthTable, overviewTable, type RunFigures, upstreamsTable } from "./tables.ts";
 
+/** What would belong here as well, and why it is missing. */
+const notToBeHad =
+  "- `@portkey-ai/gateway` 1.15.2. **Not measured:** it answers every streamed call with 500 on Node 20 and 24 (`TypeError: immutable`, as it appends to headers that `fetch` gave).";
+
 /** The page of a full run. */
 export function renderPage(
   figures: RunFigures,
@@ -23,6 +27,7 @@ the others, not its size.
 ## The sides
 
 ${figures.sides.map(describeSide).join("\n")}
+${notToBeHad}
 
 Each brings the same streams of the Responses API to clients: a token is one \`response.output_text.delta\` event of some 250 bytes that carries
 five characters. Of the sides only Troupe keeps what it sends, resumes, paces and stops.

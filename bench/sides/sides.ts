@@ -1,6 +1,7 @@
+import { fastapi } from "./fastapi.ts";
 import { nginx } from "./nginx.ts";
 import { nodeProgram, packageVersion } from "./node-program.ts";
-import type { Side } from "./side.ts";
+import { apiQuestion, type Side } from "./side.ts";
 import { troupe } from "./troupe.ts";
 
 /** Everything that is measured, in the order of the table. */
@@ -41,4 +42,20 @@ export const sides: readonly Side[] = [
     about: `${packageVersion("openai")} and ${packageVersion("ws")}, one frame a token`,
     file: "openai-sdk-ws.ts",
   }),
+  nodeProgram({
+    name: "openai-sdk-socket.io",
+    about: `${packageVersion("openai")} and ${packageVersion("socket.io")}, one event a token`,
+    file: "openai-sdk-socket-io.ts",
+    target: {
+      wire: "socket.io",
+      path: "/socket.io/?EIO=4&transport=websocket",
+      question: `42["ask",${apiQuestion}]`,
+    },
+  }),
+  nodeProgram({
+    name: "ai-sdk-ws",
+    about: `${packageVersion("ai")}, ${packageVersion("@ai-sdk/openai")} and ${packageVersion("ws")}, one frame a token`,
+    file: "ai-sdk-ws.ts",
+  }),
+  fastapi,
 ];
