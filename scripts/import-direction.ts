@@ -42,8 +42,10 @@ const layers: Readonly<Record<string, Layer>> = {
 /** Folders under `src/adapters` that the named others may use. Apart from these, one adapter knows nothing of another. */
 const sharedWith: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
-  // The durable log puts the journal in front of the one in memory.
-  memory: ["sqlite"],
+  // The durable log puts the journal in front of the one in memory; turns that other processes keep are followed in memory as well.
+  memory: ["sqlite", "cluster"],
+  // Events travel between processes as they lie on the disk.
+  sqlite: ["cluster"],
   upstream: ["openai"],
 };
 

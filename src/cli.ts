@@ -1,9 +1,12 @@
+import cluster from "node:cluster";
 import path from "node:path";
 import { pino } from "pino";
 import { isLoopback } from "./adapters/http/access.ts";
-import { createTroupe, type Troupe } from "./compose/create-troupe.ts";
-import { type Listening, listen } from "./compose/listen.ts";
+import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { listen } from "./compose/listen.ts";
 import { keepPageToken, writePrivate } from "./compose/page-token.ts";
+import { runPrimary } from "./compose/run-primary.ts";
+import { runWorker } from "./compose/run-worker.ts";
 import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 
 /** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
@@ -11,14 +14,16 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   try {
     const { help, ...settings } = readSettings(args, env);
     if (help) return void process.stdout.write(`${settingsHelp()}\n`);
-    await start(settings);
+    await start(settings, args);
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
+    // A worker's line to the first process would keep it from ending.
+    if (cluster.isWorker) process.exit();
   }
 }
 
-async function start(settings: Settings): Promise<void> {
+async function start(settings: Settings, args: readonly string[]): Promise<void> {
   if (!isLoopback(settings.host) && !settings.allowAnonymous && settings.apiKeys.length === 0) {
     throw new SettingError(
       `HOST ${settings.host} would let others in without keys; set TROUPE_API_KEYS, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
@@ -26,43 +31,59 @@ async function start(settings: Settings): Promise<void> {
   }
   const logger = pino({ level: settings.logLevel }, pino.destination(2));
   const pageToken = await keepPageToken(settings.data);
-  const troupe = await createTroupe({ ...settings, logger, pageToken });
+  if (settings.workers === 1) return startAlone(settings, { logger, pageToken });
+  if (cluster.isWorker) {
+    return runWorker(settings, { logger, pageToken }, (troupe, port) => announce(troupe, settings, port));
+  }
+  const primary = await runPrimary(settings, args, logger);
+  if (primary === undefined) process.exitCode = 1;
+  else stopOnSignals(primary.stop, primary.kill);
+}
+
+async function startAlone(settings: Settings, options: TroupeOptions): Promise<void> {
+  const troupe = await createTroupe({ ...settings, ...options });
   try {
-    await serve(troupe, settings);
+    const listening = await listen(troupe, settings);
+    await announce(troupe, settings, listening.port);
+    stopOnSignals(async () => {
+      const stopped = listening.stop();
+      await troupe.close();
+      await stopped;
+    });
   } catch (error) {
     await troupe.close({ drainMs: 0 });
     throw error;
   }
 }
 
-async function serve(troupe: Troupe, settings: Settings): Promise<void> {
-  const listening = await listen(troupe, settings);
+/** Tells the user where to go. */
+async function announce(troupe: Troupe, settings: Settings, port: number): Promise<void> {
   const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
   const diskPage = path.resolve(settings.data, "websocket_test.html");
-  await writePrivate(diskPage, await troupe.renderDiskPage(`ws://${host}:${listening.port}/ws`));
+  await writePrivate(diskPage, await troupe.renderDiskPage(`ws://${host}:${port}/ws`));
   process.stdout.write(
     [
-      `Troupe listens on ws://${host}:${listening.port}/ws`,
-      `  page      http://${host}:${listening.port}/`,
+      `Troupe listens on ws://${host}:${port}/ws`,
+      `  page      http://${host}:${port}/`,
       `  from disk ${diskPage}`,
       `  provider  ${troupe.providerSummary}`,
       "",
     ].join("\n"),
   );
-  stopOnSignals(troupe, listening);
 }
 
 /** The first signal stops in order, the second at once. */
-function stopOnSignals(troupe: Troupe, listening: Listening): void {
+function stopOnSignals(stop: () => Promise<void>, kill: () => void = () => undefined): void {
   let stopping = false;
-  const stop = async () => {
-    if (stopping) process.exit(1);
+  const obey = async () => {
+    if (stopping) {
+      kill();
+      process.exit(1);
+    }
     stopping = true;
-    const stopped = listening.stop();
-    await troupe.close();
-    await stopped;
+    await stop();
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void obey());
 }
 
 function explain(error: unknown): string {

@@ -18,7 +18,7 @@ import { recoverTurns } from "../server/recover-turns.ts";
 import { createSession } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
-import { openStores } from "./open-stores.ts";
+import { type OpenStores, openStores } from "./open-stores.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
 /** Where the server reports to; `pino` fits, and anything with these four methods. */
@@ -77,7 +77,12 @@ const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: no
  * Makes a server. It listens nowhere by itself: see `attach` and `listener`.
  * Settings left out have the defaults of the command line; the environment is not read.
  */
-export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
+export function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
+  return assembleTroupe(options, openStores);
+}
+
+/** A server on stores of any kind, which it closes with itself. */
+export async function assembleTroupe(options: TroupeOptions, open: OpenStores): Promise<Troupe> {
   const settings: Settings = { ...defaultSettings(), ...options };
   const { clock = systemClock, logger = silent, random = Math.random } = options;
   const { pageToken = randomBytes(16).toString("hex") } = options;
@@ -94,17 +99,20 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
     },
   );
   const personas = createBuiltinPersonaStore();
-  const stores = await openStores(settings, {
+  const stores = await open(settings, {
     clock,
     onFault: (fault) => logger.error({ err: fault }, "something could not be stored"),
   });
-  const { logs, conversations } = stores;
-  const recovered = await recoverTurns({ logs, conversations, personas }).catch(async (fault: unknown) => {
+  const { logs, conversations, peers } = stores;
+  async function recover(): Promise<void> {
+    const recovered = await recoverTurns({ logs, conversations, personas });
+    if (recovered > 0)
+      logger.warn({ requests: recovered }, "requests of a process that is gone were interrupted");
+  }
+  await recover().catch(async (fault: unknown) => {
     await stores[Symbol.asyncDispose]();
     throw fault;
   });
-  if (recovered > 0)
-    logger.warn({ requests: recovered }, "requests of the process before this one were interrupted");
   const turns = createTurns({
     chat: {
       clock,
@@ -122,6 +130,9 @@ export async function createTroupe(options: TroupeOptions = {}): Promise<Troupe>
       },
     },
     logs,
+    peers,
+    onLeft: () =>
+      void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
     turnLimitMs: settings.turnLimitMs,

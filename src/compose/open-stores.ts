@@ -7,6 +7,7 @@ import { createSqliteStore } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { Settings } from "./settings.ts";
 
@@ -14,18 +15,24 @@ import type { Settings } from "./settings.ts";
 export interface Stores extends AsyncDisposable {
   readonly logs: TurnLogStore & { readonly bytes: number; readonly count: number };
   readonly conversations: ConversationStore;
+  /** The other servers that have the same stores. */
+  readonly peers: Peers;
 }
 
-/** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
-export async function openStores(
+/** Opens what a server keeps; `onFault` hears of what could not be stored although nobody waits for it. */
+export type OpenStores = (
   settings: Settings,
   { clock, onFault }: { clock: Clock; onFault: (fault: unknown) => void },
-): Promise<Stores> {
+) => Promise<Stores>;
+
+/** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
+export const openStores: OpenStores = async (settings, { clock, onFault }) => {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   if (settings.store === "memory") {
     return {
       logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
+      peers: noPeers,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -41,5 +48,5 @@ export async function openStores(
     await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
   const opened = opening.move();
-  return { logs, conversations, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-}
+  return { logs, conversations, peers: noPeers, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+};

@@ -109,6 +109,11 @@ const settings = {
     schema: z.enum(["natural", "fixed", "raw"]).default("natural"),
     help: "how answers are timed unless the request says: natural, fixed or raw",
   },
+  workers: {
+    name: "TROUPE_WORKERS",
+    schema: count(1, 1).pipe(z.number().max(64)),
+    help: "processes that serve the port; they share the database, kept by one more",
+  },
   maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "most sockets" },
   maxConnectionsPerKey: {
     name: "TROUPE_MAX_CONNECTIONS_PER_KEY",

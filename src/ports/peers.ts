@@ -6,8 +6,8 @@ export interface LiveTurn extends KeptTurn {
   readonly request: TurnRequest;
 }
 
-/** What peers may do to the turns that run here. */
-export interface OwnTurns {
+/** What a server lets its peers do and tell. */
+export interface PeerAudience {
   /**
    * Stops a turn or one of its lanes; `false` where it does not run here. Throws `persona_not_found`, and `request_ended` for a
    * lane that has ended.
@@ -15,25 +15,30 @@ export interface OwnTurns {
   cancel(owner: string, id: string, lane: string | undefined): boolean;
   /** Counts a follower elsewhere in; the returned function counts it out. */
   watch(owner: string, id: string): () => void;
+  /** A turn has begun elsewhere, in a conversation that was subscribed to. */
+  began(turn: LiveTurn): void;
+  /** A peer is gone and others must end its turns: they are among the `unfinished` of the logs. */
+  left(): void;
 }
 
 /**
  * The other servers that share this one's stores: what happens to a turn from a connection that is not where it runs.
  *
  * Contract:
- * - `announce` tells of a turn that begins here, once its log is there; those who subscribed elsewhere hear of it after that;
+ * - `announce` tells of a turn that runs here, once its log is there; those who subscribed elsewhere hear of it after that;
  * - `subscribe` and then `runningIn` miss no turn of the conversation; they may tell of one twice;
  * - `cancel` answers `false` for a turn that does not run elsewhere, which it may have done until now;
  * - `watch` counts a follower of a turn that runs elsewhere, and nothing where it does not.
  */
 export interface Peers {
-  /** From now on peers reach the turns that run here; called once. */
-  join(own: OwnTurns): void;
+  /** From now on peers are heard; called once. */
+  join(audience: PeerAudience): void;
   announce(turn: LiveTurn): void;
   /** The turns that run elsewhere in a conversation, oldest first. */
   runningIn(owner: string, conversationId: string): Promise<readonly LiveTurn[]>;
-  /** The returned function ends the subscription. */
-  subscribe(owner: string, conversationId: string, listener: (turn: LiveTurn) => void): () => void;
+  /** `began` tells of this conversation's turns; the returned function ends the subscription. */
+  subscribe(owner: string, conversationId: string): () => void;
+  /** Throws as `PeerAudience.cancel`. */
   cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
   /** The returned function counts the follower out. */
   watch(owner: string, id: string): () => void;

@@ -22,6 +22,8 @@ export interface TurnsOptions {
   readonly mostInAll: number;
   /** A turn that runs longer ends with `turn_timeout`. */
   readonly turnLimitMs: number;
+  /** There are turns of a peer that is gone, to be recovered. */
+  readonly onLeft: () => void;
   /** Hears of every end, for the log. */
   readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
   /** Hears of what must not happen, such as a log that cannot be written. */
@@ -65,7 +67,17 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const { chat, logs, peers = noPeers, mostPerOwner, mostInAll, turnLimitMs, onEnd, onFault } = options;
+  const {
+    chat,
+    logs,
+    peers = noPeers,
+    mostPerOwner,
+    mostInAll,
+    turnLimitMs,
+    onLeft,
+    onEnd,
+    onFault,
+  } = options;
   const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
   const countByOwner = new Map<string, number>();
   const feed = createConversationFeed();
@@ -156,6 +168,8 @@ export function createTurns(options: TurnsOptions): Turns {
       return found !== undefined;
     },
     watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
+    began: feed.announce,
+    left: onLeft,
   });
 
   return {
@@ -186,7 +200,7 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     subscribe(owner, conversationId, listener) {
       const unsubscribe = feed.subscribe(owner, conversationId, listener);
-      const unsubscribeElsewhere = peers.subscribe(owner, conversationId, listener);
+      const unsubscribeElsewhere = peers.subscribe(owner, conversationId);
       return () => {
         unsubscribe();
         unsubscribeElsewhere();

@@ -8,14 +8,23 @@ export interface RunningTroupe extends AsyncDisposable {
   readonly url: string;
   readonly httpUrl: string;
   connect(options?: Parameters<typeof connect>[1]): Promise<WireClient>;
+  /** Cuts the connections of all clients. */
+  cut(): void;
 }
 
 /** Starts a server in one line; without options it answers with the demonstration, keeps everything in memory and looks for no local models. */
 export async function startTroupe(options: TroupeOptions = {}): Promise<RunningTroupe> {
-  const troupe = await createTroupe({ localProviders: [], store: "memory", ...options });
+  return serveTroupe(await createTroupe({ localProviders: [], store: "memory", ...options }));
+}
+
+/** Lets a server listen on a free port. */
+export async function serveTroupe(troupe: Troupe): Promise<RunningTroupe> {
   const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
   const clients = new Set<WireClient>();
   const url = `ws://127.0.0.1:${listening.port}/ws`;
+  const cut = () => {
+    for (const client of clients) client.terminate();
+  };
   return {
     troupe,
     url,
@@ -25,8 +34,9 @@ export async function startTroupe(options: TroupeOptions = {}): Promise<RunningT
       clients.add(client);
       return client;
     },
+    cut,
     async [Symbol.asyncDispose]() {
-      for (const client of clients) client.terminate();
+      cut();
       const stopped = listening.stop();
       await troupe.close({ drainMs: 0 });
       await stopped;

@@ -153,7 +153,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
 }
 
 /** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */
-function isUrgent(event: TurnEvent): boolean {
+export function isUrgent(event: TurnEvent): boolean {
   return (
     (event.type !== "text" && event.type !== "reasoning") ||
     (event.type === "text" && event.final) ||

@@ -1,0 +1,125 @@
+import { z } from "zod";
+import type { Clock } from "../../ports/clock.ts";
+import type { Line } from "./line.ts";
+import { decodeRefusal, encodeRefusal } from "./refusal.ts";
+
+/** What one side asks of a port of the other, and how that answers. */
+const frame = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("ask"),
+    call: z.int(),
+    port: z.string(),
+    method: z.string(),
+    values: z.array(z.unknown()),
+  }),
+  z.object({ type: z.literal("answer"), call: z.int(), value: z.unknown() }),
+  z.object({ type: z.literal("refusal"), call: z.int(), error: z.string() }),
+]);
+/** One message holds everything that was said since the one before it; others may use the same line for other things. */
+const letter = z.object({ troupe: z.array(frame) });
+
+type Frame = z.output<typeof frame>;
+
+/** Carries out one method of a served port; throws or rejects with what the other side is to be told. */
+export type Handler = (method: string, values: readonly unknown[]) => unknown;
+
+/** Calls between two processes, in both directions. Everything arrives in the order in which it was said. */
+export interface Channel {
+  /**
+   * Settles as the other side's method does; rejects when the line ends before. What `canWait` waits a moment for others to
+   * travel with, unless something that cannot wait takes it along.
+   */
+  ask(port: string, method: string, values: readonly unknown[], canWait?: boolean): Promise<unknown>;
+  /** Answers the other side's calls of a port from now on; once for each port, before the other side asks. */
+  serve(port: string, handler: Handler): void;
+  /** Aborts when the other process is gone. */
+  readonly ended: AbortSignal;
+}
+
+export interface ChannelOptions {
+  readonly line: Line;
+  readonly clock: Clock;
+  /** How long that which can wait is gathered. */
+  readonly gatherMs: number;
+}
+
+export function createChannel({ line, clock, gatherMs }: ChannelOptions): Channel {
+  const calls = new Map<number, PromiseWithResolvers<unknown>>();
+  const handlers = new Map<string, Handler>();
+  const ended = new AbortController();
+  let lastCall = 0;
+  let gathered: Frame[] = [];
+  let isUrgent = false;
+  let isWaiting = false;
+
+  function flush(): void {
+    isUrgent = false;
+    if (gathered.length === 0) return;
+    line.send({ troupe: gathered });
+    gathered = [];
+  }
+
+  function say(said: Frame, canWait: boolean): void {
+    if (ended.signal.aborted) return;
+    gathered.push(said);
+    if (!canWait) {
+      // Whatever else is said in this turn of the event loop goes with it.
+      if (!isUrgent) setImmediate(flush);
+      isUrgent = true;
+    } else if (!isWaiting) {
+      isWaiting = true;
+      void clock.sleep(gatherMs, ended.signal).then(() => {
+        isWaiting = false;
+        flush();
+      });
+    }
+  }
+
+  async function carryOut({ call, port, method, values }: Extract<Frame, { type: "ask" }>): Promise<void> {
+    try {
+      const handler = handlers.get(port);
+      if (handler === undefined) throw new Error(`nobody serves ${port}`);
+      say({ type: "answer", call, value: await handler(method, values) }, false);
+    } catch (thrown) {
+      say({ type: "refusal", call, error: encodeRefusal(thrown) }, false);
+    }
+  }
+
+  function receive(received: Frame): void {
+    if (received.type === "ask") return void carryOut(received);
+    const settled = calls.get(received.call);
+    calls.delete(received.call);
+    if (received.type === "answer") settled?.resolve(received.value);
+    else settled?.reject(decodeRefusal(received.error));
+  }
+
+  line.onMessage((message) => {
+    const read = letter.safeParse(message);
+    if (read.success) for (const received of read.data.troupe) receive(received);
+  });
+  line.onEnd(() => {
+    ended.abort();
+    gathered = [];
+    for (const { reject } of calls.values()) reject(gone());
+    calls.clear();
+  });
+
+  return {
+    ended: ended.signal,
+    ask(port, method, values, canWait = false) {
+      if (ended.signal.aborted) return Promise.reject(gone());
+      lastCall += 1;
+      const settled = Promise.withResolvers<unknown>();
+      calls.set(lastCall, settled);
+      say({ type: "ask", call: lastCall, port, method, values: [...values] }, canWait);
+      return settled.promise;
+    },
+    serve(port, handler) {
+      handlers.set(port, handler);
+    },
+  };
+}
+
+function gone(): Error {
+  return new Error("The other process is gone.");
+}

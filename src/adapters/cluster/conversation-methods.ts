@@ -1,0 +1,30 @@
+import { z } from "zod";
+import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { Methods } from "./remote-port.ts";
+
+const text = z.string();
+const count = z.int();
+
+const newMessage = z.object({
+  role: z.enum(["user", "assistant"]),
+  personaId: text.exactOptional(),
+  personaName: text.exactOptional(),
+  requestId: text.exactOptional(),
+  text,
+  status: z.enum(["completed", "failed", "cancelled"]),
+});
+
+/** Conversations between processes. */
+export const conversationMethods: Methods<ConversationStore> = {
+  create: z.tuple([text]),
+  head: z.tuple([text, text]),
+  path: z.tuple([text, text, text]),
+  ofRequest: z.tuple([text, text, text]),
+  append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
+  moveHead: z.tuple([text, text, text]),
+  list: z.tuple([text, z.object({ limit: count, before: text.optional() })]),
+  read: z.tuple([text, text]),
+  rename: z.tuple([text, text, text]),
+  remove: z.tuple([text, text]),
+  search: z.tuple([text, text, count]),
+};

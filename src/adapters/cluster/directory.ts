@@ -1,0 +1,129 @@
+import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { nameOf } from "./name-of.ts";
+import type { WorkerPort } from "./peer-hub.ts";
+
+/** A process that runs turns, as the one that knows them all sees it. */
+export interface Member {
+  readonly worker: WorkerPort;
+  /** Aborts when the process is gone. */
+  readonly gone: AbortSignal;
+}
+
+/** A turn without an end. */
+export interface DirectoryEntry {
+  /** Its name between the processes. */
+  readonly turn: number;
+  readonly record: TurnRecord;
+  readonly log: TurnLog;
+  /** The process that runs it; none where that is gone. */
+  runner: Member | undefined;
+  /** The last append that was begun; settles when it has, and never rejects. */
+  appending: Promise<unknown>;
+  /** Settles when it can be stopped and watched, or its process is gone. */
+  readonly announced: PromiseWithResolvers<void>;
+  isAnnounced: boolean;
+  /** As JSON, where it belongs to a conversation and was announced. */
+  request: string | undefined;
+  /** How many follow it from other processes than its own. */
+  readonly watchers: Map<Member, number>;
+  /** Counts it out. */
+  readonly release: () => void;
+}
+
+export interface DirectoryOptions {
+  /** Turns that may run at the same time for one owner, and in all, over all processes. */
+  readonly mostPerOwner: number;
+  readonly mostInAll: number;
+  /** There are turns that nobody runs any more. */
+  readonly onLeft: () => void;
+}
+
+/** Which turns run, and where. */
+export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOptions) {
+  const byTurn = new Map<number, DirectoryEntry>();
+  const byName = new Map<string, DirectoryEntry>();
+  const countByOwner = new Map<string, number>();
+  let lastTurn = 0;
+  let held = 0;
+
+  function leave(member: Member): void {
+    let hasLeft = false;
+    for (const entry of byTurn.values()) {
+      entry.watchers.delete(member);
+      if (entry.runner !== member) continue;
+      entry.runner = undefined;
+      entry.announced.resolve();
+      hasLeft = true;
+    }
+    if (hasLeft) onLeft();
+  }
+
+  return {
+    /** Counts a turn in; the returned function counts it out. Throws `too_many_requests`, `overloaded`. */
+    hold(owner: string): () => void {
+      const count = countByOwner.get(owner) ?? 0;
+      if (count >= mostPerOwner) throw new TroupeError("too_many_requests");
+      if (held >= mostInAll) throw new TroupeError("overloaded");
+      countByOwner.set(owner, count + 1);
+      held += 1;
+      return () => {
+        held -= 1;
+        const left = (countByOwner.get(owner) ?? 1) - 1;
+        if (left === 0) countByOwner.delete(owner);
+        else countByOwner.set(owner, left);
+      };
+    },
+    /** A turn that begins in a process, or that nobody runs. */
+    add({ record, log, runner, release }: Pick<DirectoryEntry, "record" | "log" | "runner" | "release">) {
+      lastTurn += 1;
+      const entry: DirectoryEntry = {
+        turn: lastTurn,
+        record,
+        log,
+        runner,
+        release,
+        appending: Promise.resolve(),
+        announced: Promise.withResolvers<void>(),
+        isAnnounced: false,
+        request: undefined,
+        watchers: new Map(),
+      };
+      byTurn.set(entry.turn, entry);
+      byName.set(nameOf(record.owner, record.id), entry);
+      // It may have gone while the log was made.
+      if (runner?.gone.aborted === true) leave(runner);
+      return entry;
+    },
+    /** The turn that this process runs under this number. */
+    runBy(member: Member, turn: number): DirectoryEntry {
+      const entry = byTurn.get(turn);
+      if (entry?.runner !== member)
+        throw new Error("This turn does not run in the process that speaks of it.");
+      return entry;
+    },
+    find: (owner: string, id: string) => byName.get(nameOf(owner, id)),
+    /** Oldest first. */
+    runningIn: (owner: string, conversationId: string) =>
+      [...byTurn.values()].filter(
+        ({ record }) => record.owner === owner && record.conversationId === conversationId,
+      ),
+    /** Gives turns that nobody runs to this process. */
+    takeLeft(member: Member, most: number): DirectoryEntry[] {
+      const taken = [...byTurn.values()].filter(({ runner }) => runner === undefined).slice(0, most);
+      for (const entry of taken) entry.runner = member;
+      return taken;
+    },
+    /** It has ended. */
+    remove(entry: DirectoryEntry): void {
+      if (!byTurn.delete(entry.turn)) return;
+      byName.delete(nameOf(entry.record.owner, entry.record.id));
+      entry.announced.resolve();
+      entry.release();
+    },
+    /** The process is gone. */
+    leave,
+  };
+}
+
+export type Directory = ReturnType<typeof createDirectory>;

@@ -1,0 +1,65 @@
+import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { TurnLogStore } from "../../ports/turn-log.ts";
+import type { Channel } from "./channel.ts";
+import { conversationMethods } from "./conversation-methods.ts";
+import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
+import { logHubMethods } from "./log-hub.ts";
+import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
+import { remotePort, servePort } from "./remote-port.ts";
+import { createLogHub } from "./serve-logs.ts";
+import { createPeerHub, createSubscribers } from "./serve-peers.ts";
+import { tell } from "./tell.ts";
+
+export interface HubOptions {
+  readonly logs: TurnLogStore;
+  readonly conversations: ConversationStore;
+  /** Turns that may run at the same time for one owner, and in all, over all processes. */
+  readonly mostPerOwner: number;
+  readonly mostInAll: number;
+  /** Hears of a process that could not be told something although it is there. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** What all processes share, in the one that keeps it. */
+export interface Hub {
+  /** Serves a process that runs turns. When it is gone, its turns are given to another to be ended, or to the next that comes. */
+  admit(channel: Channel): void;
+}
+
+export async function createHub(options: HubOptions): Promise<Hub> {
+  const { logs, conversations, mostPerOwner, mostInAll, onFault } = options;
+  const members = new Set<Member>();
+  const subscribers = createSubscribers();
+  const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
+
+  function onLeft(): void {
+    // One that starts asks by itself.
+    const [member] = members;
+    if (member !== undefined) tell(member.worker.left(), member.gone, onFault);
+  }
+
+  /** Those who follow it elsewhere count no more. */
+  function onEnd({ record, runner, watchers }: DirectoryEntry): void {
+    if (runner !== undefined && watchers.size > 0)
+      tell(runner.worker.watched(record.owner, record.id, false), runner.gone, onFault);
+  }
+
+  for (const { record, log } of await logs.unfinished())
+    directory.add({ record, log, runner: undefined, release: () => undefined });
+
+  return {
+    admit(channel) {
+      const worker = remotePort<WorkerPort>(channel, "worker", workerMethods);
+      const member: Member = { worker, gone: channel.ended };
+      members.add(member);
+      servePort(channel, "conversations", conversationMethods, conversations);
+      servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
+      servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));
+      member.gone.addEventListener("abort", () => {
+        members.delete(member);
+        subscribers.leave(member);
+        directory.leave(member);
+      });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { LiveTurn, PeerAudience, Peers } from "../../ports/peers.ts";
+import type { KeptTurn } from "../../ports/turn-log.ts";
+import type { TurnRequest } from "../../ports/turn-request.ts";
+import type { Channel } from "./channel.ts";
+import type { FoundTurn } from "./log-hub.ts";
+import { nameOf } from "./name-of.ts";
+import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "./peer-hub.ts";
+import { remotePort, servePort } from "./remote-port.ts";
+import { tell } from "./tell.ts";
+
+export interface RemotePeersOptions {
+  readonly channel: Channel;
+  /** The log of a turn that was found. */
+  readonly turnOf: (found: FoundTurn) => KeptTurn;
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** The peers of a process, through the one that knows them all. */
+export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptions): Peers {
+  const hub = remotePort<PeerHub>(channel, "peers", peerHubMethods);
+  const joined = Promise.withResolvers<PeerAudience>();
+  /** How many follow each conversation here. */
+  const subscriptions = new Map<string, number>();
+  /** The turns that run here and are followed elsewhere. */
+  const watched = new Map<string, () => void>();
+  const say = (said: Promise<void>) => tell(said, channel.ended, onFault);
+
+  function liveTurn({ found, request }: AnnouncedTurn): LiveTurn {
+    return { ...turnOf(found), request: JSON.parse(request) as TurnRequest };
+  }
+
+  servePort(channel, "worker", workerMethods, {
+    cancel: async (owner, id, lane) => (await joined.promise).cancel(owner, id, lane),
+    async watched(owner, id, isWatched) {
+      const audience = await joined.promise;
+      const name = nameOf(owner, id);
+      watched.get(name)?.();
+      watched.delete(name);
+      if (isWatched) watched.set(name, audience.watch(owner, id));
+    },
+    began: async (turn) => (await joined.promise).began(liveTurn(turn)),
+    left: async () => (await joined.promise).left(),
+  });
+
+  return {
+    join: joined.resolve,
+    announce({ record: { owner, id, conversationId }, request }) {
+      const told = conversationId === undefined ? undefined : JSON.stringify(request);
+      say(hub.announce(owner, id, told));
+    },
+    async runningIn(owner, conversationId) {
+      return (await hub.runningIn(owner, conversationId)).map(liveTurn);
+    },
+    subscribe(owner, conversationId) {
+      const name = nameOf(owner, conversationId);
+      const count = subscriptions.get(name) ?? 0;
+      subscriptions.set(name, count + 1);
+      if (count === 0) say(hub.subscribe(owner, conversationId));
+      return () => {
+        const left = (subscriptions.get(name) ?? 1) - 1;
+        if (left > 0) return void subscriptions.set(name, left);
+        subscriptions.delete(name);
+        say(hub.unsubscribe(owner, conversationId));
+      };
+    },
+    cancel: hub.cancel,
+    watch(owner, id) {
+      say(hub.watch(owner, id));
+      return () => say(hub.unwatch(owner, id));
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { TurnEvent } from "../../ports/turn-event.ts";
+import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { parseEvents } from "../sqlite/event-codec.ts";
+import type { Directory, DirectoryEntry, Member } from "./directory.ts";
+import type { FoundTurn, LeftTurn, LogHub } from "./log-hub.ts";
+
+/** Turns of which one answer tells, so that thousands do not travel in one piece. */
+const turnsPerAnswer = 50;
+
+interface Following {
+  readonly batches: AsyncIterator<LogBatch>;
+  readonly stopped: AbortController;
+}
+
+export interface LogHubOptions {
+  readonly logs: TurnLogStore;
+  readonly directory: Directory;
+  readonly member: Member;
+  /** A turn of this process has ended. */
+  readonly onEnd: (entry: DirectoryEntry) => void;
+}
+
+/** The logs as one process that runs turns sees them. */
+export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions): LogHub {
+  const followings = new Map<number, Following>();
+  member.gone.addEventListener("abort", () => {
+    for (const { stopped } of followings.values()) stopped.abort();
+    followings.clear();
+  });
+
+  async function tellOf(entry: DirectoryEntry): Promise<LeftTurn[]> {
+    // What the process that is gone said last may still be on its way to the disk.
+    await entry.appending;
+    const { turn, record, log } = entry;
+    return log.ended ? [] : [{ turn, record, events: JSON.stringify(await readEvents(log)) }];
+  }
+
+  return {
+    async create(record) {
+      const release = directory.hold(record.owner);
+      try {
+        const created = await logs.create(record);
+        if (created.type === "created") {
+          const { turn } = directory.add({ record, log: created.log, runner: member, release });
+          return { type: "created", turn };
+        }
+        release();
+        return created.type === "full" ? created : { type: "exists", turn: foundTurn(created.turn) };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    async find(owner, id) {
+      const turn = await logs.find(owner, id);
+      return turn === undefined ? undefined : foundTurn(turn);
+    },
+    async append(turn, events) {
+      const entry = directory.runBy(member, turn);
+      const appending = entry.log.append(parseEvents<TurnEvent[]>(events));
+      entry.appending = Promise.allSettled([appending]);
+      await appending;
+      if (!entry.log.ended) return;
+      directory.remove(entry);
+      onEnd(entry);
+    },
+    forget: logs.forget,
+    async unfinished() {
+      for (;;) {
+        const taken = directory.takeLeft(member, turnsPerAnswer);
+        const turns = await Promise.all(taken.map(tellOf));
+        if (taken.length === 0 || turns.flat().length > 0) return turns.flat();
+      }
+    },
+    async follow(following, owner, id, after) {
+      const turn = await logs.find(owner, id);
+      if (turn === undefined) throw new TroupeError("request_not_found");
+      const stopped = new AbortController();
+      const batches = turn.log.follow({ after, signal: stopped.signal })[Symbol.asyncIterator]();
+      followings.set(following, { batches, stopped });
+    },
+    async next(following) {
+      const step = await followings.get(following)?.batches.next();
+      if (step !== undefined && step.done !== true) return JSON.stringify(step.value);
+      followings.delete(following);
+      return undefined;
+    },
+    async unfollow(following) {
+      followings.get(following)?.stopped.abort();
+      followings.delete(following);
+    },
+  };
+}
+
+export function foundTurn({ record, log }: KeptTurn): FoundTurn {
+  return { record, headSeq: log.headSeq, ended: log.ended };
+}
+
+/** All that a running turn has said. */
+async function readEvents(log: TurnLog): Promise<readonly TurnEvent[]> {
+  const events: TurnEvent[] = [];
+  if (log.headSeq === 0) return events;
+  for await (const batch of log.follow({ after: 0, signal: new AbortController().signal })) {
+    if (batch.type === "events") events.push(...batch.events.map(({ event }) => event));
+    if (events.length >= log.headSeq) break;
+  }
+  return events;
+}

@@ -1,0 +1,114 @@
+import type { Directory, DirectoryEntry, Member } from "./directory.ts";
+import { nameOf } from "./name-of.ts";
+import type { AnnouncedTurn, PeerHub } from "./peer-hub.ts";
+import { foundTurn } from "./serve-logs.ts";
+import { tell } from "./tell.ts";
+
+export interface PeerHubOptions {
+  readonly directory: Directory;
+  readonly member: Member;
+  /** The others that subscribed to a conversation. */
+  readonly subscribers: Subscribers;
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** Which processes want to hear of which conversations. */
+export function createSubscribers() {
+  const byConversation = new Map<string, Set<Member>>();
+
+  return {
+    add(owner: string, conversationId: string, member: Member): void {
+      const name = nameOf(owner, conversationId);
+      const members = byConversation.get(name) ?? new Set();
+      byConversation.set(name, members.add(member));
+    },
+    remove(owner: string, conversationId: string, member: Member): void {
+      const name = nameOf(owner, conversationId);
+      const members = byConversation.get(name);
+      members?.delete(member);
+      if (members?.size === 0) byConversation.delete(name);
+    },
+    of: (owner: string, conversationId: string) => byConversation.get(nameOf(owner, conversationId)) ?? [],
+    leave(member: Member): void {
+      for (const [name, members] of byConversation) {
+        members.delete(member);
+        if (members.size === 0) byConversation.delete(name);
+      }
+    },
+  };
+}
+
+export type Subscribers = ReturnType<typeof createSubscribers>;
+
+/** The other processes as one that runs turns sees them. */
+export function createPeerHub({ directory, member, subscribers, onFault }: PeerHubOptions): PeerHub {
+  /** The turn, where it runs in another process. */
+  function elsewhere(owner: string, id: string): DirectoryEntry | undefined {
+    const entry = directory.find(owner, id);
+    return entry?.runner === member ? undefined : entry;
+  }
+
+  function count(entry: DirectoryEntry, change: 1 | -1): void {
+    const before = entry.watchers.size;
+    const mine = (entry.watchers.get(member) ?? 0) + change;
+    if (mine > 0) entry.watchers.set(member, mine);
+    else entry.watchers.delete(member);
+    if (before > 0 !== entry.watchers.size > 0) tellWatched(entry);
+  }
+
+  function tellWatched({ runner, isAnnounced, record, watchers }: DirectoryEntry): void {
+    if (runner === undefined || !isAnnounced) return;
+    tell(runner.worker.watched(record.owner, record.id, watchers.size > 0), runner.gone, onFault);
+  }
+
+  return {
+    async announce(owner, id, request) {
+      const entry = directory.find(owner, id);
+      if (entry?.runner !== member) return;
+      entry.isAnnounced = true;
+      entry.request = request;
+      entry.announced.resolve();
+      if (entry.watchers.size > 0) tellWatched(entry);
+      const announced = announcedTurn(entry);
+      if (announced === undefined) return;
+      for (const other of subscribers.of(owner, entry.record.conversationId ?? ""))
+        if (other !== member) tell(other.worker.began(announced), other.gone, onFault);
+    },
+    async runningIn(owner, conversationId) {
+      const entries = directory.runningIn(owner, conversationId).filter(({ runner }) => runner !== member);
+      return entries.flatMap((entry) => announcedTurn(entry) ?? []);
+    },
+    async subscribe(owner, conversationId) {
+      subscribers.add(owner, conversationId, member);
+    },
+    async unsubscribe(owner, conversationId) {
+      subscribers.remove(owner, conversationId, member);
+    },
+    async cancel(owner, id, lane) {
+      const entry = elsewhere(owner, id);
+      await entry?.announced.promise;
+      const runner = entry?.runner;
+      if (runner === undefined || runner === member) return false;
+      try {
+        return await runner.worker.cancel(owner, id, lane);
+      } catch (error) {
+        // It takes its turns with it: they end, though not by this.
+        if (runner.gone.aborted) return false;
+        throw error;
+      }
+    },
+    async watch(owner, id) {
+      const entry = elsewhere(owner, id);
+      if (entry !== undefined) count(entry, 1);
+    },
+    async unwatch(owner, id) {
+      const entry = elsewhere(owner, id);
+      if (entry?.watchers.has(member) === true) count(entry, -1);
+    },
+  };
+}
+
+function announcedTurn(entry: DirectoryEntry): AnnouncedTurn | undefined {
+  const { request } = entry;
+  return request === undefined ? undefined : { found: foundTurn(entry), request };
+}

@@ -1,0 +1,20 @@
+import type { Channel } from "../adapters/cluster/channel.ts";
+import { conversationMethods } from "../adapters/cluster/conversation-methods.ts";
+import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
+import { remotePort } from "../adapters/cluster/remote-port.ts";
+import { createRemoteTurnLogs } from "../adapters/cluster/remote-turn-logs.ts";
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { OpenStores } from "./open-stores.ts";
+
+/** The stores of a process that shares them with others: another one keeps them, and closes them when all are gone. */
+export function openRemoteStores(channel: Channel): OpenStores {
+  return async (_, { onFault }) => {
+    const logs = createRemoteTurnLogs({ channel, onFault });
+    return {
+      logs,
+      conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
+      peers: createRemotePeers({ channel, turnOf: logs.turnOf, onFault }),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  };
+}

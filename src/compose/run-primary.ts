@@ -1,0 +1,150 @@
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { createChannel } from "../adapters/cluster/channel.ts";
+import {
+  primaryControlMethods,
+  type WorkerControl,
+  workerControlMethods,
+} from "../adapters/cluster/control.ts";
+import { createHub } from "../adapters/cluster/hub.ts";
+import { processLine } from "../adapters/cluster/process-line.ts";
+import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
+import { systemClock } from "../adapters/system/system-clock.ts";
+import type { Logger } from "./create-troupe.ts";
+import { openStores } from "./open-stores.ts";
+import { restartDelayMs } from "./restart-delay.ts";
+import { SettingError, type Settings } from "./settings.ts";
+
+/** How long what a worker says in the middle of its answers is gathered: the store gathers what all of them say once more. */
+export const gatherMs = 10;
+/** A worker that has served for so long did not end because of how it was started. */
+const settledMs = 30_000;
+
+/** The process that keeps what the workers share, and keeps them running. It serves nobody itself. */
+export interface Primary {
+  /** Stops all workers in order, then closes the stores. */
+  stop(): Promise<void>;
+  /** Ends all workers at once. */
+  kill(): void;
+}
+
+interface RunningWorker {
+  readonly worker: Worker;
+  readonly control: WorkerControl;
+  readonly listening: Promise<void>;
+  readonly ended: Promise<unknown>;
+}
+
+/**
+ * Starts the workers, each with `args`; settles when the first one listens, with nothing when that ended before, which has said why.
+ * Rejects with a `SettingError` for what several processes cannot have, and as `openStores` does.
+ */
+export async function runPrimary(
+  settings: Settings,
+  args: readonly string[],
+  logger: Logger,
+): Promise<Primary | undefined> {
+  const clock = systemClock;
+  if (settings.store === "memory") {
+    throw new SettingError(
+      `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
+    );
+  }
+  const onFault = (fault: unknown) => logger.error({ err: fault }, "something could not be stored");
+  const stores = await openStores(settings, { clock, onFault });
+  const hub = await createHub({
+    ...stores,
+    mostPerOwner: settings.maxRequestsPerOwner,
+    mostInAll: settings.maxRequests,
+    onFault: (fault) => logger.error({ err: fault }, "a worker could not be told something"),
+  });
+  const stopping = new AbortController();
+  const running = new Set<RunningWorker>();
+  let hasAnnounced = false;
+
+  function start(): RunningWorker {
+    const worker = cluster.fork();
+    const channel = createChannel({ line: processLine(worker), clock, gatherMs });
+    const listening = Promise.withResolvers<void>();
+    hub.admit(channel);
+    servePort(channel, "control", primaryControlMethods, {
+      async listening() {
+        const announces = !hasAnnounced;
+        hasAnnounced = true;
+        listening.resolve();
+        return announces;
+      },
+    });
+    const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
+    const ended = once(worker, "exit");
+    const started = { worker, control, listening: listening.promise, ended };
+    running.add(started);
+    void ended.then(() => running.delete(started));
+    return started;
+  }
+
+  /** Starts another whenever one has ended. */
+  async function keepRunning(first: RunningWorker): Promise<void> {
+    let endsInARow = 0;
+    for (let current = first; ; current = start()) {
+      const startedAtMs = clock.now();
+      await current.ended;
+      if (stopping.signal.aborted) return;
+      endsInARow = clock.now() - startedAtMs < settledMs ? endsInARow + 1 : 1;
+      const delayMs = restartDelayMs(endsInARow);
+      logger.error(
+        { worker: current.worker.process.pid, delayMs },
+        "a worker ended; another takes its place",
+      );
+      await clock.sleep(delayMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+    }
+  }
+
+  async function stopWorker({ worker, control, ended }: RunningWorker): Promise<void> {
+    try {
+      await control.stop();
+      worker.disconnect();
+    } catch (fault) {
+      // It is gone, or has not come so far that it serves anybody.
+      logger.debug({ err: fault }, "a worker could not be stopped in order");
+      worker.process.kill("SIGKILL");
+    }
+    await ended;
+  }
+
+  // Left to the system, most connections would go to few of the processes.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  const port = settings.port === 0 ? await findFreePort(settings.host) : settings.port;
+  cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
+  const first = start();
+  await Promise.race([first.listening, first.ended]);
+  if (!hasAnnounced) {
+    await stores[Symbol.asyncDispose]();
+    return undefined;
+  }
+  void keepRunning(first);
+  for (let count = 1; count < settings.workers; count += 1) void keepRunning(start());
+
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all([...running].map(stopWorker));
+      await stores[Symbol.asyncDispose]();
+    },
+    kill() {
+      for (const { worker } of running) worker.process.kill("SIGKILL");
+    },
+  };
+}
+
+/** A port for all workers, also for those that come when no other is there to share it with. */
+async function findFreePort(host: string): Promise<number> {
+  const server = createServer().listen({ host: host === "localhost" ? "127.0.0.1" : host, port: 0 });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

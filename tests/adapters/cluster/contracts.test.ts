@@ -1,0 +1,53 @@
+import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
+import { describeTurnLog } from "../../ports/turn-log-contract.ts";
+import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
+import { openCluster } from "./open-cluster.ts";
+
+describeTurnLogStore("another process", async (options) => {
+  const cluster = await openCluster(options);
+  const { logs } = await cluster.join().open();
+  return { store: logs, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeTurnLogStore("another process, found from a third,", async (options) => {
+  const cluster = await openCluster(options);
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  return {
+    store: { ...first.logs, find: second.logs.find },
+    [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
+  };
+});
+
+describeTurnLog("another process", async () => {
+  const cluster = await openCluster();
+  const { logs } = await cluster.join().open();
+  return { log: await created(logs, "owner", "id"), [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeTurnLog("another process, followed from a third,", async () => {
+  const cluster = await openCluster();
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  const log = await created(first.logs, "owner", "id");
+  return {
+    log: {
+      get headSeq() {
+        return log.headSeq;
+      },
+      get ended() {
+        return log.ended;
+      },
+      append: log.append,
+      async *follow(from) {
+        const found = await second.logs.find("owner", "id");
+        if (found !== undefined) yield* found.log.follow(from);
+      },
+    },
+    [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
+  };
+});
+
+describeConversationStore("another process", async () => {
+  const cluster = await openCluster();
+  const { conversations } = await cluster.join().open();
+  return { store: conversations, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});

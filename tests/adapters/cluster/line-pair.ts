@@ -1,0 +1,52 @@
+import type { Line } from "../../../src/adapters/cluster/line.ts";
+
+/** Both ends of a line in one process: copies arrive in later turns of the event loop, as between two. */
+export interface LinePair {
+  readonly ends: readonly [Line, Line];
+  /** How many messages went over it. */
+  readonly messages: number;
+  /** As when one of the processes is gone: what was sent before still arrives. */
+  cut(): void;
+}
+
+export function createLinePair(): LinePair {
+  let isCut = false;
+  let messages = 0;
+  const ends = [createEnd(), createEnd()] as const;
+
+  function createEnd() {
+    const messageListeners: ((message: unknown) => void)[] = [];
+    const endListeners: (() => void)[] = [];
+    return { messageListeners, endListeners };
+  }
+
+  function lineOf(mine: 0 | 1): Line {
+    const other = mine === 0 ? ends[1] : ends[0];
+    return {
+      send(message) {
+        if (isCut) return;
+        messages += 1;
+        const copy = structuredClone(message);
+        setImmediate(() => {
+          for (const listener of other.messageListeners) listener(copy);
+        });
+      },
+      onMessage: (listener) => void ends[mine].messageListeners.push(listener),
+      onEnd: (listener) => void ends[mine].endListeners.push(listener),
+    };
+  }
+
+  return {
+    ends: [lineOf(0), lineOf(1)],
+    get messages() {
+      return messages;
+    },
+    cut() {
+      if (isCut) return;
+      isCut = true;
+      setImmediate(() => {
+        for (const { endListeners } of ends) for (const listener of endListeners) listener();
+      });
+    },
+  };
+}

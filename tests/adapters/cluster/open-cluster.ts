@@ -1,0 +1,73 @@
+import { type Channel, createChannel } from "../../../src/adapters/cluster/channel.ts";
+import { createHub } from "../../../src/adapters/cluster/hub.ts";
+import type { Line } from "../../../src/adapters/cluster/line.ts";
+import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
+import type { Stores } from "../../../src/compose/open-stores.ts";
+import { defaultSettings } from "../../../src/compose/settings.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
+import { onFault, openStore } from "../sqlite/open-store.ts";
+import { createLinePair, type LinePair } from "./line-pair.ts";
+
+export interface ClusterOptions {
+  readonly clock?: Clock;
+  readonly retentionMs?: number;
+  readonly mostPerOwner?: number;
+  readonly mostInAll?: number;
+}
+
+/** A process that runs turns. */
+export interface ClusterMember {
+  readonly line: LinePair;
+  /** Its end. */
+  readonly channel: Channel;
+  /** The stores as it sees them. */
+  open(): Promise<Stores>;
+}
+
+/** One that keeps everything on a new database, and any number of others, all in this process. */
+export async function openCluster({
+  clock,
+  retentionMs = 60_000,
+  mostPerOwner = 1_000,
+  mostInAll = 1_000,
+}: ClusterOptions = {}) {
+  const opened = await openStore();
+  const { store } = opened;
+  const time = clock ?? opened.clock;
+  const logs = await createSqliteTurnLogs({
+    store,
+    clock: time,
+    retentionMs,
+    answerRetentionMs: retentionMs,
+    mostBytes: 1_000_000,
+    onFault,
+  });
+  const conversations = createSqliteConversations({ store, clock: time, onFault });
+  const hub = await createHub({ logs, conversations, mostPerOwner, mostInAll, onFault });
+  const lines: LinePair[] = [];
+
+  return {
+    store,
+    logs,
+    join(): ClusterMember {
+      const line = createLinePair();
+      lines.push(line);
+      const channelOver = (end: Line) => createChannel({ line: end, clock: opened.clock, gatherMs: 10 });
+      hub.admit(channelOver(line.ends[0]));
+      const channel = channelOver(line.ends[1]);
+      return {
+        line,
+        channel,
+        open: () => openRemoteStores(channel)(defaultSettings(), { clock: time, onFault }),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const line of lines) line.cut();
+      conversations[Symbol.dispose]();
+      logs[Symbol.dispose]();
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { answer } from "../doubles/answer.ts";
+import { createGate, type Script } from "../doubles/script.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { type ClusterServer, startCluster } from "../support/start-cluster.ts";
+import { createTestClock } from "../support/test-clock.ts";
+
+export const wholeText = "One two three four five six.";
+const events = answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] });
+
+/** Two servers on the same stores, and a provider that stops in the middle of its answer until the gate opens. */
+export async function startGatedCluster(limits: Parameters<typeof startCluster>[2] = {}) {
+  const gate = createGate();
+  const upstream = await createUpstreamDouble({ keepAlive: false });
+  const script = streamScript(events);
+  upstream.respond([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)] satisfies Script);
+  const clock = createTestClock({ instantMs: 1_000 });
+  const options: TroupeOptions = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, clock };
+  const cluster = await startCluster(2, options, limits);
+  const stack = new AsyncDisposableStack();
+  stack.use(upstream);
+  stack.use(cluster);
+  const [first, second] = cluster.servers as [ClusterServer, ClusterServer];
+  return {
+    ...cluster,
+    gate,
+    upstream,
+    clock,
+    first,
+    second,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** What an address under `/api` of a server answers. */
+export async function readJson<T>(server: ClusterServer, address: string): Promise<T> {
+  const response = await fetch(`${server.httpUrl}/api/${address}`);
+  return (await response.json()) as T;
+}
+
+export const chat = (id: string, data: object = {}) => ({
+  type: "chat",
+  id,
+  data: { message: "Count.", persona_id: "teacher", pacing: { mode: "raw" }, ...data },
+});

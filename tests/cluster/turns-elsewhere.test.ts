@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { textOf } from "../support/wire-client.ts";
+import { chat, readJson, startGatedCluster, wholeText } from "./gated-cluster.ts";
+
+const isChunk = (message: ServerMessage) => message.type === "chunk";
+const isError = (message: ServerMessage) => message.type === "error";
+
+test("a request that was asked on one server is resumed on another, in its middle and after its end", async () => {
+  await using system = await startGatedCluster();
+  const asking = await system.first.connect();
+  asking.send(chat("shared"));
+  await asking.next(isChunk);
+  const seen = asking.received.length;
+  asking.terminate();
+  const client = await system.second.connect();
+  client.send({ type: "resume", data: { request_id: "shared", after_seq: seen } });
+  const resumed = await client.next();
+  assert.ok(resumed.type === "resumed" && resumed.state === "running" && resumed.head_seq >= seen);
+  system.gate.open();
+  const rest = (await client.untilTerminal("shared")).slice(1);
+  assert.equal(textOf([...asking.received.slice(0, seen), ...rest]), wholeText);
+  assert.deepEqual(
+    rest.map((message) => "seq" in message && message.seq),
+    rest.map((_, index) => seen + 1 + index),
+  );
+  const late = await system.second.connect();
+  late.send({ type: "resume", data: { request_id: "shared", after_seq: 0 } });
+  const replay = await late.untilTerminal("shared");
+  assert.ok(replay[0]?.type === "resumed" && replay[0].state === "ended");
+  assert.equal(textOf(replay), wholeText);
+  assert.equal(system.upstream.requests.length, 1);
+});
+
+test("the same request sent to both servers at once is answered once, and both see the same", async () => {
+  await using system = await startGatedCluster();
+  system.gate.open();
+  const clients = [await system.first.connect(), await system.second.connect()];
+  for (const client of clients) client.send(chat("twice", { conversation_id: "new" }));
+  const [here, there] = await Promise.all(clients.map((client) => client.untilTerminal("twice")));
+  assert.deepEqual(here, there);
+  assert.equal(textOf(here ?? []), wholeText);
+  assert.equal(system.upstream.requests.length, 1);
+  clients[1]?.send({ ...chat("twice"), data: { ...chat("twice").data, message: "Other." } });
+  const refused = await clients[1]?.next(isError);
+  assert.ok(refused?.type === "error" && refused.code === "request_id_conflict");
+});
+
+test("a request is stopped from another server, upstream as well", async () => {
+  await using system = await startGatedCluster();
+  const asking = await system.first.connect();
+  asking.send(chat("stopped"));
+  await asking.next(isChunk);
+  const client = await system.second.connect();
+  client.send({ type: "cancel", data: { request_id: "stopped" } });
+  const terminal = (await asking.untilTerminal("stopped")).at(-1);
+  assert.ok(terminal?.type === "response" && terminal.status === "cancelled");
+  await system.upstream.closed(await system.upstream.received(1));
+  client.send({ type: "cancel", data: { request_id: "stopped" } });
+  const refused = await client.next(isError);
+  assert.ok(refused.type === "error" && refused.code === "request_ended");
+  client.send({ type: "cancel", data: { request_id: "never" } });
+  const unknown = await client.next(isError);
+  assert.ok(unknown.type === "error" && unknown.code === "request_not_found");
+});
+
+test("one lane is stopped from another server; one that is not there or has ended is refused", async () => {
+  await using system = await startGatedCluster();
+  const asking = await system.first.connect();
+  const data = { message: "Count.", persona_ids: ["teacher", "skeptic"], pacing: { mode: "raw" } };
+  asking.send({ type: "multi_chat", id: "lanes", data });
+  for (const lane of data.persona_ids)
+    await asking.next((message) => message.type === "chunk" && message.persona_id === lane);
+  const client = await system.second.connect();
+  const stop = (persona_id: string) =>
+    client.send({ type: "cancel", data: { request_id: "lanes", persona_id } });
+  stop("historian");
+  const unknown = await client.next(isError);
+  assert.ok(unknown.type === "error" && unknown.code === "persona_not_found");
+  stop("teacher");
+  const lane = await asking.next((message) => message.type === "persona_response");
+  assert.ok(lane.type === "persona_response" && lane.status === "cancelled");
+  stop("teacher");
+  const ended = await client.next(isError);
+  assert.ok(ended.type === "error" && ended.code === "request_ended");
+  system.gate.open();
+  const terminal = (await asking.untilTerminal("lanes")).at(-1);
+  assert.ok(terminal?.type === "response" && terminal.status === "completed");
+});
+
+test("a conversation is followed on another server: what runs, what begins later, and the questions", async () => {
+  await using system = await startGatedCluster();
+  const asking = await system.first.connect();
+  asking.send({ ...chat("opening"), data: { ...chat("").data, conversation_id: "new" } });
+  await asking.next(isChunk);
+  const { conversation_id } = await readJson<{ conversation_id: string }>(system.second, "requests/opening");
+  const client = await system.second.connect();
+  client.send({ type: "follow", data: { conversation_id } });
+  assert.deepEqual(await client.next(), { type: "following", conversation_id, running: ["opening"] });
+  const question = await client.next();
+  assert.ok(question.type === "question" && question.request_id === "opening");
+  assert.equal(question.message, "Count.");
+  system.gate.open();
+  const own = await asking.untilTerminal("opening");
+  assert.deepEqual((await client.untilTerminal("opening")).slice(1), own);
+  asking.send(chat("second", { conversation_id, message: "Again." }));
+  const later = await asking.untilTerminal("second");
+  const followed = await client.untilTerminal("second");
+  assert.ok(followed[0]?.type === "question" && followed[0].message === "Again.");
+  assert.deepEqual(followed.slice(1), later);
+});
+
+test("the state of a request is told by every server", async () => {
+  await using system = await startGatedCluster();
+  const asking = await system.first.connect();
+  asking.send(chat("state"));
+  await asking.next(isChunk);
+  const state = () =>
+    readJson<{ state: string; head_seq: number; status?: string }>(system.second, "requests/state");
+  const running = await state();
+  assert.deepEqual([running.state, running.head_seq > 0], ["running", true]);
+  system.gate.open();
+  await asking.untilTerminal("state");
+  const ended = await state();
+  assert.deepEqual([ended.state, ended.status], ["ended", "completed"]);
+});
+
+test("a follower on another server keeps a request running, and its leaving counts", async () => {
+  await using system = await startGatedCluster();
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  const asking = await system.first.connect();
+  asking.send(chat("watched", { on_disconnect: 5_000 }));
+  await asking.next(isChunk);
+  const client = await system.second.connect();
+  client.send({ type: "resume", data: { request_id: "watched", after_seq: 0 } });
+  await client.next(isChunk);
+  asking.terminate();
+  while (system.first.troupe.stats().connections > 0) await settled();
+  await system.clock.advance(60_000);
+  assert.equal(system.first.troupe.stats().turns, 1);
+  client.terminate();
+  const call = await system.upstream.received(1);
+  for (let steps = 0; steps < 50 && call.closedAtMs === undefined; steps += 1)
+    await system.clock.advance(5_001);
+  await system.upstream.closed(call);
+});
