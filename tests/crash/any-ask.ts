@@ -10,6 +10,8 @@ export interface Ask {
   readonly voices: readonly string[];
   /** Whether the text comes in chunks. */
   readonly streams: boolean;
+  /** Who asks stops it when this many messages came. */
+  readonly cancelAt?: number;
 }
 
 const personas = ["teacher", "skeptic", "historian", "creative_writer", "data_scientist"] as const;

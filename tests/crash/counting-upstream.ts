@@ -1,5 +1,6 @@
 import { createBuiltinPersonaStore } from "../../src/adapters/builtin-personas/personas.ts";
 import { answer } from "../doubles/answer.ts";
+import type { Step } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
 import { idOfQuestion, namelessVoice, piecesOf } from "./numbered-answer.ts";
@@ -9,38 +10,56 @@ export interface CountingUpstream extends AsyncDisposable {
   readonly baseUrl: string;
   readonly calls: number;
   callsFor(id: string, voice: string): number;
+  /** Each call beyond the first for the same question and voice, as `id/voice`. */
+  readonly repeatedCalls: readonly string[];
   openConnections(): number;
+  hangUp(): void;
 }
 
-/** `delayMs` gives the time between two pieces of a call: real time, since real processes are to be killed in it. */
-export async function createCountingUpstream(delayMs: () => number): Promise<CountingUpstream> {
+export interface CountingUpstreamOptions {
+  /** The time between two pieces of a call: real time, since real processes are to be killed in it. */
+  readonly delayMs: () => number;
+  /** How a call breaks off in its middle; none where it does not. Default: no call does. */
+  readonly breakOf?: (id: string, voice: string) => readonly Step[] | undefined;
+}
+
+export async function createCountingUpstream({
+  delayMs,
+  breakOf = () => undefined,
+}: CountingUpstreamOptions): Promise<CountingUpstream> {
   const personas = createBuiltinPersonaStore();
   const voices = new Map<string, string>();
   for (const { id } of await personas.list("anyone")) {
     const persona = await personas.find("anyone", id);
     if (persona !== undefined) voices.set(id, persona.instructions);
   }
-  const double = await createUpstreamDouble();
+  const double = await createUpstreamDouble({ keepsRequests: false });
   const counts = new Map<string, number>();
+  const repeatedCalls: string[] = [];
   const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
 
   double.respond((request) => {
     const id = idOfQuestion(lastQuestion(request));
     const voice = voiceOf(request, voices);
     const key = keyOf(id, voice);
+    if (counts.has(key)) repeatedCalls.push(`${id}/${voice}`);
     counts.set(key, (counts.get(key) ?? 0) + 1);
     const pauseMs = delayMs();
     const events = answer({ responseId: `resp_${id}`, deltas: piecesOf(id, voice) });
-    return streamScript(events, { betweenEvents: () => [{ delayMs: pauseMs }] });
+    const broken = breakOf(id, voice);
+    const sent = broken === undefined ? events : events.slice(0, events.length / 2);
+    return [...streamScript(sent, { betweenEvents: () => [{ delayMs: pauseMs }] }), ...(broken ?? [])];
   });
 
   return {
     baseUrl: double.baseUrl,
     get calls() {
-      return double.requests.length;
+      return double.calls;
     },
+    repeatedCalls,
     callsFor: (id, voice) => counts.get(keyOf(id, voice)) ?? 0,
     openConnections: double.openConnections,
+    hangUp: double.hangUp,
     [Symbol.asyncDispose]: () => double[Symbol.asyncDispose](),
   };
 }

@@ -8,6 +8,12 @@ type Row = Readonly<Record<string, string | number | null>>;
 /** An event as the log keeps it, read without the server's own code. */
 type KeptEvent = { readonly type: string; readonly [field: string]: unknown };
 
+/** A part of a turn as it lies in the journal. */
+interface JournalledEvents {
+  readonly firstSeq: number;
+  readonly events: readonly KeptEvent[];
+}
+
 /** How many rows lie on the disk. */
 export interface DiskCounts {
   readonly storedTurns: number;
@@ -15,116 +21,153 @@ export interface DiskCounts {
   readonly journalRows: number;
 }
 
-/** Holds the database of a stopped server against what its clients saw. */
+/** Holds the database of a stopped server against what its clients saw, row by row: neither need fit into the memory. */
 export function checkDisk(file: string, records: readonly RequestRecord[], findings: Findings): DiskCounts {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    const rows = (sql: string) => database.prepare(sql).all() as Row[];
-    const turns = rows("SELECT * FROM turns");
-    const journal = rows("SELECT * FROM journal ORDER BY beat");
-    const messages = rows("SELECT * FROM messages ORDER BY rowid");
-    const conversations = rows("SELECT * FROM conversations");
-    const logs = checkLogs(turns, records, findings);
-    checkJournal(journal, logs, findings);
-    checkMessages(messages, records, findings);
-    checkHeads(conversations, messages, findings);
-    return { storedTurns: turns.length, storedMessages: messages.length, journalRows: journal.length };
+    const rows = (sql: string) => database.prepare(sql).iterate() as Iterable<Row>;
+    const byId = new Map(records.map((record) => [record.ask.id, record]));
+    const journal = [...rows("SELECT entries FROM journal ORDER BY beat")];
+    const journalled = new Map<number, JournalledEvents[]>();
+    for (const { entries } of journal) {
+      for (const [turn, firstSeq, events] of JSON.parse(String(entries)) as [number, number, KeptEvent[]][])
+        journalled.set(turn, [...(journalled.get(turn) ?? []), { firstSeq, events }]);
+    }
+    const storedTurns = checkLogs(rows("SELECT number, id, ended_at_ms, log FROM turns"), {
+      byId,
+      journalled,
+      findings,
+    });
+    const storedMessages = checkMessages(
+      rows("SELECT * FROM messages ORDER BY request_id, number"),
+      byId,
+      findings,
+    );
+    checkHeads(
+      rows(`SELECT conversations.id AS conversation_id, head_id, messages.id, parent_id, role, request_id
+        FROM conversations LEFT JOIN messages ON conversation_id = conversations.id ORDER BY conversation_id, number`),
+      findings,
+    );
+    return { storedTurns, storedMessages, journalRows: journal.length };
   } finally {
     database.close();
   }
 }
 
-/** Every turn has ended, and its log says event for event what was seen; returns the logs by the turns' numbers. */
+/** Every turn has ended, its log says event for event what was seen, and what the journal still has of it says the same. */
 function checkLogs(
-  turns: readonly Row[],
-  records: readonly RequestRecord[],
-  findings: Findings,
-): Map<number, KeptEvent[]> {
-  const byId = new Map(turns.map((turn) => [String(turn.id), turn]));
-  const logs = new Map<number, KeptEvent[]>();
-  for (const turn of turns) {
-    if (turn.ended_at_ms === null || turn.log === null) {
-      findings.note("missing terminals", `${turn.id} has no end on disk`);
-      continue;
+  turns: Iterable<Row>,
+  {
+    byId,
+    journalled,
+    findings,
+  }: {
+    byId: ReadonlyMap<string, RequestRecord>;
+    journalled: ReadonlyMap<number, readonly JournalledEvents[]>;
+    findings: Findings;
+  },
+): number {
+  const unkept = new Set(byId.values());
+  const unknown = new Set(journalled.keys());
+  let count = 0;
+  for (const { number, id, ended_at_ms, log } of turns) {
+    count += 1;
+    if (ended_at_ms === null || log === null) findings.note("missing terminals", `${id} has no end on disk`);
+    const events = JSON.parse(String(log ?? "[]")) as KeptEvent[];
+    for (const { firstSeq, events: kept } of journalled.get(Number(number)) ?? []) {
+      if (JSON.stringify(events.slice(firstSeq - 1, firstSeq - 1 + kept.length)) !== JSON.stringify(kept))
+        findings.note("wrong journal entries", `${id} from ${firstSeq}: ${JSON.stringify(kept)}`);
     }
-    logs.set(Number(turn.number), JSON.parse(String(turn.log)) as KeptEvent[]);
+    unknown.delete(Number(number));
+    const record = byId.get(String(id));
+    if (record === undefined) continue;
+    unkept.delete(record);
+    compareLog(record, events, findings);
   }
-  for (const record of records) {
-    const log = logs.get(Number(byId.get(record.ask.id)?.number)) ?? [];
-    const kept = log.map(gistOfEvent);
-    const seen = messagesOf(record).map(gistOfMessage);
-    const differs = kept.length !== seen.length || kept.some((gist, index) => gist !== seen[index]);
-    if (differs)
-      findings.note("wrong logs on disk", `${record.ask.id}: ${kept.length} kept, ${seen.length} seen`);
-  }
-  return logs;
+  for (const record of unkept) compareLog(record, [], findings);
+  for (const turn of unknown) findings.note("wrong journal entries", `turn ${turn} has no row`);
+  return count;
 }
 
-/** What of the journal is still there says the same as the logs. */
-function checkJournal(
-  journal: readonly Row[],
-  logs: ReadonlyMap<number, readonly KeptEvent[]>,
-  findings: Findings,
-): void {
-  for (const { entries } of journal) {
-    for (const [turn, firstSeq, events] of JSON.parse(String(entries)) as [number, number, KeptEvent[]][]) {
-      const log = logs.get(turn)?.slice(firstSeq - 1, firstSeq - 1 + events.length);
-      if (JSON.stringify(log) !== JSON.stringify(events))
-        findings.note("wrong journal entries", `turn ${turn} from ${firstSeq}: ${JSON.stringify(events)}`);
-    }
-  }
+function compareLog(record: RequestRecord, log: readonly KeptEvent[], findings: Findings): void {
+  const kept = log.map(gistOfEvent);
+  const seen = messagesOf(record).map(gistOfMessage);
+  const differs = kept.length !== seen.length || kept.some((gist, index) => gist !== seen[index]);
+  if (differs)
+    findings.note("wrong logs on disk", `${record.ask.id}: ${kept.length} kept, ${seen.length} seen`);
 }
 
 /** A question is stored once, every voice's text as it was shown, and partial ones are marked. */
 function checkMessages(
-  messages: readonly Row[],
-  records: readonly RequestRecord[],
+  messages: Iterable<Row>,
+  byId: ReadonlyMap<string, RequestRecord>,
   findings: Findings,
-): void {
-  const byRequest = Map.groupBy(messages, ({ request_id }) => String(request_id));
-  for (const record of records) {
-    const { ask } = record;
-    if (ask.frame.type === "openai_chat") continue;
-    const stored = byRequest.get(ask.id) ?? [];
-    const questions = stored.filter(({ role }) => role === "user");
-    const seen = messagesOf(record);
-    // Where nothing but the end was shown, the process died before the question was kept, or just after.
-    const isRight = questions.length === 1 || (questions.length === 0 && seen.length === 1);
-    if (!isRight || questions.some(({ text }) => text !== questionOf(ask.id)))
-      findings.note("wrong questions on disk", `${ask.id}: ${JSON.stringify(questions)}`);
-    const isWhole = seen.at(-1)?.type === "response";
-    for (const { voice, text, told } of seenVoices(ask, seen)) {
-      const answers = stored.filter(({ persona_id }) => persona_id === voice);
-      const status = isWhole ? "completed" : (told ?? "failed");
-      const [answer] = answers;
-      const fits =
-        text === ""
-          ? answers.length === 0
-          : answers.length === 1 && answer?.text === text && answer.status === status;
-      if (!fits)
-        findings.note("wrong messages on disk", `${ask.id}/${voice} ${status}: ${JSON.stringify(answers)}`);
-    }
+): number {
+  const unkept = new Set(byId.values());
+  let count = 0;
+  for (const stored of groupsOf(messages, "request_id")) {
+    count += stored.length;
+    const record = byId.get(String(stored[0]?.request_id));
+    if (record === undefined) continue;
+    unkept.delete(record);
+    compareMessages(record, stored, findings);
+  }
+  for (const record of unkept) compareMessages(record, [], findings);
+  return count;
+}
+
+function compareMessages(record: RequestRecord, stored: readonly Row[], findings: Findings): void {
+  const { ask } = record;
+  if (ask.frame.type === "openai_chat") return;
+  const questions = stored.filter(({ role }) => role === "user");
+  const seen = messagesOf(record);
+  // Where nothing but the end was shown, the process died before the question was kept, or just after.
+  const isRight = questions.length === 1 || (questions.length === 0 && seen.length === 1);
+  if (!isRight || questions.some(({ text }) => text !== questionOf(ask.id)))
+    findings.note("wrong questions on disk", `${ask.id}: ${JSON.stringify(questions)}`);
+  const isWhole = seen.at(-1)?.type === "response";
+  for (const { voice, text, told } of seenVoices(ask, seen)) {
+    const answers = stored.filter(({ persona_id }) => persona_id === voice);
+    const status = isWhole ? "completed" : (told ?? "failed");
+    const [answer] = answers;
+    const fits =
+      text === ""
+        ? answers.length === 0
+        : answers.length === 1 && answer?.text === text && answer.status === status;
+    if (!fits)
+      findings.note("wrong messages on disk", `${ask.id}/${voice} ${status}: ${JSON.stringify(answers)}`);
   }
 }
 
 /** In conversations whose requests came one after another, every question follows the answers before it, and the head is the last. */
-function checkHeads(conversations: readonly Row[], messages: readonly Row[], findings: Findings): void {
-  const byConversation = Map.groupBy(messages, ({ conversation_id }) => String(conversation_id));
-  for (const { id, head_id } of conversations) {
+function checkHeads(messages: Iterable<Row>, findings: Findings): void {
+  for (const conversation of groupsOf(messages, "conversation_id")) {
     let head: Row[string] = null;
     let previous: Row[string] = null;
-    for (const message of byConversation.get(String(id)) ?? []) {
-      const parent = message.role === "user" ? head : previous;
-      if (message.parent_id !== (parent ?? null))
-        findings.note(
-          "wrong heads on disk",
-          `${message.request_id} follows ${message.parent_id}, not ${parent}`,
-        );
-      if (message.role === "assistant") head = message.id ?? null;
-      previous = message.id ?? null;
+    for (const { id = null, parent_id, role, request_id } of conversation) {
+      const parent = role === "user" ? head : previous;
+      if (parent_id !== parent)
+        findings.note("wrong heads on disk", `${request_id} follows ${parent_id}, not ${parent}`);
+      if (role === "assistant") head = id;
+      previous = id;
     }
-    if (head_id !== head) findings.note("wrong heads on disk", `conversation ${id}: ${head_id}, not ${head}`);
+    const [{ conversation_id, head_id } = {}] = conversation;
+    if (head_id !== head)
+      findings.note("wrong heads on disk", `conversation ${conversation_id}: ${head_id}, not ${head}`);
   }
+}
+
+/** Rows that stand together, by a column's value. */
+function* groupsOf(rows: Iterable<Row>, column: string): Generator<Row[]> {
+  let group: Row[] = [];
+  for (const row of rows) {
+    if (group.length > 0 && group[0]?.[column] !== row[column]) {
+      yield group;
+      group = [];
+    }
+    group.push(row);
+  }
+  if (group.length > 0) yield group;
 }
 
 /** What an event and its frame have in common, as one text. */

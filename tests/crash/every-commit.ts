@@ -88,7 +88,7 @@ export const failPoints = {
  * the store died at all.
  */
 export async function dieAt(kind: keyof typeof plainAsks, point: FailPoint): Promise<boolean> {
-  await using upstream = await createCountingUpstream(() => 0);
+  await using upstream = await createCountingUpstream({ delayMs: () => 0 });
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const options = optionsFor(place.folder, upstream);
@@ -113,7 +113,7 @@ export async function dieAtEveryCommit(kind: keyof typeof plainAsks): Promise<nu
  * as `dieAt`. Returns how many starts died.
  */
 export async function dieInRecoveries(kind: keyof typeof plainAsks, starts: number): Promise<number> {
-  await using upstream = await createCountingUpstream(() => 0);
+  await using upstream = await createCountingUpstream({ delayMs: () => 0 });
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const options = optionsFor(place.folder, upstream);

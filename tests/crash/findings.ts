@@ -9,6 +9,8 @@ const kinds = [
   "forgotten requests",
   "still running after a crash",
   "refused frames",
+  "wrong ends",
+  "wrong HTTP answers",
   "wrong texts",
   "wrong replays",
   "wrong logs on disk",

@@ -27,7 +27,12 @@ export function answerTo(id: string, voice: string): string {
 
 /** 30 to 69, the same for the same request and voice. */
 function pieceCount(id: string, voice: string): number {
+  return 30 + (numberOf(`${id}/${voice}`) % 40);
+}
+
+/** A whole number that spreads well and follows from the text alone. */
+export function numberOf(text: string): number {
   let mixed = 7;
-  for (const character of `${id}/${voice}`) mixed = (mixed * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
-  return 30 + (mixed % 40);
+  for (const character of text) mixed = (mixed * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
+  return mixed;
 }

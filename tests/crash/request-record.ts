@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import type { Ask } from "./any-ask.ts";
 import type { Findings } from "./findings.ts";
@@ -17,17 +19,22 @@ export interface RequestRecord {
   /** Settles with the first message. */
   readonly begun: Promise<void>;
   keep(message: Numbered, frame: string, life: number): void;
+  /** Nobody reads it any more: its frames go to a file in this folder, from which they are read when they are asked for. */
+  putAway(folder: string): void;
 }
 
 export function createRequestRecord(ask: Ask, findings: Findings): RequestRecord {
-  const frames: (string | undefined)[] = [];
+  let frames: (string | undefined)[] = [];
+  let file: string | undefined;
   let terminalSeq: number | undefined;
   let firstLife = 0;
   const begun = Promise.withResolvers<void>();
   return {
     begun: begun.promise,
     ask,
-    frames,
+    get frames() {
+      return file === undefined ? frames : readFrames(file);
+    },
     get terminalSeq() {
       return terminalSeq;
     },
@@ -49,7 +56,17 @@ export function createRequestRecord(ask: Ask, findings: Findings): RequestRecord
         findings.note("second terminals", `${frame} beside the terminal message ${terminalSeq}`);
       if (isTerminal) terminalSeq ??= seq;
     },
+    putAway(folder) {
+      file = path.join(folder, `${ask.id}.json`);
+      writeFileSync(file, JSON.stringify(frames));
+      frames = [];
+    },
   };
+}
+
+function readFrames(file: string): (string | undefined)[] {
+  const frames = JSON.parse(readFileSync(file, "utf8")) as (string | null)[];
+  return frames.map((frame) => frame ?? undefined);
 }
 
 export function isNumbered(message: ServerMessage): message is Numbered {

@@ -28,6 +28,7 @@ export interface ClientCounts {
   cutInReplay: number;
   resumes: number;
   repeatedAsks: number;
+  cancels: number;
 }
 
 /** A client that knows only frames, and that comes back whenever its connection is gone. */
@@ -37,6 +38,8 @@ export interface ReturningClient {
   readonly inAnswer: number;
   /** Asks (`owns`), or only follows what another asked; settles with the terminal message. */
   read(record: RequestRecord, owns: boolean): Promise<void>;
+  /** Loses its connection, and comes back. */
+  cut(): void;
   close(): void;
 }
 
@@ -55,7 +58,7 @@ interface Reading {
 export function createReturningClient(options: ReturningClientOptions): ReturningClient {
   const { url, random, findings, life } = options;
   const readings = new Map<string, Reading>();
-  const counts = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0 };
+  const counts = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0, cancels: 0 };
   let socket: WebSocket | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
@@ -114,7 +117,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
 
   function receive(from: WebSocket, frame: string): void {
     const message = JSON.parse(frame) as ServerMessage;
-    if (isNumbered(message)) see(message, frame);
+    if (isNumbered(message)) see(from, message, frame);
     else if (message.type === "resumed") noteResumed(message, frame);
     else if (message.type === "error") noteRefusal(from, message, frame);
     else findings.note("refused frames", `unexpected: ${frame}`);
@@ -129,7 +132,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
       findings.note("still running after a crash", frame);
   }
 
-  function see(message: Numbered, frame: string): void {
+  function see(from: WebSocket, message: Numbered, frame: string): void {
     const reading = readings.get(message.request_id);
     if (reading?.following === undefined) {
       findings.note("doubled", `nobody follows ${frame}`);
@@ -139,6 +142,12 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     reading.record.keep(message, frame, life());
     reading.seen = Math.max(reading.seen, message.seq);
     if (message.type === "response" || message.type === "error") finish(reading);
+    else if (reading.owns && message.seq === reading.record.ask.cancelAt) cancel(from, message.request_id);
+  }
+
+  function cancel(to: WebSocket, id: string): void {
+    counts.cancels += 1;
+    to.send(JSON.stringify({ type: "cancel", data: { request_id: id } }));
   }
 
   function finish(reading: Reading): void {
@@ -147,6 +156,8 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
   }
 
   function noteRefusal(from: WebSocket, message: ServerMessages["error"], frame: string): void {
+    // The end was on its way when the client stopped it.
+    if (message.in_reply_to?.type === "cancel" && message.code === "request_ended") return;
     const id = message.in_reply_to?.id?.replace(/^resume-/, "") ?? "";
     const reading = readings.get(id);
     if (message.code === "request_not_found" && reading?.seen === 0 && reading.owns) {
@@ -171,6 +182,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
       if (socket?.readyState === WebSocket.OPEN) join(socket, reading);
       return done.promise;
     },
+    cut: () => socket?.terminate(),
     close() {
       closed = true;
       clearTimeout(retry);

@@ -7,6 +7,7 @@ import { createCuttingProxy } from "./cutting-proxy.ts";
 import { createDataFolder } from "./data-folder.ts";
 import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
+import { createRecordShelf } from "./record-shelf.ts";
 import { checkReplays } from "./replay-check.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { checkRequests } from "./verdict.ts";
@@ -31,11 +32,12 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
   const random = createSeededRandom(seed);
   const findings = createFindings();
   await using place = await createDataFolder();
+  await using shelf = await createRecordShelf();
   const nothing = () => undefined;
   const note = (fields: object, message: string) =>
     findings.note("faults in the server's log", `${message}: ${inspect(fields)}`);
   const logger = { debug: nothing, info: nothing, warn: note, error: note };
-  await using upstream = await createCountingUpstream(() => random.whole(2, 30));
+  await using upstream = await createCountingUpstream({ delayMs: () => random.whole(2, 30) });
   const server = await startTroupe({
     store: "sqlite",
     data: place.folder,
@@ -44,20 +46,28 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
     openaiBaseUrl: upstream.baseUrl,
   });
   await using proxy = await createCuttingProxy(Number(new URL(server.url).port), random);
-  const crowd = createCrowd({ streams, random, findings, url: () => proxy.url, life: () => 1 });
+  const crowd = createCrowd({
+    streams,
+    random,
+    findings,
+    url: () => proxy.url,
+    life: () => 1,
+    onRead: shelf.put,
+  });
   await proxy.reached(cuts);
   proxy.heal();
   await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
   crowd.close();
-  const { interrupted, otherEnds, ...endings } = checkRequests(crowd.records, upstream, findings);
+  const records = [...shelf.records, ...crowd.unread];
+  const { interrupted, otherEnds, ...endings } = checkRequests(records, upstream, findings);
   if (interrupted + otherEnds > 0) findings.note("wrong texts", "not completed", interrupted + otherEnds);
-  await checkReplays(server.url, crowd.records, findings);
+  await checkReplays(server.url, records, findings);
   const { stats } = server.troupe;
   await until(() => stats().turns === 0 && stats().connections === 0);
   const { turns, connections } = stats();
   await server[Symbol.asyncDispose]();
   await until(() => upstream.openConnections() === 0);
-  const disk = checkDisk(place.database, crowd.records, findings);
+  const disk = checkDisk(place.database, records, findings);
   const { counts } = crowd;
   const figures = {
     seed,

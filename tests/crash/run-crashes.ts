@@ -6,9 +6,10 @@ import { createDataFolder } from "./data-folder.ts";
 import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
 import { lookAtLeftBehind } from "./left-behind.ts";
+import { createRecordShelf } from "./record-shelf.ts";
 import { checkReplays } from "./replay-check.ts";
 import { createSeededRandom } from "./seeded-random.ts";
-import { createServerProcess } from "./server-process.ts";
+import { createServerProcess, troupeEnvironment } from "./server-process.ts";
 import { checkRequests } from "./verdict.ts";
 
 export interface CrashRunOptions {
@@ -38,13 +39,16 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   const random = createSeededRandom(seed);
   const findings = createFindings();
   await using place = await createDataFolder();
+  await using shelf = await createRecordShelf();
   const file = place.database;
-  await using upstream = await createCountingUpstream(() => random.whole(5, 60));
-  const server = createServerProcess({ data: place.folder, upstreamUrl: upstream.baseUrl });
+  await using upstream = await createCountingUpstream({ delayMs: () => random.whole(5, 60) });
+  const server = createServerProcess({
+    environment: troupeEnvironment({ data: place.folder, upstreamUrl: upstream.baseUrl }),
+  });
   server.start();
   const startsMs = [await server.listening()];
   const url = () => server.url ?? "";
-  const crowd = createCrowd({ streams, random, findings, url, life: () => server.life });
+  const crowd = createCrowd({ streams, random, findings, url, life: () => server.life, onRead: shelf.put });
   let inAnswer = 0;
   let inStart = 0;
   let leftRunning = 0;
@@ -80,12 +84,13 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
     startsMs.push(await server.listening());
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
     crowd.close();
-    const endings = checkRequests(crowd.records, upstream, findings);
-    await checkReplays(url(), crowd.records, findings);
+    const records = [...shelf.records, ...crowd.unread];
+    const endings = checkRequests(records, upstream, findings);
+    await checkReplays(url(), records, findings);
     const code = await server.stop();
     if (code !== 0) findings.note("faults in the server's log", `status ${code} at the end`);
     for (const fault of server.faults) findings.note("faults in the server's log", fault);
-    const disk = checkDisk(file, crowd.records, findings);
+    const disk = checkDisk(file, records, findings);
     const { counts } = crowd;
     const figures = {
       seed,

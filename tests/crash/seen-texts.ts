@@ -39,10 +39,10 @@ export function seenVoices(ask: Ask, messages: readonly Numbered[]): SeenVoice[]
 export function checkTexts({ ask }: RequestRecord, messages: readonly Numbered[], findings: Findings): void {
   const voices = seenVoices(ask, messages);
   const terminal = messages.at(-1);
-  const isWhole = terminal?.type === "response";
-  for (const { voice, text, told } of voices) {
+  const isWhole = terminal?.type === "response" && terminal.status === "completed";
+  for (const { voice, text, told = isWhole ? "completed" : "failed" } of voices) {
     const expected = answerTo(ask.id, voice);
-    const fits = isWhole || told === "completed" ? text === expected : expected.startsWith(text);
+    const fits = told === "completed" ? text === expected : expected.startsWith(text);
     if (!fits) findings.note("wrong texts", `${ask.id}/${voice}: ${JSON.stringify(text)}`);
   }
   for (const [voice, text] of toldTexts(messages)) {

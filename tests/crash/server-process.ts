@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 
-const program = path.resolve(import.meta.dirname, "../../bin/troupe.js");
+const troupe = path.resolve(import.meta.dirname, "../../bin/troupe.js");
 
 /** The real server as a process of its own, started again and again at the same port on the same data. */
 export interface ServerProcess {
@@ -22,7 +22,24 @@ export interface ServerProcess {
   readonly faults: readonly string[];
 }
 
-export function createServerProcess(options: { data: string; upstreamUrl: string }): ServerProcess {
+export interface ServerProcessOptions {
+  /** All that the server is given beside its `PORT`, which is a free one at its first start and then stays. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The file that is run, which must say where it `listens on`. Default: Troupe itself. */
+  readonly program?: string;
+}
+
+/** What Troupe needs to keep its data in this folder and to ask this upstream. */
+export function troupeEnvironment({ data, upstreamUrl }: { data: string; upstreamUrl: string }) {
+  return {
+    TROUPE_DATA: data,
+    OPENAI_API_KEY: "test-key",
+    OPENAI_BASE_URL: upstreamUrl,
+    LOG_LEVEL: "error",
+  };
+}
+
+export function createServerProcess({ environment, program = troupe }: ServerProcessOptions): ServerProcess {
   const faults: string[] = [];
   let life = 0;
   let port = 0;
@@ -31,7 +48,6 @@ export function createServerProcess(options: { data: string; upstreamUrl: string
   let listening = Promise.withResolvers<number>();
   // A test that is broken off leaves no server behind.
   const killAtExit = () => child?.kill("SIGKILL");
-  process.once("exit", killAtExit);
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
     child?.kill(signal);
@@ -54,13 +70,7 @@ export function createServerProcess(options: { data: string; upstreamUrl: string
       // Who only kills it does not wait for it to listen.
       ready.promise.catch(() => undefined);
       const started = spawn(process.execPath, [program], {
-        env: {
-          PORT: String(port),
-          TROUPE_DATA: options.data,
-          OPENAI_API_KEY: "test-key",
-          OPENAI_BASE_URL: options.upstreamUrl,
-          LOG_LEVEL: "error",
-        },
+        env: { PORT: String(port), ...environment },
         stdio: ["ignore", "pipe", "pipe"],
       });
       let output = "";
@@ -79,7 +89,9 @@ export function createServerProcess(options: { data: string; upstreamUrl: string
         faults.push(...lines);
       });
       child = started;
+      process.once("exit", killAtExit);
       ended = once(started, "close").then(([code]) => {
+        process.off("exit", killAtExit);
         ready.reject(new Error(`the server ended before it listened: ${faults.at(-1) ?? "silently"}`));
         return code as number | null;
       });

@@ -1,6 +1,6 @@
 import type { CountingUpstream } from "./counting-upstream.ts";
 import type { Findings } from "./findings.ts";
-import type { RequestRecord } from "./request-record.ts";
+import type { Numbered, RequestRecord } from "./request-record.ts";
 import { checkTexts, messagesOf } from "./seen-texts.ts";
 
 /** How the requests of a run ended. */
@@ -28,16 +28,24 @@ export function checkRequests(
     if (end?.type === "response") endings.completed += 1;
     else if (end?.type === "error" && end.code === "interrupted") endings.interrupted += 1;
     else endings.otherEnds += 1;
-    if (record.terminalSeq === undefined)
-      findings.note("missing terminals", `${id} after ${messages.length} messages`);
-    else if (record.terminalSeq !== record.frames.length)
-      findings.note("second terminals", `${id}: not the last`);
+    checkTerminal(record, messages, findings);
     for (const voice of voices) {
       const calls = upstream.callsFor(id, voice);
       if (calls > 1) findings.note("repeated provider calls", `${id}/${voice}: ${calls} calls`);
     }
   }
   return endings;
+}
+
+/** Exactly one terminal message came, and it was the last. */
+export function checkTerminal(
+  { ask, terminalSeq }: RequestRecord,
+  messages: readonly Numbered[],
+  findings: Findings,
+): void {
+  if (terminalSeq === undefined)
+    findings.note("missing terminals", `${ask.id} after ${messages.length} messages`);
+  else if (terminalSeq !== messages.at(-1)?.seq) findings.note("second terminals", `${ask.id}: not the last`);
 }
 
 /** A run's figures, one a line, then what was found, all of which should be 0. */

@@ -41,6 +41,8 @@ export interface UpstreamDouble extends AsyncDisposable {
   readonly requests: readonly RecordedRequest[];
   /** `GET /v1/responses/{id}` in order of arrival. */
   readonly retrievals: readonly RecordedRequest[];
+  /** How many model calls came. */
+  readonly calls: number;
   /** What the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
   readonly sideRequests: readonly RecordedRequest[];
   /** Connections whose client has not closed them yet, idle kept-alive ones included. */
@@ -53,6 +55,8 @@ export interface UpstreamDouble extends AsyncDisposable {
   closed(request: RecordedRequest): Promise<void>;
   /** Settles with the n-th call, counted from 1, when it has fully arrived. */
   received(count: number): Promise<RecordedRequest>;
+  /** Ends every connection at once, as an upstream does to those that it has kept open for long enough. */
+  hangUp(): void;
 }
 
 export interface UpstreamDoubleOptions {
@@ -60,6 +64,8 @@ export interface UpstreamDoubleOptions {
   readonly keepAlive?: boolean;
   /** What `GET /v1/models` lists. Default `["gpt-4o-mini"]`. */
   readonly models?: readonly string[];
+  /** False: calls are counted and not kept, in runs so long that they would fill the memory. Default true. */
+  readonly keepsRequests?: boolean;
 }
 
 type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] };
@@ -69,7 +75,7 @@ type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key
  * connection and throws what went wrong in the scripts, if anything did.
  */
 export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}): Promise<UpstreamDouble> {
-  const { keepAlive = true, models = ["gpt-4o-mini"] } = options;
+  const { keepAlive = true, models = ["gpt-4o-mini"], keepsRequests = true } = options;
   const requests: Recording[] = [];
   const sideRequests: Recording[] = [];
   const retrievals: Recording[] = [];
@@ -80,9 +86,11 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
   const failures: unknown[] = [];
   let responder: Responder = answerByDefault;
   let retrievalResponder: RetrievalResponder = responseNotFound;
+  let calls = 0;
 
   const record = (message: ReceivedMessage, connection: Connection): Recording => {
     const recording = toRecording(message);
+    if (!keepsRequests) return recording;
     carriers.set(recording, connection);
     const noteClose = (): void => {
       recording.closedAtMs = performance.now();
@@ -101,9 +109,10 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
       sideRequests.push(recording);
       return answerSideRequest(recording, models);
     }
-    requests.push(recording);
-    arrivals.get(requests.length)?.resolve(recording);
-    return responder(recording, requests.length - 1);
+    calls += 1;
+    if (keepsRequests) requests.push(recording);
+    arrivals.get(calls)?.resolve(recording);
+    return responder(recording, calls - 1);
   };
 
   const answer = async (script: Script, recording: Recording, connection: Connection): Promise<void> => {
@@ -148,6 +157,10 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     });
   };
 
+  const hangUp = (): void => {
+    for (const connection of connections) connection.destroy();
+  };
+
   const server = createServer({ allowHalfOpen: true }, accept);
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
@@ -161,6 +174,9 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     requests,
     sideRequests,
     retrievals,
+    get calls() {
+      return calls;
+    },
     openConnections: () => [...connections].filter(({ clientGone }) => !clientGone.aborted).length,
     respond(script) {
       responder = typeof script === "function" ? script : () => script;
@@ -180,9 +196,10 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
       arrivals.set(count, arrival);
       return arrival.promise;
     },
+    hangUp,
     async [Symbol.asyncDispose]() {
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const connection of connections) connection.destroy();
+      hangUp();
       await stopped;
       await Promise.all(serving);
       if (failures.length > 0) throw new AggregateError(failures, "a script of the upstream double failed");

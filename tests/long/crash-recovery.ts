@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { dieAtEveryCommit, dieInRecoveries, plainAsks } from "../crash/every-commit.ts";
 import { runCrashes } from "../crash/run-crashes.ts";
-import { formatRun } from "../crash/verdict.ts";
+import { report } from "./record/report.ts";
 
 /**
  * `CRASH_KILLS` and `CRASH_STREAMS` make it longer, `CRASH_SEED` repeats its random choices. The long run takes more time than
@@ -14,7 +14,12 @@ const seed = Number(process.env.CRASH_SEED ?? 1);
 
 it(`${kills} kills under ${streams} streams, seed ${seed}`, async () => {
   const { figures, findings } = await runCrashes({ kills, streams, seed, mostServingMs: 2_500 });
-  console.log(formatRun(figures, findings));
+  report({
+    program: "crash-recovery",
+    settings: { CRASH_KILLS: kills, CRASH_STREAMS: streams, CRASH_SEED: seed },
+    figures,
+    findings,
+  });
   assert.ok(kills === 0 || Number(figures["followings cut in the middle"]) > 0);
   assert.equal(findings.total, 0);
 });

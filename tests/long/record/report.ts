@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import type { Findings } from "../../crash/findings.ts";
+import { formatRun } from "../../crash/verdict.ts";
+
+export interface RunReport {
+  /** The name of its file in this folder's parent, without the ending. */
+  readonly program: string;
+  /** The variables that make the same run again. */
+  readonly settings: Readonly<Record<string, number>>;
+  readonly figures: Readonly<Record<string, number | string>>;
+  readonly findings: Findings;
+}
+
+/** Prints what a run came to. Where `RECORDS` names a folder, it is also written there, with all that is needed to do it again. */
+export function report({ program, settings, figures, findings }: RunReport): void {
+  const results = formatRun(figures, findings);
+  console.log(results);
+  writeRecord(program, settings, results);
+}
+
+/** Writes a record of a run where `RECORDS` names a folder for it, and does nothing elsewhere. */
+export function writeRecord(program: string, settings: RunReport["settings"], results: string): void {
+  const folder = process.env.RECORDS;
+  if (folder === undefined) return;
+  const variables = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const lines = [
+    `program  tests/long/${program}.ts`,
+    `command  ${[...variables, "node", "--conditions=troupe-source", "--test", `tests/long/${program}.ts`].join(" ")}`,
+    `date     ${new Date().toISOString().slice(0, 16)}Z`,
+    `commit   ${execFileSync("git", ["rev-parse", "HEAD"], { encoding: "utf8" }).trim()}`,
+    `machine  Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores`,
+  ];
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, `${program}.txt`), `${lines.join("\n")}\n${results.trimEnd()}\n`);
+}
