@@ -1,16 +1,29 @@
+import { EventEmitter } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
+import { queryObjects } from "node:v8";
+import type { Worker } from "node:worker_threads";
 import { createTroupe } from "../../../src/compose/create-troupe.ts";
 import { listen } from "../../../src/compose/listen.ts";
 import { answerParent } from "./child-program.ts";
 
-const [openaiBaseUrl = "", store = "", data = ""] = process.argv.slice(2);
+const [openaiBaseUrl = "", store = "", data = "", retentionMs = ""] = process.argv.slice(2);
 const mebibyte = 1024 ** 2;
-const faults: string[] = [];
-const note = (fields: object, message: string) => {
-  faults.push(`${message}: ${inspect(fields)}`);
+/** The first lines of the log; all of them would count as a growing heap. */
+const mostLines = 20;
+const lines: { warnings: string[]; faults: string[] } = { warnings: [], faults: [] };
+let warnings = 0;
+const noteIn = (kind: keyof typeof lines) => (fields: object, message: string) => {
+  if (kind === "warnings") warnings += 1;
+  if (lines[kind].length < mostLines) lines[kind].push(`${message}: ${inspect(fields)}`);
 };
 const nothing = () => undefined;
+const threads = new Set<Worker>();
+process.on("worker", (thread) => {
+  threads.add(thread);
+  thread.once("exit", () => threads.delete(thread));
+});
 
 /** Little room and no memory of what has ended, so that what is kept is soon as much as it will ever be. */
 const troupe = await createTroupe({
@@ -19,9 +32,10 @@ const troupe = await createTroupe({
   store: store === "memory" ? "memory" : "sqlite",
   data,
   logBytes: 16 * mebibyte,
-  logRetentionMs: 0,
+  logRetentionMs: Number(retentionMs),
+  answerRetentionMs: Number(retentionMs),
   conversationBytes: mebibyte,
-  logger: { debug: nothing, info: nothing, warn: note, error: note },
+  logger: { debug: nothing, info: nothing, warn: noteIn("warnings"), error: noteIn("faults") },
 });
 const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
 
@@ -37,15 +51,43 @@ async function collectGarbage(): Promise<void> {
   }
 }
 
+/** Of the threads that are not this one, of which the database has one. */
+async function threadsHeapBytes(): Promise<number> {
+  const statistics = await Promise.all([...threads].map((thread) => thread.getHeapStatistics()));
+  return statistics.reduce((sum, { used_heap_size }) => sum + used_heap_size, 0);
+}
+
 const answers = {
   url: () => `ws://127.0.0.1:${listening.port}/ws`,
   async memory() {
     await collectGarbage();
-    const { heapUsed, rss } = process.memoryUsage();
-    return { heapUsedBytes: heapUsed, rssBytes: rss, ...troupe.stats() };
+    const { heapUsed, rss, external } = process.memoryUsage();
+    return {
+      heapUsedBytes: heapUsed,
+      externalBytes: external,
+      threadsHeapBytes: await threadsHeapBytes(),
+      rssBytes: rss,
+      ...troupe.stats(),
+    };
+  },
+  /** What a leak would leave behind. */
+  async resources() {
+    await collectGarbage();
+    const active = process.getActiveResourcesInfo();
+    return {
+      timers: active.filter((kind) => kind === "Timeout").length,
+      sockets: active.filter((kind) => kind === "TCPSocketWrap").length,
+      // Where the system does not tell, there is nothing to compare.
+      openFiles: existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0,
+      listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
+      emitters: queryObjects(EventEmitter, { format: "count" }),
+      signals: queryObjects(AbortSignal, { format: "count" }),
+      functions: queryObjects(Function, { format: "count" }),
+    };
   },
   stats: () => troupe.stats(),
-  faults: () => faults,
+  faults: () => lines.faults,
+  warnings: () => ({ count: warnings, first: lines.warnings }),
   async close() {
     await troupe.close({ drainMs: 0 });
     await listening.stop();

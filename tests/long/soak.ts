@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createCrowd } from "../crash/crowd.ts";
+import { createDataFolder } from "../crash/data-folder.ts";
+import { createFindings } from "../crash/findings.ts";
+import { createSeededRandom } from "../crash/seeded-random.ts";
+import { connect } from "../support/wire-client.ts";
+import { startChild } from "./load/child-program.ts";
+import type { NumberedUpstreamAnswers } from "./load/numbered-upstream-program.ts";
+import type { ServerAnswers } from "./load/server-program.ts";
+import { report } from "./record/report.ts";
+import { createApiClient } from "./soak/api-client.ts";
+import { createConversationReader } from "./soak/conversation-reader.ts";
+import { createJudge } from "./soak/judge.ts";
+import { comeToRest, type Rest } from "./soak/rest.ts";
+import { growthPerHour, type Sample } from "./soak/trend.ts";
+
+/** `SOAK_MINUTES` and `SOAK_STREAMS` change the size of the run, `SOAK_SEED` repeats its random choices. */
+const minutes = Number(process.env.SOAK_MINUTES ?? 2);
+const streams = Number(process.env.SOAK_STREAMS ?? 150);
+const seed = Number(process.env.SOAK_SEED ?? 1);
+
+/** Before the state to which the server must come back is measured. */
+const warmUpMs = Math.max(30_000, minutes * 6_000);
+const samples = 60;
+const idlePages = 20;
+const cancelShare = 0.05;
+const cutsPerMinute = 0.05;
+const tickMs = 500;
+/** Milliseconds between two pieces of an upstream's answer: an answer of 30 to 69 pieces takes 2 to 14 s. */
+const pieceDelaysMs = ["50", "200"];
+/** A request can be resumed for so long after its end. */
+const logRetentionMs = 10_000;
+
+/**
+ * What may be more at the end than at the start, as a share of it: code is compiled when it is first used, and caches fill. What
+ * is not named here depends on how much was in flight at once (the size of a file that has had to be larger, resident memory).
+ */
+const mostGrowth: Readonly<Record<string, number>> = {
+  ...{ timers: 0, sockets: 0, openFiles: 0, listeners: 0, connections: 0, turns: 0, logs: 0, logBytes: 0 },
+  ...{ turnRows: 0, conversationRows: 0, messageRows: 0, usedBytes: 0.1 },
+  ...{ emitters: 0.02, signals: 0.02, functions: 0.02, heapUsedBytes: 0.1 },
+};
+/** The part of the samples that is not looked at: the first answers begin all together. */
+const rampShare = 0.2;
+
+const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+
+it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes back to where it began`, async () => {
+  const random = createSeededRandom(seed);
+  const findings = createFindings();
+  const judge = createJudge(findings);
+  const place = await createDataFolder();
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.use(place);
+  const upstream = cleanUp.use(
+    await startChild<NumberedUpstreamAnswers>("numbered-upstream-program.ts", {
+      args: [String(seed), ...pieceDelaysMs],
+    }),
+  );
+  const server = cleanUp.use(
+    await startChild<ServerAnswers>("server-program.ts", {
+      args: [await upstream.ask("baseUrl"), "sqlite", place.folder, String(logRetentionMs)],
+      flags: ["--expose-gc"],
+    }),
+  );
+  const url = await server.ask("url");
+  const ask = createApiClient(url.replace(/^ws/, "http"));
+  const reader = createConversationReader({ ask, random, findings });
+  const heap: Sample[] = [];
+  const threadsHeap: Sample[] = [];
+  const rss: Sample[] = [];
+  const counts = { connections: 0, cancels: 0, cuts: 0 };
+
+  /** Lets a crowd talk for a time while pages idle and conversations are read, and sends it home. */
+  async function talk(name: string, forMs: number, everySampleMs: number): Promise<void> {
+    const crowd = createCrowd({
+      name,
+      streams,
+      random,
+      findings,
+      cancelShare,
+      url: () => url,
+      life: () => 1,
+      onRead: judge.see,
+      onLeft: reader.leave,
+    });
+    const pages = await Promise.all(Array.from({ length: idlePages }, () => connect(url)));
+    const over = new AbortController();
+    const reading = reader.read(over.signal);
+    const startedAtMs = performance.now();
+    let nextSampleMs = everySampleMs;
+    for (let atMs = 0; atMs < forMs; atMs = performance.now() - startedAtMs) {
+      await sleep(tickMs);
+      counts.cuts += crowd.cut((cutsPerMinute * tickMs) / 60_000);
+      if (atMs < nextSampleMs) continue;
+      nextSampleMs += everySampleMs;
+      const memory = await server.ask("memory");
+      heap.push({ atMs, value: memory.heapUsedBytes });
+      threadsHeap.push({ atMs, value: memory.threadsHeapBytes });
+      rss.push({ atMs, value: memory.rssBytes });
+    }
+    await crowd.finish();
+    over.abort();
+    await reading;
+    crowd.close();
+    for (const page of pages) {
+      assert.equal(page.received.length, 0);
+      page.close();
+      assert.equal((await page.closed).code, 1005);
+    }
+    counts.connections += crowd.counts.connections;
+    counts.cancels += crowd.counts.cancels;
+  }
+
+  const rest = (name: string) =>
+    comeToRest({ server, upstream, url, reader, database: place.database, name });
+  await talk("w", warmUpMs, Infinity);
+  const before = await rest("before");
+  await talk("", minutes * 60_000, (minutes * 60_000) / samples);
+  const after = await rest("after");
+
+  const traffic = await upstream.ask("traffic");
+  const warnings = await server.ask("warnings");
+  for (const call of traffic.repeatedCalls) findings.note("repeated provider calls", call);
+  for (const fault of await server.ask("faults")) findings.note("faults in the server's log", fault);
+  for (const warning of warnings.first)
+    if (!warning.startsWith("a request failed")) findings.note("faults in the server's log", warning);
+  const figures = {
+    seed,
+    minutes,
+    "concurrent streams": streams,
+    ...counts,
+    ...judge.figures,
+    ...reader.figures,
+    "provider calls": traffic.calls,
+    "heap, growth": growth(heap),
+    "heap of the database's thread, growth": growth(threadsHeap),
+    "resident memory, growth": growth(rss),
+    ...describeRests(before, after),
+  };
+  report({
+    program: "soak",
+    settings: { SOAK_MINUTES: minutes, SOAK_STREAMS: streams, SOAK_SEED: seed },
+    figures,
+    findings,
+  });
+  assert.equal(findings.total, 0);
+  assert.deepEqual(grown(before, after), []);
+});
+
+type Figures = Readonly<Record<string, number>>;
+const flat = ({ resources, memory, database }: Rest): Figures => ({ ...resources, ...memory, ...database });
+
+/** The figures that grew by more than they may. */
+function grown(before: Rest, after: Rest): string[] {
+  const [first, last] = [flat(before), flat(after)];
+  return Object.entries(mostGrowth).flatMap(([name, most]) => {
+    const [from = 0, to = 0] = [first[name], last[name]];
+    return to > from * (1 + most) ? [`${name}: ${from}, then ${to}`] : [];
+  });
+}
+
+/** Every figure of both rests, side by side. */
+function describeRests(before: Rest, after: Rest): Record<string, string> {
+  const last = flat(after);
+  return Object.fromEntries(
+    Object.entries(flat(before)).map(([name, value]) => {
+      const show = name.endsWith("Bytes") ? mebibytes : String;
+      const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+      return [`at rest: ${words}`, `${show(value)}, then ${show(last[name] ?? 0)}`];
+    }),
+  );
+}
+
+function growth(samples: readonly Sample[]): string {
+  const steady = samples.slice(samples.length * rampShare);
+  return `${mebibytes(growthPerHour(steady))} an hour over ${steady.length} samples`;
+}

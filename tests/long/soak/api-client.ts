@@ -1,0 +1,20 @@
+import { once } from "node:events";
+import http from "node:http";
+import { text } from "node:stream/consumers";
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Asks a path of a server, over a connection of its own that is gone with the answer. */
+export type ApiClient = (method: "GET" | "DELETE", path: string) => Promise<ApiAnswer>;
+
+export function createApiClient(url: string): ApiClient {
+  return async (method, path) => {
+    const request = http.request(new URL(path, url), { method, agent: false });
+    request.end();
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    return { status: response.statusCode ?? 0, body: await text(response) };
+  };
+}
