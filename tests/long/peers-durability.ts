@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { type Fault, faults } from "./peers/faults.ts";
+import type { Peer } from "./peers/peer.ts";
+import { canSuffer, type Outcome, playFault } from "./peers/play-fault.ts";
+import { hasRedis, startRedis } from "./peers/redis-process.ts";
+import { resumableStreamPeer } from "./peers/resumable-stream-peer.ts";
+import { chunkCount } from "./peers/script.ts";
+import { socketIoPeers } from "./peers/socket-io-peer.ts";
+import { troupePeer } from "./peers/troupe-peer.ts";
+import { writeRecord } from "./record/report.ts";
+
+const peers = [troupePeer, resumableStreamPeer, ...socketIoPeers];
+/** `PEERS_ROUNDS` plays everything so often: where a fault strikes is a matter of milliseconds, and so is what it does. */
+const rounds = Number(process.env.PEERS_ROUNDS ?? 1);
+
+const columns = ["fault", "by", "answers", "whole", "lost", "doubled", "reordered", "ends", "further calls"];
+
+/** What a peer made of a fault, over all rounds. */
+function row(fault: Fault, peer: Peer, outcomes: readonly Outcome[]): string {
+  const sum = (figure: (outcome: Outcome) => number) =>
+    outcomes.reduce((total, outcome) => total + figure(outcome), 0);
+  const ends = Map.groupBy(outcomes, ({ end }) => end);
+  const cells = [
+    fault.name,
+    peer.name,
+    outcomes.length,
+    outcomes.filter(({ shown }) => shown === chunkCount).length,
+    sum(({ lost }) => lost),
+    sum(({ doubled }) => doubled),
+    sum(({ reordered }) => reordered),
+    [...ends].map(([end, { length }]) => `${length} ${end}`).join(", "),
+    sum(({ furtherCalls }) => furtherCalls),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** All peers at the same time, each with a Redis of its own: what one does to it is nothing to the others. */
+async function playRound(fault: Fault): Promise<Map<Peer, Outcome>> {
+  const able = peers.filter((peer) => canSuffer(peer, fault));
+  const outcomes = able.map(async (peer): Promise<[Peer, Outcome]> => {
+    await using redis = await startRedis();
+    return [peer, await playFault(peer, fault, redis)];
+  });
+  return new Map(await Promise.all(outcomes));
+}
+
+it("the same answer through peers, with the same faults", {
+  skip: !hasRedis() && process.env.CI !== "true" && "no redis-server",
+}, async () => {
+  const table = [`| ${columns.join(" | ")} |`, `|${" --- |".repeat(columns.length)}`];
+  const ours: [Fault, Outcome][] = [];
+  for (const fault of faults) {
+    const played: Map<Peer, Outcome>[] = [];
+    for (let round = 0; round < rounds; round += 1) played.push(await playRound(fault));
+    for (const peer of played[0]?.keys() ?? []) {
+      const outcomes = played.flatMap((outcomesByPeer) => outcomesByPeer.get(peer) ?? []);
+      table.push(row(fault, peer, outcomes));
+      if (peer === troupePeer) ours.push(...outcomes.map((outcome): [Fault, Outcome] => [fault, outcome]));
+    }
+  }
+  console.log(table.join("\n"));
+  writeRecord("peers-durability", { PEERS_ROUNDS: rounds }, table.join("\n"));
+
+  for (const [{ kills = false }, { shown, ...rest }] of ours) {
+    const end = kills ? "error `interrupted`" : "completed";
+    assert.deepEqual(rest, { lost: 0, doubled: 0, reordered: 0, end, furtherCalls: 0 });
+    assert.ok(kills || shown === chunkCount);
+  }
+});

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createDataFolder } from "../../crash/data-folder.ts";
+import { createServerProcess } from "../../crash/server-process.ts";
+import type { Fault } from "./faults.ts";
+import type { Peer } from "./peer.ts";
+import type { RedisProcess } from "./redis-process.ts";
+import { createRelay } from "./relay.ts";
+import { chunkCount, createNumberedUpstream, createShown } from "./script.ts";
+
+/** What a client had in the end. */
+export interface Outcome {
+  readonly shown: number;
+  /** Chunks that never came: of all, or where the server died, of those before the last that was shown. */
+  readonly lost: number;
+  readonly doubled: number;
+  readonly reordered: number;
+  /** How the client was told that the answer is over; `none` within the patience. */
+  readonly end: string;
+  /** Calls of the upstream beyond the first. */
+  readonly furtherCalls: number;
+}
+
+/** How long a fault may take, and then how long a client waits for its end. The answer itself takes 2 s. */
+const patienceMs = 5_000;
+
+/** Whether a peer has what the fault strikes. */
+export function canSuffer({ usesRedis, blink }: Peer, { needs }: Fault): boolean {
+  if (needs === undefined) return true;
+  return usesRedis || (needs === "store" && blink !== undefined);
+}
+
+function patience(): Promise<string> {
+  return sleep(patienceMs, "none", { ref: false });
+}
+
+/** Plays the answer through a peer with a server process of its own, and a fault in its middle. */
+export async function playFault(peer: Peer, fault: Fault, redis: RedisProcess): Promise<Outcome> {
+  await using cleanUp = new AsyncDisposableStack();
+  const place = cleanUp.use(await createDataFolder());
+  const upstream = cleanUp.use(await createNumberedUpstream());
+  const surroundings = { upstreamUrl: upstream.baseUrl, redisUrl: redis.url, folder: place.folder };
+  const server = createServerProcess(peer.server(surroundings));
+  server.start();
+  cleanUp.defer(() => server.kill());
+  await server.listening();
+  const relay = cleanUp.use(await createRelay(() => Number(new URL(server.url ?? "").port)));
+  const shown = createShown();
+  const asking = peer.ask(relay.port, "the-answer", shown.take);
+  cleanUp.defer(() => asking.close());
+  const struck = fault.strike({
+    relay,
+    server,
+    shown,
+    redis,
+    blink: (ms) => peer.blink?.(ms, surroundings) ?? redis.blink(ms),
+  });
+  // One that waits for a chunk may wait in vain.
+  await Promise.race([struck, patience()]);
+  const end = await Promise.race([asking.end, patience()]);
+  const { count, last, doubled, reordered } = shown;
+  return {
+    shown: count,
+    lost: (fault.kills === true ? last : chunkCount) - count,
+    doubled,
+    reordered,
+    end,
+    furtherCalls: upstream.calls - 1,
+  };
+}

@@ -1,0 +1,73 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createDataFolder } from "../../crash/data-folder.ts";
+
+/** The system's Redis as a process of its own on a free port, with what it keeps on the disk by default. */
+export interface RedisProcess extends AsyncDisposable {
+  readonly url: string;
+  /** Answers nobody for so long, with all its connections open. */
+  blink(ms: number): Promise<void>;
+  /** As a crash would, and starts it again. */
+  crash(): Promise<void>;
+}
+
+const program = "redis-server";
+
+/** Whether this machine has a Redis. */
+export function hasRedis(): boolean {
+  return spawnSync(program, ["--version"]).status === 0;
+}
+
+export async function startRedis(): Promise<RedisProcess> {
+  const place = await createDataFolder();
+  const port = await freePort();
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", place.folder];
+  let running = await start(args);
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async blink(ms) {
+      running.child.kill("SIGSTOP");
+      await sleep(ms);
+      running.child.kill("SIGCONT");
+    },
+    async crash() {
+      await running.kill();
+      running = await start(args);
+    },
+    async [Symbol.asyncDispose]() {
+      await running.kill();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Settles when it takes commands. */
+async function start(args: readonly string[]) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "close");
+  const ready = Promise.withResolvers<void>();
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (output.includes("Ready to accept connections")) ready.resolve();
+  });
+  void ended.then(() => ready.reject(new Error(`${program} ended: ${output}`)));
+  await ready.promise;
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { child, kill };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
