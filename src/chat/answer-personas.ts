@@ -1,6 +1,6 @@
 import type { Persona } from "../ports/persona.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { CancelReport, PersonaAnswer, TurnAnswer, TurnEvent } from "../ports/turn-event.ts";
+import type { CancelReport, PersonaAnswer, TurnAnswer, TurnStep } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
@@ -32,7 +32,7 @@ export async function* answerPersonas(
 ): Reply {
   const results: LaneResult[] = [];
   const whenOne = request.kind === "persona";
-  async function* answerOne(persona: Persona, index: number): AsyncGenerator<TurnEvent[], LaneResult> {
+  async function* answerOne(persona: Persona, index: number): AsyncGenerator<TurnStep[], LaneResult> {
     const result = yield* runLane(
       {
         id: persona.id,

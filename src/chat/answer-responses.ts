@@ -4,16 +4,18 @@ import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
 import { type LaneResult, runLane } from "./lane.ts";
+import type { BegunLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
-/** Answers one call of the Responses API; throws the lane's error where it failed. */
+/** Answers one call of the Responses API, or goes on with one that was `begun`; throws the lane's error where it failed. */
 export async function* answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
   dependencies: ChatDependencies,
   { signal }: TurnSignals,
+  begun?: BegunLane,
 ): Reply {
   const call: ProviderRequest = {
     model: choice.model,
@@ -23,7 +25,7 @@ export async function* answerResponses(
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
-  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal };
+  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal, begun };
   const result = yield* runLane(lane, dependencies);
   if (result.error !== undefined) throw result.error;
   const cancelled = result.status === "cancelled";

@@ -1,11 +1,13 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { FinishReason, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { CancelReport, TurnEvent } from "../ports/turn-event.ts";
+import type { CancelReport, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies } from "./chat-context.ts";
 import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
+import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
 import { estimateUsage } from "./usage.ts";
 
@@ -19,6 +21,8 @@ export interface Lane {
   /** False leaves the text events out. */
   readonly showText: boolean;
   readonly signal: AbortSignal;
+  /** What another process has shown of it: the lane goes on behind that. */
+  readonly begun?: BegunLane | undefined;
 }
 
 /** What a lane came to. A lane never throws: its failure is its own. */
@@ -41,8 +45,8 @@ export interface LaneResult {
 export async function* runLane(
   lane: Lane,
   { clock, retry, mostAnswerChars }: ChatDependencies,
-): AsyncGenerator<TurnEvent[], LaneResult> {
-  const { choice, request, signal } = lane;
+): AsyncGenerator<TurnStep[], LaneResult> {
+  const { choice, request, signal, begun } = lane;
   const simulated = choice.provider.simulated;
   const name = lane.id === undefined ? {} : { lane: lane.id };
   const tooLarge = new AbortController();
@@ -54,19 +58,22 @@ export async function* runLane(
     simulated,
   });
   // Both are in the log before the provider is called, in one commit where that is durable.
-  yield [status("starting"), status("processing")];
+  if (begun === undefined) yield [status("starting"), status("processing")];
 
-  const source = withRetries(() => choice.provider.stream(request, { signal: laneSignal }), retry, {
-    clock,
-    signal: laneSignal,
-  });
+  const call = { signal: laneSignal, ...(begun === undefined ? {} : { from: begun.checkpoint.place }) };
+  const told = withRetries(() => choice.provider.stream(request, call), retry, { clock, signal: laneSignal });
+  const source = begun === undefined ? told : behindShown(told, begun);
   const paced = pace(source, lane.pacing, { clock, signal: laneSignal });
-  let text = "";
-  let streaming = false;
+  let text = begun?.text ?? "";
+  let streaming = text !== "";
   let snapshot: JsonObject | undefined;
 
-  function translate(event: PacedEvent): TurnEvent[] {
+  function translate(event: PacedEvent): TurnStep[] {
     switch (event.type) {
+      case "checkpoint": {
+        const textUnits = (begun?.text.length ?? 0) + event.textUnits;
+        return [{ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents }];
+      }
       case "started":
         snapshot = event.response;
         return [];
@@ -81,7 +88,8 @@ export async function* runLane(
         if (text.length > mostAnswerChars) tooLarge.abort(new TroupeError("answer_too_large"));
         const first = !streaming && event.text !== "";
         streaming ||= first;
-        const shown: TurnEvent[] = lane.showText ? [{ ...event, ...name }] : [];
+        const isShown = lane.showText && begun?.ended !== true;
+        const shown: TurnEvent[] = isShown ? [{ ...event, ...name }] : [];
         return first ? [status("streaming"), ...shown] : shown;
       }
       default:
@@ -99,7 +107,7 @@ export async function* runLane(
   const isTooLarge = step.value.type === "ended" && tooLarge.signal.aborted;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge.signal.reason } as const) : step.value;
   const result = conclude(outcome, { lane, text, snapshot });
-  if (result.status === "completed") yield [status("completed")];
+  if (result.status === "completed" && begun?.status === undefined) yield [status("completed")];
   return result;
 }
 

@@ -3,10 +3,11 @@ import type { ProviderEvent } from "../ports/provider.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { createPacedSource, type ProviderEnd } from "./paced-source.ts";
 import { beatMs, nextBeat } from "./rhythm.ts";
-import { createTextQueue, type SideEvent, type TextQueue } from "./text-queue.ts";
+import { createTextQueue, type PassedCheckpoint, type SideEvent, type TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
   | SideEvent
+  | PassedCheckpoint
   | { readonly type: "text"; readonly text: string; readonly final: boolean };
 
 /** How the answer ended. After an abort `reason` is the signal's, and the upstream connection was waited for. */
@@ -117,6 +118,7 @@ export async function* pace(
       isFull = queue.size > (isFull ? mostWaitingChars / 2 : mostWaitingChars);
       const mayAsk = !isOver && !source.isAsking && !isFull;
       if (mayAsk && nowMs >= askAtMs - timerGrainMs) source.ask();
+      batch.push(...queue.takeCheckpoint());
       if (batch.length > 0) {
         yield batch;
         continue;

@@ -59,7 +59,7 @@ export function createPacedSource(
         outcome = { end: event };
         endIteration();
         break;
-      } else if (event.type !== "checkpoint") {
+      } else {
         queue.pushEvent(event);
       }
     }

@@ -5,6 +5,7 @@ import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
 import { beginConversationTurn } from "./conversation-turn.ts";
+import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 
 /** A request that was found to be answerable; `begin` starts the answer and is called once. */
@@ -15,7 +16,8 @@ export interface PreparedReply {
 }
 
 /**
- * Looks everything up that can refuse a request, before anything is stored or started.
+ * Looks everything up that can refuse a request, before anything is stored or started. `recovered` is what another process has
+ * shown of its lanes; the answer goes on behind that.
  *
  * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`.
  */
@@ -23,10 +25,15 @@ export async function prepareReply(
   request: TurnRequest,
   { owner, id, conversationId }: { owner: string; id: string; conversationId: string | undefined },
   dependencies: ChatDependencies,
+  recovered: readonly RecoveredLane[] = [],
 ): Promise<PreparedReply> {
   if (request.kind === "responses") {
     const choice = dependencies.providers.choose("openai", request.model);
-    return { lanes: [], begin: async (signals) => answerResponses(request, choice, dependencies, signals) };
+    const begun = recovered.find(canGoOn);
+    return {
+      lanes: [],
+      begin: async (signals) => answerResponses(request, choice, dependencies, signals, begun),
+    };
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
   const choice = dependencies.providers.choose(request.api, request.model);

@@ -1,8 +1,17 @@
+import type { JsonObject } from "../ports/json.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 
 /** What waits between a provider and the log, beside the text: it keeps its place in the order. */
 export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "checkpoint" } | { type: "end" }>;
+
+/** A checkpoint with what was taken out of the queue before it: code units of text, and reasoning and tool events. */
+export interface PassedCheckpoint {
+  readonly type: "checkpoint";
+  readonly textUnits: number;
+  readonly sideEvents: number;
+  readonly place: JsonObject;
+}
 
 /** Text that arrived together: `end` is where it ends in its run or in all that waits, in code units. */
 export interface Arrival {
@@ -28,8 +37,13 @@ const arrivalGrainMs = 25;
 /** Text and side events in their order, with the time at which each piece of text came. */
 export function createTextQueue() {
   const items: (TextRun | Side)[] = [];
+  /** Checkpoints that stand behind something that waits. */
+  const checkpoints: PassedCheckpoint[] = [];
   let chars = 0;
   let sideUnits = 0;
+  let pushedUnits = 0;
+  let pushedSides = 0;
+  let takenSides = 0;
 
   function headRun(): TextRun | undefined {
     const head = items[0];
@@ -52,6 +66,7 @@ export function createTextQueue() {
     pushText(text: string, atMs: number): void {
       if (text === "") return;
       chars += text.length;
+      pushedUnits += text.length;
       const last = items.at(-1);
       if (last?.type !== "run") {
         items.push({ type: "run", text, arrivals: [{ end: text.length, atMs }] });
@@ -63,7 +78,12 @@ export function createTextQueue() {
       else last.arrivals.push({ end: last.text.length, atMs });
     },
 
-    pushEvent(event: SideEvent): void {
+    pushEvent(event: Exclude<ProviderEvent, { type: "text" } | { type: "end" }>): void {
+      if (event.type === "checkpoint") {
+        checkpoints.push({ ...event, textUnits: pushedUnits, sideEvents: pushedSides });
+        return;
+      }
+      if (isOfAnswer(event)) pushedSides += 1;
       const units = JSON.stringify(event).length;
       sideUnits += units;
       items.push({ type: "side", event, units });
@@ -75,9 +95,18 @@ export function createTextQueue() {
       for (let head = items[0]; head?.type === "side"; head = items[0]) {
         items.shift();
         sideUnits -= head.units;
+        if (isOfAnswer(head.event)) takenSides += 1;
         taken.push(head.event);
       }
       return taken;
+    },
+
+    /** The newest checkpoint before which nothing waits, if there is one that was not taken yet. */
+    takeCheckpoint(): PassedCheckpoint[] {
+      const waiting = checkpoints.findIndex(
+        ({ textUnits, sideEvents }) => textUnits > pushedUnits - chars || sideEvents > takenSides,
+      );
+      return checkpoints.splice(0, waiting < 0 ? checkpoints.length : waiting).slice(-1);
     },
 
     /**
@@ -128,6 +157,11 @@ export function createTextQueue() {
       return chunk.isWellFormed() ? chunk : chunk.toWellFormed();
     },
   };
+}
+
+/** What a model says beside its text, and not what is said about the call. */
+function isOfAnswer({ type }: SideEvent): boolean {
+  return type === "reasoning" || type === "tool";
 }
 
 export type TextQueue = ReturnType<typeof createTextQueue>;

@@ -104,15 +104,6 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     onFault: (fault) => logger.error({ err: fault }, "something could not be stored"),
   });
   const { logs, conversations, peers } = stores;
-  async function recover(): Promise<void> {
-    const recovered = await recoverTurns({ logs, conversations, personas });
-    if (recovered > 0)
-      logger.warn({ requests: recovered }, "requests of a process that is gone were interrupted");
-  }
-  await recover().catch(async (fault: unknown) => {
-    await stores[Symbol.asyncDispose]();
-    throw fault;
-  });
   const turns = createTurns({
     chat: {
       clock,
@@ -143,6 +134,15 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       report.call(logger, { request: record.id, code, err: cause }, "a request failed");
     },
     onFault: (record, fault) => logger.error({ request: record.id, err: fault }, "a request's log failed"),
+  });
+  async function recover(): Promise<void> {
+    const recovered = await recoverTurns({ logs, conversations, personas, turns });
+    if (recovered.continued + recovered.interrupted > 0)
+      logger.warn(recovered, "requests of a process that is gone were recovered");
+  }
+  await recover().catch(async (fault: unknown) => {
+    await stores[Symbol.asyncDispose]();
+    throw fault;
   });
 
   const access = createAccess({

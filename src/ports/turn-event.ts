@@ -74,11 +74,36 @@ export type TurnEvent =
   | { readonly type: "lane-answer"; readonly answer: PersonaAnswer }
   | TerminalEvent;
 
+/**
+ * Where a lane's answer can be taken up again, by another process as well. It has no number, and no follower sees it: a log keeps
+ * it together with the events that it comes with.
+ */
+export interface LaneCheckpoint {
+  readonly type: "checkpoint";
+  readonly lane?: string;
+  /** How much of the lane lies before `place`: code units of text, and reasoning and tool events. */
+  readonly textUnits: number;
+  readonly sideEvents: number;
+  /** The provider's own note; see `Provider`. */
+  readonly place: JsonObject;
+}
+
+/** What a turn writes into its log. */
+export type TurnStep = TurnEvent | LaneCheckpoint;
+
 /** The last event of a turn; there is exactly one. */
 export type TerminalEvent =
   | { readonly type: "answer"; readonly status: "completed" | "cancelled"; readonly answer: TurnAnswer }
   | { readonly type: "failure"; readonly error: TroupeError; readonly lane?: string };
 
-export function isTerminal(event: TurnEvent): event is TerminalEvent {
-  return event.type === "answer" || event.type === "failure";
+export function isEvent(step: TurnStep): step is TurnEvent {
+  return step.type !== "checkpoint";
+}
+
+export function isCheckpoint(step: TurnStep): step is LaneCheckpoint {
+  return step.type === "checkpoint";
+}
+
+export function isTerminal(step: TurnStep): step is TerminalEvent {
+  return step.type === "answer" || step.type === "failure";
 }

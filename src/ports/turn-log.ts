@@ -1,4 +1,5 @@
-import type { TurnEvent } from "./turn-event.ts";
+import type { TurnEvent, TurnStep } from "./turn-event.ts";
+import type { ResumableRequest } from "./turn-request.ts";
 
 /** An event with its place in the turn's log. */
 export interface LoggedEvent {
@@ -22,7 +23,7 @@ export type LogBatch =
  * The events of one turn.
  *
  * Contract:
- * - `append` numbers the events and settles when they are kept as durably as this log promises; followers see them only then.
+ * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; followers see them only then.
  *   Where they cannot be kept it rejects, and nobody sees them; but a `failure` ends the log for its followers in any case;
  * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
  *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
@@ -32,7 +33,7 @@ export type LogBatch =
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
-  append(events: readonly TurnEvent[]): Promise<void>;
+  append(steps: readonly TurnStep[]): Promise<void>;
   follow(from: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<LogBatch>;
 }
 
@@ -54,15 +55,21 @@ export interface KeptTurn {
 }
 
 export interface UnfinishedTurn extends KeptTurn {
-  /** What the log holds. */
-  readonly events: readonly TurnEvent[];
+  /** What was appended, each checkpoint behind the events that it came with. */
+  readonly steps: readonly TurnStep[];
+  /** Where it was kept. */
+  readonly request?: ResumableRequest;
 }
 
 /** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
 export interface TurnLogStore {
-  /** A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room. */
+  /**
+   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room. A request that is
+   * given is kept as durably as the log, until its end.
+   */
   create(
     record: TurnRecord,
+    request?: ResumableRequest,
   ): Promise<
     | { readonly type: "created"; readonly log: TurnLog }
     | { readonly type: "exists"; readonly turn: KeptTurn }

@@ -1,3 +1,4 @@
+import type { Caller } from "./caller.ts";
 import type { JsonObject } from "./json.ts";
 
 /** How an answer's text is cut and timed. */
@@ -36,3 +37,13 @@ export type TurnRequest =
     }
   | ({ readonly kind: "persona" } & PersonaRequest)
   | ({ readonly kind: "personas"; readonly showText: boolean } & PersonaRequest);
+
+/** What becomes of a turn that nobody follows any more: it runs to its end, or is cancelled after so many milliseconds. */
+export type WhenUnwatched = "finish" | number;
+
+/** A request with all that another process needs to go on with its turn. */
+export interface ResumableRequest {
+  readonly caller: Caller;
+  readonly request: TurnRequest;
+  readonly whenUnwatched: WhenUnwatched;
+}

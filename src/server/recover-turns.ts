@@ -1,73 +1,71 @@
+import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { TurnEvent } from "../ports/turn-event.ts";
 import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { Turns } from "./turns.ts";
 
 export interface RecoveryOptions {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly personas: PersonaStore;
+  readonly turns: Pick<Turns, "goOn">;
+}
+
+/** What became of the turns that were left running. */
+export interface Recovery {
+  readonly continued: number;
+  readonly interrupted: number;
 }
 
 /**
- * Gives every turn that the process before this one left running its end: `interrupted`, with what was said kept in the
- * conversation and marked as partial where it is. Returns how many there were.
+ * Goes on with every turn that the process before this one left running, where its answer can be taken up again, and gives
+ * the others their end: `interrupted`, with what was said kept in the conversation and marked as partial where it is.
  */
-export async function recoverTurns({ logs, conversations, personas }: RecoveryOptions): Promise<number> {
+export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> {
+  const { logs } = options;
+  let continued = 0;
   const unfinished = await logs.unfinished();
   // At the same time, so that they share commits; those of one conversation in the order in which they began.
   const groups = Map.groupBy(unfinished, ({ record }) => record.conversationId ?? record);
   await Promise.all(
     [...groups.values()].map(async (turns) => {
-      for (const turn of turns) await recover(turn, conversations, personas);
+      for (const turn of turns) {
+        const lanes = recoverLanes(turn.steps);
+        if (await goOn(turn, lanes, options)) continued += 1;
+        else await interrupt(turn, lanes, options);
+      }
     }),
   );
-  return unfinished.length;
+  return { continued, interrupted: unfinished.length - continued };
 }
 
-async function recover(
-  { record, log, events }: UnfinishedTurn,
-  conversations: ConversationStore,
-  personas: PersonaStore,
+/** Returns whether the turn goes on. */
+async function goOn(
+  { record, log, request }: UnfinishedTurn,
+  lanes: readonly RecoveredLane[],
+  { turns }: RecoveryOptions,
+): Promise<boolean> {
+  if (request === undefined || !lanes.some(canGoOn)) return false;
+  try {
+    await turns.goOn({ record, log }, request, lanes);
+    return true;
+  } catch (refusal) {
+    // This process may have other providers than the one that began it.
+    if (refusal instanceof TroupeError) return false;
+    throw refusal;
+  }
+}
+
+async function interrupt(
+  { record, log }: UnfinishedTurn,
+  lanes: readonly RecoveredLane[],
+  { conversations, personas }: RecoveryOptions,
 ): Promise<void> {
-  const lanes = lanesOf(events);
   await rememberPartial(record, lanes, conversations, personas);
   const open = lanes.filter((lane) => !lane.ended);
   await log.append([...open.map(finalText), { type: "failure", error: new TroupeError("interrupted") }]);
-}
-
-interface RecoveredLane {
-  readonly name: string | undefined;
-  text: string;
-  /** Its final text was there. */
-  ended: boolean;
-  /** How it ended, where its client was told; a lane that was not told of is cut off. */
-  status: "completed" | "failed" | "cancelled";
-}
-
-function lanesOf(events: UnfinishedTurn["events"]): RecoveredLane[] {
-  const lanes = new Map<string | undefined, RecoveredLane>();
-  const laneOf = (name: string | undefined) => {
-    const lane = lanes.get(name) ?? { name, text: "", ended: false, status: "failed" };
-    lanes.set(name, lane);
-    return lane;
-  };
-  for (const event of events) {
-    if (event.type === "status") {
-      const lane = laneOf(event.lane);
-      if (event.status === "completed") lane.status = "completed";
-    } else if (event.type === "text") {
-      const lane = laneOf(event.lane);
-      lane.text += event.text;
-      lane.ended ||= event.final;
-    } else if (event.type === "lane-answer") {
-      // A lane that was asked not to stream has shown its text only here.
-      const { persona, text, status } = event.answer;
-      Object.assign(laneOf(persona.id), { text, status, ended: true });
-    }
-  }
-  return [...lanes.values()];
 }
 
 function finalText({ name }: RecoveredLane): TurnEvent {
@@ -95,7 +93,7 @@ async function rememberPartial(
   const said = await Promise.all(
     lanes
       .filter((lane) => lane.text !== "")
-      .map(async ({ name = "", text, status }) => ({
+      .map(async ({ name = "", text, status = "failed" }) => ({
         role: "assistant" as const,
         personaId: name,
         personaName: (await personas.find(owner, name))?.name ?? name,

@@ -1,23 +1,23 @@
 import type { Reply } from "../chat/reply.ts";
-import type { TerminalEvent, TurnEvent } from "../ports/turn-event.ts";
+import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
 /**
  * Writes a reply into its log and, whatever happens, exactly one terminal event behind it: the only place that does.
- * Returns that event. `onEvents` sees what was kept, after it was kept.
+ * Returns that event. `onSteps` sees what was kept, after it was kept.
  */
 export async function runTurn(
   log: TurnLog,
   reply: Reply,
-  onEvents: (events: readonly TurnEvent[]) => void,
+  onSteps: (steps: readonly TurnStep[]) => void,
 ): Promise<TerminalEvent> {
   let terminal: TerminalEvent;
   try {
     let step = await reply.next();
     while (step.done !== true) {
       await log.append(step.value);
-      onEvents(step.value);
+      onSteps(step.value);
       step = await reply.next();
     }
     terminal = step.value;

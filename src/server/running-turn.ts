@@ -1,13 +1,10 @@
 import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LiveTurn } from "../ports/peers.ts";
-import type { TurnEvent } from "../ports/turn-event.ts";
+import type { TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
-import type { TurnRequest } from "../ports/turn-request.ts";
+import type { TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-
-/** What becomes of a turn that nobody follows any more: it runs to its end, or is cancelled after so many milliseconds. */
-export type WhenUnwatched = "finish" | number;
 
 /** A turn while it runs: what can be done to it from outside. */
 export interface RunningTurn extends LiveTurn {
@@ -25,7 +22,7 @@ export interface RunningTurn extends LiveTurn {
   /** Counts a follower in; the returned function counts it out, once. */
   watch(): () => void;
   /** Notes which lanes have ended. */
-  observe(events: readonly TurnEvent[]): void;
+  observe(steps: readonly TurnStep[]): void;
   /** Nothing that was started for the turn goes on: its timers are gone, and so is a reply that could not be written. */
   dispose(): void;
 }
@@ -102,9 +99,9 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
           void cancelAfter(whenUnwatched);
       };
     },
-    observe(events) {
-      for (const event of events) {
-        if (event.type === "lane-answer") endedLanes.add(event.answer.persona.id);
+    observe(steps) {
+      for (const step of steps) {
+        if (step.type === "lane-answer") endedLanes.add(step.answer.persona.id);
       }
     },
     dispose() {

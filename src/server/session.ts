@@ -3,10 +3,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
-import type { TurnRequest } from "../ports/turn-request.ts";
+import type { TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createFollowers } from "./followers.ts";
-import type { WhenUnwatched } from "./running-turn.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a door does with what a session follows; each call settles when the client's connection has taken it. */

@@ -1,16 +1,17 @@
 import type { ChatDependencies } from "../chat/chat-context.ts";
-import { prepareReply } from "../chat/prepare-reply.ts";
+import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
+import type { RecoveredLane } from "../chat/recovered-lanes.ts";
 import type { Reply } from "../chat/reply.ts";
 import type { Caller } from "../ports/caller.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
-import type { TurnRequest } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { contentHash } from "./content-hash.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { runTurn } from "./run-turn.ts";
-import { createRunningTurn, type RunningTurn, type WhenUnwatched } from "./running-turn.ts";
+import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
 
 export interface TurnsOptions {
   readonly chat: ChatDependencies;
@@ -49,6 +50,11 @@ export interface Turns {
    * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `overloaded`, `shutting_down`.
    */
   start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
+  /**
+   * Goes on with a turn that another process began, whatever the limits are now. Nobody follows it at first.
+   * Throws the refusals of `prepareReply`.
+   */
+  goOn(turn: KeptTurn, request: ResumableRequest, lanes: readonly RecoveredLane[]): Promise<void>;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
   /** The turn while it runs here. */
   running(owner: string, id: string): RunningTurn | undefined;
@@ -117,21 +123,29 @@ export function createTurns(options: TurnsOptions): Turns {
       { owner: record.owner, id: ask.id, conversationId },
       chat,
     );
-    const created = await logs.create(record);
+    const created = await logs.create(record, resumable(ask, record));
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
       return attach(created.turn, record);
     }
     const { log } = created;
-    const { request, whenUnwatched } = ask;
-    const { lanes } = prepared;
+    run({ record, log }, ask, prepared, release);
+    return { turn: { record, log }, started: true };
+  }
+
+  function run(
+    { record, log }: KeptTurn,
+    { request, whenUnwatched }: ResumableRequest,
+    prepared: PreparedReply,
+    release: () => void,
+  ): RunningTurn {
     const turn = createRunningTurn({
       record,
       log,
       request,
-      conversationId,
-      lanes,
+      conversationId: record.conversationId,
+      lanes: prepared.lanes,
       whenUnwatched,
       turnLimitMs,
       clock: chat.clock,
@@ -152,7 +166,7 @@ export function createTurns(options: TurnsOptions): Turns {
     running.set(keyOf(record.owner, record.id), { turn, done });
     feed.announce(turn);
     peers.announce(turn);
-    return { turn: { record, log }, started: true };
+    return turn;
   }
 
   function attach(turn: KeptTurn, record: TurnRecord) {
@@ -189,6 +203,13 @@ export function createTurns(options: TurnsOptions): Turns {
         release();
         throw error;
       }
+    },
+    async goOn(turn, kept, lanes) {
+      const { owner, id, conversationId } = turn.record;
+      const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
+      const unwatch = run(turn, kept, prepared, () => undefined).watch();
+      // Its followers went with the process that began it; they have their time to come back.
+      unwatch();
     },
     find: (owner, id) => logs.find(owner, id),
     running: (owner, id) => running.get(keyOf(owner, id))?.turn,
@@ -230,4 +251,13 @@ export function createTurns(options: TurnsOptions): Turns {
       await allDone();
     },
   };
+}
+
+/** What is kept of a request beside its log: nothing, unless a process after this one could do something with it. */
+function resumable(
+  { caller, request, whenUnwatched }: ResumableRequest,
+  { transient = false }: TurnRecord,
+): ResumableRequest | undefined {
+  const runsOn = request.kind === "responses" && request.options.background === true;
+  return runsOn && !transient ? { caller, request, whenUnwatched } : undefined;
 }

@@ -2,7 +2,7 @@ import { createMemoryConversations } from "../../src/adapters/memory/memory-conv
 import { Cancellation, type ChatDependencies, type TurnSignals } from "../../src/chat/chat-context.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
-import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import { isEvent, type TurnEvent, type TurnStep } from "../../src/ports/turn-event.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { personas } from "./personas.ts";
 
@@ -98,7 +98,7 @@ export interface Played<R> {
 
 /** Reads to the end; `onBatch` may act between two batches. */
 export async function play<R>(
-  reply: AsyncGenerator<TurnEvent[], R>,
+  reply: AsyncGenerator<TurnStep[], R>,
   onBatch: (batch: readonly TurnEvent[]) => void = () => undefined,
 ): Promise<Played<R>> {
   const events: TurnEvent[] = [];
@@ -106,8 +106,9 @@ export async function play<R>(
     for (;;) {
       const step = await reply.next();
       if (step.done === true) return { events, result: step.value };
-      events.push(...step.value);
-      onBatch(step.value);
+      const batch = step.value.filter(isEvent);
+      events.push(...batch);
+      onBatch(batch);
     }
   } catch (thrown) {
     return { events, thrown };

@@ -7,7 +7,7 @@ import { type ClusterServer, startCluster } from "../support/start-cluster.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
 export const wholeText = "One two three four five six.";
-const events = answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] });
+export const events = answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] });
 
 /** Two servers on the same stores, and a provider that stops in the middle of its answer until the gate opens. */
 export async function startGatedCluster(limits: Parameters<typeof startCluster>[2] = {}) {

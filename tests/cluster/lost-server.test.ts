@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { restOf } from "../doubles/background-answer.ts";
 import { textOf } from "../support/wire-client.ts";
-import { chat, readJson, startGatedCluster } from "./gated-cluster.ts";
+import { chat, events, readJson, startGatedCluster, wholeText } from "./gated-cluster.ts";
 
 const isChunk = (message: ServerMessage) => message.type === "chunk";
 
@@ -38,6 +39,25 @@ test("when a server is gone another ends its requests as interrupted, for those 
       [textOf(messages), "failed"],
     ],
   );
+});
+
+test("a background answer of a server that is gone goes on in another", async () => {
+  await using system = await startGatedCluster();
+  system.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
+  const asking = await system.first.connect();
+  const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
+  asking.send({ type: "openai_chat", id: "long", data });
+  await asking.next(isChunk);
+  const following = await system.second.connect();
+  following.send({ type: "resume", data: { request_id: "long", after_seq: 0 } });
+  await following.next(isChunk);
+  const seen = asking.received.slice();
+  system.first.die();
+  const messages = (await following.untilTerminal("long")).slice(1);
+  assert.deepEqual(messages.slice(0, seen.length), seen);
+  assert.equal(messages.at(-1)?.type, "response");
+  assert.equal(textOf(messages), wholeText);
+  assert.equal(system.upstream.requests.length, 1);
 });
 
 test("what the last server left is ended by the next that starts", async () => {

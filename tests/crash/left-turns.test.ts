@@ -5,14 +5,26 @@ import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import type { ResumableRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
-import { textOf } from "../ports/log-reading.ts";
-import { created } from "../ports/turn-log-store-contract.ts";
+import { checkpoint, textOf } from "../ports/log-reading.ts";
+import { created, recordOf } from "../ports/turn-log-store-contract.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { createDataFolder } from "./data-folder.ts";
 import { createMortalThreads } from "./mortal-threads.ts";
 
 const starting: TurnEvent = { type: "status", status: "starting", simulated: false };
+const resumable: ResumableRequest = {
+  caller: { owner: "owner", keyId: "key", limits: {} },
+  request: {
+    kind: "responses",
+    inputText: "Hi",
+    includeReasoning: false,
+    options: { background: true },
+    pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },
+  },
+  whenUnwatched: "finish",
+};
 const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 
 async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
@@ -58,6 +70,33 @@ test("every turn that was left running gets its end, however little memory there
   }
 });
 
+test("what goes on with a turn comes back with it, each checkpoint behind its events, until the turn has ended", async () => {
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  {
+    await using first = await openLogs(place.database, clock);
+    const answer = await first.logs.create(recordOf("owner", "left"), resumable);
+    assert.ok(answer.type === "created");
+    await answer.log.append([starting]);
+    await answer.log.append([checkpoint]);
+    await answer.log.append([textOf("a"), checkpoint]);
+    assert.equal(answer.log.headSeq, 2);
+    await threads.die();
+  }
+  const steps = [starting, checkpoint, textOf("a"), checkpoint];
+  {
+    await using second = await openLogs(place.database, clock);
+    const [left] = await second.logs.unfinished();
+    assert.deepEqual([left?.steps, left?.request, left?.log.headSeq], [steps, resumable, 2]);
+    await left?.log.append([failed]);
+  }
+  await using third = await openLogs(place.database, clock);
+  assert.deepEqual(await third.logs.unfinished(), []);
+  using database = new DatabaseSync(place.database, { readOnly: true });
+  assert.equal(database.prepare("SELECT request FROM turns").get()?.request, null);
+});
+
 test("what a turn said before a crash is not pruned before its end is kept", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
@@ -80,8 +119,8 @@ test("what a turn said before a crash is not pruned before its end is kept", asy
   await using third = await openLogs(place.database, clock);
   const unfinished = await third.logs.unfinished();
   const left = unfinished.find(({ record }) => record.id === "left");
-  assert.deepEqual(left?.events, [starting, textOf("said before")]);
-  assert.equal(unfinished.find(({ record }) => record.id === "busy")?.events.length, 900);
+  assert.deepEqual(left?.steps, [starting, textOf("said before")]);
+  assert.equal(unfinished.find(({ record }) => record.id === "busy")?.steps.length, 900);
 });
 
 test("a turn whose end could not be kept does not take others down when its id is used again", async () => {

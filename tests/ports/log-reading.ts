@@ -1,10 +1,18 @@
-import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import type { LaneCheckpoint, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { LogBatch, TurnLog } from "../../src/ports/turn-log.ts";
 
 /** A text event whose text tells it apart. */
 export function textOf(text: string, lane?: string): TurnEvent {
   return { type: "text", text, final: false, ...(lane === undefined ? {} : { lane }) };
 }
+
+/** A checkpoint of the nameless voice. */
+export const checkpoint: LaneCheckpoint = {
+  type: "checkpoint",
+  textUnits: 1,
+  sideEvents: 0,
+  place: { at: 7 },
+};
 
 /** A terminal event. */
 export const terminal: TurnEvent = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { TurnLog } from "../../src/ports/turn-log.ts";
-import { followed, terminal, textOf } from "./log-reading.ts";
+import { checkpoint, followed, terminal, textOf } from "./log-reading.ts";
 
 /** A new, empty log. */
 export interface LogUnderTest extends AsyncDisposable {
@@ -15,14 +15,15 @@ const whole = "1:a 2:b 3:c 4:d 5:e 6:f 7:g 8:h 9:i 10:j 11:answer";
 /** The contract of `TurnLog`, for every adapter to run. */
 export function describeTurnLog(name: string, create: () => Promise<LogUnderTest>): void {
   describe(`${name} as a turn's log`, () => {
-    it("numbers events from 1 over all appends, and knows its head", async () => {
+    it("numbers events and no checkpoints from 1 over all appends, and knows its head", async () => {
       await using under = await create();
       const { log } = under;
       assert.deepEqual([log.headSeq, log.ended], [0, false]);
       await log.append([textOf("a"), textOf("b")]);
       assert.equal(log.headSeq, 2);
       await log.append([]);
-      await log.append([textOf("c"), terminal]);
+      await log.append([checkpoint]);
+      await log.append([textOf("c"), checkpoint, terminal]);
       assert.deepEqual([log.headSeq, log.ended], [4, true]);
       const follower = followed(log, 0);
       await follower.ended;

@@ -1,4 +1,6 @@
+import type { LaneCheckpoint } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { nameOf } from "./name-of.ts";
 import type { WorkerPort } from "./peer-hub.ts";
@@ -16,6 +18,9 @@ export interface DirectoryEntry {
   readonly turn: number;
   readonly record: TurnRecord;
   readonly log: TurnLog;
+  /** What is kept for a process that goes on with it, and where its lanes can be taken up. */
+  readonly resumable: ResumableRequest | undefined;
+  checkpoints: readonly LaneCheckpoint[];
   /** The process that runs it; none where that is gone. */
   runner: Member | undefined;
   /** The last append that was begun; settles when it has, and never rejects. */
@@ -75,12 +80,22 @@ export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOp
       };
     },
     /** A turn that begins in a process, or that nobody runs. */
-    add({ record, log, runner, release }: Pick<DirectoryEntry, "record" | "log" | "runner" | "release">) {
+    add({
+      record,
+      log,
+      resumable,
+      checkpoints = [],
+      runner,
+      release,
+    }: Pick<DirectoryEntry, "record" | "log" | "resumable" | "runner" | "release"> &
+      Partial<Pick<DirectoryEntry, "checkpoints">>) {
       lastTurn += 1;
       const entry: DirectoryEntry = {
         turn: lastTurn,
         record,
         log,
+        resumable,
+        checkpoints,
         runner,
         release,
         appending: Promise.resolve(),

@@ -6,7 +6,7 @@ import { createDirectory, type DirectoryEntry, type Member } from "./directory.t
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
-import { createLogHub } from "./serve-logs.ts";
+import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
 
@@ -44,8 +44,10 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       tell(runner.worker.watched(record.owner, record.id, false), runner.gone, onFault);
   }
 
-  for (const { record, log } of await logs.unfinished())
-    directory.add({ record, log, runner: undefined, release: () => undefined });
+  for (const { record, log, request: resumable, steps } of await logs.unfinished()) {
+    const checkpoints = newestCheckpoints(steps);
+    directory.add({ record, log, resumable, checkpoints, runner: undefined, release: () => undefined });
+  }
 
   return {
     admit(channel) {

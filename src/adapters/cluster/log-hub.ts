@@ -9,25 +9,32 @@ export interface FoundTurn {
   readonly ended: boolean;
 }
 
-/** A turn that a process before left running, and that the one which is told of it is to end. Events travel as JSON. */
+/** A turn that a process before left running, and that the one which is told of it is to recover. */
 export interface LeftTurn {
   readonly turn: number;
   readonly record: TurnRecord;
-  readonly events: string;
+  /** What it appended, as JSON. */
+  readonly steps: string;
+  /** What was kept for going on with it, as JSON. */
+  readonly request?: string;
 }
 
 /** What the process that keeps the logs does for one that runs turns. A turn is named by a number while it runs. */
 export interface LogHub {
-  /** Throws `too_many_requests` and `overloaded`, which are counted over all processes. */
+  /**
+   * The request travels as JSON, and so do events and checkpoints. Throws `too_many_requests` and `overloaded`, which are counted
+   * over all processes.
+   */
   create(
     record: TurnRecord,
+    request?: string,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  append(turn: number, events: string): Promise<void>;
+  append(turn: number, steps: string): Promise<void>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
@@ -50,7 +57,7 @@ export const turnRecord = z.object({
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord]),
+  create: z.tuple([turnRecord, text.optional()]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

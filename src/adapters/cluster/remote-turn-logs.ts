@@ -1,5 +1,6 @@
-import { isTerminal, type TurnEvent } from "../../ports/turn-event.ts";
+import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
 import { isUrgent } from "../sqlite/sqlite-turn-logs.ts";
@@ -59,16 +60,16 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
         return copy.ended;
       },
       follow: copy.follow,
-      async append(events) {
-        if (copy.ended || events.slice(0, -1).some(isTerminal)) return copy.append(events);
+      async append(steps) {
+        if (copy.ended || steps.slice(0, -1).some(isTerminal)) return copy.append(steps);
         try {
-          await channel.ask("logs", "append", [turn, JSON.stringify(events)], !events.some(isUrgent));
+          await channel.ask("logs", "append", [turn, JSON.stringify(steps)], !steps.some(isUrgent));
         } catch (fault) {
           // Those who follow it here would wait for ever.
-          if (!events.some(({ type }) => type === "failure")) throw fault;
+          if (!steps.some(({ type }) => type === "failure")) throw fault;
           onFault(fault);
         }
-        await copy.append(events);
+        await copy.append(steps);
       },
     };
   }
@@ -81,8 +82,9 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       return own.size;
     },
     turnOf,
-    async create(record) {
-      const created = await hub.create(record);
+    async create(record, request) {
+      const created =
+        request === undefined ? await hub.create(record) : await hub.create(record, JSON.stringify(request));
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
       if (created.type === "full") return created;
       return { type: "exists", turn: own.get(nameOf(record.owner, record.id)) ?? turnOf(created.turn) };
@@ -99,11 +101,12 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       for (;;) {
         const left = await hub.unfinished();
         if (left.length === 0) return unfinished;
-        for (const { turn, record, events: text } of left) {
+        for (const { turn, record, steps: text, request } of left) {
           const { log, copy } = adopt(record, turn);
-          const events = parseEvents<TurnEvent[]>(text);
-          await copy.append(events);
-          unfinished.push({ record, log, events });
+          const steps = parseEvents<TurnStep[]>(text);
+          await copy.append(steps);
+          const kept = request === undefined ? {} : { request: JSON.parse(request) as ResumableRequest };
+          unfinished.push({ record, log, steps, ...kept });
         }
       }
     },

@@ -1,5 +1,6 @@
-import type { TurnEvent } from "../../ports/turn-event.ts";
+import { isCheckpoint, type LaneCheckpoint, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
@@ -32,17 +33,22 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   async function tellOf(entry: DirectoryEntry): Promise<LeftTurn[]> {
     // What the process that is gone said last may still be on its way to the disk.
     await entry.appending;
-    const { turn, record, log } = entry;
-    return log.ended ? [] : [{ turn, record, events: JSON.stringify(await readEvents(log)) }];
+    const { turn, record, log, resumable, checkpoints } = entry;
+    if (log.ended) return [];
+    const steps = JSON.stringify([...(await readEvents(log)), ...checkpoints]);
+    return [
+      { turn, record, steps, ...(resumable === undefined ? {} : { request: JSON.stringify(resumable) }) },
+    ];
   }
 
   return {
-    async create(record) {
+    async create(record, request) {
+      const resumable = request === undefined ? undefined : (JSON.parse(request) as ResumableRequest);
       const release = directory.hold(record.owner);
       try {
-        const created = await logs.create(record);
+        const created = await logs.create(record, resumable);
         if (created.type === "created") {
-          const { turn } = directory.add({ record, log: created.log, runner: member, release });
+          const { turn } = directory.add({ record, log: created.log, resumable, runner: member, release });
           return { type: "created", turn };
         }
         release();
@@ -56,9 +62,11 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       const turn = await logs.find(owner, id);
       return turn === undefined ? undefined : foundTurn(turn);
     },
-    async append(turn, events) {
+    async append(turn, text) {
       const entry = directory.runBy(member, turn);
-      const appending = entry.log.append(parseEvents<TurnEvent[]>(events));
+      const steps = parseEvents<TurnStep[]>(text);
+      const appending = entry.log.append(steps);
+      entry.checkpoints = newestCheckpoints([...entry.checkpoints, ...steps]);
       entry.appending = Promise.allSettled([appending]);
       await appending;
       if (!entry.log.ended) return;
@@ -95,6 +103,12 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
 
 export function foundTurn({ record, log }: KeptTurn): FoundTurn {
   return { record, headSeq: log.headSeq, ended: log.ended };
+}
+
+/** The last checkpoint of every lane. */
+export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] {
+  const newest = new Map(steps.filter(isCheckpoint).map((checkpoint) => [checkpoint.lane, checkpoint]));
+  return [...newest.values()];
 }
 
 /** All that a running turn has said. */

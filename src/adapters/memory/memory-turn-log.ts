@@ -1,5 +1,5 @@
 import type { TurnEvent } from "../../ports/turn-event.ts";
-import { isTerminal } from "../../ports/turn-event.ts";
+import { isEvent, isTerminal } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, TurnLog } from "../../ports/turn-log.ts";
 import { laneTexts } from "./lane-texts.ts";
 
@@ -63,7 +63,8 @@ export function createMemoryTurnLog({
     get ended() {
       return ended;
     },
-    async append(added) {
+    async append(steps) {
+      const added = steps.filter(isEvent);
       if (ended) throw new Error("This turn's log has its terminal event already.");
       // Before anything is kept: followers would wait for ever behind half an append.
       if (added.slice(0, -1).some(isTerminal)) throw new Error("Nothing may follow the terminal event.");

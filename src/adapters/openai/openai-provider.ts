@@ -66,6 +66,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
           .asResponse(),
       );
     try {
+      // The object as it was first sent went with the process that had it.
+      if (place !== undefined) yield [{ type: "started", response: { id: place.responseId } }];
       yield* runsOn
         ? readBackgroundStream({ clock, random, machine, signal, create, continueFrom })
         : create();

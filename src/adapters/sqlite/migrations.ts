@@ -97,6 +97,8 @@ const steps: readonly string[] = [
   ALTER TABLE turns ADD COLUMN answer TEXT;
   CREATE INDEX turns_with_log ON turns (ended_at_ms) WHERE log IS NOT NULL;
   `,
+  // What another process needs to go on with a turn, as JSON; gone with its end.
+  `ALTER TABLE turns ADD COLUMN request TEXT;`,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

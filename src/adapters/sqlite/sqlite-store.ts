@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../ports/clock.ts";
-import type { TurnEvent } from "../../ports/turn-event.ts";
+import type { LaneCheckpoint, TurnEvent } from "../../ports/turn-event.ts";
 import type { WorkerOptions } from "./sqlite-worker.ts";
 import type { Row, StatementName, Value, WorkerReply, WorkerRequest, Write } from "./statements.ts";
 
@@ -13,15 +13,20 @@ const beatMs = 25;
 /** How many beats pass between two prunings of the journal. */
 const beatsPerPruning = 20;
 
-/** One turn's events of a beat: its number, the first event's place, the events. */
-export type JournalEntry = readonly [turn: number, firstSeq: number, events: readonly TurnEvent[]];
+/** What one turn appended: its number, the first event's place, the events, and the checkpoints that stand behind them. */
+export type JournalEntry = readonly [
+  turn: number,
+  firstSeq: number,
+  events: readonly TurnEvent[],
+  checkpoints?: readonly LaneCheckpoint[],
+];
 
 /** The database, behind a thread of its own. Writes are committed together, in order, once a beat or at once where asked. */
 export interface SqliteStore extends AsyncDisposable {
   /** Settles when the writes are committed, all or none. */
   write(writes: readonly Write[], urgent: boolean): Promise<void>;
-  /** Appends a turn's events to the journal; settles when they are committed. */
-  journal(turn: number, firstSeq: number, events: readonly TurnEvent[], urgent: boolean): Promise<void>;
+  /** Appends to the journal; settles when that is committed. */
+  journal(entry: JournalEntry, urgent: boolean): Promise<void>;
   /** The turn needs all that the journal holds of it, though it has not spoken since the start. */
   retain(turn: number): void;
   /** The turn needs the journal no more. */
@@ -101,9 +106,9 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
       schedule(urgent);
       return settled.promise;
     },
-    journal(turn, firstSeq, events, urgent) {
+    journal(entry, urgent) {
       const { entries, settled } = gather();
-      entries.push([turn, firstSeq, events]);
+      entries.push(entry);
       schedule(urgent);
       return settled.promise;
     },

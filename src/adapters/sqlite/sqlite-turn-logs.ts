@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import { isTerminal, type TurnEvent } from "../../ports/turn-event.ts";
+import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../ports/turn-request.ts";
 import {
   createMemoryTurnLogs,
   type MemoryTurnLogOptions,
@@ -8,7 +9,7 @@ import {
 } from "../memory/memory-turn-logs.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 import { readRunning, restoreTurn } from "./turn-rows.ts";
 
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
@@ -63,24 +64,25 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         return inner.ended;
       },
       follow: inner.follow,
-      async append(events) {
-        if (inner.ended) return inner.append(events);
+      async append(steps) {
+        if (inner.ended) return inner.append(steps);
+        const events = steps.filter(isEvent);
         try {
           await begun;
-          await store.journal(number, inner.headSeq + 1, events, events.some(isUrgent));
+          await store.journal(entryOf(number, inner.headSeq + 1, events, steps), steps.some(isUrgent));
         } catch (fault) {
           // A failure that cannot be kept is told all the same: those who follow would wait for ever.
           if (!events.some(({ type }) => type === "failure")) throw fault;
           onFault(fault);
         }
-        await inner.append(events);
+        await inner.append(steps);
         kept.push(...events);
         if (inner.ended) end(number, kept);
       },
     };
   }
 
-  function begin(record: TurnRecord): Begun {
+  function begin(record: TurnRecord, request: ResumableRequest | undefined): Begun {
     lastNumber += 1;
     const { owner, id, contentHash, conversationId = null } = record;
     const row = [
@@ -91,6 +93,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       contentHash,
       conversationId,
       clock.wallTimeMs(),
+      request === undefined ? null : JSON.stringify(request),
     ] as const;
     const begun = store.write([row], true);
     // The turn's first events wait for it, but a turn may end without any.
@@ -113,11 +116,11 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     get count() {
       return memory.count;
     },
-    async create(record) {
+    async create(record, request) {
       const kept = await find(record.owner, record.id);
       if (kept !== undefined) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
-      return memory.adopt(record, (inner) => durable(begin(record), inner, []));
+      return memory.adopt(record, (inner) => durable(begin(record, request), inner, []));
     },
     find,
     async forget(owner, conversationId) {
@@ -132,7 +135,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, events } of await readRunning(store)) {
+      for (const { number, record, steps, request } of await readRunning(store)) {
+        const events = steps.filter(isEvent);
         let remembered: TurnLog | undefined;
         store.retain(number);
         const make = (inner: TurnLog) => {
@@ -144,7 +148,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         await remembered?.append(events);
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) end(number, events);
-        else unfinished.push({ record, log: adopted.log, events });
+        else
+          unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
       return unfinished;
     },
@@ -152,11 +157,19 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   };
 }
 
+/** Checkpoints take room only where there are any. */
+function entryOf(
+  number: number,
+  firstSeq: number,
+  events: readonly TurnEvent[],
+  steps: readonly TurnStep[],
+): JournalEntry {
+  const checkpoints = steps.filter(isCheckpoint);
+  return checkpoints.length === 0 ? [number, firstSeq, events] : [number, firstSeq, events, checkpoints];
+}
+
 /** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */
-export function isUrgent(event: TurnEvent): boolean {
-  return (
-    (event.type !== "text" && event.type !== "reasoning") ||
-    (event.type === "text" && event.final) ||
-    isTerminal(event)
-  );
+export function isUrgent(step: TurnStep): boolean {
+  if (step.type === "text") return step.final;
+  return step.type !== "reasoning" && step.type !== "checkpoint";
 }

@@ -7,12 +7,12 @@ const change = `updated_at_ms = ?, changed = (SELECT max(changed) FROM conversat
 /** Every statement that the store runs, by name: the worker prepares each once, the other side only names them. */
 export const statements = {
   // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
-  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, first_beat)
-    VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
-  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
+  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
+    VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
+  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
   findTurn: `SELECT owner, id, content_hash, conversation_id, ended_at_ms, log, answer FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
-  runningTurns: `SELECT number, owner, id, content_hash, conversation_id FROM turns WHERE ended_at_ms IS NULL`,
+  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, request FROM turns WHERE ended_at_ms IS NULL`,
   // The sizes are known without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
   compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,

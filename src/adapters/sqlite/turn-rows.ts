@@ -1,43 +1,47 @@
-import type { TurnEvent } from "../../ports/turn-event.ts";
+import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnRecord } from "../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { compactLog, openCompactedLog } from "./compacted-log.ts";
 import { parseEvents } from "./event-codec.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 
 /** A turn without an end as the database has it. */
 interface RunningRow {
   readonly number: number;
   readonly record: TurnRecord;
-  /** What the journal holds of it. */
-  readonly events: TurnEvent[];
+  /** What the journal holds of it, and the number of its last event. */
+  readonly steps: TurnStep[];
+  headSeq: number;
+  readonly request: ResumableRequest | undefined;
 }
 
 /** The turns without an end in the database, with what the journal holds of them. */
 export async function readRunning(store: SqliteStore): Promise<Iterable<RunningRow>> {
   const turns = new Map<number, RunningRow>();
   for (const row of await store.read("runningTurns")) {
-    turns.set(Number(row.number), { number: Number(row.number), record: recordOf(row), events: [] });
+    const number = Number(row.number);
+    const request = row.request === null ? undefined : (JSON.parse(String(row.request)) as ResumableRequest);
+    turns.set(number, { number, record: recordOf(row), steps: [], headSeq: 0, request });
   }
-  await readJournal(store, (number, firstSeq, events) => {
-    const known = turns.get(number)?.events;
-    known?.push(...events.slice(known.length + 1 - firstSeq));
+  await readJournal(store, ([number, firstSeq, events, checkpoints = []]) => {
+    const turn = turns.get(number);
+    if (turn === undefined) return;
+    const added = events.slice(turn.headSeq + 1 - firstSeq);
+    turn.headSeq += added.length;
+    turn.steps.push(...added, ...checkpoints);
   });
   return turns.values();
 }
 
-async function readJournal(
-  store: SqliteStore,
-  onEntry: (turn: number, firstSeq: number, events: readonly TurnEvent[]) => void,
-): Promise<void> {
+async function readJournal(store: SqliteStore, onEntry: (entry: JournalEntry) => void): Promise<void> {
   for (let beat = 0; ; ) {
     const rows = await store.read("journalFrom", beat);
     if (rows.length === 0) return;
     for (const row of rows) {
       beat = Number(row.beat);
-      const entries = parseEvents<[number, number, TurnEvent[]][]>(String(row.entries));
-      for (const [turn, firstSeq, events] of entries) onEntry(turn, firstSeq, events);
+      for (const entry of parseEvents<JournalEntry[]>(String(row.entries))) onEntry(entry);
     }
   }
 }

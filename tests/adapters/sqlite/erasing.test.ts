@@ -80,7 +80,7 @@ test("what was deleted is gone from the file: messages, index, logs, journal; wh
   await using kept = await open(place.file);
   const unfinished = await kept.logs.unfinished();
   assert.deepEqual(
-    unfinished.map(({ record, events }) => [record.id, events]),
+    unfinished.map(({ record, steps }) => [record.id, steps]),
     [["running", [textOf("one "), textOf("two "), textOf("three ")]]],
   );
   assert.equal((await kept.conversations.search("owner", "beside", 10)).length, 1);

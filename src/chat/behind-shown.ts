@@ -1,0 +1,36 @@
+import type { ProviderEvent } from "../ports/provider.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { BegunLane } from "./recovered-lanes.ts";
+
+/**
+ * Of an answer that is told from a lane's checkpoint on, what the lane has not shown yet: it may have shown more than what lies before the
+ * checkpoint. Checkpoints within what was shown are left out. Where more follows although the lane had its last text, it was
+ * stopped, and ends as `interrupted`.
+ */
+export async function* behindShown(
+  source: AsyncIterable<ProviderEvent[]>,
+  { text, sideEvents, ended, checkpoint }: BegunLane,
+): AsyncGenerator<ProviderEvent[]> {
+  let shownUnits = text.length - checkpoint.textUnits;
+  let shownSides = sideEvents - checkpoint.sideEvents;
+
+  function* leftOf(event: ProviderEvent): Generator<ProviderEvent> {
+    if (event.type === "text") {
+      const rest = event.text.slice(shownUnits);
+      shownUnits -= event.text.length - rest.length;
+      if (rest === "") return;
+      if (ended) throw new TroupeError("interrupted");
+      yield { type: "text", text: rest };
+    } else if (event.type === "reasoning" || event.type === "tool") {
+      if (shownSides > 0) shownSides -= 1;
+      else yield event;
+    } else if (event.type !== "checkpoint" || (shownUnits === 0 && shownSides === 0)) {
+      yield event;
+    }
+  }
+
+  for await (const batch of source) {
+    const left = batch.flatMap((event) => [...leftOf(event)]);
+    if (left.length > 0) yield left;
+  }
+}

@@ -1,0 +1,78 @@
+import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { createDataFolder } from "../crash/data-folder.ts";
+import { createMortalThreads, type FailPoint } from "../crash/mortal-threads.ts";
+import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { isTerminal, type WireClient } from "../support/wire-client.ts";
+
+/** One data folder in front of one upstream, for servers that die and others that come after them. */
+export interface InterruptedServer extends AsyncDisposable {
+  readonly upstream: UpstreamDouble;
+  readonly database: string;
+  /** A server on that data, on a clock of its own. */
+  start(options?: TroupeOptions): Promise<RunningTroupe & { readonly clock: TestClock }>;
+  /**
+   * Asks on a server whose store dies in place of one commit, which is like a crash before it, and returns what the client
+   * saw until then. `undefined`: the store did not die, since there are fewer commits.
+   */
+  askAndDie(frame: { readonly id: string }, point: FailPoint): Promise<ServerMessage[] | undefined>;
+  /** A server whose store dies while it goes on with a request; returns whether it did. */
+  startAndDie(requestId: string, point: FailPoint): Promise<boolean>;
+}
+
+export async function createInterruptedServer(): Promise<InterruptedServer> {
+  const stack = new AsyncDisposableStack();
+  const threads = stack.use(createMortalThreads());
+  const place = stack.use(await createDataFolder());
+  const upstream = stack.use(await createUpstreamDouble());
+
+  async function start(options: TroupeOptions = {}) {
+    const clock = createTestClock({ instantMs: 9_000 });
+    const server = await startTroupe({
+      store: "sqlite",
+      data: place.folder,
+      clock,
+      openaiApiKey: "k",
+      openaiBaseUrl: upstream.baseUrl,
+      ...options,
+    });
+    return Object.assign(server, { clock });
+  }
+
+  return {
+    upstream,
+    database: place.database,
+    start,
+    async askAndDie(frame, point) {
+      threads.dieAt(point);
+      await using server = await start();
+      const client = await server.connect();
+      client.send(frame);
+      await client.next((message) => isTerminal(message) || message.type === "error");
+      const { died } = threads;
+      threads.dieAt(undefined);
+      const seen = [...client.received];
+      const broken = seen.findIndex(
+        (message) => message.type === "error" && message.code === "internal_error",
+      );
+      return died ? seen.slice(0, broken < 0 ? seen.length : broken) : undefined;
+    },
+    async startAndDie(requestId, point) {
+      threads.dieAt(point);
+      await using server = await start();
+      await replay(await server.connect(), requestId);
+      const { died } = threads;
+      threads.dieAt(undefined);
+      return died;
+    },
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+/** Everything of a request from its first message to its end. */
+export async function replay(client: WireClient, requestId: string): Promise<ServerMessage[]> {
+  client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });
+  return (await client.untilTerminal(requestId)).filter((message) => message.type !== "resumed");
+}
