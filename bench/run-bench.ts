@@ -38,6 +38,10 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return 1;
   }
+  if (process.platform !== "linux") {
+    console.error("the benchmarks run on Linux only: CPU and memory of the sides are read from /proc");
+    return 1;
+  }
   // The client asking the double itself, as nginx is asked.
   await using rig = await startRig({
     wire: "http",

@@ -52,7 +52,8 @@ ${overviewTable(figures)}
 ${growthTable(figures)}
 
 - **KiB a stream**: what the side holds at 1,000 streams (or the most it got to) over what it held before, by stream: buffers, connections both
-  ways, in Troupe also the log of all that was said so far. **KiB an idle socket**: the growth from 1,000 to 4,000 authenticated sockets.
+  ways, in Troupe also the log of all that was said so far. **KiB an idle socket**: the growth from 1,000 to 4,000 sockets,
+  which show a key where the side is Troupe; the others know none.
 
 ## Other upstreams
 

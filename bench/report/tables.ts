@@ -57,6 +57,7 @@ export function growthTable({ plan, sides }: RunFigures): string {
       nameOf(figures),
       capacity === undefined ? "" : `${capacity.isLimitedByLoad ? "at least " : ""}${capacity.streams}`,
       ...levels.map((level) => cpuCell(at(level))),
+      doublingCell(at),
       ...levels.slice(-3).map((level) => spreadCell(at(level)?.lag)),
       kibibytes(streamBytes(figures.growth)),
       kibibytes(figures.idleSocketBytes),
@@ -68,6 +69,7 @@ export function growthTable({ plan, sides }: RunFigures): string {
       "side",
       "streams held",
       ...levels.map((level) => `us a token at ${count(level)}`),
+      "a token at 1,000, x one at 500",
       ...levels.slice(-3).map((level) => `lag at ${count(level)}, ms`),
       "KiB a stream",
       "KiB an idle socket",
@@ -89,6 +91,11 @@ export function upstreamsTable({ plan, sides }: RunFigures): string {
     }),
   ]);
   return table(["side", ...plan.upstreams.map(({ name }) => name)], rows);
+}
+
+/** 1 where twice the work costs twice as much. */
+function doublingCell(at: (level: number) => WindowFigures | undefined): string {
+  return ratioCell(at(1_000)?.cpuUsPerToken, at(500)?.cpuUsPerToken);
 }
 
 function windowOf(figures: StreamsFigures | undefined): WindowFigures | undefined {
