@@ -128,6 +128,14 @@ export function createResponsesMachine({
   return {
     /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
     accept,
+    /** Whether a text may be accepted without its event: the answer has begun, and nothing else of the event would count. */
+    get takesText(): boolean {
+      return state === "open" && !numbered;
+    },
+    /** The same as accepting the event whose text this is; the caller shows it. */
+    acceptText(delta: string): void {
+      sawText ||= delta !== "";
+    },
     /** Nothing was accepted yet. */
     get silent(): boolean {
       return state === "silent";

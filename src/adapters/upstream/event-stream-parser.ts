@@ -1,8 +1,8 @@
 import { TroupeError } from "../../protocol/errors.ts";
 
 /**
- * Reads server-sent events (WHATWG HTML, section 9.2) from pieces of text that may be cut anywhere and returns the `data` of
- * every event that a piece completes. Comments, `event`, `id` and `retry` lines are passed over: the API repeats the event's
+ * Reads server-sent events (WHATWG HTML, section 9.2): `push` takes pieces of text that may be cut anywhere and returns the `data`
+ * of every event that a piece completes. Comments, `event`, `id` and `retry` lines are passed over: the API repeats the event's
  * name in its data. What is incomplete at the end of the stream was never an event.
  *
  * Throws `upstream_invalid` when one event grows beyond `mostEventChars`.
@@ -35,7 +35,7 @@ export function createEventStreamParser({ mostEventChars }: { mostEventChars: nu
     }
   }
 
-  return function push(piece: string): string[] {
+  function push(piece: string): string[] {
     const completed: string[] = [];
     const text = withPlainLineEnds(piece);
     let start = 0;
@@ -51,7 +51,7 @@ export function createEventStreamParser({ mostEventChars }: { mostEventChars: nu
       throw new TroupeError("upstream_invalid", { cause: new Error("An event of the stream is too large.") });
     }
     return completed;
-  };
+  }
 
   /** Lines may end in CR LF or CR as well, and the two may come in different pieces. */
   function withPlainLineEnds(piece: string): string {
@@ -59,4 +59,12 @@ export function createEventStreamParser({ mostEventChars }: { mostEventChars: nu
     if (piece !== "") endedWithReturn = piece.endsWith("\r");
     return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
+
+  return {
+    push,
+    /** Nothing of what was pushed is still open: the next piece begins a line, and an event. */
+    get isIdle(): boolean {
+      return openChars === 0 && dataLines.length === 0 && !endedWithReturn;
+    },
+  };
 }

@@ -3,6 +3,7 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
 import zlib from "node:zlib";
+import { readOnDemand } from "./read-on-demand.ts";
 
 /** Error bodies longer than this are cut: they are read for a code, not for their length. */
 const mostErrorBytes = 65_536;
@@ -88,7 +89,8 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     body(): AsyncIterable<Uint8Array> {
       if (message === undefined) throw new Error("There is no answer yet.");
       unpacked = unpack(message);
-      return unpacked.iterator({ destroyOnReturn: false });
+      // What is unpacked comes later than it is read, when the connection may serve another call.
+      return readOnDemand(unpacked, unpacked === message ? message.socket : undefined);
     },
     /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
     release(): void {

@@ -5,7 +5,7 @@ import { createEventStreamParser } from "../../../src/adapters/upstream/event-st
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const runs = { seed: 20_261_122, numRuns: 500 } as const;
-const parserOf = (mostEventChars = 1_000_000) => createEventStreamParser({ mostEventChars });
+const parserOf = (mostEventChars = 1_000_000) => createEventStreamParser({ mostEventChars }).push;
 
 function parseAll(pieces: readonly string[], mostEventChars?: number): string[] {
   const push = parserOf(mostEventChars);

@@ -1,0 +1,132 @@
+/** Fields of a text delta whose value changes from event to event. */
+type Hole = "delta" | "obfuscation" | "sequence_number";
+
+/** What stands between two holes, and the hole behind it. */
+interface Part {
+  readonly before: string;
+  readonly hole: Hole;
+}
+
+/** An event as the vendor writes it: literal text with holes. */
+interface Template {
+  readonly parts: readonly Part[];
+  readonly end: string;
+}
+
+const deltaType = "response.output_text.delta";
+/** After so many events in a row for which no template was of use, none is looked for any more. */
+const mostMisses = 8;
+/** What may not stand in a JSON string as it is (control characters), or stands for something else (the backslash). */
+const notPlain = /[^ -[\]-\uffff]/;
+
+/**
+ * Reads text deltas without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
+ * text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and is parsed in full.
+ */
+export function createDeltaScan() {
+  let template: Template | undefined;
+  let misses = 0;
+  let delta = "";
+
+  /** Where the hole's value ends, or -1 where it is not one that is written plainly. */
+  function readHole(text: string, at: number, hole: Hole): number {
+    if (hole === "sequence_number") return endOfNumber(text, at);
+    if (text.charCodeAt(at) !== quote) return -1;
+    let close = text.indexOf('"', at + 1);
+    if (close < 0) return -1;
+    let value = text.slice(at + 1, close);
+    if (notPlain.test(value)) {
+      if (hole !== "delta") return -1;
+      close = endOfString(text, at);
+      const read = close < 0 ? undefined : readString(text.slice(at, close + 1));
+      if (read === undefined) return -1;
+      value = read;
+    }
+    if (hole === "delta") delta = value;
+    return close + 1;
+  }
+
+  return {
+    /** The text of the event that was matched last. */
+    get delta(): string {
+      return delta;
+    },
+    /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
+    match(text: string, start: number): number {
+      if (template === undefined) return -1;
+      let at = start;
+      for (const { before, hole } of template.parts) {
+        if (!text.startsWith(before, at)) return -1;
+        at = readHole(text, at + before.length, hole);
+        if (at < 0) return -1;
+      }
+      if (!text.startsWith(template.end, at)) return -1;
+      misses = 0;
+      return at + template.end.length;
+    },
+    /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
+    learn(event: string, data: string): void {
+      if (misses >= mostMisses) return;
+      misses += 1;
+      template = templateOf(event, data);
+    },
+  };
+}
+
+const quote = 0x22;
+const zero = 0x30;
+const nine = 0x39;
+const backslash = 0x5c;
+
+/** A template only where writing the parsed event again gives the same text: then the places of its values are known. */
+function templateOf(event: string, data: string): Template | undefined {
+  const head = event.slice(0, event.length - data.length - 2);
+  if (event !== `${head}${data}\n\n`) return undefined;
+  const parsed: unknown = JSON.parse(data);
+  if (typeof parsed !== "object" || parsed === null || JSON.stringify(parsed) !== data) return undefined;
+  const fields = Object.entries(parsed as Record<string, unknown>);
+  if (!fields.some(([name, value]) => name === "type" && value === deltaType)) return undefined;
+  const parts: Part[] = [];
+  let literal = `${head}{`;
+  for (const [index, [name, value]] of fields.entries()) {
+    literal += `${index === 0 ? "" : ","}${JSON.stringify(name)}:`;
+    if (isHole(name, value)) {
+      parts.push({ before: literal, hole: name });
+      literal = "";
+    } else {
+      literal += JSON.stringify(value);
+    }
+  }
+  return parts.some(({ hole }) => hole === "delta") ? { parts, end: `${literal}}\n\n` } : undefined;
+}
+
+function isHole(name: string, value: unknown): name is Hole {
+  if (name === "delta" || name === "obfuscation") return typeof value === "string";
+  return name === "sequence_number" && Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** Behind a whole number as JSON writes it, without a sign; -1 where there is none. */
+function endOfNumber(text: string, start: number): number {
+  let at = start;
+  for (let code = text.charCodeAt(at); code >= zero && code <= nine; code = text.charCodeAt(at)) at += 1;
+  if (at === start || (text.charCodeAt(start) === zero && at > start + 1)) return -1;
+  return at;
+}
+
+/** The place of the quote that closes the string, -1 where none does. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === backslash) at += 1;
+    else if (code === quote) return at;
+  }
+  return -1;
+}
+
+function readString(literal: string): string | undefined {
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    return undefined; // Parsing the whole event will say what is wrong with it.
+  }
+}

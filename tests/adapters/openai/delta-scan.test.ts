@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createDeltaScan } from "../../../src/adapters/openai/delta-scan.ts";
+import { compareReadings } from "./scan-agreement.ts";
+
+const eventOf = (fields: object) => {
+  const data = JSON.stringify({ type: "response.output_text.delta", ...fields });
+  return { data, event: `event: response.output_text.delta\ndata: ${data}\n\n` };
+};
+
+/** A scan that has learnt one event, and reads another. */
+function scanned(
+  learnt: object,
+  next: object,
+): { readonly end: number; readonly delta: string; readonly length: number } {
+  const scan = createDeltaScan();
+  const { event, data } = eventOf(learnt);
+  scan.learn(event, data);
+  const text = eventOf(next).event;
+  return { end: scan.match(text, 0), delta: scan.delta, length: text.length };
+}
+
+describe("the scan for text deltas", () => {
+  it("gives what parsing everything gives, whatever the stream and however it is cut", async () => {
+    // The quick share of tests/long/delta-scan.ts.
+    const { inFull, quickly } = await compareReadings(1_000, 20_261_124);
+    assert.ok(quickly < 0.8 * inFull, `${quickly} of ${inFull} were parsed`);
+  });
+
+  it("reads an event that differs in its text, its number and its padding only", () => {
+    const learnt = { sequence_number: 9, item_id: "m", delta: "a", obfuscation: "xx" };
+    const { end, delta, length } = scanned(learnt, {
+      ...learnt,
+      sequence_number: 10,
+      delta: 'say "雨"\n',
+      obfuscation: "",
+    });
+    assert.deepEqual([end, delta], [length, 'say "雨"\n']);
+  });
+
+  it("leaves alone what differs in anything else, or is not whole", () => {
+    const learnt = { sequence_number: 9, item_id: "m", delta: "a" };
+    for (const next of [
+      { ...learnt, item_id: "n" },
+      { ...learnt, more: 1 },
+      { delta: "a" },
+      { ...learnt, sequence_number: -1 },
+    ])
+      assert.equal(scanned(learnt, next).end, -1, JSON.stringify(next));
+    const scan = createDeltaScan();
+    const { event, data } = eventOf(learnt);
+    scan.learn(event, data);
+    for (let length = 0; length < event.length; length += 1)
+      assert.equal(scan.match(event.slice(0, length), 0), -1);
+    assert.equal(scan.match(`${event}${event}`, event.length), 2 * event.length);
+  });
+
+  it("looks for no template any more where eight were of no use", () => {
+    const scan = createDeltaScan();
+    for (let count = 0; count < 8; count += 1) {
+      const { event, data } = eventOf({ delta: "a", count });
+      scan.learn(event, data);
+      assert.equal(scan.match(eventOf({ delta: "a", count: count + 1 }).event, 0), -1);
+    }
+    const { event, data } = eventOf({ delta: "a", count: 9 });
+    scan.learn(event, data);
+    assert.equal(scan.match(event, 0), -1);
+  });
+});

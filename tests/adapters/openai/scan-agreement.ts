@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { readEvents } from "../../../src/adapters/openai/read-events.ts";
+import { createResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { createEventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
+import { TroupeError } from "../../../src/protocol/errors.ts";
+import { anyStream } from "./any-stream.ts";
+
+interface Read {
+  /** Texts that follow one another are one. */
+  readonly events: readonly ProviderEvent[];
+  readonly progress: number;
+  readonly error: string | undefined;
+  readonly state: readonly boolean[];
+}
+
+/** Every event parsed in full. */
+function readInFull(pieces: readonly Uint8Array[]): Read {
+  const machine = createResponsesMachine({ includeReasoning: true });
+  const parser = createEventStreamParser({ mostEventChars: 1_000_000 });
+  const decoder = new TextDecoder();
+  const events: ProviderEvent[] = [];
+  let progress = 0;
+  let error: string | undefined;
+  try {
+    for (const piece of pieces) {
+      const data = parser.push(decoder.decode(piece, { stream: true }));
+      if (data.length > 0) progress += 1;
+      for (const item of data) events.push(...machine.accept(item));
+    }
+  } catch (thrown) {
+    error = TroupeError.from(thrown).code;
+  }
+  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+}
+
+async function readQuickly(pieces: readonly Uint8Array[]): Promise<Read> {
+  const machine = createResponsesMachine({ includeReasoning: true });
+  const events: ProviderEvent[] = [];
+  let progress = 0;
+  let error: string | undefined;
+  const body = (async function* () {
+    yield* pieces;
+  })();
+  try {
+    for await (const batch of readEvents(body, machine, () => {
+      progress += 1;
+    }))
+      events.push(...batch);
+  } catch (thrown) {
+    error = TroupeError.from(thrown).code;
+  }
+  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+}
+
+/** What a read gives as one text may have come as several. */
+export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
+  const joined: ProviderEvent[] = [];
+  for (const event of events) {
+    const last = joined.at(-1);
+    if (event.type === "text" && last?.type === "text")
+      joined[joined.length - 1] = { type: "text", text: last.text + event.text };
+    else joined.push(event);
+  }
+  return joined;
+}
+
+/** Counts the objects that are parsed while something is done; of a text with escapes only the string is. */
+async function countParsing<T>(
+  work: () => T,
+): Promise<{ readonly result: Awaited<T>; readonly parsed: number }> {
+  const parse = JSON.parse;
+  let parsed = 0;
+  JSON.parse = (...args) => {
+    if (args[0].startsWith("{")) parsed += 1;
+    return parse(...args);
+  };
+  try {
+    const result = await work();
+    return { result, parsed };
+  } finally {
+    JSON.parse = parse;
+  }
+}
+
+/** Reads generated streams in both ways and rejects where they differ; returns how many texts each way parsed. */
+export async function compareReadings(
+  streams: number,
+  seed: number,
+): Promise<{ readonly inFull: number; readonly quickly: number }> {
+  let inFull = 0;
+  let quickly = 0;
+  await fc.assert(
+    fc.asyncProperty(anyStream, async (pieces) => {
+      const expected = await countParsing(() => readInFull(pieces));
+      const read = await countParsing(() => readQuickly(pieces));
+      inFull += expected.parsed;
+      quickly += read.parsed;
+      assert.deepEqual(read.result, expected.result);
+    }),
+    { seed, numRuns: streams },
+  );
+  return { inFull, quickly };
+}
