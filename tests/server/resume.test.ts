@@ -6,7 +6,7 @@ import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
-import { textOf } from "../support/wire-client.ts";
+import { isTerminal, textOf } from "../support/wire-client.ts";
 
 /** 57 pieces, shown one by one without a pause, which makes an answer of more than 60 events. */
 const deltas = Array.from({ length: 57 }, (_, index) => `piece ${index}, `);
@@ -33,16 +33,17 @@ test("at every position: cut, come back, resume: no gap, no repeat, the same tex
     const id = `cut-${cut}`;
     const first = await server.connect();
     first.send(ask(id));
-    while (first.received.length < cut) await first.next();
+    // Where the packets were read together there are fewer chunks.
+    while (first.received.length < cut && !first.received.some(isTerminal)) await first.next();
     const seen = first.received.slice(0, cut);
     if (cut === 0) await upstream.received(2);
     first.terminate();
 
     const second = await server.connect();
-    second.send({ type: "resume", data: { request_id: id, after_seq: cut } });
+    second.send({ type: "resume", data: { request_id: id, after_seq: seen.length } });
     const resumed = await second.next();
-    assert.ok(resumed.type === "resumed" && resumed.head_seq >= cut);
-    if (cut < expected.length) await second.untilTerminal(id);
+    assert.ok(resumed.type === "resumed" && resumed.head_seq >= seen.length);
+    if (!seen.some(isTerminal)) await second.untilTerminal(id);
     const all = [...seen, ...second.received.slice(1)];
     assert.deepEqual(
       all.map((message) => "seq" in message && message.seq),
