@@ -22,7 +22,7 @@ const streams = Number(process.env.SOAK_STREAMS ?? 150);
 const seed = Number(process.env.SOAK_SEED ?? 1);
 
 /** Before the state to which the server must come back is measured. */
-const warmUpMs = Math.max(30_000, minutes * 6_000);
+const warmUpMs = Math.max(30_000, minutes * 3_000);
 const samples = 60;
 const idlePages = 20;
 const cancelShare = 0.05;
@@ -114,12 +114,11 @@ it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes ba
     counts.cancels += crowd.counts.cancels;
   }
 
-  const rest = (name: string) =>
-    comeToRest({ server, upstream, url, reader, database: place.database, name });
+  const rest = () => comeToRest({ server, upstream, url, reader, database: place.database });
   await talk("w", warmUpMs, Infinity);
-  const before = await rest("before");
+  const before = await rest();
   await talk("", minutes * 60_000, (minutes * 60_000) / samples);
-  const after = await rest("after");
+  const after = await rest();
 
   const traffic = await upstream.ask("traffic");
   const warnings = await server.ask("warnings");

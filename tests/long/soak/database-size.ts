@@ -3,7 +3,10 @@ import { DatabaseSync } from "node:sqlite";
 
 export interface DatabaseSize {
   readonly fileBytes: number;
-  /** Without the pages that hold nothing, which the next rows get. */
+  /**
+   * Without the pages that hold nothing, and without the journal: how much of that is left depends on the last answers, since it is
+   * thrown away while later ones are written.
+   */
   readonly usedBytes: number;
   readonly walBytes: number;
   readonly turnRows: number;
@@ -17,11 +20,9 @@ export function readDatabaseSize(file: string): DatabaseSize {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     const number = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
-    const pageBytes = number("PRAGMA page_size");
-    const pages = number("PRAGMA page_count");
     return {
-      fileBytes: pages * pageBytes,
-      usedBytes: (pages - number("PRAGMA freelist_count")) * pageBytes,
+      fileBytes: number("PRAGMA page_size") * number("PRAGMA page_count"),
+      usedBytes: number("SELECT sum(pgsize) FROM dbstat WHERE name <> 'journal'"),
       walBytes: statSync(`${file}-wal`).size,
       turnRows: number("SELECT count(*) FROM turns"),
       journalRows: number("SELECT count(*) FROM journal"),
