@@ -13,22 +13,26 @@ export interface Listening {
 /** The time a client has for the head of its request, which is all that an idle connection may take. */
 const headersTimeoutMs = 10_000;
 
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Others of this user may listen there as well; the system gives each connection to one of them. Default false. */
+  readonly reusePort?: boolean;
+}
+
 /**
  * Listens on `host` and `port`; `localhost` means both loopback addresses, as far as this machine has them.
  * Rejects with the system's error, such as `EADDRINUSE`.
  */
-export async function listen(
-  troupe: Troupe,
-  { host, port }: { host: string; port: number },
-): Promise<Listening> {
-  if (host !== "localhost") {
-    const server = await open(troupe, host, port);
+export async function listen(troupe: Troupe, options: ListenOptions): Promise<Listening> {
+  if (options.host !== "localhost") {
+    const server = await open(troupe, options);
     return { port: portOf(server), stop: () => stop([server]) };
   }
-  const first = await open(troupe, "127.0.0.1", port);
+  const first = await open(troupe, { ...options, host: "127.0.0.1" });
   const servers = [first];
   try {
-    servers.push(await open(troupe, "::1", portOf(first)));
+    servers.push(await open(troupe, { ...options, host: "::1", port: portOf(first) }));
   } catch (error) {
     // A machine without IPv6 has only the one.
     if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
@@ -39,13 +43,13 @@ export async function listen(
   return { port: portOf(first), stop: () => stop(servers) };
 }
 
-async function open(troupe: Troupe, host: string, port: number): Promise<Server> {
+async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOptions): Promise<Server> {
   const server = http.createServer(
     { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: headersTimeoutMs / 4 },
     troupe.listener,
   );
   troupe.attach(server);
-  server.listen({ host, port });
+  server.listen({ host, port, reusePort });
   await once(server, "listening");
   return server;
 }

@@ -114,9 +114,7 @@ export async function runPrimary(
     await ended;
   }
 
-  // Left to the system, most connections would go to few of the processes.
-  cluster.schedulingPolicy = cluster.SCHED_RR;
-  const port = settings.port === 0 ? await findFreePort(settings.host) : settings.port;
+  const port = await findPort(settings);
   cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
   const first = start();
   await Promise.race([first.listening, first.ended]);
@@ -139,9 +137,9 @@ export async function runPrimary(
   };
 }
 
-/** A port for all workers, also for those that come when no other is there to share it with. */
-async function findFreePort(host: string): Promise<number> {
-  const server = createServer().listen({ host: host === "localhost" ? "127.0.0.1" : host, port: 0 });
+/** The port for all workers. Rejects where somebody else has it, which workers that share it would not notice. */
+async function findPort({ host, port: asked }: Settings): Promise<number> {
+  const server = createServer().listen({ host: host === "localhost" ? "127.0.0.1" : host, port: asked });
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();

@@ -30,7 +30,9 @@ export async function runWorker(
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
   const maxConnections = Math.ceil(settings.maxConnections / settings.workers);
   const troupe = await assembleTroupe({ ...settings, maxConnections, ...options }, openRemoteStores(channel));
-  const listening = await listen(troupe, settings);
+  // Linux lets all listen at the same port. Elsewhere the first process accepts connections and hands them on, which leaves those
+  // open and unserved for ever that a dying worker was about to be given.
+  const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
   servePort(channel, "control", workerControlMethods, {
     async stop() {
       const stopped = listening.stop();

@@ -3,14 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createCountingUpstream } from "./counting-upstream.ts";
 import { createCrowd } from "./crowd.ts";
 import { createDataFolder } from "./data-folder.ts";
-import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
+import { judgeRun } from "./judge-run.ts";
 import { lookAtLeftBehind } from "./left-behind.ts";
 import { createRecordShelf } from "./record-shelf.ts";
-import { checkReplays } from "./replay-check.ts";
 import { createSeededRandom } from "./seeded-random.ts";
 import { createServerProcess, troupeEnvironment } from "./server-process.ts";
-import { checkRequests } from "./verdict.ts";
 
 export interface CrashRunOptions {
   readonly kills: number;
@@ -85,12 +83,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
     crowd.close();
     const records = [...shelf.records, ...crowd.unread];
-    const endings = checkRequests(records, upstream, findings);
-    await checkReplays(url(), records, findings);
-    const code = await server.stop();
-    if (code !== 0) findings.note("faults in the server's log", `status ${code} at the end`);
-    for (const fault of server.faults) findings.note("faults in the server's log", fault);
-    const disk = checkDisk(file, records, findings);
+    const judged = await judgeRun({ records, upstream, server, file, findings });
     const { counts } = crowd;
     const figures = {
       seed,
@@ -104,9 +97,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
       "of them in a replay": counts.cutInReplay,
       resumes: counts.resumes,
       "requests sent again": counts.repeatedAsks,
-      ...endings,
-      "provider calls": upstream.calls,
-      ...disk,
+      ...judged,
       "write-ahead log bytes, most": mostWalBytes,
       "database bytes": (await stat(file)).size,
       "start to listening, longest": `${Math.round(Math.max(...startsMs))} ms`,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 
 const troupe = path.resolve(import.meta.dirname, "../../bin/troupe.js");
@@ -16,6 +17,8 @@ export interface ServerProcess {
   listening(): Promise<number>;
   /** As a crash would; settles when it is gone. */
   kill(): Promise<void>;
+  /** The processes that serve, where there are several. */
+  workers(): Promise<readonly number[]>;
   /** In order; settles with the exit code. */
   stop(): Promise<number | null>;
   /** Whole lines of the log, which tells of errors only. */
@@ -99,6 +102,11 @@ export function createServerProcess({ environment, program = troupe }: ServerPro
     listening: () => listening.promise,
     async kill() {
       await end("SIGKILL");
+    },
+    async workers() {
+      const { pid } = child ?? {};
+      const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+      return children.trim().split(" ").filter(Boolean).map(Number);
     },
     stop: () => end("SIGTERM"),
   };

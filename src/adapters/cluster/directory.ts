@@ -10,6 +10,8 @@ export interface Member {
   readonly worker: WorkerPort;
   /** Aborts when the process is gone. */
   readonly gone: AbortSignal;
+  /** It has asked for the turns that others left, which it does when it can end them. */
+  hasAsked: boolean;
 }
 
 /** A turn without an end. */
@@ -53,15 +55,14 @@ export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOp
   let held = 0;
 
   function leave(member: Member): void {
-    let hasLeft = false;
     for (const entry of byTurn.values()) {
       entry.watchers.delete(member);
       if (entry.runner !== member) continue;
       entry.runner = undefined;
       entry.announced.resolve();
-      hasLeft = true;
     }
-    if (hasLeft) onLeft();
+    // Also what it was told of and had not yet asked for.
+    if ([...byTurn.values()].some(({ runner }) => runner === undefined)) onLeft();
   }
 
   return {
@@ -127,6 +128,7 @@ export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOp
     takeLeft(member: Member, most: number): DirectoryEntry[] {
       const taken = [...byTurn.values()].filter(({ runner }) => runner === undefined).slice(0, most);
       for (const entry of taken) entry.runner = member;
+      member.hasAsked = true;
       return taken;
     },
     /** It has ended. */

@@ -34,7 +34,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
 
   function onLeft(): void {
     // One that starts asks by itself.
-    const [member] = members;
+    const member = [...members].find(({ hasAsked }) => hasAsked);
     if (member !== undefined) tell(member.worker.left(), member.gone, onFault);
   }
 
@@ -52,7 +52,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   return {
     admit(channel) {
       const worker = remotePort<WorkerPort>(channel, "worker", workerMethods);
-      const member: Member = { worker, gone: channel.ended };
+      const member: Member = { worker, gone: channel.ended, hasAsked: false };
       members.add(member);
       servePort(channel, "conversations", conversationMethods, conversations);
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
