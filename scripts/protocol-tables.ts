@@ -9,6 +9,9 @@ import { fillTables, readPage, table } from "./markdown-tables.ts";
 
 const page = "PROTOCOL.md";
 
+/** What an error answers. */
+const answered = { frame: "a frame", turn: "a request or lane", both: "a frame, a request or lane" };
+
 /** The part of JSON Schema that our messages use. */
 interface Schema {
   readonly type?: string | readonly string[];
@@ -46,7 +49,7 @@ export const protocolGenerator: Generator = {
         ["code", "answers", "retryable", "sentence"],
         Object.entries(errorTable).map(([code, row]) => [
           `\`${code}\``,
-          row.scope === "frame" ? "a frame" : "a request or lane",
+          answered[row.scope],
           row.retryable ? "yes" : "no",
           row.message,
         ]),

@@ -1,7 +1,8 @@
 /** The server: `createTroupe` for embedding in an HTTP server, `listen` for one of its own. */
 
-export { createTroupe, type Logger, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+export { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 export { type Listening, listen } from "./compose/listen.ts";
+export type { Logger } from "./compose/logger.ts";
 export type { Settings } from "./compose/settings.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { Provider, ProviderEvent, ProviderRequest } from "./ports/provider.ts";

@@ -18,16 +18,10 @@ import { recoverTurns } from "../server/recover-turns.ts";
 import { createSession } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
+import type { Logger } from "./logger.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
+import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
-
-/** Where the server reports to; `pino` fits, and anything with these four methods. */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface TroupeOptions extends Partial<Settings> {
   /** Default: the system's time. Tests pass their own. */
@@ -99,10 +93,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     },
   );
   const personas = createBuiltinPersonaStore();
-  const stores = await open(settings, {
-    clock,
-    onFault: (fault) => logger.error({ err: fault }, "something could not be stored"),
-  });
+  const stores = await open(settings, { clock, ...reportStorage(logger) });
   const { logs, conversations, peers } = stores;
   const turns = createTurns({
     chat: {
@@ -130,7 +121,9 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     onEnd(record, terminal) {
       if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
       const { code, cause } = terminal.error;
-      const report = code === "internal_error" ? logger.error : logger.warn;
+      // That the storage fails is told once, not with every request that it ends.
+      const usual = code === "storage_unavailable" ? logger.debug : logger.warn;
+      const report = code === "internal_error" ? logger.error : usual;
       report.call(logger, { request: record.id, code, err: cause }, "a request failed");
     },
     onFault: (record, fault) => logger.error({ request: record.id, err: fault }, "a request's log failed"),
@@ -216,7 +209,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     conversations,
     logs,
     page: await renderPage(pageConfiguration),
-    isReady: () => ready,
+    async whyNotReady() {
+      if (!ready) return "shutting_down";
+      return (await stores.canStore()) ? undefined : "storage_unavailable";
+    },
     onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),
   });
 

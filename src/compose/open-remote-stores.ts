@@ -1,4 +1,5 @@
 import type { Channel } from "../adapters/cluster/channel.ts";
+import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/control.ts";
 import { conversationMethods } from "../adapters/cluster/conversation-methods.ts";
 import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
 import { remotePort } from "../adapters/cluster/remote-port.ts";
@@ -13,6 +14,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
     return {
       logs,
       conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
+      canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       peers: createRemotePeers({ channel, turnOf: logs.turnOf, onFault }),
       [Symbol.asyncDispose]: async () => undefined,
     };

@@ -3,9 +3,8 @@ import path from "node:path";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
-import { createSqliteStore } from "../adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
@@ -17,28 +16,33 @@ export interface Stores extends AsyncDisposable {
   readonly conversations: ConversationStore;
   /** The other servers that have the same stores. */
   readonly peers: Peers;
+  /** Whether what is new can be kept now. */
+  canStore(): Promise<boolean>;
+}
+
+export interface StoreListeners extends Pick<SqliteStoreOptions, "clock" | "onStorage"> {
+  /** Hears of what could not be stored and nobody waits for. */
+  readonly onFault: (fault: unknown) => void;
 }
 
 /** Opens what a server keeps; `onFault` hears of what could not be stored although nobody waits for it. */
-export type OpenStores = (
-  settings: Settings,
-  { clock, onFault }: { clock: Clock; onFault: (fault: unknown) => void },
-) => Promise<Stores>;
+export type OpenStores = (settings: Settings, listeners: StoreListeners) => Promise<Stores>;
 
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
-export const openStores: OpenStores = async (settings, { clock, onFault }) => {
+export const openStores: OpenStores = async (settings, { clock, onFault, onStorage }) => {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   if (settings.store === "memory") {
     return {
       logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
       peers: noPeers,
+      canStore: async () => true,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
   await mkdir(settings.data, { recursive: true, mode: 0o700 });
   const file = path.join(settings.data, "troupe.db");
-  const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous });
+  const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous, onStorage });
   // What is left open would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   opening.use(store);
@@ -48,5 +52,11 @@ export const openStores: OpenStores = async (settings, { clock, onFault }) => {
     await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
   const opened = opening.move();
-  return { logs, conversations, peers: noPeers, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    logs,
+    conversations,
+    peers: noPeers,
+    canStore: async () => store.fault === undefined,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 };

@@ -11,8 +11,9 @@ import { createHub } from "../adapters/cluster/hub.ts";
 import { processLine } from "../adapters/cluster/process-line.ts";
 import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
-import type { Logger } from "./create-troupe.ts";
+import type { Logger } from "./logger.ts";
 import { openStores } from "./open-stores.ts";
+import { reportStorage } from "./report-storage.ts";
 import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
@@ -51,8 +52,7 @@ export async function runPrimary(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
-  const onFault = (fault: unknown) => logger.error({ err: fault }, "something could not be stored");
-  const stores = await openStores(settings, { clock, onFault });
+  const stores = await openStores(settings, { clock, ...reportStorage(logger) });
   const hub = await createHub({
     ...stores,
     mostPerOwner: settings.maxRequestsPerOwner,
@@ -75,6 +75,7 @@ export async function runPrimary(
         listening.resolve();
         return announces;
       },
+      canStore: stores.canStore,
     });
     const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
     const ended = once(worker, "exit");

@@ -24,7 +24,8 @@ export type LogBatch =
  *
  * Contract:
  * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; followers see them only then.
- *   Where they cannot be kept it rejects, and nobody sees them; but a `failure` ends the log for its followers in any case;
+ *   Where they cannot be kept it rejects (`storage_unavailable` where that is why), and nobody sees them; but a `failure` ends the
+ *   log for its followers in any case, and what stands beside it is seen with it;
  * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
  *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
  * - where the position lies before what is still kept, the first batch is `trimmed` and the rest follows it;
@@ -64,8 +65,8 @@ export interface UnfinishedTurn extends KeptTurn {
 /** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
 export interface TurnLogStore {
   /**
-   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room. A request that is
-   * given is kept as durably as the log, until its end.
+   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room in memory. A request
+   * that is given is kept as durably as the log, until its end. Throws `storage_unavailable` while nothing can be kept.
    */
   create(
     record: TurnRecord,

@@ -4,8 +4,8 @@ interface ErrorRow {
   readonly message: string;
   /** Whether sending the same request again later can succeed. */
   readonly retryable: boolean;
-  /** `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. */
-  readonly scope: "frame" | "turn";
+  /** `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. `both`: either. */
+  readonly scope: "frame" | "turn" | "both";
 }
 
 /** Every error code of the wire. PROTOCOL.md prints this table. */
@@ -121,7 +121,12 @@ export const errorTable = {
     retryable: true,
     message: "The server stopped before the answer was complete.",
   },
-  internal_error: { scope: "turn", retryable: true, message: "Something went wrong inside the server." },
+  storage_unavailable: {
+    scope: "both",
+    retryable: true,
+    message: "The server cannot store anything now.",
+  },
+  internal_error: { scope: "both", retryable: true, message: "Something went wrong inside the server." },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;

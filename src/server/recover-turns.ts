@@ -1,15 +1,12 @@
 import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
-import type { ConversationStore } from "../ports/conversation-store.ts";
-import type { PersonaStore } from "../ports/persona.ts";
-import type { TurnEvent } from "../ports/turn-event.ts";
-import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
+import type { TurnLogStore, UnfinishedTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { createOpenLanes } from "./open-lanes.ts";
+import { type MessageStores, rememberPartial } from "./remember-partial.ts";
 import type { Turns } from "./turns.ts";
 
-export interface RecoveryOptions {
+export interface RecoveryOptions extends MessageStores {
   readonly logs: TurnLogStore;
-  readonly conversations: ConversationStore;
-  readonly personas: PersonaStore;
   readonly turns: Pick<Turns, "goOn">;
 }
 
@@ -59,50 +56,12 @@ async function goOn(
 }
 
 async function interrupt(
-  { record, log }: UnfinishedTurn,
+  { record, log, steps }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
-  { conversations, personas }: RecoveryOptions,
+  stores: MessageStores,
 ): Promise<void> {
-  await rememberPartial(record, lanes, conversations, personas);
-  const open = lanes.filter((lane) => !lane.ended);
-  await log.append([...open.map(finalText), { type: "failure", error: new TroupeError("interrupted") }]);
-}
-
-function finalText({ name }: RecoveredLane): TurnEvent {
-  return { type: "text", text: "", final: true, ...(name === undefined ? {} : { lane: name }) };
-}
-
-/** Puts what was said behind its question, as far as that did not happen before the process ended. */
-async function rememberPartial(
-  { owner, id, conversationId }: TurnRecord,
-  lanes: readonly RecoveredLane[],
-  conversations: ConversationStore,
-  personas: PersonaStore,
-): Promise<void> {
-  if (conversationId === undefined) return;
-  const [question, ...answers] = await conversations.ofRequest(owner, conversationId, id);
-  if (question === undefined) return;
-  const lastAnswer = answers.at(-1);
-  if (lastAnswer !== undefined) {
-    const head = await conversations.head(owner, conversationId);
-    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
-    if (head?.messageId === question.parentId)
-      await conversations.moveHead(owner, conversationId, lastAnswer.id);
-    return;
-  }
-  const said = await Promise.all(
-    lanes
-      .filter((lane) => lane.text !== "")
-      .map(async ({ name = "", text, status = "failed" }) => ({
-        role: "assistant" as const,
-        personaId: name,
-        personaName: (await personas.find(owner, name))?.name ?? name,
-        text,
-        status,
-        requestId: id,
-      })),
-  );
-  const ids = await conversations.append(owner, conversationId, question.id, said);
-  const last = ids?.at(-1);
-  if (last !== undefined) await conversations.moveHead(owner, conversationId, last);
+  await rememberPartial(record, lanes, stores);
+  const open = createOpenLanes();
+  open.observe(steps);
+  await log.append([...open.finalTexts(), { type: "failure", error: new TroupeError("interrupted") }]);
 }

@@ -2,6 +2,7 @@ import type { Reply } from "../chat/reply.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { createOpenLanes } from "./open-lanes.ts";
 
 /**
  * Writes a reply into its log and, whatever happens, exactly one terminal event behind it: the only place that does.
@@ -13,10 +14,12 @@ export async function runTurn(
   onSteps: (steps: readonly TurnStep[]) => void,
 ): Promise<TerminalEvent> {
   let terminal: TerminalEvent;
+  const lanes = createOpenLanes();
   try {
     let step = await reply.next();
     while (step.done !== true) {
       await log.append(step.value);
+      lanes.observe(step.value);
       onSteps(step.value);
       step = await reply.next();
     }
@@ -26,6 +29,7 @@ export async function runTurn(
   } catch (thrown) {
     terminal = { type: "failure", error: TroupeError.from(thrown) };
   }
-  await log.append([terminal]);
+  // A reply ends its lanes itself, unless what it said of them could not be kept.
+  await log.append([...lanes.finalTexts(), terminal]);
   return terminal;
 }

@@ -10,6 +10,7 @@ import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn
 import { TroupeError } from "../protocol/errors.ts";
 import { contentHash } from "./content-hash.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
+import { createRememberLater } from "./remember-later.ts";
 import { runTurn } from "./run-turn.ts";
 import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
 
@@ -87,6 +88,7 @@ export function createTurns(options: TurnsOptions): Turns {
   const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
   const countByOwner = new Map<string, number>();
   const feed = createConversationFeed();
+  const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let reserved = 0;
   let closing = false;
   const keyOf = (owner: string, id: string) => `${owner}\n${id}`;
@@ -155,7 +157,10 @@ export function createTurns(options: TurnsOptions): Turns {
     })();
     const done = runTurn(log, reply, turn.observe)
       .then(
-        (terminal) => onEnd(record, terminal),
+        (terminal) => {
+          onEnd(record, terminal);
+          if (terminal.type === "failure") rememberLater.noteEnd(turn, terminal.error);
+        },
         (fault: unknown) => onFault(record, fault),
       )
       .finally(() => {
@@ -249,6 +254,7 @@ export function createTurns(options: TurnsOptions): Turns {
       patience.abort();
       for (const { turn } of running.values()) turn.fail(new TroupeError("interrupted"));
       await allDone();
+      await rememberLater.close();
     },
   };
 }

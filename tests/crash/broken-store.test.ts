@@ -48,12 +48,12 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
     set.gate.open();
     const messages = await client.untilTerminal("cut");
     const end = messages.at(-1);
-    assert.ok(end?.type === "error" && end.code === "internal_error" && end.retryable);
+    assert.ok(end?.type === "error" && end.code === "storage_unavailable" && end.retryable);
     client.send(chat("new"));
     const refusal = await client.next(
       (message) => message.type === "error" && message.in_reply_to?.id === "new",
     );
-    assert.ok(refusal.type === "error" && refusal.code === "internal_error");
+    assert.ok(refusal.type === "error" && refusal.code === "storage_unavailable");
     const other = await server.connect();
     other.send({ type: "resume", data: { request_id: "cut", after_seq: 0 } });
     assert.deepEqual((await other.untilTerminal("cut")).slice(1), messages);

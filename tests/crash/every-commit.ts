@@ -9,6 +9,7 @@ import { type CountingUpstream, createCountingUpstream } from "./counting-upstre
 import { createDataFolder } from "./data-folder.ts";
 import { checkDisk } from "./disk-check.ts";
 import { createFindings, type Findings } from "./findings.ts";
+import { keptBefore } from "./kept-before.ts";
 import { createMortalThreads, type FailPoint } from "./mortal-threads.ts";
 import { namelessVoice, questionOf } from "./numbered-answer.ts";
 import { createRequestRecord, isNumbered, type RequestRecord } from "./request-record.ts";
@@ -59,8 +60,7 @@ function join(
   findings: Findings,
 ): RequestRecord {
   const record = createRequestRecord(ask, findings);
-  const broken = before.findIndex((message) => message.type === "error" && message.code === "internal_error");
-  for (const message of [...(broken < 0 ? before : before.slice(0, broken)), ...after])
+  for (const message of [...keptBefore(before), ...after])
     if (isNumbered(message)) record.keep(message, JSON.stringify(message), 1);
   assert.deepEqual(
     after.map((message) => isNumbered(message) && message.seq),

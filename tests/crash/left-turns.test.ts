@@ -29,7 +29,7 @@ const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted
 
 async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
   const faults: unknown[] = [];
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: () => undefined });
   const logs = await createSqliteTurnLogs({
     store,
     clock,

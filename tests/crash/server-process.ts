@@ -11,10 +11,12 @@ export interface ServerProcess {
   readonly life: number;
   /** `undefined` before it first listened. */
   readonly url: string | undefined;
-  /** Starts it; does not wait. */
-  start(): void;
+  /** Starts it, with more variables in this life's environment; does not wait. */
+  start(variables?: Readonly<Record<string, string>>): void;
   /** Settles with the milliseconds from start to listening; rejects when the process ends before it listens. */
   listening(): Promise<number>;
+  /** Settles when this life is over, whatever ended it. */
+  ended(): Promise<void>;
   /** As a crash would; settles when it is gone. */
   kill(): Promise<void>;
   /** The processes that serve, where there are several. */
@@ -30,6 +32,8 @@ export interface ServerProcessOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** The file that is run, which must say where it `listens on`. Default: Troupe itself. */
   readonly program?: string;
+  /** A module that every thread of the server loads before its own, to play faults of the machine. */
+  readonly preload?: string;
 }
 
 /** What Troupe needs to keep its data in this folder and to ask this upstream. */
@@ -42,8 +46,13 @@ export function troupeEnvironment({ data, upstreamUrl }: { data: string; upstrea
   };
 }
 
-export function createServerProcess({ environment, program = troupe }: ServerProcessOptions): ServerProcess {
+export function createServerProcess({
+  environment,
+  program = troupe,
+  preload,
+}: ServerProcessOptions): ServerProcess {
   const faults: string[] = [];
+  const preloading = preload === undefined ? [] : ["--import", preload];
   let life = 0;
   let port = 0;
   let child: ChildProcess | undefined;
@@ -65,15 +74,15 @@ export function createServerProcess({ environment, program = troupe }: ServerPro
       return port === 0 ? undefined : `ws://127.0.0.1:${port}/ws`;
     },
     faults,
-    start() {
+    start(variables = {}) {
       life += 1;
       const startedAtMs = performance.now();
       const ready = Promise.withResolvers<number>();
       listening = ready;
       // Who only kills it does not wait for it to listen.
       ready.promise.catch(() => undefined);
-      const started = spawn(process.execPath, [program], {
-        env: { PORT: String(port), ...environment },
+      const started = spawn(process.execPath, [...preloading, program], {
+        env: { PORT: String(port), ...environment, ...variables },
         stdio: ["ignore", "pipe", "pipe"],
       });
       let output = "";
@@ -100,6 +109,9 @@ export function createServerProcess({ environment, program = troupe }: ServerPro
       });
     },
     listening: () => listening.promise,
+    async ended() {
+      await ended;
+    },
     async kill() {
       await end("SIGKILL");
     },

@@ -1,6 +1,7 @@
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
+import { keptBefore } from "../crash/kept-before.ts";
 import { createMortalThreads, type FailPoint } from "../crash/mortal-threads.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
@@ -17,7 +18,7 @@ export interface InterruptedServer extends AsyncDisposable {
    * Asks on a server whose store dies in place of one commit, which is like a crash before it, and returns what the client
    * saw until then. `undefined`: the store did not die, since there are fewer commits.
    */
-  askAndDie(frame: { readonly id: string }, point: FailPoint): Promise<ServerMessage[] | undefined>;
+  askAndDie(frame: { readonly id: string }, point: FailPoint): Promise<readonly ServerMessage[] | undefined>;
   /** A server whose store dies while it goes on with a request; returns whether it did. */
   startAndDie(requestId: string, point: FailPoint): Promise<boolean>;
 }
@@ -53,11 +54,7 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
       await client.next((message) => isTerminal(message) || message.type === "error");
       const { died } = threads;
       threads.dieAt(undefined);
-      const seen = [...client.received];
-      const broken = seen.findIndex(
-        (message) => message.type === "error" && message.code === "internal_error",
-      );
-      return died ? seen.slice(0, broken < 0 ? seen.length : broken) : undefined;
+      return died ? keptBefore([...client.received]) : undefined;
     },
     async startAndDie(requestId, point) {
       threads.dieAt(point);

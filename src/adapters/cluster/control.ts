@@ -5,6 +5,8 @@ import type { Methods } from "./remote-port.ts";
 export interface PrimaryControl {
   /** The asking process listens. Answers whether it is the first that does, which tells the user. */
   listening(): Promise<boolean>;
+  /** Whether what is new can be kept now. */
+  canStore(): Promise<boolean>;
 }
 
 /** What a process does for the one that started it. */
@@ -13,5 +15,8 @@ export interface WorkerControl {
   stop(): Promise<void>;
 }
 
-export const primaryControlMethods: Methods<PrimaryControl> = { listening: z.tuple([]) };
+export const primaryControlMethods: Methods<PrimaryControl> = {
+  listening: z.tuple([]),
+  canStore: z.tuple([]),
+};
 export const workerControlMethods: Methods<WorkerControl> = { stop: z.tuple([]) };

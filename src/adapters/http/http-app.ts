@@ -2,6 +2,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
+import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import type { Callers } from "./callers.ts";
@@ -16,8 +17,8 @@ export interface HttpAppOptions extends ConversationRoutesOptions {
   readonly callers: Callers;
   readonly tickets: Tickets;
   readonly page: { readonly html: string; readonly policy: string };
-  /** False while the server is starting or stopping. */
-  readonly isReady: () => boolean;
+  /** The code of what keeps the server from taking new requests, where something does. */
+  readonly whyNotReady: () => Promise<ErrorCode | undefined>;
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -30,7 +31,7 @@ export function createHttpApp({
   conversations,
   logs,
   page,
-  isReady,
+  whyNotReady,
   onFault,
 }: HttpAppOptions): ApiRoutes {
   const app: ApiRoutes = new Hono();
@@ -47,9 +48,12 @@ export function createHttpApp({
     return context.html(page.html);
   });
   app.get("/healthz", (context) => context.json({ status: "ok" }));
-  app.get("/readyz", (context) =>
-    isReady() ? context.json({ status: "ready" }) : context.json({ status: "not_ready" }, 503),
-  );
+  app.get("/readyz", async (context) => {
+    const reason = await whyNotReady();
+    return reason === undefined
+      ? context.json({ status: "ready" })
+      : context.json({ status: "not_ready", reason }, 503);
+  });
   app.get("/ws", (context) =>
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );

@@ -22,6 +22,7 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   invalid_message: 400,
   conversation_not_found: 404,
   request_not_found: 404,
+  storage_unavailable: 503,
 };
 
 /** What an HTTP client reads of anything thrown; what is not one of our refusals is masked as `internal_error`, status 500. */

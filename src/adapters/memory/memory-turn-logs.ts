@@ -27,6 +27,8 @@ export interface MemoryTurnLogs extends TurnLogStore {
     make: (inner: TurnLog) => TurnLog,
     options?: { readonly mayExceed?: boolean },
   ): Awaited<ReturnType<TurnLogStore["create"]>>;
+  /** Forgets a turn at once; who follows it reads on. */
+  drop(record: TurnRecord): void;
 }
 
 /**
@@ -102,6 +104,7 @@ export function createMemoryTurnLogs({
       entries.set(key, entry);
       return { type: "created", log: entry.log };
     },
+    drop: ({ owner, id }) => drop(keyOf(owner, id)),
     async find(owner, id) {
       sweep();
       return entries.get(keyOf(owner, id));

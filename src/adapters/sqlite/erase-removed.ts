@@ -1,4 +1,5 @@
 import type { SqliteStore } from "./sqlite-store.ts";
+import { isStorageUnavailable } from "./storage-faults.ts";
 
 /** Messages that one commit deletes: each takes its words out of the index, and answers wait for the commit. */
 const messagesPerCommit = 100;
@@ -12,8 +13,8 @@ export interface Eraser extends Disposable {
 }
 
 /**
- * Begins with what an earlier process left. Until it is disposed, `onFault` hears why something that nobody waits for could not be
- * erased; it is tried again at the next start.
+ * Begins with what an earlier process left. What the storage does not take now is erased when it works again; until it is disposed,
+ * `onFault` hears why anything else could not be erased, which is tried again at the next start.
  */
 export function createEraser(store: SqliteStore, onFault: (fault: unknown) => void): Eraser {
   let stopped = false;
@@ -57,7 +58,9 @@ export function createEraser(store: SqliteStore, onFault: (fault: unknown) => vo
   }
 
   function report(fault: unknown): void {
-    if (!stopped) onFault(fault);
+    if (stopped) return;
+    if (isStorageUnavailable(fault)) void store.recovered().then(erase).catch(report);
+    else onFault(fault);
   }
 
   async function erase(): Promise<void> {
@@ -66,7 +69,11 @@ export function createEraser(store: SqliteStore, onFault: (fault: unknown) => vo
   erase().catch(report);
 
   return {
-    erase,
+    erase: () =>
+      erase().catch((fault: unknown) => {
+        report(fault);
+        throw fault;
+      }),
     [Symbol.dispose]() {
       stopped = true;
     },

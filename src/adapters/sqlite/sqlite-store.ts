@@ -1,11 +1,15 @@
-import { Worker } from "node:worker_threads";
 import type { Clock } from "../../ports/clock.ts";
 import type { LaneCheckpoint, TurnEvent } from "../../ports/turn-event.ts";
 import type { WorkerOptions } from "./sqlite-worker.ts";
-import type { Row, StatementName, Value, WorkerReply, WorkerRequest, Write } from "./statements.ts";
+import type { Row, StatementName, Value, Write } from "./statements.ts";
+import { isStorageFault, isStorageUnavailable, storageUnavailable } from "./storage-faults.ts";
+import { createStoreHealth } from "./store-health.ts";
+import { startWorker, type WorkerThread } from "./worker-thread.ts";
 
 export interface SqliteStoreOptions extends WorkerOptions {
   readonly clock: Clock;
+  /** Hears once when the storage cannot be written, with the cause, and once when it can again, without. */
+  readonly onStorage: (fault: Error | undefined) => void;
 }
 
 /** The time in which what all turns say is gathered into one commit. */
@@ -21,10 +25,20 @@ export type JournalEntry = readonly [
   checkpoints?: readonly LaneCheckpoint[],
 ];
 
-/** The database, behind a thread of its own. Writes are committed together, in order, once a beat or at once where asked. */
+/**
+ * The database, behind a thread of its own. Writes are committed together, in order, once a beat or at once where asked. When the
+ * storage fails (a full disk, say), everything that is to be written is refused with `storage_unavailable` until it works again,
+ * which is looked for in between; what can be read is read, and what cannot is refused in the same way.
+ */
 export interface SqliteStore extends AsyncDisposable {
+  /** Why nothing can be written now. */
+  readonly fault: Error | undefined;
+  /** Settles when it can be written, at once where it can. */
+  recovered(): Promise<void>;
   /** Settles when the writes are committed, all or none. */
   write(writes: readonly Write[], urgent: boolean): Promise<void>;
+  /** As `write`, within the next beat; where the storage cannot be written now, as soon as it can. */
+  writeInTheEnd(writes: readonly Write[]): Promise<void>;
   /** Appends to the journal; settles when that is committed. */
   journal(entry: JournalEntry, urgent: boolean): Promise<void>;
   /** The turn needs all that the journal holds of it, though it has not spoken since the start. */
@@ -42,25 +56,24 @@ interface Pending {
 }
 
 /** Opens the database, creating and migrating it. Rejects with one clear line where it cannot be used. */
-export async function createSqliteStore({ clock, ...options }: SqliteStoreOptions): Promise<SqliteStore> {
-  const { thread, call } = await startWorker(options);
+export async function createSqliteStore({
+  clock,
+  onStorage,
+  ...options
+}: SqliteStoreOptions): Promise<SqliteStore> {
+  const thread = await startWorker(options);
+  const health = createStoreHealth({
+    clock,
+    probe: () => thread.call({ type: "commit", writes: [["probe"], ["endProbe"]] }),
+    onChange: onStorage,
+  });
   const stopped = new AbortController();
   /** The beat in which each running turn spoke first. */
   const firstBeats = new Map<number, number>();
   let pending: Pending | undefined;
   let committing: Promise<void> = Promise.resolve();
-  let beat = await lastBeat();
+  let beat = await readLastBeat(thread);
   let waking = false;
-
-  async function lastBeat(): Promise<number> {
-    try {
-      return Number((await call({ type: "read", name: "lastBeat", values: [] }))[0]?.last ?? 0);
-    } catch (fault) {
-      // A thread that is left behind would keep the process from ending.
-      await thread.terminate();
-      throw fault;
-    }
-  }
 
   function gather(): Pending {
     pending ??= { writes: [], entries: [], settled: Promise.withResolvers<void>() };
@@ -74,15 +87,19 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
     if (gathered === undefined) return;
     pending = undefined;
     const { writes, entries, settled } = gathered;
+    if (health.fault !== undefined) return settled.reject(storageUnavailable(health.fault));
     if (entries.length > 0) {
       beat += 1;
       writes.push(["journal", beat, JSON.stringify(entries)]);
       for (const [turn] of entries) if (!firstBeats.has(turn)) firstBeats.set(turn, beat);
       if (beat % beatsPerPruning === 0) writes.push(["pruneJournal", Math.min(beat, ...firstBeats.values())]);
     }
-    committing = call({ type: "commit", writes }).then(
+    committing = thread.call({ type: "commit", writes }).then(
       () => settled.resolve(),
-      (error: unknown) => settled.reject(error),
+      (fault: unknown) => {
+        if (isStorageFault(fault)) health.fail(fault);
+        settled.reject(toRefusal(fault));
+      },
     );
     await committing;
   }
@@ -99,12 +116,28 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
     }
   }
 
+  function write(writes: readonly Write[], urgent: boolean): Promise<void> {
+    const { writes: gathered, settled } = gather();
+    gathered.push(...writes);
+    schedule(urgent);
+    return settled.promise;
+  }
+
   return {
-    write(writes, urgent) {
-      const { writes: gathered, settled } = gather();
-      gathered.push(...writes);
-      schedule(urgent);
-      return settled.promise;
+    get fault() {
+      return health.fault;
+    },
+    recovered: health.recovered,
+    write,
+    async writeInTheEnd(writes) {
+      for (;;) {
+        try {
+          return await write(writes, false);
+        } catch (fault) {
+          if (!isStorageUnavailable(fault)) throw fault;
+          await health.recovered();
+        }
+      }
     },
     journal(entry, urgent) {
       const { entries, settled } = gather();
@@ -116,67 +149,31 @@ export async function createSqliteStore({ clock, ...options }: SqliteStoreOption
     release: (turn) => void firstBeats.delete(turn),
     async read(name, ...values) {
       if (pending !== undefined) await flush();
-      return call({ type: "read", name, values });
+      return thread.call({ type: "read", name, values }).catch((fault: unknown) => {
+        throw toRefusal(fault);
+      });
     },
     async [Symbol.asyncDispose]() {
       stopped.abort();
+      health[Symbol.dispose]();
       await flush();
       // A thread that is gone has told everyone who waited for it, and has nothing left to close.
-      if (thread.fault === undefined) await call({ type: "close" });
+      if (thread.fault === undefined) await thread.call({ type: "close" });
       await thread.terminate();
     },
   };
 }
 
-type Asked<R = WorkerRequest> = R extends WorkerRequest ? Omit<R, "call"> : never;
-
-/** Starts the thread and waits until the database is open. */
-async function startWorker(options: WorkerOptions) {
-  const file = import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js";
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: options });
-  const calls = new Map<number, PromiseWithResolvers<readonly Row[]>>();
-  const ready = Promise.withResolvers<void>();
-  let lastCall = 0;
-  let fault: Error | undefined;
-
-  function fail(error: Error): void {
-    fault ??= error;
-    ready.reject(error);
-    for (const { reject } of calls.values()) reject(error);
-    calls.clear();
+async function readLastBeat(thread: WorkerThread): Promise<number> {
+  try {
+    return Number((await thread.call({ type: "read", name: "lastBeat", values: [] }))[0]?.last ?? 0);
+  } catch (fault) {
+    // A thread that is left behind would keep the process from ending.
+    await thread.terminate();
+    throw fault;
   }
+}
 
-  worker.on("message", (reply: WorkerReply) => {
-    if (reply.type === "ready") return ready.resolve();
-    if (reply.type === "done") {
-      calls.get(reply.call)?.resolve(reply.rows);
-      calls.delete(reply.call);
-      return;
-    }
-    const error = Object.assign(new Error(reply.message), { name: reply.name });
-    if (reply.call === undefined) return ready.reject(error);
-    calls.get(reply.call)?.reject(error);
-    calls.delete(reply.call);
-  });
-  worker.on("error", fail);
-  worker.on("exit", () => fail(new Error("The database's thread has ended.")));
-  await ready.promise;
-
-  return {
-    thread: {
-      /** Why the thread answers no more. */
-      get fault() {
-        return fault;
-      },
-      terminate: () => worker.terminate(),
-    },
-    call(asked: Asked): Promise<readonly Row[]> {
-      if (fault !== undefined) return Promise.reject(fault);
-      lastCall += 1;
-      const settled = Promise.withResolvers<readonly Row[]>();
-      calls.set(lastCall, settled);
-      worker.postMessage({ ...asked, call: lastCall } satisfies WorkerRequest);
-      return settled.promise;
-    },
-  };
+function toRefusal(fault: unknown): unknown {
+  return isStorageFault(fault) ? storageUnavailable(fault) : fault;
 }

@@ -10,6 +10,7 @@ import {
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
+import { storageUnavailable } from "./storage-faults.ts";
 import { readRunning, restoreTurn } from "./turn-rows.ts";
 
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
@@ -24,6 +25,7 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
 /** A turn's number, and the writing of its row. */
 interface Begun {
   readonly number: number;
+  readonly record: TurnRecord;
   readonly begun: Promise<void>;
 }
 
@@ -51,11 +53,17 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   /** Ends the turn in the database: its row takes over from the journal. */
   function end(number: number, events: readonly TurnEvent[]): void {
     store
-      .write([["endTurn", served.now(), JSON.stringify(events), number], served.keep()], false)
+      .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])
       .then(() => store.release(number), onFault);
   }
 
-  function durable({ number, begun }: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
+  function durable({ number, record, begun }: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
+    let hasRow = true;
+    begun.catch((fault: unknown) => {
+      hasRow = false;
+      // The turn's first events wait for it, but a turn may end without any.
+      onFault(fault);
+    });
     return {
       get headSeq() {
         return inner.headSeq;
@@ -77,7 +85,10 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         }
         await inner.append(steps);
         kept.push(...events);
-        if (inner.ended) end(number, kept);
+        if (!inner.ended) return;
+        if (hasRow) end(number, kept);
+        // Nothing of it was kept: the client may send it again under the same id.
+        else memory.drop(record);
       },
     };
   }
@@ -95,10 +106,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       clock.wallTimeMs(),
       request === undefined ? null : JSON.stringify(request),
     ] as const;
-    const begun = store.write([row], true);
-    // The turn's first events wait for it, but a turn may end without any.
-    begun.catch(onFault);
-    return { number: lastNumber, begun };
+    return { number: lastNumber, record, begun: store.write([row], true) };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
@@ -120,6 +128,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       const kept = await find(record.owner, record.id);
       if (kept !== undefined) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
+      if (store.fault !== undefined) throw storageUnavailable(store.fault);
       return memory.adopt(record, (inner) => durable(begin(record, request), inner, []));
     },
     find,
@@ -141,7 +150,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         store.retain(number);
         const make = (inner: TurnLog) => {
           remembered = inner;
-          return durable({ number, begun: Promise.resolve() }, inner, [...events]);
+          return durable({ number, record, begun: Promise.resolve() }, inner, [...events]);
         };
         // Whatever room there is: they are about to end.
         const adopted = memory.adopt(record, make, { mayExceed: true });

@@ -36,8 +36,10 @@ function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: Work
   }
 
   function commit(writes: readonly Write[]): void {
-    database.exec("BEGIN IMMEDIATE");
+    // Left open by a commit that could not even be undone.
+    if (database.isTransaction) database.exec("ROLLBACK");
     try {
+      database.exec("BEGIN IMMEDIATE");
       for (const [name, ...values] of writes) statement(name).run(...values);
       database.exec("COMMIT");
     } catch (error) {
@@ -107,17 +109,21 @@ function open(file: string, synchronous: WorkerOptions["synchronous"]): Database
   return database;
 }
 
-function describe(error: unknown): { name: string; message: string } {
-  return error instanceof Error
-    ? { name: error.name, message: error.message }
-    : { name: "Error", message: String(error) };
+function describe(error: unknown): { name: string; message: string; errcode?: number } {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  const { name, message } = error;
+  return "errcode" in error ? { name, message, errcode: Number(error.errcode) } : { name, message };
 }
 
 if (parentPort !== null) {
+  const options = workerData as WorkerOptions;
   try {
-    serve(parentPort, workerData as WorkerOptions);
+    serve(parentPort, options);
   } catch (error) {
-    parentPort.postMessage({ type: "error", ...describe(error) } satisfies WorkerReply);
+    const { name, message } = describe(error);
+    // It is all that whoever started the server reads.
+    const line = message.includes(options.file) ? message : `${options.file} cannot be used: ${message}`;
+    parentPort.postMessage({ type: "error", name, message: line } satisfies WorkerReply);
     parentPort.close();
   }
 }

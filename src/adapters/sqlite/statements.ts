@@ -26,6 +26,9 @@ export const statements = {
   giveBackPages: `PRAGMA incremental_vacuum (256)`,
 
   journal: `INSERT INTO journal (beat, entries) VALUES (?, ?)`,
+  // As much as many turns say in a beat, so that storage with room for less is not taken for well.
+  probe: `INSERT INTO journal (beat, entries) VALUES (-1, printf('%*s', 262144, ''))`,
+  endProbe: `DELETE FROM journal WHERE beat = -1`,
   journalFrom: `SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,
   lastBeat: `SELECT coalesce(max(beat), 0) AS last FROM journal`,
   // A few at a time, since what is deleted is overwritten: measured at 0.3 ms a beat of 50 KB.
@@ -91,4 +94,11 @@ export type WorkerRequest =
 export type WorkerReply =
   | { readonly type: "ready" }
   | { readonly type: "done"; readonly call: number; readonly rows: readonly Row[] }
-  | { readonly type: "error"; readonly call?: number; readonly name: string; readonly message: string };
+  | {
+      readonly type: "error";
+      readonly call?: number;
+      readonly name: string;
+      readonly message: string;
+      /** SQLite's own code of what failed. */
+      readonly errcode?: number;
+    };

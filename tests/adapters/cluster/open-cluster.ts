@@ -60,7 +60,8 @@ export async function openCluster({
       return {
         line,
         channel,
-        open: () => openRemoteStores(channel)(defaultSettings(), { clock: time, onFault }),
+        open: () =>
+          openRemoteStores(channel)(defaultSettings(), { clock: time, onFault, onStorage: onFault }),
       };
     },
     async [Symbol.asyncDispose]() {

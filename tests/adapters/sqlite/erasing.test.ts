@@ -17,7 +17,7 @@ const clock = createTestClock({ instantMs: 1_000 });
 
 /** Everything that keeps texts, on one file. */
 async function open(file: string) {
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
   const options = {
     store,
     clock,

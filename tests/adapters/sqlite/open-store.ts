@@ -29,7 +29,12 @@ export async function dataFolder() {
 export async function openStore() {
   const place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
-  const store = await createSqliteStore({ clock, file: place.file, synchronous: "NORMAL" });
+  const store = await createSqliteStore({
+    clock,
+    file: place.file,
+    synchronous: "NORMAL",
+    onStorage: onFault,
+  });
   return {
     store,
     clock,

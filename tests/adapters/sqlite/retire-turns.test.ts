@@ -14,7 +14,7 @@ import { dataFolder, onFault } from "./open-store.ts";
 const hourMs = 3_600_000;
 
 async function open(file: string, clock: Clock) {
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL" });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
   const retention = { retentionMs: hourMs, answerRetentionMs: 10 * hourMs };
   const logs = await createSqliteTurnLogs({ store, clock, ...retention, mostBytes: 1_000_000, onFault });
   return {

@@ -1,0 +1,62 @@
+import { Worker } from "node:worker_threads";
+import type { WorkerOptions } from "./sqlite-worker.ts";
+import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
+import { DatabaseFault, ThreadEndedError } from "./storage-faults.ts";
+
+type Asked<R = WorkerRequest> = R extends WorkerRequest ? Omit<R, "call"> : never;
+
+/** The thread that holds the database, as its store asks it. */
+export interface WorkerThread {
+  /** Why the thread answers no more. */
+  readonly fault: Error | undefined;
+  call(asked: Asked): Promise<readonly Row[]>;
+  terminate(): Promise<unknown>;
+}
+
+/** Starts the thread and waits until the database is open. */
+export async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
+  const file = import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js";
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: options });
+  const calls = new Map<number, PromiseWithResolvers<readonly Row[]>>();
+  const ready = Promise.withResolvers<void>();
+  let lastCall = 0;
+  let fault: Error | undefined;
+
+  function fail(error: Error): void {
+    fault ??= error;
+    ready.reject(error);
+    for (const { reject } of calls.values()) reject(error);
+    calls.clear();
+  }
+
+  worker.on("message", (reply: WorkerReply) => {
+    if (reply.type === "ready") return ready.resolve();
+    if (reply.type === "done") {
+      calls.get(reply.call)?.resolve(reply.rows);
+      calls.delete(reply.call);
+      return;
+    }
+    const error = new DatabaseFault(reply.message, reply.errcode);
+    if (reply.call === undefined) return ready.reject(error);
+    calls.get(reply.call)?.reject(error);
+    calls.delete(reply.call);
+  });
+  worker.on("error", (cause) => fail(new ThreadEndedError("The database's thread has failed.", { cause })));
+  worker.on("exit", () => fail(new ThreadEndedError("The database's thread has ended.")));
+  await ready.promise;
+
+  return {
+    get fault() {
+      return fault;
+    },
+    terminate: () => worker.terminate(),
+    call(asked) {
+      if (fault !== undefined) return Promise.reject(fault);
+      lastCall += 1;
+      const settled = Promise.withResolvers<readonly Row[]>();
+      calls.set(lastCall, settled);
+      worker.postMessage({ ...asked, call: lastCall } satisfies WorkerRequest);
+      return settled.promise;
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { isStorageUnavailable } from "../adapters/sqlite/storage-faults.ts";
+import type { Logger } from "./logger.ts";
+import type { StoreListeners } from "./open-stores.ts";
+
+/** Tells once that the storage fails, and once that it works again, whatever that means for how many requests. */
+export function reportStorage(logger: Logger): Omit<StoreListeners, "clock"> {
+  return {
+    onStorage(fault) {
+      if (fault === undefined) logger.info({}, "the storage works again");
+      else logger.error({ err: fault }, `new requests are refused: the storage fails (${fault.message})`);
+    },
+    onFault(fault) {
+      const report = isStorageUnavailable(fault) ? logger.debug : logger.error;
+      report.call(logger, { err: fault }, "something could not be stored");
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { recoverLanes } from "../chat/recovered-lanes.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { TurnEvent } from "../ports/turn-event.ts";
+import type { KeptTurn } from "../ports/turn-log.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { type MessageStores, rememberPartial } from "./remember-partial.ts";
+
+export interface RememberLater {
+  /** Hears that a turn has ended, with why. */
+  noteEnd(turn: KeptTurn, error: TroupeError): void;
+  /** Tries once more what is still to be stored, and gives the rest up. */
+  close(): Promise<void>;
+}
+
+/** How long to wait until it is tried again. */
+const retryMs = 5_000;
+
+/**
+ * Turns that end because nothing can be stored could not put what they said into their conversation either: that is done when it can.
+ * `onFault` hears why something else kept it from being done.
+ */
+export function createRememberLater(
+  stores: MessageStores & { readonly clock: Clock },
+  onFault: (turn: KeptTurn, fault: unknown) => void,
+): RememberLater {
+  const closing = new AbortController();
+  const waiting = new Set<Promise<void>>();
+
+  async function remember({ record, log }: KeptTurn): Promise<void> {
+    const events: TurnEvent[] = [];
+    for await (const batch of log.follow({ after: 0, signal: new AbortController().signal })) {
+      if (batch.type === "events") events.push(...batch.events.map(({ event }) => event));
+    }
+    for (;;) {
+      await stores.clock.sleep(retryMs, closing.signal);
+      try {
+        return await rememberPartial(record, recoverLanes(events), stores);
+      } catch (fault) {
+        if (!isUnavailable(fault)) throw fault;
+        // That nothing can be stored was told when it began.
+        if (closing.signal.aborted) return;
+      }
+    }
+  }
+
+  return {
+    noteEnd(turn, error) {
+      if (!isUnavailable(error) || turn.record.conversationId === undefined) return;
+      const remembered = remember(turn)
+        .catch((fault: unknown) => onFault(turn, fault))
+        .finally(() => waiting.delete(remembered));
+      waiting.add(remembered);
+    },
+    async close() {
+      closing.abort();
+      await Promise.all(waiting);
+    },
+  };
+}
+
+function isUnavailable(fault: unknown): boolean {
+  return fault instanceof TroupeError && fault.code === "storage_unavailable";
+}

@@ -1,0 +1,44 @@
+import type { RecoveredLane } from "../chat/recovered-lanes.ts";
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { PersonaStore } from "../ports/persona.ts";
+import type { TurnRecord } from "../ports/turn-log.ts";
+
+/** What is needed to put an answer into its conversation. */
+export interface MessageStores {
+  readonly conversations: ConversationStore;
+  readonly personas: PersonaStore;
+}
+
+/** Puts what a turn that was cut off has said behind its question, as far as that did not happen before. */
+export async function rememberPartial(
+  { owner, id, conversationId }: TurnRecord,
+  lanes: readonly RecoveredLane[],
+  { conversations, personas }: MessageStores,
+): Promise<void> {
+  if (conversationId === undefined) return;
+  const [question, ...answers] = await conversations.ofRequest(owner, conversationId, id);
+  if (question === undefined) return;
+  const lastAnswer = answers.at(-1);
+  if (lastAnswer !== undefined) {
+    const head = await conversations.head(owner, conversationId);
+    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
+    if (head?.messageId === question.parentId)
+      await conversations.moveHead(owner, conversationId, lastAnswer.id);
+    return;
+  }
+  const said = await Promise.all(
+    lanes
+      .filter((lane) => lane.text !== "")
+      .map(async ({ name = "", text, status = "failed" }) => ({
+        role: "assistant" as const,
+        personaId: name,
+        personaName: (await personas.find(owner, name))?.name ?? name,
+        text,
+        status,
+        requestId: id,
+      })),
+  );
+  const ids = await conversations.append(owner, conversationId, question.id, said);
+  const last = ids?.at(-1);
+  if (last !== undefined) await conversations.moveHead(owner, conversationId, last);
+}
