@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
+import { makeFirstVersion } from "../adapters/sqlite/first-version.ts";
+import { connect, textOf } from "../support/wire-client.ts";
+import type { Ask } from "./any-ask.ts";
+import { type CountingUpstream, createCountingUpstream } from "./counting-upstream.ts";
+import { createDataFolder } from "./data-folder.ts";
+import { checkDisk } from "./disk-check.ts";
+import { plainAsks } from "./every-commit.ts";
+import type { FailPoint } from "./fail-points.ts";
+import { createFindings, type Findings } from "./findings.ts";
+import { checkReplays } from "./replay-check.ts";
+import { createRequestRecord, type RequestRecord } from "./request-record.ts";
+import { createReturningClient } from "./returning-client.ts";
+import { createSeededRandom } from "./seeded-random.ts";
+import { messagesOf, seenVoices } from "./seen-texts.ts";
+import { createServerProcess, type ServerProcess, troupeEnvironment } from "./server-process.ts";
+import { checkRequests } from "./verdict.ts";
+
+export type Kind = keyof typeof plainAsks;
+
+/** How long a server gets to come to a point at which nobody waits for it. */
+const patienceMs = 20_000;
+
+interface Stage extends AsyncDisposable {
+  readonly server: ServerProcess;
+  readonly upstream: CountingUpstream;
+  readonly database: string;
+  readonly findings: Findings;
+  http(route: string): string;
+}
+
+async function openStage(): Promise<Stage> {
+  const upstream = await createCountingUpstream({ delayMs: () => 1 });
+  const place = await createDataFolder();
+  const server = createServerProcess({
+    environment: troupeEnvironment({ data: place.folder, upstreamUrl: upstream.baseUrl }),
+    preload: path.resolve(import.meta.dirname, "fail-point-preload.ts"),
+  });
+  return {
+    server,
+    upstream,
+    database: place.database,
+    findings: createFindings(),
+    http: (route) => `${(server.url ?? "").replace("ws:", "http:").replace("/ws", "")}${route}`,
+    async [Symbol.asyncDispose]() {
+      await server.kill();
+      await upstream[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Starts the server so that it dies at the point. */
+function startDying({ server }: Stage, point: FailPoint, variables: Record<string, string> = {}): void {
+  server.start({ FAIL_AT: JSON.stringify(point), ...variables });
+}
+
+/** Rejects when `otherwise` settles before the server has died, or when that takes too long. */
+async function untilDead({ server }: Stage, otherwise?: Promise<unknown>): Promise<void> {
+  let isDead = false;
+  const died = server.ended().then(() => {
+    isDead = true;
+  });
+  await Promise.race([died, otherwise ?? sleep(patienceMs, undefined, { ref: false })]);
+  await Promise.race([died, sleep(2_000, undefined, { ref: false })]);
+  assert.ok(isDead, "the server did not come to the point at which it dies");
+}
+
+/** Asks, and comes back until it has the end. */
+function ask({ server, findings }: Stage, asked: Ask) {
+  const record = createRequestRecord(asked, findings);
+  const random = createSeededRandom(1);
+  const client = createReturningClient({
+    url: () => server.url ?? "",
+    random,
+    findings,
+    life: () => server.life,
+  });
+  return { record, read: client.read(record, true).finally(client.close) };
+}
+
+/** What was seen, a replay, and what lies on the disk say the same; nothing was asked twice. */
+async function judge(stage: Stage, record: RequestRecord): Promise<void> {
+  const { server, upstream, database, findings } = stage;
+  const { otherEnds } = checkRequests([record], upstream, findings);
+  await checkReplays(server.url ?? "", [record], findings);
+  assert.equal(await server.stop(), 0);
+  for (const fault of server.faults) findings.note("faults in the server's log", fault);
+  checkDisk(database, [record], findings);
+  assert.deepEqual([findings.examples, findings.total, otherEnds], [[], 0, 0]);
+}
+
+/** The server dies while it answers. */
+export async function dieInRequest(kind: Kind, point: FailPoint): Promise<void> {
+  await using stage = await openStage();
+  const { server } = stage;
+  startDying(stage, point);
+  await server.listening();
+  const { record, read } = ask(stage, plainAsks[kind]("once"));
+  await untilDead(stage, read);
+  server.start();
+  await server.listening();
+  await read;
+  await judge(stage, record);
+}
+
+/** The server dies while it answers, and then while it gives what was left its end. */
+export async function dieInRecovery(kind: Kind, inRequest: FailPoint, inRecovery: FailPoint): Promise<void> {
+  await using stage = await openStage();
+  const { server } = stage;
+  startDying(stage, inRequest);
+  await server.listening();
+  const { record, read } = ask(stage, plainAsks[kind]("left"));
+  await untilDead(stage, read);
+  startDying(stage, inRecovery);
+  await untilDead(stage, read);
+  server.start();
+  await server.listening();
+  await read;
+  await judge(stage, record);
+}
+
+/** A request that has ended, and a stopped server. */
+async function answered(stage: Stage, kind: Kind): Promise<RequestRecord> {
+  const { server } = stage;
+  server.start();
+  await server.listening();
+  const { record, read } = ask(stage, plainAsks[kind]("kept"));
+  await read;
+  assert.equal(messagesOf(record).at(-1)?.type, "response");
+  assert.equal(await server.stop(), 0);
+  return record;
+}
+
+/** What a resume from the start gives. */
+async function resumed({ server }: Stage, id: string): Promise<ServerMessage[]> {
+  const client = await connect(server.url ?? "");
+  client.send({ type: "resume", data: { request_id: id, after_seq: 0 } });
+  await client.next((message) => ["response", "error"].includes(message.type));
+  client.terminate();
+  return [...client.received];
+}
+
+/** The server dies while it compacts a log; afterwards the answer is there, and asking again calls nobody. */
+export async function dieInCompaction(kind: Kind, point: FailPoint): Promise<void> {
+  await using stage = await openStage();
+  const { server, upstream, database } = stage;
+  const record = await answered(stage, kind);
+  const { calls } = upstream;
+  startDying(stage, point, { TROUPE_LOG_RETENTION_MS: "0" });
+  await untilDead(stage);
+  server.start({ TROUPE_LOG_RETENTION_MS: "0" });
+  await server.listening();
+  const seen = messagesOf(record);
+  const [, reset, end, ...none] = await resumed(stage, "kept");
+  assert.ok(reset?.type === "reset" && reset.through_seq === seen.length - 1);
+  for (const { voice, text } of seenVoices(record.ask, seen)) {
+    assert.equal(reset.lanes.find(({ persona_id = "" }) => persona_id === voice)?.text, text);
+  }
+  assert.deepEqual([end, none], [seen.at(-1), []]);
+  const { read } = ask(stage, record.ask);
+  await Promise.race([read, sleep(1_000, undefined, { ref: false })]);
+  assert.equal(upstream.calls, calls);
+  await server.stop();
+  const row = one(database, "SELECT log, answer FROM turns");
+  assert.equal(row?.log, null);
+}
+
+/** The server dies while it forgets a turn; afterwards it is forgotten, and its number is not given again. */
+export async function dieInForgetting(kind: Kind, point: FailPoint): Promise<void> {
+  await using stage = await openStage();
+  const { server, database } = stage;
+  const variables = { TROUPE_LOG_RETENTION_MS: "0", TROUPE_ANSWER_RETENTION_MS: "0" };
+  await answered(stage, kind);
+  startDying(stage, point, variables);
+  await untilDead(stage);
+  server.start();
+  await server.listening();
+  const { record, read } = ask(stage, plainAsks[kind]("other"));
+  await read;
+  await server.stop();
+  assert.equal(messagesOf(record).at(-1)?.type, "response");
+  assert.equal(one(database, "SELECT number FROM turns WHERE id = 'other'")?.number, 2);
+}
+
+/** The server dies while it erases a conversation; afterwards nothing of it is left in the file. */
+export async function dieInErasing(kind: Exclude<Kind, "openai_chat">, point: FailPoint): Promise<void> {
+  await using stage = await openStage();
+  const { server, database, http } = stage;
+  const record = await answered(stage, kind);
+  const end = messagesOf(record).at(-1);
+  assert.ok(end?.type === "response" && end.request_type !== "openai_chat");
+  const route = `/api/conversations/${end.data.conversation_id}`;
+  startDying(stage, point);
+  await server.listening();
+  const told = fetch(http(route), { method: "DELETE" }).then(
+    ({ status }) => status,
+    () => undefined,
+  );
+  await untilDead(stage);
+  server.start();
+  await server.listening();
+  // Who was not told that it is done asks again.
+  if ((await told) === undefined)
+    assert.match(String((await fetch(http(route), { method: "DELETE" })).status), /^(204|404)$/);
+  assert.equal((await fetch(http(route))).status, 404);
+  while (one(database, "SELECT 1 FROM conversations WHERE owner IS NULL") !== undefined) await sleep(20);
+  await server.stop();
+  assert.equal(one(database, "SELECT 1 FROM messages"), undefined);
+  assert.ok(!(await readFile(database, "latin1")).includes("kept/"));
+}
+
+/** The server dies in a step of the schema; afterwards everything is there. Returns whether there is such a step. */
+export async function dieInMigration(version: number, point: FailPoint): Promise<boolean> {
+  await using stage = await openStage();
+  const { server, database } = stage;
+  if (version > 1) makeFirstVersion(database);
+  startDying(stage, point);
+  const listens = await server.listening().then(
+    () => true,
+    () => false,
+  );
+  if (listens) return false;
+  const kept = one(database, "PRAGMA user_version")?.user_version;
+  assert.equal(kept, point.when === "before" ? version - 1 : version);
+  server.start();
+  await server.listening();
+  if (version > 1) {
+    assert.equal(textOf(await resumed(stage, "ended")), "An old answer.");
+    const running = await resumed(stage, "running");
+    const end = running.at(-1);
+    assert.ok(end?.type === "error" && end.code === "interrupted");
+    assert.equal(textOf(running), "Half an ");
+  }
+  const { record, read } = ask(stage, plainAsks.chat("new"));
+  await read;
+  assert.equal(messagesOf(record).at(-1)?.type, "response");
+  assert.equal(await server.stop(), 0);
+  return true;
+}
+
+function one(file: string, sql: string): Record<string, unknown> | undefined {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return database.prepare(sql).get();
+  } finally {
+    database.close();
+  }
+}
