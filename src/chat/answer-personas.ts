@@ -1,9 +1,10 @@
 import type { Persona } from "../ports/persona.ts";
+import type { FinishReason } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CancelReport, PersonaAnswer, TurnAnswer, TurnStep } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
 import { merge } from "./merge.ts";
@@ -28,7 +29,7 @@ export async function* answerPersonas(
   request: PersonaRequest,
   cast: Cast,
   dependencies: ChatDependencies,
-  signals: TurnSignals,
+  context: TurnContext,
 ): Reply {
   const results: LaneResult[] = [];
   const whenOne = request.kind === "persona";
@@ -40,7 +41,8 @@ export async function* answerPersonas(
         request: providerRequest(request, persona, cast, dependencies.contextChars),
         pacing: request.pacing,
         showText: whenOne || request.showText,
-        signal: signals.laneSignal(persona.id),
+        budget: context.budget,
+        signal: context.laneSignal(persona.id),
       },
       dependencies,
     );
@@ -53,7 +55,7 @@ export async function* answerPersonas(
   const answers = cast.personas.map((persona, index) =>
     personaAnswer(persona, index, cast.choice, results[index] as LaneResult, messageIds[index]),
   );
-  return conclude(request, answers, cast.conversation.id, signals.signal);
+  return conclude(request, answers, cast.conversation.id, context.signal);
 }
 
 function providerRequest(request: PersonaRequest, persona: Persona, cast: Cast, contextChars: number) {
@@ -76,7 +78,7 @@ function personaAnswer(
   result: LaneResult,
   messageId?: string,
 ): PersonaAnswer {
-  const { response: _, ...rest } = result;
+  const { response: _, isCut: __, ...rest } = result;
   return {
     persona: { id, name, description },
     index,
@@ -101,7 +103,8 @@ function conclude(
   if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
   const cancel = slowest(answers);
   if (answers.every((answer) => answer.status === "failed")) {
-    throw request.kind === "persona"
+    const isRefused = answers.every((answer) => answer.error?.code === "budget_exhausted");
+    throw request.kind === "persona" || isRefused
       ? (first.error ?? new TroupeError("internal_error"))
       : new TroupeError("all_personas_failed", {
           retryable: answers.some((answer) => answer.error?.retryable),
@@ -109,7 +112,7 @@ function conclude(
   }
   const cancelled = stopped || completed.length === 0;
   const end: Pick<TurnAnswer, "finishReason" | "cancel"> = {
-    finishReason: cancelled ? "cancelled" : (completed[0]?.finishReason ?? "stop"),
+    finishReason: cancelled ? "cancelled" : finishReasonOf(completed),
     ...(cancelled && cancel !== undefined ? { cancel } : {}),
   };
   const status = cancelled ? "cancelled" : "completed";
@@ -135,6 +138,12 @@ function conclude(
       ...(usage === undefined ? {} : { usage }),
     },
   };
+}
+
+/** The first persona's, but a budget that cut any of them short is told. */
+function finishReasonOf(completed: readonly PersonaAnswer[]): FinishReason {
+  const reasons = completed.map(({ finishReason }) => finishReason);
+  return reasons.includes("budget") ? "budget" : (reasons[0] ?? "stop");
 }
 
 /** The report that stands for the turn: of a lane that could not be closed, else of the one that took longest. */

@@ -2,7 +2,7 @@ import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
-import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type LaneResult, runLane } from "./lane.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
@@ -14,7 +14,7 @@ export async function* answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
   dependencies: ChatDependencies,
-  { signal }: TurnSignals,
+  { signal, budget }: TurnContext,
   begun?: BegunLane,
 ): Reply {
   const call: ProviderRequest = {
@@ -25,17 +25,19 @@ export async function* answerResponses(
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
-  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal, begun };
+  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal, budget, begun };
   const result = yield* runLane(lane, dependencies);
   if (result.error !== undefined) throw result.error;
   const cancelled = result.status === "cancelled";
+  const partialStatus = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;
   return {
     type: "answer",
     status: cancelled ? "cancelled" : "completed",
     answer: {
       kind: "responses",
       text: result.text,
-      response: cancelled ? partialResponse(result) : (result.response ?? {}),
+      response:
+        partialStatus === undefined ? (result.response ?? {}) : partialResponse(result, partialStatus),
       finishReason: result.finishReason ?? "stop",
       simulated: choice.provider.simulated,
       ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
@@ -44,13 +46,13 @@ export async function* answerResponses(
 }
 
 /** The last snapshot that the vendor sent, with the text that was shown in the place where the whole one would be. */
-function partialResponse({ response, text, model, usage }: LaneResult): JsonObject {
+function partialResponse({ response, text, model, usage }: LaneResult, status: string): JsonObject {
   const content = { type: "output_text", text, annotations: [] };
   return {
     object: "response",
     model,
     ...response,
-    status: "cancelled",
+    status,
     output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
     ...(usage === undefined
       ? {}

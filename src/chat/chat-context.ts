@@ -2,6 +2,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** What chat code works with; the same for every turn. */
@@ -17,12 +18,18 @@ export interface ChatDependencies {
   readonly mostAnswerChars: number;
 }
 
-/** What one turn is given while it runs. */
+/** How one turn is stopped. */
 export interface TurnSignals {
   /** Aborts with a `Cancellation` when the client stops the turn, or with the `TroupeError` that ends it. */
   readonly signal: AbortSignal;
   /** The same for one lane; follows `signal`. */
   laneSignal(lane: string): AbortSignal;
+}
+
+/** What one turn is given while it runs. */
+export interface TurnContext extends TurnSignals {
+  /** What its calls are paid from. */
+  readonly budget: TurnBudget;
 }
 
 /** The reason of an abort that a client asked for. */

@@ -1,15 +1,18 @@
 import type { JsonObject } from "../ports/json.ts";
-import type { FinishReason, ProviderRequest, Usage } from "../ports/provider.ts";
+import type { FinishReason, ProviderEvent, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
 import type { CancelReport, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
+import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies } from "./chat-context.ts";
+import { createMeter } from "./meter.ts";
 import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
-import { estimateUsage } from "./usage.ts";
+import { estimateInput } from "./usage.ts";
 
 /** One voice's work in a turn. */
 export interface Lane {
@@ -20,6 +23,8 @@ export interface Lane {
   readonly pacing: Pacing;
   /** False leaves the text events out. */
   readonly showText: boolean;
+  /** What its call is paid from. */
+  readonly budget: TurnBudget;
   readonly signal: AbortSignal;
   /** What another process has shown of it: the lane goes on behind that. */
   readonly begun?: BegunLane | undefined;
@@ -32,15 +37,18 @@ export interface LaneResult {
   readonly model: string;
   readonly finishReason?: FinishReason;
   readonly usage?: Usage;
-  /** The vendor's response object: the final one, or the first snapshot where the lane did not complete. */
+  /** The vendor's response object: the final one, or the first snapshot where the vendor was not heard to the end. */
   readonly response?: JsonObject;
+  /** Its budget was used up before the vendor had come to an end. */
+  readonly isCut?: true;
   readonly error?: TroupeError;
   readonly cancel?: CancelReport;
 }
 
 /**
  * Runs one lane: `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
- * in every case, and `completed` where it completed.
+ * in every case, and `completed` where it completed. One that no budget has room for fails without a call; one whose
+ * budget is used up on its way completes with what came until then.
  */
 export async function* runLane(
   lane: Lane,
@@ -57,15 +65,34 @@ export async function* runLane(
     status: value,
     simulated,
   });
+  const inputTokens = estimateInput(request);
+  let call: CallBudget;
+  try {
+    call = lane.budget.open({ ...planOf(lane), inputTokens });
+  } catch (refused) {
+    const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
+    yield [status("starting"), ...final];
+    return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
+  }
   // Both are in the log before the provider is called, in one commit where that is durable.
   if (begun === undefined) yield [status("starting"), status("processing")];
 
-  const call = { signal: laneSignal, ...(begun === undefined ? {} : { from: begun.checkpoint.place }) };
-  const told = withRetries(() => choice.provider.stream(request, call), retry, { clock, signal: laneSignal });
-  const source = begun === undefined ? told : behindShown(told, begun);
-  const paced = pace(source, lane.pacing, { clock, signal: laneSignal });
+  const { mostOutputTokens } = call;
+  const allowed =
+    mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
+  const from = begun === undefined ? {} : { from: begun.checkpoint.place };
+  function open(callSignal: AbortSignal): AsyncIterable<ProviderEvent[]> {
+    const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
+    const told = withRetries(stream, retry, { clock, signal: callSignal });
+    return begun === undefined ? told : behindShown(told, begun);
+  }
   let text = begun?.text ?? "";
   let streaming = text !== "";
+  const meter = createMeter(open, {
+    ...{ call, inputTokens, model: choice.model, signal: laneSignal },
+    begunText: text,
+  });
+  const paced = pace(meter.events, lane.pacing, { clock, signal: laneSignal });
   let snapshot: JsonObject | undefined;
 
   function translate(event: PacedEvent): TurnStep[] {
@@ -106,31 +133,53 @@ export async function* runLane(
   // The last of the text may be what is too much: whether more would have followed makes no difference.
   const isTooLarge = step.value.type === "ended" && tooLarge.signal.aborted;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge.signal.reason } as const) : step.value;
-  const result = conclude(outcome, { lane, text, snapshot });
+  const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage, isCut: meter.isCut });
+  call.record(outcomeOf(result), meter.usage);
   if (result.status === "completed" && begun?.status === undefined) yield [status("completed")];
   return result;
+}
+
+/** The call as far as its price is concerned. */
+function planOf({ id, choice, request, begun }: Lane) {
+  // A plain call of the Responses API carries its limit among the vendor's own parameters.
+  const limit = request.maxOutputTokens ?? request.options?.max_output_tokens;
+  return {
+    api: choice.api,
+    model: choice.model,
+    isBegun: begun !== undefined,
+    ...(id === undefined ? {} : { lane: id }),
+    ...(typeof limit === "number" ? { mostOutputTokens: limit } : {}),
+  };
 }
 
 /** From how the stream ended to what the lane came to. */
 function conclude(
   outcome: PaceResult,
-  { lane, text, snapshot }: { lane: Lane; text: string; snapshot: JsonObject | undefined },
+  {
+    lane,
+    text,
+    snapshot,
+    usage,
+    isCut,
+  }: { lane: Lane; text: string; snapshot: JsonObject | undefined; usage: Usage; isCut: boolean },
 ): LaneResult {
   if (outcome.type === "ended") {
-    const { finishReason, model, usage, response } = outcome.end;
+    const { finishReason, model } = outcome.end;
+    const response = isCut ? snapshot : outcome.end.response;
     return {
       status: "completed",
       text,
       model,
       finishReason,
-      usage: usage ?? estimateUsage(lane.request, text),
+      usage,
       ...(response === undefined ? {} : { response }),
+      ...(isCut ? { isCut } : {}),
     };
   }
   const partial = {
     text,
     model: lane.choice.model,
-    usage: estimateUsage(lane.request, text),
+    usage,
     ...(snapshot === undefined ? {} : { response: snapshot }),
   };
   if (outcome.type === "failed")
@@ -145,4 +194,9 @@ function conclude(
     finishReason: "cancelled",
     cancel: { upstreamClosed, closedInMs },
   };
+}
+
+function outcomeOf({ status, finishReason, error }: LaneResult): CallOutcome {
+  if (status === "completed" && finishReason === "budget") return "budget";
+  return error?.code === "interrupted" ? "interrupted" : status;
 }

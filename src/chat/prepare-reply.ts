@@ -3,7 +3,7 @@ import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
-import type { ChatDependencies, TurnSignals } from "./chat-context.ts";
+import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { beginConversationTurn } from "./conversation-turn.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
@@ -12,7 +12,7 @@ import type { Reply } from "./reply.ts";
 export interface PreparedReply {
   /** The ids of the lanes, empty for a nameless voice. */
   readonly lanes: readonly string[];
-  begin(signals: TurnSignals): Promise<Reply>;
+  begin(context: TurnContext): Promise<Reply>;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function prepareReply(
     const begun = recovered.find(canGoOn);
     return {
       lanes: [],
-      begin: async (signals) => answerResponses(request, choice, dependencies, signals, begun),
+      begin: async (context) => answerResponses(request, choice, dependencies, context, begun),
     };
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
@@ -45,7 +45,7 @@ export async function prepareReply(
   }
   return {
     lanes: personas.map((persona) => persona.id),
-    async begin(signals) {
+    async begin(context) {
       const conversation = await beginConversationTurn(
         dependencies.conversations,
         owner,
@@ -53,7 +53,7 @@ export async function prepareReply(
         request.message,
         id,
       );
-      return answerPersonas(request, { personas, choice, conversation }, dependencies, signals);
+      return answerPersonas(request, { personas, choice, conversation }, dependencies, context);
     },
   };
 }

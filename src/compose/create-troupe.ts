@@ -19,6 +19,7 @@ import { createSession } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
+import { openBudgets } from "./open-budgets.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
 import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
@@ -94,8 +95,18 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   );
   const personas = createBuiltinPersonaStore();
   const stores = await open(settings, { clock, ...reportStorage(logger) });
-  const { logs, conversations, peers } = stores;
+  const { logs, conversations, usage, peers } = stores;
+  const simulated = options.providers === undefined && chosen.simulated;
+  async function disposeAfter(fault: unknown): Promise<never> {
+    await stores[Symbol.asyncDispose]();
+    throw fault;
+  }
+  const { today, ...budgets } = await openBudgets(settings, {
+    ...{ clock, usage, model: chosen.model, simulated },
+    onWarning: (warning) => logger.warn({}, warning),
+  }).catch(disposeAfter);
   const turns = createTurns({
+    ...budgets,
     chat: {
       clock,
       personas,
@@ -115,8 +126,6 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     peers,
     onLeft: () =>
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
-    mostPerOwner: settings.maxRequestsPerOwner,
-    mostInAll: settings.maxRequests,
     turnLimitMs: settings.turnLimitMs,
     onEnd(record, terminal) {
       if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
@@ -133,10 +142,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     if (recovered.continued + recovered.interrupted > 0)
       logger.warn(recovered, "requests of a process that is gone were recovered");
   }
-  await recover().catch(async (fault: unknown) => {
-    await stores[Symbol.asyncDispose]();
-    throw fault;
-  });
+  await recover().catch(disposeAfter);
 
   const access = createAccess({
     allowedOrigins: settings.allowedOrigins,
@@ -196,7 +202,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
 
   const pageConfiguration = {
     personas: await personas.list(anonymous.owner),
-    simulated: options.providers === undefined && chosen.simulated,
+    simulated,
     model: chosen.model,
     needsKey: callers.needsKey,
   };
@@ -208,6 +214,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     tickets,
     conversations,
     logs,
+    usage,
+    today,
     page: await renderPage(pageConfiguration),
     async whyNotReady() {
       if (!ready) return "shutting_down";
@@ -220,7 +228,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     attach: sockets.attach,
     listener: getRequestListener(app.fetch, { overrideGlobalObjects: false }),
     providerSummary: chosen.summary,
-    simulated: pageConfiguration.simulated,
+    simulated,
     renderDiskPage: async (url) =>
       (await renderPage({ ...pageConfiguration, url, ...(callers.needsKey ? {} : { token: pageToken }) }))
         .html,

@@ -4,6 +4,7 @@ import { conversationMethods } from "../adapters/cluster/conversation-methods.ts
 import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
 import { remotePort } from "../adapters/cluster/remote-port.ts";
 import { createRemoteTurnLogs } from "../adapters/cluster/remote-turn-logs.ts";
+import { createRemoteUsage } from "../adapters/cluster/usage-hub.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { OpenStores } from "./open-stores.ts";
 
@@ -15,6 +16,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       logs,
       conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
+      usage: createRemoteUsage(channel, onFault),
       peers: createRemotePeers({ channel, turnOf: logs.turnOf, onFault }),
       [Symbol.asyncDispose]: async () => undefined,
     };

@@ -2,12 +2,15 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
+import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
+import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
+import type { UsageStore } from "../ports/usage-store.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where this server keeps what must not be lost. */
@@ -16,6 +19,7 @@ export interface Stores extends AsyncDisposable {
   readonly conversations: ConversationStore;
   /** The other servers that have the same stores. */
   readonly peers: Peers;
+  readonly usage: UsageStore;
   /** Whether what is new can be kept now. */
   canStore(): Promise<boolean>;
 }
@@ -37,6 +41,7 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
       peers: noPeers,
       canStore: async () => true,
+      usage: createMemoryUsage(),
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -51,10 +56,12 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
   const logs = opening.use(
     await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
+  const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
   const opened = opening.move();
   return {
     logs,
     conversations,
+    usage,
     peers: noPeers,
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

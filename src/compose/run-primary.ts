@@ -52,6 +52,13 @@ export async function runPrimary(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
+  const { requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay } = settings;
+  const ofTime = [requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay];
+  if (ofTime.some((limit) => limit !== undefined)) {
+    throw new SettingError(
+      `TROUPE_WORKERS ${settings.workers} cannot be had with a limit of a minute or a day, which each worker would count for itself`,
+    );
+  }
   const stores = await openStores(settings, { clock, ...reportStorage(logger) });
   const hub = await createHub({
     ...stores,

@@ -1,16 +1,8 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { budgetSettings } from "./budget-settings.ts";
+import { count, duration, list } from "./setting-kinds.ts";
 
-const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
-/** Milliseconds, as far as a timer of the system reaches: a longer one would fire at once. */
-const duration = (fallback: number, least = 0) =>
-  z.coerce.number().int().min(least).max(2_147_483_647).default(fallback);
-const list = z.string().transform((value) =>
-  value
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== ""),
-);
 const flag = z.stringbool().default(false);
 
 const keyForm = /^([\w.-]{1,64})=([\w.-]{16,128})$/;
@@ -135,6 +127,7 @@ const settings = {
     schema: count(4_000, 1),
     help: "most requests in flight in all",
   },
+  ...budgetSettings,
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",
     schema: duration(24 * 3_600_000),

@@ -13,19 +13,24 @@ export interface Pacing {
   readonly maxLagMs: number;
 }
 
-interface PersonaRequest {
+interface AnyRequest {
+  /** Input and output of all lanes together, in tokens; more is not used. */
+  readonly budgetTokens?: number;
+  readonly pacing: Pacing;
+}
+
+interface PersonaRequest extends AnyRequest {
   readonly message: string;
   readonly personaIds: readonly string[];
   readonly api: string;
   readonly model?: string;
   readonly temperature?: number;
   readonly maxTokens?: number;
-  readonly pacing: Pacing;
 }
 
 /** A request for an answer, in no door's words, every default filled in. */
 export type TurnRequest =
-  | {
+  | ({
       readonly kind: "responses";
       readonly inputText: string;
       readonly model?: string;
@@ -33,8 +38,7 @@ export type TurnRequest =
       readonly tools?: readonly JsonObject[];
       readonly includeReasoning: boolean;
       readonly options: JsonObject;
-      readonly pacing: Pacing;
-    }
+    } & AnyRequest)
   | ({ readonly kind: "persona" } & PersonaRequest)
   | ({ readonly kind: "personas"; readonly showText: boolean } & PersonaRequest);
 

@@ -11,6 +11,7 @@ import {
   responseId,
   temperature,
   text,
+  tokenBudget,
   tokenLimit,
   tool,
 } from "./fields.ts";
@@ -19,6 +20,9 @@ import { responsesOptions } from "./responses-options.ts";
 
 /** Fields that every request for an answer may have. */
 const requestFields = {
+  budget_tokens: optional(tokenBudget).describe(
+    "Most tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
+  ),
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",

@@ -43,6 +43,16 @@ export const errorTable = {
     retryable: true,
     message: "Too many requests are in flight; wait for one to end.",
   },
+  request_rate_exceeded: {
+    scope: "frame",
+    retryable: true,
+    message: "This key has asked too often in the last minute.",
+  },
+  day_budget_spent: {
+    scope: "frame",
+    retryable: true,
+    message: "The budget of the day is used up.",
+  },
   overloaded: { scope: "frame", retryable: true, message: "The server has no room for another request now." },
   shutting_down: { scope: "frame", retryable: true, message: "The server is shutting down; connect again." },
   upstream_auth: {
@@ -110,6 +120,11 @@ export const errorTable = {
     message: "The model provider sent something that is not an answer.",
   },
   answer_too_large: { scope: "turn", retryable: false, message: "The answer outgrew the server's limit." },
+  budget_exhausted: {
+    scope: "turn",
+    retryable: true,
+    message: "No budget covers this call of the model.",
+  },
   turn_timeout: {
     scope: "turn",
     retryable: true,

@@ -2,26 +2,30 @@ import type { ChatDependencies } from "../chat/chat-context.ts";
 import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
 import type { Reply } from "../chat/reply.ts";
+import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
+import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { createRememberLater } from "./remember-later.ts";
 import { runTurn } from "./run-turn.ts";
 import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
+import type { TurnExpense } from "./turn-budget.ts";
 
 export interface TurnsOptions {
   readonly chat: ChatDependencies;
   readonly logs: TurnLogStore;
   /** The other servers on these logs. Default: there are none. */
   readonly peers?: Peers;
-  /** Turns that may run at the same time for one owner, and in all. */
-  readonly mostPerOwner: number;
-  readonly mostInAll: number;
+  readonly admission: Admission;
+  /** What a turn's calls are paid from, until it is disposed. */
+  readonly openBudget: (expense: TurnExpense) => TurnBudget & Disposable;
   /** A turn that runs longer ends with `turn_timeout`. */
   readonly turnLimitMs: number;
   /** There are turns of a peer that is gone, to be recovered. */
@@ -48,7 +52,8 @@ export interface Ask {
 export interface Turns {
   /**
    * Starts a turn, or finds the one that the same request started before (`started: false`).
-   * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `overloaded`, `shutting_down`.
+   * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `request_rate_exceeded`,
+   * `day_budget_spent`, `overloaded`, `shutting_down`.
    */
   start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
   /**
@@ -74,43 +79,12 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const {
-    chat,
-    logs,
-    peers = noPeers,
-    mostPerOwner,
-    mostInAll,
-    turnLimitMs,
-    onLeft,
-    onEnd,
-    onFault,
-  } = options;
+  const { chat, logs, peers = noPeers, admission, openBudget, turnLimitMs, onLeft, onEnd, onFault } = options;
   const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
-  const countByOwner = new Map<string, number>();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
-  let reserved = 0;
   let closing = false;
   const keyOf = (owner: string, id: string) => `${owner}\n${id}`;
-
-  /** Counts a turn in before anything is awaited, so that a burst cannot slip past the limits. */
-  function reserve(owner: string): () => void {
-    if (closing) throw new TroupeError("shutting_down");
-    const count = countByOwner.get(owner) ?? 0;
-    if (count >= mostPerOwner) throw new TroupeError("too_many_requests");
-    if (reserved >= mostInAll) throw new TroupeError("overloaded");
-    countByOwner.set(owner, count + 1);
-    reserved += 1;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      reserved -= 1;
-      const left = (countByOwner.get(owner) ?? 1) - 1;
-      if (left === 0) countByOwner.delete(owner);
-      else countByOwner.set(owner, left);
-    };
-  }
 
   async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
     const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
@@ -138,7 +112,7 @@ export function createTurns(options: TurnsOptions): Turns {
 
   function run(
     { record, log }: KeptTurn,
-    { request, whenUnwatched }: ResumableRequest,
+    { caller, request, whenUnwatched }: ResumableRequest,
     prepared: PreparedReply,
     release: () => void,
   ): RunningTurn {
@@ -152,8 +126,15 @@ export function createTurns(options: TurnsOptions): Turns {
       turnLimitMs,
       clock: chat.clock,
     });
+    const { budgetTokens } = request;
+    const budget = openBudget({
+      caller,
+      lanes: Math.max(1, prepared.lanes.length),
+      ...(record.transient === true ? {} : { requestId: record.id }),
+      ...(budgetTokens === undefined ? {} : { budgetTokens }),
+    });
     const reply = (async function* (): Reply {
-      return yield* await prepared.begin(turn.signals);
+      return yield* await prepared.begin({ ...turn.signals, budget });
     })();
     const done = runTurn(log, reply, turn.observe)
       .then(
@@ -165,6 +146,7 @@ export function createTurns(options: TurnsOptions): Turns {
       )
       .finally(() => {
         turn.dispose();
+        budget[Symbol.dispose]();
         running.delete(keyOf(record.owner, record.id));
         release();
       });
@@ -201,7 +183,8 @@ export function createTurns(options: TurnsOptions): Turns {
       const record = { owner, id, contentHash: await contentHash([ask.request, ask.conversation ?? null]) };
       const kept = await logs.find(owner, id);
       if (kept !== undefined) return attach(kept, record);
-      const release = reserve(owner);
+      if (closing) throw new TroupeError("shutting_down");
+      const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
       try {
         return await begin(ask, record, release);
       } catch (error) {
@@ -266,4 +249,8 @@ function resumable(
 ): ResumableRequest | undefined {
   const runsOn = request.kind === "responses" && request.options.background === true;
   return runsOn && !transient ? { caller, request, whenUnwatched } : undefined;
+}
+
+function textOf(request: TurnRequest): string {
+  return request.kind === "responses" ? request.inputText : request.message;
 }

@@ -18,10 +18,10 @@ const request: ResponsesRequest = {
 };
 
 const run = (
-  { choice, dependencies, signals }: ChatSetup,
+  { choice, dependencies, context }: ChatSetup,
   changes: Partial<ResponsesRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
-) => play(answerResponses({ ...request, ...changes }, choice, dependencies, signals), onBatch);
+) => play(answerResponses({ ...request, ...changes }, choice, dependencies, context), onBatch);
 
 const atFirstText = (act: () => void) => (batch: readonly TurnEvent[]) => {
   if (batch.some(({ type }) => type === "text")) act();
@@ -162,7 +162,7 @@ describe("answerResponses", () => {
       {},
       atFirstText(() => setup.cancel()),
     );
-    assert.equal(setup.signals.signal.aborted, true);
+    assert.equal(setup.context.signal.aborted, true);
     assert.equal(result?.status, "completed");
   });
 });

@@ -59,7 +59,7 @@ export async function ask(
   changes: Partial<PersonasRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
 ) {
-  const { dependencies, choice, signals } = setup;
+  const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
   const conversation = await beginConversationTurn(
     dependencies.conversations,
@@ -73,7 +73,7 @@ export async function ask(
     choice,
     conversation,
   };
-  const played = await play(answerPersonas(asked, cast, dependencies, signals), onBatch);
+  const played = await play(answerPersonas(asked, cast, dependencies, context), onBatch);
   const head = await dependencies.conversations.head(owner, conversationId);
   const stored = (await dependencies.conversations.path(owner, conversationId, head?.messageId ?? "")) ?? [];
   return { ...played, conversationId, stored };

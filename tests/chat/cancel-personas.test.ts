@@ -11,7 +11,7 @@ describe("a cancel of several personas", () => {
     let spoke = 0;
     return (batch: readonly TurnEvent[]) => {
       spoke += batch.filter((event) => event.type === "status" && event.status === "streaming").length;
-      if (spoke === count && !setup.signals.signal.aborted) act();
+      if (spoke === count && !setup.context.signal.aborted) act();
     };
   };
 
@@ -116,7 +116,7 @@ describe("a cancel of several personas", () => {
       done += batch.filter(({ type }) => type === "lane-answer").length;
       if (done === 3) setup.cancel();
     });
-    assert.equal(setup.signals.signal.aborted, true);
+    assert.equal(setup.context.signal.aborted, true);
     assert.equal(played.result?.status, "completed");
     assert.equal(answerOf(played).finishReason, "stop");
     assert.equal(answerOf(played).outcome, "complete");

@@ -1,9 +1,10 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
-import { Cancellation, type ChatDependencies, type TurnSignals } from "../../src/chat/chat-context.ts";
+import { Cancellation, type ChatDependencies, type TurnContext } from "../../src/chat/chat-context.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
 import { isEvent, type TurnEvent, type TurnStep } from "../../src/ports/turn-event.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { createNotedBudget, type NotedBudget } from "./noted-budget.ts";
 import { personas } from "./personas.ts";
 
 /** What a scripted call does: gives batches, may throw, and is told when to stop. */
@@ -24,7 +25,8 @@ export interface ChatSetup {
   readonly clock: TestClock;
   readonly dependencies: ChatDependencies;
   readonly choice: ScriptedChoice;
-  readonly signals: TurnSignals;
+  readonly context: TurnContext;
+  readonly budget: NotedBudget;
   /** Stops the turn as a client does, or one lane of it. */
   cancel(lane?: string): void;
   /** Ends the turn with this reason. */
@@ -34,9 +36,9 @@ export interface ChatSetup {
 /** Everything that chat code needs, around one scripted provider; short sleeps pass at once. */
 export function createChatSetup(
   script: ProviderScript,
-  changes: Partial<ChatDependencies> & { readonly simulated?: boolean } = {},
+  changes: Partial<ChatDependencies> & { readonly simulated?: boolean; readonly budget?: NotedBudget } = {},
 ): ChatSetup {
-  const { simulated = false, ...dependencies } = changes;
+  const { simulated = false, budget = createNotedBudget(), ...dependencies } = changes;
   const clock = createTestClock({ instantMs: 1_000 });
   const requests: ProviderRequest[] = [];
   const provider: Provider = {
@@ -77,7 +79,9 @@ export function createChatSetup(
       mostAnswerChars: 10_000,
       ...dependencies,
     },
-    signals: {
+    budget,
+    context: {
+      budget,
       signal: turn.signal,
       laneSignal: (lane) => AbortSignal.any([turn.signal, laneOf(lane).signal]),
     },

@@ -37,9 +37,9 @@ describe("preparing a reply", () => {
   });
 
   it("begins with a reply that answers, and remembers both under the request", async () => {
-    const { prepare, signals, dependencies, conversationId } = await setUp();
+    const { prepare, context, dependencies, conversationId } = await setUp();
     const { begin } = await prepare(personasRequest);
-    const { result } = await play(await begin(signals));
+    const { result } = await play(await begin(context));
     assert.equal(result?.answer.kind === "personas" && result.answer.combined, "Ada:\nHi.\n\nBob:\nHi.");
     const stored = await dependencies.conversations.ofRequest(owner, conversationId, "req-1");
     assert.deepEqual(
@@ -49,11 +49,11 @@ describe("preparing a reply", () => {
   });
 
   it("needs neither personas nor a conversation for a call of the Responses API", async () => {
-    const { prepare, signals } = await setUp();
+    const { prepare, context } = await setUp();
     const request = { kind: "responses", inputText: "x", includeReasoning: false, options: {} } as const;
     const prepared = await prepare({ ...request, pacing: rawPacing }, "no conversation");
     assert.deepEqual(prepared.lanes, []);
-    const { result } = await play(await prepared.begin(signals));
+    const { result } = await play(await prepared.begin(context));
     assert.equal(result?.answer.kind === "responses" && result.answer.text, "Hi.");
   });
 

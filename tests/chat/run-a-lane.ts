@@ -12,7 +12,8 @@ export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
     request: question,
     pacing: naturalPacing,
     showText: true,
-    signal: setup.signals.signal,
+    budget: setup.budget,
+    signal: setup.context.signal,
     ...changes,
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { estimateUsage, sumUsage } from "../../src/chat/usage.ts";
+import { estimateInput, sumUsage, utf8Bytes } from "../../src/chat/usage.ts";
 
 const usage = (inputTokens: number, outputTokens: number, estimated = false) => ({
   inputTokens,
@@ -9,8 +9,8 @@ const usage = (inputTokens: number, outputTokens: number, estimated = false) => 
   estimated,
 });
 
-describe("estimateUsage", () => {
-  it("counts a token for every four characters begun, instructions included", () => {
+describe("estimateInput", () => {
+  it("counts a token for every four bytes begun, of all that a model reads", () => {
     const request = {
       model: "m",
       instructions: "12345",
@@ -19,11 +19,18 @@ describe("estimateUsage", () => {
         { role: "assistant" as const, text: "1" },
       ],
     };
-    assert.deepEqual(estimateUsage(request, "12345"), usage(3, 2, true));
+    assert.equal(estimateInput(request), 3);
+    assert.equal(estimateInput({ ...request, tools: [{ type: "t" }] }), 6);
+    assert.equal(estimateInput({ ...request, options: { instructions: "1234567890", user: undefined } }), 6);
+    assert.equal(estimateInput({ model: "m", messages: [] }), 0);
   });
+});
 
-  it("says nothing was used by nothing", () => {
-    assert.deepEqual(estimateUsage({ model: "m", messages: [] }, ""), usage(0, 0, true));
+describe("utf8Bytes", () => {
+  it("is the length of every text in UTF-8", () => {
+    for (const text of ["", "plain", "äöü", "漢字かな", "😀👩‍👩‍👧", "\ud83d", "a\u0000b"])
+      assert.equal(utf8Bytes(text.toWellFormed()), new TextEncoder().encode(text).length, text);
+    assert.equal(utf8Bytes("\ud83d") + utf8Bytes("\ude00"), utf8Bytes("😀"));
   });
 });
 

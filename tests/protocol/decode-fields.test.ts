@@ -7,7 +7,11 @@ import { type FieldKind, type FieldKindName, fieldKinds } from "./field-kinds.ts
 
 type Fields = Readonly<Record<string, readonly [kind: FieldKindName, presence: "required" | "optional"]>>;
 
-const forAnyRequest: Fields = { pacing: ["pacing", "optional"], on_disconnect: ["onDisconnect", "optional"] };
+const forAnyRequest: Fields = {
+  budget_tokens: ["tokenBudget", "optional"],
+  pacing: ["pacing", "optional"],
+  on_disconnect: ["onDisconnect", "optional"],
+};
 const forPersonas: Fields = {
   message: ["text", "required"],
   api: ["api", "optional"],

@@ -21,7 +21,13 @@ describe("the table of errors", () => {
     const retryable = errors
       .filter(([, row]) => row.scope === "frame" && row.retryable)
       .map(([code]) => code);
-    assert.deepEqual(retryable, ["too_many_requests", "overloaded", "shutting_down"]);
+    assert.deepEqual(retryable, [
+      "too_many_requests",
+      "request_rate_exceeded",
+      "day_budget_spent",
+      "overloaded",
+      "shutting_down",
+    ]);
   });
 
   it("makes errors that fit the wire", () => {

@@ -1,5 +1,6 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
+import type { UsageStore } from "../../ports/usage-store.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
 import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
@@ -9,10 +10,12 @@ import { remotePort, servePort } from "./remote-port.ts";
 import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
+import { createUsageHub, usageHubMethods } from "./usage-hub.ts";
 
 export interface HubOptions {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
+  readonly usage: UsageStore;
   /** Turns that may run at the same time for one owner, and in all, over all processes. */
   readonly mostPerOwner: number;
   readonly mostInAll: number;
@@ -27,7 +30,7 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, mostPerOwner, mostInAll, onFault } = options;
+  const { logs, conversations, usage, mostPerOwner, mostInAll, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
@@ -55,6 +58,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const member: Member = { worker, gone: channel.ended, hasAsked: false };
       members.add(member);
       servePort(channel, "conversations", conversationMethods, conversations);
+      servePort(channel, "usage", usageHubMethods, createUsageHub(usage, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
       servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));
       member.gone.addEventListener("abort", () => {

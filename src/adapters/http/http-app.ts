@@ -10,8 +10,9 @@ import { type ConversationRoutesOptions, createConversationRoutes } from "./conv
 import { type Refusal, refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
 import { type Tickets, ticketLifeMs } from "./tickets.ts";
+import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
-export interface HttpAppOptions extends ConversationRoutesOptions {
+export interface HttpAppOptions extends ConversationRoutesOptions, UsageRoutesOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
   readonly callers: Callers;
@@ -30,6 +31,8 @@ export function createHttpApp({
   tickets,
   conversations,
   logs,
+  usage,
+  today,
   page,
   whyNotReady,
   onFault,
@@ -83,6 +86,7 @@ export function createHttpApp({
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
   app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
+  app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {

@@ -99,6 +99,44 @@ const steps: readonly string[] = [
   `,
   // What another process needs to go on with a turn, as JSON; gone with its end.
   `ALTER TABLE turns ADD COLUMN request TEXT;`,
+  `
+  -- One row for each lane that called a provider; folded into sums after a time.
+  CREATE TABLE usage (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    request_id TEXT,
+    lane TEXT,
+    api TEXT NOT NULL,
+    model TEXT NOT NULL,
+    -- Since 1970, UTC: on whose budget it is, which need not be the day of the clock.
+    day INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    total_tokens INTEGER AS (input_tokens + output_tokens),
+    estimated INTEGER NOT NULL,
+    -- None: it has not ended, and the figures are what was reserved.
+    outcome TEXT
+  ) STRICT;
+  CREATE INDEX usage_by_day ON usage (day);
+  CREATE INDEX usage_by_owner ON usage (owner, day);
+  CREATE INDEX usage_that_runs ON usage (number) WHERE outcome IS NULL;
+
+  CREATE TABLE usage_days (
+    owner TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    api TEXT NOT NULL,
+    model TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    PRIMARY KEY (owner, day, key_id, api, model)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

@@ -1,3 +1,5 @@
+import { usageStatements } from "./usage-statements.ts";
+
 /** The ended turns of an owner in a conversation. */
 const endedIn = "owner = ?1 AND conversation_id = ?2 AND ended_at_ms IS NOT NULL";
 /** The rest of a change of a conversation: when, and which. Its place among the owner's changes orders lists, since clocks are set. */
@@ -6,6 +8,8 @@ const change = `updated_at_ms = ?, changed = (SELECT max(changed) FROM conversat
 
 /** Every statement that the store runs, by name: the worker prepares each once, the other side only names them. */
 export const statements = {
+  ...usageStatements,
+
   // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,

@@ -23,7 +23,10 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
 }
 
 function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {
-  const pacing = readPacing(message, defaults);
+  const any = {
+    pacing: readPacing(message, defaults),
+    ...(message.data.budget_tokens === undefined ? {} : { budgetTokens: message.data.budget_tokens }),
+  };
   if (message.type === "openai_chat") {
     const { data } = message;
     return {
@@ -31,7 +34,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
       inputText: data.input_text,
       includeReasoning: data.include_reasoning ?? false,
       options: (data.options ?? {}) as JsonObject,
-      pacing,
+      ...any,
       ...(data.model === undefined ? {} : { model: data.model }),
       ...(data.previous_response_id === undefined ? {} : { previousResponseId: data.previous_response_id }),
       ...(data.tools === undefined ? {} : { tools: data.tools as JsonObject[] }),
@@ -41,7 +44,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
   const shared = {
     message: data.message,
     api: data.api ?? "openai",
-    pacing,
+    ...any,
     ...(data.model === undefined ? {} : { model: data.model }),
     ...(data.temperature === undefined ? {} : { temperature: data.temperature }),
     ...(data.max_tokens === undefined ? {} : { maxTokens: data.max_tokens }),

@@ -3,6 +3,7 @@ import { createHub } from "../../../src/adapters/cluster/hub.ts";
 import type { Line } from "../../../src/adapters/cluster/line.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
 import { defaultSettings } from "../../../src/compose/settings.ts";
@@ -45,7 +46,8 @@ export async function openCluster({
     onFault,
   });
   const conversations = createSqliteConversations({ store, clock: time, onFault });
-  const hub = await createHub({ logs, conversations, mostPerOwner, mostInAll, onFault });
+  const usage = createSqliteUsage({ store, keepDays: 90, onFault });
+  const hub = await createHub({ logs, conversations, usage, mostPerOwner, mostInAll, onFault });
   const lines: LinePair[] = [];
 
   return {

@@ -1,0 +1,77 @@
+import type { BegunCall, UsageStore, UsageSum } from "../../ports/usage-store.ts";
+
+/** A day's sum for one key and model. */
+interface Sum extends UsageSum {
+  readonly owner: string;
+  readonly keyId: string;
+}
+
+/** Most sums that are kept; the oldest give way. */
+const mostSums = 10_000;
+
+/** What was used, in memory: sums of days, and single calls only while they run. */
+export function createMemoryUsage(): UsageStore {
+  const sums = new Map<string, Sum>();
+  const open = new Map<string, BegunCall>();
+
+  function add(
+    { owner, keyId, api, model }: BegunCall,
+    used: Omit<UsageSum, "api" | "model" | "calls">,
+  ): void {
+    const name = JSON.stringify([used.day, owner, keyId, api, model]);
+    const sum = sums.get(name);
+    sums.set(name, {
+      ...{ owner, keyId, api, model },
+      day: used.day,
+      calls: (sum?.calls ?? 0) + 1,
+      inputTokens: (sum?.inputTokens ?? 0) + used.inputTokens,
+      outputTokens: (sum?.outputTokens ?? 0) + used.outputTokens,
+      estimated: (sum?.estimated ?? false) || used.estimated,
+    });
+    const [oldest] = sums.keys();
+    if (sums.size > mostSums && oldest !== undefined) sums.delete(oldest);
+  }
+
+  return {
+    begin: (call) => void open.set(call.id, call),
+    extend(id, outputTokens) {
+      const call = open.get(id);
+      if (call !== undefined) open.set(id, { ...call, outputTokens });
+    },
+    end(id, { usage, day }) {
+      const call = open.get(id);
+      open.delete(id);
+      if (call !== undefined) add(call, { day, ...usage });
+    },
+    // Nothing outlives the process here.
+    takeUp: async () => [],
+    async sums(owner, from, to) {
+      const running = [...open.values()].map((call): Sum => ({ ...call, calls: 1, estimated: true }));
+      const own = [...sums.values(), ...running].filter(
+        (sum) => sum.owner === owner && sum.day >= from && sum.day <= to,
+      );
+      return [...Map.groupBy(own, ({ day, api, model }) => JSON.stringify([day, api, model])).values()]
+        .map(total)
+        .toSorted((a, b) => a.day - b.day || compare(a.api, b.api) || compare(a.model, b.model));
+    },
+  };
+}
+
+/** The sums of one day and model as one. */
+function total(parts: readonly Sum[]): UsageSum {
+  return parts
+    .map(({ day, api, model, calls, inputTokens, outputTokens, estimated }): UsageSum => {
+      return { day, api, model, calls, inputTokens, outputTokens, estimated };
+    })
+    .reduce((all, part) => ({
+      ...all,
+      calls: all.calls + part.calls,
+      inputTokens: all.inputTokens + part.inputTokens,
+      outputTokens: all.outputTokens + part.outputTokens,
+      estimated: all.estimated || part.estimated,
+    }));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

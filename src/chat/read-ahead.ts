@@ -1,0 +1,54 @@
+/** Most values that wait; then the source is asked for no more. */
+const mostWaiting = 4_096;
+
+/**
+ * Asks a source for its batches as they come, whenever its reader asks: what waits is one batch. Ending it ends the source, and
+ * settles when that has ended.
+ */
+export async function* readAhead<T>(source: AsyncIterable<T[]>): AsyncGenerator<T[]> {
+  let waiting: T[] = [];
+  let end: { readonly failure?: unknown } | undefined;
+  let isLeft = false;
+  let arrived = Promise.withResolvers<void>();
+  let taken = Promise.withResolvers<void>();
+
+  async function read(): Promise<void> {
+    try {
+      for await (const batch of source) {
+        waiting.push(...batch);
+        arrived.resolve();
+        while (waiting.length > mostWaiting && !isLeft) {
+          taken = Promise.withResolvers();
+          await taken.promise;
+        }
+        if (isLeft) break;
+      }
+      end = {};
+    } catch (failure) {
+      end = { failure };
+    }
+    arrived.resolve();
+  }
+
+  const reading = read();
+  try {
+    for (;;) {
+      arrived = Promise.withResolvers();
+      if (waiting.length > 0) {
+        const batch = waiting;
+        waiting = [];
+        taken.resolve();
+        yield batch;
+      } else if (end === undefined) {
+        await arrived.promise;
+      } else {
+        if ("failure" in end) throw end.failure;
+        return;
+      }
+    }
+  } finally {
+    isLeft = true;
+    taken.resolve();
+    await reading;
+  }
+}

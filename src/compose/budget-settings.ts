@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { count, list } from "./setting-kinds.ts";
+
+const pricePattern = String.raw`(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)`;
+const priceForm = new RegExp(`^${pricePattern}$`);
+const modelPriceForm = new RegExp(`^([^\\s=]{1,256})=${pricePattern}$`);
+
+/** Tokens or requests, of which there is no limit unless one is set. */
+const limit = z.coerce.number().int().min(1).optional();
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+}
+
+function readPrices(entries: readonly string[], context: z.RefinementCtx) {
+  return entries.map((entry) => {
+    const [, model, input, output] = modelPriceForm.exec(entry) ?? [];
+    if (model === undefined) return refuse(context, "write model=input/output, as gpt-4o-mini=0.15/0.6");
+    return { model, price: { input: Number(input), output: Number(output) } };
+  });
+}
+
+function readPrice(value: string, context: z.RefinementCtx) {
+  const [, input, output] = priceForm.exec(value) ?? [];
+  if (input === undefined) return refuse(context, "write input/output, as 2.5/10");
+  return { input: Number(input), output: Number(output) };
+}
+
+/** The settings of limits and budgets. */
+export const budgetSettings = {
+  maxRequestsPerKey: {
+    name: "TROUPE_MAX_REQUESTS_PER_KEY",
+    schema: count(2_000, 1),
+    help: "most requests in flight of one key",
+  },
+  requestsPerMinute: {
+    name: "TROUPE_REQUESTS_PER_MINUTE",
+    schema: limit,
+    help: "most requests a minute of one key",
+  },
+  tokensPerDay: {
+    name: "TROUPE_TOKENS_PER_DAY",
+    schema: limit,
+    help: "most tokens a day of one key, input and output",
+  },
+  serverTokensPerDay: {
+    name: "TROUPE_SERVER_TOKENS_PER_DAY",
+    schema: limit,
+    help: "most tokens a day in all",
+  },
+  moneyPerDay: {
+    name: "TROUPE_MONEY_PER_DAY",
+    schema: z.coerce.number().positive().optional(),
+    help: "most money a day in all, in the unit of the prices",
+  },
+  prices: {
+    name: "TROUPE_PRICES",
+    schema: list.transform(readPrices).default([]),
+    help: "what models cost per million tokens, as model=input/output, comma-separated",
+  },
+  fallbackPrice: {
+    name: "TROUPE_FALLBACK_PRICE",
+    schema: z.string().transform(readPrice).optional(),
+    help: "what a model without a price costs, as input/output",
+  },
+  reservedTokens: {
+    name: "TROUPE_RESERVED_TOKENS",
+    schema: count(256, 16),
+    help: "how much output of a call budgets reserve at a time",
+  },
+  usageDays: {
+    name: "TROUPE_USAGE_DAYS",
+    schema: count(90, 1),
+    help: "days until the usage of single calls is kept as sums only",
+  },
+} as const;

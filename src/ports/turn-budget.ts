@@ -1,0 +1,44 @@
+import type { Usage } from "./provider.ts";
+import type { CallOutcome } from "./usage-store.ts";
+
+/** A call of a provider as it is planned. */
+export interface CallPlan {
+  /** The lane's name, absent for a nameless voice. */
+  readonly lane?: string;
+  readonly api: string;
+  readonly model: string;
+  /** Estimated. */
+  readonly inputTokens: number;
+  /** The provider is at it already, for a process that is gone: it is not refused, but may be stopped at once. */
+  readonly isBegun: boolean;
+  /** The limit that the request itself sets for the answer. */
+  readonly mostOutputTokens?: number;
+}
+
+/**
+ * What one call may use.
+ *
+ * Contract: nothing here is awaited, so that no other call comes in between; `settle` and `record` count once, later ones do
+ * nothing.
+ */
+export interface CallBudget {
+  /** The limit to give the provider; absent where no budget is narrower than what the request itself asks for. */
+  readonly mostOutputTokens?: number;
+  /** A budget may stop it; what its provider says is then to be counted as it comes. */
+  readonly isLimited: boolean;
+  /** Sees to it that so much output is paid for; `false`: it is not, and the call has to be stopped. */
+  cover(outputTokens: number): boolean;
+  /** Puts what was used in the place of what was reserved. */
+  settle(usage: Usage): void;
+  /** Notes how the call ended, for good. */
+  record(outcome: CallOutcome, usage: Usage): void;
+}
+
+/** The budgets that the calls of one turn are paid from. */
+export interface TurnBudget {
+  /**
+   * Reserves the input and some output of a call from all budgets, or from none; before the provider is called.
+   * Throws `budget_exhausted`.
+   */
+  open(plan: CallPlan): CallBudget;
+}

@@ -1,0 +1,87 @@
+import type { Caller } from "../ports/caller.ts";
+import type { RateCounter } from "../ports/rate-counter.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { DayBudgets } from "./day-budgets.ts";
+
+export interface AdmissionOptions {
+  /** Turns that may run at the same time for a key that has no limit of its own, for one owner, and in all. */
+  readonly mostPerKey: number;
+  readonly mostPerOwner: number;
+  readonly mostInAll: number;
+  /** Requests a minute of a key that has no limit of its own; absent: as many as it likes. */
+  readonly mostPerMinute: number | undefined;
+  /** Counts requests in windows of a minute. */
+  readonly minutes: RateCounter;
+  readonly days: DayBudgets;
+}
+
+/** What refuses a request before anything of it is stored or started. */
+export interface Admission {
+  /**
+   * Counts a turn in, before anything is awaited, so that a burst cannot slip past the limits. The returned function counts it
+   * out, once. Throws `too_many_requests`, `overloaded`, `day_budget_spent`, `request_rate_exceeded`.
+   */
+  admit(caller: Caller, inputTokens: number): Promise<() => void>;
+}
+
+/** When a turn of the same caller may have ended. */
+const retryAfterMs = 1_000;
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { mostPerKey, mostPerOwner, mostInAll, mostPerMinute, minutes, days } = options;
+  const counts = new Map<string, number>();
+  let inAll = 0;
+
+  function add(name: string, change: number): void {
+    const count = (counts.get(name) ?? 0) + change;
+    if (count === 0) counts.delete(name);
+    else counts.set(name, count);
+  }
+
+  function takeSlot({ owner, keyId, limits }: Caller): () => void {
+    const ofOwner = `owner ${owner}`;
+    const ofKey = `key ${keyId}`;
+    const mostOfKey = limits.requestsInFlight ?? mostPerKey;
+    if ((counts.get(ofKey) ?? 0) >= mostOfKey) {
+      const detail = `This key may have ${mostOfKey} in flight.`;
+      throw new TroupeError("too_many_requests", { detail, retryAfterMs });
+    }
+    if ((counts.get(ofOwner) ?? 0) >= mostPerOwner)
+      throw new TroupeError("too_many_requests", { retryAfterMs });
+    if (inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
+    const change = (by: number) => {
+      add(ofOwner, by);
+      add(ofKey, by);
+      inAll += by;
+    };
+    change(1);
+    let held = true;
+    return () => {
+      if (held) change(-1);
+      held = false;
+    };
+  }
+
+  async function countRequest({ keyId, limits }: Caller): Promise<void> {
+    const most = limits.requestsPerMinute ?? mostPerMinute;
+    if (most === undefined) return;
+    const { count, windowEndsInMs } = await minutes.add(keyId);
+    if (count <= most) return;
+    const detail = `This key may ask ${most} times a minute.`;
+    throw new TroupeError("request_rate_exceeded", { detail, retryAfterMs: windowEndsInMs });
+  }
+
+  return {
+    async admit(caller, inputTokens) {
+      const release = takeSlot(caller);
+      try {
+        days.check(caller, inputTokens);
+        await countRequest(caller);
+        return release;
+      } catch (refused) {
+        release();
+        throw refused;
+      }
+    },
+  };
+}

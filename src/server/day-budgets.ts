@@ -1,0 +1,114 @@
+import type { Caller } from "../ports/caller.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { UsageStore } from "../ports/usage-store.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
+import { costOf, createLedger, type Ledger, type Price, type Purse } from "./ledger.ts";
+
+/** What may be spent on one day; what is absent has no limit. */
+export interface DayLimits {
+  /** Of a key that has no limit of its own. */
+  readonly tokensPerKey?: number | undefined;
+  /** Of all keys together. */
+  readonly tokens?: number | undefined;
+  /** Of all keys together, in the unit of the prices. */
+  readonly money?: number | undefined;
+}
+
+export interface DayBudgetOptions {
+  readonly clock: Clock;
+  readonly usage: UsageStore;
+  readonly limits: DayLimits;
+  /** What a million tokens of a model cost; `undefined` where no price fits. Asked only where money is limited. */
+  readonly priceOf: (model: string) => Price | undefined;
+}
+
+/** What the calls of a day are paid from. */
+export interface DayBudgets {
+  readonly day: BudgetDay;
+  /** Goes on with what was spent today before this process began; once, at the start. */
+  takeUp(): Promise<void>;
+  /** Throws `day_budget_spent` where a request with so much input cannot be paid today, whatever else ends. */
+  check(caller: Caller, inputTokens: number): void;
+  /** Of a call of a model. Throws `budget_exhausted` where money is limited and no price fits. */
+  purses(caller: Caller, model: string): Purse[];
+}
+
+const byToken: Price = { input: 1, output: 1 };
+/** Prices are for so many tokens. */
+const priceUnit = 1_000_000;
+/** When calls that run hold what is left, some may soon be free again. */
+const reservedRetryMs = 5_000;
+
+export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOptions): DayBudgets {
+  const keys = new Map<string, Ledger>();
+  const tokens = createLedger();
+  const money = createLedger();
+  const day = createBudgetDay(clock, () => {
+    for (const [keyId, ledger] of keys) {
+      if (ledger.reserved > 0) ledger.renew();
+      else keys.delete(keyId);
+    }
+    tokens.renew();
+    money.renew();
+  });
+
+  function ofKey(keyId: string): Ledger {
+    const ledger = keys.get(keyId) ?? createLedger();
+    keys.set(keyId, ledger);
+    return ledger;
+  }
+
+  function purse(ledger: Ledger, limit: number, price: Price, detail: string): Purse {
+    return {
+      ledger,
+      limit,
+      price,
+      refusal: (isSpent) => ({ detail, retryAfterMs: isSpent ? day.msToNext() : reservedRetryMs }),
+    };
+  }
+
+  /** Of the key first. */
+  function tokenPurses({ keyId, limits: own }: Caller): Purse[] {
+    const tokensPerKey = own.tokensPerDay ?? limits.tokensPerKey ?? Infinity;
+    return [
+      purse(ofKey(keyId), tokensPerKey, byToken, `This key may use ${tokensPerKey} tokens a day.`),
+      purse(tokens, limits.tokens ?? Infinity, byToken, "The server has used its tokens of the day."),
+    ];
+  }
+
+  function moneyPurse(price: Price): Purse {
+    const limit = (limits.money ?? Infinity) * priceUnit;
+    return purse(money, limit, price, "The server has spent its money of the day.");
+  }
+
+  return {
+    day,
+    async takeUp() {
+      for (const { keyId, model, inputTokens, outputTokens } of await usage.takeUp(day.current())) {
+        for (const ledger of [ofKey(keyId), tokens]) ledger.settle(0, inputTokens + outputTokens);
+        // What has lost its price since cannot be counted.
+        const price = limits.money === undefined ? undefined : priceOf(model);
+        if (price !== undefined) money.settle(0, costOf(price, inputTokens, outputTokens));
+      }
+    },
+    check(caller, inputTokens) {
+      day.current();
+      const spent = [...tokenPurses(caller), moneyPurse(byToken)].find(
+        ({ ledger, limit, price }) => ledger.spent + (price === byToken ? inputTokens : 0) >= limit,
+      );
+      if (spent !== undefined) throw new TroupeError("day_budget_spent", spent.refusal(true));
+    },
+    purses(caller, model) {
+      day.current();
+      if (limits.money === undefined) return tokenPurses(caller);
+      const price = priceOf(model);
+      if (price === undefined)
+        throw new TroupeError("budget_exhausted", {
+          detail: "Money is limited here and this model has no price.",
+          retryable: false,
+        });
+      return [...tokenPurses(caller), moneyPurse(price)];
+    },
+  };
+}

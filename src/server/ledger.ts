@@ -1,0 +1,61 @@
+import type { TroupeErrorOptions } from "../protocol/errors.ts";
+
+/** What was spent of something, and what is held back for calls that run. */
+export interface Ledger {
+  readonly spent: number;
+  readonly reserved: number;
+  reserve(amount: number): void;
+  /** What was reserved has become what was spent. */
+  settle(reserved: number, spent: number): void;
+  /** Begins anew; what runs stays reserved. */
+  renew(): void;
+}
+
+export function createLedger(): Ledger {
+  let spent = 0;
+  let reserved = 0;
+  return {
+    get spent() {
+      return spent;
+    },
+    get reserved() {
+      return reserved;
+    },
+    reserve(amount) {
+      reserved += amount;
+    },
+    settle(held, used) {
+      reserved -= held;
+      spent += used;
+    },
+    renew() {
+      spent = 0;
+    },
+  };
+}
+
+/** A price of tokens: one by one, or in money for a million of them. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** Of what a call is paid: a ledger, where it ends, and what a token takes of it. */
+export interface Purse {
+  readonly ledger: Ledger;
+  readonly limit: number;
+  readonly price: Price;
+  /** What a client is told when it pays no more; `isSpent`: not even when the calls that run have ended. */
+  refusal(isSpent: boolean): Pick<TroupeErrorOptions, "detail" | "retryable" | "retryAfterMs">;
+}
+
+export function costOf(price: Price, inputTokens: number, outputTokens: number): number {
+  return inputTokens * price.input + outputTokens * price.output;
+}
+
+/** How many tokens of output a purse pays beside so many of input; negative where not even those. */
+export function outputLeft({ ledger, limit, price }: Purse, inputTokens: number): number {
+  const left = limit - ledger.spent - ledger.reserved - inputTokens * price.input;
+  if (left < 0) return -1;
+  return price.output === 0 ? Infinity : Math.floor(left / price.output);
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
+import type { UsageStore } from "../../../src/ports/usage-store.ts";
+import { callOf, describeUsageStore, used } from "../../ports/usage-store-contract.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { dataFolder, onFault, openStore } from "./open-store.ts";
+
+describeUsageStore("sqlite", async () => {
+  const { store, [Symbol.asyncDispose]: dispose } = await openStore();
+  return { store: createSqliteUsage({ store, keepDays: 90, onFault }), [Symbol.asyncDispose]: dispose };
+});
+
+async function openUsage() {
+  const place = await dataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  const onStorage = () => undefined;
+  const store = await createSqliteStore({ clock, file: place.file, synchronous: "NORMAL", onStorage });
+  const usage = createSqliteUsage({ store, keepDays: 10, onFault });
+  const database = new DatabaseSync(place.file, { readOnly: true });
+  return {
+    store,
+    usage,
+    /** The rows of single calls, after what was written. */
+    async rows(): Promise<Record<string, unknown>[]> {
+      await usage.sums("nobody", 0, 0);
+      return database.prepare("SELECT * FROM usage ORDER BY number").all();
+    },
+    async [Symbol.asyncDispose]() {
+      database.close();
+      await store[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function finish(usage: UsageStore, day: number, tokens: number): void {
+  const call = callOf({ day });
+  usage.begin(call);
+  usage.end(call.id, { ...used(tokens, tokens), outcome: "completed", day });
+}
+
+test("a row says who called what, when, what it took and how it ended", async () => {
+  await using place = await openUsage();
+  const call = callOf({ lane: "teacher", keyId: "key-7" });
+  place.usage.begin(call);
+  place.usage.end(call.id, { ...used(12, 30, true), outcome: "budget", day: 100 });
+  const [{ number: _, ...row } = {}] = await place.rows();
+  assert.deepEqual(
+    { ...row },
+    {
+      id: call.id,
+      owner: "ada",
+      key_id: "key-7",
+      request_id: "r",
+      lane: "teacher",
+      api: "openai",
+      model: "m",
+      day: 100,
+      at_ms: 8_640_000_000,
+      input_tokens: 12,
+      output_tokens: 30,
+      total_tokens: 42,
+      estimated: 1,
+      outcome: "budget",
+    },
+  );
+});
+
+test("calls that were left open end as interrupted, as they were reserved, and others stay as they are", async () => {
+  await using place = await openUsage();
+  const [first, second, third] = [callOf(), callOf({ lane: "a" }), callOf()];
+  for (const call of [first, second, third]) place.usage.begin(call);
+  place.usage.extend(second.id, 1_024);
+  place.usage.end(third.id, { ...used(1, 1), outcome: "completed", day: 100 });
+  const next = createSqliteUsage({ store: place.store, keepDays: 10, onFault });
+  await next.takeUp(100);
+  assert.deepEqual(
+    (await place.rows()).map(({ outcome, output_tokens, estimated }) => [outcome, output_tokens, estimated]),
+    [
+      ["interrupted", 256, 1],
+      ["interrupted", 1_024, 1],
+      ["completed", 1, 0],
+    ],
+  );
+});
+
+test("old calls are folded into the sums of their days while new ones come, and no token is lost", async () => {
+  await using place = await openUsage();
+  for (let count = 0; count < 200; count += 1) finish(place.usage, 100 + (count % 2), 1);
+  const running = callOf({ day: 100 });
+  place.usage.begin(running);
+  assert.equal((await place.rows()).length, 201);
+  for (let count = 0; count < 30; count += 1) finish(place.usage, 120, 1);
+  const rows = await place.rows();
+  assert.equal(rows.length, 31);
+  assert.equal(rows.filter(({ outcome }) => outcome === null).length, 1);
+  place.usage.end(running.id, { ...used(0, 0), outcome: "failed", day: 100 });
+  const sums = await place.usage.sums("ada", 0, 1_000);
+  assert.deepEqual(
+    sums.map(({ day, calls, inputTokens }) => [day, calls, inputTokens]),
+    [
+      [100, 101, 100],
+      [101, 100, 100],
+      [120, 30, 30],
+    ],
+  );
+  assert.deepEqual(await place.usage.takeUp(101), [
+    { keyId: "key-1", model: "m", inputTokens: 100 + 30, outputTokens: 100 + 30 },
+  ]);
+});
+
+test("what a clock that ran ahead has dated later is taken up with today", async () => {
+  await using place = await openUsage();
+  finish(place.usage, 99, 1);
+  finish(place.usage, 100, 10);
+  finish(place.usage, 4_000, 100);
+  assert.deepEqual(await place.usage.takeUp(100), [
+    { keyId: "key-1", model: "m", inputTokens: 110, outputTokens: 110 },
+  ]);
+  assert.deepEqual(await place.usage.takeUp(101), []);
+});

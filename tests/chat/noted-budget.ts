@@ -1,0 +1,45 @@
+import type { Usage } from "../../src/ports/provider.ts";
+import type { CallPlan, TurnBudget } from "../../src/ports/turn-budget.ts";
+import type { CallOutcome } from "../../src/ports/usage-store.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+
+export interface NotedBudget extends TurnBudget {
+  readonly plans: readonly CallPlan[];
+  /** What each call was settled with, in order. */
+  readonly settled: readonly Usage[];
+  readonly recorded: readonly { readonly outcome: CallOutcome; readonly usage: Usage }[];
+}
+
+export interface NotedBudgetOptions {
+  /** Lanes that find no room. */
+  readonly refused?: readonly string[];
+  /** What covers no more. Default: everything is covered. */
+  readonly mostOutputTokens?: number;
+  /** The limit that is sent. */
+  readonly limitSent?: number;
+}
+
+/** Pays for everything but what it is told not to, and notes what it was told. */
+export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget {
+  const { refused = [], mostOutputTokens = Infinity, limitSent } = options;
+  const plans: CallPlan[] = [];
+  const settled: Usage[] = [];
+  const recorded: { outcome: CallOutcome; usage: Usage }[] = [];
+  return {
+    plans,
+    settled,
+    recorded,
+    open(plan) {
+      plans.push(plan);
+      if (refused.includes(plan.lane ?? ""))
+        throw new TroupeError("budget_exhausted", { retryAfterMs: 60_000 });
+      return {
+        ...(limitSent === undefined ? {} : { mostOutputTokens: limitSent }),
+        isLimited: mostOutputTokens < Infinity,
+        cover: (outputTokens) => outputTokens <= mostOutputTokens,
+        settle: (usage) => void settled.push(usage),
+        record: (outcome, usage) => void recorded.push({ outcome, usage }),
+      };
+    },
+  };
+}
