@@ -44,7 +44,7 @@ export async function* pace(
   const chunkChars = isRaw ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
   let wake: () => void = () => undefined;
   const source = createPacedSource(batches, { queue, clock, onChange: () => wake() });
-  let abortedAtMs = 0;
+  let abortedAtMs: number | undefined;
   const onAbort = () => {
     abortedAtMs = clock.now();
     source.leave();
@@ -72,7 +72,7 @@ export async function* pace(
   let isFull = false;
 
   try {
-    while (!signal.aborted) {
+    while (abortedAtMs === undefined) {
       const nowMs = clock.now();
       const batch: PacedEvent[] = queue.takeEvents();
       const isOver = source.outcome !== undefined;
@@ -136,7 +136,7 @@ export async function* pace(
       }),
     ]);
     const { closedAtMs } = source;
-    const closedInMs = Math.max(0, (closedAtMs ?? clock.now()) - abortedAtMs);
+    const closedInMs = Math.max(0, (closedAtMs ?? clock.now()) - (abortedAtMs ?? 0));
     return { type: "aborted", reason: signal.reason, closed: closedAtMs !== undefined, closedInMs };
   } finally {
     signal.removeEventListener("abort", onAbort);

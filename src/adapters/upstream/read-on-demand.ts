@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import type { ChunkSkimmer } from "./chunk-skimmer.ts";
 
 /** More than this is not gathered ahead where the connection cannot be held. */
 const mostAheadBytes = 65_536;
@@ -16,7 +17,11 @@ interface ReadingHandle {
  * connection: what comes waits with the system, which gathers it, so that a stream costs as much as it is asked and not as
  * its sender cut it into packets. Node's own `pause` reads one packet more each time, and so twice as often.
  */
-export function readOnDemand(stream: Readable, socket: Socket | undefined): AsyncIterable<Uint8Array> {
+export function readOnDemand(
+  stream: Readable,
+  socket?: Socket,
+  skimmer?: ChunkSkimmer,
+): AsyncIterable<Uint8Array> {
   const handle = () => (socket as { _handle?: ReadingHandle | null } | undefined)?._handle ?? undefined;
   let pieces: Buffer[] = [];
   let bytes = 0;
@@ -50,15 +55,18 @@ export function readOnDemand(stream: Readable, socket: Socket | undefined): Asyn
     answer();
   }
 
-  stream.pause();
-  stream.on("data", (piece: Buffer) => {
+  function take(piece: Buffer): void {
     if (outcome !== undefined) return;
     pieces.push(piece);
     bytes += piece.length;
     if (asked === undefined && bytes > mostAheadBytes) stream.pause();
     hold();
     answer();
-  });
+  }
+
+  stream.pause();
+  stream.on("data", take);
+  skimmer?.deliverTo(take);
   stream.on("end", () => conclude({}));
   stream.on("error", (error) => conclude({ error }));
   stream.on("close", () =>

@@ -3,6 +3,7 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
 import zlib from "node:zlib";
+import { type ChunkSkimmer, createChunkSkimmer } from "./chunk-skimmer.ts";
 import { readOnDemand } from "./read-on-demand.ts";
 
 /** Error bodies longer than this are cut: they are read for a code, not for their length. */
@@ -33,6 +34,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   let request: ClientRequest | undefined;
   let message: IncomingMessage | undefined;
   let unpacked: Readable | undefined;
+  let skimmer: ChunkSkimmer | undefined;
   let mustClose = false;
   const closed = Promise.withResolvers<void>();
 
@@ -48,19 +50,26 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     request = outgoing;
     let connected = false;
     outgoing.on("socket", (socket) => {
+      skimmer = createChunkSkimmer(socket);
       connected = outgoing.reusedSocket;
       const note = () => {
         connected = true;
       };
       if (!connected) socket.once(secure ? "secureConnect" : "connect", note);
     });
-    outgoing.on("response", resolve);
+    outgoing.on("response", (answer) => {
+      skimmer?.accept(answer);
+      resolve(answer);
+    });
     // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well.
     // A TLS handshake that the other side refuses looks like a reset, but there was no connection that could break.
     outgoing.on("error", (error) =>
       reject(connected ? error : new Error("No connection came about.", { cause: error })),
     );
-    outgoing.on("close", () => closed.resolve());
+    outgoing.on("close", () => {
+      skimmer?.stop();
+      closed.resolve();
+    });
     outgoing.setNoDelay(true);
     outgoing.end(typeof init.body === "string" ? init.body : undefined);
     return promise;
@@ -90,7 +99,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       if (message === undefined) throw new Error("There is no answer yet.");
       unpacked = unpack(message);
       // What is unpacked comes later than it is read, when the connection may serve another call.
-      return readOnDemand(unpacked, unpacked === message ? message.socket : undefined);
+      return unpacked === message ? readOnDemand(message, message.socket, skimmer) : readOnDemand(unpacked);
     },
     /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
     release(): void {

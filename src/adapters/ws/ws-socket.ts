@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import { closeTable } from "../../protocol/closes.ts";
+import { encodeTextFrames } from "./text-frames.ts";
 
 /** The `Socket` port over a connection of the `ws` package; `stream` is what it writes to. */
 export function createWsSocket(socket: WebSocket, stream: Duplex): Socket {
@@ -11,11 +12,9 @@ export function createWsSocket(socket: WebSocket, stream: Duplex): Socket {
       return new Promise((resolve, reject) => {
         const settle = (cause?: Error | null) =>
           cause == null ? resolve() : reject(new SocketEndedError("The connection has ended.", { cause }));
-        // Corked, the frames of a batch reach the operating system in one write.
-        stream.cork();
-        const last = texts.length - 1;
-        for (const [index, text] of texts.entries()) socket.send(text, index === last ? settle : undefined);
-        stream.uncork();
+        // Nothing may follow a close frame. Without compression `ws` writes at once as well, so that its own frames keep their place.
+        if (socket.readyState === socket.OPEN) stream.write(encodeTextFrames(texts), settle);
+        else settle(new Error("The connection is closing."));
       });
     },
     close(name) {

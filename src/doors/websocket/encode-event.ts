@@ -4,6 +4,7 @@ import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { ServerMessages } from "../../protocol/server-messages.ts";
 
+type TextEvent = Extract<TurnEvent, { type: "text" }>;
 type Numbered = ServerMessages[
   | "status"
   | "chunk"
@@ -24,13 +25,19 @@ const statusMessages = {
 
 /** One logged event as the frame that every follower is sent. */
 export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): string {
+  if (event.type === "text") return encodeText(requestId, seq, event);
   return JSON.stringify({ ...toMessage(event), request_id: requestId, seq });
 }
 
-function toMessage(event: TurnEvent): Unnumbered {
+/** As below, without an object in between: nearly every message is a chunk. */
+function encodeText(requestId: string, seq: number, { text, final, lane }: TextEvent): string {
+  const persona = lane === undefined ? "" : `"persona_id":${JSON.stringify(lane)},`;
+  const id = `"request_id":${JSON.stringify(requestId)}`;
+  return `{"type":"chunk","chunk":${JSON.stringify(text)},"is_final":${final},${persona}${id},"seq":${seq}}`;
+}
+
+function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
   switch (event.type) {
-    case "text":
-      return { type: "chunk", chunk: event.text, is_final: event.final, ...lane(event) };
     case "status":
       return {
         type: "status",

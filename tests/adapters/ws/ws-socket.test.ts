@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, it } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+import { createWsSocket } from "../../../src/adapters/ws/ws-socket.ts";
+import { SocketEndedError } from "../../../src/ports/socket.ts";
+
+/** Both ends of a connection, and what the client was sent. */
+async function setUp() {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
+  await once(server, "listening");
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const received: string[] = [];
+  client.on("message", (data, isBinary) => received.push(isBinary ? "binary" : data.toString()));
+  client.on("ping", () => received.push("ping"));
+  const opened = once(client, "open");
+  const [socket, request] = (await once(server, "connection")) as [WebSocket, IncomingMessage];
+  await opened;
+  return {
+    port: createWsSocket(socket, request.socket),
+    socket,
+    received,
+    closed: once(client, "close"),
+    [Symbol.dispose]: () => server.close(),
+  };
+}
+
+describe("a socket over ws", () => {
+  it("sends texts as they are, at every width of a frame's length, in bytes and not in characters", async () => {
+    using at = await setUp();
+    const texts = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000].map((length) => "x".repeat(length));
+    texts.push("雨".repeat(42), "👩‍🚀".repeat(30_000), "é");
+    await at.port.send(texts);
+    at.port.close("normal");
+    await at.closed;
+    assert.deepEqual(at.received, texts);
+  });
+
+  it("keeps its place among the frames that ws sends itself", async () => {
+    using at = await setUp();
+    void at.port.send(["one", "two"]);
+    at.socket.ping();
+    void at.port.send(["three"]);
+    at.port.close("restarting");
+    const [code] = await at.closed;
+    assert.deepEqual([at.received, code], [["one", "two", "ping", "three"], 1012]);
+  });
+
+  it("refuses what comes behind its close", async () => {
+    using at = await setUp();
+    at.port.close("normal");
+    await assert.rejects(at.port.send(["late"]), SocketEndedError);
+    await at.closed;
+    await assert.rejects(at.port.send(["later"]), SocketEndedError);
+    assert.deepEqual(at.received, []);
+  });
+});
