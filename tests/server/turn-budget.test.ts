@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
+import { estimatedUsage } from "../../src/ports/usage-store.ts";
+import { createDayBudgets, type DayLimits } from "../../src/server/day-budgets.ts";
+import { createTurnBudget } from "../../src/server/turn-budget.ts";
+import { createTestClock } from "../support/test-clock.ts";
+
+const caller = { owner: "ada", keyId: "key-1", limits: {} };
+const plan = { api: "openai", model: "m", inputTokens: 10, isBegun: false };
+
+for (const [name, limits, budgetTokens] of [
+  ["of the day", { tokens: 3_000 }, undefined],
+  ["of the request", {}, 3_000],
+] as const satisfies readonly [string, DayLimits, number | undefined][]) {
+  test(`sixteen lanes at the cap ${name} stay within it, each with its part`, async () => {
+    const clock = createTestClock();
+    const usage = createMemoryUsage();
+    const days = createDayBudgets({ clock, usage, limits, priceOf: () => undefined });
+    const expense = { caller, lanes: 16, ...(budgetTokens === undefined ? {} : { budgetTokens }) };
+    using budget = createTurnBudget(expense, { clock, usage, days, stepTokens: 256 });
+    const written = new Map<string, number>();
+    const calls = new Map<string, ReturnType<typeof budget.open>>();
+    for (let lane = 0; lane < 16; lane += 1) {
+      try {
+        calls.set(`lane-${lane}`, budget.open({ ...plan, lane: `lane-${lane}` }));
+      } catch (refused) {
+        assert.equal((refused as { code?: unknown }).code, "budget_exhausted");
+      }
+    }
+    const running = new Set(calls.keys());
+    while (running.size > 0) {
+      for (const lane of running) {
+        const count = (written.get(lane) ?? 0) + 4;
+        written.set(lane, count);
+        if (calls.get(lane)?.cover(count) === false) running.delete(lane);
+      }
+    }
+    for (const [lane, call] of calls) call.record("budget", estimatedUsage(10, written.get(lane) ?? 0));
+    const [sum] = await usage.sums("ada", days.day.current(), days.day.current());
+    assert.equal(calls.size, budgetTokens === undefined ? 12 : 16);
+    const total = Number(sum?.inputTokens) + Number(sum?.outputTokens);
+    assert.ok(total <= 3_000 + 4 && total > 2_000, String(total));
+  });
+}
