@@ -1,7 +1,13 @@
 import { pageGenerator } from "./build-page.ts";
 import type { Generator } from "./generator.ts";
 import { protocolGenerator } from "./protocol-tables.ts";
+import { recordsGenerator } from "./record-tables.ts";
 import { settingsGenerator } from "./settings-table.ts";
 
 /** Every generated file. `npm run generate` writes them all; `npm run check` compares them. */
-export const generators: readonly Generator[] = [pageGenerator, protocolGenerator, settingsGenerator];
+export const generators: readonly Generator[] = [
+  pageGenerator,
+  protocolGenerator,
+  settingsGenerator,
+  recordsGenerator,
+];

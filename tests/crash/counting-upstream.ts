@@ -47,8 +47,11 @@ export async function createCountingUpstream({
     const pauseMs = delayMs();
     const events = answer({ responseId: `resp_${id}`, deltas: piecesOf(id, voice) });
     const broken = breakOf(id, voice);
-    const sent = broken === undefined ? events : events.slice(0, events.length / 2);
-    return [...streamScript(sent, { betweenEvents: () => [{ delayMs: pauseMs }] }), ...(broken ?? [])];
+    const betweenEvents = () => [{ delayMs: pauseMs }];
+    if (broken === undefined) return streamScript(events, { betweenEvents });
+    // Else a call that is made just then goes down with the connection, and is rightly made again.
+    const headers = { connection: "close" };
+    return [...streamScript(events.slice(0, events.length / 2), { betweenEvents, headers }), ...broken];
   });
 
   return {

@@ -20,6 +20,8 @@ export async function createNumberedUpstream(): Promise<UpstreamDouble> {
 export interface Shown {
   /** Chunks of which one or more came. */
   readonly count: number;
+  /** How often one came, also again. */
+  readonly arrivals: number;
   /** The largest number that came. */
   readonly last: number;
   readonly doubled: number;
@@ -48,6 +50,9 @@ export function createShown(): Shown {
   return {
     get count() {
       return seen.size;
+    },
+    get arrivals() {
+      return seen.size + doubled;
     },
     get last() {
       return last;
