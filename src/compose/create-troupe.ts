@@ -159,9 +159,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const sockets = createWsServer({
     clock,
     path: "/ws",
-    pingIntervalMs: 30_000,
+    pingIntervalMs: settings.pingMs,
     mostConnections: settings.maxConnections,
     mostConnectionsPerKey: settings.maxConnectionsPerKey,
+    retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     async admit({ headers, url = "", socket: { remoteAddress } }) {
       const protocols = headers["sec-websocket-protocol"];
       const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;

@@ -170,6 +170,16 @@ const settings = {
     schema: duration(10_000),
     help: "how long a stop waits for running requests",
   },
+  reconnectSpreadMs: {
+    name: "TROUPE_RECONNECT_SPREAD_MS",
+    schema: duration(5_000),
+    help: "over which time the clients of a server that stops come back, each at its own moment",
+  },
+  pingMs: {
+    name: "TROUPE_PING_MS",
+    schema: duration(30_000, 1),
+    help: "time between two pings of a socket; a peer that misses two is dropped and may come back",
+  },
   logLevel: {
     name: "LOG_LEVEL",
     schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),

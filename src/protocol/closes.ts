@@ -6,12 +6,12 @@ interface CloseRow {
   readonly reason: string;
 }
 
-/** Every close the server sends. PROTOCOL.md prints this table; `ws` itself sends 1002, 1007, 1008 and 1009 for broken frames. */
+/** Every close the server sends. PROTOCOL.md prints this table; `ws` itself sends 1002, 1007, 1008 and 1009 for broken messages. */
 export const closeTable = {
   normal: { code: 1000, reconnect: false, reason: "Closed." },
   protocol_error: { code: 1002, reconnect: false, reason: "The frame breaks the WebSocket protocol." },
   invalid_text: { code: 1007, reconnect: false, reason: "The text is not valid UTF-8." },
-  policy: { code: 1008, reconnect: false, reason: "Too many fragments." },
+  policy: { code: 1008, reconnect: false, reason: "Too many fragments, or too many frames in a short time." },
   message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
   restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
   unresponsive: { code: 4408, reconnect: true, reason: "The peer did not answer pings." },

@@ -4,6 +4,12 @@ export const wireLimits = {
   messageBytes: 1024 * 1024,
   /** Most fragments one client message may come in. */
   messageFragments: 128,
+  /** Messages of one connection: in the long run, and at once after a pause. More than that closes it. */
+  messagesPerSecond: 1_000,
+  messagesAtOnce: 20_000,
+  /** The same for the pings and pongs of the WebSocket protocol. */
+  controlFramesPerSecond: 100,
+  controlFramesAtOnce: 1_000,
   /** Deepest nesting of a client message's JSON. */
   messageDepth: 32,
   /** Longest request, persona, conversation or model id, characters. */

@@ -42,14 +42,14 @@ export interface SessionAsk {
 /** One client's connection, whatever its wire: what it asked, what it follows. */
 export interface Session {
   /**
-   * Starts a turn and follows it. One without an id waits for those asked before it. Settles when it has started.
-   * Throws the refusals of `Turns.start`.
+   * Starts a turn and follows it; settles when it has started and throws the refusals of `Turns.start`. One without an id waits
+   * for those asked before it: then it settles at once, and a refusal goes to `onRefused`, which must not reject.
    */
-  ask(ask: SessionAsk): Promise<void>;
+  ask(ask: SessionAsk, onRefused: (refusal: unknown) => Promise<void>): Promise<void>;
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
   cancel(requestId: string, lane: string | undefined): Promise<void>;
   /**
-   * Follows a turn from a position; `onFound` is awaited before the first event.
+   * Follows a turn from a position; `onFound` is awaited before the first event. Settles after it.
    * Throws `request_not_found`, `seq_out_of_range`.
    */
   resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
@@ -110,9 +110,11 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /** One after another: an unnamed request starts when the answer to the one before it was sent. */
-  async function askUnnamed(ask: SessionAsk): Promise<void> {
-    if (waiting >= mostInFlight) throw new TroupeError("too_many_requests");
+  /**
+   * One after another: an unnamed request starts when the answer to the one before it was sent. It counts as waiting until its refusal
+   * was sent as well, so that refusals do not pile up for a client that does not read.
+   */
+  async function askUnnamed(ask: SessionAsk, onRefused: (refusal: unknown) => Promise<void>): Promise<void> {
     waiting += 1;
     const before = lastUnnamed;
     const finished = Promise.withResolvers<void>();
@@ -124,24 +126,30 @@ export function createSession(options: SessionOptions): Session {
       const turn = await start(ask, id);
       void followers.follow(turn, 0).then(finished.resolve);
     } catch (error) {
+      await onRefused(error);
       finished.resolve();
-      throw error;
     } finally {
       waiting -= 1;
     }
   }
 
   return {
-    async ask(ask) {
-      if (ask.id === undefined) return askUnnamed(ask);
-      void followers.follow(await start(ask, ask.id), 0);
+    async ask(ask, onRefused) {
+      if (ask.id !== undefined) {
+        void followers.follow(await start(ask, ask.id), 0);
+        return;
+      }
+      if (waiting >= mostInFlight) throw new TroupeError("too_many_requests");
+      void askUnnamed(ask, onRefused);
     },
     cancel: (requestId, lane) => turns.cancel(owner, requestId, lane),
     async resume(requestId, after, onFound) {
       const turn = await turns.find(owner, requestId);
       if (turn === undefined) throw new TroupeError("request_not_found", { field: "data.request_id" });
       if (after > turn.log.headSeq) throw new TroupeError("seq_out_of_range", { field: "data.after_seq" });
-      void followers.follow(turn, after, () => onFound(turn));
+      const found = Promise.withResolvers<void>();
+      const followed = followers.follow(turn, after, () => onFound(turn).then(found.resolve));
+      await Promise.race([found.promise, followed]);
     },
     async follow(conversationId, onFound) {
       if ((await conversations.head(owner, conversationId)) === undefined) {

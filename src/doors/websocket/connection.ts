@@ -1,12 +1,13 @@
 import type { LiveTurn } from "../../ports/peers.ts";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
-import type { KeptTurn } from "../../ports/turn-log.ts";
+import type { KeptTurn, LoggedEvent } from "../../ports/turn-log.ts";
 import type { ClientMessage } from "../../protocol/client-messages.ts";
 import { decodeClientMessage, type FrameOrigin } from "../../protocol/decode.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
 import type { Audience, Session } from "../../server/session.ts";
 import { encodeEvent, failure } from "./encode-event.ts";
+import { createOutbox } from "./outbox.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
 
 export interface ConnectionOptions {
@@ -20,7 +21,10 @@ export interface ConnectionOptions {
 
 /** One client at `/ws`. */
 export interface Connection {
-  /** Handles one frame; settles when the next may be handled. A frame is never an exception. */
+  /**
+   * Handles one frame; settles when the next may be handled, which is after the reply to this one was taken: a client that does not
+   * read is not read either. A frame is never an exception.
+   */
   receive(frame: string | Uint8Array): Promise<void>;
   /** Settles when everything that is followed was delivered to its end. */
   settle(): Promise<void>;
@@ -34,15 +38,13 @@ export function createConnection({
   openSession,
   onFault,
 }: ConnectionOptions): Connection {
+  const outbox = createOutbox(socket);
   const send = (...messages: ServerMessage[]) =>
-    socket.send(messages.map((message) => JSON.stringify(message)));
+    outbox.put(messages.map((message) => JSON.stringify(message)));
 
   const session = openSession({
     async deliver(requestId, batch) {
-      if (batch.type === "events") {
-        await socket.send(batch.events.map((event) => encodeEvent(requestId, event)));
-        return;
-      }
+      if (batch.type === "events") return outbox.put(encodeAll(requestId, batch.events));
       const lanes = batch.lanes.map(({ lane, text }) =>
         lane === undefined ? { text } : { persona_id: lane, text },
       );
@@ -55,13 +57,8 @@ export function createConnection({
     switch (message.type) {
       case "openai_chat":
       case "chat":
-      case "multi_chat": {
-        const asked = session.ask(readAsk(message, defaultPacing));
-        if (message.id !== undefined) return asked;
-        // One without an id waits for its turn; the frames behind it do not.
-        asked.catch((error: unknown) => refuse(error, { type: message.type }));
-        return;
-      }
+      case "multi_chat":
+        return session.ask(readAsk(message, defaultPacing), (error) => refuse(error, { type: message.type }));
       case "cancel":
         return session.cancel(message.data.request_id, message.data.persona_id);
       case "resume":
@@ -117,6 +114,10 @@ export function createConnection({
     settle: session.settle,
     close: session.close,
   };
+}
+
+function* encodeAll(requestId: string, events: readonly LoggedEvent[]): Generator<string> {
+  for (const event of events) yield encodeEvent(requestId, event);
 }
 
 function questionOf({ record, request }: LiveTurn): ServerMessage[] {

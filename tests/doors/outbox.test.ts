@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createOutbox } from "../../src/doors/websocket/outbox.ts";
+import { SocketEndedError } from "../../src/ports/socket.ts";
+import { heldSocket } from "./held-socket.ts";
+
+/** Messages of 1,024 characters that tell their sender; `made` counts those that were encoded. */
+function sender(name: string, count: number) {
+  const made = { count: 0 };
+  function* texts() {
+    for (let index = 0; index < count; index += 1) {
+      made.count += 1;
+      yield `${name}${index}`.padEnd(1_024, ".");
+    }
+  }
+  return { made, texts: texts() };
+}
+
+const charsOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + text.length, 0);
+
+describe("the outbox of a connection", () => {
+  it("encodes no more than one write holds, however many send and however much they have", async () => {
+    const { socket, writes, take } = heldSocket();
+    const outbox = createOutbox(socket);
+    const senders = Array.from({ length: 128 }, (_, index) => sender(`s${index}-`, 256));
+    const all = Promise.all(senders.map(({ texts }) => outbox.put(texts)));
+    const encoded = () => senders.reduce((sum, { made }) => sum + made.count, 0);
+    const most = 20;
+    assert.ok(encoded() <= most, `${encoded()} messages of 1 KiB are encoded`);
+    for (let taken = 0; taken < 100; taken += 1) {
+      await take();
+      assert.equal(encoded(), writes.flat().length);
+      assert.ok(charsOf(writes.at(-1) ?? []) <= most * 1_024);
+    }
+    for (let rest = encoded(); rest < 128 * 256; rest = encoded()) await take();
+    await take();
+    await all;
+    assert.equal(writes.flat().length, 128 * 256);
+  });
+
+  it("gives everyone a turn: a short message waits for two writes, not for all that another has", async () => {
+    const { socket, writes, take } = heldSocket();
+    const outbox = createOutbox(socket);
+    const long = outbox.put(sender("long", 1_000).texts);
+    const short = outbox.put(["short"]);
+    await take();
+    assert.ok(writes[1]?.includes("short"));
+    await take();
+    await short;
+    for (let left = 0; left < 1_000; left += 1) await take();
+    await long;
+    const order = writes
+      .flat()
+      .filter((text) => text !== "short")
+      .map((text) => Number(/\d+/.exec(text)?.[0]));
+    assert.deepEqual(
+      order,
+      order.map((_, index) => index),
+    );
+  });
+
+  it("sends what waited together in one write", async () => {
+    const { socket, writes, take } = heldSocket();
+    const outbox = createOutbox(socket);
+    const sent = ["a", "b", "c"].map((text) => outbox.put([text]));
+    await take();
+    await take();
+    await Promise.all(sent);
+    assert.deepEqual(writes, [["a"], ["b", "c"]]);
+  });
+
+  it("sends a message that is longer than a write, and nothing behind it", async () => {
+    const { socket, writes, take } = heldSocket();
+    const outbox = createOutbox(socket);
+    const huge = "x".repeat(2_000_000);
+    const sent = outbox.put([huge, "next"]);
+    assert.deepEqual(writes, [[huge]]);
+    await take();
+    assert.deepEqual(writes[1], ["next"]);
+    await take();
+    await sent;
+  });
+
+  it("rejects whoever waits when the connection has ended, and goes on after a message that cannot be made", async () => {
+    const { socket, writes, take, break: breakSocket } = heldSocket();
+    const outbox = createOutbox(socket);
+    const broken = outbox.put(
+      (function* () {
+        yield "before";
+        throw new Error("not a message");
+      })(),
+    );
+    const after = outbox.put(["after"]);
+    await assert.rejects(broken, /not a message/);
+    await take();
+    assert.deepEqual(writes, [["before"], ["after"]]);
+    await take();
+    await after;
+    const lost = [outbox.put(["lost"]), outbox.put(["lost too"])].map((sent) =>
+      assert.rejects(sent, SocketEndedError),
+    );
+    breakSocket();
+    await Promise.all(lost);
+  });
+});
