@@ -19,7 +19,6 @@ import sys
 import uuid
 from typing import Any, AsyncIterator, Callable, Dict, TextIO
 from urllib.parse import urlsplit
-
 try:
     import websockets
     from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -136,9 +135,11 @@ class TroupeClient:
         if self.request_id is None or (closed.rcvd and closed.rcvd.code in FINAL_CLOSE_CODES):
             raise TroupeError("disconnected", f"The connection is gone: {closed}.", True) from closed
         self._notify(f"connection lost ({closed}), connecting again")
+        wait = (closed.rcvd.reason if closed.rcvd else "").partition(" retry_after_ms=")[2]  # of a server that stops
         while self._attempts < CONNECT_ATTEMPTS:
-            await asyncio.sleep(min(8, 0.25 * 2**self._attempts) * random.uniform(0.5, 1))
-            self._attempts += 1
+            own_s = min(8, 0.25 * 2**self._attempts) * random.uniform(0.5, 1)
+            await asyncio.sleep(min(600, int(wait) / 1000) if wait.isdecimal() else own_s)
+            wait, self._attempts = "", self._attempts + 1
             with contextlib.suppress(TroupeError):  # the last line tells
                 self._socket = await self._connect()
                 return self._notify("connected again")

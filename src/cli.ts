@@ -35,21 +35,19 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   if (cluster.isWorker) {
     return runWorker(settings, { logger, pageToken }, (troupe, port) => announce(troupe, settings, port));
   }
+  const whenAsked = stopOnSignals();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
-  else stopOnSignals(primary.stop, primary.kill);
+  else whenAsked(primary.stop, primary.kill);
 }
 
 async function startAlone(settings: Settings, options: TroupeOptions): Promise<void> {
+  const whenAsked = stopOnSignals();
   const troupe = await createTroupe({ ...settings, ...options });
   try {
     const listening = await listen(troupe, settings);
     await announce(troupe, settings, listening.port);
-    stopOnSignals(async () => {
-      const stopped = listening.stop();
-      await troupe.close();
-      await stopped;
-    });
+    whenAsked(() => listening.stop(troupe.close()));
   } catch (error) {
     await troupe.close({ drainMs: 0 });
     throw error;
@@ -72,18 +70,26 @@ async function announce(troupe: Troupe, settings: Settings, port: number): Promi
   );
 }
 
-/** The first signal stops in order, the second at once. */
-function stopOnSignals(stop: () => Promise<void>, kill: () => void = () => undefined): void {
-  let stopping = false;
-  const obey = async () => {
-    if (stopping) {
-      kill();
+/**
+ * From now on the first signal stops in order, the second at once. The result takes what is to be stopped, when there is something: a
+ * signal that came before is obeyed then.
+ */
+function stopOnSignals(): (stop: () => Promise<void>, kill?: () => void) => void {
+  const asked = new AbortController();
+  let killNow: () => void = () => undefined;
+  const obey = () => {
+    if (asked.signal.aborted) {
+      killNow();
       process.exit(1);
     }
-    stopping = true;
-    await stop();
+    asked.abort();
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void obey());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, obey);
+  return (stop, kill = killNow) => {
+    killNow = kill;
+    if (asked.signal.aborted) void stop();
+    else asked.signal.addEventListener("abort", () => void stop(), { once: true });
+  };
 }
 
 function explain(error: unknown): string {

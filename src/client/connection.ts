@@ -1,4 +1,4 @@
-import { closeTable } from "../protocol/closes.ts";
+import { closeTable, retryAfterMsIn } from "../protocol/closes.ts";
 import {
   type ConnectionEvent,
   type ConnectionLoss,
@@ -115,7 +115,8 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function lose(loss: ConnectionLoss): void {
     const attempt = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
-    const retryAtMs = options.now() + options.backoff(attempt + 1);
+    // A server that stops gives each of its clients a moment of its own, so that they do not all come back at the same one.
+    const retryAtMs = options.now() + (retryAfterMsIn(loss.reason) ?? options.backoff(attempt + 1));
     dispatch(finalCodes.has(loss.code) ? { type: "refused", loss } : { type: "lost", loss, retryAtMs });
   }
 

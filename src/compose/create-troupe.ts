@@ -236,8 +236,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;
-      await turns.close(drainMs);
-      await sockets.close(closePatienceMs);
+      const turnsEnded = turns.close(drainMs);
+      await Promise.all([turnsEnded, sockets.close(turnsEnded, closePatienceMs)]);
       agents[Symbol.dispose]();
       await stores[Symbol.asyncDispose]();
     },

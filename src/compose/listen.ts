@@ -6,12 +6,16 @@ import type { Troupe } from "./create-troupe.ts";
 /** HTTP servers that carry a troupe. */
 export interface Listening {
   readonly port: number;
-  /** Takes no new connections; settles when the open ones have ended. */
-  stop(): Promise<void>;
+  /** Takes no new connections; settles when the open ones have ended, which those left when `over` settles do then. */
+  stop(over: Promise<unknown>): Promise<void>;
 }
 
 /** The time a client has for the head of its request, which is all that an idle connection may take. */
-const headersTimeoutMs = 10_000;
+const headersTimeoutMs = 9_000;
+/** For all of it; bodies are short. */
+const requestTimeoutMs = 30_000;
+/** How often Node looks who has overstayed. */
+const checkIntervalMs = 1_000;
 
 export interface ListenOptions {
   readonly host: string;
@@ -27,7 +31,7 @@ export interface ListenOptions {
 export async function listen(troupe: Troupe, options: ListenOptions): Promise<Listening> {
   if (options.host !== "localhost") {
     const server = await open(troupe, options);
-    return { port: portOf(server), stop: () => stop([server]) };
+    return { port: portOf(server), stop: (over) => stop([server], over) };
   }
   const first = await open(troupe, { ...options, host: "127.0.0.1" });
   const servers = [first];
@@ -36,16 +40,20 @@ export async function listen(troupe: Troupe, options: ListenOptions): Promise<Li
   } catch (error) {
     // A machine without IPv6 has only the one.
     if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
-      await stop(servers);
+      await stop(servers, Promise.resolve());
       throw error;
     }
   }
-  return { port: portOf(first), stop: () => stop(servers) };
+  return { port: portOf(first), stop: (over) => stop(servers, over) };
 }
 
 async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOptions): Promise<Server> {
   const server = http.createServer(
-    { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: headersTimeoutMs / 4 },
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: checkIntervalMs,
+    },
     troupe.listener,
   );
   troupe.attach(server);
@@ -58,13 +66,16 @@ function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function stop(servers: readonly Server[]): Promise<void> {
+async function stop(servers: readonly Server[], over: Promise<unknown>): Promise<void> {
   await Promise.all(
-    servers.map((server) => {
+    servers.map(async (server) => {
       const closed = once(server, "close");
       server.close();
       server.closeIdleConnections();
-      return closed;
+      await over;
+      // Node looks after slow requests no more once the server closes: one of them could keep it open for ever.
+      server.closeAllConnections();
+      await closed;
     }),
   );
 }

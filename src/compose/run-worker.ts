@@ -35,9 +35,7 @@ export async function runWorker(
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
   servePort(channel, "control", workerControlMethods, {
     async stop() {
-      const stopped = listening.stop();
-      await troupe.close();
-      await stopped;
+      await listening.stop(troupe.close());
       exitCode = 0;
     },
   });

@@ -11,9 +11,10 @@ export class SocketEndedError extends Error {
  * Contract:
  * - `send` takes whole text messages, writes them in order and settles when the operating system has taken them, which is what
  *   makes a slow reader slow down its follower; it rejects with a `SocketEndedError` when the connection has ended;
- * - `close` starts an orderly close; messages accepted earlier go first; a second call does nothing.
+ * - `close` starts an orderly close; messages accepted earlier go first; a second call does nothing. `retryAfterMs` tells the client
+ *   when to come back.
  */
 export interface Socket {
   send(texts: readonly string[]): Promise<void>;
-  close(name: CloseName): void;
+  close(name: CloseName, retryAfterMs?: number): void;
 }

@@ -19,3 +19,18 @@ export const closeTable = {
 } as const satisfies Record<string, CloseRow>;
 
 export type CloseName = keyof typeof closeTable;
+
+/** Longest wait that a client believes a server. */
+const longestRetryAfterMs = 600_000;
+
+/** The reason of a close, and when the client should come back where that is not at its own choice. */
+export function closeReason(name: CloseName, retryAfterMs?: number): string {
+  const { reason } = closeTable[name];
+  return retryAfterMs === undefined ? reason : `${reason} retry_after_ms=${retryAfterMs}`;
+}
+
+/** The milliseconds after which the reason of a close asks the client to come back, if it does. */
+export function retryAfterMsIn(reason: string): number | undefined {
+  const digits = / retry_after_ms=(\d{1,9})$/.exec(reason)?.[1];
+  return digits === undefined ? undefined : Math.min(Number(digits), longestRetryAfterMs);
+}

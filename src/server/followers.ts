@@ -66,9 +66,9 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
       followers.set(id, follower);
       return finished;
     },
-    /** Settles when everything that is followed now was delivered to its end. */
+    /** Settles when everything that is followed was delivered to its end. */
     async settle(): Promise<void> {
-      await Promise.all([...followers.values()].map(({ finished }) => finished));
+      while (followers.size > 0) await Promise.all([...followers.values()].map(({ finished }) => finished));
     },
     async close(): Promise<void> {
       closed = true;

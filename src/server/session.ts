@@ -55,7 +55,7 @@ export interface Session {
   resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
   /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
   follow(conversationId: string, onFound: (running: readonly LiveTurn[]) => Promise<void>): Promise<void>;
-  /** Settles when everything that is followed was delivered to its end. */
+  /** Settles when everything that is followed was delivered to its end, and every request that waited had its answer. */
   settle(): Promise<void>;
   /** Stops following; what that means for the turns is theirs to know. */
   close(): Promise<void>;
@@ -176,7 +176,10 @@ export function createSession(options: SessionOptions): Session {
         found.resolve();
       }
     },
-    settle: followers.settle,
+    async settle() {
+      await lastUnnamed;
+      await followers.settle();
+    },
     async close() {
       for (const unsubscribe of subscriptions.values()) unsubscribe();
       subscriptions.clear();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ConnectionState, transition } from "../../src/client/connection-state.ts";
 import { createTroupeClient, exponentialBackoff } from "../../src/client/index.ts";
-import { closeTable } from "../../src/protocol/closes.ts";
+import { closeReason, closeTable } from "../../src/protocol/closes.ts";
 import { fakeSockets, manualTimers } from "./fake-socket.ts";
 
 const opened = { type: "open" };
@@ -70,6 +70,20 @@ describe("the connection", () => {
         ["waiting", 1],
       ],
     );
+  });
+
+  it("waits as long as a server that stops asks for, once, and not for ever", () => {
+    const { client, timers, newest } = connectedParts();
+    client.connect();
+    newest()?.emit(opened);
+    newest()?.emit({ type: "close", code: 1012, reason: closeReason("restarting", 4_321) });
+    assert.deepEqual(timers.pending, [4_321]);
+    timers.fire();
+    newest()?.emit({ type: "close", code: 1006, reason: "" });
+    assert.deepEqual(timers.pending, [2_000]);
+    timers.fire();
+    newest()?.emit({ type: "close", code: 1012, reason: closeReason("restarting", 999_999_999) });
+    assert.deepEqual(timers.pending, [600_000]);
   });
 
   it("can be had before the wait is over", () => {

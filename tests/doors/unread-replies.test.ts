@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
+import { openBudgets } from "../../src/compose/open-budgets.ts";
+import { defaultSettings } from "../../src/compose/settings.ts";
 import { createConnection } from "../../src/doors/websocket/connection.ts";
 import { createSession } from "../../src/server/session.ts";
 import { createTurns } from "../../src/server/turns.ts";
@@ -10,15 +13,23 @@ import { heldSocket } from "./held-socket.ts";
 const mostInFlight = 4;
 
 /** A connection to a whole server behind a socket that takes nothing unless it is told to. */
-function connectHeld() {
+async function connectHeld() {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
   const nothing = () => undefined;
   const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
-  const limits = { mostPerOwner: 100, mostInAll: 100, turnLimitMs: 60_000 };
+  const budgets = await openBudgets(defaultSettings(), {
+    clock,
+    usage: createMemoryUsage(),
+    model: "demo",
+    simulated: true,
+    onWarning: nothing,
+  });
   const turns = createTurns({
     chat: dependencies,
     logs,
-    ...limits,
+    admission: budgets.admission,
+    openBudget: budgets.openBudget,
+    turnLimitMs: 60_000,
     onEnd: nothing,
     onFault: nothing,
     onLeft: nothing,
@@ -75,7 +86,7 @@ for (const [name, text, most] of [
   ["resumes of a request that has ended", frame("resume", { request_id: "ended", after_seq: 0 }), 0],
 ] as const) {
   test(`a client that does not read is not read either: ${name}`, async () => {
-    const { connection, held, turns } = connectHeld();
+    const { connection, held, turns } = await connectHeld();
     await connection.receive(frame("openai_chat", { input_text: "Hi" }, "ended"));
     while (turns.count > 0) await held.take();
     await held.take();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { closeTable } from "../../src/protocol/closes.ts";
+import { closeReason, closeTable, retryAfterMsIn } from "../../src/protocol/closes.ts";
 import { type ErrorCode, errorTable, TroupeError } from "../../src/protocol/errors.ts";
 import { wireLimits } from "../../src/protocol/limits.ts";
 import { serverMessage } from "../../src/protocol/server-messages.ts";
@@ -60,11 +60,24 @@ describe("the table of closes", () => {
         (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 4000 && code <= 4999),
       );
       assert.ok(
-        Buffer.byteLength(reason) <= 123,
+        Buffer.byteLength(reason) + " retry_after_ms=999999999".length <= 123,
         "a close frame has room for 125 bytes, two of them the code",
       );
     }
     assert.equal(new Set(closes.map(({ code }) => code)).size, closes.length);
+  });
+
+  it("gives reasons that a person and a program can read", () => {
+    assert.equal(closeReason("restarting", 1_234), "The server restarts. retry_after_ms=1234");
+    assert.equal(retryAfterMsIn(closeReason("restarting", 1_234)), 1_234);
+    for (const reason of [
+      "",
+      "The server restarts.",
+      "retry_after_ms=",
+      "x retry_after_ms=1.5",
+      "x retry_after_ms=-1",
+    ])
+      assert.equal(retryAfterMsIn(reason), undefined);
   });
 
   it("sends nobody back who would only break the same rule again", () => {

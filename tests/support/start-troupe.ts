@@ -37,9 +37,7 @@ export async function serveTroupe(troupe: Troupe): Promise<RunningTroupe> {
     cut,
     async [Symbol.asyncDispose]() {
       cut();
-      const stopped = listening.stop();
-      await troupe.close({ drainMs: 0 });
-      await stopped;
+      await listening.stop(troupe.close({ drainMs: 0 }));
     },
   };
 }

@@ -36,7 +36,7 @@ export interface WsConnection {
   /** Settles when every frame that came was handled and everything followed was delivered to its end. */
   settle(): Promise<void>;
   /** Closes and, where the peer does not answer, drops it. */
-  close(name: CloseName): void;
+  close(name: CloseName, retryAfterMs?: number): void;
   terminate(): void;
 }
 
@@ -81,8 +81,8 @@ export function createWsConnection(options: WsConnectionOptions): WsConnection {
     });
   }
 
-  function close(name: CloseName): void {
-    port.close(name);
+  function close(name: CloseName, retryAfterMs?: number): void {
+    port.close(name, retryAfterMs);
     void clock.sleep(closePatienceMs, gone.signal).then(() => socket.terminate());
   }
 

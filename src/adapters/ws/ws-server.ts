@@ -125,20 +125,23 @@ export function createWsServer(options: WsServerOptions) {
       return () => httpServer.off("upgrade", listener);
     },
     /**
-     * Lets what is under way be delivered, tells every client to come back later, and drops those that have not gone within
-     * `patienceMs`.
+     * Lets nobody in any more, and tells each client to come back, and when, as soon as all that it follows was delivered to its end:
+     * at once where it follows nothing. Who has not gone `patienceMs` after `over` is dropped.
      */
-    async close(patienceMs: number): Promise<void> {
+    async close(over: Promise<unknown>, patienceMs: number): Promise<void> {
       stopped.abort();
-      const gone = [...connections].map(async (connection) => {
-        await Promise.race([connection.settle(), connection.closed]);
-        connection.close("restarting");
-        await connection.closed;
-      });
+      const gone = Promise.all(
+        [...connections].map(async (connection) => {
+          await Promise.race([connection.settle(), connection.closed]);
+          connection.close("restarting", retryAfterMs());
+          await connection.closed;
+        }),
+      );
       const patience = new AbortController();
-      await Promise.race([Promise.all(gone), clock.sleep(patienceMs, patience.signal)]);
+      await Promise.race([gone, over.then(() => clock.sleep(patienceMs, patience.signal))]);
       patience.abort();
       for (const connection of connections) connection.terminate();
+      await gone;
     },
   };
 }

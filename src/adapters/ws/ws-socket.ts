@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
-import { closeTable } from "../../protocol/closes.ts";
+import { closeReason, closeTable } from "../../protocol/closes.ts";
 import { encodeTextFrames } from "./text-frames.ts";
 
 /** The `Socket` port over a connection of the `ws` package; `stream` is what it writes to. */
@@ -17,9 +17,8 @@ export function createWsSocket(socket: WebSocket, stream: Duplex): Socket {
         else settle(new Error("The connection is closing."));
       });
     },
-    close(name) {
-      const { code, reason } = closeTable[name];
-      socket.close(code, reason);
+    close(name, retryAfterMs) {
+      socket.close(closeTable[name].code, closeReason(name, retryAfterMs));
     },
   };
 }

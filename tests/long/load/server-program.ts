@@ -89,8 +89,7 @@ const answers = {
   faults: () => lines.faults,
   warnings: () => ({ count: warnings, first: lines.warnings }),
   async close() {
-    await troupe.close({ drainMs: 0 });
-    await listening.stop();
+    await listening.stop(troupe.close({ drainMs: 0 }));
   },
 };
 export type ServerAnswers = typeof answers;

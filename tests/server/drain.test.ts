@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { retryAfterMsIn } from "../../src/protocol/closes.ts";
+import { answer } from "../doubles/answer.ts";
+import { createGate } from "../doubles/script.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
+
+const ask = (id?: string) => ({ type: "openai_chat", id, data: { input_text: "Hi" } });
+
+/** A server whose answers stop after their first words until the gate is opened. */
+async function startGated() {
+  const stack = new AsyncDisposableStack();
+  const gate = createGate();
+  const upstream = stack.use(await createUpstreamDouble());
+  const script = streamScript(answer({ text: "one two three four five" }));
+  upstream.respond([...script.slice(0, 6), { waitFor: gate.opened }, ...script.slice(6)]);
+  const clock = createTestClock({ instantMs: 500 });
+  let draws = 0;
+  /** 0, 0.1, ... 0.9 and again. */
+  const random = () => (draws++ % 10) / 10;
+  const settings = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, reconnectSpreadMs: 5_000 };
+  const server = stack.use(await startTroupe({ ...settings, clock, random }));
+  return { gate, server, clock, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+test("who follows nothing that runs is sent away at once, each to come back at a moment of its own", async () => {
+  await using system = await startGated();
+  const busy = await system.server.connect();
+  busy.send(ask("busy"));
+  await busy.next((message) => message.type === "chunk");
+  const quiet = await Promise.all(Array.from({ length: 10 }, () => system.server.connect()));
+  const closing = system.server.troupe.close({ drainMs: 60_000 });
+  const waits: (number | undefined)[] = [];
+  for (const client of quiet) {
+    const { code, reason } = await client.closed;
+    assert.equal(code, 1012);
+    waits.push(retryAfterMsIn(reason));
+  }
+  assert.deepEqual(
+    waits.sort((a = 0, b = 0) => a - b),
+    [0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000, 4_500],
+  );
+  await assert.rejects(system.server.connect(), /503/);
+  busy.send({ type: "ping", id: "served-on" });
+  await busy.next((message) => message.type === "pong");
+  system.gate.open();
+  const terminal = (await busy.untilTerminal("busy")).at(-1);
+  assert.ok(terminal?.type === "response" && terminal.status === "completed");
+  const { code, reason } = await busy.closed;
+  assert.equal(code, 1012);
+  assert.equal(typeof retryAfterMsIn(reason), "number");
+  await closing;
+});
+
+test("when the time is over every follower has the end of its turn before it is closed", async () => {
+  await using system = await startGated();
+  const owner = await system.server.connect();
+  owner.send(ask("long"));
+  await owner.next((message) => message.type === "chunk");
+  const device = await system.server.connect();
+  device.send({ type: "resume", data: { request_id: "long", after_seq: 0 } });
+  await device.next((message) => message.type === "chunk");
+  const closing = system.server.troupe.close({ drainMs: 5_000 });
+  await system.clock.advance(5_001);
+  for (const client of [owner, device]) {
+    const terminal = (await client.untilTerminal("long")).at(-1);
+    assert.ok(terminal?.type === "error" && terminal.code === "interrupted" && terminal.retryable);
+    assert.equal((await client.closed).code, 1012);
+  }
+  await closing;
+});
+
+test("requests without an id that still wait are refused before their connection is closed", async () => {
+  await using system = await startGated();
+  const client = await system.server.connect();
+  for (let count = 0; count < 3; count += 1) client.send(ask());
+  await client.next((message) => message.type === "chunk");
+  const closing = system.server.troupe.close({ drainMs: 60_000 });
+  system.gate.open();
+  assert.equal((await client.closed).code, 1012);
+  const ends = client.received.flatMap((message) => {
+    if (message.type === "error") return [message.code];
+    return message.type === "response" ? [message.status] : [];
+  });
+  assert.deepEqual(ends, ["completed", "shutting_down", "shutting_down"]);
+  await closing;
+});
