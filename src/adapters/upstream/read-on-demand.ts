@@ -7,7 +7,6 @@ const mostAheadBytes = 65_536;
 
 /** What libuv's streams have; Node does not document it, so that every use looks whether it is there. */
 interface ReadingHandle {
-  reading?: boolean;
   readStart?(): number;
   readStop?(): number;
 }
@@ -25,21 +24,21 @@ export function readOnDemand(
   const handle = () => (socket as { _handle?: ReadingHandle | null } | undefined)?._handle ?? undefined;
   let pieces: Buffer[] = [];
   let bytes = 0;
+  let isHeld = false;
   let asked: PromiseWithResolvers<void> | undefined;
   let outcome: { readonly error?: unknown } | undefined;
 
   function hold(): void {
-    const reader = handle();
-    if (reader?.reading !== true) return;
-    reader.reading = false;
-    reader.readStop?.();
+    if (isHeld) return;
+    isHeld = true;
+    // It still counts as reading: Node would begin again by itself as soon as it has given away what it read.
+    handle()?.readStop?.();
   }
 
   function letGo(): void {
-    const reader = handle();
-    if (reader?.reading !== false || socket?.destroyed !== false) return;
-    reader.reading = true;
-    reader.readStart?.();
+    if (!isHeld) return;
+    isHeld = false;
+    if (socket?.destroyed === false) handle()?.readStart?.();
   }
 
   function answer(): void {

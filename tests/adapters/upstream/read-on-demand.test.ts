@@ -35,16 +35,21 @@ async function setUp() {
 const textOf = ({ value }: IteratorResult<Uint8Array>) => Buffer.from(value ?? []).toString();
 
 describe("reading on demand", () => {
-  it("reads nothing while nobody asks, and then all that came as one", async () => {
+  it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
     using at = await setUp();
+    const { socket } = at.message;
     assert.equal(textOf(await at.pieces.next()), "head");
-    const { bytesRead } = at.message.socket;
-    for (const word of ["one ", "two ", "three"]) {
-      at.response.write(word);
+    for (let round = 0; round < 3; round += 1) {
+      // Node has its chance to begin again by itself.
       await passLoopTurns();
+      const { bytesRead } = socket;
+      for (const word of ["one ", "two ", "three"]) {
+        at.response.write(word);
+        await passLoopTurns();
+      }
+      assert.equal(socket.bytesRead, bytesRead);
+      assert.equal(textOf(await at.pieces.next()), "one two three");
     }
-    assert.equal(at.message.socket.bytesRead, bytesRead);
-    assert.equal(textOf(await at.pieces.next()), "one two three");
   });
 
   it("waits for what has not come, and ends with the answer", async () => {
