@@ -19,6 +19,8 @@ export interface ServerProcess {
   ended(): Promise<void>;
   /** As a crash would; settles when it is gone. */
   kill(): Promise<void>;
+  /** Its process; 0 before it was started. */
+  readonly pid: number;
   /** The processes that serve, where there are several. */
   workers(): Promise<readonly number[]>;
   /** In order; settles with the exit code. */
@@ -114,6 +116,9 @@ export function createServerProcess({
     },
     async kill() {
       await end("SIGKILL");
+    },
+    get pid() {
+      return child?.pid ?? 0;
     },
     async workers() {
       const { pid } = child ?? {};
