@@ -6,8 +6,6 @@ import { createAccess, isLoopback } from "../adapters/http/access.ts";
 import { anonymous, createCallers } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
-import { createTickets } from "../adapters/http/tickets.ts";
-import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
@@ -150,11 +148,11 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
-  const tickets = createTickets({ clock });
+  const { tickets, attempts } = stores;
   const callers = createCallers({
     keys: settings.apiKeys,
     tickets,
-    attempts: createRateCounter({ clock, windowMs: 60_000 }),
+    attempts,
   });
   const sockets = createWsServer({
     clock,

@@ -1,14 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { createTickets } from "../adapters/http/tickets.ts";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
+import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
+import type { RateCounter } from "../ports/rate-counter.ts";
+import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
 import type { Settings } from "./settings.ts";
@@ -20,6 +24,9 @@ export interface Stores extends AsyncDisposable {
   /** The other servers that have the same stores. */
   readonly peers: Peers;
   readonly usage: UsageStore;
+  readonly tickets: Tickets;
+  /** Of those who come without a valid key, by address. */
+  readonly attempts: RateCounter;
   /** Whether what is new can be kept now. */
   canStore(): Promise<boolean>;
 }
@@ -35,6 +42,8 @@ export type OpenStores = (settings: Settings, listeners: StoreListeners) => Prom
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
 export const openStores: OpenStores = async (settings, { clock, onFault, onStorage }) => {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
+  const tickets = createTickets({ clock });
+  const attempts = createRateCounter({ clock, windowMs: 60_000 });
   if (settings.store === "memory") {
     return {
       logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
@@ -42,6 +51,8 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
       peers: noPeers,
       canStore: async () => true,
       usage: createMemoryUsage(),
+      tickets,
+      attempts,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -62,6 +73,8 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
     logs,
     conversations,
     usage,
+    tickets,
+    attempts,
     peers: noPeers,
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -1,9 +1,12 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { RateCounter } from "../../ports/rate-counter.ts";
+import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
 import type { UsageStore } from "../../ports/usage-store.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
 import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
+import { counterMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
@@ -16,6 +19,8 @@ export interface HubOptions {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
+  readonly tickets: Tickets;
+  readonly attempts: RateCounter;
   /** Turns that may run at the same time for one owner, and in all, over all processes. */
   readonly mostPerOwner: number;
   readonly mostInAll: number;
@@ -30,7 +35,7 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, usage, mostPerOwner, mostInAll, onFault } = options;
+  const { logs, conversations, usage, tickets, attempts, mostPerOwner, mostInAll, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
@@ -58,6 +63,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const member: Member = { worker, gone: channel.ended, hasAsked: false };
       members.add(member);
       servePort(channel, "conversations", conversationMethods, conversations);
+      servePort(channel, "tickets", ticketMethods, tickets);
+      servePort(channel, "attempts", counterMethods, attempts);
       servePort(channel, "usage", usageHubMethods, createUsageHub(usage, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
       servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));

@@ -1,9 +1,9 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
+import type { Tickets } from "../../ports/tickets.ts";
 import { type Credential, type Credentials, credentialIn, digest } from "./credentials.ts";
 import { createFailedAttempts } from "./failed-attempts.ts";
 import type { Refusal } from "./refusals.ts";
-import type { Tickets } from "./tickets.ts";
 
 export interface CallersOptions {
   /** Owners and their keys; one owner may have several. Without any, everyone is the same anonymous caller. */

@@ -2,6 +2,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
+import type { Tickets } from "../../ports/tickets.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
@@ -9,7 +10,7 @@ import type { Callers } from "./callers.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { type Refusal, refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
-import { type Tickets, ticketLifeMs } from "./tickets.ts";
+import { ticketLifeMs } from "./tickets.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
 export interface HttpAppOptions extends ConversationRoutesOptions, UsageRoutesOptions {

@@ -1,5 +1,6 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Tickets } from "../../ports/tickets.ts";
 import { digest } from "./credentials.ts";
 
 /** How long a ticket can be used, once: it stands in an address, and addresses end in logs. */
@@ -7,14 +8,7 @@ export const ticketLifeMs = 30_000;
 /** Most tickets that wait to be used; the oldest give way. */
 const mostTickets = 10_000;
 
-/** Tickets that open one socket each. Held as digests only. */
-export interface Tickets {
-  /** A ticket for this caller, good once within `ticketLifeMs`. */
-  issue(caller: Caller): Promise<string>;
-  /** Whose the ticket was; it is used up with that. */
-  redeem(ticket: string): Promise<Caller | undefined>;
-}
-
+/** Tickets in memory, good for `ticketLifeMs`. Held as digests only. */
 export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
   const tickets = new Map<string, { readonly caller: Caller; readonly validUntilMs: number }>();
   return {

@@ -1,6 +1,8 @@
 import { type Channel, createChannel } from "../../../src/adapters/cluster/channel.ts";
 import { createHub } from "../../../src/adapters/cluster/hub.ts";
 import type { Line } from "../../../src/adapters/cluster/line.ts";
+import { createTickets } from "../../../src/adapters/http/tickets.ts";
+import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
@@ -47,7 +49,10 @@ export async function openCluster({
   });
   const conversations = createSqliteConversations({ store, clock: time, onFault });
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
-  const hub = await createHub({ logs, conversations, usage, mostPerOwner, mostInAll, onFault });
+  const tickets = createTickets({ clock: time });
+  const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
+  const stores = { logs, conversations, usage, tickets, attempts };
+  const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
   const lines: LinePair[] = [];
 
   return {

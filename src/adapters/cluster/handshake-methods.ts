@@ -1,0 +1,24 @@
+import { z } from "zod";
+import type { RateCounter } from "../../ports/rate-counter.ts";
+import type { Tickets } from "../../ports/tickets.ts";
+import type { Methods } from "./remote-port.ts";
+
+const text = z.string();
+const limit = z.number().exactOptional();
+
+const caller = z.object({
+  owner: text,
+  keyId: text,
+  limits: z.object({
+    connections: limit,
+    requestsPerMinute: limit,
+    requestsInFlight: limit,
+    tokensPerDay: limit,
+  }),
+});
+
+/** Tickets between processes: one that is issued by one opens a socket of any, once. */
+export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };
+
+/** Counts that all processes share. */
+export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]), read: z.tuple([text]) };
