@@ -39,7 +39,8 @@ const logRetentionMs = 10_000;
  */
 const mostGrowth: Readonly<Record<string, number>> = {
   ...{ timers: 0, sockets: 0, openFiles: 0, listeners: 0, connections: 0, turns: 0, logs: 0, logBytes: 0 },
-  ...{ turnRows: 0, conversationRows: 0, messageRows: 0, usedBytes: 0.1 },
+  // An empty database has a few dozen pages, of which the search index keeps some for a while; a run writes thousands.
+  ...{ turnRows: 0, conversationRows: 0, messageRows: 0, usedBytes: 1 },
   ...{ emitters: 0.02, signals: 0.02, functions: 0.02, heapUsedBytes: 0.1 },
 };
 /** The part of the samples that is not looked at: the first answers begin all together. */
