@@ -13,13 +13,13 @@ export function renderPage(
   figures: RunFigures,
   { date, isPinned }: { date: string; isPinned: boolean },
 ): string {
-  const [cpu] = os.cpus();
+  const cpus = os.cpus();
   return `# Benchmarks
 
 Written by \`npm run bench\` on ${date}; do not edit. \`npm run bench -- --quick\` prints the first table in two minutes, \`npm run bench -- troupe\`
 measures chosen sides (beside nginx), and \`npm run bench -- --profile troupe\` says where a side's time goes.
 
-Machine: ${cpu?.model.trim()}, ${os.availableParallelism()} cores, ${Math.round(os.totalmem() / 1_024 ** 3)} GiB, Linux ${os.release()}, Node ${process.versions.node}.
+Machine: ${cpus[0]?.model.trim()}, ${cpus.length} cores, ${Math.round(os.totalmem() / 1_024 ** 3)} GiB, Linux ${os.release()}, Node ${process.versions.node}.
 ${isPinned ? "Each side has core 0 to itself; the provider's double and the client share core 1." : "The cores could not be told apart: the load disturbed what was measured."}
 All sides were measured in this one run, one after the other, against the same double. What a figure is worth elsewhere is its ratio to
 the others, not its size.
