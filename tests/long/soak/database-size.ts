@@ -4,8 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 export interface DatabaseSize {
   readonly fileBytes: number;
   /**
-   * Without the pages that hold nothing, and without the journal: how much of that is left depends on the last answers, since it is
-   * thrown away while later ones are written.
+   * Without the pages that hold nothing; without the journal, of which the last answers decide how much is left, since it is thrown
+   * away while later ones are written; and without the account of what was used, which is kept.
    */
   readonly usedBytes: number;
   readonly walBytes: number;
@@ -13,6 +13,7 @@ export interface DatabaseSize {
   readonly journalRows: number;
   readonly conversationRows: number;
   readonly messageRows: number;
+  readonly usageRows: number;
 }
 
 /** Looks into the database of a running server, beside it. */
@@ -22,12 +23,13 @@ export function readDatabaseSize(file: string): DatabaseSize {
     const number = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
     return {
       fileBytes: number("PRAGMA page_size") * number("PRAGMA page_count"),
-      usedBytes: number("SELECT sum(pgsize) FROM dbstat WHERE name <> 'journal'"),
+      usedBytes: number("SELECT sum(pgsize) FROM dbstat WHERE name <> 'journal' AND name NOT LIKE '%usage%'"),
       walBytes: statSync(`${file}-wal`).size,
       turnRows: number("SELECT count(*) FROM turns"),
       journalRows: number("SELECT count(*) FROM journal"),
       conversationRows: number("SELECT count(*) FROM conversations"),
       messageRows: number("SELECT count(*) FROM messages"),
+      usageRows: number("SELECT count(*) FROM usage"),
     };
   } finally {
     database.close();
