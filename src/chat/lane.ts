@@ -125,9 +125,13 @@ export async function* runLane(
   }
 
   let step = await paced.next();
+  let last: TurnStep[] = [];
   while (step.done !== true) {
-    const events = step.value.flatMap(translate);
-    if (events.length > 0) yield events;
+    const steps = step.value.flatMap(translate);
+    // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
+    const isLast = isFinal(step.value.at(-1)) && !laneSignal.aborted;
+    if (isLast) last = steps;
+    else if (steps.length > 0) yield steps;
     step = await paced.next();
   }
   // The last of the text may be what is too much: whether more would have followed makes no difference.
@@ -135,8 +139,13 @@ export async function* runLane(
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge.signal.reason } as const) : step.value;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage, isCut: meter.isCut });
   call.record(outcomeOf(result), meter.usage);
-  if (result.status === "completed" && begun?.status === undefined) yield [status("completed")];
+  if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
+  if (last.length > 0) yield last;
   return result;
+}
+
+function isFinal(event: PacedEvent | undefined): boolean {
+  return event?.type === "text" && event.final;
 }
 
 /** The call as far as its price is concerned. */

@@ -74,6 +74,7 @@ export async function createSqliteStore({
   let committing: Promise<void> = Promise.resolve();
   let beat = await readLastBeat(thread);
   let waking = false;
+  let isFlushing = false;
 
   function gather(): Pending {
     pending ??= { writes: [], entries: [], settled: Promise.withResolvers<void>() };
@@ -104,9 +105,16 @@ export async function createSqliteStore({
     await committing;
   }
 
+  function flushAtOnce(): void {
+    isFlushing = false;
+    void flush();
+  }
+
   function schedule(urgent: boolean): void {
     if (urgent) {
-      void flush();
+      // What other turns have to say at the same moment goes with it.
+      if (!isFlushing) setImmediate(flushAtOnce);
+      isFlushing = true;
     } else if (!waking) {
       waking = true;
       void clock.sleep(beatMs, stopped.signal).then(() => {

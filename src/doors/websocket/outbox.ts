@@ -63,7 +63,6 @@ export function createOutbox(socket: Socket): Outbox {
   }
 
   async function writeAll(): Promise<void> {
-    writing = true;
     while (waiting.length > 0) await writeOnce();
     writing = false;
   }
@@ -72,7 +71,9 @@ export function createOutbox(socket: Socket): Outbox {
     put(texts) {
       const sent = Promise.withResolvers<void>();
       waiting.push({ texts: texts[Symbol.iterator](), sent });
-      if (!writing) void writeAll();
+      // Whoever else was woken by the same commit is in time for the same write.
+      if (!writing) process.nextTick(writeAll);
+      writing = true;
       return sent.promise;
     },
   };
