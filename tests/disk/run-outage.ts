@@ -69,7 +69,7 @@ export async function runOutage({
     for (const kind of kinds) await client.untilTerminal(`before-${kind}`);
 
     for (const kind of kinds) client.send(asks[kind](`cut-${kind}`, slow));
-    for (const kind of kinds) await firstText(client, `cut-${kind}`);
+    for (const kind of kinds) await firstTexts(client, kind);
     await fail();
     const told = new Map<string, readonly ServerMessage[]>();
     for (const kind of kinds) {
@@ -107,9 +107,15 @@ export async function runOutage({
   }
 }
 
-async function firstText(client: WireClient, id: string): Promise<void> {
-  const isText = (message: ServerMessage) => message.type === "chunk" && message.request_id === id;
-  if (!client.received.some(isText)) await client.next(isText);
+/** Settles when each of its lanes has shown something. */
+async function firstTexts(client: WireClient, kind: keyof typeof asks): Promise<void> {
+  for (const voice of voicesOf(kind)) {
+    const isText = (message: ServerMessage) =>
+      message.type === "chunk" &&
+      message.request_id === `cut-${kind}` &&
+      (message.persona_id ?? namelessVoice) === voice;
+    if (!client.received.some(isText)) await client.next(isText);
+  }
 }
 
 /** It ended honestly: its lanes and itself, each once, and what was shown is the beginning of the answer. */
