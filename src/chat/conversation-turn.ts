@@ -1,13 +1,14 @@
 import type { ConversationStore, StoredMessage } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { ChatDependencies } from "./chat-context.ts";
 import type { LaneResult } from "./lane.ts";
 
 /** The place in a conversation at which a turn began: what it is told, and where its answers go. */
 export interface ConversationTurn {
   readonly owner: string;
   readonly id: string;
-  /** Root to head as it was when the turn began, without the question. */
+  /** From the root to the head as it was when the turn began, without the question and without what is too old to be told. */
   readonly path: readonly StoredMessage[];
   readonly questionId: string;
   /** The request that asked. */
@@ -16,7 +17,7 @@ export interface ConversationTurn {
 
 /** Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. */
 export async function beginConversationTurn(
-  store: ConversationStore,
+  { conversations: store, contextChars }: Pick<ChatDependencies, "conversations" | "contextChars">,
   owner: string,
   id: string,
   question: string,
@@ -25,7 +26,7 @@ export async function beginConversationTurn(
   const asked = requestId === undefined ? {} : { requestId };
   const head = await store.head(owner, id);
   if (head === undefined) throw notFound();
-  const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId);
+  const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId, contextChars);
   const stored = await store.append(owner, id, head.messageId, [
     { role: "user", text: question, status: "completed", ...asked },
   ]);

@@ -47,7 +47,7 @@ export async function prepareReply(
     lanes: personas.map((persona) => persona.id),
     async begin(context) {
       const conversation = await beginConversationTurn(
-        dependencies.conversations,
+        dependencies,
         owner,
         conversationId,
         request.message,

@@ -56,7 +56,9 @@ export interface MessageMatch {
  *
  * Contract: every call names the owner; another owner's conversation answers exactly like one that does not exist
  * (`undefined`, `false`, nothing found). `append` stores all messages or none, each the child of the one before it, the first a
- * child of `parentId`, and returns their ids in order. `moveHead` makes a message the head. `path` is root to message.
+ * child of `parentId`, and returns their ids in order. `moveHead` makes a message the head. `path` leads from the root to the
+ * message, without the oldest where not all have room in `mostChars`: of the newest it holds at least those whose texts have no
+ * more characters together (UTF-16 units), and always the newest that has a text. So a long conversation costs no more than a short one.
  */
 export interface ConversationStore {
   create(owner: string): Promise<string>;
@@ -65,6 +67,7 @@ export interface ConversationStore {
     owner: string,
     conversationId: string,
     messageId: string,
+    mostChars: number,
   ): Promise<readonly StoredMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;

@@ -61,12 +61,7 @@ export async function ask(
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
-  const conversation = await beginConversationTurn(
-    dependencies.conversations,
-    owner,
-    conversationId,
-    "Well?",
-  );
+  const conversation = await beginConversationTurn(dependencies, owner, conversationId, "Well?");
   const asked = { ...request, ...changes } as PersonasRequest;
   const cast = {
     personas: personas.filter(({ id }) => asked.personaIds.includes(id)),
@@ -75,7 +70,8 @@ export async function ask(
   };
   const played = await play(answerPersonas(asked, cast, dependencies, context), onBatch);
   const head = await dependencies.conversations.head(owner, conversationId);
-  const stored = (await dependencies.conversations.path(owner, conversationId, head?.messageId ?? "")) ?? [];
+  const headId = head?.messageId ?? "";
+  const stored = (await dependencies.conversations.path(owner, conversationId, headId, 1_000_000)) ?? [];
   return { ...played, conversationId, stored };
 }
 

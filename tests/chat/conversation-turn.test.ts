@@ -10,6 +10,9 @@ import { personas } from "./personas.ts";
 
 const [ada, bob, cleo] = personas;
 const owner = "owner";
+const contextChars = 1_000;
+
+const told = (conversations: ConversationStore) => ({ conversations, contextChars });
 
 async function newConversation(): Promise<{ store: ConversationStore; id: string }> {
   const store = createMemoryConversations({ clock: createTestClock(), mostBytes: 1_000_000 });
@@ -26,7 +29,7 @@ const answer = (text: string, status: LaneResult["status"] = "completed"): LaneR
 async function toHead(store: ConversationStore, id: string): Promise<string[]> {
   const messageId = (await store.head(owner, id))?.messageId;
   if (messageId === undefined) return [];
-  return ((await store.path(owner, id, messageId)) ?? []).map(({ text }) => text);
+  return ((await store.path(owner, id, messageId, contextChars)) ?? []).map(({ text }) => text);
 }
 
 async function isRefusal(promise: Promise<unknown>): Promise<void> {
@@ -42,10 +45,10 @@ async function isRefusal(promise: Promise<unknown>): Promise<void> {
 describe("a turn in a conversation", () => {
   it("begins with an empty path and is told what came before from then on", async () => {
     const { store, id } = await newConversation();
-    const first = await beginConversationTurn(store, owner, id, "One?");
+    const first = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(first.path, []);
     const ids = await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
-    const second = await beginConversationTurn(store, owner, id, "Two?");
+    const second = await beginConversationTurn(told(store), owner, id, "Two?");
     assert.deepEqual(
       second.path.map(({ role, text, personaId, personaName, status }) => [
         role,
@@ -64,7 +67,7 @@ describe("a turn in a conversation", () => {
 
   it("moves the head only when its answers are there", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(store, owner, id, "One?");
+    const turn = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(await toHead(store, id), []);
     await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("One.")]);
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
@@ -72,7 +75,7 @@ describe("a turn in a conversation", () => {
 
   it("stores the answers in the order of the personas, partial ones marked, and nothing of the silent", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(store, owner, id, "Well?");
+    const turn = await beginConversationTurn(told(store), owner, id, "Well?");
     const ids = await rememberAnswers(store, { personas: [ada, bob, cleo], conversation: turn }, [
       answer("Half an ans", "failed"),
       answer("", "failed"),
@@ -82,7 +85,7 @@ describe("a turn in a conversation", () => {
       ids.map((messageId) => typeof messageId),
       ["string", "undefined", "string"],
     );
-    const path = await store.path(owner, id, ids[2] ?? "");
+    const path = await store.path(owner, id, ids[2] ?? "", contextChars);
     assert.deepEqual(
       path?.map(({ id: messageId, parentId, text, status }) => [messageId, parentId, text, status]),
       [
@@ -96,21 +99,21 @@ describe("a turn in a conversation", () => {
 
   it("names its request in its question and in its answers, where it has one", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(store, owner, id, "Well?", "req-1");
+    const turn = await beginConversationTurn(told(store), owner, id, "Well?", "req-1");
     await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Well.")]);
     assert.deepEqual(
       (await store.ofRequest(owner, id, "req-1")).map(({ text }) => text),
       ["Well?", "Well."],
     );
-    const nameless = await beginConversationTurn(store, owner, id, "And?");
+    const nameless = await beginConversationTurn(told(store), owner, id, "And?");
     assert.equal("requestId" in nameless, false);
   });
 
   it("leaves the head where it was when nothing was said", async () => {
     const { store, id } = await newConversation();
-    const first = await beginConversationTurn(store, owner, id, "One?");
+    const first = await beginConversationTurn(told(store), owner, id, "One?");
     await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
-    const second = await beginConversationTurn(store, owner, id, "Two?");
+    const second = await beginConversationTurn(told(store), owner, id, "Two?");
     const ids = await rememberAnswers(store, { personas: [ada], conversation: second }, [
       answer("", "failed"),
     ]);
@@ -120,11 +123,11 @@ describe("a turn in a conversation", () => {
 
   it("branches from the head at which it began, however others go on", async () => {
     const { store, id } = await newConversation();
-    const root = await beginConversationTurn(store, owner, id, "Root?");
+    const root = await beginConversationTurn(told(store), owner, id, "Root?");
     await rememberAnswers(store, { personas: [ada], conversation: root }, [answer("Root.")]);
 
-    const left = await beginConversationTurn(store, owner, id, "Left?");
-    const right = await beginConversationTurn(store, owner, id, "Right?");
+    const left = await beginConversationTurn(told(store), owner, id, "Left?");
+    const right = await beginConversationTurn(told(store), owner, id, "Right?");
     assert.deepEqual(left.path, right.path);
     await rememberAnswers(store, { personas: [bob], conversation: right }, [answer("Right.")]);
     assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Right?", "Right."]);
@@ -135,7 +138,7 @@ describe("a turn in a conversation", () => {
   it("keeps turns that begin in the same moment apart", async () => {
     const { store, id } = await newConversation();
     const turns = await Promise.all(
-      ["A?", "B?", "C?"].map((text) => beginConversationTurn(store, owner, id, text)),
+      ["A?", "B?", "C?"].map((text) => beginConversationTurn(told(store), owner, id, text)),
     );
     assert.equal(new Set(turns.map(({ questionId }) => questionId)).size, 3);
     for (const { path } of turns) assert.deepEqual(path, []);
@@ -143,15 +146,15 @@ describe("a turn in a conversation", () => {
 
   it("cannot begin where there is no such conversation, or where it is another's", async () => {
     const { store, id } = await newConversation();
-    await isRefusal(beginConversationTurn(store, owner, "unknown", "Hm?"));
-    await isRefusal(beginConversationTurn(store, "somebody else", id, "Hm?"));
+    await isRefusal(beginConversationTurn(told(store), owner, "unknown", "Hm?"));
+    await isRefusal(beginConversationTurn(told(store), "somebody else", id, "Hm?"));
   });
 
   it("ends without message ids where the conversation was forgotten meanwhile", async () => {
     const clock = createTestClock();
     const store = createMemoryConversations({ clock, mostBytes: 2_000 });
     const id = await store.create(owner);
-    const turn = await beginConversationTurn(store, owner, id, "Hm?");
+    const turn = await beginConversationTurn(told(store), owner, id, "Hm?");
     await store.append(owner, await store.create(owner), undefined, [
       { role: "user", text: "x".repeat(1_000), status: "completed" },
     ]);

@@ -189,7 +189,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       assert.equal(await store.rename("owner", gone, "Back"), false);
       assert.equal(await store.read("owner", gone), undefined);
       assert.equal(await store.head("owner", gone), undefined);
-      assert.equal(await store.path("owner", gone, messageId), undefined);
+      assert.equal(await store.path("owner", gone, messageId, 1_000), undefined);
       assert.equal(await store.append("owner", gone, messageId, [answers("Late.")]), undefined);
       await store.moveHead("owner", gone, messageId);
       assert.deepEqual(await idsOf(store, "owner"), [kept]);

@@ -4,6 +4,9 @@ import { describeListing } from "./conversation-listing-contract.ts";
 import { describeSearch } from "./conversation-search-contract.ts";
 import { answers, asks, type ConversationsUnderTest } from "./conversations-under-test.ts";
 
+/** More than any path here has. */
+const mostChars = 1_000;
+
 /** The contract of `ConversationStore`, for every adapter to run. */
 export function describeConversationStore(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describeListing(name, create);
@@ -25,7 +28,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [question = ""] = (await store.append("owner", id, undefined, [asks("One?")])) ?? [];
       const ids = (await store.append("owner", id, question, [answers("One."), answers("Two. 😀")])) ?? [];
       assert.equal(new Set([question, ...ids]).size, 3);
-      assert.deepEqual(await store.path("owner", id, ids[1] ?? ""), [
+      assert.deepEqual(await store.path("owner", id, ids[1] ?? "", mostChars), [
         { ...asks("One?"), id: question },
         { ...answers("One."), id: ids[0], parentId: question },
         { ...answers("Two. 😀"), id: ids[1], parentId: ids[0] },
@@ -57,9 +60,27 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [right = ""] = (await store.append("owner", id, root, [answers("Right.")])) ?? [];
       const [leaf = ""] = (await store.append("owner", id, left, [asks("Leaf?")])) ?? [];
       const texts = async (messageId: string) =>
-        (await store.path("owner", id, messageId))?.map(({ text }) => text);
+        (await store.path("owner", id, messageId, mostChars))?.map(({ text }) => text);
       assert.deepEqual(await texts(leaf), ["Root?", "Left.", "Leaf?"]);
       assert.deepEqual(await texts(right), ["Root?", "Right."]);
+    });
+
+    it("leaves the oldest of a path out where not all have room, and never the newest text", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const messages = [asks("One?"), answers("Two."), asks("Three?"), answers("")];
+      const ids = (await store.append("owner", id, undefined, messages)) ?? [];
+      const texts = async (chars: number, messageId = ids.at(-1)) =>
+        (await store.path("owner", id, messageId ?? "", chars))?.map(({ text }) => text);
+      assert.deepEqual(await texts(14), ["One?", "Two.", "Three?", ""]);
+      assert.deepEqual(await texts(13), ["Two.", "Three?", ""]);
+      assert.deepEqual(await texts(10), ["Two.", "Three?", ""]);
+      assert.deepEqual(await texts(9), ["Three?", ""]);
+      assert.deepEqual(await texts(0), ["Three?", ""]);
+      assert.deepEqual(await texts(4, ids[1]), ["Two."]);
+      const [wide] = (await store.append("owner", id, ids[0], [answers("😀😀")])) ?? [];
+      assert.deepEqual(await texts(8, wide), ["One?", "😀😀"]);
     });
 
     it("stores nothing behind a parent that it does not have", async () => {
@@ -69,8 +90,8 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [elsewhere] = (await store.append("owner", one, undefined, [asks("Here?")])) ?? [];
       assert.equal(await store.append("owner", two, elsewhere, [answers("There.")]), undefined);
       assert.equal(await store.append("owner", two, "unknown", [answers("There.")]), undefined);
-      assert.equal(await store.path("owner", two, elsewhere ?? ""), undefined);
-      assert.equal(await store.path("owner", two, "unknown"), undefined);
+      assert.equal(await store.path("owner", two, elsewhere ?? "", mostChars), undefined);
+      assert.equal(await store.path("owner", two, "unknown", mostChars), undefined);
     });
 
     it("answers about another owner's conversation exactly as about one that does not exist", async () => {
@@ -84,13 +105,13 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ["owner", "unknown"],
       ] as const) {
         assert.equal(await store.head(owner, conversation), undefined);
-        assert.equal(await store.path(owner, conversation, message), undefined);
+        assert.equal(await store.path(owner, conversation, message, mostChars), undefined);
         assert.equal(await store.append(owner, conversation, undefined, [asks("Mine?")]), undefined);
         assert.equal(await store.append(owner, conversation, message, [asks("Mine?")]), undefined);
         await store.moveHead(owner, conversation, message);
       }
       assert.deepEqual(await store.head("owner", id), { messageId: message });
-      assert.equal((await store.path("owner", id, message))?.length, 1);
+      assert.equal((await store.path("owner", id, message, mostChars))?.length, 1);
     });
 
     it("finds what came with a request, the question first, and nothing of others", async () => {
@@ -127,7 +148,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ),
       );
       for (const [index, ids] of stored.entries()) {
-        const path = await store.path("owner", id, ids?.[1] ?? "");
+        const path = await store.path("owner", id, ids?.[1] ?? "", mostChars);
         assert.deepEqual(
           path?.map(({ text }) => text),
           [`${index}?`, `${index}.`],

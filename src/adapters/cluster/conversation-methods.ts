@@ -18,7 +18,7 @@ const newMessage = z.object({
 export const conversationMethods: Methods<ConversationStore> = {
   create: z.tuple([text]),
   head: z.tuple([text, text]),
-  path: z.tuple([text, text, text]),
+  path: z.tuple([text, text, text, count]),
   ofRequest: z.tuple([text, text, text]),
   append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
   moveHead: z.tuple([text, text, text]),

@@ -96,13 +96,15 @@ export function createMemoryConversations({
       if (conversation === undefined) return undefined;
       return conversation.headId === undefined ? {} : { messageId: conversation.headId };
     },
-    async path(owner, id, messageId) {
+    async path(owner, id, messageId, mostChars) {
       const conversation = use(owner, id);
       const path: StoredMessage[] = [];
       let message = conversation?.messages.get(messageId)?.message;
       if (message === undefined) return undefined;
-      while (message !== undefined) {
+      let chars = 0;
+      while (message !== undefined && (chars === 0 || chars + message.text.length <= mostChars)) {
         path.push(message);
+        chars += message.text.length;
         const { parentId }: StoredMessage = message;
         message = parentId === undefined ? undefined : conversation?.messages.get(parentId)?.message;
       }

@@ -47,9 +47,9 @@ export function createSqliteConversations({
       if (row === undefined) return undefined;
       return typeof row.head_id === "string" ? { messageId: row.head_id } : {};
     },
-    async path(owner, id, messageId) {
+    async path(owner, id, messageId, mostChars) {
       if ((await find(owner, id)) === undefined) return undefined;
-      const rows = await store.read("path", messageId, id);
+      const rows = await store.read("path", messageId, id, mostChars);
       return rows.length === 0 ? undefined : rows.map(toMessage);
     },
     async ofRequest(owner, id, requestId) {

@@ -57,10 +57,12 @@ export const statements = {
     SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
   findMessage: `SELECT 1 FROM messages WHERE id = ? AND conversation_id = ?`,
   messagesOfRequest: `SELECT * FROM messages WHERE conversation_id = ? AND request_id = ? ORDER BY number`,
-  path: `WITH RECURSIVE path (id, parent, depth) AS (
-      SELECT id, parent_id, 0 FROM messages WHERE id = ? AND conversation_id = ?
+  // SQLite counts no more characters in a text than JavaScript does, so that nothing that has room is left out.
+  path: `WITH RECURSIVE path (id, parent, depth, chars) AS (
+      SELECT id, parent_id, 0, length(text) FROM messages WHERE id = ? AND conversation_id = ?
       UNION ALL
-      SELECT messages.id, messages.parent_id, depth + 1 FROM messages JOIN path ON messages.id = path.parent
+      SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
+      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
   messagesFrom: `SELECT * FROM messages WHERE conversation_id = ? AND number > ? ORDER BY number LIMIT ?`,
   search: `SELECT conversation_id, messages.id, title, excerpt(text, ?) AS excerpt FROM message_words

@@ -38,7 +38,7 @@ describe("the memory of all conversations", () => {
 
   it("counts a use of any kind, but not another owner's", async () => {
     const uses: ((store: ConversationStore, id: string) => Promise<unknown>)[] = [
-      (store, id) => store.path("owner", id, "any"),
+      (store, id) => store.path("owner", id, "any", 1_000),
       (store, id) => store.append("owner", id, undefined, []),
       (store, id) => store.moveHead("owner", id, "any"),
     ];
