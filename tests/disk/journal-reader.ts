@@ -1,0 +1,36 @@
+import { DatabaseSync } from "node:sqlite";
+
+/** What a running server has journalled, read beside it without its own code. */
+export interface JournalReader extends Disposable {
+  /** Whether the event of this number of a request is in the database by now. */
+  holds(requestId: string, seq: number): boolean;
+}
+
+export function createJournalReader(file: string): JournalReader {
+  const database = new DatabaseSync(file, { readOnly: true });
+  const turns = database.prepare("SELECT number, id FROM turns");
+  const beats = database.prepare("SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat");
+  const numbers = new Map<string, number>();
+  const lastSeqs = new Map<number, number>();
+  let lastBeat = 0;
+
+  const isKnown = (requestId: string, seq: number) =>
+    (lastSeqs.get(numbers.get(requestId) ?? -1) ?? 0) >= seq;
+
+  function read(): void {
+    for (const { number, id } of turns.all()) numbers.set(String(id), Number(number));
+    for (const { beat, entries } of beats.all(lastBeat)) {
+      lastBeat = Number(beat);
+      for (const [turn, firstSeq, events] of JSON.parse(String(entries)) as [number, number, unknown[]][])
+        lastSeqs.set(turn, firstSeq + events.length - 1);
+    }
+  }
+
+  return {
+    holds(requestId, seq) {
+      if (!isKnown(requestId, seq)) read();
+      return isKnown(requestId, seq);
+    },
+    [Symbol.dispose]: () => database.close(),
+  };
+}
