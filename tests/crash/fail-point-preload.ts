@@ -1,6 +1,6 @@
+import { Socket } from "node:net";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import { isMainThread } from "node:worker_threads";
-import { WebSocket } from "ws";
 import type { FailPoint } from "./fail-points.ts";
 
 /** Loaded into a server's threads: kills the process at the point that `FAIL_AT` describes as JSON, as a crash would. */
@@ -45,16 +45,25 @@ function watchDatabase({ at, statement = "", containing = "" }: FailPoint): void
   };
 }
 
+/** The first byte of a text frame (RFC 6455, section 5.2): it is final, and text. */
+const textFrame = 0x81;
+
 function watchSockets({ containing = "" }: FailPoint): void {
-  const { send } = WebSocket.prototype as { send(this: WebSocket, text: string, sent?: Sent): void };
-  WebSocket.prototype.send = function (this: WebSocket, text: string, sent?: Sent) {
-    const fits = text.includes(containing);
-    if (fits) pass("before");
-    send.call(this, text, (error) => {
-      if (fits) pass("after");
-      sent?.(error);
-    });
-  } as typeof WebSocket.prototype.send;
+  const { write } = Socket.prototype as unknown as {
+    write(this: Socket, bytes: unknown, sent?: Sent): boolean;
+  };
+  Object.assign(Socket.prototype, {
+    write(this: Socket, ...args: [bytes: unknown, sent?: Sent]) {
+      const [bytes, sent] = args;
+      const fits = Buffer.isBuffer(bytes) && bytes[0] === textFrame && bytes.includes(containing);
+      if (!fits) return Reflect.apply(write, this, args);
+      pass("before");
+      return write.call(this, bytes, (error) => {
+        pass("after");
+        sent?.(error);
+      });
+    },
+  });
 }
 
 type Sent = (error?: Error) => void;
