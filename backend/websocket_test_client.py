@@ -29,7 +29,7 @@ except ModuleNotFoundError:
 
 Message = Dict[str, Any]
 CONNECT_ATTEMPTS = 10  # in a row after a drop: about 40 s
-FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010}  # connecting again would not help
+FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 4401}  # connecting again would not help
 FACTS = ("id", "model", "conversation_id", "outcome", "finish_reason", "usage", "error", "cancel", "simulated")
 TERMINAL_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
 DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "raw": False, "id": None, "named": True, "kind": None}

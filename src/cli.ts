@@ -24,9 +24,10 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
-  if (!isLoopback(settings.host) && !settings.allowAnonymous && settings.apiKeys.length === 0) {
+  const { host, allowAnonymous, apiKeys, adminKey } = settings;
+  if (!isLoopback(host) && !allowAnonymous && apiKeys.length === 0 && adminKey === undefined) {
     throw new SettingError(
-      `HOST ${settings.host} would let others in without keys; set TROUPE_API_KEYS, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
+      `HOST ${host} would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
     );
   }
   const logger = pino({ level: settings.logLevel }, pino.destination(2));

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
 import { createAccess, isLoopback } from "../adapters/http/access.ts";
-import { anonymous, createCallers } from "../adapters/http/callers.ts";
+import { anonymous, createCallers, unauthenticated } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
@@ -93,7 +93,16 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   );
   const personas = createBuiltinPersonaStore();
   const stores = await open(settings, { clock, ...reportStorage(logger) });
-  const { logs, conversations, usage, peers } = stores;
+  const { logs, conversations, usage, peers, tickets, attempts } = stores;
+  const { apiKeys, adminKey } = settings;
+  const callers = createCallers({
+    needsKey: apiKeys.length > 0 || adminKey !== undefined || stores.holdsKeys,
+    fixedKeys: apiKeys,
+    keys: stores.keys,
+    adminKey,
+    tickets,
+    attempts,
+  });
   const simulated = options.providers === undefined && chosen.simulated;
   async function disposeAfter(fault: unknown): Promise<never> {
     await stores[Symbol.asyncDispose]();
@@ -124,6 +133,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     peers,
     onLeft: () =>
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
+    isAdmitted: callers.isAdmitted,
     turnLimitMs: settings.turnLimitMs,
     onEnd(record, terminal) {
       if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
@@ -148,12 +158,6 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
-  const { tickets, attempts } = stores;
-  const callers = createCallers({
-    keys: settings.apiKeys,
-    tickets,
-    attempts,
-  });
   const sockets = createWsServer({
     clock,
     path: "/ws",
@@ -164,17 +168,19 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     async admit({ headers, url = "", socket: { remoteAddress } }) {
       const protocols = headers["sec-websocket-protocol"];
       const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
-      const caller = await callers.identify({
+      const who = await callers.identify({
         authorization: headers.authorization,
         protocols,
         ticket,
         remoteAddress,
       });
+      const caller = "role" in who ? unauthenticated : who;
       const holdsKey = callers.needsKey && !("status" in caller);
       const { host, origin } = headers;
       return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
     },
     onFault,
+    isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>
       createConnection({
         socket,
@@ -199,6 +205,11 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       }),
   });
 
+  stores.keys.onRevoked((keyId) => {
+    sockets.closeAllOf(keyId);
+    turns.cancelAllOf(keyId);
+  });
+
   const pageConfiguration = {
     personas: await personas.list(anonymous.owner),
     simulated,
@@ -210,6 +221,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     access,
     personas,
     callers,
+    keys: stores.keys,
+    newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     tickets,
     conversations,
     logs,

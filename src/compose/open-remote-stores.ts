@@ -2,6 +2,7 @@ import type { Channel } from "../adapters/cluster/channel.ts";
 import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/control.ts";
 import { conversationMethods } from "../adapters/cluster/conversation-methods.ts";
 import { counterMethods, ticketMethods } from "../adapters/cluster/handshake-methods.ts";
+import { createRemoteKeys } from "../adapters/cluster/remote-keys.ts";
 import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
 import { remotePort } from "../adapters/cluster/remote-port.ts";
 import { createRemoteTurnLogs } from "../adapters/cluster/remote-turn-logs.ts";
@@ -9,20 +10,25 @@ import { createRemoteUsage } from "../adapters/cluster/usage-hub.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
-import type { OpenStores } from "./open-stores.ts";
+import { isAnyGood, type OpenStores } from "./open-stores.ts";
 
 /** The stores of a process that shares them with others: another one keeps them, and closes them when all are gone. */
 export function openRemoteStores(channel: Channel): OpenStores {
   return async (_, { onFault }) => {
     const logs = createRemoteTurnLogs({ channel, onFault });
+    const keys = createRemoteKeys(channel);
+    const peers = createRemotePeers({ channel, turnOf: logs.turnOf, onFault });
     return {
       logs,
       conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
+      keys,
+      // Only here, when all that the other process may ask for is there.
+      holdsKeys: await isAnyGood(keys),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),
       usage: createRemoteUsage(channel, onFault),
-      peers: createRemotePeers({ channel, turnOf: logs.turnOf, onFault }),
+      peers,
       [Symbol.asyncDispose]: async () => undefined,
     };
   };

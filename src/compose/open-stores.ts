@@ -2,14 +2,17 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { createTickets } from "../adapters/http/tickets.ts";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
+import { createMemoryKeys } from "../adapters/memory/memory-keys.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { KeyStore } from "../ports/key-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
@@ -23,6 +26,9 @@ export interface Stores extends AsyncDisposable {
   readonly conversations: ConversationStore;
   /** The other servers that have the same stores. */
   readonly peers: Peers;
+  readonly keys: KeyStore;
+  /** A key was given out before and is still good. */
+  readonly holdsKeys: boolean;
   readonly usage: UsageStore;
   readonly tickets: Tickets;
   /** Of those who come without a valid key, by address. */
@@ -49,6 +55,8 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
       logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
       peers: noPeers,
+      keys: createMemoryKeys({ clock }),
+      holdsKeys: false,
       canStore: async () => true,
       usage: createMemoryUsage(),
       tickets,
@@ -67,11 +75,15 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
   const logs = opening.use(
     await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
+  const keys = createSqliteKeys({ store, clock });
+  const holdsKeys = await isAnyGood(keys);
   const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
   const opened = opening.move();
   return {
     logs,
     conversations,
+    keys,
+    holdsKeys,
     usage,
     tickets,
     attempts,
@@ -80,3 +92,8 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 };
+
+/** Whether a key was given out and not revoked. */
+export async function isAnyGood(keys: KeyStore): Promise<boolean> {
+  return (await keys.list()).some(({ revokedAtMs }) => revokedAtMs === undefined);
+}

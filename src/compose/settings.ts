@@ -81,6 +81,14 @@ const settings = {
     schema: list.transform(readKeys).default([]),
     help: "keys that callers need, as owner=key, comma-separated; each owner sees only its own",
   },
+  adminKey: {
+    name: "TROUPE_ADMIN_KEY",
+    schema: z
+      .string()
+      .regex(/^[\w.-]{16,128}$/, "16 to 128 of A-Z a-z 0-9 _ . -")
+      .optional(),
+    help: "key that gives out and revokes callers' keys over HTTP; with it callers need keys",
+  },
   allowedOrigins: {
     name: "TROUPE_ALLOWED_ORIGINS",
     schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),

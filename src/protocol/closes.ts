@@ -14,6 +14,7 @@ export const closeTable = {
   policy: { code: 1008, reconnect: false, reason: "Too many fragments, or too many frames in a short time." },
   message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
   restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
+  key_revoked: { code: 4401, reconnect: false, reason: "The key was revoked." },
   unresponsive: { code: 4408, reconnect: true, reason: "The peer did not answer pings." },
   slow_reader: { code: 4409, reconnect: true, reason: "The peer reads too slowly; resume." },
 } as const satisfies Record<string, CloseRow>;

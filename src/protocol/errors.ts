@@ -54,6 +54,7 @@ export const errorTable = {
     message: "The budget of the day is used up.",
   },
   overloaded: { scope: "frame", retryable: true, message: "The server has no room for another request now." },
+  key_revoked: { scope: "frame", retryable: false, message: "The key was revoked." },
   shutting_down: { scope: "frame", retryable: true, message: "The server is shutting down; connect again." },
   upstream_auth: {
     scope: "turn",

@@ -26,6 +26,8 @@ export interface TurnsOptions {
   readonly admission: Admission;
   /** What a turn's calls are paid from, until it is disposed. */
   readonly openBudget: (expense: TurnExpense) => TurnBudget & Disposable;
+  /** Whether the caller's key is still good. */
+  readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
   readonly turnLimitMs: number;
   /** There are turns of a peer that is gone, to be recovered. */
@@ -53,7 +55,7 @@ export interface Turns {
   /**
    * Starts a turn, or finds the one that the same request started before (`started: false`).
    * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `request_rate_exceeded`,
-   * `day_budget_spent`, `overloaded`, `shutting_down`.
+   * `day_budget_spent`, `overloaded`, `shutting_down`, `key_revoked`.
    */
   start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
   /**
@@ -72,6 +74,8 @@ export interface Turns {
   watch(turn: KeptTurn): () => void;
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
   cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
+  /** Stops every turn that was begun with a key. */
+  cancelAllOf(keyId: string): void;
   /** How many run. */
   readonly count: number;
   /** Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. */
@@ -79,8 +83,19 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const { chat, logs, peers = noPeers, admission, openBudget, turnLimitMs, onLeft, onEnd, onFault } = options;
-  const running = new Map<string, { turn: RunningTurn; done: Promise<void> }>();
+  const {
+    chat,
+    logs,
+    peers = noPeers,
+    admission,
+    openBudget,
+    turnLimitMs,
+    isAdmitted,
+    onLeft,
+    onEnd,
+    onFault,
+  } = options;
+  const running = new Map<string, { turn: RunningTurn; keyId: string; done: Promise<void> }>();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
@@ -99,6 +114,7 @@ export function createTurns(options: TurnsOptions): Turns {
       { owner: record.owner, id: ask.id, conversationId },
       chat,
     );
+    if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
     const created = await logs.create(record, resumable(ask, record));
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
@@ -126,6 +142,8 @@ export function createTurns(options: TurnsOptions): Turns {
       turnLimitMs,
       clock: chat.clock,
     });
+    // Revoked while its log was made: nobody is called, and the log has its end.
+    if (!isAdmitted(caller)) turn.cancel();
     const { budgetTokens } = request;
     const budget = openBudget({
       caller,
@@ -150,7 +168,7 @@ export function createTurns(options: TurnsOptions): Turns {
         running.delete(keyOf(record.owner, record.id));
         release();
       });
-    running.set(keyOf(record.owner, record.id), { turn, done });
+    running.set(keyOf(record.owner, record.id), { turn, keyId: caller.keyId, done });
     feed.announce(turn);
     peers.announce(turn);
     return turn;
@@ -228,6 +246,9 @@ export function createTurns(options: TurnsOptions): Turns {
       throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {
         field: "data.request_id",
       });
+    },
+    cancelAllOf(keyId) {
+      for (const begun of running.values()) if (begun.keyId === keyId) begun.turn.cancel();
     },
     async close(drainMs) {
       closing = true;

@@ -29,6 +29,7 @@ async function connectHeld() {
     logs,
     admission: budgets.admission,
     openBudget: budgets.openBudget,
+    isAdmitted: () => true,
     turnLimitMs: 60_000,
     onEnd: nothing,
     onFault: nothing,

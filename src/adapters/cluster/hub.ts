@@ -1,4 +1,5 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { KeyStore } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
@@ -10,6 +11,7 @@ import { counterMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
+import { createKeyHub } from "./serve-keys.ts";
 import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
@@ -18,6 +20,7 @@ import { createUsageHub, usageHubMethods } from "./usage-hub.ts";
 export interface HubOptions {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
+  readonly keys: KeyStore;
   readonly usage: UsageStore;
   readonly tickets: Tickets;
   readonly attempts: RateCounter;
@@ -35,9 +38,10 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, usage, tickets, attempts, mostPerOwner, mostInAll, onFault } = options;
+  const { logs, conversations, keys, usage, tickets, attempts, mostPerOwner, mostInAll, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
+  const keyHub = createKeyHub(keys, onFault);
   const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
 
   function onLeft(): void {
@@ -63,6 +67,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       const member: Member = { worker, gone: channel.ended, hasAsked: false };
       members.add(member);
       servePort(channel, "conversations", conversationMethods, conversations);
+      keyHub.admit(channel);
       servePort(channel, "tickets", ticketMethods, tickets);
       servePort(channel, "attempts", counterMethods, attempts);
       servePort(channel, "usage", usageHubMethods, createUsageHub(usage, member.gone));

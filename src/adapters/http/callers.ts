@@ -1,4 +1,5 @@
 import type { Caller } from "../../ports/caller.ts";
+import type { KeyStore } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import { type Credential, type Credentials, credentialIn, digest } from "./credentials.ts";
@@ -6,8 +7,13 @@ import { createFailedAttempts } from "./failed-attempts.ts";
 import type { Refusal } from "./refusals.ts";
 
 export interface CallersOptions {
-  /** Owners and their keys; one owner may have several. Without any, everyone is the same anonymous caller. */
-  readonly keys: readonly { readonly owner: string; readonly key: string }[];
+  /** Without, everyone is the same anonymous caller. */
+  readonly needsKey: boolean;
+  /** Owners and their keys as the settings give them; one owner may have several. */
+  readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
+  /** Keys that were given out. */
+  readonly keys: KeyStore;
+  readonly adminKey: string | undefined;
   readonly tickets: Tickets;
   /** Counts failed attempts by address. */
   readonly attempts: RateCounter;
@@ -15,40 +21,60 @@ export interface CallersOptions {
 
 /** Until there are keys, everyone is the same caller. */
 export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
+/** Whoever holds the administrator's key: no caller, who would have requests and conversations. */
+interface Administrator {
+  readonly role: "administrator";
+}
 
-const unauthenticated: Refusal = { status: 401, reason: "Unauthorized" };
+export const unauthenticated: Refusal = { status: 401, reason: "Unauthorized" };
 
 /** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
-export function createCallers({ keys, tickets, attempts }: CallersOptions) {
+export function createCallers(options: CallersOptions) {
+  const { needsKey, fixedKeys, keys, adminKey, tickets, attempts } = options;
   const failedAttempts = createFailedAttempts(attempts);
-  const known = new Map(
-    keys.map(({ owner, key }): [string, Caller] => {
+  const adminDigest = adminKey === undefined ? undefined : digest(adminKey);
+  const fixed = new Map(
+    fixedKeys.map(({ owner, key }): [string, Caller] => {
       const keyDigest = digest(key);
       return [keyDigest, { owner, keyId: idOf(keyDigest), limits: {} }];
     }),
   );
+  /** Keys that were revoked while this process runs: what was admitted with one of them is told apart by it. */
+  const revoked = new Set<string>();
+  keys.onRevoked((id) => revoked.add(id));
+  const isAdmitted = ({ keyId }: Caller) => !revoked.has(keyId);
 
-  async function find(credential: Exclude<Credential, { type: "none" }>): Promise<Caller | undefined> {
+  async function find(
+    credential: Exclude<Credential, { type: "none" }>,
+  ): Promise<Caller | Administrator | undefined> {
     if (credential.type === "ticket") return tickets.redeem(credential.ticket);
-    return known.get(digest(credential.secret));
+    const keyDigest = digest(credential.secret);
+    if (keyDigest === adminDigest) return { role: "administrator" };
+    const known = fixed.get(keyDigest);
+    if (known !== undefined) return known;
+    const key = await keys.find(keyDigest);
+    return key === undefined ? undefined : { owner: key.owner, keyId: key.id, limits: key.limits };
   }
 
   return {
     /** Whether a caller needs a key. */
-    needsKey: known.size > 0,
-    async identify(credentials: Credentials): Promise<Caller | Refusal> {
-      if (known.size === 0) return anonymous;
+    needsKey,
+    isAdmitted,
+    async identify(credentials: Credentials): Promise<Caller | Administrator | Refusal> {
+      if (!needsKey) return anonymous;
       const credential = credentialIn(credentials);
       if (credential.type === "none") return unauthenticated;
       const found = await failedAttempts.guard(credentials.remoteAddress, () => find(credential));
-      return found ?? unauthenticated;
+      if (found === undefined) return unauthenticated;
+      // It may have been revoked while it was looked up, and a ticket outlives the key that it was issued to.
+      return "keyId" in found && !isAdmitted(found) ? unauthenticated : found;
     },
   };
 }
 
 export type Callers = ReturnType<typeof createCallers>;
 
-/** The name of a key that stands in the environment: made of its digest, which a name that is shown must not give away. */
+/** The name of a key that stands in the settings: made of its digest, which a name that is shown must not give away. */
 function idOf(keyDigest: string): string {
   return `key-${digest(keyDigest).slice(0, 16)}`;
 }

@@ -1,4 +1,5 @@
 import type { ConversationSummary, DatedMessage, MessageMatch } from "../../ports/conversation-store.ts";
+import { isoTime } from "./iso-time.ts";
 
 /** Messages of one piece of a document. */
 const messagesPerPiece = 50;
@@ -44,8 +45,4 @@ export function* encodeConversation(
     yield `${start === 0 ? "" : ","}\n${piece.map((message) => JSON.stringify(message)).join(",\n")}`;
   }
   yield "]}\n";
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }

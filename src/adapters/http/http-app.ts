@@ -1,19 +1,20 @@
-import { getConnInfo } from "@hono/node-server/conninfo";
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
+import { createApiGate } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import type { Callers } from "./callers.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
-import { type Refusal, refusalOf } from "./refusals.ts";
+import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
+import { refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
 import { ticketLifeMs } from "./tickets.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
-export interface HttpAppOptions extends ConversationRoutesOptions, UsageRoutesOptions {
+export interface HttpAppOptions extends ConversationRoutesOptions, KeyRoutesOptions, UsageRoutesOptions {
   readonly access: Access;
   readonly personas: PersonaStore;
   readonly callers: Callers;
@@ -29,6 +30,8 @@ export function createHttpApp({
   access,
   personas,
   callers,
+  keys,
+  newSecret,
   tickets,
   conversations,
   logs,
@@ -61,25 +64,7 @@ export function createHttpApp({
   app.get("/ws", (context) =>
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
-  app.use("/api/*", async (context, next) => {
-    const caller = await callers.identify({
-      authorization: context.req.header("authorization"),
-      remoteAddress: getConnInfo(context).remote.address,
-    });
-    if ("status" in caller) return refuseCaller(context, caller);
-    context.set("caller", caller);
-    return next();
-  });
-  app.use("/api/*", async (context, next) => {
-    if (["GET", "HEAD"].includes(context.req.method)) return next();
-    const [host, origin] = [context.req.header("host"), context.req.header("origin")];
-    const refusal = access.refuseOrigin({ host, origin, protocols: undefined, holdsKey: callers.needsKey });
-    if (refusal === undefined) return next();
-    return context.json(
-      { code: "forbidden_origin", message: refusal.reason },
-      refusal.status as ContentfulStatusCode,
-    );
-  });
+  app.route("/api", createApiGate({ access, callers }));
   app.post("/api/tickets", async (context) =>
     context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
   );
@@ -89,6 +74,7 @@ export function createHttpApp({
   app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
+  app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {
     const { status, body } = refusalOf(error);
@@ -96,13 +82,4 @@ export function createHttpApp({
     return context.json(body, status);
   });
   return app;
-}
-
-function refuseCaller(context: Context, { status, reason: message, retryAfterMs }: Refusal): Response {
-  if (retryAfterMs === undefined) {
-    context.header("www-authenticate", "Bearer");
-    return context.json({ code: "unauthenticated", message }, status as ContentfulStatusCode);
-  }
-  context.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
-  return context.json({ code: "too_many_attempts", message }, status as ContentfulStatusCode);
 }

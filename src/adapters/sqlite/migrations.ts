@@ -137,6 +137,21 @@ const steps: readonly string[] = [
     PRIMARY KEY (owner, day, key_id, api, model)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    -- Of the key, which is not kept itself; none once it is revoked.
+    digest TEXT UNIQUE,
+    owner TEXT NOT NULL,
+    name TEXT,
+    created_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER,
+    connections INTEGER,
+    requests_per_minute INTEGER,
+    requests_in_flight INTEGER,
+    tokens_per_day INTEGER
+  ) STRICT;
+  `,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

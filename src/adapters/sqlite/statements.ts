@@ -77,6 +77,13 @@ export const statements = {
   countWordPages: `SELECT count(*) AS pages FROM message_words_data`,
   // The index forgets a deleted word only when the parts that hold it are merged (FTS5, the merge command).
   mergeWords: `INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)`,
+
+  createKey: `INSERT INTO keys (id, digest, owner, name, created_at_ms, connections, requests_per_minute, requests_in_flight, tokens_per_day)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  listKeys: `SELECT * FROM keys ORDER BY rowid`,
+  findKey: `SELECT * FROM keys WHERE digest = ?`,
+  findKeyById: `SELECT * FROM keys WHERE id = ? AND revoked_at_ms IS NULL`,
+  revokeKey: `UPDATE keys SET digest = NULL, revoked_at_ms = ? WHERE id = ?`,
 } as const;
 
 export type StatementName = keyof typeof statements;

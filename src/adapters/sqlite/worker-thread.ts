@@ -43,7 +43,11 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
   });
   worker.on("error", (cause) => fail(new ThreadEndedError("The database's thread has failed.", { cause })));
   worker.on("exit", () => fail(new ThreadEndedError("The database's thread has ended.")));
-  await ready.promise;
+  await ready.promise.catch(async (fault: unknown) => {
+    // It ends by itself, but whoever hears of the fault may count on it that it has.
+    await worker.terminate();
+    throw fault;
+  });
 
   return {
     get fault() {

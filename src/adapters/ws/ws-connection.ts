@@ -23,6 +23,8 @@ export interface WsConnectionOptions {
   readonly stream: Duplex;
   readonly clock: Clock;
   readonly connect: (socket: Socket) => FrameHandler;
+  /** Whether the key is still good with which the socket was opened; asked before every frame. */
+  readonly isAdmitted: () => boolean;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -37,6 +39,8 @@ export interface WsConnection {
   settle(): Promise<void>;
   /** Closes and, where the peer does not answer, drops it. */
   close(name: CloseName, retryAfterMs?: number): void;
+  /** Its key is of no use any more: nothing is told to it from now on, and it is closed. */
+  revoke(): void;
   terminate(): void;
 }
 
@@ -44,12 +48,14 @@ export interface WsConnection {
 const closePatienceMs = 1_000;
 
 export function createWsConnection(options: WsConnectionOptions): WsConnection {
-  const { socket, stream, clock, connect, onFault } = options;
+  const { socket, stream, clock, connect, isAdmitted, onFault } = options;
   const port = createWsSocket(socket, stream);
   const handler = connect(port);
   const gone = new AbortController();
   const queue = createFrameQueue({
-    handle: (frame) => handler.receive(frame),
+    handle: async (frame) => {
+      if (isAdmitted()) await handler.receive(frame);
+    },
     onFault,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
@@ -133,6 +139,10 @@ export function createWsConnection(options: WsConnectionOptions): WsConnection {
       await handler.settle();
     },
     close,
+    revoke() {
+      handler.close().catch(onFault);
+      close("key_revoked");
+    },
     terminate: () => socket.terminate(),
   };
 }

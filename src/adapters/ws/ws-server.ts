@@ -23,6 +23,8 @@ export interface WsServerOptions {
   readonly retryAfterMs: () => number;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
   readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
+  /** Whether the key is still good with which a socket was opened; asked before every frame. */
+  readonly isAdmitted: (caller: Caller) => boolean;
   readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
@@ -33,9 +35,10 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, connect, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, isAdmitted, connect, onFault } =
+    options;
   const stopped = new AbortController();
-  const connections = new Set<WsConnection>();
+  const connections = new Map<WsConnection, Caller>();
   const keys = createKeyCounter(options.mostConnectionsPerKey);
   /** Handshakes that are being decided about. */
   let deciding = 0;
@@ -93,10 +96,11 @@ export function createWsServer(options: WsServerOptions) {
       stream,
       clock,
       connect: (port) => connect(port, caller),
+      isAdmitted: () => isAdmitted(caller),
       onFault,
     });
     const countOut = keys.count(caller);
-    connections.add(connection);
+    connections.set(connection, caller);
     void connection.closed.then(() => {
       connections.delete(connection);
       countOut();
@@ -107,7 +111,7 @@ export function createWsServer(options: WsServerOptions) {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
       if (stopped.signal.aborted) return;
-      for (const connection of connections) connection.beat();
+      for (const connection of connections.keys()) connection.beat();
     }
   }
   void heartbeat();
@@ -124,6 +128,10 @@ export function createWsServer(options: WsServerOptions) {
       httpServer.on("upgrade", listener);
       return () => httpServer.off("upgrade", listener);
     },
+    /** Closes every socket that was opened with a key; from now on nothing is told to them. */
+    closeAllOf(keyId: string): void {
+      for (const [connection, caller] of connections) if (caller.keyId === keyId) connection.revoke();
+    },
     /**
      * Lets nobody in any more, and tells each client to come back, and when, as soon as all that it follows was delivered to its end:
      * at once where it follows nothing. Who has not gone `patienceMs` after `over` is dropped.
@@ -131,7 +139,7 @@ export function createWsServer(options: WsServerOptions) {
     async close(over: Promise<unknown>, patienceMs: number): Promise<void> {
       stopped.abort();
       const gone = Promise.all(
-        [...connections].map(async (connection) => {
+        [...connections.keys()].map(async (connection) => {
           await Promise.race([connection.settle(), connection.closed]);
           connection.close("restarting", retryAfterMs());
           await connection.closed;
@@ -140,7 +148,7 @@ export function createWsServer(options: WsServerOptions) {
       const patience = new AbortController();
       await Promise.race([gone, over.then(() => clock.sleep(patienceMs, patience.signal))]);
       patience.abort();
-      for (const connection of connections) connection.terminate();
+      for (const connection of connections.keys()) connection.terminate();
       await gone;
     },
   };

@@ -1,4 +1,5 @@
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
+import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { openCluster } from "./open-cluster.ts";
@@ -50,4 +51,19 @@ describeConversationStore("another process", async () => {
   const cluster = await openCluster();
   const { conversations } = await cluster.join().open();
   return { store: conversations, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeKeyStore("another process", async () => {
+  const cluster = await openCluster();
+  const { keys } = await cluster.join().open();
+  return { store: keys, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeKeyStore("another process, listened to from a third,", async () => {
+  const cluster = await openCluster();
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  return {
+    store: { ...first.keys, onRevoked: second.keys.onRevoked },
+    [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
+  };
 });

@@ -4,6 +4,7 @@ import type { Line } from "../../../src/adapters/cluster/line.ts";
 import { createTickets } from "../../../src/adapters/http/tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
@@ -48,10 +49,11 @@ export async function openCluster({
     onFault,
   });
   const conversations = createSqliteConversations({ store, clock: time, onFault });
+  const keys = createSqliteKeys({ store, clock: time });
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
   const tickets = createTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
-  const stores = { logs, conversations, usage, tickets, attempts };
+  const stores = { logs, conversations, keys, usage, tickets, attempts };
   const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
   const lines: LinePair[] = [];
 

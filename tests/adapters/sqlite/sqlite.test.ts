@@ -1,5 +1,7 @@
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
+import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { onFault, openLogs, openStore } from "./open-store.ts";
@@ -24,4 +26,9 @@ describeConversationStore("sqlite", async () => {
       await dispose();
     },
   };
+});
+
+describeKeyStore("sqlite", async () => {
+  const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
+  return { store: createSqliteKeys({ store, clock }), [Symbol.asyncDispose]: dispose };
 });

@@ -1,0 +1,34 @@
+import { z } from "zod";
+import type { KeyStore } from "../../ports/key-store.ts";
+import type { Methods } from "./remote-port.ts";
+
+/** What the process that keeps the keys does for the others. */
+export type KeyHub = Omit<KeyStore, "onRevoked">;
+
+/** What a process does for the one that keeps the keys. */
+export interface KeyListener {
+  /** Settles when nothing is done for the key any more. */
+  revoked(id: string): Promise<void>;
+}
+
+const text = z.string();
+const count = z.int();
+
+const newKey = z.object({
+  owner: text,
+  name: text.exactOptional(),
+  limits: z.object({
+    connections: count.exactOptional(),
+    requestsPerMinute: count.exactOptional(),
+    requestsInFlight: count.exactOptional(),
+    tokensPerDay: count.exactOptional(),
+  }),
+});
+
+export const keyHubMethods: Methods<KeyHub> = {
+  create: z.tuple([newKey, text]),
+  list: z.tuple([]),
+  find: z.tuple([text]),
+  revoke: z.tuple([text]),
+};
+export const keyListenerMethods: Methods<KeyListener> = { revoked: z.tuple([text]) };
