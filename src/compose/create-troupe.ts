@@ -95,8 +95,14 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const stores = await open(settings, { clock, ...reportStorage(logger) });
   const { logs, conversations, usage, peers, tickets, attempts } = stores;
   const { apiKeys, adminKey } = settings;
+  const needsKey = apiKeys.length > 0 || adminKey !== undefined || stores.holdsKeys;
   const callers = createCallers({
-    needsKey: apiKeys.length > 0 || adminKey !== undefined || stores.holdsKeys,
+    admission: needsKey
+      ? "keys"
+      : settings.allowAnonymous || !isLoopback(settings.host)
+        ? "separate"
+        : "shared",
+    newId: clock.newId,
     fixedKeys: apiKeys,
     keys: stores.keys,
     adminKey,
@@ -175,7 +181,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
         remoteAddress,
       });
       const caller = "role" in who ? unauthenticated : who;
-      const holdsKey = callers.needsKey && !("status" in caller);
+      const holdsKey = needsKey && !("status" in caller);
       const { host, origin } = headers;
       return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
     },
@@ -214,7 +220,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     personas: await personas.list(anonymous.owner),
     simulated,
     model: chosen.model,
-    needsKey: callers.needsKey,
+    needsKey,
+    makesSecret: callers.admission === "separate",
   };
   let ready = true;
   const app = createHttpApp({
@@ -242,8 +249,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     providerSummary: chosen.summary,
     simulated,
     renderDiskPage: async (url) =>
-      (await renderPage({ ...pageConfiguration, url, ...(callers.needsKey ? {} : { token: pageToken }) }))
-        .html,
+      (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) })).html,
     stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;

@@ -102,7 +102,7 @@ const settings = {
   allowAnonymous: {
     name: "TROUPE_ALLOW_ANONYMOUS",
     schema: flag,
-    help: "true: listen beyond this machine without keys, although everyone who can connect shares everything",
+    help: "true: listen beyond this machine without keys; each caller sees only what is its own",
   },
   pacing: {
     name: "TROUPE_PACING",

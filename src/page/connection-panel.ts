@@ -1,6 +1,7 @@
 import { createTroupeClient, type TroupeClient } from "../client/index.ts";
 import { createDroppableSocket } from "./droppable-socket.ts";
 import { byId } from "./elements.ts";
+import { ownSecret } from "./own-secret.ts";
 import type { PageConfig } from "./page-config.ts";
 
 export interface ConnectionPanel {
@@ -28,7 +29,7 @@ export function createConnectionPanel({ config, onFrame, onState }: ConnectionPa
   let client: TroupeClient | undefined;
 
   url.value = config.url;
-  token.value = config.token;
+  token.value = config.makesSecret && config.token === "" ? ownSecret(() => localStorage) : config.token;
   byId("token-field", HTMLElement).hidden = !config.fromDisk && !config.needsKey;
   byId("token-hint", HTMLElement).hidden = config.needsKey;
   form.addEventListener("submit", (event) => {

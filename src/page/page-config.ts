@@ -12,6 +12,8 @@ export interface PageConfig {
   readonly fromDisk: boolean;
   /** Whether callers of this server need a key. */
   readonly needsKey: boolean;
+  /** Whether callers are told apart by a secret that each makes itself. */
+  readonly makesSecret: boolean;
   readonly personas: readonly PagePersona[];
   /** No model is configured: every answer is a demonstration. */
   readonly simulated: boolean;
@@ -32,6 +34,7 @@ export function readPageConfig(json: string, location: Location): PageConfig {
     token: given.token ?? "",
     fromDisk,
     needsKey: given.needsKey ?? false,
+    makesSecret: given.makesSecret ?? false,
     personas: given.personas ?? exampleIds.map((id) => ({ id, name: id, description: "" })),
     simulated: given.simulated ?? false,
     model: given.model,

@@ -87,7 +87,13 @@ test("HTTP: health, readiness, personas without their prompts, the page with its
   const page = await get(`${server.httpUrl}/`);
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'; script-src 'sha256-/);
   const configuration = JSON.parse(/id="troupe-config">(.*?)<\/script>/.exec(page.body)?.[1] ?? "");
-  assert.deepEqual(Object.keys(configuration).sort(), ["model", "needsKey", "personas", "simulated"]);
+  assert.deepEqual(Object.keys(configuration).sort(), [
+    "makesSecret",
+    "model",
+    "needsKey",
+    "personas",
+    "simulated",
+  ]);
   assert.match(await server.troupe.renderDiskPage("ws://localhost:8000/ws"), /"token":"[0-9a-f]{32}"/);
 
   await server.troupe.close({ drainMs: 0 });

@@ -55,7 +55,7 @@ export function createApiGate({ access, callers }: ApiGateOptions): ApiRoutes {
 
   gate.use("/*", async (context, next) => {
     if (["GET", "HEAD"].includes(context.req.method)) return next();
-    const refusal = refusalOf(context, callers.needsKey);
+    const refusal = refusalOf(context, callers.admission === "keys");
     if (refusal === undefined) return next();
     const { status, reason: message } = refusal;
     return context.json({ code: "forbidden_origin", message }, status as ContentfulStatusCode);

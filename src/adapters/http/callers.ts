@@ -7,19 +7,21 @@ import { createFailedAttempts } from "./failed-attempts.ts";
 import type { Refusal } from "./refusals.ts";
 
 export interface CallersOptions {
-  /** Without, everyone is the same anonymous caller. */
-  readonly needsKey: boolean;
+  /** Who may come: holders of keys; anyone, each with what is its own; or anyone, and all are the same caller. */
+  readonly admission: "keys" | "separate" | "shared";
   /** Owners and their keys as the settings give them; one owner may have several. */
   readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
   /** Keys that were given out. */
   readonly keys: KeyStore;
   readonly adminKey: string | undefined;
   readonly tickets: Tickets;
+  /** Unguessable; names those who show no secret. */
+  readonly newId: () => string;
   /** Counts failed attempts by address. */
   readonly attempts: RateCounter;
 }
 
-/** Until there are keys, everyone is the same caller. */
+/** Everyone, where all are the same caller. */
 export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
 /** Whoever holds the administrator's key: no caller, who would have requests and conversations. */
 interface Administrator {
@@ -28,9 +30,13 @@ interface Administrator {
 
 export const unauthenticated: Refusal = { status: 401, reason: "Unauthorized" };
 
+/** A secret that a caller chose: long enough that nobody guesses another's. */
+const secretForm = /^.{16,128}$/;
+
 /** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
 export function createCallers(options: CallersOptions) {
-  const { needsKey, fixedKeys, keys, adminKey, tickets, attempts } = options;
+  const { admission, fixedKeys, keys, adminKey, tickets, attempts, newId } = options;
+  const needsKey = admission === "keys";
   const failedAttempts = createFailedAttempts(attempts);
   const adminDigest = adminKey === undefined ? undefined : digest(adminKey);
   const fixed = new Map(
@@ -48,6 +54,8 @@ export function createCallers(options: CallersOptions) {
     credential: Exclude<Credential, { type: "none" }>,
   ): Promise<Caller | Administrator | undefined> {
     if (credential.type === "ticket") return tickets.redeem(credential.ticket);
+    if (!needsKey)
+      return secretForm.test(credential.secret) ? anonymousOf(digest(credential.secret)) : undefined;
     const keyDigest = digest(credential.secret);
     if (keyDigest === adminDigest) return { role: "administrator" };
     const known = fixed.get(keyDigest);
@@ -57,13 +65,12 @@ export function createCallers(options: CallersOptions) {
   }
 
   return {
-    /** Whether a caller needs a key. */
-    needsKey,
+    admission,
     isAdmitted,
     async identify(credentials: Credentials): Promise<Caller | Administrator | Refusal> {
-      if (!needsKey) return anonymous;
+      if (admission === "shared") return anonymous;
       const credential = credentialIn(credentials);
-      if (credential.type === "none") return unauthenticated;
+      if (credential.type === "none") return needsKey ? unauthenticated : anonymousOf(newId());
       const found = await failedAttempts.guard(credentials.remoteAddress, () => find(credential));
       if (found === undefined) return unauthenticated;
       // It may have been revoked while it was looked up, and a ticket outlives the key that it was issued to.
@@ -73,6 +80,12 @@ export function createCallers(options: CallersOptions) {
 }
 
 export type Callers = ReturnType<typeof createCallers>;
+
+/** One caller among the anonymous ones. No key has such an owner, since none may have a colon in its name. */
+function anonymousOf(name: string): Caller {
+  const owner = `${anonymous.owner}:${name}`;
+  return { owner, keyId: owner, limits: {} };
+}
 
 /** The name of a key that stands in the settings: made of its digest, which a name that is shown must not give away. */
 function idOf(keyDigest: string): string {

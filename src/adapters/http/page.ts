@@ -14,6 +14,8 @@ export interface PageConfiguration {
   readonly model: string;
   /** Callers need a key: the page asks for it. */
   readonly needsKey: boolean;
+  /** Callers are told apart by a secret of their own: the page makes one. */
+  readonly makesSecret: boolean;
 }
 
 const file = new URL("../../../backend/websocket_test.html", import.meta.url);
