@@ -1,0 +1,75 @@
+import type { ClientMessageType } from "../../src/protocol/client-messages.ts";
+import { fieldPaths } from "../fuzz/field-paths.ts";
+
+/** A field of a message that may hold an id. */
+export interface Place {
+  readonly type: ClientMessageType;
+  readonly path: readonly string[];
+}
+
+/** Every field of every message that names something, found in the schemas. */
+export function places(): Place[] {
+  return fieldPaths().filter(({ path, schemas }) => {
+    const names = /(^|_)ids?$/.test(path.filter((key) => key !== "0").at(-1) ?? "");
+    return names && schemas.some(({ type }) => type === "string");
+  });
+}
+
+/** A message of each type with hardly more than it must have. A type that is missing here fails the test. */
+export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<string, unknown>>>> = {
+  openai_chat: { input_text: "Mine." },
+  chat: { message: "Mine.", persona_id: "teacher" },
+  multi_chat: { message: "Mine.", persona_ids: ["teacher"] },
+  cancel: { request_id: "never-was" },
+  resume: { request_id: "never-was", after_seq: 0 },
+  follow: { conversation_id: "never-was" },
+  ping: {},
+};
+
+/** The message with something at a place. */
+export function messageWith({ type, path }: Place, value: string): object {
+  const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
+  let parent = message;
+  for (const key of path.slice(0, -1)) {
+    parent[key] ??= {};
+    parent = parent[key] as Record<string, unknown>;
+  }
+  parent[path.at(-1) ?? ""] = value;
+  return message;
+}
+
+/** What to send to a route about an id. */
+export interface RouteCall {
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** A call of each route, with the id wherever one fits. A route that is missing here fails the test. */
+export const routeCalls: Readonly<Record<string, (id: string) => RouteCall>> = {
+  "GET /": (id) => ({ path: `/?id=${encodeURIComponent(id)}` }),
+  "GET /healthz": () => ({ path: "/healthz" }),
+  "GET /readyz": () => ({ path: "/readyz" }),
+  "GET /ws": (id) => ({ path: `/ws?ticket=${encodeURIComponent(id)}` }),
+  "POST /api/tickets": (id) => ({ path: "/api/tickets", body: { owner: id } }),
+  "GET /api/personas": () => ({ path: "/api/personas" }),
+  "GET /api/conversations": (id) => ({ path: `/api/conversations?before=${encodeURIComponent(id)}` }),
+  "GET /api/conversations/:id": (id) => ({ path: `/api/conversations/${inPath(id)}` }),
+  "GET /api/conversations/:id/export": (id) => ({
+    path: `/api/conversations/${inPath(id)}/export?format=markdown`,
+  }),
+  "PATCH /api/conversations/:id": (id) => ({
+    path: `/api/conversations/${inPath(id)}`,
+    body: { title: "Mine" },
+  }),
+  "DELETE /api/conversations/:id": (id) => ({ path: `/api/conversations/${inPath(id)}` }),
+  "GET /api/requests/:id": (id) => ({ path: `/api/requests/${inPath(id)}` }),
+  "GET /api/usage": () => ({ path: "/api/usage" }),
+  "GET /api/keys": () => ({ path: "/api/keys" }),
+  "POST /api/keys": (id) => ({ path: "/api/keys", body: { owner: "ada", name: id } }),
+  "DELETE /api/keys/:id": (id) => ({ path: `/api/keys/${inPath(id)}` }),
+};
+
+/** What is written with escapes goes as it is. */
+function inPath(id: string): string {
+  return /%[0-9a-f]{2}/i.test(id) ? id : encodeURIComponent(id);
+}
