@@ -59,7 +59,10 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
     async startAndDie(requestId, point) {
       threads.dieAt(point);
       await using server = await start();
-      await replay(await server.connect(), requestId);
+      const client = await server.connect();
+      client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });
+      // It may have died before this client came, which is then refused.
+      await client.next((message) => isTerminal(message) || message.type === "error");
       const { died } = threads;
       threads.dieAt(undefined);
       return died;
