@@ -204,7 +204,7 @@ class Terminal:
         elif kind == "reasoning":
             self.write("thinking", message["text"])
         elif kind == "reset":
-            self.note("the text from its beginning, since the server no longer has what was missed:")
+            self.note("from the beginning, since the server was interrupted or no longer has what was missed:")
             for lane in message["lanes"]:
                 self.write(lane.get("persona_id", "") if self.names else "", f"\n{lane['text']}", end=True)
         elif kind in ("persona_response", "response"):

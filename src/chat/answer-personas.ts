@@ -9,6 +9,7 @@ import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
 import { merge } from "./merge.ts";
 import { personaContext, personaInstructions } from "./persona-context.ts";
+import type { RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply, ReplyEnd } from "./reply.ts";
 import { sumUsage } from "./usage.ts";
 
@@ -19,6 +20,8 @@ export interface Cast {
   readonly personas: readonly Persona[];
   readonly choice: ProviderChoice;
   readonly conversation: ConversationTurn;
+  /** Lanes that another process brought to their end. */
+  readonly ended?: readonly RecoveredLane[];
 }
 
 /**
@@ -34,18 +37,23 @@ export async function* answerPersonas(
   const results: LaneResult[] = [];
   const whenOne = request.kind === "persona";
   async function* answerOne(persona: Persona, index: number): AsyncGenerator<TurnStep[], LaneResult> {
-    const result = yield* runLane(
-      {
-        id: persona.id,
-        choice: cast.choice,
-        request: providerRequest(request, persona, cast, dependencies.contextChars),
-        pacing: request.pacing,
-        showText: whenOne || request.showText,
-        budget: context.budget,
-        signal: context.laneSignal(persona.id),
-      },
-      dependencies,
-    );
+    const kept = cast.ended?.find(({ name }) => name === persona.id);
+    if (kept?.answer !== undefined) return resultOf(kept.answer);
+    const answered = kept === undefined ? undefined : keptResult(kept, cast.choice.model);
+    const result =
+      answered ??
+      (yield* runLane(
+        {
+          id: persona.id,
+          choice: cast.choice,
+          request: providerRequest(request, persona, cast, dependencies.contextChars),
+          pacing: request.pacing,
+          showText: whenOne || request.showText,
+          budget: context.budget,
+          signal: context.laneSignal(persona.id),
+        },
+        dependencies,
+      ));
     if (!whenOne) yield [{ type: "lane-answer", answer: personaAnswer(persona, index, cast.choice, result) }];
     return result;
   }
@@ -56,6 +64,24 @@ export async function* answerPersonas(
     personaAnswer(persona, index, cast.choice, results[index] as LaneResult, messageIds[index]),
   );
   return conclude(request, answers, cast.conversation.id, context.signal);
+}
+
+function resultOf({ status, text, model, finishReason, usage, error, cancel }: PersonaAnswer): LaneResult {
+  return {
+    status,
+    text,
+    model,
+    ...(finishReason === undefined ? {} : { finishReason }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(error === undefined ? {} : { error }),
+    ...(cancel === undefined ? {} : { cancel }),
+  };
+}
+
+/** Its last text is in the log. Where it was not said that it completed, it had failed or was stopped. */
+function keptResult({ status = "failed", text }: RecoveredLane, model: string): LaneResult {
+  const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
+  return { status, text, model, ...error };
 }
 
 function providerRequest(request: PersonaRequest, persona: Persona, cast: Cast, contextChars: number) {

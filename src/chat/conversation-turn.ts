@@ -13,6 +13,10 @@ export interface ConversationTurn {
   readonly questionId: string;
   /** The request that asked. */
   readonly requestId?: string;
+  /** What the question of a turn that another process began is under; absent for the first of a conversation. */
+  readonly parentId?: string;
+  /** What another process stored as its answers, when all of them were there. */
+  readonly answered?: readonly StoredMessage[];
 }
 
 /** Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. */
@@ -35,6 +39,24 @@ export async function beginConversationTurn(
   return { owner, id, path, questionId, ...asked };
 }
 
+/** The same for a turn that another process began: its question may be stored, and its answers as well. */
+export async function recoverConversationTurn(
+  { conversations: store, contextChars }: Pick<ChatDependencies, "conversations" | "contextChars">,
+  owner: string,
+  id: string,
+  question: string,
+  requestId: string,
+): Promise<ConversationTurn> {
+  const [asked, ...answered] = await store.ofRequest(owner, id, requestId);
+  if (asked === undefined)
+    return beginConversationTurn({ conversations: store, contextChars }, owner, id, question, requestId);
+  const { parentId } = asked;
+  const path = parentId === undefined ? [] : await store.path(owner, id, parentId, contextChars);
+  if (path === undefined) throw notFound();
+  const under = parentId === undefined ? {} : { parentId };
+  return { owner, id, path, questionId: asked.id, requestId, answered, ...under };
+}
+
 /**
  * Stores what was said, in the order of the personas, and makes the last of it the head; returns the message ids by index,
  * `undefined` where nothing was said.
@@ -44,7 +66,14 @@ export async function rememberAnswers(
   { personas, conversation }: { personas: readonly Persona[]; conversation: ConversationTurn },
   results: readonly LaneResult[],
 ): Promise<readonly (string | undefined)[]> {
-  const { owner, id, questionId, requestId } = conversation;
+  const { owner, id, questionId, requestId, parentId, answered = [] } = conversation;
+  const lastAnswered = answered.at(-1);
+  if (lastAnswered !== undefined) {
+    const head = await store.head(owner, id);
+    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
+    if (head?.messageId === parentId) await store.moveHead(owner, id, lastAnswered.id);
+    return personas.map(({ id: personaId }) => answered.find((one) => one.personaId === personaId)?.id);
+  }
   const said = personas.flatMap((persona, index) => {
     const result = results[index];
     return result === undefined || result.text === "" ? [] : [{ persona, result, index }];

@@ -4,7 +4,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { beginConversationTurn } from "./conversation-turn.ts";
+import { beginConversationTurn, recoverConversationTurn } from "./conversation-turn.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 
@@ -17,7 +17,8 @@ export interface PreparedReply {
 
 /**
  * Looks everything up that can refuse a request, before anything is stored or started. `recovered` is what another process has
- * shown of its lanes; the answer goes on behind that.
+ * shown of its lanes: the answer goes on behind that where it can be taken up again; else lanes that had ended keep what they
+ * came to, and the others begin anew.
  *
  * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`.
  */
@@ -25,14 +26,17 @@ export async function prepareReply(
   request: TurnRequest,
   { owner, id, conversationId }: { owner: string; id: string; conversationId: string | undefined },
   dependencies: ChatDependencies,
-  recovered: readonly RecoveredLane[] = [],
+  recovered?: readonly RecoveredLane[],
 ): Promise<PreparedReply> {
   if (request.kind === "responses") {
     const choice = dependencies.providers.choose("openai", request.model);
-    const begun = recovered.find(canGoOn);
+    const begun = recovered?.find(canGoOn);
     return {
       lanes: [],
-      begin: async (context) => answerResponses(request, choice, dependencies, context, begun),
+      async begin(context) {
+        const reply = answerResponses(request, choice, dependencies, context, begun);
+        return begun === undefined ? anew(reply, recovered) : reply;
+      },
     };
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
@@ -46,16 +50,20 @@ export async function prepareReply(
   return {
     lanes: personas.map((persona) => persona.id),
     async begin(context) {
-      const conversation = await beginConversationTurn(
-        dependencies,
-        owner,
-        conversationId,
-        request.message,
-        id,
-      );
-      return answerPersonas(request, { personas, choice, conversation }, dependencies, context);
+      const begin = recovered === undefined ? beginConversationTurn : recoverConversationTurn;
+      const conversation = await begin(dependencies, owner, conversationId, request.message, id);
+      const cast = { personas, choice, conversation, ended: recovered?.filter(({ ended }) => ended) ?? [] };
+      return anew(answerPersonas(request, cast, dependencies, context), recovered);
     },
   };
+}
+
+/** Tells which lanes were cut off, before they begin anew. */
+async function* anew(reply: Reply, recovered: readonly RecoveredLane[] = []): Reply {
+  const cut = recovered.filter(({ ended }) => !ended);
+  if (cut.length > 0)
+    yield [{ type: "reset", lanes: cut.map(({ name }) => (name === undefined ? {} : { lane: name })) }];
+  return yield* reply;
 }
 
 async function findPersonas(

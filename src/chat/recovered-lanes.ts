@@ -1,4 +1,4 @@
-import type { LaneCheckpoint, TurnStep } from "../ports/turn-event.ts";
+import type { LaneCheckpoint, PersonaAnswer, TurnStep } from "../ports/turn-event.ts";
 
 /** What the log of a turn that another process began holds of one lane. */
 export interface RecoveredLane {
@@ -13,6 +13,8 @@ export interface RecoveredLane {
   readonly status: "completed" | "failed" | "cancelled" | undefined;
   /** Where its answer can be taken up again. */
   readonly checkpoint: LaneCheckpoint | undefined;
+  /** What it came to, where its client was told that. */
+  readonly answer: PersonaAnswer | undefined;
 }
 
 /** A lane that can be gone on with. */
@@ -52,9 +54,12 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
       case "lane-answer": {
         // A lane that was asked not to stream has shown its text only here.
         const { persona, text, status } = step.answer;
-        Object.assign(laneOf(persona.id), { text, status, ended: true });
+        Object.assign(laneOf(persona.id), { text, status, ended: true, answer: step.answer });
         break;
       }
+      case "reset":
+        for (const { lane } of step.lanes) lanes.set(lane, emptyLane(lane));
+        break;
       case "checkpoint":
         laneOf(step.lane).checkpoint = step;
         break;
@@ -64,5 +69,13 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
 }
 
 function emptyLane(name: string | undefined): Draft {
-  return { name, text: "", sideEvents: 0, ended: false, status: undefined, checkpoint: undefined };
+  return {
+    name,
+    text: "",
+    sideEvents: 0,
+    ended: false,
+    status: undefined,
+    checkpoint: undefined,
+    answer: undefined,
+  };
 }

@@ -166,7 +166,7 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
         if (entry?.phase !== "resuming") return;
         entry.phase = "live";
         sendCancels(entry);
-      } else if (message.type === "reset") {
+      } else if (message.type === "reset" && message.through_seq !== undefined) {
         const entry = named.get(message.request_id);
         if (entry === undefined) return;
         entry.lastSeq = message.through_seq;

@@ -91,6 +91,13 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
     case "persona_response":
       return withLane(transcript, message.persona_id, () => answerOf(message));
     case "reset":
+      // Numbered, it speaks of the lanes that begin anew; else of all that was shown.
+      if (message.seq !== undefined)
+        return message.lanes.reduce<Transcript>(
+          (folded, { persona_id }) =>
+            withLane(folded, persona_id, ({ name }) => ({ ...emptyLane(persona_id), name })),
+          transcript,
+        );
       return message.lanes.reduce<Transcript>(
         (folded, { persona_id, text }) =>
           withLane(folded, persona_id, () => ({ text, reasoning: "", tools: [] })),
@@ -125,7 +132,7 @@ function withPosition(transcript: Transcript, message: ServerMessage): Transcrip
   const seq = "seq" in message ? message.seq : undefined;
   return {
     ...transcript,
-    seq: seq ?? (message.type === "reset" ? message.through_seq : transcript.seq),
+    seq: seq ?? (message.type === "reset" ? message.through_seq : undefined) ?? transcript.seq,
     requestId: ("request_id" in message ? message.request_id : undefined) ?? transcript.requestId,
     status: transcript.status === "waiting" && seq !== undefined ? "running" : transcript.status,
     simulated: transcript.simulated || ("simulated" in message && message.simulated === true),

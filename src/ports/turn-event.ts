@@ -72,6 +72,8 @@ export type TurnEvent =
       readonly payload?: JsonObject;
     }
   | { readonly type: "lane-answer"; readonly answer: PersonaAnswer }
+  /** These lanes begin anew: what they said before is void. */
+  | { readonly type: "reset"; readonly lanes: readonly { readonly lane?: string }[] }
   | TerminalEvent;
 
 /**

@@ -45,9 +45,13 @@ export type TurnRequest =
 /** What becomes of a turn that nobody follows any more: it runs to its end, or is cancelled after so many milliseconds. */
 export type WhenUnwatched = "finish" | number;
 
+/** What becomes of a turn whose process is gone: it ends as interrupted, or what was cut off is answered anew. */
+export type WhenInterrupted = "error" | "restart";
+
 /** A request with all that another process needs to go on with its turn. */
 export interface ResumableRequest {
   readonly caller: Caller;
   readonly request: TurnRequest;
   readonly whenUnwatched: WhenUnwatched;
+  readonly whenInterrupted: WhenInterrupted;
 }

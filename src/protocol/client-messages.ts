@@ -4,6 +4,7 @@ import {
   conversationId,
   model,
   onDisconnect,
+  onInterrupt,
   optional,
   pacing,
   personaId,
@@ -26,6 +27,9 @@ const requestFields = {
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",
+  ),
+  on_interrupt: optional(onInterrupt).describe(
+    "What a server that ends in the middle means: `error` ends the request as `interrupted`, `restart` answers anew what was cut off. Default `error`.",
   ),
 };
 

@@ -39,5 +39,8 @@ export const pacing = z.strictObject({
   max_lag_ms: optional(z.number().min(0).max(60_000)),
 });
 
+/** What a server that ends in the middle of the request means for it: it ends with an error, or is answered anew. */
+export const onInterrupt = z.enum(["error", "restart"]);
+
 /** What a dropped socket means for the request: run on, stop, or stop after so many milliseconds without a follower. */
 export const onDisconnect = z.union([z.enum(["finish", "cancel"]), z.number().int().min(0).max(3_600_000)]);

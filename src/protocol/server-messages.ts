@@ -178,10 +178,19 @@ export const serverMessages = {
     .object({
       type: z.literal("reset"),
       request_id: z.string(),
-      through_seq: z.int().min(0).describe("The text below stands for every event up to this one."),
+      seq: position.seq
+        .optional()
+        .describe("Present where lanes begin anew: what was shown of those named, and of no other, is void."),
+      through_seq: z
+        .int()
+        .min(0)
+        .optional()
+        .describe(
+          "Present where the log was trimmed: all lanes' text stands below, for every event up to this one.",
+        ),
       lanes: z.array(z.object({ persona_id: z.string().optional(), text: z.string() })),
     })
-    .describe("Drop what is shown of this request; the lanes' text is this. Sent where the log was trimmed."),
+    .describe("Drop what is shown, of the lanes named or of the whole request; their text is this."),
   following: z
     .object({
       type: z.literal("following"),

@@ -15,6 +15,8 @@ export function createOpenLanes(): OpenLanes {
       for (const step of steps) {
         if (step.type === "status" && step.status === "starting") open.add(step.lane);
         else if (step.type === "text" && step.final) open.delete(step.lane);
+        // It begins anew with a `starting` of its own.
+        else if (step.type === "reset") for (const { lane } of step.lanes) open.delete(lane);
         // A lane that was asked not to stream has its end only here.
         else if (step.type === "lane-answer") open.delete(step.answer.persona.id);
       }

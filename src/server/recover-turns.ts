@@ -1,5 +1,6 @@
 import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
 import type { TurnLogStore, UnfinishedTurn } from "../ports/turn-log.ts";
+import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createOpenLanes } from "./open-lanes.ts";
 import { type MessageStores, rememberPartial } from "./remember-partial.ts";
@@ -10,6 +11,9 @@ export interface RecoveryOptions extends MessageStores {
   readonly turns: Pick<Turns, "goOn">;
 }
 
+/** A crash that comes again and again must not spend money without end: more often than this nothing is answered anew. */
+const mostRestarts = 3;
+
 /** What became of the turns that were left running. */
 export interface Recovery {
   readonly continued: number;
@@ -17,8 +21,8 @@ export interface Recovery {
 }
 
 /**
- * Goes on with every turn that the process before this one left running, where its answer can be taken up again, and gives
- * the others their end: `interrupted`, with what was said kept in the conversation and marked as partial where it is.
+ * Goes on with every turn that the process before this one left running, where its answer can be taken up again or it is to be
+ * answered anew, and gives the others their end: `interrupted`, with what was said kept in the conversation and marked as partial where it is.
  */
 export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> {
   const { logs } = options;
@@ -40,11 +44,11 @@ export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> 
 
 /** Returns whether the turn goes on. */
 async function goOn(
-  { record, log, request }: UnfinishedTurn,
+  { record, log, steps, request }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
   { turns }: RecoveryOptions,
 ): Promise<boolean> {
-  if (request === undefined || !lanes.some(canGoOn)) return false;
+  if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps))) return false;
   try {
     await turns.goOn({ record, log }, request, lanes);
     return true;
@@ -53,6 +57,17 @@ async function goOn(
     if (refusal instanceof TroupeError) return false;
     throw refusal;
   }
+}
+
+function mayRestart(
+  { request, whenInterrupted }: ResumableRequest,
+  lanes: readonly RecoveredLane[],
+  steps: UnfinishedTurn["steps"],
+): boolean {
+  if (whenInterrupted !== "restart") return false;
+  // The vendor's own object, which such an answer ends with, cannot be had again.
+  if (request.kind === "responses" && lanes.some(({ ended }) => ended)) return false;
+  return steps.filter(({ type }) => type === "reset").length < mostRestarts;
 }
 
 async function interrupt(

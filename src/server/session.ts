@@ -3,7 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
-import type { TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
+import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createFollowers } from "./followers.ts";
 import type { Turns } from "./turns.ts";
@@ -37,6 +37,8 @@ export interface SessionAsk {
   /** A conversation's id, `new`, or absent for the session's own. */
   readonly conversation?: string;
   readonly whenUnwatched?: WhenUnwatched;
+  /** Default `error`. */
+  readonly whenInterrupted?: WhenInterrupted;
 }
 
 /** One client's connection, whatever its wire: what it asked, what it follows. */
@@ -99,6 +101,7 @@ export function createSession(options: SessionOptions): Session {
         conversation: ask.conversation,
         findConversation: () => findConversation(ask.conversation),
         whenUnwatched: ask.whenUnwatched ?? (ask.id === undefined ? unnamedGraceMs : "finish"),
+        whenInterrupted: ask.whenInterrupted ?? "error",
       });
       const running = turns.running(owner, id);
       if (running === undefined) countOut();

@@ -8,7 +8,7 @@ import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
-import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
@@ -48,6 +48,7 @@ export interface Ask {
   /** Finds or makes the conversation; asked only when the request is new. */
   readonly findConversation: () => Promise<string | undefined>;
   readonly whenUnwatched: WhenUnwatched;
+  readonly whenInterrupted: WhenInterrupted;
 }
 
 /** All turns of this server: starting, finding and stopping them. */
@@ -59,7 +60,8 @@ export interface Turns {
    */
   start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
   /**
-   * Goes on with a turn that another process began, whatever the limits are now. Nobody follows it at first.
+   * Goes on with a turn that another process began, whatever the limits are now: takes its answer up, or answers anew what was
+   * cut off. Nobody follows it at first.
    * Throws the refusals of `prepareReply`.
    */
   goOn(turn: KeptTurn, request: ResumableRequest, lanes: readonly RecoveredLane[]): Promise<void>;
@@ -213,7 +215,11 @@ export function createTurns(options: TurnsOptions): Turns {
     async goOn(turn, kept, lanes) {
       const { owner, id, conversationId } = turn.record;
       const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
-      const unwatch = run(turn, kept, prepared, () => undefined).watch();
+      const running = run(turn, kept, prepared, () => undefined);
+      running.observe(
+        lanes.flatMap(({ answer }) => (answer === undefined ? [] : [{ type: "lane-answer", answer }])),
+      );
+      const unwatch = running.watch();
       // Its followers went with the process that began it; they have their time to come back.
       unwatch();
     },
@@ -265,11 +271,12 @@ export function createTurns(options: TurnsOptions): Turns {
 
 /** What is kept of a request beside its log: nothing, unless a process after this one could do something with it. */
 function resumable(
-  { caller, request, whenUnwatched }: ResumableRequest,
+  { caller, request, whenUnwatched, whenInterrupted }: ResumableRequest,
   { transient = false }: TurnRecord,
 ): ResumableRequest | undefined {
   const runsOn = request.kind === "responses" && request.options.background === true;
-  return runsOn && !transient ? { caller, request, whenUnwatched } : undefined;
+  const isOfUse = runsOn || whenInterrupted === "restart";
+  return isOfUse && !transient ? { caller, request, whenUnwatched, whenInterrupted } : undefined;
 }
 
 function textOf(request: TurnRequest): string {

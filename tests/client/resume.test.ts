@@ -125,6 +125,29 @@ describe("the order of a request's messages", () => {
     await assert.rejects(request.done, { name: "TroupeRequestError", code: "lost", retryable: true });
   });
 
+  it("goes on behind a numbered reset, which is a message like any other", async () => {
+    const answer = chatAnswer("r", 12);
+    await using server = await startScriptedServer((frame, connection) => {
+      if (frame.type === "chat") {
+        connection.send(...answer.slice(0, 4));
+        connection.drop();
+      } else {
+        const lanes = [{ persona_id: "ada", text: "" }];
+        connection.send(
+          resumed("r", 12),
+          { type: "reset", request_id: "r", seq: 5, lanes },
+          ...answer.slice(5),
+        );
+      }
+    });
+    using client = eagerClient(server.url);
+    const received = await collect(client.request("chat", question, { id: "r" }));
+    assert.deepEqual(
+      received.map((message) => "seq" in message && message.seq),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    );
+  });
+
   it("goes on behind a reset", async () => {
     const answer = chatAnswer("r", 12);
     await using server = await startScriptedServer((frame, connection) => {

@@ -154,6 +154,31 @@ describe("a transcript", () => {
     assert.equal(transcript.usage?.total_tokens, 3);
   });
 
+  it("begins the lanes anew that a numbered reset names, and leaves the others", () => {
+    const said = (persona_id: string, chunk: string, seq: number): ServerMessage => ({
+      type: "chunk",
+      chunk,
+      is_final: false,
+      persona_id,
+      ...at(seq),
+    });
+    const transcript = fold([
+      said("ada", "void ", 1),
+      { type: "reasoning", text: "void", persona_id: "ada", ...at(2) },
+      personaResponse("eve", 3),
+      { type: "reset", lanes: [{ persona_id: "ada", text: "" }], ...at(4) },
+      said("ada", "new", 5),
+    ]);
+    assert.deepEqual(
+      transcript.lanes.map(({ personaId, text, reasoning, status }) => [personaId, text, reasoning, status]),
+      [
+        ["ada", "new", "", "waiting"],
+        ["eve", "I am eve.", "", "completed"],
+      ],
+    );
+    assert.equal(transcript.seq, 5);
+  });
+
   it("drops the lanes' text at a reset", () => {
     const transcript = fold([
       ...chatAnswer("r", 8).slice(0, 5),

@@ -24,6 +24,7 @@ const resumable: ResumableRequest = {
     pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },
   },
   whenUnwatched: "finish",
+  whenInterrupted: "error",
 };
 const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 

@@ -51,7 +51,8 @@ export function createStreams() {
         const stream = streams.get(message.request_id) ?? begin(message.request_id, -1);
         if (message.state === "ended") stream.ended = true;
       } else if (message.type === "reset") {
-        begin(message.request_id, message.through_seq + 1);
+        // No server is interrupted here, so that none is numbered.
+        begin(message.request_id, Number(message.through_seq) + 1);
       } else if ("seq" in message && message.seq !== undefined && message.request_id !== undefined) {
         numbered(message, message.request_id, message.seq);
       }

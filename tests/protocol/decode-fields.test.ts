@@ -11,6 +11,7 @@ const forAnyRequest: Fields = {
   budget_tokens: ["tokenBudget", "optional"],
   pacing: ["pacing", "optional"],
   on_disconnect: ["onDisconnect", "optional"],
+  on_interrupt: ["onInterrupt", "optional"],
 };
 const forPersonas: Fields = {
   message: ["text", "required"],

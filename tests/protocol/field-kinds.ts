@@ -97,6 +97,7 @@ export const fieldKinds = {
     ],
   },
   onDisconnect: of(["finish", "cancel", 0, 3_600_000], "", "stop", -1, 1.5, 3_600_001, true, {}, []),
+  onInterrupt: of(["error", "restart"], "", "finish", 0, true, {}, []),
   seq: of([0, 1, 2 ** 53 - 1], -1, 0.5, 2 ** 53, 1e308, ...notNumbers),
   options: {
     good: [

@@ -30,7 +30,8 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
   const upstream = stack.use(await createUpstreamDouble());
 
   async function start(options: TroupeOptions = {}) {
-    const clock = createTestClock({ instantMs: 9_000 });
+    // Each would count its ids from 1, and they meet in one database.
+    const clock = Object.assign(createTestClock({ instantMs: 9_000 }), { newId: () => crypto.randomUUID() });
     const server = await startTroupe({
       store: "sqlite",
       data: place.folder,

@@ -164,5 +164,5 @@ test("a trimmed log answers with reset: the stored text, then the terminal messa
     first.length > 10 && answerOf.type === "reset" && end.type === "response" && "response" in end.data,
   );
   assert.deepEqual(answerOf.lanes, [{ persona_id: "teacher", text: end.data.response }]);
-  assert.equal(end.seq, answerOf.through_seq + 1);
+  assert.equal(end.seq, Number(answerOf.through_seq) + 1);
 });

@@ -105,9 +105,13 @@ export function foundTurn({ record, log }: KeptTurn): FoundTurn {
   return { record, headSeq: log.headSeq, ended: log.ended };
 }
 
-/** The last checkpoint of every lane. */
+/** The last checkpoint of every lane, since it began anew. */
 export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] {
-  const newest = new Map(steps.filter(isCheckpoint).map((checkpoint) => [checkpoint.lane, checkpoint]));
+  const newest = new Map<string | undefined, LaneCheckpoint>();
+  for (const step of steps) {
+    if (isCheckpoint(step)) newest.set(step.lane, step);
+    else if (step.type === "reset") for (const { lane } of step.lanes) newest.delete(lane);
+  }
   return [...newest.values()];
 }
 

@@ -11,6 +11,7 @@ type Numbered = ServerMessages[
   | "reasoning"
   | "tool"
   | "persona_response"
+  | "reset"
   | "response"
   | "error"];
 /** A message before it is given its place. */
@@ -64,6 +65,8 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
     }
     case "lane-answer":
       return { type: "persona_response", ...personaAnswer(event.answer) };
+    case "reset":
+      return { type: "reset", lanes: event.lanes.map((one) => ({ ...lane(one), text: "" })) };
     case "answer":
       return {
         type: "response",

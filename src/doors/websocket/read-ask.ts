@@ -19,6 +19,7 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
       ? { conversation: data.conversation_id }
       : {}),
     ...(whenUnwatched === undefined ? {} : { whenUnwatched }),
+    ...(data.on_interrupt === undefined ? {} : { whenInterrupted: data.on_interrupt }),
   };
 }
 

@@ -66,6 +66,27 @@ describe("the memory that a log takes", () => {
     assert.equal(all.read(), "1:answer");
   });
 
+  it("holds of a lane that began anew what it said since", async () => {
+    const { memory, log } = newLog();
+    await log.append([
+      textOf("void"),
+      textOf("kept", "b"),
+      { type: "reset", lanes: [{}] },
+      textOf("new"),
+      terminal,
+    ]);
+    memory.trim();
+    const { value } = await log
+      .follow({ after: 0, signal: new AbortController().signal })
+      [Symbol.asyncIterator]()
+      .next();
+    assert.deepEqual(value, {
+      type: "trimmed",
+      throughSeq: 4,
+      lanes: [{ text: "new" }, { lane: "b", text: "kept" }],
+    });
+  });
+
   it("is not counted for an append that was refused", async () => {
     const { log, bytes, ends } = newLog();
     await assert.rejects(log.append([terminal, textOf("x".repeat(1_000))]));
