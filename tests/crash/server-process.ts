@@ -25,6 +25,8 @@ export interface ServerProcess {
   workers(): Promise<readonly number[]>;
   /** In order; settles with the exit code. */
   stop(): Promise<number | null>;
+  /** Memory of the process that the system holds for it, as Linux tells it. */
+  rssBytes(): Promise<number>;
   /** Whole lines of the log, which tells of errors only. */
   readonly faults: readonly string[];
 }
@@ -126,5 +128,9 @@ export function createServerProcess({
       return children.trim().split(" ").filter(Boolean).map(Number);
     },
     stop: () => end("SIGTERM"),
+    async rssBytes() {
+      const status = await readFile(`/proc/${child?.pid}/status`, "utf8");
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
+    },
   };
 }

@@ -50,8 +50,12 @@ export function checkTerminal(
 
 /** A run's figures, one a line, then what was found, all of which should be 0. */
 export function formatRun(figures: Readonly<Record<string, number | string>>, findings: Findings): string {
-  const rows: (readonly [string, number | string])[] = [...Object.entries(figures), ...findings.rows()];
+  const rows = formatRows([...Object.entries(figures), ...findings.rows()]);
+  return [rows, ...findings.examples.map((example) => `  ${example}`)].join("\n");
+}
+
+/** Names with their values in two columns, between empty lines. */
+export function formatRows(rows: readonly (readonly [string, number | string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
-  return ["", ...lines, "", ...findings.examples.map((example) => `  ${example}`)].join("\n");
+  return ["", ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`), ""].join("\n");
 }

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { Findings } from "../../crash/findings.ts";
-import { formatRun } from "../../crash/verdict.ts";
+import { formatRows, formatRun } from "../../crash/verdict.ts";
 
 export interface RunReport {
   /** The name of its file in this folder's parent, without the ending. */
@@ -17,6 +17,13 @@ export interface RunReport {
 /** Prints what a run came to. Where `RECORDS` names a folder, it is also written there, with all that is needed to do it again. */
 export function report({ program, settings, figures, findings }: RunReport): void {
   const results = formatRun(figures, findings);
+  console.log(results);
+  writeRecord(program, settings, results);
+}
+
+/** The same for a run that judges by itself what must not be: its rows are figures like the others. */
+export function reportFigures({ program, settings, figures }: Omit<RunReport, "findings">): void {
+  const results = formatRows(Object.entries(figures));
   console.log(results);
   writeRecord(program, settings, results);
 }

@@ -1,0 +1,56 @@
+import { answerParts, eventsOf } from "../../doubles/answer.ts";
+import { eventTexts } from "../../doubles/event-text.ts";
+import { httpError, streamScript } from "../../doubles/stream-script.ts";
+import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstream-double.ts";
+
+/** What a question asks for: its name, so that no word can be taken for one of another answer, and how it is answered. */
+export interface WordPlan {
+  readonly name: string;
+  readonly words: number;
+  /** Words that come as one packet. Default 1. */
+  readonly wordsAtOnce?: number;
+  /** Milliseconds between two packets. */
+  readonly intervalMs: number;
+  /** Milliseconds before the answer begins. */
+  readonly firstByteMs?: number;
+  /** Calls of it that are refused before one is answered. */
+  readonly refusals?: number;
+}
+
+export const questionOf = (plan: WordPlan): string => JSON.stringify(plan);
+
+export const wordsOf = ({ name, words }: WordPlan): string[] =>
+  Array.from({ length: words }, (_, index) => `${name}/${index} `);
+
+/** The question of a call to the provider, whether it is the input or the last message of it. */
+export function planOf({ body }: RecordedRequest): WordPlan {
+  const { input } = body as { input: string | readonly { readonly content: string }[] };
+  return JSON.parse(typeof input === "string" ? input : (input.at(-1)?.content ?? ""));
+}
+
+/** An upstream that answers each question with its own words, every call over a connection of its own. */
+export async function startWordUpstream() {
+  const double = await createUpstreamDouble({ keepAlive: false });
+  const callsByName = new Map<string, number>();
+  double.respond((request) => {
+    const plan = planOf(request);
+    const calls = callsByName.get(plan.name) ?? 0;
+    callsByName.set(plan.name, calls + 1);
+    if (calls < (plan.refusals ?? 0)) {
+      return httpError(503, { message: "Busy.", type: "server_error", code: "server_is_overloaded" });
+    }
+    const parts = answerParts({ deltas: wordsOf(plan) });
+    const events = eventTexts(eventsOf(parts));
+    const wordsFrom = parts.prologue.length;
+    const packets = [events.slice(0, wordsFrom).join("")];
+    const wordsAtOnce = plan.wordsAtOnce ?? 1;
+    for (let word = 0; word < plan.words; word += wordsAtOnce) {
+      const end = Math.min(word + wordsAtOnce, plan.words);
+      packets.push(events.slice(wordsFrom + word, wordsFrom + end).join(""));
+    }
+    const rest = events.slice(wordsFrom + plan.words).join("");
+    const answer = streamScript([...packets, rest], { betweenEvents: () => [{ delayMs: plan.intervalMs }] });
+    return [{ delayMs: plan.firstByteMs ?? 0 }, ...answer];
+  });
+  return double;
+}

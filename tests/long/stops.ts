@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSeededRandom } from "../crash/seeded-random.ts";
+import { connect, textOf } from "../support/wire-client.ts";
+import { reportFigures } from "./record/report.ts";
+import { percentile } from "./sockets/percentiles.ts";
+import { startServer } from "./sockets/start-server.ts";
+import { planOf, questionOf, type WordPlan, wordsOf } from "./sockets/word-upstream.ts";
+
+/** `STOPS` and `STOP_CLIENTS` change the size of the run, `STOP_SEED` its choices. */
+const stops = Number(process.env.STOPS ?? 400);
+const clients = Number(process.env.STOP_CLIENTS ?? 40);
+const seed = Number(process.env.STOP_SEED ?? 1);
+
+const kinds = [
+  "before the first byte",
+  "mid-stream",
+  "in a retry",
+  "at the end",
+  "of a lane",
+  "by a cut socket",
+] as const;
+const personas = ["teacher", "skeptic"];
+
+it(`${stops} stops, seed ${seed}: each closes its upstream connection, and nothing of it is left`, async () => {
+  await using system = await startServer();
+  const { upstream, url } = system;
+  const random = createSeededRandom(seed);
+  const stoppedAtMs = new Map<string, number>();
+  const kindOf = new Map<string, string>();
+  const strange: string[] = [];
+
+  /** Asks, waits for its moment, stops, and reads to the end; a dropped socket has no end to read. */
+  async function stop(number: number, client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
+    const kind = kinds[number % kinds.length] ?? "mid-stream";
+    const name = `s${number}`;
+    const words = 20;
+    const plan: WordPlan = {
+      name,
+      words,
+      intervalMs: 15,
+      firstByteMs: kind === "before the first byte" ? 1_000 : 0,
+      refusals: kind === "in a retry" ? 2 : 0,
+    };
+    kindOf.set(name, kind);
+    const more = {
+      pacing: { mode: "raw" },
+      ...(kind === "by a cut socket" ? { on_disconnect: "cancel" } : {}),
+    };
+    client.send(
+      kind === "of a lane"
+        ? {
+            type: "multi_chat",
+            id: name,
+            data: { message: questionOf(plan), persona_ids: personas, conversation_id: "new", ...more },
+          }
+        : { type: "openai_chat", id: name, data: { input_text: questionOf(plan), ...more } },
+    );
+    const mine = (message: object) => "request_id" in message && message.request_id === name;
+    if (kind === "before the first byte") await sleep(random.between(0, 200));
+    else if (kind === "in a retry") {
+      await client.next(
+        (message) => mine(message) && message.type === "status" && message.detail !== undefined,
+      );
+      await sleep(random.between(0, 300));
+    } else {
+      const chunks = kind === "at the end" ? words - 2 : random.whole(1, words - 3);
+      for (let count = 0; count < chunks; count += 1) {
+        const message = await client.next(
+          (next) => mine(next) && (next.type === "chunk" || next.type === "response"),
+        );
+        if (message.type === "response") break;
+      }
+      if (kind === "at the end") await sleep(random.between(0, 25));
+    }
+    stoppedAtMs.set(name, performance.now());
+    if (kind === "by a cut socket") {
+      client.terminate();
+      return false;
+    }
+    const lane = kind === "of a lane" ? { persona_id: personas[0] } : {};
+    client.send({ type: "cancel", id: name, data: { request_id: name, ...lane } });
+    if (kind === "of a lane") client.send({ type: "cancel", id: name, data: { request_id: name } });
+    const messages = await client.untilTerminal(name);
+    const full = wordsOf(plan).join("");
+    for (const persona of kind === "of a lane" ? personas : [undefined]) {
+      if (!full.startsWith(textOf(messages, persona)))
+        strange.push(`${name} ${kind}: ${textOf(messages, persona)}`);
+    }
+    if (messages.at(-1)?.type !== "response")
+      strange.push(`${name} ${kind}: ${JSON.stringify(messages.at(-1))}`);
+    return true;
+  }
+
+  // What this process itself is late by, upstream and clients included, is in every figure.
+  const ownDelay = monitorEventLoopDelay({ resolution: 1 });
+  ownDelay.enable();
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      let client = await connect(url);
+      while (next < stops) {
+        next += 1;
+        if (!(await stop(next, client))) client = await connect(url);
+      }
+      client.close();
+      await client.closed;
+    }),
+  );
+  ownDelay.disable();
+  for (let waits = 0; upstream.openConnections() > 0 && waits < 500; waits += 1) await sleep(10);
+
+  const tookMs: number[] = [];
+  const byKind = new Map<string, number[]>();
+  let late = 0;
+  for (const request of upstream.requests) {
+    const { name } = planOf(request);
+    const stopped = stoppedAtMs.get(name) ?? Number.NaN;
+    if (request.receivedAtMs > stopped) late += 1;
+    if (request.finished || request.closedAtMs === undefined || request.closedAtMs < stopped) continue;
+    const ms = request.closedAtMs - stopped;
+    tookMs.push(ms);
+    const kind = kindOf.get(name) ?? "";
+    byKind.set(kind, [...(byKind.get(kind) ?? []), ms]);
+  }
+  const httpUrl = url.replace(/^ws(.*)\/ws$/, "http$1");
+  const running: string[] = [];
+  for (const name of stoppedAtMs.keys()) {
+    const answer = await fetch(`${httpUrl}/api/requests/${name}`);
+    const { state } = (await answer.json()) as { state?: string };
+    if (state !== "ended") running.push(`${name} ${kindOf.get(name)}: ${answer.status} ${state}`);
+  }
+  reportFigures({
+    program: "stops",
+    settings: { STOPS: stops, STOP_CLIENTS: clients, STOP_SEED: seed },
+    figures: {
+      stops,
+      "clients at the same time": clients,
+      "upstream calls": upstream.calls,
+      "closed by a stop": describe(tookMs),
+      ...Object.fromEntries(
+        [...byKind].map(([kind, values]) => [`closed by a stop ${kind}`, describe(values)]),
+      ),
+      "the program's own delay": `p50 ${inMs(ownDelay.percentile(50))}, p99 ${inMs(ownDelay.percentile(99))}`,
+      "calls that crossed their stop": late,
+      "upstream connections left open": upstream.openConnections(),
+      "requests left running": running.length,
+      "wrong texts or ends": strange.length,
+      "faults in the server's log": system.server.faults.length,
+    },
+  });
+  assert.deepEqual(strange.slice(0, 10), []);
+  assert.deepEqual(running.slice(0, 10), []);
+  assert.equal(upstream.openConnections(), 0);
+  assert.deepEqual(system.server.faults, []);
+});
+
+const inMs = (nanoseconds: number) => `${(nanoseconds / 1e6).toFixed(1)} ms`;
+
+function describe(values: readonly number[]): string {
+  return `${values.length}, p50 ${percentile(values, 0.5).toFixed(1)} ms, p99 ${percentile(values, 0.99).toFixed(1)} ms`;
+}
