@@ -125,10 +125,9 @@ it(`${stops} stops, seed ${seed}: each closes its upstream connection, and nothi
     const kind = kindOf.get(name) ?? "";
     byKind.set(kind, [...(byKind.get(kind) ?? []), ms]);
   }
-  const httpUrl = url.replace(/^ws(.*)\/ws$/, "http$1");
   const running: string[] = [];
   for (const name of stoppedAtMs.keys()) {
-    const answer = await fetch(`${httpUrl}/api/requests/${name}`);
+    const answer = await fetch(`${system.httpUrl}/api/requests/${name}`);
     const { state } = (await answer.json()) as { state?: string };
     if (state !== "ended") running.push(`${name} ${kindOf.get(name)}: ${answer.status} ${state}`);
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
@@ -18,5 +18,26 @@ export async function startServer(environment: Readonly<Record<string, string>> 
   await server.listening();
   const { url } = server;
   if (url === undefined) throw new Error("the server does not listen");
-  return { upstream, server, url, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const httpUrl = url.replace(/^ws(.*)\/ws$/, "http$1");
+  const port = Number(new URL(url).port);
+  return {
+    upstream,
+    server,
+    url,
+    httpUrl,
+    connections: () => countConnections(port),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+const established = "01";
+
+/** Open connections of the server's side, as Linux tells them. */
+async function countConnections(port: number): Promise<number> {
+  const own = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = (await readFile("/proc/net/tcp", "utf8")).trim().split("\n");
+  return lines.filter((line) => {
+    const [, local, , state] = line.trim().split(/\s+/);
+    return local?.endsWith(own) && state === established;
+  }).length;
 }

@@ -7,6 +7,8 @@ import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstre
 export interface WordPlan {
   readonly name: string;
   readonly words: number;
+  /** Shorter words are filled up to so many characters. Default 0. */
+  readonly wordChars?: number;
   /** Words that come as one packet. Default 1. */
   readonly wordsAtOnce?: number;
   /** Milliseconds between two packets. */
@@ -19,8 +21,8 @@ export interface WordPlan {
 
 export const questionOf = (plan: WordPlan): string => JSON.stringify(plan);
 
-export const wordsOf = ({ name, words }: WordPlan): string[] =>
-  Array.from({ length: words }, (_, index) => `${name}/${index} `);
+export const wordsOf = ({ name, words, wordChars = 0 }: WordPlan): string[] =>
+  Array.from({ length: words }, (_, index) => `${`${name}/${index}`.padEnd(wordChars, ".")} `);
 
 /** The question of a call to the provider, whether it is the input or the last message of it. */
 export function planOf({ body }: RecordedRequest): WordPlan {
