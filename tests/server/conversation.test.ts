@@ -70,8 +70,13 @@ test("turns that run at the same time branch from the head they started at", asy
   const client = await system.server.connect();
   client.send({ type: "chat", data: { message: "Root.", persona_id: "teacher" } });
   await client.untilTerminal();
+  // Neither has ended before both have begun.
+  const both = createGate();
+  system.upstream.respond([{ waitFor: both.opened }, ...streamScript(answer({ text: "Answer." }))]);
   client.send({ type: "chat", id: "left", data: { message: "Left?", persona_id: "teacher" } });
   client.send({ type: "chat", id: "right", data: { message: "Right?", persona_id: "teacher" } });
+  await system.upstream.received(3);
+  both.open();
   await Promise.all([client.untilTerminal("left"), client.untilTerminal("right")]);
   const contexts = system.upstream.requests.slice(1).map((request) => JSON.stringify(inputOf(request)));
   assert.ok(contexts.every((context) => context.includes("Root.")));
