@@ -38,6 +38,7 @@ describe("real faults of the storage", () => {
     await using place = await createDataFolder();
     const folder = path.join(place.folder, "disk");
     await using disk = await mountSmallDisk(folder);
+    // Only who may mount has a disk to fill; that is a matter of the machine and not of a missing tool.
     if (disk === undefined) return context.skip(noMount);
     const ballast = path.join(folder, "ballast");
     const faults = await runOutage({
