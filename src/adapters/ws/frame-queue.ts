@@ -1,3 +1,5 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+
 export interface FrameQueueOptions {
   /** Handles one frame; the next waits for it. */
   readonly handle: (frame: string | Uint8Array) => Promise<void>;
@@ -17,6 +19,8 @@ export interface FrameQueue {
 
 /** Frames that wait before reading pauses. What the last read brought comes on top of it: at most 64 KiB. */
 const mostWaitingFrames = 32;
+/** After so many frames in a row the other connections have their turn: one read may have brought thousands. */
+const framesInARow = 32;
 
 /** The frames of one connection, handled one after another. Text is decoded only when its turn has come. */
 export function createFrameQueue({ handle, onFault, pause, resume }: FrameQueueOptions): FrameQueue {
@@ -26,7 +30,8 @@ export function createFrameQueue({ handle, onFault, pause, resume }: FrameQueueO
   let stopped = false;
 
   async function work(): Promise<void> {
-    for (let frame = waiting.shift(); frame !== undefined; frame = waiting.shift()) {
+    for (let count = 1, frame = waiting.shift(); frame !== undefined; count += 1, frame = waiting.shift()) {
+      if (count % framesInARow === 0) await nextLoopTurn();
       await handle(frame.isBinary ? frame.data : frame.data.toString("utf8")).catch(onFault);
     }
     working = undefined;
