@@ -72,7 +72,7 @@ export async function runPrimary(
 
   function start(): RunningWorker {
     const worker = cluster.fork();
-    const channel = createChannel({ line: processLine(worker), clock, gatherMs });
+    const channel = createChannel({ line: processLine(worker), clock, gatherMs, speaksSecond: true });
     const listening = Promise.withResolvers<void>();
     hub.admit(channel);
     servePort(channel, "control", primaryControlMethods, {

@@ -125,6 +125,18 @@ test(
   },
 );
 
+test("a stop in the middle of a worker's start waits for nobody", onLinux, async () => {
+  await using system = await startProcesses();
+  const { first } = await system.connectBoth();
+  process.kill(first, "SIGKILL");
+  let pids: readonly number[] = [];
+  while (pids.length < 2 || pids.includes(first)) {
+    await aMoment();
+    pids = await system.server.workers();
+  }
+  assert.equal(await system.server.stop(), 0);
+});
+
 test(
   "when the first process is killed the others go with it, and the next start ends what they left",
   onLinux,

@@ -18,7 +18,7 @@ export interface Outage {
 }
 
 /** Slow enough that the storage can fail in the middle. */
-const slow = { mode: "fixed", chunk_chars: 12, interval_ms: 20 };
+const slow = { mode: "fixed", chunk_chars: 12, interval_ms: 200 };
 const raw = { mode: "raw" };
 const personas = ["teacher", "skeptic"];
 

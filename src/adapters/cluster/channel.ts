@@ -41,9 +41,11 @@ export interface ChannelOptions {
   readonly clock: Clock;
   /** How long that which can wait is gathered. */
   readonly gatherMs: number;
+  /** Says nothing before the other side has: a process that has just been started loses what it is told before it listens. Default false. */
+  readonly speaksSecond?: boolean;
 }
 
-export function createChannel({ line, clock, gatherMs }: ChannelOptions): Channel {
+export function createChannel({ line, clock, gatherMs, speaksSecond = false }: ChannelOptions): Channel {
   const calls = new Map<number, PromiseWithResolvers<unknown>>();
   const handlers = new Map<string, Handler>();
   const ended = new AbortController();
@@ -51,10 +53,11 @@ export function createChannel({ line, clock, gatherMs }: ChannelOptions): Channe
   let gathered: Frame[] = [];
   let isUrgent = false;
   let isWaiting = false;
+  let maySpeak = !speaksSecond;
 
   function flush(): void {
     isUrgent = false;
-    if (gathered.length === 0) return;
+    if (gathered.length === 0 || !maySpeak) return;
     line.send({ troupe: gathered });
     gathered = [];
   }
@@ -95,7 +98,10 @@ export function createChannel({ line, clock, gatherMs }: ChannelOptions): Channe
 
   line.onMessage((message) => {
     const read = letter.safeParse(message);
-    if (read.success) for (const received of read.data.troupe) receive(received);
+    if (!read.success) return;
+    if (!maySpeak) setImmediate(flush);
+    maySpeak = true;
+    for (const received of read.data.troupe) receive(received);
   });
   line.onEnd(() => {
     ended.abort();

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import { z } from "zod";
+import { createChannel } from "../../../src/adapters/cluster/channel.ts";
+import { type Methods, remotePort, servePort } from "../../../src/adapters/cluster/remote-port.ts";
+import { TroupeError } from "../../../src/protocol/errors.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { createLinePair } from "./line-pair.ts";
+
+interface Echo {
+  say(text: string): Promise<string>;
+}
+const echoMethods: Methods<Echo> = { say: z.tuple([z.string()]) };
+
+/** Both sides of a channel; the first serves an echo. */
+function openChannels({ speaksSecond = false }: { speaksSecond?: boolean } = {}) {
+  const line = createLinePair();
+  const clock = createTestClock();
+  const here = createChannel({ line: line.ends[0], clock, gatherMs: 10 });
+  const there = createChannel({ line: line.ends[1], clock, gatherMs: 10, speaksSecond });
+  servePort<Echo>(here, "echo", echoMethods, {
+    async say(text) {
+      if (text === "refuse") throw new TroupeError("overloaded", { detail: "Full." });
+      if (text === "fail") throw new RangeError("broken");
+      return text;
+    },
+  });
+  return { line, clock, here, there, echo: remotePort<Echo>(there, "echo", echoMethods) };
+}
+
+test("answers, refusals and failures come back as they are", async () => {
+  const { echo } = openChannels();
+  assert.equal(await echo.say("naïve 😀"), "naïve 😀");
+  await assert.rejects(
+    echo.say("refuse"),
+    (error) => error instanceof TroupeError && error.code === "overloaded" && error.detail === "Full.",
+  );
+  await assert.rejects(echo.say("fail"), { name: "RangeError", message: "broken" });
+});
+
+test("what the schemas do not allow is refused, and so is what nobody serves", async () => {
+  const { there } = openChannels();
+  await assert.rejects(there.ask("echo", "say", [1]));
+  await assert.rejects(there.ask("echo", "constructor", ["x"]), /no method constructor/);
+  await assert.rejects(there.ask("other", "say", ["x"]), /nobody serves other/);
+});
+
+test("what is said in one turn of the loop is one message, and what can wait travels with it", async () => {
+  const { line, there, clock } = openChannels();
+  const soon = there.ask("echo", "say", ["soon"], true);
+  await nextLoopTurn();
+  assert.equal(line.messages, 0);
+  const asked = ["a", "b", "c"].map((text) => there.ask("echo", "say", [text]));
+  assert.deepEqual(await Promise.all([soon, ...asked]), ["soon", "a", "b", "c"]);
+  assert.equal(line.messages, 2);
+  const alone = there.ask("echo", "say", ["alone"], true);
+  await clock.advance(10);
+  assert.equal(await alone, "alone");
+});
+
+test("messages of others on the same line are left alone", async () => {
+  const { line, echo } = openChannels();
+  for (const foreign of [undefined, "text", { troupe: [{ type: "shout" }] }, { cmd: "other" }])
+    line.ends[1].send(foreign);
+  assert.equal(await echo.say("still"), "still");
+});
+
+test("who speaks second keeps what it has to say until the other has spoken", async () => {
+  const { line, here, echo } = openChannels({ speaksSecond: true });
+  const said = echo.say("late");
+  for (let turn = 0; turn < 5; turn += 1) await nextLoopTurn();
+  assert.equal(line.messages, 0);
+  await assert.rejects(here.ask("nothing", "at all", []), /nobody serves nothing/);
+  assert.equal(await said, "late");
+});
+
+test("when the line ends, what was asked and what is asked from then on rejects", async () => {
+  const { line, here, there } = openChannels();
+  here.serve("silence", () => new Promise(() => undefined));
+  const asked = there.ask("silence", "keep", []);
+  await nextLoopTurn();
+  line.cut();
+  await assert.rejects(asked, /gone/);
+  await assert.rejects(there.ask("echo", "say", ["x"]), /gone/);
+  assert.ok(there.ended.aborted);
+});
