@@ -17,4 +17,12 @@ DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
     exec.call(this, `PRAGMA max_page_count = ${isFull ? 1 : 4_294_967_294}`);
   }
   exec.call(this, sql);
+  if (!isFull || !sql.startsWith("BEGIN")) return;
+  try {
+    // Little may fit into the room that the last pages have: something that needs a page of its own does not.
+    exec.call(this, "CREATE TABLE needs_a_page (column_of_it); DROP TABLE needs_a_page");
+  } catch (fault) {
+    exec.call(this, "ROLLBACK");
+    throw fault;
+  }
 };
