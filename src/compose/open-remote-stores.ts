@@ -16,7 +16,7 @@ import { isAnyGood, type OpenStores } from "./open-stores.ts";
 export function openRemoteStores(channel: Channel): OpenStores {
   return async (_, { onFault }) => {
     const logs = createRemoteTurnLogs({ channel, onFault });
-    const keys = createRemoteKeys(channel);
+    const keys = createRemoteKeys(channel, onFault);
     const peers = createRemotePeers({ channel, turnOf: logs.turnOf, onFault });
     return {
       logs,

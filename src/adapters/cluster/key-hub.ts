@@ -3,7 +3,10 @@ import type { KeyStore } from "../../ports/key-store.ts";
 import type { Methods } from "./remote-port.ts";
 
 /** What the process that keeps the keys does for the others. */
-export type KeyHub = Omit<KeyStore, "onRevoked">;
+export interface KeyHub extends Omit<KeyStore, "onRevoked"> {
+  /** From now on `KeyListener.revoked` tells of revocations; said before anything else. */
+  listen(): Promise<void>;
+}
 
 /** What a process does for the one that keeps the keys. */
 export interface KeyListener {
@@ -26,6 +29,7 @@ const newKey = z.object({
 });
 
 export const keyHubMethods: Methods<KeyHub> = {
+  listen: z.tuple([]),
   create: z.tuple([newKey, text]),
   list: z.tuple([]),
   find: z.tuple([text]),

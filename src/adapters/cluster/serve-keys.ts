@@ -3,32 +3,37 @@ import type { Channel } from "./channel.ts";
 import { type KeyHub, type KeyListener, keyHubMethods, keyListenerMethods } from "./key-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
 
-/** The keys of all processes. A revocation is answered when each of them has heard of it. */
+/** The keys of all processes. A revocation is answered when each of them that opens anything with a key has heard of it. */
 export function createKeyHub(keys: KeyStore, onFault: (fault: unknown) => void) {
   const listeners = new Map<Channel, KeyListener>();
-  const hub: KeyHub = {
-    create: (key, digest) => keys.create(key, digest),
-    list: () => keys.list(),
-    find: (digest) => keys.find(digest),
-    async revoke(id) {
-      const revoked = await keys.revoke(id);
-      if (revoked === undefined) return undefined;
-      await Promise.all(
-        [...listeners].map(async ([channel, listener]) => {
-          await listener.revoked(id).catch((fault: unknown) => {
-            // What a process that is gone had under way is gone with it.
-            if (!channel.ended.aborted) onFault(fault);
-          });
-        }),
-      );
-      return revoked;
-    },
-  };
+
+  async function revoke(id: string) {
+    const revoked = await keys.revoke(id);
+    if (revoked === undefined) return undefined;
+    await Promise.all(
+      [...listeners].map(async ([channel, listener]) => {
+        await listener.revoked(id).catch((fault: unknown) => {
+          // What a process that is gone had under way is gone with it.
+          if (!channel.ended.aborted) onFault(fault);
+        });
+      }),
+    );
+    return revoked;
+  }
 
   return {
     admit(channel: Channel): void {
-      listeners.set(channel, remotePort<KeyListener>(channel, "key-listener", keyListenerMethods));
       channel.ended.addEventListener("abort", () => listeners.delete(channel));
+      const hub: KeyHub = {
+        // What is said to a process that is only starting is lost, and it has looked up no key yet.
+        async listen() {
+          listeners.set(channel, remotePort<KeyListener>(channel, "key-listener", keyListenerMethods));
+        },
+        create: (key, digest) => keys.create(key, digest),
+        list: () => keys.list(),
+        find: (digest) => keys.find(digest),
+        revoke,
+      };
       servePort(channel, "keys", keyHubMethods, hub);
     },
   };
