@@ -32,7 +32,7 @@ const journal = "INSERT INTO journal";
 export const requestPoints = bothSides({
   "the commit of its row": commit("INTO turns"),
   "the commit of its first events": commit(journal, { containing: '"starting"' }),
-  "the commit of a text": commit(journal, { nth: 4 }),
+  "the commit of a text": commit(journal, { nth: 2 }),
   "the commit of its end": commit(journal, { containing: '"type":"answer","status"' }),
   "the commit of its log": commit("UPDATE turns SET ended_at_ms"),
   "its first message is sent": { at: "send", containing: '"seq":1}' },
