@@ -145,7 +145,9 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
       const { code, cause } = terminal.error;
       // That the storage fails is told once, not with every request that it ends.
-      const usual = code === "storage_unavailable" ? logger.debug : logger.warn;
+      const quiet = code === "storage_unavailable" ? logger.debug : undefined;
+      // A budget that does its work is no fault.
+      const usual = quiet ?? (code === "budget_exhausted" ? logger.info : logger.warn);
       const report = code === "internal_error" ? logger.error : usual;
       report.call(logger, { request: record.id, code, err: cause }, "a request failed");
     },
