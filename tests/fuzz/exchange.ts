@@ -25,7 +25,7 @@ export interface Tally {
  * Round trips in which nothing comes, after which what is missing will not come. So many, because a request that is about to
  * start waits for its digest, which is computed on another thread.
  */
-const patienceRoundTrips = 3_000;
+const patienceRoundTrips = 100_000;
 
 /**
  * Sends the frames over one connection, those that must end a connection over one of their own each, and throws unless every
