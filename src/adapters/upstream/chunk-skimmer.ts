@@ -24,7 +24,7 @@ const other: Place = { in: "other" };
 export function createChunkSkimmer(socket: Socket) {
   const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
   let message: IncomingMessage | undefined;
-  const isSkimmable = false;
+  let isSkimmable = false;
   let place: Place = other;
   let sawBytes = false;
   let onChunk: ((payload: Buffer) => void) | undefined;
@@ -113,11 +113,9 @@ export function createChunkSkimmer(socket: Socket) {
   return {
     /** The answer whose head was just read; only one whose body comes in chunks is skimmed. */
     accept(answer: IncomingMessage): void {
-      if (
-        answer.headers["transfer-encoding"] === "chunked" &&
-        answer.headers["content-encoding"] === undefined
-      )
-        message = answer;
+      const { "transfer-encoding": framing, "content-encoding": packing } = answer.headers;
+      message = answer;
+      isSkimmable = framing === "chunked" && packing === undefined;
     },
     stop,
     /** From now on, whole chunks go there, in their place among what the message emits. */
