@@ -5,23 +5,12 @@ import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { until } from "../adapters/openai/provider-setup.ts";
 import { answer } from "../doubles/answer.ts";
 import { brokenAfter, eventsBehind, restOf } from "../doubles/background-answer.ts";
+import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
 import { httpError, streamScript } from "../doubles/stream-script.ts";
 import type { UpstreamDouble } from "../doubles/upstream-double.ts";
 import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
-const deltas = [
-  "Rain ",
-  "falls ",
-  "on the ",
-  "naïve ",
-  "hills — ",
-  "雨が",
-  "降る ",
-  "👩‍🚀🌧️ ",
-  "and ",
-  "stops.",
-];
 const events = answer({ responseId: "resp_7", deltas, reasoning: ["First ", "think."] });
 const ask = (pacing: object) => ({
   type: "openai_chat",

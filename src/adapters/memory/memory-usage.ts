@@ -51,25 +51,26 @@ export function createMemoryUsage(): UsageStore {
         (sum) => sum.owner === owner && sum.day >= from && sum.day <= to,
       );
       return [...Map.groupBy(own, ({ day, api, model }) => JSON.stringify([day, api, model])).values()]
-        .map(total)
+        .flatMap(total)
         .toSorted((a, b) => a.day - b.day || compare(a.api, b.api) || compare(a.model, b.model));
     },
   };
 }
 
-/** The sums of one day and model as one. */
-function total(parts: readonly Sum[]): UsageSum {
-  return parts
-    .map(({ day, api, model, calls, inputTokens, outputTokens, estimated }): UsageSum => {
-      return { day, api, model, calls, inputTokens, outputTokens, estimated };
-    })
-    .reduce((all, part) => ({
-      ...all,
-      calls: all.calls + part.calls,
-      inputTokens: all.inputTokens + part.inputTokens,
-      outputTokens: all.outputTokens + part.outputTokens,
-      estimated: all.estimated || part.estimated,
-    }));
+/** The sums of one day and model as one; of none there is none. */
+function total(parts: readonly Sum[]): UsageSum[] {
+  const [first] = parts;
+  if (first === undefined) return [];
+  const { day, api, model } = first;
+  const estimated = parts.some((part) => part.estimated);
+  const calls = sumOf(parts, "calls");
+  const inputTokens = sumOf(parts, "inputTokens");
+  const outputTokens = sumOf(parts, "outputTokens");
+  return [{ day, api, model, calls, inputTokens, outputTokens, estimated }];
+}
+
+function sumOf(parts: readonly Sum[], count: "calls" | "inputTokens" | "outputTokens"): number {
+  return parts.reduce((sum, part) => sum + part[count], 0);
 }
 
 function compare(a: string, b: string): number {
