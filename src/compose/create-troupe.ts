@@ -6,6 +6,7 @@ import { createAccess, isLoopback } from "../adapters/http/access.ts";
 import { anonymous, createCallers, unauthenticated } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
+import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
@@ -135,6 +136,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
         random,
       },
     },
+    digest: sha256,
     logs,
     peers,
     onLeft: () =>

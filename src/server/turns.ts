@@ -26,6 +26,8 @@ export interface TurnsOptions {
   readonly admission: Admission;
   /** What a turn's calls are paid from, until it is disposed. */
   readonly openBudget: (expense: TurnExpense) => TurnBudget & Disposable;
+  /** Digest of a text, by which a repeated request is known. */
+  readonly digest: (text: string) => string;
   /** Whether the caller's key is still good. */
   readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
@@ -91,6 +93,7 @@ export function createTurns(options: TurnsOptions): Turns {
     peers = noPeers,
     admission,
     openBudget,
+    digest,
     turnLimitMs,
     isAdmitted,
     onLeft,
@@ -200,7 +203,7 @@ export function createTurns(options: TurnsOptions): Turns {
     async start(ask) {
       const { id } = ask;
       const { owner } = ask.caller;
-      const record = { owner, id, contentHash: await contentHash([ask.request, ask.conversation ?? null]) };
+      const record = { owner, id, contentHash: contentHash([ask.request, ask.conversation ?? null], digest) };
       const kept = await logs.find(owner, id);
       if (kept !== undefined) return attach(kept, record);
       if (closing) throw new TroupeError("shutting_down");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
+import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import { openBudgets } from "../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../src/compose/settings.ts";
 import { createConnection } from "../../src/doors/websocket/connection.ts";
@@ -29,6 +30,7 @@ async function connectHeld() {
     logs,
     admission: budgets.admission,
     openBudget: budgets.openBudget,
+    digest: sha256,
     isAdmitted: () => true,
     turnLimitMs: 60_000,
     onEnd: nothing,
