@@ -123,5 +123,6 @@ test("a frame of a revoked key that is on its way starts nothing", async () => {
   const called = upstream.requests.length;
   await system.server.troupe.close({ drainMs: 0 });
   assert.equal(upstream.requests.length, called);
-  assert.equal(upstream.openConnections(), 0);
+  // The other side hears of it a moment later; a connection that stays open is waited for in vain.
+  while (upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
 });

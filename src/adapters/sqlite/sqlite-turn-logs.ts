@@ -61,6 +61,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     let hasRow = true;
     begun.catch((fault: unknown) => {
       hasRow = false;
+      store.release(number);
       // The turn's first events wait for it, but a turn may end without any.
       onFault(fault);
     });
@@ -76,8 +77,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         if (inner.ended) return inner.append(steps);
         const events = steps.filter(isEvent);
         try {
-          await begun;
-          await store.journal(entryOf(number, inner.headSeq + 1, events, steps), steps.some(isUrgent));
+          const entry = entryOf(number, inner.headSeq + 1, events, steps);
+          // Commits come in order, so that the first of these events may go with the row.
+          await Promise.all([begun, store.journal(entry, steps.some(isUrgent))]);
         } catch (fault) {
           // A failure that cannot be kept is told all the same: those who follow would wait for ever.
           if (!events.some(({ type }) => type === "failure")) throw fault;
