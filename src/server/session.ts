@@ -97,6 +97,7 @@ export function createSession(options: SessionOptions): Session {
       const { turn } = await turns.start({
         caller,
         id,
+        isNamed: ask.id !== undefined,
         request: ask.request,
         conversation: ask.conversation,
         findConversation: () => findConversation(ask.conversation),

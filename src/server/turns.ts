@@ -44,6 +44,8 @@ export interface TurnsOptions {
 export interface Ask {
   readonly caller: Caller;
   readonly id: string;
+  /** The client chose the id, so that there may be a turn of this name. */
+  readonly isNamed: boolean;
   readonly request: TurnRequest;
   /** What the client said of the conversation, which is part of the request's content. */
   readonly conversation: string | undefined;
@@ -120,7 +122,7 @@ export function createTurns(options: TurnsOptions): Turns {
       chat,
     );
     if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
-    const created = await logs.create(record, resumable(ask, record));
+    const created = await logs.create(record, resumable(ask, record), true);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
@@ -201,10 +203,10 @@ export function createTurns(options: TurnsOptions): Turns {
       return running.size;
     },
     async start(ask) {
-      const { id } = ask;
+      const { id, isNamed } = ask;
       const { owner } = ask.caller;
       const record = { owner, id, contentHash: contentHash([ask.request, ask.conversation ?? null], digest) };
-      const kept = await logs.find(owner, id);
+      const kept = isNamed ? await logs.find(owner, id) : undefined;
       if (kept !== undefined) return attach(kept, record);
       if (closing) throw new TroupeError("shutting_down");
       const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));

@@ -27,7 +27,8 @@ export interface LogHub {
    */
   create(
     record: TurnRecord,
-    request?: string,
+    request: string | null,
+    isNew: boolean,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
@@ -57,7 +58,7 @@ export const turnRecord = z.object({
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.optional()]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean()]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

@@ -82,9 +82,9 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       return own.size;
     },
     turnOf,
-    async create(record, request) {
-      const created =
-        request === undefined ? await hub.create(record) : await hub.create(record, JSON.stringify(request));
+    async create(record, request, isNew = false) {
+      const resumable = request === undefined ? null : JSON.stringify(request);
+      const created = await hub.create(record, resumable, isNew);
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
       if (created.type === "full") return created;
       return { type: "exists", turn: own.get(nameOf(record.owner, record.id)) ?? turnOf(created.turn) };

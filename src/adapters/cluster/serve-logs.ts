@@ -42,11 +42,11 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   return {
-    async create(record, request) {
-      const resumable = request === undefined ? undefined : (JSON.parse(request) as ResumableRequest);
+    async create(record, request, isNew) {
+      const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
       const release = directory.hold(record.owner);
       try {
-        const created = await logs.create(record, resumable);
+        const created = await logs.create(record, resumable, isNew);
         if (created.type === "created") {
           const { turn } = directory.add({ record, log: created.log, resumable, runner: member, release });
           return { type: "created", turn };

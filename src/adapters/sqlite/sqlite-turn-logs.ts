@@ -58,13 +58,18 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   }
 
   function durable({ number, record, begun }: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
-    let hasRow = true;
-    begun.catch((fault: unknown) => {
-      hasRow = false;
-      store.release(number);
-      // The turn's first events wait for it, but a turn may end without any.
-      onFault(fault);
-    });
+    let row: "coming" | "there" | "failed" = "coming";
+    begun.then(
+      () => {
+        row = "there";
+      },
+      (fault: unknown) => {
+        row = "failed";
+        store.release(number);
+        // The turn's first events wait for it, but a turn may end without any.
+        onFault(fault);
+      },
+    );
     return {
       get headSeq() {
         return inner.headSeq;
@@ -77,9 +82,11 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         if (inner.ended) return inner.append(steps);
         const events = steps.filter(isEvent);
         try {
+          if (row === "failed") await begun;
           const entry = entryOf(number, inner.headSeq + 1, events, steps);
-          // Commits come in order, so that the first of these events may go with the row.
-          await Promise.all([begun, store.journal(entry, steps.some(isUrgent))]);
+          const written = store.journal(entry, steps.some(isUrgent));
+          // Commits come in order, so that the turn's first events may go with its row.
+          await (row === "there" ? written : Promise.all([begun, written]));
         } catch (fault) {
           // A failure that cannot be kept is told all the same: those who follow would wait for ever.
           if (!events.some(({ type }) => type === "failure")) throw fault;
@@ -88,9 +95,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         await inner.append(steps);
         kept.push(...events);
         if (!inner.ended) return;
-        if (hasRow) end(number, kept);
         // Nothing of it was kept: the client may send it again under the same id.
-        else memory.drop(record);
+        if (row === "failed") memory.drop(record);
+        else end(number, kept);
       },
     };
   }
@@ -126,8 +133,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     get count() {
       return memory.count;
     },
-    async create(record, request) {
-      const kept = await find(record.owner, record.id);
+    async create(record, request, isNew = false) {
+      const kept = isNew ? undefined : await find(record.owner, record.id);
       if (kept !== undefined) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
       if (store.fault !== undefined) throw storageUnavailable(store.fault);
