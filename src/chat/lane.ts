@@ -8,6 +8,7 @@ import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies } from "./chat-context.ts";
+import { linkAbort } from "./linked-abort.ts";
 import { createMeter } from "./meter.ts";
 import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
@@ -45,6 +46,9 @@ export interface LaneResult {
   readonly cancel?: CancelReport;
 }
 
+/** Why a lane is stopped whose text is longer than an answer may be. */
+const tooLarge = new TroupeError("answer_too_large");
+
 /**
  * Runs one lane: `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
  * in every case, and `completed` where it completed. One that no budget has room for fails without a call; one whose
@@ -57,8 +61,7 @@ export async function* runLane(
   const { choice, request, signal, begun } = lane;
   const simulated = choice.provider.simulated;
   const name = lane.id === undefined ? {} : { lane: lane.id };
-  const tooLarge = new AbortController();
-  const laneSignal = AbortSignal.any([signal, tooLarge.signal]);
+  using stop = linkAbort(signal);
   const status = (value: "starting" | "processing" | "streaming" | "completed"): TurnEvent => ({
     type: "status",
     ...name,
@@ -89,10 +92,10 @@ export async function* runLane(
   let text = begun?.text ?? "";
   let streaming = text !== "";
   const meter = createMeter(open, {
-    ...{ call, inputTokens, model: choice.model, signal: laneSignal },
+    ...{ call, inputTokens, model: choice.model, signal: stop.signal },
     begunText: text,
   });
-  const paced = pace(meter.events, lane.pacing, { clock, signal: laneSignal });
+  const paced = pace(meter.events, lane.pacing, { clock, signal: stop.signal });
   let snapshot: JsonObject | undefined;
 
   function translate(event: PacedEvent): TurnStep[] {
@@ -112,7 +115,7 @@ export async function* runLane(
       }
       case "text": {
         text += event.text;
-        if (text.length > mostAnswerChars) tooLarge.abort(new TroupeError("answer_too_large"));
+        if (text.length > mostAnswerChars) stop.abort(tooLarge);
         const first = !streaming && event.text !== "";
         streaming ||= first;
         const isShown = lane.showText && begun?.ended !== true;
@@ -129,14 +132,14 @@ export async function* runLane(
   while (step.done !== true) {
     const steps = step.value.flatMap(translate);
     // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
-    const isLast = isFinal(step.value.at(-1)) && !laneSignal.aborted;
+    const isLast = isFinal(step.value.at(-1)) && !stop.signal.aborted;
     if (isLast) last = steps;
     else if (steps.length > 0) yield steps;
     step = await paced.next();
   }
   // The last of the text may be what is too much: whether more would have followed makes no difference.
-  const isTooLarge = step.value.type === "ended" && tooLarge.signal.aborted;
-  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge.signal.reason } as const) : step.value;
+  const isTooLarge = step.value.type === "ended" && stop.signal.reason === tooLarge;
+  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : step.value;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage, isCut: meter.isCut });
   call.record(outcomeOf(result), meter.usage);
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));

@@ -2,6 +2,7 @@ import type { ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
+import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./read-ahead.ts";
 import { estimateTokens, utf8Bytes } from "./usage.ts";
 
@@ -57,9 +58,9 @@ export function createMeter(
     (wasTurnedAway ? estimatedUsage(0, 0) : estimatedUsage(inputTokens, estimateTokens(outputBytes)));
 
   async function* read(): AsyncGenerator<ProviderEvent[]> {
-    const spent = new AbortController();
+    using stop = linkAbort(signal);
     try {
-      for await (const batch of open(AbortSignal.any([signal, spent.signal]))) {
+      for await (const batch of open(stop.signal)) {
         began ||= batch.some(({ type }) => type !== "retrying");
         outputBytes += utf8Bytes(batch.map(outputOf).join(""));
         const end = batch.at(-1);
@@ -69,7 +70,7 @@ export function createMeter(
           return;
         }
         isCut = !call.cover(estimateTokens(outputBytes));
-        if (isCut) spent.abort(new TroupeError("budget_exhausted"));
+        if (isCut) stop.abort(new TroupeError("budget_exhausted"));
         yield batch;
         if (isCut) break;
       }

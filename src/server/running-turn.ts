@@ -38,6 +38,9 @@ export interface RunningTurnOptions {
   readonly clock: Clock;
 }
 
+/** Making an error takes longer than the rest of an end, and this one is for whatever may have been left behind. */
+const over = new TroupeError("interrupted");
+
 export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
   const turn = new AbortController();
@@ -45,21 +48,11 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const lanes = new Map(options.lanes.map((lane) => [lane, new AbortController()]));
   const endedLanes = new Set<string>();
   let watchers = 0;
-  let leaving: AbortController | undefined;
-
-  async function cancelAfter(ms: number): Promise<void> {
-    const mine = new AbortController();
-    leaving = mine;
-    await clock.sleep(ms, AbortSignal.any([mine.signal, ended.signal]));
-    if (!mine.signal.aborted && !ended.signal.aborted)
-      turn.abort(new Cancellation("Nobody follows the request."));
-  }
-
-  async function limit(): Promise<void> {
-    await clock.sleep(turnLimitMs, ended.signal);
-    if (!ended.signal.aborted) turn.abort(new TroupeError("turn_timeout"));
-  }
-  void limit();
+  let stay: () => void = () => undefined;
+  const endLimit = clock.callAfter(turnLimitMs, () => turn.abort(new TroupeError("turn_timeout")));
+  turn.signal.addEventListener("abort", () => {
+    for (const lane of lanes.values()) lane.abort(turn.signal.reason);
+  });
 
   return {
     record,
@@ -69,10 +62,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     ended: ended.signal,
     signals: {
       signal: turn.signal,
-      laneSignal(lane) {
-        const own = lanes.get(lane);
-        return own === undefined ? turn.signal : AbortSignal.any([turn.signal, own.signal]);
-      },
+      laneSignal: (lane) => lanes.get(lane)?.signal ?? turn.signal,
     },
     cancel(lane) {
       if (lane === undefined) {
@@ -89,14 +79,16 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     },
     watch() {
       watchers += 1;
-      leaving?.abort();
+      stay();
       let watching = true;
       return () => {
         if (!watching) return;
         watching = false;
         watchers -= 1;
-        if (watchers === 0 && whenUnwatched !== "finish" && !ended.signal.aborted)
-          void cancelAfter(whenUnwatched);
+        if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
+        stay = clock.callAfter(whenUnwatched, () =>
+          turn.abort(new Cancellation("Nobody follows the request.")),
+        );
       };
     },
     observe(steps) {
@@ -105,8 +97,10 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
       }
     },
     dispose() {
-      ended.abort();
-      turn.abort(new TroupeError("interrupted"));
+      endLimit();
+      stay();
+      ended.abort(over);
+      turn.abort(over);
     },
   };
 }

@@ -5,17 +5,15 @@ import type { Clock } from "../../ports/clock.ts";
  * but `progress` (a keep-alive comment, say) leaves the time that is left as it is. One timer at a time, none per read.
  */
 export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: () => void) {
-  const stopped = new AbortController();
+  let cancel: () => void = () => undefined;
   let limitMs = shortestLimitMs;
   let leftMs = shortestLimitMs;
   let armedAtMs: number | undefined;
 
-  async function watch(): Promise<void> {
-    while (!stopped.signal.aborted) {
-      const left = armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
-      if (left <= 0) return onExpire();
-      await clock.sleep(Math.min(left, shortestLimitMs), stopped.signal);
-    }
+  function watch(): void {
+    const left = armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
+    if (left <= 0) onExpire();
+    else cancel = clock.callAfter(Math.min(left, shortestLimitMs), watch);
   }
 
   return {
@@ -24,7 +22,7 @@ export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: 
       limitMs = firstLimitMs;
       leftMs = firstLimitMs;
       armedAtMs = clock.now();
-      void watch();
+      watch();
     },
     /** Something came: the time starts anew, from now on with this limit. */
     progress(nextLimitMs: number): void {
@@ -41,7 +39,7 @@ export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: 
       armedAtMs ??= clock.now();
     },
     stop(): void {
-      stopped.abort();
+      cancel();
     },
   };
 }
