@@ -140,8 +140,8 @@ export async function* runLane(
   // The last of the text may be what is too much: whether more would have followed makes no difference.
   const isTooLarge = step.value.type === "ended" && stop.signal.reason === tooLarge;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : step.value;
-  const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage, isCut: meter.isCut });
-  call.record(outcomeOf(result), meter.usage);
+  const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
+  call.record(outcomeOf(result), meter.usage());
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
   if (last.length > 0) yield last;
   return result;

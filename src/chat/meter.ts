@@ -22,9 +22,9 @@ export interface Meter {
   /** What the provider says, read once; ends with a `budget` of its own where the call is stopped. */
   readonly events: AsyncIterable<ProviderEvent[]>;
   /** The provider's own figures where it gave them, else what came so far, estimated. */
-  readonly usage: Usage;
+  usage(): Usage;
   /** The call was stopped, since its budget was used up. */
-  readonly isCut: boolean;
+  isCut(): boolean;
 }
 
 /** With these a call was turned away before a model read it, which no vendor charges for. */
@@ -87,12 +87,8 @@ export function createMeter(
   return {
     // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
     events: call.isLimited ? readAhead(read()) : read(),
-    get usage() {
-      return usage();
-    },
-    get isCut() {
-      return isCut;
-    },
+    usage,
+    isCut: () => isCut,
   };
 }
 

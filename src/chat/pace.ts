@@ -1,9 +1,9 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import type { Pacing } from "../ports/turn-request.ts";
-import { createPacedSource, type ProviderEnd } from "./paced-source.ts";
+import { PacedSource, type ProviderEnd } from "./paced-source.ts";
 import { beatMs, nextBeat } from "./rhythm.ts";
-import { createTextQueue, type PassedCheckpoint, type SideEvent, type TextQueue } from "./text-queue.ts";
+import { type PassedCheckpoint, type SideEvent, TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
   | SideEvent
@@ -39,11 +39,11 @@ export async function* pace(
   pacing: Pacing,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): AsyncGenerator<PacedEvent[], PaceResult> {
-  const queue = createTextQueue();
+  const queue = new TextQueue();
   const isRaw = pacing.mode === "raw";
   const chunkChars = isRaw ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
   let wake: () => void = () => undefined;
-  const source = createPacedSource(batches, { queue, clock, onChange: () => wake() });
+  const source = new PacedSource(batches, { queue, clock, onChange: () => wake() });
   let abortedAtMs: number | undefined;
   const onAbort = () => {
     abortedAtMs = clock.now();

@@ -10,106 +10,111 @@ export type SourceOutcome = { readonly end: ProviderEnd } | { readonly error: un
 /** What comes sooner than this after it was asked for was there already. */
 const promptMs = 1;
 
+export interface PacedSourceOptions {
+  readonly queue: TextQueue;
+  readonly clock: Clock;
+  /** Hears that something came or that it is over. */
+  readonly onChange: () => void;
+}
+
 /**
  * A provider's stream that is asked for one batch at a time and only when told, so that what nobody is ready for waits where
- * it is. What comes goes into `queue`; `onChange` hears that something came or that it is over.
+ * it is. What comes goes into the queue.
  */
-export function createPacedSource(
-  stream: AsyncIterable<ProviderEvent[]>,
-  { queue, clock, onChange }: { queue: TextQueue; clock: Clock; onChange: () => void },
-) {
-  const iterator = stream[Symbol.asyncIterator]();
-  const closed = Promise.withResolvers<void>();
-  let isAsking = false;
-  let isLeft = false;
-  let sawText = false;
-  let batches = 0;
-  let askedAtMs = 0;
-  let lastCameAtMs = 0;
-  let closedAtMs: number | undefined;
-  let outcome: SourceOutcome | undefined;
+export class PacedSource {
+  /** When everything that belongs to the stream was closed. */
+  closedAtMs: number | undefined;
+  outcome: SourceOutcome | undefined;
+  /** Whether a batch was asked for and has not come. */
+  isAsking = false;
+  /** How many batches have come. */
+  batches = 0;
+  /** Whether some text has come. */
+  sawText = false;
+  readonly #iterator: AsyncIterator<ProviderEvent[]>;
+  readonly #queue: TextQueue;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  readonly #closed = Promise.withResolvers<void>();
+  #isLeft = false;
+  #askedAtMs = 0;
+  #lastCameAtMs = 0;
 
-  function conclude(how: SourceOutcome): void {
-    outcome ??= how;
-    closedAtMs ??= clock.now();
-    closed.resolve();
-    onChange();
+  constructor(stream: AsyncIterable<ProviderEvent[]>, { queue, clock, onChange }: PacedSourceOptions) {
+    this.#iterator = stream[Symbol.asyncIterator]();
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#onChange = onChange;
   }
 
-  /** Ends the iteration; its own clean-up, such as closing a connection, is waited for. */
-  function endIteration(): void {
-    const returned = iterator.return?.() ?? Promise.resolve();
-    returned.then(
-      () => conclude({ error: new Error("The provider was left before its end.") }),
-      (error: unknown) => conclude({ error }),
+  /** Settles when everything that belongs to the stream was closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  ask(): void {
+    this.isAsking = true;
+    this.#askedAtMs = this.#clock.now();
+    this.#iterator.next().then(
+      (step) => this.#settle(step),
+      (error: unknown) => {
+        this.isAsking = false;
+        this.#conclude({ error });
+      },
     );
   }
 
-  function accept(batch: readonly ProviderEvent[]): void {
-    const nowMs = clock.now();
-    // What was there when it was asked for may have come right behind what was read before, and is shown in time for that.
-    const cameAtMs = sawText && nowMs - askedAtMs < promptMs ? lastCameAtMs : nowMs;
-    lastCameAtMs = nowMs;
-    batches += 1;
-    for (const event of batch) {
-      if (event.type === "text") {
-        sawText ||= event.text !== "";
-        queue.pushText(event.text, cameAtMs);
-      } else if (event.type === "end") {
-        outcome = { end: event };
-        endIteration();
-        break;
-      } else {
-        queue.pushEvent(event);
-      }
-    }
-    onChange();
+  /** Asks for nothing more and ends the stream, as soon as it gives what it was asked for. */
+  leave(): void {
+    if (this.#isLeft) return;
+    this.#isLeft = true;
+    if (!this.isAsking && this.outcome === undefined) this.#endIteration();
   }
 
-  function settle(step: IteratorResult<ProviderEvent[]>): void {
-    isAsking = false;
+  #settle(step: IteratorResult<ProviderEvent[]>): void {
+    this.isAsking = false;
     if (step.done === true) {
-      conclude({ error: new Error("The provider ended without an end.") });
+      this.#conclude({ error: new Error("The provider ended without an end.") });
       return;
     }
-    accept(step.value);
-    if (isLeft && outcome === undefined) endIteration();
+    this.#accept(step.value);
+    if (this.#isLeft && this.outcome === undefined) this.#endIteration();
   }
 
-  return {
-    /** Whether a batch was asked for and has not come. */
-    get isAsking(): boolean {
-      return isAsking;
-    },
-    /** How many batches have come. */
-    get batches(): number {
-      return batches;
-    },
-    /** Whether some text has come. */
-    get sawText(): boolean {
-      return sawText;
-    },
-    get outcome(): SourceOutcome | undefined {
-      return outcome;
-    },
-    /** When everything that belongs to the stream was closed. */
-    get closedAtMs(): number | undefined {
-      return closedAtMs;
-    },
-    closed: closed.promise,
-    ask(): void {
-      isAsking = true;
-      askedAtMs = clock.now();
-      iterator.next().then(settle, (error: unknown) => {
-        isAsking = false;
-        conclude({ error });
-      });
-    },
-    /** Asks for nothing more and ends the stream, as soon as it gives what it was asked for. */
-    leave(): void {
-      if (isLeft) return;
-      isLeft = true;
-      if (!isAsking && outcome === undefined) endIteration();
-    },
-  };
+  #accept(batch: readonly ProviderEvent[]): void {
+    const nowMs = this.#clock.now();
+    // What was there when it was asked for may have come right behind what was read before, and is shown in time for that.
+    const cameAtMs = this.sawText && nowMs - this.#askedAtMs < promptMs ? this.#lastCameAtMs : nowMs;
+    this.#lastCameAtMs = nowMs;
+    this.batches += 1;
+    for (const event of batch) {
+      if (event.type === "text") {
+        this.sawText ||= event.text !== "";
+        this.#queue.pushText(event.text, cameAtMs);
+      } else if (event.type === "end") {
+        this.outcome = { end: event };
+        this.#endIteration();
+        break;
+      } else {
+        this.#queue.pushEvent(event);
+      }
+    }
+    this.#onChange();
+  }
+
+  /** Ends the iteration; its own clean-up, such as closing a connection, is waited for. */
+  #endIteration(): void {
+    const returned = this.#iterator.return?.() ?? Promise.resolve();
+    returned.then(
+      () => this.#conclude({ error: new Error("The provider was left before its end.") }),
+      (error: unknown) => this.#conclude({ error }),
+    );
+  }
+
+  #conclude(how: SourceOutcome): void {
+    this.outcome ??= how;
+    this.closedAtMs ??= this.#clock.now();
+    this.#closed.resolve();
+    this.#onChange();
+  }
 }

@@ -35,133 +35,126 @@ interface Side {
 const arrivalGrainMs = 25;
 
 /** Text and side events in their order, with the time at which each piece of text came. */
-export function createTextQueue() {
-  const items: (TextRun | Side)[] = [];
+export class TextQueue {
+  readonly #items: (TextRun | Side)[] = [];
   /** Checkpoints that stand behind something that waits. */
-  const checkpoints: PassedCheckpoint[] = [];
-  let chars = 0;
-  let sideUnits = 0;
-  let pushedUnits = 0;
-  let pushedSides = 0;
-  let takenSides = 0;
+  readonly #checkpoints: PassedCheckpoint[] = [];
+  #chars = 0;
+  #sideUnits = 0;
+  #pushedUnits = 0;
+  #pushedSides = 0;
+  #takenSides = 0;
 
-  function headRun(): TextRun | undefined {
-    const head = items[0];
-    return head?.type === "run" ? head : undefined;
+  /** Code units of text that wait. */
+  get chars(): number {
+    return this.#chars;
+  }
+  /** The same with the side events, by the length of their JSON: what the queue holds in memory. */
+  get size(): number {
+    return this.#chars + this.#sideUnits;
+  }
+  get empty(): boolean {
+    return this.#items.length === 0;
   }
 
-  return {
-    /** Code units of text that wait. */
-    get chars(): number {
-      return chars;
-    },
-    /** The same with the side events, by the length of their JSON: what the queue holds in memory. */
-    get size(): number {
-      return chars + sideUnits;
-    },
-    get empty(): boolean {
-      return items.length === 0;
-    },
+  pushText(text: string, atMs: number): void {
+    if (text === "") return;
+    this.#chars += text.length;
+    this.#pushedUnits += text.length;
+    const last = this.#items.at(-1);
+    if (last?.type !== "run") {
+      this.#items.push({ type: "run", text, arrivals: [{ end: text.length, atMs }] });
+      return;
+    }
+    last.text += text;
+    const arrival = last.arrivals.at(-1);
+    if (arrival !== undefined && atMs - arrival.atMs < arrivalGrainMs) arrival.end = last.text.length;
+    else last.arrivals.push({ end: last.text.length, atMs });
+  }
 
-    pushText(text: string, atMs: number): void {
-      if (text === "") return;
-      chars += text.length;
-      pushedUnits += text.length;
-      const last = items.at(-1);
-      if (last?.type !== "run") {
-        items.push({ type: "run", text, arrivals: [{ end: text.length, atMs }] });
-        return;
-      }
-      last.text += text;
-      const arrival = last.arrivals.at(-1);
-      if (arrival !== undefined && atMs - arrival.atMs < arrivalGrainMs) arrival.end = last.text.length;
-      else last.arrivals.push({ end: last.text.length, atMs });
-    },
+  pushEvent(event: Exclude<ProviderEvent, { type: "text" } | { type: "end" }>): void {
+    if (event.type === "checkpoint") {
+      this.#checkpoints.push({ ...event, textUnits: this.#pushedUnits, sideEvents: this.#pushedSides });
+      return;
+    }
+    if (isOfAnswer(event)) this.#pushedSides += 1;
+    const units = JSON.stringify(event).length;
+    this.#sideUnits += units;
+    this.#items.push({ type: "side", event, units });
+  }
 
-    pushEvent(event: Exclude<ProviderEvent, { type: "text" } | { type: "end" }>): void {
-      if (event.type === "checkpoint") {
-        checkpoints.push({ ...event, textUnits: pushedUnits, sideEvents: pushedSides });
-        return;
-      }
-      if (isOfAnswer(event)) pushedSides += 1;
-      const units = JSON.stringify(event).length;
-      sideUnits += units;
-      items.push({ type: "side", event, units });
-    },
+  /** The side events before the next text. */
+  takeEvents(): SideEvent[] {
+    const taken: SideEvent[] = [];
+    for (let head = this.#items[0]; head?.type === "side"; head = this.#items[0]) {
+      this.#items.shift();
+      this.#sideUnits -= head.units;
+      if (isOfAnswer(head.event)) this.#takenSides += 1;
+      taken.push(head.event);
+    }
+    return taken;
+  }
 
-    /** The side events before the next text. */
-    takeEvents(): SideEvent[] {
-      const taken: SideEvent[] = [];
-      for (let head = items[0]; head?.type === "side"; head = items[0]) {
-        items.shift();
-        sideUnits -= head.units;
-        if (isOfAnswer(head.event)) takenSides += 1;
-        taken.push(head.event);
-      }
-      return taken;
-    },
+  /** The newest checkpoint before which nothing waits, if there is one that was not taken yet. */
+  takeCheckpoint(): PassedCheckpoint[] {
+    const waiting = this.#checkpoints.findIndex(
+      ({ textUnits, sideEvents }) =>
+        textUnits > this.#pushedUnits - this.#chars || sideEvents > this.#takenSides,
+    );
+    return this.#checkpoints.splice(0, waiting < 0 ? this.#checkpoints.length : waiting).slice(-1);
+  }
 
-    /** The newest checkpoint before which nothing waits, if there is one that was not taken yet. */
-    takeCheckpoint(): PassedCheckpoint[] {
-      const waiting = checkpoints.findIndex(
-        ({ textUnits, sideEvents }) => textUnits > pushedUnits - chars || sideEvents > takenSides,
-      );
-      return checkpoints.splice(0, waiting < 0 ? checkpoints.length : waiting).slice(-1);
-    },
+  /**
+   * How many code units may be shown while more may follow: the last cluster waits for its rest, unless it began to come at
+   * `heldThroughMs` or earlier; half a surrogate pair waits in any case.
+   */
+  settled(heldThroughMs: number): number {
+    const last = this.#items.at(-1);
+    if (last?.type !== "run") return this.#chars;
+    const before = this.#chars - last.text.length;
+    const settled = settledLength(last.text);
+    const held = last.arrivals[last.arrivals.findLastIndex(({ end }) => end <= settled) + 1];
+    const waitsOn = held === undefined || held.atMs > heldThroughMs;
+    return before + (waitsOn ? settled : wholeLength(last.text));
+  }
 
-    /**
-     * How many code units may be shown while more may follow: the last cluster waits for its rest, unless it began to come at
-     * `heldThroughMs` or earlier; half a surrogate pair waits in any case.
-     */
-    settled(heldThroughMs: number): number {
-      const last = items.at(-1);
-      if (last?.type !== "run") return chars;
-      const before = chars - last.text.length;
-      const settled = settledLength(last.text);
-      const held = last.arrivals[last.arrivals.findLastIndex(({ end }) => end <= settled) + 1];
-      const waitsOn = held === undefined || held.atMs > heldThroughMs;
-      return before + (waitsOn ? settled : wholeLength(last.text));
-    },
+  /** When the oldest waiting text came. */
+  oldestMs(): number | undefined {
+    return this.#items.find((item) => item.type === "run")?.arrivals[0]?.atMs;
+  }
 
-    /** When the oldest waiting text came. */
-    oldestMs(): number | undefined {
-      return items.find((item) => item.type === "run")?.arrivals[0]?.atMs;
-    },
+  /** All the waiting text as it came: how much up to each arrival, and when. */
+  arrivals(): readonly Arrival[] {
+    const arrivals: Arrival[] = [];
+    let before = 0;
+    for (const item of this.#items) {
+      if (item.type !== "run") continue;
+      for (const { end, atMs } of item.arrivals) arrivals.push({ end: before + end, atMs });
+      before += item.text.length;
+    }
+    return arrivals;
+  }
 
-    /** All the waiting text as it came: how much up to each arrival, and when. */
-    arrivals(): readonly Arrival[] {
-      const arrivals: Arrival[] = [];
-      let before = 0;
-      for (const item of items) {
-        if (item.type !== "run") continue;
-        for (const { end, atMs } of item.arrivals) arrivals.push({ end: before + end, atMs });
-        before += item.text.length;
-      }
-      return arrivals;
-    },
-
-    /** Takes at most `maxCodePoints` of the next run's first `limit` code units. */
-    takeChunk(maxCodePoints: number, limit: number): string {
-      const run = headRun();
-      if (run === undefined) return "";
-      const end = chunkEnd(limit < run.text.length ? run.text.slice(0, limit) : run.text, maxCodePoints);
-      const chunk = run.text.slice(0, end);
-      chars -= end;
-      if (end === run.text.length) {
-        items.shift();
-      } else {
-        run.text = run.text.slice(end);
-        run.arrivals = run.arrivals.filter((arrival) => arrival.end > end);
-        for (const arrival of run.arrivals) arrival.end -= end;
-      }
-      return chunk.isWellFormed() ? chunk : chunk.toWellFormed();
-    },
-  };
+  /** Takes at most `maxCodePoints` of the next run's first `limit` code units. */
+  takeChunk(maxCodePoints: number, limit: number): string {
+    const head = this.#items[0];
+    const run = head?.type === "run" ? head : undefined;
+    if (run === undefined) return "";
+    const end = chunkEnd(limit < run.text.length ? run.text.slice(0, limit) : run.text, maxCodePoints);
+    const chunk = run.text.slice(0, end);
+    this.#chars -= end;
+    if (end === run.text.length) {
+      this.#items.shift();
+    } else {
+      run.text = run.text.slice(end);
+      run.arrivals = run.arrivals.filter((arrival) => arrival.end > end);
+      for (const arrival of run.arrivals) arrival.end -= end;
+    }
+    return chunk.isWellFormed() ? chunk : chunk.toWellFormed();
+  }
 }
 
 /** What a model says beside its text, and not what is said about the call. */
 function isOfAnswer({ type }: SideEvent): boolean {
   return type === "reasoning" || type === "tool";
 }
-
-export type TextQueue = ReturnType<typeof createTextQueue>;

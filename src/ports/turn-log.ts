@@ -19,6 +19,13 @@ export type LogBatch =
   | { readonly type: "events"; readonly events: readonly LoggedEvent[] }
   | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] };
 
+/** From where a log is followed, and for how long. */
+export interface LogPosition {
+  /** The `seq` behind which it begins. */
+  readonly after: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * The events of one turn.
  *
@@ -35,7 +42,7 @@ export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
   append(steps: readonly TurnStep[]): Promise<void>;
-  follow(from: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<LogBatch>;
+  follow(from: LogPosition): AsyncIterable<LogBatch>;
 }
 
 /** Whose turn a log is of. `(owner, id)` is unique among the logs that are kept. */

@@ -35,9 +35,7 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
   }
 
   return {
-    get closed(): boolean {
-      return closed;
-    },
+    isClosed: () => closed,
     has: (requestId: string) => followers.has(requestId),
     /**
      * Follows a turn from a position, after `before` has settled. The result settles when the follower has ended: the turn's last

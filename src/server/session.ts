@@ -125,7 +125,7 @@ export function createSession(options: SessionOptions): Session {
     lastUnnamed = finished.promise;
     try {
       await before;
-      if (followers.closed) return;
+      if (followers.isClosed()) return;
       const id = clock.newId();
       const turn = await start(ask, id);
       void followers.follow(turn, 0).then(finished.resolve);
@@ -160,7 +160,7 @@ export function createSession(options: SessionOptions): Session {
         throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
       }
       // Nobody would end the subscription of a connection that has gone meanwhile.
-      if (followers.closed) return;
+      if (followers.isClosed()) return;
       const found = Promise.withResolvers<void>();
       const join = (turn: LiveTurn) => {
         if (followers.has(turn.record.id)) return;

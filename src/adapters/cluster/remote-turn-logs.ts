@@ -1,12 +1,12 @@
-import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
+import type { TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
-import { isUrgent } from "../sqlite/sqlite-turn-logs.ts";
 import type { Channel } from "./channel.ts";
 import { type FoundTurn, type LogHub, logHubMethods } from "./log-hub.ts";
 import { nameOf } from "./name-of.ts";
+import { RelayedLog } from "./relayed-log.ts";
 import { createRemoteLogs } from "./remote-log.ts";
 import { remotePort } from "./remote-port.ts";
 import { tell } from "./tell.ts";
@@ -35,43 +35,18 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   /** A turn that runs here from now on. */
   function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: TurnLog } {
     const name = nameOf(record.owner, record.id);
-    const memory = createMemoryTurnLog({
+    const copy = new MemoryTurnLog({
       onBytes: (change) => {
         bytes += change;
       },
       onEnd: () => {
         own.delete(name);
-        bytes -= memory.bytes;
+        bytes -= copy.bytes;
       },
     });
-    const copy = memory.log;
-    const kept = { record, log: keptThere(turn, copy), copy };
+    const kept = { record, log: new RelayedLog({ turn, copy, channel, onFault }), copy };
     own.set(name, kept);
     return kept;
-  }
-
-  /** Followed in the copy, which holds what was kept there. */
-  function keptThere(turn: number, copy: TurnLog): TurnLog {
-    return {
-      get headSeq() {
-        return copy.headSeq;
-      },
-      get ended() {
-        return copy.ended;
-      },
-      follow: copy.follow,
-      async append(steps) {
-        if (copy.ended || steps.slice(0, -1).some(isTerminal)) return copy.append(steps);
-        try {
-          await channel.ask("logs", "append", [turn, JSON.stringify(steps)], !steps.some(isUrgent));
-        } catch (fault) {
-          // Those who follow it here would wait for ever.
-          if (!steps.some(({ type }) => type === "failure")) throw fault;
-          onFault(fault);
-        }
-        await copy.append(steps);
-      },
-    };
   }
 
   return {

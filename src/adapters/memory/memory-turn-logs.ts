@@ -1,6 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord } from "../../ports/turn-log.ts";
-import { createMemoryTurnLog, type MemoryTurnLog } from "./memory-turn-log.ts";
+import { MemoryTurnLog } from "./memory-turn-log.ts";
 
 export interface MemoryTurnLogOptions {
   readonly clock: Clock;
@@ -91,7 +91,7 @@ export function createMemoryTurnLogs({
       const existing = entries.get(key);
       if (existing !== undefined) return { type: "exists", turn: existing };
       if (!makeRoom() && !mayExceed) return { type: "full" };
-      const memory = createMemoryTurnLog({
+      const memory = new MemoryTurnLog({
         onBytes: (change) => {
           bytes += change;
         },
@@ -100,7 +100,7 @@ export function createMemoryTurnLogs({
           ended.add(key);
         },
       });
-      const entry: Entry = { record, log: make(memory.log), memory };
+      const entry: Entry = { record, log: make(memory), memory };
       entries.set(key, entry);
       return { type: "created", log: entry.log };
     },

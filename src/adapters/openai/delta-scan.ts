@@ -23,13 +23,36 @@ const notPlain = /[^ -[\]-\uffff]/;
  * Reads text deltas without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
  * text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and is parsed in full.
  */
-export function createDeltaScan() {
-  let template: Template | undefined;
-  let misses = 0;
-  let delta = "";
+export class DeltaScan {
+  /** The text of the event that was matched last. */
+  delta = "";
+  #template: Template | undefined;
+  #misses = 0;
+
+  /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
+  match(text: string, start: number): number {
+    const template = this.#template;
+    if (template === undefined) return -1;
+    let at = start;
+    for (const { before, hole } of template.parts) {
+      if (!text.startsWith(before, at)) return -1;
+      at = this.#readHole(text, at + before.length, hole);
+      if (at < 0) return -1;
+    }
+    if (!text.startsWith(template.end, at)) return -1;
+    this.#misses = 0;
+    return at + template.end.length;
+  }
+
+  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
+  learn(event: string, data: string): void {
+    if (this.#misses >= mostMisses) return;
+    this.#misses += 1;
+    this.#template = templateOf(event, data);
+  }
 
   /** Where the hole's value ends, or -1 where it is not one that is written plainly. */
-  function readHole(text: string, at: number, hole: Hole): number {
+  #readHole(text: string, at: number, hole: Hole): number {
     if (hole === "sequence_number") return endOfNumber(text, at);
     if (text.charCodeAt(at) !== quote) return -1;
     let close = text.indexOf('"', at + 1);
@@ -42,35 +65,9 @@ export function createDeltaScan() {
       if (read === undefined) return -1;
       value = read;
     }
-    if (hole === "delta") delta = value;
+    if (hole === "delta") this.delta = value;
     return close + 1;
   }
-
-  return {
-    /** The text of the event that was matched last. */
-    get delta(): string {
-      return delta;
-    },
-    /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
-    match(text: string, start: number): number {
-      if (template === undefined) return -1;
-      let at = start;
-      for (const { before, hole } of template.parts) {
-        if (!text.startsWith(before, at)) return -1;
-        at = readHole(text, at + before.length, hole);
-        if (at < 0) return -1;
-      }
-      if (!text.startsWith(template.end, at)) return -1;
-      misses = 0;
-      return at + template.end.length;
-    },
-    /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
-    learn(event: string, data: string): void {
-      if (misses >= mostMisses) return;
-      misses += 1;
-      template = templateOf(event, data);
-    },
-  };
 }
 
 const quote = 0x22;

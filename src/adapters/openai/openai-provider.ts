@@ -7,7 +7,7 @@ import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { type ResponseStreamOptions, readResponseStream } from "./response-stream.ts";
-import { createResponsesMachine, type ResponsePlace, responsePlace } from "./responses-machine.ts";
+import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { responsesParams } from "./responses-params.ts";
 
 /** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
@@ -53,7 +53,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const { includeReasoning = false } = request;
     const runsOn = request.options?.background === true;
     const place = from === undefined ? undefined : readPlace(from);
-    const machine = createResponsesMachine({ includeReasoning, numbered: runsOn, place });
+    const machine = new ResponsesMachine({ includeReasoning, numbered: runsOn, place });
     const read = (open: ResponseStreamOptions["open"]) =>
       readResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open });
     const create = () =>

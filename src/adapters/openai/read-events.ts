@@ -1,6 +1,6 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
-import { createEventStreamParser } from "../upstream/event-stream-parser.ts";
-import { createDeltaScan } from "./delta-scan.ts";
+import { EventStreamParser } from "../upstream/event-stream-parser.ts";
+import { DeltaScan } from "./delta-scan.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
 
 /** One event may hold a whole tool result or the full response; more than this is no answer. */
@@ -16,8 +16,8 @@ export async function* readEvents(
   machine: ResponsesMachine,
   onProgress: () => void,
 ): AsyncGenerator<ProviderEvent[]> {
-  const parser = createEventStreamParser({ mostEventChars });
-  const scan = createDeltaScan();
+  const parser = new EventStreamParser({ mostEventChars });
+  const scan = new DeltaScan();
   const decoder = new TextDecoder();
   let batch: ProviderEvent[] = [];
   let text = "";

@@ -32,59 +32,105 @@ export interface ResponsesMachineOptions {
  * ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
  * Event names and shapes: `ResponseStreamEvent` of the openai package.
  */
-export function createResponsesMachine({
-  includeReasoning,
-  numbered = false,
-  place,
-}: ResponsesMachineOptions) {
-  let state: State = place === undefined ? "silent" : "open";
-  let sawText = place?.sawText ?? false;
-  let reasoningParts = place?.reasoningParts ?? 0;
-  let responseId = place?.responseId;
-  let sequenceNumber = place?.sequenceNumber;
+export class ResponsesMachine {
+  readonly #includeReasoning: boolean;
+  readonly #numbered: boolean;
+  #state: State;
+  #sawText: boolean;
+  #reasoningParts: number;
+  #responseId: string | undefined;
+  #sequenceNumber: number | undefined;
 
-  function accept(data: string): ProviderEvent[] {
-    if (state === "ended" || data === "[DONE]") return [];
+  constructor({ includeReasoning, numbered = false, place }: ResponsesMachineOptions) {
+    this.#includeReasoning = includeReasoning;
+    this.#numbered = numbered;
+    this.#state = place === undefined ? "silent" : "open";
+    this.#sawText = place?.sawText ?? false;
+    this.#reasoningParts = place?.reasoningParts ?? 0;
+    this.#responseId = place?.responseId;
+    this.#sequenceNumber = place?.sequenceNumber;
+  }
+
+  /** Whether a text may be accepted without its event: the answer has begun, and nothing else of the event would count. */
+  get takesText(): boolean {
+    return this.#state === "open" && !this.#numbered;
+  }
+
+  /** Nothing was accepted yet. */
+  get silent(): boolean {
+    return this.#state === "silent";
+  }
+
+  get ended(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** The vendor's name of the response, once it was told. */
+  get responseId(): string | undefined {
+    return this.#responseId;
+  }
+
+  /** Where the answer can be taken up again; `undefined` as long as it cannot. */
+  get place(): ResponsePlace | undefined {
+    const [responseId, sequenceNumber] = [this.#responseId, this.#sequenceNumber];
+    if (responseId === undefined || sequenceNumber === undefined) return undefined;
+    return { responseId, sequenceNumber, sawText: this.#sawText, reasoningParts: this.#reasoningParts };
+  }
+
+  /** The same as accepting the event whose text this is; the caller shows it. */
+  acceptText(delta: string): void {
+    this.#sawText ||= delta !== "";
+  }
+
+  /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
+  finish(cause?: unknown): void {
+    if (this.#state === "silent") throw new TroupeError("upstream_empty", { cause });
+    if (this.#state === "open") throw new TroupeError("upstream_truncated", { cause });
+  }
+
+  /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
+  accept(data: string): ProviderEvent[] {
+    if (this.#state === "ended" || data === "[DONE]") return [];
     const event = parse(data);
-    state = "open";
-    if (numbered && isKnown(event.sequence_number)) return [];
+    this.#state = "open";
+    if (this.#numbered && this.#isKnown(event.sequence_number)) return [];
     const type = event.type;
     if (typeof type !== "string") {
       if (isObject(event.error)) throw fromStreamError(event.error);
       return [];
     }
-    return handle(type, event);
+    return this.#handle(type, event);
   }
 
   /** Whether an event of this number was there already; notes it where it was not. */
-  function isKnown(number: unknown): boolean {
+  #isKnown(number: unknown): boolean {
     if (typeof number !== "number" || !Number.isSafeInteger(number)) return false;
-    if (sequenceNumber !== undefined && number <= sequenceNumber) return true;
-    sequenceNumber = number;
+    if (this.#sequenceNumber !== undefined && number <= this.#sequenceNumber) return true;
+    this.#sequenceNumber = number;
     return false;
   }
 
-  function handle(type: string, event: JsonObject): ProviderEvent[] {
+  #handle(type: string, event: JsonObject): ProviderEvent[] {
     switch (type) {
       case "response.output_text.delta":
       case "response.refusal.delta":
-        return text(event.delta);
+        return this.#text(event.delta);
       case "response.created":
         if (!isObject(event.response)) return [{ type: "started" }];
-        if (typeof event.response.id === "string") responseId = event.response.id;
+        if (typeof event.response.id === "string") this.#responseId = event.response.id;
         return [{ type: "started", response: event.response }];
       case "response.reasoning_summary_part.added":
-        reasoningParts += 1;
-        return reasoningParts > 1 ? reasoning("\n\n") : [];
+        this.#reasoningParts += 1;
+        return this.#reasoningParts > 1 ? this.#reasoning("\n\n") : [];
       case "response.reasoning_summary_text.delta":
       case "response.reasoning_text.delta":
-        return reasoning(event.delta);
+        return this.#reasoning(event.delta);
       case "response.output_item.added":
       case "response.output_item.done":
         return toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
       case "response.completed":
       case "response.incomplete":
-        return end(event.response);
+        return this.#end(event.response);
       case "response.failed": {
         const error = isObject(event.response) ? event.response.error : undefined;
         throw fromStreamError(isObject(error) ? error : {});
@@ -96,25 +142,25 @@ export function createResponsesMachine({
     }
   }
 
-  function text(delta: unknown): ProviderEvent[] {
+  #text(delta: unknown): ProviderEvent[] {
     if (typeof delta !== "string" || delta === "") return [];
-    sawText = true;
+    this.#sawText = true;
     return [{ type: "text", text: delta }];
   }
 
-  function reasoning(delta: unknown): ProviderEvent[] {
-    return includeReasoning && typeof delta === "string" && delta !== ""
+  #reasoning(delta: unknown): ProviderEvent[] {
+    return this.#includeReasoning && typeof delta === "string" && delta !== ""
       ? [{ type: "reasoning", text: delta }]
       : [];
   }
 
-  function end(response: unknown): ProviderEvent[] {
+  #end(response: unknown): ProviderEvent[] {
     if (!isObject(response))
       throw new TroupeError("upstream_invalid", { cause: new Error("The end has no response.") });
-    state = "ended";
+    this.#state = "ended";
     const usage = usageOf(response.usage);
     return [
-      ...(sawText ? [] : text(fullText(response.output))),
+      ...(this.#sawText ? [] : this.#text(fullText(response.output))),
       {
         type: "end",
         finishReason: finishReasonOf(response),
@@ -124,43 +170,7 @@ export function createResponsesMachine({
       },
     ];
   }
-
-  return {
-    /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
-    accept,
-    /** Whether a text may be accepted without its event: the answer has begun, and nothing else of the event would count. */
-    get takesText(): boolean {
-      return state === "open" && !numbered;
-    },
-    /** The same as accepting the event whose text this is; the caller shows it. */
-    acceptText(delta: string): void {
-      sawText ||= delta !== "";
-    },
-    /** Nothing was accepted yet. */
-    get silent(): boolean {
-      return state === "silent";
-    },
-    get ended(): boolean {
-      return state === "ended";
-    },
-    /** The vendor's name of the response, once it was told. */
-    get responseId(): string | undefined {
-      return responseId;
-    },
-    /** Where the answer can be taken up again; `undefined` as long as it cannot. */
-    get place(): ResponsePlace | undefined {
-      if (responseId === undefined || sequenceNumber === undefined) return undefined;
-      return { responseId, sequenceNumber, sawText, reasoningParts };
-    },
-    /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
-    finish(cause?: unknown): void {
-      if (state === "silent") throw new TroupeError("upstream_empty", { cause });
-      if (state === "open") throw new TroupeError("upstream_truncated", { cause });
-    },
-  };
 }
-
-export type ResponsesMachine = ReturnType<typeof createResponsesMachine>;
 
 function parse(data: string): JsonObject {
   try {

@@ -1,7 +1,7 @@
 import type { TurnEvent } from "../../ports/turn-event.ts";
 import type { LaneText, TurnLog } from "../../ports/turn-log.ts";
 import { laneTexts } from "../memory/lane-texts.ts";
-import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { parseEvents } from "./event-codec.ts";
 
 /** What a row keeps of a log whose time is over: what `reset` shows, and the terminal event. */
@@ -24,7 +24,7 @@ export function compactLog(text: string): string {
 /** The log out of what `compactLog` made. */
 export async function openCompactedLog(text: string): Promise<TurnLog> {
   const { terminal, ...from } = parseEvents<CompactedLog>(text);
-  const { log } = createMemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });
+  const log = new MemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });
   await log.append([terminal]);
   return log;
 }

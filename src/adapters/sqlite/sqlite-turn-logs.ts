@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
+import { isEvent, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import {
@@ -7,9 +7,10 @@ import {
   type MemoryTurnLogOptions,
   type MemoryTurnLogs,
 } from "../memory/memory-turn-logs.ts";
+import { type Begun, DurableLog } from "./durable-log.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
-import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
 import { storageUnavailable } from "./storage-faults.ts";
 import { readRunning, restoreTurn } from "./turn-rows.ts";
 
@@ -20,13 +21,6 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly answerRetentionMs: number;
   /** Hears of writes that nobody waits for and that failed. */
   readonly onFault: (fault: unknown) => void;
-}
-
-/** A turn's number, and the writing of its row. */
-interface Begun {
-  readonly number: number;
-  readonly record: TurnRecord;
-  readonly begun: Promise<void>;
 }
 
 /** How long an ended turn is followed in memory before it is read from the database, at most. */
@@ -57,49 +51,12 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       .then(() => store.release(number), onFault);
   }
 
-  function durable({ number, record, begun }: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
-    let row: "coming" | "there" | "failed" = "coming";
-    begun.then(
-      () => {
-        row = "there";
-      },
-      (fault: unknown) => {
-        row = "failed";
-        store.release(number);
-        // The turn's first events wait for it, but a turn may end without any.
-        onFault(fault);
-      },
-    );
-    return {
-      get headSeq() {
-        return inner.headSeq;
-      },
-      get ended() {
-        return inner.ended;
-      },
-      follow: inner.follow,
-      async append(steps) {
-        if (inner.ended) return inner.append(steps);
-        const events = steps.filter(isEvent);
-        try {
-          if (row === "failed") await begun;
-          const entry = entryOf(number, inner.headSeq + 1, events, steps);
-          const written = store.journal(entry, steps.some(isUrgent));
-          // Commits come in order, so that the turn's first events may go with its row.
-          await (row === "there" ? written : Promise.all([begun, written]));
-        } catch (fault) {
-          // A failure that cannot be kept is told all the same: those who follow would wait for ever.
-          if (!events.some(({ type }) => type === "failure")) throw fault;
-          onFault(fault);
-        }
-        await inner.append(steps);
-        kept.push(...events);
-        if (!inner.ended) return;
-        // Nothing of it was kept: the client may send it again under the same id.
-        if (row === "failed") memory.drop(record);
-        else end(number, kept);
-      },
-    };
+  function durable(begun: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
+    return new DurableLog({
+      ...{ ...begun, store, inner, kept, onFault },
+      end: (events) => end(begun.number, events),
+      forget: () => memory.drop(begun.record),
+    });
   }
 
   function begin(record: TurnRecord, request: ResumableRequest | undefined): Begun {
@@ -173,21 +130,4 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     [Symbol.dispose]: () => retirement[Symbol.dispose](),
   };
-}
-
-/** Checkpoints take room only where there are any. */
-function entryOf(
-  number: number,
-  firstSeq: number,
-  events: readonly TurnEvent[],
-  steps: readonly TurnStep[],
-): JournalEntry {
-  const checkpoints = steps.filter(isCheckpoint);
-  return checkpoints.length === 0 ? [number, firstSeq, events] : [number, firstSeq, events, checkpoints];
-}
-
-/** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */
-export function isUrgent(step: TurnStep): boolean {
-  if (step.type === "text") return step.final;
-  return step.type !== "reasoning" && step.type !== "checkpoint";
 }

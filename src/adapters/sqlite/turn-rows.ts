@@ -1,7 +1,7 @@
 import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { createMemoryTurnLog } from "../memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { compactLog, openCompactedLog } from "./compacted-log.ts";
 import { parseEvents } from "./event-codec.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
@@ -52,7 +52,7 @@ export async function restoreTurn(row: Row, compact: boolean): Promise<KeptTurn>
   if (row.log === null) return { record, log: await openCompactedLog(String(row.answer)) };
   // Nobody is to see whether the row was compacted already.
   if (compact) return { record, log: await openCompactedLog(compactLog(String(row.log))) };
-  const { log } = createMemoryTurnLog({ onBytes: () => undefined, onEnd: () => undefined });
+  const log = new MemoryTurnLog({ onBytes: () => undefined, onEnd: () => undefined });
   await log.append(parseEvents<TurnEvent[]>(String(row.log)));
   return { record, log };
 }

@@ -37,7 +37,7 @@ describeTurnLog("another process, followed from a third,", async () => {
       get ended() {
         return log.ended;
       },
-      append: log.append,
+      append: (steps) => log.append(steps),
       async *follow(from) {
         const found = await second.logs.find("owner", "id");
         if (found !== undefined) yield* found.log.follow(from);

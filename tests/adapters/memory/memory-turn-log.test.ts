@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createMemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { describeTrimming, describeTurnLog } from "../../ports/turn-log-contract.ts";
 
 function newLog() {
   let bytes = 0;
   let ends = 0;
-  const memory = createMemoryTurnLog({
+  const memory = new MemoryTurnLog({
     onBytes: (change) => {
       bytes += change;
     },
@@ -15,7 +15,7 @@ function newLog() {
       ends += 1;
     },
   });
-  return { memory, log: memory.log, bytes: () => bytes, ends: () => ends };
+  return { memory, log: memory, bytes: () => bytes, ends: () => ends };
 }
 
 async function underTest() {

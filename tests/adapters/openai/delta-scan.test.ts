@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createDeltaScan } from "../../../src/adapters/openai/delta-scan.ts";
+import { DeltaScan } from "../../../src/adapters/openai/delta-scan.ts";
 import { compareReadings } from "./scan-agreement.ts";
 
 const eventOf = (fields: object) => {
@@ -13,7 +13,7 @@ function scanned(
   learnt: object,
   next: object,
 ): { readonly end: number; readonly delta: string; readonly length: number } {
-  const scan = createDeltaScan();
+  const scan = new DeltaScan();
   const { event, data } = eventOf(learnt);
   scan.learn(event, data);
   const text = eventOf(next).event;
@@ -47,7 +47,7 @@ describe("the scan for text deltas", () => {
       { ...learnt, sequence_number: -1 },
     ])
       assert.equal(scanned(learnt, next).end, -1, JSON.stringify(next));
-    const scan = createDeltaScan();
+    const scan = new DeltaScan();
     const { event, data } = eventOf(learnt);
     scan.learn(event, data);
     for (let length = 0; length < event.length; length += 1)
@@ -56,7 +56,7 @@ describe("the scan for text deltas", () => {
   });
 
   it("looks for no template any more where eight were of no use", () => {
-    const scan = createDeltaScan();
+    const scan = new DeltaScan();
     for (let count = 0; count < 8; count += 1) {
       const { event, data } = eventOf({ delta: "a", count });
       scan.learn(event, data);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { readEvents } from "../../../src/adapters/openai/read-events.ts";
-import { createResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { answer } from "../../doubles/answer.ts";
 import { splitAt } from "../../doubles/script.ts";
@@ -12,7 +12,7 @@ const runs = { seed: 20_261_122, numRuns: 150 } as const;
 const deltas = ["Rain ", "falls — ", "雨が", "降る ", "👩‍🚀", "."];
 
 async function read(pieces: readonly Uint8Array[]) {
-  const machine = createResponsesMachine({ includeReasoning: true });
+  const machine = new ResponsesMachine({ includeReasoning: true });
   const batches: ProviderEvent[][] = [];
   let progress = 0;
   let thrown: unknown;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
-const newMachine = (includeReasoning = true) => createResponsesMachine({ includeReasoning });
+const newMachine = (includeReasoning = true) => new ResponsesMachine({ includeReasoning });
 
 function accepted(events: readonly object[], includeReasoning = true): ProviderEvent[] {
   const machine = newMachine(includeReasoning);

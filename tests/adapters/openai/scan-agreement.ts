@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readEvents } from "../../../src/adapters/openai/read-events.ts";
-import { createResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
-import { createEventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
+import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { anyStream } from "./any-stream.ts";
@@ -17,8 +17,8 @@ interface Read {
 
 /** Every event parsed in full. */
 function readInFull(pieces: readonly Uint8Array[]): Read {
-  const machine = createResponsesMachine({ includeReasoning: true });
-  const parser = createEventStreamParser({ mostEventChars: 1_000_000 });
+  const machine = new ResponsesMachine({ includeReasoning: true });
+  const parser = new EventStreamParser({ mostEventChars: 1_000_000 });
   const decoder = new TextDecoder();
   const events: ProviderEvent[] = [];
   let progress = 0;
@@ -36,7 +36,7 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
 }
 
 async function readQuickly(pieces: readonly Uint8Array[]): Promise<Read> {
-  const machine = createResponsesMachine({ includeReasoning: true });
+  const machine = new ResponsesMachine({ includeReasoning: true });
   const events: ProviderEvent[] = [];
   let progress = 0;
   let error: string | undefined;

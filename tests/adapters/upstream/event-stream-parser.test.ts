@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { createEventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
+import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const runs = { seed: 20_261_122, numRuns: 500 } as const;
-const parserOf = (mostEventChars = 1_000_000) => createEventStreamParser({ mostEventChars }).push;
+function parserOf(mostEventChars = 1_000_000) {
+  const parser = new EventStreamParser({ mostEventChars });
+  return (piece: string) => parser.push(piece);
+}
 
 function parseAll(pieces: readonly string[], mostEventChars?: number): string[] {
   const push = parserOf(mostEventChars);
