@@ -23,8 +23,8 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** How long an ended turn is followed in memory before it is read from the database, at most. */
-const inMemoryMs = 15 * 60_000;
+/** How long an ended turn is followed in memory before it is read from the database: a client that was cut off is back by then. */
+const inMemoryMs = 60_000;
 
 export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
 
