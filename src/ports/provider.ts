@@ -74,6 +74,15 @@ export interface ProviderCall {
   readonly from?: JsonObject;
 }
 
+/** The reason of an abort that leaves the answer to the next process: what goes on without its call goes on. */
+export class Departure extends Error {
+  override readonly name = "Departure";
+
+  constructor() {
+    super("The process that ran it ends.");
+  }
+}
+
 /**
  * One upstream API.
  *
@@ -89,7 +98,7 @@ export interface ProviderCall {
  *   without its call is taken up again by the provider itself where the connection breaks, with no gap and no repeat;
  * - with `from`, the `place` of an earlier checkpoint of the same request, no new answer is begun. What cannot be taken up again ends as
  *   what broke it: the first call's own failure, or `interrupted` for one with `from`;
- * - an abort ends such an answer at the vendor as well.
+ * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`.
  */
 export interface Provider {
   /** Stable name, e.g. `openai`, `demo`. */

@@ -36,13 +36,15 @@ export interface LogPosition {
  * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
  *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
  * - where the position lies before what is still kept, the first batch is `trimmed` and the rest follows it;
- * - the terminal event is the last: an append after it is a programming error and rejects.
+ * - the terminal event is the last: an append after it is a programming error and rejects;
+ * - after `leave` nothing more comes in this process: who follows gets what is there, and no terminal event.
  */
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
   append(steps: readonly TurnStep[]): Promise<void>;
   follow(from: LogPosition): AsyncIterable<LogBatch>;
+  leave(): void;
 }
 
 /** Whose turn a log is of. `(owner, id)` is unique among the logs that are kept. */
@@ -71,6 +73,8 @@ export interface UnfinishedTurn extends KeptTurn {
 
 /** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
 export interface TurnLogStore {
+  /** What it keeps is there for the next process, which is given the turns that this one leaves running (`unfinished`). */
+  readonly isLasting: boolean;
   /**
    * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room in memory. A request
    * that is given is kept as durably as the log, until its end. `isNew` (default false) says that there is no kept turn of this name

@@ -1,9 +1,10 @@
 import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { LiveTurn } from "../ports/peers.ts";
+import { Departure } from "../ports/provider.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
-import type { TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
 /** A turn while it runs: what can be done to it from outside. */
@@ -19,12 +20,26 @@ export interface RunningTurn extends LiveTurn {
   cancel(lane?: string): void;
   /** Ends the turn with an error. */
   fail(error: TroupeError): void;
+  /** Stops the turn as if this process had died: nothing more is written, and the next one finds it unfinished. */
+  leave(): void;
+  /** Whether it was left. */
+  isLeft(): boolean;
+  /** Settles when it is kept where the answer can be taken up again. */
+  readonly checkpointed: Promise<void>;
+  isCheckpointed(): boolean;
   /** Counts a follower in; the returned function counts it out, once. */
   watch(): () => void;
   /** Notes which lanes have ended. */
   observe(steps: readonly TurnStep[]): void;
   /** Nothing that was started for the turn goes on: its timers are gone, and so is a reply that could not be written. */
   dispose(): void;
+}
+
+/** A turn with what it was asked for, and its end. */
+export interface BegunTurn {
+  readonly turn: RunningTurn;
+  readonly asked: ResumableRequest;
+  readonly done: Promise<void>;
 }
 
 export interface RunningTurnOptions {
@@ -46,6 +61,8 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const turn = new AbortController();
   const ended = new AbortController();
   const lanes = new Map(options.lanes.map((lane) => [lane, new AbortController()]));
+  const checkpointed = Promise.withResolvers<void>();
+  let isCheckpointed = false;
   const endedLanes = new Set<string>();
   let watchers = 0;
   let stay: () => void = () => undefined;
@@ -77,6 +94,12 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     fail(error) {
       turn.abort(error);
     },
+    leave() {
+      turn.abort(new Departure());
+    },
+    checkpointed: checkpointed.promise,
+    isCheckpointed: () => isCheckpointed,
+    isLeft: () => turn.signal.reason instanceof Departure,
     watch() {
       watchers += 1;
       stay();
@@ -94,6 +117,9 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     observe(steps) {
       for (const step of steps) {
         if (step.type === "lane-answer") endedLanes.add(step.answer.persona.id);
+        if (step.type !== "checkpoint") continue;
+        isCheckpointed = true;
+        checkpointed.resolve();
       }
     },
     dispose() {

@@ -6,16 +6,18 @@ import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
-import type { TerminalEvent } from "../ports/turn-event.ts";
+import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
+import { drainTurns } from "./drain-turns.ts";
 import { createRememberLater } from "./remember-later.ts";
+import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
-import { createRunningTurn, type RunningTurn } from "./running-turn.ts";
+import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
 import type { TurnExpense } from "./turn-budget.ts";
 
 export interface TurnsOptions {
@@ -84,7 +86,10 @@ export interface Turns {
   cancelAllOf(keyId: string): void;
   /** How many run. */
   readonly count: number;
-  /** Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. */
+  /**
+   * Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. Those with which
+   * a next process can go on are left to it instead.
+   */
   close(drainMs: number): Promise<void>;
 }
 
@@ -102,7 +107,7 @@ export function createTurns(options: TurnsOptions): Turns {
     onEnd,
     onFault,
   } = options;
-  const running = new Map<string, { turn: RunningTurn; keyId: string; done: Promise<void> }>();
+  const running = new Map<string, BegunTurn>();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
@@ -135,10 +140,11 @@ export function createTurns(options: TurnsOptions): Turns {
 
   function run(
     { record, log }: KeptTurn,
-    { caller, request, whenUnwatched }: ResumableRequest,
+    asked: ResumableRequest,
     prepared: PreparedReply,
     release: () => void,
   ): RunningTurn {
+    const { caller, request, whenUnwatched } = asked;
     const turn = createRunningTurn({
       record,
       log,
@@ -161,9 +167,10 @@ export function createTurns(options: TurnsOptions): Turns {
     const reply = (async function* (): Reply {
       return yield* await prepared.begin({ ...turn.signals, budget });
     })();
-    const done = runTurn(log, reply, turn.observe)
+    const done = runTurn(log, reply, turn)
       .then(
         (terminal) => {
+          if (terminal === undefined) return log.leave();
           onEnd(record, terminal);
           if (terminal.type === "failure") rememberLater.noteEnd(turn, terminal.error);
         },
@@ -171,11 +178,12 @@ export function createTurns(options: TurnsOptions): Turns {
       )
       .finally(() => {
         turn.dispose();
-        budget[Symbol.dispose]();
+        // What the calls of a turn that was left have used is settled when it goes on.
+        if (!turn.isLeft()) budget[Symbol.dispose]();
         running.delete(keyOf(record.owner, record.id));
         release();
       });
-    running.set(keyOf(record.owner, record.id), { turn, keyId: caller.keyId, done });
+    running.set(keyOf(record.owner, record.id), { turn, asked, done });
     feed.announce(turn);
     peers.announce(turn);
     return turn;
@@ -222,7 +230,10 @@ export function createTurns(options: TurnsOptions): Turns {
       const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
       const running = run(turn, kept, prepared, () => undefined);
       running.observe(
-        lanes.flatMap(({ answer }) => (answer === undefined ? [] : [{ type: "lane-answer", answer }])),
+        lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
+          ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
+          ...(checkpoint === undefined ? [] : [checkpoint]),
+        ]),
       );
       const unwatch = running.watch();
       // Its followers went with the process that began it; they have their time to come back.
@@ -259,29 +270,18 @@ export function createTurns(options: TurnsOptions): Turns {
       });
     },
     cancelAllOf(keyId) {
-      for (const begun of running.values()) if (begun.keyId === keyId) begun.turn.cancel();
+      for (const { turn, asked } of running.values()) if (asked.caller.keyId === keyId) turn.cancel();
     },
     async close(drainMs) {
       closing = true;
-      const patience = new AbortController();
-      const allDone = () => Promise.all([...running.values()].map(({ done }) => done));
-      await Promise.race([allDone(), chat.clock.sleep(drainMs, patience.signal)]);
-      patience.abort();
-      for (const { turn } of running.values()) turn.fail(new TroupeError("interrupted"));
-      await allDone();
+      await drainTurns(() => [...running.values()], {
+        clock: chat.clock,
+        drainMs,
+        isLasting: logs.isLasting,
+      });
       await rememberLater.close();
     },
   };
-}
-
-/** What is kept of a request beside its log: nothing, unless a process after this one could do something with it. */
-function resumable(
-  { caller, request, whenUnwatched, whenInterrupted }: ResumableRequest,
-  { transient = false }: TurnRecord,
-): ResumableRequest | undefined {
-  const runsOn = request.kind === "responses" && request.options.background === true;
-  const isOfUse = runsOn || whenInterrupted === "restart";
-  return isOfUse && !transient ? { caller, request, whenUnwatched, whenInterrupted } : undefined;
 }
 
 function textOf(request: TurnRequest): string {

@@ -161,6 +161,26 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
   });
 }
 
+/** A log that its process leaves to the next. */
+export function describeLeaving(name: string, create: () => Promise<LogUnderTest>): void {
+  describe(`${name} as a turn's log that is left`, () => {
+    it("gives those who wait, and those who come later, what is there and no end", async () => {
+      await using under = await create();
+      const { log } = under;
+      await log.append(letters.slice(0, 3).map((letter) => textOf(letter)));
+      const waiting = followed(log, 0);
+      await nextLoopTurn();
+      log.leave();
+      await waiting.ended;
+      assert.equal(waiting.read(), "1:a 2:b 3:c");
+      const late = followed(log, 2);
+      await late.ended;
+      assert.equal(late.read(), "3:c");
+      assert.equal(log.ended, false);
+    });
+  });
+}
+
 /** The part of the contract that concerns adapters which give up the events of ended logs. */
 export function describeTrimming(
   name: string,

@@ -38,6 +38,10 @@ export class RelayedLog implements TurnLog {
     return this.#copy.follow(from);
   }
 
+  leave(): void {
+    this.#copy.leave();
+  }
+
   async append(steps: readonly TurnStep[]): Promise<void> {
     if (this.#copy.ended || steps.slice(0, -1).some(isTerminal)) return this.#copy.append(steps);
     try {

@@ -42,6 +42,7 @@ export function createRemoteLogs(
       ended: found.ended,
       append: () => Promise.reject(new Error("A turn is written to only where it runs.")),
       follow: (from) => follow(found, from),
+      leave: () => undefined,
     },
   });
 }

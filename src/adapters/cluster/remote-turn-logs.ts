@@ -50,6 +50,8 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   }
 
   return {
+    // What this process leaves is given to another one at once, which may be stopping as well.
+    isLasting: false,
     get bytes() {
       return bytes;
     },

@@ -30,6 +30,7 @@ export class MemoryTurnLog implements TurnLog {
   bytes = 0;
   #events: LoggedEvent[] = [];
   #trimmed: Trimmed;
+  #isLeft = false;
   readonly #waiting = new Set<() => void>();
   readonly #onEnd: () => void;
   readonly #onBytes: (change: number) => void;
@@ -54,8 +55,7 @@ export class MemoryTurnLog implements TurnLog {
       this.ended = isTerminal(event);
     }
     this.#resize(size);
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+    this.#wakeAll();
     if (this.ended) this.#onEnd();
   }
 
@@ -71,12 +71,17 @@ export class MemoryTurnLog implements TurnLog {
         const batch = this.#events.slice(start, start + batchEvents);
         position += batch.length;
         yield { type: "events", events: batch };
-      } else if (this.ended) {
+      } else if (this.ended || this.#isLeft) {
         return;
       } else {
         await this.#untilAppended(signal);
       }
     }
+  }
+
+  leave(): void {
+    this.#isLeft = true;
+    this.#wakeAll();
   }
 
   /** Gives up all events but the terminal one; only for an ended log. */
@@ -87,6 +92,11 @@ export class MemoryTurnLog implements TurnLog {
     this.#trimmed = { throughSeq: this.headSeq - 1, lanes };
     this.#events = [terminal];
     this.#resize(sizeOf(terminal.event) + lanes.reduce((sum, lane) => sum + 2 * lane.text.length, 0));
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
   #resize(to: number): void {

@@ -76,6 +76,7 @@ export function createMemoryTurnLogs({
   }
 
   return {
+    isLasting: false,
     get bytes() {
       return bytes;
     },

@@ -1,7 +1,13 @@
 import OpenAI from "openai";
 import type { Clock } from "../../ports/clock.ts";
 import type { JsonObject } from "../../ports/json.ts";
-import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import {
+  Departure,
+  type Provider,
+  type ProviderCall,
+  type ProviderEvent,
+  type ProviderRequest,
+} from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
@@ -75,7 +81,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
       signal.throwIfAborted();
       throw withoutKey.error(TroupeError.from(thrown));
     } finally {
-      if (signal.aborted && runsOn && machine.responseId !== undefined && !machine.ended)
+      const isLeft = signal.reason instanceof Departure;
+      if (signal.aborted && !isLeft && runsOn && machine.responseId !== undefined && !machine.ended)
         await cancelBackground(machine.responseId);
     }
   }

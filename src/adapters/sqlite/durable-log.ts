@@ -56,6 +56,10 @@ export class DurableLog implements TurnLog {
     return this.#options.inner.follow(from);
   }
 
+  leave(): void {
+    this.#options.inner.leave();
+  }
+
   async append(steps: readonly TurnStep[]): Promise<void> {
     const { inner, kept, end, forget, onFault } = this.#options;
     if (inner.ended) return inner.append(steps);

@@ -84,6 +84,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   }
 
   return {
+    isLasting: true,
     get bytes() {
       return memory.bytes;
     },

@@ -1,6 +1,6 @@
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
-import { describeTurnLog } from "../../ports/turn-log-contract.ts";
+import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { openCluster } from "./open-cluster.ts";
 
@@ -19,11 +19,14 @@ describeTurnLogStore("another process, found from a third,", async (options) => 
   };
 });
 
-describeTurnLog("another process", async () => {
+async function openLog() {
   const cluster = await openCluster();
   const { logs } = await cluster.join().open();
   return { log: await created(logs, "owner", "id"), [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
-});
+}
+
+describeTurnLog("another process", openLog);
+describeLeaving("another process", openLog);
 
 describeTurnLog("another process, followed from a third,", async () => {
   const cluster = await openCluster();
@@ -38,6 +41,7 @@ describeTurnLog("another process, followed from a third,", async () => {
         return log.ended;
       },
       append: (steps) => log.append(steps),
+      leave: () => log.leave(),
       async *follow(from) {
         const found = await second.logs.find("owner", "id");
         if (found !== undefined) yield* found.log.follow(from);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
-import { describeTrimming, describeTurnLog } from "../../ports/turn-log-contract.ts";
+import { describeLeaving, describeTrimming, describeTurnLog } from "../../ports/turn-log-contract.ts";
 
 function newLog() {
   let bytes = 0;
@@ -25,6 +25,7 @@ async function underTest() {
 
 describeTurnLog("memory", underTest);
 describeTrimming("memory", underTest);
+describeLeaving("memory", underTest);
 
 describe("the memory that a log takes", () => {
   it("grows with what it keeps, is told as it changes, and shrinks to the texts", async () => {

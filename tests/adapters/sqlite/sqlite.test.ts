@@ -2,7 +2,7 @@ import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-c
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
-import { describeTurnLog } from "../../ports/turn-log-contract.ts";
+import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { onFault, openLogs, openStore } from "./open-store.ts";
 
@@ -11,10 +11,13 @@ describeTurnLogStore("sqlite", async (options) => {
   return { store: logs, [Symbol.asyncDispose]: dispose };
 });
 
-describeTurnLog("sqlite", async () => {
+async function openLog() {
   const { logs, [Symbol.asyncDispose]: dispose } = await openLogs();
   return { log: await created(logs, "owner", "id"), [Symbol.asyncDispose]: dispose };
-});
+}
+
+describeTurnLog("sqlite", openLog);
+describeLeaving("sqlite", openLog);
 
 describeConversationStore("sqlite", async () => {
   const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();

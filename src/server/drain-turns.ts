@@ -1,0 +1,37 @@
+import type { Clock } from "../ports/clock.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { resumable, runsOn } from "./resumable.ts";
+import type { BegunTurn } from "./running-turn.ts";
+
+export interface DrainOptions {
+  readonly clock: Clock;
+  /** The longest that turns are waited for. */
+  readonly drainMs: number;
+  /** A next process is given the turns that this one leaves. */
+  readonly isLasting: boolean;
+}
+
+/**
+ * Waits for the running turns and then stops those that are left, each in the way that loses least: one with which the next
+ * process can go on is left to it, the others end as `interrupted`.
+ */
+export async function drainTurns(
+  running: () => readonly BegunTurn[],
+  { clock, drainMs, isLasting }: DrainOptions,
+): Promise<void> {
+  const isKept = ({ turn, asked }: BegunTurn) => isLasting && resumable(asked, turn.record) !== undefined;
+  // Nobody has to wait for what goes on at the vendor without this process.
+  const whenReady = (begun: BegunTurn) =>
+    isKept(begun) && runsOn(begun.asked) ? Promise.race([begun.done, begun.turn.checkpointed]) : begun.done;
+  const patience = new AbortController();
+  await Promise.race([Promise.all(running().map(whenReady)), clock.sleep(drainMs, patience.signal)]);
+  patience.abort();
+  const stopped = running();
+  for (const begun of stopped) {
+    const { turn, asked } = begun;
+    const canGoOn = turn.isCheckpointed() || asked.whenInterrupted === "restart";
+    if (isKept(begun) && canGoOn) turn.leave();
+    else turn.fail(new TroupeError("interrupted"));
+  }
+  await Promise.all(stopped.map(({ done }) => done));
+}

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { answer } from "../doubles/answer.ts";
+import { brokenAfter, restOf } from "../doubles/background-answer.ts";
+import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { textOf } from "../support/wire-client.ts";
+import { createInterruptedServer, replay } from "./interrupted-server.ts";
+
+const events = answer({ responseId: "resp_7", deltas });
+/** Up to the middle of the text. */
+const soFar = events.findIndex((event) => event.includes(`"${deltas[3]}"`));
+
+function ask(id: string, more: object = {}, options: object = { background: true }) {
+  const data = { input_text: "Hi", options, pacing: { mode: "raw" }, ...more };
+  return { type: "openai_chat", id, data };
+}
+
+/** A server whose provider has said half of an answer and says no more for now. */
+async function halfway(frame: ReturnType<typeof ask>) {
+  const at = await createInterruptedServer();
+  at.upstream.respond(brokenAfter(soFar, events, { hang: true }));
+  at.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
+  const server = await at.start();
+  const client = await server.connect();
+  client.send(frame);
+  while (textOf([...client.received]) === "") await client.next((message) => message.type === "chunk");
+  return {
+    ...{ at, server, client },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await at[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("an answer with which the next process can go on", () => {
+  it("is left as it is by a server that stops, and not waited for", async () => {
+    await using half = await halfway(ask("long"));
+    const { at, server, client } = half;
+    // The clock stands still: a drain that waited would not end.
+    await server.troupe.close({ drainMs: 3_600_000 });
+    assert.equal((await client.closed).code, 1012);
+    assert.ok(client.received.every(({ type }) => type === "status" || type === "chunk"));
+    assert.equal(at.upstream.sideRequests.length, 0);
+    while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
+
+    // Stopped again before anything more came.
+    at.upstream.respondToRetrieval(() => brokenAfter(0, [], { hang: true }));
+    const between = await at.start();
+    await between.troupe.close({ drainMs: 3_600_000 });
+    await between[Symbol.asyncDispose]();
+    at.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
+
+    await using next = await at.start();
+    const messages = await replay(await next.connect(), "long");
+    assert.equal(textOf(messages), deltas.join(""));
+    assert.deepEqual(messages.slice(0, client.received.length), [...client.received]);
+    assert.deepEqual(
+      messages.map((message) => "seq" in message && message.seq),
+      messages.map((_, index) => index + 1),
+    );
+    assert.equal(messages.at(-1)?.type, "response");
+    assert.deepEqual([at.upstream.requests.length, at.upstream.sideRequests.length], [1, 0]);
+    const usage = await (await fetch(`${next.httpUrl}/api/usage`)).json();
+    assert.match(
+      JSON.stringify(usage),
+      /"calls":1,"input_tokens":\d+,"output_tokens":\d+,"total_tokens":\d+,"estimated":false/,
+    );
+  });
+
+  it("ends as interrupted, and at the provider, while nobody could find it again", async () => {
+    await using at = await createInterruptedServer();
+    at.upstream.respond(brokenAfter(0, events, { hang: true }));
+    await using server = await at.start();
+    const client = await server.connect();
+    client.send(ask("unknown"));
+    while (at.upstream.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await server.troupe.close({ drainMs: 0 });
+    const end = client.received.at(-1);
+    assert.ok(end?.type === "error" && end.code === "interrupted");
+    while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it("is begun anew behind a reset where it was asked to be", async () => {
+    await using half = await halfway(ask("again", { on_interrupt: "restart" }, {}));
+    const { at, server } = half;
+    await server.troupe.close({ drainMs: 0 });
+    at.upstream.respond(streamScript(events));
+    await using next = await at.start();
+    const messages = await replay(await next.connect(), "again");
+    const reset = messages.findIndex(({ type }) => type === "reset");
+    assert.ok(reset > 0);
+    assert.equal(textOf(messages.slice(reset)), deltas.join(""));
+    assert.equal(messages.at(-1)?.type, "response");
+  });
+
+  it("ends as interrupted where nothing outlasts the process", async () => {
+    for (const [frame, settings] of [
+      [ask("memory"), { store: "memory" }],
+      [ask("unstored", {}, { background: true, store: false }), {}],
+    ] as const) {
+      await using at = await createInterruptedServer();
+      at.upstream.respond(brokenAfter(soFar, events, { hang: true }));
+      await using server = await at.start(settings);
+      const client = await server.connect();
+      client.send(frame);
+      await client.next((message) => message.type === "chunk");
+      await server.troupe.close({ drainMs: 0 });
+      const end = client.received.at(-1);
+      assert.ok(end?.type === "error" && end.code === "interrupted", frame.id);
+      assert.deepEqual(
+        at.upstream.sideRequests.map(({ path }) => path),
+        ["/v1/responses/resp_7/cancel"],
+      );
+    }
+  });
+});
