@@ -12,9 +12,9 @@ export interface Outage {
   readonly preload?: string;
   readonly variables?: Readonly<Record<string, string>>;
   /** From here on nothing more can be stored. */
-  readonly fail: () => Promise<void>;
+  readonly fail: (pid: number) => Promise<void>;
   /** And now it can again. */
-  readonly mend: () => Promise<void>;
+  readonly mend: (pid: number) => Promise<void>;
 }
 
 /** Slow enough that the storage can fail in the middle. */
@@ -70,7 +70,7 @@ export async function runOutage({
 
     for (const kind of kinds) client.send(asks[kind](`cut-${kind}`, slow));
     for (const kind of kinds) await firstTexts(client, kind);
-    await fail();
+    await fail(server.pid);
     const told = new Map<string, readonly ServerMessage[]>();
     for (const kind of kinds) {
       const messages = await client.untilTerminal(`cut-${kind}`);
@@ -79,7 +79,7 @@ export async function runOutage({
     }
     const http = (server.url ?? "").replace("ws:", "http:").replace("/ws", "");
     await checkOutage(client, upstream, http);
-    await mend();
+    await mend(server.pid);
     while ((await fetch(`${http}/readyz`)).status !== 200) await sleep(100);
     for (const kind of kinds) client.send(asks[kind](`refused-${kind}`, raw));
     for (const kind of kinds) {

@@ -50,6 +50,21 @@ describe("real faults of the storage", () => {
     results.push("a full disk: 1 line in the log, nothing lost, mended by itself");
   });
 
+  const skip = process.platform !== "linux" && "limits of another process are set by prlimit, on Linux";
+  it("files that may not become longer", { skip }, async () => {
+    await using place = await createDataFolder();
+    const limit = (pid: number, bytes: string) =>
+      execFileSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:`]);
+    const faults = await runOutage({
+      data: place.folder,
+      // Shorter than the database is: nothing can be written at its end, nor at that of its log.
+      fail: async (pid) => void limit(pid, "4096"),
+      mend: async (pid) => void limit(pid, "unlimited"),
+    });
+    assert.equal(faults.length, 1, faults.join("\n"));
+    results.push("files that may not become longer: 1 line in the log, nothing lost, mended by itself");
+  });
+
   /** A kill and a power failure leave such things behind. */
   const damages: Readonly<Record<string, (killed: KilledServer) => Promise<void>>> = {
     "a write-ahead log with a torn end": ({ walFile }) => appendFile(walFile, Buffer.alloc(3_000, 0x5a)),

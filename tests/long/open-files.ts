@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import net from "node:net";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, textOf, type WireClient } from "../support/wire-client.ts";
+import { reportFigures } from "./record/report.ts";
+import { startServer } from "./sockets/start-server.ts";
+import { questionOf, wordsOf } from "./sockets/word-upstream.ts";
+
+/** `OPEN_FILES_STREAMS` changes how many answers are under way while the files run out. */
+const streams = Number(process.env.OPEN_FILES_STREAMS ?? 20);
+/** How many more files the server may open when it is cut short: fewer than clients then come. */
+const filesLeft = 20;
+const newcomers = 100;
+const watchMs = 2_000;
+const plan = { words: 80, intervalMs: 100 };
+
+const openFilesOf = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length;
+
+/** Only the soft limit, so that it can be had back. */
+function limitFiles(pid: number, soft: number | string): void {
+  execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
+}
+
+async function ticksDuring(pid: number, ms: number): Promise<number> {
+  const before = await ticksOf(pid);
+  await sleep(ms);
+  return (await ticksOf(pid)) - before;
+}
+
+/** CPU of a process until now, in ticks of the system: hundredths of a second. */
+async function ticksOf(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function ask(client: WireClient, name: string): void {
+  const asked = { ...plan, name };
+  client.send({
+    type: "openai_chat",
+    id: name,
+    data: { input_text: questionOf(asked), pacing: { mode: "raw" } },
+  });
+}
+
+const textAsked = (name: string) => wordsOf({ ...plan, name }).join("");
+
+it("a server that may open no more files", {
+  skip: process.platform !== "linux" && "limits of another process are set by prlimit, on Linux",
+}, async () => {
+  await using system = await startServer({ LOG_LEVEL: "warn" });
+  const { pid, faults } = system.server;
+  await using cleanUp = new AsyncDisposableStack();
+  const [hard] = /Max open files +(\d+)/.exec(await readFile(`/proc/${pid}/limits`, "utf8"))?.slice(1) ?? [];
+  assert.ok(hard !== undefined);
+
+  // Everyone is there and their answers are under way.
+  const client = await connect(system.url);
+  const late = await connect(system.url);
+  const names = Array.from({ length: streams }, (_, index) => `r${index}`);
+  for (const name of names) ask(client, name);
+  while (!names.every((name) => client.received.some((m) => m.type === "chunk" && m.request_id === name)))
+    await client.next((message) => message.type === "chunk");
+
+  const usualTicks = await ticksDuring(pid, watchMs);
+  limitFiles(pid, (await openFilesOf(pid)) + filesLeft);
+  const sockets = Array.from({ length: newcomers }, () => net.connect(Number(new URL(system.url).port)));
+  cleanUp.defer(() => sockets.forEach((socket) => void socket.destroy()));
+  let refused = 0;
+  for (const socket of sockets) {
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      refused += 1;
+    });
+  }
+  while (refused < newcomers / 2) await sleep(50);
+
+  // A new answer needs a connection to its provider.
+  ask(late, "late");
+  const lateEnd = (await late.untilTerminal("late")).at(-1);
+  const shortTicks = await ticksDuring(pid, watchMs);
+
+  const whole = [];
+  for (const name of names) whole.push(textOf(await client.untilTerminal(name)) === textAsked(name));
+
+  const turnedAway = refused;
+  // And now it may again.
+  limitFiles(pid, hard);
+  for (const socket of sockets) socket.destroy();
+  ask(late, "again");
+  const again = textOf(await late.untilTerminal("again"));
+  const newClient = await connect(system.url);
+  ask(newClient, "new");
+  const renewed = textOf(await newClient.untilTerminal("new"));
+
+  reportFigures({
+    program: "open-files",
+    settings: { OPEN_FILES_STREAMS: streams },
+    figures: {
+      "answers under way": streams,
+      "of them whole": whole.filter(Boolean).length,
+      "connections that came": newcomers,
+      "of them turned away": turnedAway,
+      "a new answer meanwhile": lateEnd?.type === "error" ? lateEnd.code : String(lateEnd?.type),
+      "CPU of the server in 2 s, before": `${usualTicks / 100} s`,
+      "the same meanwhile": `${shortTicks / 100} s`,
+      "lines in the log": faults.length,
+      "an answer afterwards": again === textAsked("again") ? "whole" : "not whole",
+      "of a new connection": renewed === textAsked("new") ? "whole" : "not whole",
+    },
+  });
+  assert.ok(whole.every(Boolean));
+  assert.ok(lateEnd?.type === "error" && lateEnd.code === "upstream_unreachable" && lateEnd.retryable);
+  // A server that tries again and again to take who is waiting would use all it can get.
+  assert.ok(shortTicks <= 3 * usualTicks + 20, `${shortTicks} ticks beside ${usualTicks}`);
+  assert.deepEqual(
+    faults.map((line) => line.includes("EMFILE")),
+    [true],
+  );
+  assert.deepEqual([again, renewed], [textAsked("again"), textAsked("new")]);
+  for (const one of [client, late, newClient]) one.close();
+});
