@@ -10,6 +10,7 @@ export interface FollowersOptions {
 }
 
 interface Follower {
+  readonly turn: KeptTurn;
   readonly controller: AbortController;
   readonly finished: Promise<void>;
 }
@@ -18,6 +19,7 @@ interface Follower {
 export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
   const followers = new Map<string, Follower>();
   let closed = false;
+  let isLeaving = false;
 
   async function run(
     turn: KeptTurn,
@@ -49,7 +51,7 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
       const { id } = turn.record;
       const previous = followers.get(id);
       const controller = new AbortController();
-      if (closed) controller.abort();
+      if (closed || (isLeaving && !turn.log.ended)) controller.abort();
       const unwatch = watch(turn);
       const finished = run(turn, after, { previous, signal: controller.signal, before })
         .catch((fault: unknown) => {
@@ -60,13 +62,18 @@ export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
           unwatch();
           if (followers.get(id) === follower) followers.delete(id);
         });
-      const follower = { controller, finished };
+      const follower = { turn, controller, finished };
       followers.set(id, follower);
       return finished;
     },
     /** Settles when everything that is followed was delivered to its end. */
     async settle(): Promise<void> {
       while (followers.size > 0) await Promise.all([...followers.values()].map(({ finished }) => finished));
+    },
+    /** From now on only what has its end is delivered: whatever else there is goes on elsewhere. */
+    leave(): void {
+      isLeaving = true;
+      for (const { turn, controller } of followers.values()) if (!turn.log.ended) controller.abort();
     },
     async close(): Promise<void> {
       closed = true;

@@ -57,8 +57,11 @@ export interface Session {
   resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void>;
   /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
   follow(conversationId: string, onFound: (running: readonly LiveTurn[]) => Promise<void>): Promise<void>;
-  /** Settles when everything that is followed was delivered to its end, and every request that waited had its answer. */
-  settle(): Promise<void>;
+  /**
+   * Settles when everything that is followed was delivered to its end, and every request that waited had its answer. When `over`
+   * settles nothing runs here any more: what has no end by then is not waited for.
+   */
+  settle(over: Promise<unknown>): Promise<void>;
   /** Stops following; what that means for the turns is theirs to know. */
   close(): Promise<void>;
 }
@@ -180,7 +183,8 @@ export function createSession(options: SessionOptions): Session {
         found.resolve();
       }
     },
-    async settle() {
+    async settle(over) {
+      void over.then(followers.leave);
       await lastUnnamed;
       await followers.settle();
     },

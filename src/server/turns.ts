@@ -203,7 +203,10 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
     began: feed.announce,
-    left: onLeft,
+    left() {
+      // Else whoever comes next is given them.
+      if (!closing) onLeft();
+    },
   });
 
   return {

@@ -15,7 +15,7 @@ export async function startGatedCluster(limits: Parameters<typeof startCluster>[
   const upstream = await createUpstreamDouble({ keepAlive: false });
   const script = streamScript(events);
   upstream.respond([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)] satisfies Script);
-  const clock = createTestClock({ instantMs: 1_000 });
+  const clock = createTestClock({ instantMs: 900 });
   const options: TroupeOptions = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, clock };
   const cluster = await startCluster(2, options, limits);
   const stack = new AsyncDisposableStack();

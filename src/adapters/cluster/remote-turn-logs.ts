@@ -50,8 +50,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   }
 
   return {
-    // What this process leaves is given to another one at once, which may be stopping as well.
-    isLasting: false,
+    isLasting: true,
     get bytes() {
       return bytes;
     },

@@ -12,8 +12,8 @@ import { createWsSocket } from "./ws-socket.ts";
 export interface FrameHandler {
   /** Settles when the next frame may be handled. */
   receive(frame: string | Uint8Array): Promise<void>;
-  /** Settles when what is under way was delivered. */
-  settle(): Promise<void>;
+  /** Settles when what is under way was delivered; what has no end when `over` settles is not waited for. */
+  settle(over: Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,8 +35,11 @@ export interface WsConnection {
   readonly closed: Promise<void>;
   /** Asks the peer whether it lives; one that has not answered twice is dropped. */
   beat(): void;
-  /** Settles when every frame that came was handled and everything followed was delivered to its end. */
-  settle(): Promise<void>;
+  /**
+   * Settles when every frame that came was handled and everything followed was delivered to its end; what has none when `over`
+   * settles is not waited for.
+   */
+  settle(over: Promise<unknown>): Promise<void>;
   /** Closes and, where the peer does not answer, drops it. */
   close(name: CloseName, retryAfterMs?: number): void;
   /** Its key is of no use any more: nothing is told to it from now on, and it is closed. */
@@ -134,9 +137,9 @@ export function createWsConnection(options: WsConnectionOptions): WsConnection {
       // One that left bytes unread is too slow, any other is gone. Either may come back.
       close(stream.writableLength > 0 ? "slow_reader" : "unresponsive");
     },
-    async settle() {
+    async settle(over) {
       await queue.idle();
-      await handler.settle();
+      await handler.settle(over);
     },
     close,
     revoke() {

@@ -140,7 +140,7 @@ export function createWsServer(options: WsServerOptions) {
       stopped.abort();
       const gone = Promise.all(
         [...connections.keys()].map(async (connection) => {
-          await Promise.race([connection.settle(), connection.closed]);
+          await Promise.race([connection.settle(over), connection.closed]);
           connection.close("restarting", retryAfterMs());
           await connection.closed;
         }),

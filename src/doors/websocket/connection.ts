@@ -26,8 +26,8 @@ export interface Connection {
    * read is not read either. A frame is never an exception.
    */
   receive(frame: string | Uint8Array): Promise<void>;
-  /** Settles when everything that is followed was delivered to its end. */
-  settle(): Promise<void>;
+  /** Settles when everything that is followed was delivered to its end; what has none when `over` settles is not waited for. */
+  settle(over: Promise<unknown>): Promise<void>;
   /** The connection is gone. */
   close(): Promise<void>;
 }
