@@ -10,6 +10,8 @@ export interface Ask {
   readonly voices: readonly string[];
   /** Whether the text comes in chunks. */
   readonly streams: boolean;
+  /** A process that takes it over from one that was killed goes on with it, by answering it anew or where it was. */
+  readonly outlasts?: "anew" | "continued";
   /** Who asks stops it when this many messages came. */
   readonly cancelAt?: number;
 }
@@ -20,6 +22,18 @@ const personas = ["teacher", "skeptic", "historian", "creative_writer", "data_sc
 export function modelAsk(id: string, random: SeededRandom): Ask {
   const data = { input_text: questionOf(id), pacing: anyPacing(random) };
   return { id, frame: { type: "openai_chat", id, data }, voices: [namelessVoice], streams: true };
+}
+
+/** A question to the model that outlasts the process that answers it: in the background at the provider, or answered anew. */
+export function outlastingAsk(id: string, random: SeededRandom): Ask {
+  const asked = modelAsk(id, random);
+  const isInBackground = random.chance(0.5);
+  const data = {
+    ...asked.frame.data,
+    ...(isInBackground ? { options: { background: true } } : { on_interrupt: "restart" as const }),
+  };
+  const frame = { type: "openai_chat", id, data } as Ask["frame"];
+  return { ...asked, frame, outlasts: isInBackground ? "continued" : "anew" };
 }
 
 /** A question to one persona or several; the conversation is the one given, or one that the server chooses. */

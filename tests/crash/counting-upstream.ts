@@ -1,5 +1,6 @@
 import { createBuiltinPersonaStore } from "../../src/adapters/builtin-personas/personas.ts";
 import { answer } from "../doubles/answer.ts";
+import { eventsBehind } from "../doubles/background-answer.ts";
 import type { Step } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
@@ -9,6 +10,8 @@ import { idOfQuestion, namelessVoice, piecesOf } from "./numbered-answer.ts";
 export interface CountingUpstream extends AsyncDisposable {
   readonly baseUrl: string;
   readonly calls: number;
+  /** How often a response that goes on without its connection was asked for again. */
+  readonly continuations: number;
   callsFor(id: string, voice: string): number;
   /** Each call beyond the first for the same question and voice, as `id/voice`. */
   readonly repeatedCalls: readonly string[];
@@ -23,6 +26,8 @@ export interface CountingUpstreamOptions {
   readonly breakOf?: (id: string, voice: string) => readonly Step[] | undefined;
 }
 
+const responsePrefix = "resp_";
+
 export async function createCountingUpstream({
   delayMs,
   breakOf = () => undefined,
@@ -36,6 +41,7 @@ export async function createCountingUpstream({
   const double = await createUpstreamDouble({ keepsRequests: false });
   const counts = new Map<string, number>();
   const repeatedCalls: string[] = [];
+  let continuations = 0;
   const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
 
   double.respond((request) => {
@@ -45,7 +51,7 @@ export async function createCountingUpstream({
     if (counts.has(key)) repeatedCalls.push(`${id}/${voice}`);
     counts.set(key, (counts.get(key) ?? 0) + 1);
     const pauseMs = delayMs();
-    const events = answer({ responseId: `resp_${id}`, deltas: piecesOf(id, voice) });
+    const events = answer({ responseId: `${responsePrefix}${id}`, deltas: piecesOf(id, voice) });
     const broken = breakOf(id, voice);
     const betweenEvents = () => [{ delayMs: pauseMs }];
     if (broken === undefined) return streamScript(events, { betweenEvents });
@@ -54,8 +60,20 @@ export async function createCountingUpstream({
     return [...streamScript(events.slice(0, events.length / 2), { betweenEvents, headers }), ...broken];
   });
 
+  double.respondToRetrieval((retrieval) => {
+    const { responseId } = retrieval;
+    const id = responseId.slice(responsePrefix.length);
+    const events = answer({ responseId, deltas: piecesOf(id, namelessVoice) });
+    const pauseMs = delayMs();
+    continuations += 1;
+    return streamScript(eventsBehind(retrieval, events), { betweenEvents: () => [{ delayMs: pauseMs }] });
+  });
+
   return {
     baseUrl: double.baseUrl,
+    get continuations() {
+      return continuations;
+    },
     get calls() {
       return double.calls;
     },

@@ -1,4 +1,4 @@
-import { type Ask, modelAsk, personaAsk } from "./any-ask.ts";
+import { type Ask, modelAsk, outlastingAsk, personaAsk } from "./any-ask.ts";
 import { createRequestRecord, type RequestRecord } from "./request-record.ts";
 import {
   type ClientCounts,
@@ -19,6 +19,8 @@ export interface CrowdOptions extends ReturningClientOptions {
   readonly onLeft?: (conversation: string) => void;
   /** The share of the requests that are stopped in their middle. Default 0. */
   readonly cancelShare?: number;
+  /** The share of the questions to the model that outlast the process which answers them. Default 0. */
+  readonly outlastingShare?: number;
 }
 
 /** Clients that ask one thing after another until they are told to finish. */
@@ -41,7 +43,16 @@ const conversationLength = 6;
 const mostBeforeCancel = 30;
 
 export function createCrowd(options: CrowdOptions): Crowd {
-  const { streams, random, findings, onRead, onLeft = () => undefined, cancelShare = 0, name = "" } = options;
+  const {
+    streams,
+    random,
+    findings,
+    onRead,
+    onLeft = () => undefined,
+    cancelShare = 0,
+    outlastingShare = 0,
+    name = "",
+  } = options;
   const clients: ReturningClient[] = [];
   const unread = new Set<RequestRecord>();
   let asks = 0;
@@ -76,7 +87,10 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   /** Asks the model itself, beside what else its client does. */
   async function query(client: ReturningClient): Promise<void> {
-    while (!finishing) await read(client, record(modelAsk(nextId("m"), random)));
+    while (!finishing) {
+      const outlasts = outlastingShare > 0 && random.chance(outlastingShare);
+      await read(client, record((outlasts ? outlastingAsk : modelAsk)(nextId("m"), random)));
+    }
   }
 
   /** Some requests are followed by a second client, which knows of them once they have begun. Settles with the last message. */

@@ -176,6 +176,7 @@ function gistOfEvent(event: KeptEvent): string {
   if (type === "text") return gist("chunk", lane, text, final);
   if (type === "status") return gist("status", lane, status);
   if (type === "failure") return gist("error", lane, (event.error as { troupe_error?: string }).troupe_error);
+  if (type === "reset") return gist("reset");
   const answer = event.answer as { persona?: { id: string }; text?: string };
   if (type === "lane-answer") return gist("persona_response", answer.persona?.id, answer.text);
   return gist("response", status);
@@ -187,7 +188,7 @@ function gistOfMessage(message: Numbered): string {
   if (message.type === "status") return gist("status", lane, message.status);
   if (message.type === "error") return gist("error", lane, message.code);
   if (message.type === "persona_response") return gist("persona_response", lane, message.response);
-  return message.type === "response" ? gist("response", message.status) : message.type;
+  return message.type === "response" ? gist("response", message.status) : gist(message.type);
 }
 
 function gist(...parts: unknown[]): string {

@@ -5,7 +5,7 @@ import { createDataFolder } from "./data-folder.ts";
 
 /** What a killed server left on the disk. */
 export interface LeftBehind {
-  /** The numbers of the turns that have no end, neither in their row nor in the journal. */
+  /** The numbers of the turns that have no end, neither in their row nor in the journal; those that outlast a process are left out. */
   readonly running: readonly number[];
   /** The number of the newest turn; 0 where there is none. */
   readonly newest: number;
@@ -23,7 +23,9 @@ export async function lookAtLeftBehind(file: string): Promise<LeftBehind> {
   try {
     const one = (sql: string) => database.prepare(sql).all() as Record<string, number | string | null>[];
     const running = new Set(
-      one("SELECT number FROM turns WHERE ended_at_ms IS NULL").map((row) => Number(row.number)),
+      one("SELECT number FROM turns WHERE ended_at_ms IS NULL AND request IS NULL").map((row) =>
+        Number(row.number),
+      ),
     );
     for (const { entries } of running.size === 0 ? [] : one("SELECT entries FROM journal")) {
       for (const [turn, , events] of JSON.parse(String(entries)) as [number, number, { type: string }[]][])

@@ -127,8 +127,8 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     const reading = readings.get(request_id);
     if (reading === undefined) return;
     reading.replayHead = head_seq;
-    const { firstLife } = reading.record;
-    if (state === "running" && firstLife > 0 && firstLife < life())
+    const { firstLife, ask } = reading.record;
+    if (ask.outlasts === undefined && state === "running" && firstLife > 0 && firstLife < life())
       findings.note("still running after a crash", frame);
   }
 

@@ -46,7 +46,10 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   server.start();
   const startsMs = [await server.listening()];
   const url = () => server.url ?? "";
-  const crowd = createCrowd({ streams, random, findings, url, life: () => server.life, onRead: shelf.put });
+  const crowd = createCrowd({
+    ...{ streams, random, findings, url, life: () => server.life, onRead: shelf.put },
+    outlastingShare: 0.5,
+  });
   let inAnswer = 0;
   let inStart = 0;
   let leftRunning = 0;

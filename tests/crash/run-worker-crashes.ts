@@ -33,7 +33,10 @@ export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<Cra
   server.start();
   await server.listening();
   const url = () => server.url ?? "";
-  const crowd = createCrowd({ streams, random, findings, url, life: () => server.life, onRead: shelf.put });
+  const crowd = createCrowd({
+    ...{ streams, random, findings, url, life: () => server.life, onRead: shelf.put },
+    outlastingShare: 0.5,
+  });
   let inAnswer = 0;
 
   /** A request that runs on in another worker says something from time to time; one of the dead worker must have its end. */

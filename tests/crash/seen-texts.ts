@@ -23,6 +23,11 @@ export function seenVoices(ask: Ask, messages: readonly Numbered[]): SeenVoice[]
     let whole = "";
     let told: SeenVoice["told"];
     for (const message of messages) {
+      if (message.type === "reset" && message.lanes.some(({ persona_id = "" }) => persona_id === voice)) {
+        chunks = "";
+        whole = "";
+        told = undefined;
+      }
       if (!("persona_id" in message) ? voice !== "" : message.persona_id !== voice) continue;
       if (message.type === "chunk") chunks += message.chunk;
       if (message.type === "status" && message.status === "completed" && ask.streams) told = "completed";

@@ -9,6 +9,10 @@ export interface Endings {
   readonly messages: number;
   readonly completed: number;
   readonly interrupted: number;
+  /** Resets behind which something was answered anew. */
+  readonly restarts: number;
+  /** How often a response in the background was gone on with. */
+  readonly continuations: number;
   readonly otherEnds: number;
 }
 
@@ -18,9 +22,12 @@ export function checkRequests(
   upstream: CountingUpstream,
   findings: Findings,
 ): Endings {
-  const endings = { requests: records.length, messages: 0, completed: 0, interrupted: 0, otherEnds: 0 };
+  const endings = {
+    ...{ requests: records.length, messages: 0, completed: 0, interrupted: 0, otherEnds: 0, restarts: 0 },
+    continuations: upstream.continuations,
+  };
   for (const record of records) {
-    const { id, voices } = record.ask;
+    const { id, voices, outlasts } = record.ask;
     const messages = messagesOf(record);
     const end = messages.at(-1);
     endings.messages += messages.length;
@@ -29,9 +36,12 @@ export function checkRequests(
     else if (end?.type === "error" && end.code === "interrupted") endings.interrupted += 1;
     else endings.otherEnds += 1;
     checkTerminal(record, messages, findings);
+    const resets = messages.filter(({ type }) => type === "reset").length;
+    endings.restarts += resets;
+    if (resets > 0 && outlasts !== "anew") findings.note("changed", `${id} was answered anew`);
     for (const voice of voices) {
       const calls = upstream.callsFor(id, voice);
-      if (calls > 1) findings.note("repeated provider calls", `${id}/${voice}: ${calls} calls`);
+      if (calls > 1 + resets) findings.note("repeated provider calls", `${id}/${voice}: ${calls} calls`);
     }
   }
   return endings;
