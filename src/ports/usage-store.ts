@@ -23,7 +23,7 @@ export interface BegunCall {
   readonly day: DayNumber;
   /** Wall clock, milliseconds since 1970, for display. */
   readonly atMs: number;
-  /** Its beginning was in a process that is gone: the call that was left open there is this one, and counts no more. */
+  /** Its beginning was in a process that is gone: the lane's last call there is this one, and counts no more. */
   readonly isBegun: boolean;
   /** What is reserved for it, which is counted until it has ended, in case that is never told. */
   readonly inputTokens: number;

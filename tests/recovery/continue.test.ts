@@ -169,6 +169,26 @@ describe("a background answer that goes on in another process", () => {
     assert.equal(cut.at.upstream.requests.length, 1);
   });
 
+  it("counts as one call, whatever commit the crash came before", async () => {
+    for (const containing of ["雨", '"final":true', '"type":"answer"']) {
+      await using at = await createInterruptedServer();
+      at.upstream.respond(streamScript(events));
+      at.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
+      assert.ok(await at.askAndDie(ask({ mode: "raw" }), { nth: 1, statement: "journal", containing }));
+      await using server = await at.start();
+      await replay(await server.connect(), "long");
+      // A reading stands behind everything that was written before.
+      await fetch(`${server.httpUrl}/api/usage`);
+      using database = new DatabaseSync(at.database, { readOnly: true });
+      const calls = database.prepare("SELECT request_id, outcome FROM usage").all();
+      assert.deepEqual(
+        calls.map((call) => ({ ...call })),
+        [{ request_id: "long", outcome: "completed" }],
+        containing,
+      );
+    }
+  });
+
   it("leaves nothing of its request on the disk when it has ended", async () => {
     await using cut = await cutInTheMiddle((retrieval) => restOf(retrieval, events));
     {

@@ -5,8 +5,9 @@ const folded = "SELECT * FROM usage WHERE day < ?1 AND outcome IS NOT NULL ORDER
 export const usageStatements = {
   beginUsage: `INSERT INTO usage (id, owner, key_id, request_id, lane, api, model, day, at_ms, input_tokens, output_tokens, estimated)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-  // On whatever day that was: a call is one row.
-  dropBegunUsage: `DELETE FROM usage WHERE owner = ? AND request_id = ? AND lane IS ? AND outcome = 'interrupted'`,
+  // On whatever day that was, and however it seemed to end: a call is one row. An answer given up before it was another call.
+  dropBegunUsage: `DELETE FROM usage
+    WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ?)`,
   extendUsage: `UPDATE usage SET output_tokens = ? WHERE id = ?`,
   endUsage: `UPDATE usage SET day = ?, input_tokens = ?, output_tokens = ?, estimated = ?, outcome = ? WHERE id = ?`,
   leftUsage: `SELECT max(number) AS last FROM usage WHERE outcome IS NULL`,

@@ -122,3 +122,19 @@ test("what a clock that ran ahead has dated later is taken up with today", async
   ]);
   assert.deepEqual(await place.usage.takeUp(101), []);
 });
+
+test("a call that another process began is one row, whether it seemed over there or not; the answer before it is another", async () => {
+  await using place = await openUsage();
+  const first = callOf();
+  place.usage.begin(first);
+  place.usage.end(first.id, { ...used(10, 256, true), outcome: "interrupted", day: 100 });
+  const second = callOf();
+  place.usage.begin(second);
+  place.usage.end(second.id, { ...used(10, 20), outcome: "completed", day: 100 });
+  place.usage.begin(callOf({ id: "elsewhere", lane: "teacher" }));
+  place.usage.begin(callOf({ id: "again", isBegun: true }));
+  assert.deepEqual(
+    (await place.rows()).map(({ id }) => id),
+    [first.id, "elsewhere", "again"],
+  );
+});
