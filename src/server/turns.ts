@@ -108,6 +108,8 @@ export function createTurns(options: TurnsOptions): Turns {
     onFault,
   } = options;
   const running = new Map<string, BegunTurn>();
+  /** Turns whose log is being made. */
+  const beginning = new Set<Promise<unknown>>();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
@@ -127,6 +129,7 @@ export function createTurns(options: TurnsOptions): Turns {
       chat,
     );
     if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
+    if (closing) throw new TroupeError("shutting_down");
     const created = await logs.create(record, resumable(ask, record), true);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
@@ -221,8 +224,10 @@ export function createTurns(options: TurnsOptions): Turns {
       if (kept !== undefined) return attach(kept, record);
       if (closing) throw new TroupeError("shutting_down");
       const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+      const begun = begin(ask, record, release).finally(() => beginning.delete(begun));
+      beginning.add(begun);
       try {
-        return await begin(ask, record, release);
+        return await begun;
       } catch (error) {
         release();
         throw error;
@@ -277,6 +282,8 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     async close(drainMs) {
       closing = true;
+      // What is not refused any more has its time as the others.
+      await Promise.allSettled(beginning);
       await drainTurns(() => [...running.values()], {
         clock: chat.clock,
         drainMs,
