@@ -71,7 +71,8 @@ export async function* runLane(
   const inputTokens = estimateInput(request);
   let call: CallBudget;
   try {
-    call = lane.budget.open({ ...planOf(lane), inputTokens });
+    const opened = lane.budget.open({ ...planOf(lane), inputTokens });
+    call = opened instanceof Promise ? await opened : opened;
   } catch (refused) {
     const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
     yield [status("starting"), ...final];

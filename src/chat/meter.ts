@@ -69,7 +69,9 @@ export function createMeter(
           yield [...batch.slice(0, -1), cutByLimit(end, call)];
           return;
         }
-        isCut = !call.cover(estimateTokens(outputBytes));
+        // Of what is covered already nobody is asked, so nothing is awaited.
+        const isCovered = call.cover(estimateTokens(outputBytes));
+        isCut = !(isCovered === true || (await isCovered));
         if (isCut) stop.abort(new TroupeError("budget_exhausted"));
         yield batch;
         if (isCut) break;

@@ -13,12 +13,12 @@ import { createWsServer } from "../adapters/ws/ws-server.ts";
 import { createConnection } from "../doors/websocket/connection.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import { createAdmission } from "../server/admission.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createSession } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
-import { openBudgets } from "./open-budgets.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
 import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
@@ -115,12 +115,17 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     await stores[Symbol.asyncDispose]();
     throw fault;
   }
-  const { today, ...budgets } = await openBudgets(settings, {
-    ...{ clock, usage, model: chosen.model, simulated },
-    onWarning: (warning) => logger.warn({}, warning),
-  }).catch(disposeAfter);
+  const budgets = await stores
+    .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
+    .catch(disposeAfter);
   const turns = createTurns({
-    ...budgets,
+    budgets,
+    admission: createAdmission({
+      budgets,
+      mostPerKey: settings.maxRequestsPerKey,
+      mostPerOwner: settings.maxRequestsPerOwner,
+      mostInAll: settings.maxRequests,
+    }),
     chat: {
       clock,
       personas,
@@ -238,7 +243,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     conversations,
     logs,
     usage,
-    today,
+    today: budgets.today,
     page: await renderPage(pageConfiguration),
     async whyNotReady() {
       if (!ready) return "shutting_down";

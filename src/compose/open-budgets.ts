@@ -1,32 +1,34 @@
-import type { UsageRoutesOptions } from "../adapters/http/usage-routes.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
+import type { CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
-import { createAdmission } from "../server/admission.ts";
+import { createBudgets } from "../server/budgets.ts";
 import { createDayBudgets } from "../server/day-budgets.ts";
 import type { Price } from "../server/ledger.ts";
-import { createTurnBudget } from "../server/turn-budget.ts";
-import type { TurnsOptions } from "../server/turns.ts";
 import type { Settings } from "./settings.ts";
 
-export interface BudgetDependencies {
-  readonly clock: Clock;
-  readonly usage: UsageStore;
+/** Who answers here, as far as prices are concerned. */
+export interface PricedModels {
   /** The model of requests that name none, and whether nothing but the demonstration answers. */
   readonly model: string;
   readonly simulated: boolean;
   readonly onWarning: (warning: string) => void;
 }
 
+export interface BudgetDependencies extends PricedModels {
+  readonly clock: Clock;
+  readonly usage: UsageStore;
+}
+
 /** A version of a model that is named by its day costs what the model costs. */
 const versionDate = /-\d{4}-\d{2}-\d{2}$/;
 const free: Price = { input: 0, output: 0 };
 
-/** What limits requests and what they are paid from, as the settings say and with what was spent today already. */
+/** What a minute and a day allow, as the settings say and with what was spent today already. */
 export async function openBudgets(
   settings: Settings,
   { clock, usage, model, simulated, onWarning }: BudgetDependencies,
-): Promise<Pick<TurnsOptions, "admission" | "openBudget"> & Pick<UsageRoutesOptions, "today">> {
+): Promise<CountedBudgets> {
   const { moneyPerDay, fallbackPrice } = settings;
   const prices = new Map(settings.prices.map(({ model: name, price }) => [name, price]));
 
@@ -53,17 +55,12 @@ export async function openBudgets(
     },
   });
   await days.takeUp();
-  return {
-    today: days.day.current,
-    admission: createAdmission({
-      days,
-      mostPerKey: settings.maxRequestsPerKey,
-      mostPerOwner: settings.maxRequestsPerOwner,
-      mostInAll: settings.maxRequests,
-      mostPerMinute: settings.requestsPerMinute,
-      minutes: createRateCounter({ clock, windowMs: 60_000 }),
-    }),
-    openBudget: (expense) =>
-      createTurnBudget(expense, { clock, usage, days, stepTokens: settings.reservedTokens }),
-  };
+  return createBudgets({
+    clock,
+    usage,
+    days,
+    stepTokens: settings.reservedTokens,
+    mostPerMinute: settings.requestsPerMinute,
+    minutes: createRateCounter({ clock, windowMs: 60_000 }),
+  });
 }

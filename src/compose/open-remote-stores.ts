@@ -2,19 +2,23 @@ import type { Channel } from "../adapters/cluster/channel.ts";
 import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/control.ts";
 import { conversationMethods } from "../adapters/cluster/conversation-methods.ts";
 import { counterMethods, ticketMethods } from "../adapters/cluster/handshake-methods.ts";
+import { createRemoteBudgets } from "../adapters/cluster/remote-budgets.ts";
 import { createRemoteKeys } from "../adapters/cluster/remote-keys.ts";
 import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
 import { remotePort } from "../adapters/cluster/remote-port.ts";
 import { createRemoteTurnLogs } from "../adapters/cluster/remote-turn-logs.ts";
-import { createRemoteUsage } from "../adapters/cluster/usage-hub.ts";
+import { usageMethods } from "../adapters/cluster/usage-methods.ts";
+import type { Caller } from "../ports/caller.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
+import type { UsageSums } from "../ports/usage-store.ts";
 import { isAnyGood, type OpenStores } from "./open-stores.ts";
+import type { Settings } from "./settings.ts";
 
 /** The stores of a process that shares them with others: another one keeps them, and closes them when all are gone. */
 export function openRemoteStores(channel: Channel): OpenStores {
-  return async (_, { onFault }) => {
+  return async (settings, { onFault }) => {
     const logs = createRemoteTurnLogs({ channel, onFault });
     const keys = createRemoteKeys(channel, onFault);
     const peers = createRemotePeers({ channel, turnOf: logs.turnOf, onFault });
@@ -27,9 +31,20 @@ export function openRemoteStores(channel: Channel): OpenStores {
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),
-      usage: createRemoteUsage(channel, onFault),
+      usage: remotePort<UsageSums>(channel, "usage", usageMethods),
+      openBudgets: async () =>
+        createRemoteBudgets({ channel, isLimited: (caller) => isLimitedInTime(settings, caller), onFault }),
       peers,
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
+}
+
+/** Whether what the caller may ask for is limited by a minute or a day. */
+function isLimitedInTime(settings: Settings, { limits }: Caller): boolean {
+  const { serverTokensPerDay, moneyPerDay } = settings;
+  const { requestsPerMinute = settings.requestsPerMinute, tokensPerDay = settings.tokensPerDay } = limits;
+  return [requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay].some(
+    (limit) => limit !== undefined,
+  );
 }

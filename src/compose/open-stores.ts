@@ -11,13 +11,15 @@ import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
+import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore } from "../ports/key-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
-import type { UsageStore } from "../ports/usage-store.ts";
+import type { UsageSums } from "../ports/usage-store.ts";
+import { openBudgets, type PricedModels } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where this server keeps what must not be lost. */
@@ -29,12 +31,19 @@ export interface Stores extends AsyncDisposable {
   readonly keys: KeyStore;
   /** A key was given out before and is still good. */
   readonly holdsKeys: boolean;
-  readonly usage: UsageStore;
+  readonly usage: UsageSums;
   readonly tickets: Tickets;
   /** Of those who come without a valid key, by address. */
   readonly attempts: RateCounter;
   /** Whether what is new can be kept now. */
   canStore(): Promise<boolean>;
+  /** The budgets of all who have these stores; once, at the start. */
+  openBudgets(models: PricedModels): Promise<Budgets>;
+}
+
+/** Stores in the process that keeps them. */
+export interface KeptStores extends Stores {
+  openBudgets(models: PricedModels): Promise<CountedBudgets>;
 }
 
 export interface StoreListeners extends Pick<SqliteStoreOptions, "clock" | "onStorage"> {
@@ -46,11 +55,15 @@ export interface StoreListeners extends Pick<SqliteStoreOptions, "clock" | "onSt
 export type OpenStores = (settings: Settings, listeners: StoreListeners) => Promise<Stores>;
 
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
-export const openStores: OpenStores = async (settings, { clock, onFault, onStorage }) => {
+export async function openStores(
+  settings: Settings,
+  { clock, onFault, onStorage }: StoreListeners,
+): Promise<KeptStores> {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   const tickets = createTickets({ clock });
   const attempts = createRateCounter({ clock, windowMs: 60_000 });
   if (settings.store === "memory") {
+    const usage = createMemoryUsage();
     return {
       logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
@@ -58,7 +71,8 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
       keys: createMemoryKeys({ clock }),
       holdsKeys: false,
       canStore: async () => true,
-      usage: createMemoryUsage(),
+      usage,
+      openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
       tickets,
       attempts,
       [Symbol.asyncDispose]: async () => undefined,
@@ -85,13 +99,14 @@ export const openStores: OpenStores = async (settings, { clock, onFault, onStora
     keys,
     holdsKeys,
     usage,
+    openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
     tickets,
     attempts,
     peers: noPeers,
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
-};
+}
 
 /** Whether a key was given out and not revoked. */
 export async function isAnyGood(keys: KeyStore): Promise<boolean> {

@@ -11,7 +11,10 @@ import { createHub } from "../adapters/cluster/hub.ts";
 import { processLine } from "../adapters/cluster/process-line.ts";
 import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
+import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
+import type { PricedModels } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { reportStorage } from "./report-storage.ts";
 import { restartDelayMs } from "./restart-delay.ts";
@@ -52,16 +55,12 @@ export async function runPrimary(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
-  const { requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay } = settings;
-  const ofTime = [requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay];
-  if (ofTime.some((limit) => limit !== undefined)) {
-    throw new SettingError(
-      `TROUPE_WORKERS ${settings.workers} cannot be had with a limit of a minute or a day, which each worker would count for itself`,
-    );
-  }
-  const stores = await openStores(settings, { clock, ...reportStorage(logger) });
+  const answering = await whoAnswers(settings, logger);
+  await using opening = new AsyncDisposableStack();
+  const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
   const hub = await createHub({
     ...stores,
+    budgets: await stores.openBudgets(answering),
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
     onFault: (fault) => logger.error({ err: fault }, "a worker could not be told something"),
@@ -126,10 +125,8 @@ export async function runPrimary(
   cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
   const first = start();
   await Promise.race([first.listening, first.ended]);
-  if (!hasAnnounced) {
-    await stores[Symbol.asyncDispose]();
-    return undefined;
-  }
+  if (!hasAnnounced) return undefined;
+  const opened = opening.move();
   void keepRunning(first);
   for (let count = 1; count < settings.workers; count += 1) void keepRunning(start());
 
@@ -137,12 +134,22 @@ export async function runPrimary(
     async stop() {
       stopping.abort();
       await Promise.all([...running].map(stopWorker));
-      await stores[Symbol.asyncDispose]();
+      await opened.disposeAsync();
     },
     kill() {
       for (const { worker } of running) worker.process.kill("SIGKILL");
     },
   };
+}
+
+/** Who will answer in the workers, as far as prices are concerned. */
+async function whoAnswers(settings: Settings, logger: Logger): Promise<PricedModels> {
+  using agents = createUpstreamAgents(process.env);
+  const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
+  const { model, simulated } = await chooseProviders(settings, {
+    ...{ clock: systemClock, agents, random: Math.random, onWarning },
+  });
+  return { model, simulated, onWarning };
 }
 
 /** The port for all workers. Rejects where somebody else has it, which workers that share it would not notice. */

@@ -18,8 +18,8 @@ export interface CallPlan {
 /**
  * What one call may use.
  *
- * Contract: nothing here is awaited, so that no other call comes in between; `settle` and `record` count once, later ones do
- * nothing.
+ * Contract: what is covered is said at once, and awaited only where somebody else has to be asked; `settle` and `record` count once,
+ * later ones do nothing.
  */
 export interface CallBudget {
   /** The limit to give the provider; absent where no budget is narrower than what the request itself asks for. */
@@ -27,11 +27,20 @@ export interface CallBudget {
   /** A budget may stop it; what its provider says is then to be counted as it comes. */
   readonly isLimited: boolean;
   /** Sees to it that so much output is paid for; `false`: it is not, and the call has to be stopped. */
-  cover(outputTokens: number): boolean;
+  cover(outputTokens: number): boolean | Promise<boolean>;
   /** Puts what was used in the place of what was reserved. */
   settle(usage: Usage): void;
   /** Notes how the call ended, for good. */
   record(outcome: CallOutcome, usage: Usage): void;
+}
+
+/** A call as the process that counts sees it. */
+export interface CountedCall extends CallBudget {
+  cover(outputTokens: number): boolean;
+  /** How much output it may have written before more has to be reserved. */
+  readonly coveredTokens: number;
+  /** The output that is reserved for it. */
+  readonly reserved: number;
 }
 
 /** The budgets that the calls of one turn are paid from. */
@@ -40,5 +49,5 @@ export interface TurnBudget {
    * Reserves the input and some output of a call from all budgets, or from none; before the provider is called.
    * Throws `budget_exhausted`.
    */
-  open(plan: CallPlan): CallBudget;
+  open(plan: CallPlan): CallBudget | Promise<CallBudget>;
 }

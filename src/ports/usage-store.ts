@@ -50,6 +50,12 @@ export interface UsageSum {
   readonly estimated: boolean;
 }
 
+/** What was used, for those who ask. */
+export interface UsageSums {
+  /** An owner's sums from one day to another, both included, by day, api and model. */
+  sums(owner: string, from: DayNumber, to: DayNumber): Promise<readonly UsageSum[]>;
+}
+
 /**
  * What calls of providers have used.
  *
@@ -60,7 +66,7 @@ export interface UsageSum {
  *   them is never more;
  * - single calls are kept for a time, and after it as sums of their day; calls that used nothing are then forgotten.
  */
-export interface UsageStore {
+export interface UsageStore extends UsageSums {
   begin(call: BegunCall): void;
   /** More output is reserved: so much in all. */
   extend(id: string, outputTokens: number): void;
@@ -73,8 +79,6 @@ export interface UsageStore {
    * now on: a day to come must not begin with them.
    */
   takeUp(day: DayNumber): Promise<readonly Spending[]>;
-  /** An owner's sums from one day to another, both included, by day, api and model. */
-  sums(owner: string, from: DayNumber, to: DayNumber): Promise<readonly UsageSum[]>;
 }
 
 /** What a call probably used, where its provider could not say; marked so. */

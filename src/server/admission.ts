@@ -1,18 +1,13 @@
+import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
-import type { RateCounter } from "../ports/rate-counter.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { DayBudgets } from "./day-budgets.ts";
 
 export interface AdmissionOptions {
   /** Turns that may run at the same time for a key that has no limit of its own, for one owner, and in all. */
   readonly mostPerKey: number;
   readonly mostPerOwner: number;
   readonly mostInAll: number;
-  /** Requests a minute of a key that has no limit of its own; absent: as many as it likes. */
-  readonly mostPerMinute: number | undefined;
-  /** Counts requests in windows of a minute. */
-  readonly minutes: RateCounter;
-  readonly days: DayBudgets;
+  readonly budgets: Pick<Budgets, "admit">;
 }
 
 /** What refuses a request before anything of it is stored or started. */
@@ -28,7 +23,7 @@ export interface Admission {
 const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { mostPerKey, mostPerOwner, mostInAll, mostPerMinute, minutes, days } = options;
+  const { mostPerKey, mostPerOwner, mostInAll, budgets } = options;
   const counts = new Map<string, number>();
   let inAll = 0;
 
@@ -62,21 +57,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
     };
   }
 
-  async function countRequest({ keyId, limits }: Caller): Promise<void> {
-    const most = limits.requestsPerMinute ?? mostPerMinute;
-    if (most === undefined) return;
-    const { count, windowEndsInMs } = await minutes.add(keyId);
-    if (count <= most) return;
-    const detail = `This key may ask ${most} times a minute.`;
-    throw new TroupeError("request_rate_exceeded", { detail, retryAfterMs: windowEndsInMs });
-  }
-
   return {
     async admit(caller, inputTokens) {
       const release = takeSlot(caller);
       try {
-        days.check(caller, inputTokens);
-        await countRequest(caller);
+        await budgets.admit(caller, inputTokens);
         return release;
       } catch (refused) {
         release();

@@ -1,4 +1,4 @@
-import type { CallBudget, CallPlan } from "../ports/turn-budget.ts";
+import type { CallPlan, CountedCall } from "../ports/turn-budget.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { costOf, outputLeft, type Purse } from "./ledger.ts";
 
@@ -17,9 +17,9 @@ export interface ReservationOptions {
   readonly shareTokens: number;
 }
 
-/** A call's part in its purses: the output that was covered last, and what is reserved for it. */
-export interface Reservation extends Pick<CallBudget, "isLimited" | "mostOutputTokens" | "cover" | "settle"> {
-  readonly reserved: number;
+/** A call's part in its purses. */
+export interface Reservation extends Omit<CountedCall, "record"> {
+  /** The output that was covered last. */
   readonly used: number;
 }
 
@@ -53,10 +53,17 @@ export function reserveCall(
   }
   take(inputTokens, firstTokens);
 
+  function coveredTokens(): number {
+    return Math.max(reserved - aheadTokens, reserved >= allowed ? reserved - 1 : 0);
+  }
+
   return {
     isLimited: leftAtFirst < Infinity,
     get reserved() {
       return reserved;
+    },
+    get coveredTokens() {
+      return coveredTokens();
     },
     get used() {
       return used;
@@ -71,7 +78,7 @@ export function reserveCall(
         used < mostOutputTokens ? Math.min(used + stepTokens, mostOutputTokens) : used + stepTokens;
       const more = Math.min(wanted - reserved, left(0));
       if (more > 0) take(0, more);
-      return used + aheadTokens <= reserved || (reserved >= allowed && used < reserved);
+      return used <= coveredTokens();
     },
     settle(usage) {
       if (isSettled) return;

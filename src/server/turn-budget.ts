@@ -1,6 +1,6 @@
-import type { Caller } from "../ports/caller.ts";
+import type { CountedTurn, TurnExpense } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
+import type { CallPlan, CountedCall } from "../ports/turn-budget.ts";
 import { type DayNumber, estimatedUsage, type UsageStore } from "../ports/usage-store.ts";
 import type { DayBudgets } from "./day-budgets.ts";
 import { createLedger, outputLeft, type Purse } from "./ledger.ts";
@@ -14,21 +14,11 @@ export interface TurnBudgetOptions {
   readonly stepTokens: number;
 }
 
-/** A turn as far as its price is concerned. */
-export interface TurnExpense {
-  readonly caller: Caller;
-  /** Absent where nothing of the request is stored. */
-  readonly requestId?: string;
-  /** Input and output of all its lanes together, in tokens. */
-  readonly budgetTokens?: number;
-  readonly lanes: number;
-}
-
 /** What a turn's calls are paid from, and where they are written down; disposing ends what is still open as `failed`. */
 export function createTurnBudget(
   { caller, requestId, budgetTokens = Infinity, lanes }: TurnExpense,
   { clock, usage, days, stepTokens }: TurnBudgetOptions,
-): TurnBudget & Disposable {
+): CountedTurn {
   const own: Purse = {
     ledger: createLedger(),
     limit: budgetTokens,
@@ -65,8 +55,16 @@ export function createTurnBudget(
         outputTokens: reservation.reserved,
       });
 
-      const call: CallBudget = {
-        ...reservation,
+      const { isLimited, mostOutputTokens } = reservation;
+      const call: CountedCall = {
+        isLimited,
+        ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }),
+        get reserved() {
+          return reservation.reserved;
+        },
+        get coveredTokens() {
+          return reservation.coveredTokens;
+        },
         cover(outputTokens) {
           const before = reservation.reserved;
           const isCovered = reservation.cover(outputTokens);

@@ -3,9 +3,9 @@ import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
 import type { Reply } from "../chat/reply.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
+import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
-import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -18,7 +18,6 @@ import { createRememberLater } from "./remember-later.ts";
 import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
-import type { TurnExpense } from "./turn-budget.ts";
 
 export interface TurnsOptions {
   readonly chat: ChatDependencies;
@@ -26,10 +25,9 @@ export interface TurnsOptions {
   /** The other servers on these logs. Default: there are none. */
   readonly peers?: Peers;
   readonly admission: Admission;
-  /** What a turn's calls are paid from, until it is disposed. */
-  readonly openBudget: (expense: TurnExpense) => TurnBudget & Disposable;
   /** Digest of a text, by which a repeated request is known. */
   readonly digest: (text: string) => string;
+  readonly budgets: Pick<Budgets, "openTurn">;
   /** Whether the caller's key is still good. */
   readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
@@ -99,7 +97,7 @@ export function createTurns(options: TurnsOptions): Turns {
     logs,
     peers = noPeers,
     admission,
-    openBudget,
+    budgets,
     digest,
     turnLimitMs,
     isAdmitted,
@@ -161,7 +159,7 @@ export function createTurns(options: TurnsOptions): Turns {
     // Revoked while its log was made: nobody is called, and the log has its end.
     if (!isAdmitted(caller)) turn.cancel();
     const { budgetTokens } = request;
-    const budget = openBudget({
+    const budget = budgets.openTurn({
       caller,
       lanes: Math.max(1, prepared.lanes.length),
       ...(record.transient === true ? {} : { requestId: record.id }),

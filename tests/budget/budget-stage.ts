@@ -39,7 +39,7 @@ export interface BudgetStage extends AsyncDisposable {
 export const fourTokens = "sixteen letters ";
 
 /** Says four tokens after four tokens until it is closed. */
-function endlessScript(): Script {
+export function endlessScript(): Script {
   const events = answer({ deltas: [fourTokens] });
   const delta = events.findIndex((event) => event.includes("output_text.delta"));
   const [head, ...opening] = streamScript(events.slice(0, delta));
@@ -75,12 +75,7 @@ export async function startBudgetStage(
     async rows() {
       // A reading stands behind everything that was written before.
       await fetch(`${server.httpUrl}/api/usage`);
-      const database = new DatabaseSync(path.join(folder, "troupe.db"), { readOnly: true });
-      try {
-        return database.prepare("SELECT * FROM usage ORDER BY number").all() as unknown as UsageRow[];
-      } finally {
-        database.close();
-      }
+      return readUsage(folder);
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
@@ -88,6 +83,12 @@ export async function startBudgetStage(
       if (given === undefined) await rm(folder, { recursive: true });
     },
   };
+}
+
+/** What a data folder has of usage now, in the order in which the calls began. */
+export function readUsage(folder: string): UsageRow[] {
+  using database = new DatabaseSync(path.join(folder, "troupe.db"), { readOnly: true });
+  return database.prepare("SELECT * FROM usage ORDER BY number").all() as unknown as UsageRow[];
 }
 
 /** A question to the model; what matters is said. */

@@ -1,57 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
-import { createDataFolder } from "../crash/data-folder.ts";
-import { createServerProcess, troupeEnvironment } from "../crash/server-process.ts";
-import { createGate, type Script } from "../doubles/script.ts";
+import { createGate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
-import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { textOf } from "../support/wire-client.ts";
 import { chat, events, wholeText } from "./gated-cluster.ts";
-import { connectTo } from "./worker-connections.ts";
+import { aMoment, onLinux, startProcesses } from "./start-processes.ts";
 
 const isChunk = (message: ServerMessage) => message.type === "chunk";
-const onLinux = {
-  skip: process.platform === "linux" ? false : "which process serves a client is read from /proc",
-};
-/** Between two looks at what real processes do, which have the processor meanwhile. */
-const aMoment = () => sleep(20);
 
 /** A real server of two workers, and a provider that stops in the middle of its answer until the gate opens. */
-async function startProcesses() {
-  const stack = new AsyncDisposableStack();
+async function startGatedProcesses() {
   const gate = createGate();
-  const place = stack.use(await createDataFolder());
-  const upstream = stack.use(await createUpstreamDouble({ keepAlive: false }));
   const script = streamScript(events);
-  upstream.respond([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)] satisfies Script);
-  const environment = troupeEnvironment({ data: place.folder, upstreamUrl: upstream.baseUrl });
-  const server = createServerProcess({ environment: { ...environment, TROUPE_WORKERS: "2" } });
-  stack.defer(() => server.kill());
-
-  /** A client of each worker; settles when both serve. */
-  async function connectBoth() {
-    let pids: readonly number[] = [];
-    while (pids.length < 2) {
-      await aMoment();
-      pids = await server.workers();
-    }
-    const [first = 0, second = 0] = pids;
-    const url = server.url ?? "";
-    return { first, second, clients: [await connectTo(first, url), await connectTo(second, url)] as const };
-  }
-
-  server.start();
-  await server.listening();
-  return { gate, upstream, server, connectBoth, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    ...(await startProcesses([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)])),
+    gate,
+  };
 }
 
 test(
   "two processes share their requests; when one is killed the other ends what it left, and another comes",
   onLinux,
   async () => {
-    await using system = await startProcesses();
+    await using system = await startGatedProcesses();
     const {
       first,
       clients: [asking, other],
@@ -98,7 +70,7 @@ test(
   "stopped in order, both processes let their requests end and tell their clients to come back",
   onLinux,
   async () => {
-    await using system = await startProcesses();
+    await using system = await startGatedProcesses();
     const { clients } = await system.connectBoth();
     for (const [index, client] of clients.entries()) {
       client.send(chat(`last-${index}`));
@@ -126,7 +98,7 @@ test(
 );
 
 test("a stop in the middle of a worker's start waits for nobody", onLinux, async () => {
-  await using system = await startProcesses();
+  await using system = await startGatedProcesses();
   const { first } = await system.connectBoth();
   process.kill(first, "SIGKILL");
   let pids: readonly number[] = [];
@@ -141,7 +113,7 @@ test(
   "when the first process is killed the others go with it, and the next start ends what they left",
   onLinux,
   async () => {
-    await using system = await startProcesses();
+    await using system = await startGatedProcesses();
     const {
       clients: [asking],
     } = await system.connectBoth();

@@ -6,6 +6,7 @@ import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import { openBudgets } from "../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../src/compose/settings.ts";
 import { createConnection } from "../../src/doors/websocket/connection.ts";
+import { createAdmission } from "../../src/server/admission.ts";
 import { createSession } from "../../src/server/session.ts";
 import { createTurns } from "../../src/server/turns.ts";
 import { answering, createChatSetup } from "../chat/chat-setup.ts";
@@ -28,8 +29,8 @@ async function connectHeld() {
   const turns = createTurns({
     chat: dependencies,
     logs,
-    admission: budgets.admission,
-    openBudget: budgets.openBudget,
+    budgets,
+    admission: createAdmission({ budgets, mostPerKey: 10, mostPerOwner: 10, mostInAll: 10 }),
     digest: sha256,
     isAdmitted: () => true,
     turnLimitMs: 60_000,

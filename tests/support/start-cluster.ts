@@ -17,7 +17,9 @@ export async function startCluster(
 ) {
   const stack = new AsyncDisposableStack();
   const { clock } = options;
-  const cluster = stack.use(await openCluster({ ...limits, ...(clock === undefined ? {} : { clock }) }));
+  const cluster = stack.use(
+    await openCluster({ budgets: options, ...limits, ...(clock === undefined ? {} : { clock }) }),
+  );
 
   async function start(): Promise<ClusterServer> {
     const { channel, line } = cluster.join();

@@ -6,7 +6,7 @@ import type { Methods } from "./remote-port.ts";
 const text = z.string();
 const limit = z.number().exactOptional();
 
-const caller = z.object({
+export const caller = z.object({
   owner: text,
   keyId: text,
   limits: z.object({

@@ -1,9 +1,11 @@
+import type { CountedBudgets } from "../../ports/budgets.ts";
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { KeyStore } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
-import type { UsageStore } from "../../ports/usage-store.ts";
+import type { UsageSums } from "../../ports/usage-store.ts";
+import { budgetHubMethods } from "./budget-hub.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
 import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
@@ -11,17 +13,19 @@ import { counterMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
+import { createBudgetHub } from "./serve-budgets.ts";
 import { createKeyHub } from "./serve-keys.ts";
 import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
-import { createUsageHub, usageHubMethods } from "./usage-hub.ts";
+import { usageMethods } from "./usage-methods.ts";
 
 export interface HubOptions {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly keys: KeyStore;
-  readonly usage: UsageStore;
+  readonly usage: UsageSums;
+  readonly budgets: CountedBudgets;
   readonly tickets: Tickets;
   readonly attempts: RateCounter;
   /** Turns that may run at the same time for one owner, and in all, over all processes. */
@@ -38,7 +42,8 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, keys, usage, tickets, attempts, mostPerOwner, mostInAll, onFault } = options;
+  const { logs, conversations, keys, usage, budgets, tickets, attempts } = options;
+  const { mostPerOwner, mostInAll, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);
@@ -70,7 +75,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       keyHub.admit(channel);
       servePort(channel, "tickets", ticketMethods, tickets);
       servePort(channel, "attempts", counterMethods, attempts);
-      servePort(channel, "usage", usageHubMethods, createUsageHub(usage, member.gone));
+      servePort(channel, "usage", usageMethods, usage);
+      servePort(channel, "budgets", budgetHubMethods, createBudgetHub(budgets, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
       servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));
       member.gone.addEventListener("abort", () => {

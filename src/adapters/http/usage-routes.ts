@@ -1,14 +1,14 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import type { DayNumber, UsageStore, UsageSum } from "../../ports/usage-store.ts";
+import type { DayNumber, UsageSum, UsageSums } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { decodeInput } from "./decode-input.ts";
 
 export interface UsageRoutesOptions {
-  readonly usage: UsageStore;
+  readonly usage: UsageSums;
   /** The day whose budget is being spent. */
-  readonly today: () => DayNumber;
+  readonly today: () => Promise<DayNumber>;
 }
 
 const dayMs = 24 * 3_600_000;
@@ -23,7 +23,8 @@ const usageQuery = z.object({ from: day.optional(), to: day.optional() });
 export function createUsageRoutes({ usage, today }: UsageRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   routes.get("/", async (context) => {
-    const { to = today(), from = to - usualDays + 1 } = decodeInput(usageQuery, context.req.query(), "query");
+    const query = decodeInput(usageQuery, context.req.query(), "query");
+    const { to = await today(), from = to - usualDays + 1 } = query;
     if (from > to || to - from >= mostDays)
       throw new TroupeError("invalid_message", {
         field: "from",

@@ -7,9 +7,10 @@ import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-c
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
+import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
-import { defaultSettings } from "../../../src/compose/settings.ts";
+import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import { onFault, openStore } from "../sqlite/open-store.ts";
 import { createLinePair, type LinePair } from "./line-pair.ts";
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly retentionMs?: number;
   readonly mostPerOwner?: number;
   readonly mostInAll?: number;
+  /** Limits of a minute and of a day. */
+  readonly budgets?: Partial<Settings>;
 }
 
 /** A process that runs turns. */
@@ -26,8 +29,8 @@ export interface ClusterMember {
   readonly line: LinePair;
   /** Its end. */
   readonly channel: Channel;
-  /** The stores as it sees them. */
-  open(): Promise<Stores>;
+  /** The stores as it sees them, with these settings. */
+  open(settings?: Partial<Settings>): Promise<Stores>;
 }
 
 /** One that keeps everything on a new database, and any number of others, all in this process. */
@@ -36,6 +39,7 @@ export async function openCluster({
   retentionMs = 60_000,
   mostPerOwner = 1_000,
   mostInAll = 1_000,
+  budgets: limits = {},
 }: ClusterOptions = {}) {
   const opened = await openStore();
   const { store } = opened;
@@ -53,13 +57,18 @@ export async function openCluster({
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
   const tickets = createTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
-  const stores = { logs, conversations, keys, usage, tickets, attempts };
+  const budgets = await openBudgets(
+    { ...defaultSettings(), ...limits },
+    { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
+  );
+  const stores = { logs, conversations, keys, usage, budgets, tickets, attempts };
   const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
   const lines: LinePair[] = [];
 
   return {
     store,
     logs,
+    usage,
     join(): ClusterMember {
       const line = createLinePair();
       lines.push(line);
@@ -69,12 +78,17 @@ export async function openCluster({
       return {
         line,
         channel,
-        open: () =>
-          openRemoteStores(channel)(defaultSettings(), { clock: time, onFault, onStorage: onFault }),
+        open: (settings = {}) =>
+          openRemoteStores(channel)(
+            { ...defaultSettings(), ...settings },
+            { clock: time, onFault, onStorage: onFault },
+          ),
       };
     },
     async [Symbol.asyncDispose]() {
       for (const line of lines) line.cut();
+      // What they leave open is ended before the store is closed.
+      await new Promise((resolve) => setImmediate(resolve));
       conversations[Symbol.dispose]();
       logs[Symbol.dispose]();
       await opened[Symbol.asyncDispose]();

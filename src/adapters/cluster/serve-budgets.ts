@@ -1,0 +1,66 @@
+import type { CountedBudgets, CountedTurn } from "../../ports/budgets.ts";
+import type { Usage } from "../../ports/provider.ts";
+import type { CountedCall } from "../../ports/turn-budget.ts";
+import { estimatedUsage } from "../../ports/usage-store.ts";
+import type { BudgetHub } from "./budget-hub.ts";
+
+interface OpenCall {
+  readonly call: CountedCall;
+  readonly inputTokens: number;
+  /** What it was settled with, and waits to be recorded with. */
+  settled?: Usage;
+}
+
+/** The budgets as one process that runs turns sees them; what it leaves open when it is `gone` ends as it was reserved. */
+export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): BudgetHub {
+  const turns = new Map<number, CountedTurn>();
+  const calls = new Map<number, OpenCall>();
+
+  function endLeft(): void {
+    for (const { call, inputTokens, settled } of calls.values())
+      call.record("interrupted", settled ?? estimatedUsage(inputTokens, call.reserved));
+    for (const turn of turns.values()) turn[Symbol.dispose]();
+    calls.clear();
+    turns.clear();
+  }
+  gone.addEventListener("abort", endLeft, { once: true });
+
+  return {
+    admit: budgets.admit,
+    async openTurn(turn, expense) {
+      turns.set(turn, budgets.openTurn(expense));
+    },
+    async open(turn, number, plan) {
+      const budget = turns.get(turn);
+      if (budget === undefined) throw new Error("This turn has no budget.");
+      const call = budget.open(plan);
+      calls.set(number, { call, inputTokens: plan.inputTokens });
+      const { isLimited, mostOutputTokens, coveredTokens } = call;
+      return {
+        isLimited,
+        coveredTokens,
+        ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }),
+      };
+    },
+    async cover(number, outputTokens) {
+      const call = calls.get(number)?.call;
+      call?.cover(outputTokens);
+      return call?.coveredTokens ?? 0;
+    },
+    async settle(number, usage) {
+      const open = calls.get(number);
+      if (open === undefined) return;
+      open.settled ??= usage;
+      open.call.settle(usage);
+    },
+    async record(number, outcome, usage) {
+      calls.get(number)?.call.record(outcome, usage);
+      calls.delete(number);
+    },
+    async closeTurn(turn) {
+      turns.get(turn)?.[Symbol.dispose]();
+      turns.delete(turn);
+    },
+    today: budgets.today,
+  };
+}

@@ -1,0 +1,35 @@
+import type { CountedBudgets } from "../ports/budgets.ts";
+import type { Caller } from "../ports/caller.ts";
+import type { RateCounter } from "../ports/rate-counter.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { createTurnBudget, type TurnBudgetOptions } from "./turn-budget.ts";
+
+export interface BudgetsOptions extends TurnBudgetOptions {
+  /** Requests a minute of a key that has no limit of its own; absent: as many as it likes. */
+  readonly mostPerMinute: number | undefined;
+  /** Counts requests in windows of a minute. */
+  readonly minutes: RateCounter;
+}
+
+/** The budgets of all that is served, counted in this process. */
+export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOptions): CountedBudgets {
+  const { days } = ofTurns;
+
+  async function countRequest({ keyId, limits }: Caller): Promise<void> {
+    const most = limits.requestsPerMinute ?? mostPerMinute;
+    if (most === undefined) return;
+    const { count, windowEndsInMs } = await minutes.add(keyId);
+    if (count <= most) return;
+    const detail = `This key may ask ${most} times a minute.`;
+    throw new TroupeError("request_rate_exceeded", { detail, retryAfterMs: windowEndsInMs });
+  }
+
+  return {
+    async admit(caller, inputTokens) {
+      days.check(caller, inputTokens);
+      await countRequest(caller);
+    },
+    openTurn: (expense) => createTurnBudget(expense, ofTurns),
+    today: async () => days.day.current(),
+  };
+}
