@@ -96,7 +96,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const stores = await open(settings, { clock, ...reportStorage(logger) });
   const { logs, conversations, usage, peers, tickets, attempts } = stores;
   const { apiKeys, adminKey } = settings;
-  const needsKey = apiKeys.length > 0 || adminKey !== undefined || stores.holdsKeys;
+  const needsKey =
+    apiKeys.length > 0 ||
+    adminKey !== undefined ||
+    stores.keysBefore.some(({ revokedAtMs }) => revokedAtMs === undefined);
   const callers = createCallers({
     admission: needsKey
       ? "keys"
@@ -106,6 +109,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     newId: clock.newId,
     fixedKeys: apiKeys,
     keys: stores.keys,
+    keysBefore: stores.keysBefore,
     adminKey,
     tickets,
     attempts,

@@ -13,7 +13,7 @@ import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
-import { isAnyGood, type OpenStores } from "./open-stores.ts";
+import type { OpenStores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
 
 /** The stores of a process that shares them with others: another one keeps them, and closes them when all are gone. */
@@ -27,7 +27,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
       keys,
       // Only here, when all that the other process may ask for is there.
-      holdsKeys: await isAnyGood(keys),
+      keysBefore: await keys.list(),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),

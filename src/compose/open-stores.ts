@@ -13,7 +13,7 @@ import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
-import type { KeyStore } from "../ports/key-store.ts";
+import type { KeyStore, StoredKey } from "../ports/key-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
@@ -29,8 +29,8 @@ export interface Stores extends AsyncDisposable {
   /** The other servers that have the same stores. */
   readonly peers: Peers;
   readonly keys: KeyStore;
-  /** A key was given out before and is still good. */
-  readonly holdsKeys: boolean;
+  /** All keys as they were at the start, before `keys` tells of revocations. */
+  readonly keysBefore: readonly StoredKey[];
   readonly usage: UsageSums;
   readonly tickets: Tickets;
   /** Of those who come without a valid key, by address. */
@@ -69,7 +69,7 @@ export async function openStores(
       conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
       peers: noPeers,
       keys: createMemoryKeys({ clock }),
-      holdsKeys: false,
+      keysBefore: [],
       canStore: async () => true,
       usage,
       openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
@@ -90,14 +90,14 @@ export async function openStores(
     await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
   const keys = createSqliteKeys({ store, clock });
-  const holdsKeys = await isAnyGood(keys);
+  const keysBefore = await keys.list();
   const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
   const opened = opening.move();
   return {
     logs,
     conversations,
     keys,
-    holdsKeys,
+    keysBefore,
     usage,
     openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
     tickets,
@@ -106,9 +106,4 @@ export async function openStores(
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
-}
-
-/** Whether a key was given out and not revoked. */
-export async function isAnyGood(keys: KeyStore): Promise<boolean> {
-  return (await keys.list()).some(({ revokedAtMs }) => revokedAtMs === undefined);
 }

@@ -30,6 +30,9 @@ export interface KeyStore {
   list(): Promise<readonly StoredKey[]>;
   find(digest: string): Promise<StoredKey | undefined>;
   revoke(id: string): Promise<StoredKey | undefined>;
-  /** From now on the listener is called with the id of every key that is revoked, in the moment in which it is. */
+  /**
+   * From now on the listener is called with the id of every key that is revoked, in the moment in which it is; where another process
+   * keeps the keys, at once also with what it has told of before.
+   */
   onRevoked(listener: (id: string) => void): void;
 }

@@ -7,8 +7,11 @@ import { tell } from "./tell.ts";
 /** Keys that another process keeps, which tells this one of every revocation. */
 export function createRemoteKeys(channel: Channel, onFault: (fault: unknown) => void): KeyStore {
   const listeners = new Set<(id: string) => void>();
+  /** Nobody may listen yet when the first is told. */
+  const revoked = new Set<string>();
   servePort(channel, "key-listener", keyListenerMethods, {
     async revoked(id) {
+      revoked.add(id);
       for (const listener of listeners) listener(id);
     },
   });
@@ -16,6 +19,9 @@ export function createRemoteKeys(channel: Channel, onFault: (fault: unknown) => 
   tell(listen(), channel.ended, onFault);
   return {
     ...keys,
-    onRevoked: (listener) => void listeners.add(listener),
+    onRevoked(listener) {
+      listeners.add(listener);
+      for (const id of revoked) listener(id);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { Caller } from "../../ports/caller.ts";
-import type { KeyStore } from "../../ports/key-store.ts";
+import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import { type Credential, type Credentials, credentialIn, digest } from "./credentials.ts";
@@ -13,6 +13,8 @@ export interface CallersOptions {
   readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
   /** Keys that were given out. */
   readonly keys: KeyStore;
+  /** All of them as they were at the start, before `keys` tells of revocations. */
+  readonly keysBefore: readonly StoredKey[];
   readonly adminKey: string | undefined;
   readonly tickets: Tickets;
   /** Unguessable; names those who show no secret. */
@@ -35,7 +37,7 @@ const secretForm = /^.{16,128}$/;
 
 /** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
 export function createCallers(options: CallersOptions) {
-  const { admission, fixedKeys, keys, adminKey, tickets, attempts, newId } = options;
+  const { admission, fixedKeys, keys, keysBefore, adminKey, tickets, attempts, newId } = options;
   const needsKey = admission === "keys";
   const failedAttempts = createFailedAttempts(attempts);
   const adminDigest = adminKey === undefined ? undefined : digest(adminKey);
@@ -45,8 +47,10 @@ export function createCallers(options: CallersOptions) {
       return [keyDigest, { owner, keyId: idOf(keyDigest), limits: {} }];
     }),
   );
-  /** Keys that were revoked while this process runs: what was admitted with one of them is told apart by it. */
-  const revoked = new Set<string>();
+  /** Keys that were revoked: what was admitted with one of them, perhaps in a process before or beside this one, is told apart by it. */
+  const revoked = new Set(
+    keysBefore.flatMap(({ id, revokedAtMs }) => (revokedAtMs === undefined ? [] : [id])),
+  );
   keys.onRevoked((id) => revoked.add(id));
   const isAdmitted = ({ keyId }: Caller) => !revoked.has(keyId);
 

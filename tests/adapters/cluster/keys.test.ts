@@ -13,3 +13,13 @@ test("a revocation waits neither for a process that is starting nor for one that
   gone.line.cut();
   assert.equal((await revoked)?.id, id);
 });
+
+test("who listens later hears of what was told before, so that a starting process misses nothing", async () => {
+  await using cluster = await openCluster();
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  const { id } = await first.keys.create({ owner: "ada", limits: {} }, "digest");
+  await first.keys.revoke(id);
+  const heard: string[] = [];
+  second.keys.onRevoked((key) => heard.push(key));
+  assert.deepEqual(heard, [id]);
+});
