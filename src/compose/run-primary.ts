@@ -125,7 +125,12 @@ export async function runPrimary(
   cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
   const first = start();
   await Promise.race([first.listening, first.ended]);
-  if (!hasAnnounced) return undefined;
+  if (!hasAnnounced) {
+    const { pid, signalCode } = first.worker.process;
+    // It could not say why.
+    if (signalCode !== null) logger.error({ worker: pid, signalCode }, "the first worker was killed");
+    return undefined;
+  }
   const opened = opening.move();
   void keepRunning(first);
   for (let count = 1; count < settings.workers; count += 1) void keepRunning(start());

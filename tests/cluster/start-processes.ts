@@ -13,7 +13,7 @@ export const aMoment = () => sleep(20);
 
 /** A real server of two workers, in front of a provider that answers with this script. */
 export async function startProcesses(script: Script, variables: Readonly<Record<string, string>> = {}) {
-  const stack = new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
   const place = stack.use(await createDataFolder());
   const upstream = stack.use(await createUpstreamDouble({ keepAlive: false }));
   upstream.respond(script);
@@ -39,12 +39,13 @@ export async function startProcesses(script: Script, variables: Readonly<Record<
 
   server.start();
   await server.listening();
+  const started = stack.move();
   return {
     upstream,
     server,
     folder: place.folder,
     bothWorkers,
     connectBoth,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }

@@ -106,9 +106,10 @@ export function createServerProcess({
       });
       child = started;
       process.once("exit", killAtExit);
-      ended = once(started, "close").then(([code]) => {
+      ended = once(started, "close").then(([code, signal]) => {
         process.off("exit", killAtExit);
-        ready.reject(new Error(`the server ended before it listened: ${faults.at(-1) ?? "silently"}`));
+        const how = faults.at(-1) ?? `silently, ${String(signal ?? code)}`;
+        ready.reject(new Error(`the server ended before it listened: ${how}`));
         return code as number | null;
       });
     },
