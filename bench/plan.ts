@@ -38,13 +38,21 @@ export const quickPlan: Plan = {
 };
 
 export const fullPlan: Plan = {
-  growth: { ...plain, levels: [1, 100, 500, 1_000, 2_000], windowMs: 5_000 },
+  growth: {
+    flow: { tokensPerSecond: 30, eventsPerPacket: 1 },
+    isSecure: false,
+    levels: [1, 100, 500, 1_000, 2_000],
+    windowMs: 5_000,
+  },
   starts: { startsPerSecond: 200, windowMs: 8_000 },
   upstreams: [
     usual,
     {
-      name: "80 tokens/s, one a packet",
-      plan: atLevel({ flow: { tokensPerSecond: 80, eventsPerPacket: 1 }, isSecure: false }),
+      name: "80 tokens/s, one a packet, 500 streams",
+      plan: {
+        ...atLevel({ flow: { tokensPerSecond: 80, eventsPerPacket: 1 }, isSecure: false }),
+        levels: [500],
+      },
     },
     {
       name: "30 tokens/s, five a packet",
@@ -52,7 +60,7 @@ export const fullPlan: Plan = {
     },
     { name: "25 tokens/s over TLS", plan: atLevel({ ...plain, isSecure: true }) },
   ],
-  sidesOfUpstreams: ["troupe", "troupe-raw", "nginx", "node-relay", "openai-sdk-ws"],
+  sidesOfUpstreams: ["troupe", "troupe-raw", "nginx", "node-relay", "openai-sdk-ws", "fastapi"],
   hasSearch: true,
   hasIdleSockets: true,
 };

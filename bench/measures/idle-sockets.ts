@@ -4,7 +4,7 @@ import type { Rig } from "../rig.ts";
 import type { Side } from "../sides/side.ts";
 
 const fewSockets = 1_000;
-const manySockets = 4_000;
+const manySockets = 10_000;
 const settleMs = 2_000;
 
 /** Memory of one more connection that is there and says nothing: from the growth between few and many, which leaves out what is fixed. */
