@@ -8,8 +8,8 @@ export interface MemoryTurnLogOptions {
   readonly retentionMs: number;
   /** Most bytes of all logs together, estimated. */
   readonly mostBytes: number;
-  /** Ended logs are kept elsewhere as well: when space is short they are dropped as a whole. Default false. */
-  readonly keptElsewhere?: boolean;
+  /** Ended logs are kept elsewhere as well: beyond so many bytes of them the oldest are dropped as a whole. Default: they are only here. */
+  readonly mostEndedBytes?: number;
 }
 
 interface Entry extends KeptTurn {
@@ -39,7 +39,7 @@ export function createMemoryTurnLogs({
   clock,
   retentionMs,
   mostBytes,
-  keptElsewhere = false,
+  mostEndedBytes,
 }: MemoryTurnLogOptions): MemoryTurnLogs {
   const entries = new Map<string, Entry>();
   /** Ended turns in the order in which they ended. */
@@ -47,11 +47,31 @@ export function createMemoryTurnLogs({
   const keyOf = (owner: string, id: string) => `${owner}\n${id}`;
 
   let bytes = 0;
+  let endedBytes = 0;
 
   function drop(key: string): void {
-    bytes -= entries.get(key)?.memory.bytes ?? 0;
+    const size = entries.get(key)?.memory.bytes ?? 0;
+    bytes -= size;
     entries.delete(key);
-    ended.delete(key);
+    if (ended.delete(key)) endedBytes -= size;
+  }
+
+  function trim(key: string): void {
+    const memory = entries.get(key)?.memory;
+    const before = memory?.bytes ?? 0;
+    memory?.trim();
+    endedBytes += (memory?.bytes ?? 0) - before;
+  }
+
+  function noteEnd(key: string, entry: Entry): void {
+    entry.endedAtMs = clock.now();
+    ended.add(key);
+    endedBytes += entry.memory.bytes;
+    if (mostEndedBytes === undefined) return;
+    for (const oldest of ended) {
+      if (endedBytes <= mostEndedBytes) return;
+      drop(oldest);
+    }
   }
 
   function sweep(): void {
@@ -65,8 +85,7 @@ export function createMemoryTurnLogs({
   /** Frees down to nine tenths at a time, so that not every new turn has to. */
   function makeRoom(): boolean {
     if (bytes <= mostBytes) return true;
-    const trim = (key: string) => entries.get(key)?.memory.trim();
-    for (const release of keptElsewhere ? [drop] : [trim, drop]) {
+    for (const release of mostEndedBytes === undefined ? [trim, drop] : [drop]) {
       for (const key of ended) {
         if (bytes <= mostBytes * 0.9) return true;
         release(key);
@@ -97,8 +116,8 @@ export function createMemoryTurnLogs({
           bytes += change;
         },
         onEnd: () => {
-          entry.endedAtMs = clock.now();
-          ended.add(key);
+          // One that was dropped while it ran is nobody's any more.
+          if (entries.get(key) === entry) noteEnd(key, entry);
         },
       });
       const entry: Entry = { record, log: make(memory), memory };

@@ -26,6 +26,9 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
 /** How long an ended turn is followed in memory before it is read from the database: a client that was cut off is back by then. */
 const inMemoryMs = 60_000;
 
+/** What ended turns may take of the memory for logs: an eighth, since each of them can be read from the database as well. */
+const endedShare = 8;
+
 export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
 
 /**
@@ -38,7 +41,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const memory = createMemoryTurnLogs({
     ...options,
     retentionMs: Math.min(retentionMs, inMemoryMs),
-    keptElsewhere: true,
+    mostEndedBytes: options.mostBytes / endedShare,
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
   const served = await openServedTime(store, clock);

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { followed, terminal, textOf } from "../../ports/log-reading.ts";
+import { created } from "../../ports/turn-log-store-contract.ts";
+import { openLogs } from "./open-store.ts";
+
+it("ended turns take little memory, and each is read whole all the same", async () => {
+  const mostBytes = 800_000;
+  await using opened = await openLogs({ mostBytes });
+  const { logs } = opened;
+  const ids = Array.from({ length: 60 }, (_, index) => `turn-${index}`);
+  for (const id of ids) {
+    const log = await created(logs, "owner", id);
+    await log.append([textOf(id.repeat(200)), terminal]);
+    assert.ok(logs.bytes <= mostBytes / 8, `${logs.bytes} bytes`);
+  }
+  assert.ok(logs.count > 1 && logs.count < ids.length, `${logs.count} logs`);
+  for (const id of ids) {
+    const kept = await logs.find("owner", id);
+    assert.ok(kept !== undefined);
+    const follower = followed(kept.log, 0);
+    await follower.ended;
+    assert.equal(follower.read(), `1:${id.repeat(200)} 2:answer`);
+  }
+});
+
+it("running turns are not counted among them", async () => {
+  await using opened = await openLogs({ mostBytes: 80_000 });
+  const { logs } = opened;
+  const running = await created(logs, "owner", "running");
+  await running.append([textOf("x".repeat(20_000))]);
+  const before = logs.bytes;
+  const log = await created(logs, "owner", "short");
+  await log.append([textOf("y"), terminal]);
+  assert.equal(logs.count, 2);
+  assert.ok(logs.bytes > before);
+});
