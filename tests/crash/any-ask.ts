@@ -27,13 +27,16 @@ export function modelAsk(id: string, random: SeededRandom): Ask {
 /** A question to the model that outlasts the process that answers it: in the background at the provider, or answered anew. */
 export function outlastingAsk(id: string, random: SeededRandom): Ask {
   const asked = modelAsk(id, random);
-  const isInBackground = random.chance(0.5);
-  const data = {
-    ...asked.frame.data,
-    ...(isInBackground ? { options: { background: true } } : { on_interrupt: "restart" as const }),
-  };
+  if (random.chance(0.5)) return answeredAnew(asked);
+  const data = { ...asked.frame.data, options: { background: true } };
   const frame = { type: "openai_chat", id, data } as Ask["frame"];
-  return { ...asked, frame, outlasts: isInBackground ? "continued" : "anew" };
+  return { ...asked, frame, outlasts: "continued" };
+}
+
+/** The same question, to be answered anew by the process that comes after a killed one. */
+export function answeredAnew(asked: Ask): Ask {
+  const frame = { ...asked.frame, data: { ...asked.frame.data, on_interrupt: "restart" } } as Ask["frame"];
+  return { ...asked, frame, outlasts: "anew" };
 }
 
 /** A question to one persona or several; the conversation is the one given, or one that the server chooses. */

@@ -12,6 +12,8 @@ export interface CountingUpstream extends AsyncDisposable {
   readonly calls: number;
   /** How often a response that goes on without its connection was asked for again. */
   readonly continuations: number;
+  /** Whether a response for this question was. */
+  continuedFor(id: string): boolean;
   callsFor(id: string, voice: string): number;
   /** Each call beyond the first for the same question and voice, as `id/voice`. */
   readonly repeatedCalls: readonly string[];
@@ -41,6 +43,7 @@ export async function createCountingUpstream({
   const double = await createUpstreamDouble({ keepsRequests: false });
   const counts = new Map<string, number>();
   const repeatedCalls: string[] = [];
+  const continuedIds = new Set<string>();
   let continuations = 0;
   const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
 
@@ -66,6 +69,7 @@ export async function createCountingUpstream({
     const events = answer({ responseId, deltas: piecesOf(id, namelessVoice) });
     const pauseMs = delayMs();
     continuations += 1;
+    continuedIds.add(id);
     return streamScript(eventsBehind(retrieval, events), { betweenEvents: () => [{ delayMs: pauseMs }] });
   });
 
@@ -78,6 +82,7 @@ export async function createCountingUpstream({
       return double.calls;
     },
     repeatedCalls,
+    continuedFor: (id) => continuedIds.has(id),
     callsFor: (id, voice) => counts.get(keyOf(id, voice)) ?? 0,
     openConnections: double.openConnections,
     hangUp: double.hangUp,

@@ -1,4 +1,4 @@
-import { type Ask, modelAsk, outlastingAsk, personaAsk } from "./any-ask.ts";
+import { type Ask, answeredAnew, modelAsk, outlastingAsk, personaAsk } from "./any-ask.ts";
 import { createRequestRecord, type RequestRecord } from "./request-record.ts";
 import {
   type ClientCounts,
@@ -19,7 +19,7 @@ export interface CrowdOptions extends ReturningClientOptions {
   readonly onLeft?: (conversation: string) => void;
   /** The share of the requests that are stopped in their middle. Default 0. */
   readonly cancelShare?: number;
-  /** The share of the questions to the model that outlast the process which answers them. Default 0. */
+  /** The share of the requests that outlast the process which answers them. Default 0. */
   readonly outlastingShare?: number;
 }
 
@@ -72,13 +72,16 @@ export function createCrowd(options: CrowdOptions): Crowd {
     return `${name}${kind}${asks}`;
   }
 
+  const outlasts = () => outlastingShare > 0 && random.chance(outlastingShare);
+
   /** Asks personas, in conversations that it goes on with. */
   async function talk(client: ReturningClient): Promise<void> {
     let conversation: string | undefined;
     for (let count = 1; !finishing; count += 1) {
       const isNew = count % conversationLength === 0 || random.chance(0.1);
       if (isNew && conversation !== undefined) onLeft(conversation);
-      const asked = record(personaAsk(nextId("p"), random, isNew ? "new" : conversation));
+      const ask = personaAsk(nextId("p"), random, isNew ? "new" : conversation);
+      const asked = record(outlasts() ? answeredAnew(ask) : ask);
       const end = await read(client, asked);
       const named = end?.type === "response" && end.request_type !== "openai_chat";
       conversation = named ? end.data.conversation_id : isNew ? undefined : conversation;
@@ -88,8 +91,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
   /** Asks the model itself, beside what else its client does. */
   async function query(client: ReturningClient): Promise<void> {
     while (!finishing) {
-      const outlasts = outlastingShare > 0 && random.chance(outlastingShare);
-      await read(client, record((outlasts ? outlastingAsk : modelAsk)(nextId("m"), random)));
+      await read(client, record((outlasts() ? outlastingAsk : modelAsk)(nextId("m"), random)));
     }
   }
 

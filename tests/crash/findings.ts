@@ -8,6 +8,7 @@ const kinds = [
   "second terminals",
   "forgotten requests",
   "still running after a crash",
+  "given up",
   "refused frames",
   "wrong ends",
   "wrong HTTP answers",

@@ -1,7 +1,11 @@
 import type { CountingUpstream } from "./counting-upstream.ts";
 import type { Findings } from "./findings.ts";
+import { answerTo } from "./numbered-answer.ts";
 import type { Numbered, RequestRecord } from "./request-record.ts";
-import { checkTexts, messagesOf } from "./seen-texts.ts";
+import { checkTexts, messagesOf, seenVoices } from "./seen-texts.ts";
+
+/** How often a turn may be answered anew (PROTOCOL.md). */
+const mostRestarts = 3;
 
 /** How the requests of a run ended. */
 export interface Endings {
@@ -11,8 +15,11 @@ export interface Endings {
   readonly interrupted: number;
   /** Resets behind which something was answered anew. */
   readonly restarts: number;
-  /** How often a response in the background was gone on with. */
+  /** Requests that were answered anew to their end. */
+  readonly restarted: number;
+  /** Reads of responses in the background that went on behind an event, and requests that ended after one. */
   readonly continuations: number;
+  readonly continued: number;
   readonly otherEnds: number;
 }
 
@@ -23,8 +30,8 @@ export function checkRequests(
   findings: Findings,
 ): Endings {
   const endings = {
-    ...{ requests: records.length, messages: 0, completed: 0, interrupted: 0, otherEnds: 0, restarts: 0 },
-    continuations: upstream.continuations,
+    ...{ requests: records.length, messages: 0, completed: 0, interrupted: 0, otherEnds: 0 },
+    ...{ restarts: 0, restarted: 0, continuations: upstream.continuations, continued: 0 },
   };
   for (const record of records) {
     const { id, voices, outlasts } = record.ask;
@@ -38,6 +45,10 @@ export function checkRequests(
     checkTerminal(record, messages, findings);
     const resets = messages.filter(({ type }) => type === "reset").length;
     endings.restarts += resets;
+    if (end?.type === "response" && resets > 0) endings.restarted += 1;
+    if (end?.type === "response" && upstream.continuedFor(id)) endings.continued += 1;
+    if (end?.type === "error" && end.code === "interrupted" && isGivenUp(record, messages, resets))
+      findings.note("given up", `${id} after ${messages.length} messages and ${resets} resets`);
     if (resets > 0 && outlasts !== "anew") findings.note("changed", `${id} was answered anew`);
     for (const voice of voices) {
       const calls = upstream.callsFor(id, voice);
@@ -45,6 +56,15 @@ export function checkRequests(
     }
   }
   return endings;
+}
+
+/** It was cut off for good although the next process could go on with it: it had said something, or could be answered anew. */
+function isGivenUp({ ask }: RequestRecord, messages: readonly Numbered[], resets: number): boolean {
+  const voices = seenVoices(ask, messages);
+  if (ask.outlasts === "continued") return voices.some(({ text }) => text !== "");
+  // An answer that has had its last chunk is not made again.
+  const isWhole = voices.every(({ voice, text }) => text === answerTo(ask.id, voice));
+  return ask.outlasts === "anew" && resets < mostRestarts && !isWhole;
 }
 
 /** Exactly one terminal message came, and it was the last. */

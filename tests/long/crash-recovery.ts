@@ -22,6 +22,7 @@ it(`${kills} kills under ${streams} streams, seed ${seed}`, async () => {
   });
   assert.ok(kills === 0 || Number(figures["followings cut in the middle"]) > 0);
   assert.equal(findings.total, 0);
+  assert.ok(kills === 0 || (Number(figures.restarted) > 0 && Number(figures.continued) > 0));
 });
 
 for (const kind of Object.keys(plainAsks) as (keyof typeof plainAsks)[]) {

@@ -19,4 +19,5 @@ it(`${kills} kills of one of 2 workers under ${streams} streams, seed ${seed}`, 
   console.log(formatRun(figures, findings));
   assert.ok(kills === 0 || Number(figures.interrupted) > 0);
   assert.equal(findings.total, 0);
+  assert.ok(kills === 0 || (Number(figures.restarted) > 0 && Number(figures.continued) > 0));
 });
