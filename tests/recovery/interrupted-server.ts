@@ -12,8 +12,10 @@ import { isTerminal, type WireClient } from "../support/wire-client.ts";
 export interface InterruptedServer extends AsyncDisposable {
   readonly upstream: UpstreamDouble;
   readonly database: string;
-  /** A server on that data, on a clock of its own. */
-  start(options?: TroupeOptions): Promise<RunningTroupe & { readonly clock: TestClock }>;
+  /** A server on that data, on a clock of its own unless one is given. */
+  start(
+    options?: TroupeOptions & { readonly clock?: TestClock },
+  ): Promise<RunningTroupe & { readonly clock: TestClock }>;
   /**
    * Asks on a server whose store dies in place of one commit, which is like a crash before it, and returns what the client
    * saw until then. `undefined`: the store did not die, since there are fewer commits.
@@ -29,9 +31,12 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
   const place = stack.use(await createDataFolder());
   const upstream = stack.use(await createUpstreamDouble());
 
-  async function start(options: TroupeOptions = {}) {
+  async function start({
+    clock: given = createTestClock({ instantMs: 9_000 }),
+    ...options
+  }: TroupeOptions & { readonly clock?: TestClock } = {}) {
     // Each would count its ids from 1, and they meet in one database.
-    const clock = Object.assign(createTestClock({ instantMs: 9_000 }), { newId: () => crypto.randomUUID() });
+    const clock = Object.assign(given, { newId: () => crypto.randomUUID() });
     const server = await startTroupe({
       store: "sqlite",
       data: place.folder,
