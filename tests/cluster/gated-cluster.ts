@@ -1,10 +1,12 @@
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
 import { createGate, type Script } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { type ClusterServer, startCluster } from "../support/start-cluster.ts";
 import { createTestClock } from "../support/test-clock.ts";
+import type { WireClient } from "../support/wire-client.ts";
 
 export const wholeText = "One two three four five six.";
 export const events = answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] });
@@ -44,3 +46,22 @@ export const chat = (id: string, data: object = {}) => ({
   id,
   data: { message: "Count.", persona_id: "teacher", pacing: { mode: "raw" }, ...data },
 });
+
+export const isChunk = (message: ServerMessage) => message.type === "chunk";
+
+/** Asks for an answer in the background, and waits until some of it has come. */
+export async function askInBackground(server: ClusterServer): Promise<WireClient> {
+  const client = await server.connect();
+  const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
+  client.send({ type: "openai_chat", id: "long", data });
+  await client.next(isChunk);
+  return client;
+}
+
+/** Follows a request from its start, and waits until some of it has come. */
+export async function followFromStart(server: ClusterServer, requestId: string): Promise<WireClient> {
+  const client = await server.connect();
+  client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });
+  await client.next(isChunk);
+  return client;
+}

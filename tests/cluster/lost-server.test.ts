@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { restOf } from "../doubles/background-answer.ts";
 import { textOf } from "../support/wire-client.ts";
-import { chat, events, readJson, startGatedCluster, wholeText } from "./gated-cluster.ts";
-
-const isChunk = (message: ServerMessage) => message.type === "chunk";
+import {
+  askInBackground,
+  chat,
+  events,
+  followFromStart,
+  isChunk,
+  readJson,
+  startGatedCluster,
+  wholeText,
+} from "./gated-cluster.ts";
 
 test("when a server is gone another ends its requests as interrupted, for those who follow them and those who come back", async () => {
   await using system = await startGatedCluster();
   const asking = await system.first.connect();
   asking.send(chat("cut", { conversation_id: "new" }));
   await asking.next(isChunk);
-  const following = await system.second.connect();
-  following.send({ type: "resume", data: { request_id: "cut", after_seq: 0 } });
-  await following.next(isChunk);
+  const following = await followFromStart(system.second, "cut");
   const seen = asking.received.slice();
   system.first.die();
   const messages = (await following.untilTerminal("cut")).slice(1);
@@ -44,13 +48,8 @@ test("when a server is gone another ends its requests as interrupted, for those 
 test("a background answer of a server that is gone goes on in another", async () => {
   await using system = await startGatedCluster();
   system.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
-  const asking = await system.first.connect();
-  const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
-  asking.send({ type: "openai_chat", id: "long", data });
-  await asking.next(isChunk);
-  const following = await system.second.connect();
-  following.send({ type: "resume", data: { request_id: "long", after_seq: 0 } });
-  await following.next(isChunk);
+  const asking = await askInBackground(system.first);
+  const following = await followFromStart(system.second, "long");
   const seen = asking.received.slice();
   system.first.die();
   const messages = (await following.untilTerminal("long")).slice(1);

@@ -1,29 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { restOf } from "../doubles/background-answer.ts";
-import type { ClusterServer } from "../support/start-cluster.ts";
 import { textOf } from "../support/wire-client.ts";
-import { chat, events, startGatedCluster, wholeText } from "./gated-cluster.ts";
-
-const isChunk = (message: ServerMessage) => message.type === "chunk";
-
-/** Asks for an answer in the background, and waits until some of it has come. */
-async function askInBackground(server: ClusterServer) {
-  const client = await server.connect();
-  const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
-  client.send({ type: "openai_chat", id: "long", data });
-  await client.next(isChunk);
-  return client;
-}
+import {
+  askInBackground,
+  chat,
+  events,
+  followFromStart,
+  isChunk,
+  startGatedCluster,
+  wholeText,
+} from "./gated-cluster.ts";
 
 test("a background answer that a server leaves goes on in another that serves", async () => {
   await using system = await startGatedCluster();
   system.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
   const asking = await askInBackground(system.first);
-  const following = await system.second.connect();
-  following.send({ type: "resume", data: { request_id: "long", after_seq: 0 } });
-  await following.next(isChunk);
+  const following = await followFromStart(system.second, "long");
   await system.first.troupe.close({ drainMs: 60_000 });
   const seen = asking.received.slice();
   assert.ok(seen.every(({ type }) => type === "status" || type === "chunk"));
@@ -42,9 +35,7 @@ test("one that all servers leave is not taken up by those that are still stoppin
   const busy = await system.second.connect();
   busy.send(chat("short"));
   await busy.next(isChunk);
-  const following = await system.second.connect();
-  following.send({ type: "resume", data: { request_id: "long", after_seq: 0 } });
-  await following.next(isChunk);
+  const following = await followFromStart(system.second, "long");
   const stopped = system.second.troupe.close({ drainMs: 60_000 });
   await system.first.troupe.close({ drainMs: 60_000 });
   system.first.die();

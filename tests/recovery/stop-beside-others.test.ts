@@ -50,6 +50,13 @@ function halted(gate: Gate) {
 
 type Halfway = Awaited<ReturnType<typeof startHalfway>>;
 
+/** Stops the server while it also gives an answer that it has to wait for. */
+async function stopUnderAnother({ client, server }: Halfway): Promise<{ readonly closing: Promise<void> }> {
+  client.send(ask("short", {}));
+  await client.next((message) => message.type === "chunk" && message.request_id === "short");
+  return { closing: server.troupe.close({ drainMs: 60_000 }) };
+}
+
 async function checkLeft({ at, client }: Halfway): Promise<void> {
   const { code, reason } = await client.closed;
   assert.equal(code, 1012);
@@ -75,9 +82,7 @@ const ofLong = (messages: readonly ServerMessage[]) =>
 describe("a background answer beside others when the server stops", () => {
   it("runs on while other answers have their time, and is left when they have ended", async () => {
     await using stage = await startHalfway();
-    stage.client.send(ask("short", {}));
-    await stage.client.next((message) => message.type === "chunk" && message.request_id === "short");
-    const closing = stage.server.troupe.close({ drainMs: 60_000 });
+    const { closing } = await stopUnderAnother(stage);
     stage.client.send({ type: "ping", id: "served-on" });
     await stage.client.next((message) => message.type === "pong");
     stage.gate.open();
@@ -90,9 +95,7 @@ describe("a background answer beside others when the server stops", () => {
 
   it("is left when the time is over, where others end as interrupted", async () => {
     await using stage = await startHalfway();
-    stage.client.send(ask("short", {}));
-    await stage.client.next((message) => message.type === "chunk" && message.request_id === "short");
-    const closing = stage.server.troupe.close({ drainMs: 60_000 });
+    const { closing } = await stopUnderAnother(stage);
     await stage.clock.advance(60_001);
     const end = (await stage.client.untilTerminal("short")).at(-1);
     assert.ok(end?.type === "error" && end.code === "interrupted");

@@ -4,18 +4,17 @@ import type { Tickets } from "../../ports/tickets.ts";
 import type { Methods } from "./remote-port.ts";
 
 const text = z.string();
-const limit = z.number().exactOptional();
+const limit = z.int().exactOptional();
 
-export const caller = z.object({
-  owner: text,
-  keyId: text,
-  limits: z.object({
-    connections: limit,
-    requestsPerMinute: limit,
-    requestsInFlight: limit,
-    tokensPerDay: limit,
-  }),
+/** The limits of a key, and of whoever comes with it. */
+export const limits = z.object({
+  connections: limit,
+  requestsPerMinute: limit,
+  requestsInFlight: limit,
+  tokensPerDay: limit,
 });
+
+export const caller = z.object({ owner: text, keyId: text, limits });
 
 /** Tickets between processes: one that is issued by one opens a socket of any, once. */
 export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { KeyStore } from "../../ports/key-store.ts";
+import { limits } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
 /** What the process that keeps the keys does for the others. */
@@ -15,18 +16,7 @@ export interface KeyListener {
 }
 
 const text = z.string();
-const count = z.int();
-
-const newKey = z.object({
-  owner: text,
-  name: text.exactOptional(),
-  limits: z.object({
-    connections: count.exactOptional(),
-    requestsPerMinute: count.exactOptional(),
-    requestsInFlight: count.exactOptional(),
-    tokensPerDay: count.exactOptional(),
-  }),
-});
+const newKey = z.object({ owner: text, name: text.exactOptional(), limits });
 
 export const keyHubMethods: Methods<KeyHub> = {
   listen: z.tuple([]),
