@@ -10,12 +10,12 @@ import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
-import { createConnection } from "../doors/websocket/connection.ts";
+import { Connection } from "../doors/websocket/connection.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
-import { createSession } from "../server/session.ts";
+import { Session } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
@@ -177,6 +177,23 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
+  const ofSessions = {
+    turns,
+    conversations,
+    clock,
+    mostInFlight: settings.maxRequestsPerConnection,
+    unnamedGraceMs: settings.unnamedGraceMs,
+    onFault,
+  };
+  const ofConnections = {
+    onFault: (fault: unknown) => logger.error({ err: fault }, "a frame could not be handled"),
+    defaultPacing: {
+      mode: settings.pacing,
+      chunkChars: { responses: 50, personas: 30 },
+      intervalMs: 100,
+      maxLagMs: 400,
+    },
+  };
   const sockets = createWsServer({
     clock,
     path: "/ws",
@@ -201,27 +218,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     onFault,
     isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>
-      createConnection({
-        socket,
-        onFault: (fault) => logger.error({ err: fault }, "a frame could not be handled"),
-        defaultPacing: {
-          mode: settings.pacing,
-          chunkChars: { responses: 50, personas: 30 },
-          intervalMs: 100,
-          maxLagMs: 400,
-        },
-        openSession: (audience) =>
-          createSession({
-            caller,
-            turns,
-            conversations,
-            clock,
-            audience,
-            mostInFlight: settings.maxRequestsPerConnection,
-            unnamedGraceMs: settings.unnamedGraceMs,
-            onFault,
-          }),
-      }),
+      new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });
 
   stores.keys.onRevoked((keyId) => {

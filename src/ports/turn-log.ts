@@ -14,36 +14,44 @@ export interface LaneText {
   readonly text: string;
 }
 
-/** One step of following: events, or the news that those asked for were trimmed and what stands for them. */
+/** One step of reading: events, or the news that those asked for were trimmed and what stands for them. */
 export type LogBatch =
   | { readonly type: "events"; readonly events: readonly LoggedEvent[] }
   | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] };
 
-/** From where a log is followed, and for how long. */
-export interface LogPosition {
-  /** The `seq` behind which it begins. */
-  readonly after: number;
-  readonly signal: AbortSignal;
+/**
+ * One reader's place in a log.
+ *
+ * Contract:
+ * - `take` gives what comes next, in order and once, at most 256 events at a time: who asks late finds a larger batch, so nothing
+ *   piles up for it. Where what comes next was trimmed, the batch says so, and the rest follows it. Throws what keeps a log from
+ *   being read that is kept elsewhere;
+ * - where it gives nothing, either `isOver` (the terminal event was taken, or the log was left), or `wake` is called once as soon as
+ *   another `take` makes sense; never before `take` has returned;
+ * - nobody is woken after `close`, which whoever opened a reader calls in any case.
+ */
+export interface LogReader {
+  take(): LogBatch | undefined;
+  readonly isOver: boolean;
+  close(): void;
 }
 
 /**
  * The events of one turn.
  *
  * Contract:
- * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; followers see them only then.
+ * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; readers see them only then.
  *   Where they cannot be kept it rejects (`storage_unavailable` where that is why), and nobody sees them; but a `failure` ends the
- *   log for its followers in any case, and what stands beside it is seen with it;
- * - `follow` yields everything after the position, in order, once, then what comes, and ends after the terminal event or when
- *   the signal aborts; a follower that asks late for its next batch finds a larger one, so nothing piles up for it;
- * - where the position lies before what is still kept, the first batch is `trimmed` and the rest follows it;
+ *   log for its readers in any case, and what stands beside it is seen with it;
+ * - `open` reads from behind a position. `wake` is called in the middle of an append: it must be quick and never throw;
  * - the terminal event is the last: an append after it is a programming error and rejects;
- * - after `leave` nothing more comes in this process: who follows gets what is there, and no terminal event.
+ * - after `leave` nothing more comes in this process: who reads gets what is there, and no terminal event.
  */
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
   append(steps: readonly TurnStep[]): Promise<void>;
-  follow(from: LogPosition): AsyncIterable<LogBatch>;
+  open(after: number, wake: () => void): LogReader;
   leave(): void;
 }
 

@@ -1,84 +1,168 @@
-import type { KeptTurn, LogBatch } from "../ports/turn-log.ts";
+import type { KeptTurn, LogBatch, LogReader } from "../ports/turn-log.ts";
+
+/** Who is given what is followed. */
+export interface Recipient {
+  /**
+   * `onTaken` is called once, after `deliver` has returned: when the client's connection has taken the batch, or with why it never
+   * will.
+   */
+  deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void;
+}
 
 export interface FollowersOptions {
-  /** Settles when the client's connection has taken the batch; rejects when the connection is gone. */
-  readonly deliver: (requestId: string, batch: LogBatch) => Promise<void>;
-  /** Counts a follower in; the returned function counts it out. */
-  readonly watch: (turn: KeptTurn) => () => void;
+  /** `watch` counts a follower in; the function that it returns counts it out. */
+  readonly turns: { watch(turn: KeptTurn): () => void };
   /** Hears of a follower that failed while its connection was open. */
   readonly onFault: (fault: unknown) => void;
 }
 
-interface Follower {
+/** Reads one turn's log for one connection: the next batch when the one before it was taken, without a promise for any of them. */
+class Follower {
   readonly turn: KeptTurn;
-  readonly controller: AbortController;
+  readonly #recipient: Recipient;
+  readonly #onEnd: (fault?: unknown) => void;
+  #reader: LogReader | undefined;
+  #life: "coming" | "waiting" | "delivering" | "stopping" | "ended" = "coming";
+
+  /** `onEnd` is called once, with the fault where it was one and nobody had stopped the follower. */
+  constructor(turn: KeptTurn, recipient: Recipient, onEnd: (fault?: unknown) => void) {
+    this.turn = turn;
+    this.#recipient = recipient;
+    this.#onEnd = onEnd;
+  }
+
+  begin(after: number): void {
+    if (this.#life === "stopping") {
+      this.#end();
+      return;
+    }
+    this.#reader = this.turn.log.open(after, this.#goOn);
+    this.#goOn();
+  }
+
+  /** What is under way is delivered, and nothing after it. */
+  stop(): void {
+    if (this.#life === "waiting") this.#end();
+    else if (this.#life !== "ended") this.#life = "stopping";
+  }
+
+  fail(fault: unknown): void {
+    if (this.#life === "stopping") this.#end();
+    else this.#end(fault);
+  }
+
+  readonly #goOn = (): void => {
+    try {
+      const batch = this.#reader?.take();
+      if (batch !== undefined) {
+        this.#life = "delivering";
+        this.#recipient.deliver(this.turn.record.id, batch, this.#onTaken);
+      } else if (this.#reader?.isOver === true) this.#end();
+      else this.#life = "waiting";
+    } catch (fault) {
+      this.fail(fault);
+    }
+  };
+
+  readonly #onTaken = (fault?: unknown): void => {
+    if (fault !== undefined) this.fail(fault);
+    else if (this.#life === "stopping") this.#end();
+    else this.#goOn();
+  };
+
+  #end(fault?: unknown): void {
+    this.#life = "ended";
+    this.#reader?.close();
+    this.#onEnd(fault);
+  }
+}
+
+/** One of them, and when it has ended. */
+interface Following {
+  readonly follower: Follower;
   readonly finished: Promise<void>;
 }
 
 /** What one connection follows: at most one follower a turn; following again moves it. */
-export function createFollowers({ deliver, watch, onFault }: FollowersOptions) {
-  const followers = new Map<string, Follower>();
-  let closed = false;
-  let isLeaving = false;
+export class Followers {
+  readonly #recipient: Recipient;
+  readonly #options: FollowersOptions;
+  #life: "open" | "leaving" | "closed" = "open";
+  #followings: Map<string, Following> | undefined;
 
-  async function run(
-    turn: KeptTurn,
-    after: number,
-    {
-      previous,
-      signal,
-      before,
-    }: { previous: Follower | undefined; signal: AbortSignal; before: () => Promise<void> },
-  ): Promise<void> {
-    previous?.controller.abort();
-    await previous?.finished;
-    await before();
-    for await (const batch of turn.log.follow({ after, signal })) await deliver(turn.record.id, batch);
+  constructor(recipient: Recipient, options: FollowersOptions) {
+    this.#recipient = recipient;
+    this.#options = options;
   }
 
-  return {
-    isClosed: () => closed,
-    has: (requestId: string) => followers.has(requestId),
-    /**
-     * Follows a turn from a position, after `before` has settled. The result settles when the follower has ended: the turn's last
-     * event was delivered, another one took its place, or the connection is gone.
-     */
-    follow(
-      turn: KeptTurn,
-      after: number,
-      before: () => Promise<void> = async () => undefined,
-    ): Promise<void> {
-      const { id } = turn.record;
-      const previous = followers.get(id);
-      const controller = new AbortController();
-      if (closed || (isLeaving && !turn.log.ended)) controller.abort();
-      const unwatch = watch(turn);
-      const finished = run(turn, after, { previous, signal: controller.signal, before })
-        .catch((fault: unknown) => {
-          // A connection that is gone ends its followers; the turn and its log know nothing of it.
-          if (!controller.signal.aborted) onFault(fault);
-        })
-        .finally(() => {
-          unwatch();
-          if (followers.get(id) === follower) followers.delete(id);
-        });
-      const follower = { turn, controller, finished };
-      followers.set(id, follower);
-      return finished;
-    },
-    /** Settles when everything that is followed was delivered to its end. */
-    async settle(): Promise<void> {
-      while (followers.size > 0) await Promise.all([...followers.values()].map(({ finished }) => finished));
-    },
-    /** From now on only what has its end is delivered: whatever else there is goes on elsewhere. */
-    leave(): void {
-      isLeaving = true;
-      for (const { turn, controller } of followers.values()) if (!turn.log.ended) controller.abort();
-    },
-    async close(): Promise<void> {
-      closed = true;
-      for (const { controller } of followers.values()) controller.abort();
-      await Promise.all([...followers.values()].map(({ finished }) => finished));
-    },
-  };
+  get isClosed(): boolean {
+    return this.#life === "closed";
+  }
+
+  has(requestId: string): boolean {
+    return this.#followings?.has(requestId) === true;
+  }
+
+  /**
+   * Follows a turn from a position, after `before` has settled. The result settles when the follower has ended: the turn's last
+   * event was delivered, another one took its place, or the connection is gone.
+   */
+  follow(turn: KeptTurn, after: number, before?: () => Promise<void>): Promise<void> {
+    const { turns, onFault } = this.#options;
+    const { id } = turn.record;
+    this.#followings ??= new Map();
+    const followings = this.#followings;
+    const previous = followings.get(id);
+    const finished = Promise.withResolvers<void>();
+    const unwatch = turns.watch(turn);
+    const follower = new Follower(turn, this.#recipient, (fault) => {
+      // A connection that is gone ends its followers; the turn and its log know nothing of it.
+      if (fault !== undefined) onFault(fault);
+      unwatch();
+      if (followings.get(id)?.follower === follower) followings.delete(id);
+      finished.resolve();
+    });
+    followings.set(id, { follower, finished: finished.promise });
+    if (this.isClosed || (this.#life === "leaving" && !turn.log.ended)) follower.stop();
+    if (previous === undefined && before === undefined) follower.begin(after);
+    else void begin(follower, after, { previous, before });
+    return finished.promise;
+  }
+
+  /** Settles when everything that is followed was delivered to its end. */
+  async settle(): Promise<void> {
+    while (this.#followings !== undefined && this.#followings.size > 0) await this.#allFinished();
+  }
+
+  /** From now on only what has its end is delivered: whatever else there is goes on elsewhere. */
+  leave(): void {
+    if (!this.isClosed) this.#life = "leaving";
+    for (const { follower } of this.#followings?.values() ?? [])
+      if (!follower.turn.log.ended) follower.stop();
+  }
+
+  async close(): Promise<void> {
+    this.#life = "closed";
+    for (const { follower } of this.#followings?.values() ?? []) follower.stop();
+    await this.#allFinished();
+  }
+
+  async #allFinished(): Promise<void> {
+    await Promise.all([...(this.#followings?.values() ?? [])].map(({ finished }) => finished));
+  }
+}
+
+async function begin(
+  follower: Follower,
+  after: number,
+  { previous, before }: { previous: Following | undefined; before: (() => Promise<void>) | undefined },
+): Promise<void> {
+  try {
+    previous?.follower.stop();
+    await previous?.finished;
+    await before?.();
+    follower.begin(after);
+  } catch (fault) {
+    follower.fail(fault);
+  }
 }

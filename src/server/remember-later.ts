@@ -1,5 +1,6 @@
 import { recoverLanes } from "../chat/recovered-lanes.ts";
 import type { Clock } from "../ports/clock.ts";
+import { followLog } from "../ports/follow-log.ts";
 import type { TurnEvent } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -28,7 +29,7 @@ export function createRememberLater(
 
   async function remember({ record, log }: KeptTurn): Promise<void> {
     const events: TurnEvent[] = [];
-    for await (const batch of log.follow({ after: 0, signal: new AbortController().signal })) {
+    for await (const batch of followLog(log, { after: 0 })) {
       if (batch.type === "events") events.push(...batch.events.map(({ event }) => event));
     }
     for (;;) {

@@ -1,26 +1,32 @@
-import { SocketEndedError } from "../../src/ports/socket.ts";
-
 /** A socket whose writes are taken when the test says so. */
 export function heldSocket() {
   const writes: (readonly string[])[] = [];
-  let held = Promise.withResolvers<void>();
+  let held: ((cause?: Error) => void)[] = [];
+  let ended: Error | undefined;
+  const settle = () => {
+    const taken = held;
+    held = [];
+    for (const onTaken of taken) onTaken(ended);
+  };
   return {
     writes,
     socket: {
-      send(texts: readonly string[]) {
-        if (texts.length === 0) return Promise.resolve();
+      send(texts: readonly string[], onTaken: (cause?: Error) => void) {
         writes.push(texts);
-        return held.promise;
+        held.push(onTaken);
+        if (ended !== undefined) process.nextTick(settle);
       },
       close: () => undefined,
     },
     /** Takes the write that is under way; settles when the next has begun. */
     async take() {
-      const { resolve } = held;
-      held = Promise.withResolvers();
-      resolve();
+      settle();
       await new Promise((begun) => setImmediate(begun));
     },
-    break: () => held.reject(new SocketEndedError("gone")),
+    /** The connection has ended, for the write that is under way and for all later ones. */
+    break() {
+      ended = new Error("gone");
+      settle();
+    },
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { createOutbox } from "../../src/doors/websocket/outbox.ts";
+import { Outbox } from "../../src/doors/websocket/outbox.ts";
 import { SocketEndedError } from "../../src/ports/socket.ts";
 import { heldSocket } from "./held-socket.ts";
 
@@ -17,14 +17,25 @@ function sender(name: string, count: number) {
   return { made, texts: texts() };
 }
 
+/** Settles as the parcel does. */
+function put(outbox: Outbox, from: Iterable<string>): Promise<void> {
+  const texts = from[Symbol.iterator]();
+  return new Promise((resolve, reject) => {
+    outbox.put({
+      next: () => texts.next().value,
+      onTaken: (fault) => (fault === undefined ? resolve() : reject(fault)),
+    });
+  });
+}
+
 const charsOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + text.length, 0);
 
 describe("the outbox of a connection", () => {
   it("encodes no more than one write holds, however many send and however much they have", async () => {
     const { socket, writes, take } = heldSocket();
-    const outbox = createOutbox(socket);
+    const outbox = new Outbox(socket);
     const senders = Array.from({ length: 128 }, (_, index) => sender(`s${index}-`, 256));
-    const all = Promise.all(senders.map(({ texts }) => outbox.put(texts)));
+    const all = Promise.all(senders.map(({ texts }) => put(outbox, texts)));
     const encoded = () => senders.reduce((sum, { made }) => sum + made.count, 0);
     const most = 20;
     await nextImmediate();
@@ -42,10 +53,10 @@ describe("the outbox of a connection", () => {
 
   it("gives everyone a turn: a short message waits for two writes, not for all that another has", async () => {
     const { socket, writes, take } = heldSocket();
-    const outbox = createOutbox(socket);
-    const long = outbox.put(sender("long", 1_000).texts);
+    const outbox = new Outbox(socket);
+    const long = put(outbox, sender("long", 1_000).texts);
     await nextImmediate();
-    const short = outbox.put(["short"]);
+    const short = put(outbox, ["short"]);
     await take();
     assert.ok(writes[1]?.includes("short"));
     await take();
@@ -64,11 +75,11 @@ describe("the outbox of a connection", () => {
 
   it("sends what waited together in one write", async () => {
     const { socket, writes, take } = heldSocket();
-    const outbox = createOutbox(socket);
-    const put = (...texts: string[]) => texts.map((text) => outbox.put([text]));
-    const first = put("a", "b");
+    const outbox = new Outbox(socket);
+    const putAll = (...texts: string[]) => texts.map((text) => put(outbox, [text]));
+    const first = putAll("a", "b");
     await nextImmediate();
-    const second = put("c", "d", "e");
+    const second = putAll("c", "d", "e");
     await take();
     await take();
     await Promise.all([...first, ...second]);
@@ -80,9 +91,9 @@ describe("the outbox of a connection", () => {
 
   it("sends a message that is longer than a write, and nothing behind it", async () => {
     const { socket, writes, take } = heldSocket();
-    const outbox = createOutbox(socket);
+    const outbox = new Outbox(socket);
     const huge = "x".repeat(2_000_000);
-    const sent = outbox.put([huge, "next"]);
+    const sent = put(outbox, [huge, "next"]);
     await nextImmediate();
     assert.deepEqual(writes, [[huge]]);
     await take();
@@ -93,19 +104,20 @@ describe("the outbox of a connection", () => {
 
   it("rejects whoever waits when the connection has ended, and goes on after a message that cannot be made", async () => {
     const { socket, writes, take, break: breakSocket } = heldSocket();
-    const outbox = createOutbox(socket);
-    const broken = outbox.put(
+    const outbox = new Outbox(socket);
+    const broken = put(
+      outbox,
       (function* () {
         yield "before";
         throw new Error("not a message");
       })(),
     );
-    const after = outbox.put(["after"]);
+    const after = put(outbox, ["after"]);
     await assert.rejects(broken, /not a message/);
     assert.deepEqual(writes, [["before", "after"]]);
     await take();
     await after;
-    const lost = [outbox.put(["lost"]), outbox.put(["lost too"])].map((sent) =>
+    const lost = [put(outbox, ["lost"]), put(outbox, ["lost too"])].map((sent) =>
       assert.rejects(sent, SocketEndedError),
     );
     breakSocket();

@@ -5,9 +5,9 @@ import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
 import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import { openBudgets } from "../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../src/compose/settings.ts";
-import { createConnection } from "../../src/doors/websocket/connection.ts";
+import { Connection } from "../../src/doors/websocket/connection.ts";
 import { createAdmission } from "../../src/server/admission.ts";
-import { createSession } from "../../src/server/session.ts";
+import { Session } from "../../src/server/session.ts";
 import { createTurns } from "../../src/server/turns.ts";
 import { answering, createChatSetup } from "../chat/chat-setup.ts";
 import { heldSocket } from "./held-socket.ts";
@@ -39,8 +39,14 @@ async function connectHeld() {
     onLeft: nothing,
   });
   const held = heldSocket();
-  const connection = createConnection({
-    socket: held.socket,
+  const { conversations } = dependencies;
+  const ofSessions = {
+    ...{ turns, conversations, clock, mostInFlight },
+    unnamedGraceMs: 10_000,
+    onFault: nothing,
+  };
+  const caller = { owner: "ada", keyId: "k", limits: {} };
+  const connection = new Connection(held.socket, (audience) => new Session(ofSessions, caller, audience), {
     defaultPacing: {
       mode: "raw",
       chunkChars: { responses: 50, personas: 30 },
@@ -48,17 +54,6 @@ async function connectHeld() {
       maxLagMs: 400,
     },
     onFault: (fault) => assert.fail(String(fault)),
-    openSession: (audience) =>
-      createSession({
-        caller: { owner: "ada", keyId: "k", limits: {} },
-        turns,
-        conversations: dependencies.conversations,
-        clock,
-        audience,
-        mostInFlight,
-        unnamedGraceMs: 10_000,
-        onFault: nothing,
-      }),
   });
   return { connection, held, turns };
 }

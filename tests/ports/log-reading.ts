@@ -1,3 +1,4 @@
+import { followLog } from "../../src/ports/follow-log.ts";
 import type { LaneCheckpoint, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { LogBatch, TurnLog } from "../../src/ports/turn-log.ts";
 
@@ -36,7 +37,7 @@ export function followed(log: TurnLog, after: number): Following {
   const batches: LogBatch[] = [];
   const stopped = new AbortController();
   const ended = (async () => {
-    for await (const batch of log.follow({ after, signal: stopped.signal })) batches.push(batch);
+    for await (const batch of followLog(log, { after, signal: stopped.signal })) batches.push(batch);
   })();
   return { batches, read: () => batches.map(brief).join(" "), ended, stop: () => stopped.abort() };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import { followLog } from "../../src/ports/follow-log.ts";
 import type { TurnLog } from "../../src/ports/turn-log.ts";
 import { checkpoint, followed, terminal, textOf } from "./log-reading.ts";
 
@@ -70,17 +71,43 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
 
     it("gives a waiting follower what is appended, at once", async () => {
       await using under = await create();
-      const follow = under.log.follow({ after: 0, signal: new AbortController().signal });
+      const follow = followLog(under.log, { after: 0 });
       const first = follow[Symbol.asyncIterator]().next();
       await under.log.append([textOf("a")]);
       assert.deepEqual((await first).value, { type: "events", events: [{ seq: 1, event: textOf("a") }] });
     });
 
+    it("wakes a reader that was given nothing, once, and none that was closed", async () => {
+      await using under = await create();
+      const { log } = under;
+      let wakes = 0;
+      const woken = Promise.withResolvers<void>();
+      const reader = log.open(0, () => {
+        wakes += 1;
+        woken.resolve();
+      });
+      const closed = log.open(0, () => assert.fail("It was closed."));
+      assert.deepEqual([reader.take(), closed.take(), wakes], [undefined, undefined, 0]);
+      closed.close();
+      await log.append([textOf("a")]);
+      await woken.promise;
+      await log.append([textOf("b"), terminal]);
+      await nextLoopTurn();
+      assert.deepEqual([wakes, reader.isOver], [1, false]);
+      const taken: number[] = [];
+      while (!reader.isOver) {
+        const batch = reader.take();
+        if (batch?.type === "events") taken.push(...batch.events.map(({ seq }) => seq));
+        else await nextLoopTurn();
+      }
+      assert.deepEqual(taken, [1, 2, 3]);
+      assert.equal(reader.take(), undefined);
+      reader.close();
+    });
+
     it("gives a late follower more at a time, and never the same object to change", async () => {
       await using under = await create();
-      const iterator = under.log
-        .follow({ after: 0, signal: new AbortController().signal })
-        [Symbol.asyncIterator]();
+      const iterator = followLog(under.log, { after: 0 });
       await under.log.append([textOf("a")]);
       await iterator.next();
       for (const letter of ["b", "c", "d"]) await under.log.append([textOf(letter)]);
@@ -102,13 +129,13 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       aborted.stop();
       await aborted.ended;
       const signal = AbortSignal.abort();
-      assert.equal((await under.log.follow({ after: 0, signal })[Symbol.asyncIterator]().next()).done, true);
+      assert.equal((await followLog(under.log, { after: 0, signal }).next()).done, true);
     });
 
     it("does not mind a follower that leaves", async () => {
       await using under = await create();
       await under.log.append([textOf("a"), textOf("b")]);
-      for await (const batch of under.log.follow({ after: 0, signal: new AbortController().signal })) {
+      for await (const batch of followLog(under.log, { after: 0 })) {
         assert.equal(batch.type, "events");
         break;
       }
@@ -152,6 +179,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       const follower = followed(under.log, 0);
       await follower.ended;
       const events = follower.batches.flatMap((batch) => (batch.type === "events" ? batch.events : []));
+      for (const batch of follower.batches) assert.ok(batch.type === "events" && batch.events.length <= 256);
       assert.deepEqual(
         events.map(({ seq }) => seq),
         Array.from({ length: count + 1 }, (_, index) => index + 1),
@@ -218,9 +246,7 @@ export function describeTrimming(
     it("tells a follower that stood in the middle when its events went", async () => {
       await using under = await create();
       await under.log.append(Array.from({ length: 2_000 }, () => textOf("x")));
-      const iterator = under.log
-        .follow({ after: 0, signal: new AbortController().signal })
-        [Symbol.asyncIterator]();
+      const iterator = followLog(under.log, { after: 0 });
       const { value: first } = await iterator.next();
       assert.equal(first?.type, "events");
       await under.log.append([terminal]);

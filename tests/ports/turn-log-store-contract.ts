@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Clock } from "../../src/ports/clock.ts";
+import { followLog } from "../../src/ports/follow-log.ts";
 import type { TurnLog, TurnLogStore, TurnRecord } from "../../src/ports/turn-log.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { followed, terminal, textOf } from "./log-reading.ts";
@@ -122,7 +123,7 @@ export function describeTurnLogStore(
       };
       for (const log of Object.values(logs)) await log.append([terminal]);
       const running = await begin("owner", "running", "c-1");
-      const follower = logs.first.follow({ after: 1, signal: new AbortController().signal });
+      const follower = followLog(logs.first, { after: 1 });
       await store.forget("nobody", "c-1");
       await store.forget("owner", "c-3");
       assert.ok((await store.find("owner", "first")) !== undefined);
@@ -144,7 +145,7 @@ export function describeTurnLogStore(
       await using under = await open(1_000);
       const log = await created(under.store, "owner", "id-1");
       await log.append([textOf("a"), textOf("b"), terminal]);
-      const iterator = log.follow({ after: 1, signal: new AbortController().signal })[Symbol.asyncIterator]();
+      const iterator = followLog(log, { after: 1 });
       await under.clock.advance(5_000);
       assert.equal(await under.store.find("owner", "id-1"), undefined);
       const { value } = await iterator.next();

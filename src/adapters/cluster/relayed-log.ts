@@ -1,5 +1,6 @@
 import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
-import type { LogBatch, LogPosition, TurnLog } from "../../ports/turn-log.ts";
+import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
+import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { isUrgent } from "../sqlite/durable-log.ts";
 import type { Channel } from "./channel.ts";
 
@@ -7,7 +8,7 @@ export interface RelayedLogOptions {
   readonly channel: Channel;
   /** The turn's number there. */
   readonly turn: number;
-  readonly copy: TurnLog;
+  readonly copy: MemoryTurnLog;
   /** Hears of a failure that could only be told here, since the logs could not keep it. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -15,7 +16,7 @@ export interface RelayedLogOptions {
 /** A turn's log that another process keeps, followed here in a copy, which holds what was kept there. */
 export class RelayedLog implements TurnLog {
   readonly #turn: number;
-  readonly #copy: TurnLog;
+  readonly #copy: MemoryTurnLog;
   readonly #channel: Channel;
   readonly #onFault: (fault: unknown) => void;
 
@@ -34,8 +35,8 @@ export class RelayedLog implements TurnLog {
     return this.#copy.ended;
   }
 
-  follow(from: LogPosition): AsyncIterable<LogBatch> {
-    return this.#copy.follow(from);
+  open(after: number, wake: () => void): LogReader {
+    return this.#copy.open(after, wake);
   }
 
   leave(): void {
@@ -52,6 +53,6 @@ export class RelayedLog implements TurnLog {
       if (!steps.some(({ type }) => type === "failure")) throw fault;
       this.#onFault(fault);
     }
-    await this.#copy.append(steps);
+    this.#copy.add(steps);
   }
 }

@@ -1,5 +1,5 @@
 import type { TurnStep } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { KeptTurn, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
@@ -33,7 +33,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   let bytes = 0;
 
   /** A turn that runs here from now on. */
-  function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: TurnLog } {
+  function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: MemoryTurnLog } {
     const name = nameOf(record.owner, record.id);
     const copy = new MemoryTurnLog({
       onBytes: (change) => {
@@ -80,7 +80,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
         for (const { turn, record, steps: text, request } of left) {
           const { log, copy } = adopt(record, turn);
           const steps = parseEvents<TurnStep[]>(text);
-          await copy.append(steps);
+          copy.add(steps);
           const kept = request === undefined ? {} : { request: JSON.parse(request) as ResumableRequest };
           unfinished.push({ record, log, steps, ...kept });
         }

@@ -1,3 +1,4 @@
+import { followLog } from "../../ports/follow-log.ts";
 import { isCheckpoint, type LaneCheckpoint, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
@@ -10,7 +11,7 @@ import type { FoundTurn, LeftTurn, LogHub } from "./log-hub.ts";
 const turnsPerAnswer = 50;
 
 interface Following {
-  readonly batches: AsyncIterator<LogBatch>;
+  readonly batches: AsyncGenerator<LogBatch>;
   readonly stopped: AbortController;
 }
 
@@ -85,7 +86,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       const turn = await logs.find(owner, id);
       if (turn === undefined) throw new TroupeError("request_not_found");
       const stopped = new AbortController();
-      const batches = turn.log.follow({ after, signal: stopped.signal })[Symbol.asyncIterator]();
+      const batches = followLog(turn.log, { after, signal: stopped.signal });
       followings.set(following, { batches, stopped });
     },
     async next(following) {
@@ -119,7 +120,7 @@ export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] 
 async function readEvents(log: TurnLog): Promise<readonly TurnEvent[]> {
   const events: TurnEvent[] = [];
   if (log.headSeq === 0) return events;
-  for await (const batch of log.follow({ after: 0, signal: new AbortController().signal })) {
+  for await (const batch of followLog(log, { after: 0 })) {
     if (batch.type === "events") events.push(...batch.events.map(({ event }) => event));
     if (events.length >= log.headSeq) break;
   }

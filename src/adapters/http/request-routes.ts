@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { followLog } from "../../ports/follow-log.ts";
 import type { TerminalEvent } from "../../ports/turn-event.ts";
 import { isTerminal } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
@@ -29,7 +30,7 @@ export function createRequestRoutes({ logs }: { readonly logs: TurnLogStore }): 
 
 /** The last event of an ended log. */
 async function readEnd(log: TurnLog): Promise<TerminalEvent> {
-  for await (const batch of log.follow({ after: log.headSeq - 1, signal: new AbortController().signal })) {
+  for await (const batch of followLog(log, { after: log.headSeq - 1 })) {
     const end = batch.type === "events" ? batch.events.at(-1)?.event : undefined;
     if (end !== undefined && isTerminal(end)) return end;
   }

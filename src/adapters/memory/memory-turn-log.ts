@@ -1,8 +1,8 @@
-import { isEvent, isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { LaneText, LogBatch, LoggedEvent, LogPosition, TurnLog } from "../../ports/turn-log.ts";
+import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
+import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
 import { laneTexts } from "./lane-texts.ts";
 
-/** Most events of one batch, so that a follower far behind does not copy a whole log at once. */
+/** Most events of one batch, so that a reader far behind does not copy a whole log at once. */
 const batchEvents = 256;
 /** Rough size of an event beside its text: the object, its place in the list and its number. */
 const eventBytes = 120;
@@ -31,7 +31,7 @@ export class MemoryTurnLog implements TurnLog {
   #events: LoggedEvent[] = [];
   #trimmed: Trimmed;
   #isLeft = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #readers = new Set<MemoryLogReader>();
   readonly #onEnd: () => void;
   readonly #onBytes: (change: number) => void;
 
@@ -43,78 +43,122 @@ export class MemoryTurnLog implements TurnLog {
   }
 
   async append(steps: readonly TurnStep[]): Promise<void> {
-    const added = steps.filter(isEvent);
+    this.add(steps);
+  }
+
+  /** As `append`, at once. */
+  add(steps: readonly TurnStep[]): void {
     if (this.ended) throw new Error("This turn's log has its terminal event already.");
-    // Before anything is kept: followers would wait for ever behind half an append.
-    if (added.slice(0, -1).some(isTerminal)) throw new Error("Nothing may follow the terminal event.");
+    // Before anything is kept: readers would wait for ever behind half an append.
+    if (endsTooEarly(steps)) throw new Error("Nothing may follow the terminal event.");
     let size = this.bytes;
-    for (const event of added) {
+    for (const event of steps) {
+      if (event.type === "checkpoint") continue;
       this.headSeq += 1;
       this.#events.push({ seq: this.headSeq, event });
       size += sizeOf(event);
       this.ended = isTerminal(event);
     }
     this.#resize(size);
-    this.#wakeAll();
+    for (const reader of this.#readers) reader.goOn();
     if (this.ended) this.#onEnd();
   }
 
-  async *follow({ after, signal }: LogPosition): AsyncGenerator<LogBatch> {
-    let position = after;
-    while (!signal.aborted) {
-      const { throughSeq, lanes } = this.#trimmed;
-      if (position < throughSeq) {
-        position = throughSeq;
-        yield { type: "trimmed", throughSeq, lanes };
-      } else if (position < this.headSeq) {
-        const start = position - throughSeq;
-        const batch = this.#events.slice(start, start + batchEvents);
-        position += batch.length;
-        yield { type: "events", events: batch };
-      } else if (this.ended || this.#isLeft) {
-        return;
-      } else {
-        await this.#untilAppended(signal);
-      }
-    }
+  open(after: number, wake: () => void): LogReader {
+    const reader = new MemoryLogReader(this, after, wake);
+    this.#readers.add(reader);
+    return reader;
   }
 
   leave(): void {
     this.#isLeft = true;
-    this.#wakeAll();
+    for (const reader of this.#readers) reader.goOn();
+  }
+
+  /** All events that are still there. */
+  events(): TurnEvent[] {
+    return this.#events.map(({ event }) => event);
+  }
+
+  /** What a reader at a position is given. */
+  batchAfter(position: number): LogBatch | undefined {
+    const { throughSeq, lanes } = this.#trimmed;
+    if (position < throughSeq) return { type: "trimmed", throughSeq, lanes };
+    if (position >= this.headSeq) return undefined;
+    const start = position - throughSeq;
+    return { type: "events", events: this.#events.slice(start, start + batchEvents) };
+  }
+
+  /** Nothing more comes behind a position. */
+  isOverAt(position: number): boolean {
+    return (this.ended || this.#isLeft) && position >= this.headSeq;
+  }
+
+  /** It was closed. */
+  forget(reader: MemoryLogReader): void {
+    this.#readers.delete(reader);
   }
 
   /** Gives up all events but the terminal one; only for an ended log. */
   trim(): void {
     const terminal = this.#events.at(-1);
     if (!this.ended || terminal === undefined || this.#trimmed.throughSeq === this.headSeq - 1) return;
-    const lanes = laneTexts(this.#events.map(({ event }) => event));
+    const lanes = laneTexts(this.events());
     this.#trimmed = { throughSeq: this.headSeq - 1, lanes };
     this.#events = [terminal];
     this.#resize(sizeOf(terminal.event) + lanes.reduce((sum, lane) => sum + 2 * lane.text.length, 0));
-  }
-
-  #wakeAll(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
   }
 
   #resize(to: number): void {
     this.#onBytes(to - this.bytes);
     this.bytes = to;
   }
+}
 
-  #untilAppended(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        this.#waiting.delete(settle);
-        signal.removeEventListener("abort", settle);
-        resolve();
-      };
-      this.#waiting.add(settle);
-      signal.addEventListener("abort", settle, { once: true });
-    });
+class MemoryLogReader implements LogReader {
+  readonly #log: MemoryTurnLog;
+  readonly #wake: () => void;
+  #position: number;
+  #isWaiting = false;
+
+  constructor(log: MemoryTurnLog, position: number, wake: () => void) {
+    this.#log = log;
+    this.#position = position;
+    this.#wake = wake;
   }
+
+  get isOver(): boolean {
+    return this.#log.isOverAt(this.#position);
+  }
+
+  take(): LogBatch | undefined {
+    const batch = this.#log.batchAfter(this.#position);
+    this.#isWaiting = batch === undefined;
+    if (batch !== undefined)
+      this.#position = batch.type === "trimmed" ? batch.throughSeq : this.#position + batch.events.length;
+    return batch;
+  }
+
+  /** There is more, or will never be. */
+  goOn(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#wake();
+  }
+
+  close(): void {
+    this.#log.forget(this);
+  }
+}
+
+function endsTooEarly(steps: readonly TurnStep[]): boolean {
+  let hasEnd = false;
+  for (const step of steps) {
+    if (step.type === "checkpoint") continue;
+    if (hasEnd) return true;
+    hasEnd = isTerminal(step);
+  }
+  return false;
 }
 
 function sizeOf(event: TurnEvent): number {

@@ -24,7 +24,7 @@ export interface MemoryTurnLogs extends TurnLogStore {
   /** As `create`, at once, with the log that `make` puts in front of the one in memory; `mayExceed`: never `full`. */
   adopt(
     record: TurnRecord,
-    make: (inner: TurnLog) => TurnLog,
+    make: (inner: MemoryTurnLog) => TurnLog,
     options?: { readonly mayExceed?: boolean },
   ): Awaited<ReturnType<TurnLogStore["create"]>>;
   /** Forgets a turn at once; who follows it reads on. */

@@ -1,5 +1,6 @@
 import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { LogBatch, LogPosition, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 
 /** A turn's number, and the writing of its row. */
@@ -12,9 +13,7 @@ export interface Begun {
 export interface DurableLogOptions extends Begun {
   readonly store: SqliteStore;
   /** Where it is followed. */
-  readonly inner: TurnLog;
-  /** What is in the journal already. */
-  readonly kept: TurnEvent[];
+  readonly inner: MemoryTurnLog;
   /** Ends the turn in the database. */
   readonly end: (events: readonly TurnEvent[]) => void;
   /** Nothing of it was kept: the client may send it again under the same id. */
@@ -52,50 +51,52 @@ export class DurableLog implements TurnLog {
     return this.#options.inner.ended;
   }
 
-  follow(from: LogPosition): AsyncIterable<LogBatch> {
-    return this.#options.inner.follow(from);
+  open(after: number, wake: () => void): LogReader {
+    return this.#options.inner.open(after, wake);
   }
 
   leave(): void {
     this.#options.inner.leave();
   }
 
-  async append(steps: readonly TurnStep[]): Promise<void> {
-    const { inner, kept, end, forget, onFault } = this.#options;
-    if (inner.ended) return inner.append(steps);
-    const events = steps.filter(isEvent);
-    try {
-      await this.#journal(events, steps);
-    } catch (fault) {
-      // A failure that cannot be kept is told all the same: those who follow would wait for ever.
-      if (!events.some(({ type }) => type === "failure")) throw fault;
-      onFault(fault);
-    }
-    await inner.append(steps);
-    kept.push(...events);
-    if (!inner.ended) return;
-    if (this.#row === "failed") forget();
-    else end(kept);
+  append(steps: readonly TurnStep[]): Promise<void> {
+    if (this.ended) return this.#options.inner.append(steps);
+    return this.#journal(steps).then(
+      () => this.#tell(steps),
+      (fault: unknown) => {
+        // A failure that cannot be kept is told all the same: those who follow would wait for ever.
+        if (!steps.some(({ type }) => type === "failure")) throw fault;
+        this.#options.onFault(fault);
+        this.#tell(steps);
+      },
+    );
   }
 
-  #journal(events: readonly TurnEvent[], steps: readonly TurnStep[]): Promise<unknown> {
-    const { begun, store, number, inner } = this.#options;
+  #tell(steps: readonly TurnStep[]): void {
+    const { inner, end, forget } = this.#options;
+    inner.add(steps);
+    if (!inner.ended) return;
+    if (this.#row === "failed") forget();
+    else end(inner.events());
+  }
+
+  #journal(steps: readonly TurnStep[]): Promise<unknown> {
+    const { begun, store, number } = this.#options;
     if (this.#row === "failed") return begun;
-    const written = store.journal(entryOf(number, inner.headSeq + 1, events, steps), steps.some(isUrgent));
+    let urgent = false;
+    let hasCheckpoints = false;
+    for (const step of steps) {
+      urgent ||= isUrgent(step);
+      hasCheckpoints ||= step.type === "checkpoint";
+    }
+    // Checkpoints take room only where there are any.
+    const entry: JournalEntry = hasCheckpoints
+      ? [number, this.headSeq + 1, steps.filter(isEvent), steps.filter(isCheckpoint)]
+      : [number, this.headSeq + 1, steps as readonly TurnEvent[]];
+    const written = store.journal(entry, urgent);
     // Commits come in order, so that the turn's first events may go with its row.
     return this.#row === "there" ? written : Promise.all([begun, written]);
   }
-}
-
-/** Checkpoints take room only where there are any. */
-function entryOf(
-  number: number,
-  firstSeq: number,
-  events: readonly TurnEvent[],
-  steps: readonly TurnStep[],
-): JournalEntry {
-  const checkpoints = steps.filter(isCheckpoint);
-  return checkpoints.length === 0 ? [number, firstSeq, events] : [number, firstSeq, events, checkpoints];
 }
 
 /** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */

@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { isEvent, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
+import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import {
   createMemoryTurnLogs,
   type MemoryTurnLogOptions,
@@ -54,9 +55,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       .then(() => store.release(number), onFault);
   }
 
-  function durable(begun: Begun, inner: TurnLog, kept: TurnEvent[]): TurnLog {
+  function durable(begun: Begun, inner: MemoryTurnLog): TurnLog {
     return new DurableLog({
-      ...{ ...begun, store, inner, kept, onFault },
+      ...{ ...begun, store, inner, onFault },
       end: (events) => end(begun.number, events),
       forget: () => memory.drop(begun.record),
     });
@@ -99,7 +100,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       if (kept !== undefined) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
       if (store.fault !== undefined) throw storageUnavailable(store.fault);
-      return memory.adopt(record, (inner) => durable(begin(record, request), inner, []));
+      return memory.adopt(record, (inner) => durable(begin(record, request), inner));
     },
     find,
     async forget(owner, conversationId) {
@@ -116,15 +117,15 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       const unfinished: UnfinishedTurn[] = [];
       for (const { number, record, steps, request } of await readRunning(store)) {
         const events = steps.filter(isEvent);
-        let remembered: TurnLog | undefined;
+        let remembered: MemoryTurnLog | undefined;
         store.retain(number);
-        const make = (inner: TurnLog) => {
+        const make = (inner: MemoryTurnLog) => {
           remembered = inner;
-          return durable({ number, record, begun: Promise.resolve() }, inner, [...events]);
+          return durable({ number, record, begun: Promise.resolve() }, inner);
         };
         // Whatever room there is: they are about to end.
         const adopted = memory.adopt(record, make, { mayExceed: true });
-        await remembered?.append(events);
+        remembered?.add(events);
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) end(number, events);
         else

@@ -6,7 +6,7 @@ import type { CloseName } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { createFrameQueue } from "./frame-queue.ts";
 import { createRateLimit } from "./rate-limit.ts";
-import { createWsSocket } from "./ws-socket.ts";
+import { WsSocket } from "./ws-socket.ts";
 
 /** What handles one connection's frames. */
 export interface FrameHandler {
@@ -52,7 +52,7 @@ const closePatienceMs = 1_000;
 
 export function createWsConnection(options: WsConnectionOptions): WsConnection {
   const { socket, stream, clock, connect, isAdmitted, onFault } = options;
-  const port = createWsSocket(socket, stream);
+  const port = new WsSocket(socket, stream);
   const handler = connect(port);
   const gone = new AbortController();
   const queue = createFrameQueue({

@@ -1,15 +1,14 @@
-import type { Socket } from "../../ports/socket.ts";
+import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 
-/**
- * What one connection is given to send, whoever gave it. Only one write is under way at a time, so that of all that waits no more
- * is encoded than one write holds: the rest stays in the logs that it comes from.
- */
-export interface Outbox {
+/** Messages of one sender. */
+export interface Parcel {
+  /** The next message, made when it is about to be sent; `undefined` behind the last. What it throws ends the parcel. */
+  next(): string | undefined;
   /**
-   * Sends messages in order; each is made when it is about to be sent. Settles when the operating system has taken the last one;
-   * rejects with a `SocketEndedError` when the connection has ended, or with what making a message threw.
+   * Called once, after `put` has returned: when the operating system has taken the last message, or with a `SocketEndedError` when the
+   * connection has ended, or with what making a message threw.
    */
-  put(texts: Iterable<string>): Promise<void>;
+  onTaken(fault?: unknown): void;
 }
 
 /** Characters of one write, at most three bytes each. The message that reaches the limit still goes with it, however long it is. */
@@ -17,64 +16,81 @@ const mostCharsAtOnce = 16 * 1024;
 /** After so many characters the next sender has its turn: one that catches up does not keep the others waiting. */
 const mostCharsOfOne = 4 * 1024;
 
-interface Parcel {
-  readonly texts: Iterator<string>;
-  readonly sent: PromiseWithResolvers<void>;
-}
+/**
+ * What one connection is given to send, whoever gave it. Only one write is under way at a time, so that of all that waits no more
+ * is encoded than one write holds: the rest stays in the logs that it comes from.
+ */
+export class Outbox {
+  readonly #socket: Socket;
+  #life: "idle" | "due" | "writing" = "idle";
+  #waiting: Parcel[] | undefined;
+  /** Those whose last message is in the write that is under way. */
+  #leaving: Parcel[] | undefined;
+  #onWritten: ((cause?: Error | null) => void) | undefined;
 
-export function createOutbox(socket: Socket): Outbox {
-  const waiting: Parcel[] = [];
-  let writing = false;
-
-  /** Takes from a parcel until its share is full; true when nothing is left of it. */
-  function takeFrom({ texts, sent }: Parcel, into: string[]): { chars: number; isLast: boolean } {
-    let chars = 0;
-    try {
-      while (chars < mostCharsOfOne) {
-        const next = texts.next();
-        if (next.done === true) return { chars, isLast: true };
-        into.push(next.value);
-        chars += next.value.length;
-      }
-    } catch (fault) {
-      sent.reject(fault);
-      return { chars, isLast: true };
-    }
-    return { chars, isLast: false };
+  constructor(socket: Socket) {
+    this.#socket = socket;
   }
 
-  async function writeOnce(): Promise<void> {
+  put(parcel: Parcel): void {
+    this.#waiting ??= [];
+    this.#waiting.push(parcel);
+    if (this.#life === "idle") this.#writeSoon();
+  }
+
+  /** Whoever else was woken by the same commit is in time for the same write. */
+  #writeSoon(): void {
+    this.#life = "due";
+    process.nextTick(Outbox.#writeWhatIsDue, this);
+  }
+
+  /** One for all connections. */
+  static readonly #writeWhatIsDue = (outbox: Outbox): void => outbox.#write();
+
+  #write(): void {
     const texts: string[] = [];
-    const last: Parcel[] = [];
-    let chars = 0;
-    while (chars < mostCharsAtOnce) {
+    const leaving = this.#fill(texts);
+    this.#leaving = leaving;
+    this.#life = "writing";
+    this.#onWritten ??= (cause) => this.#finish(cause);
+    if (texts.length > 0) this.#socket.send(texts, this.#onWritten);
+    else this.#finish(undefined);
+  }
+
+  /** Takes from all that wait in turn, until a write is full; returns those of which nothing is left. */
+  #fill(texts: string[]): Parcel[] {
+    const waiting = this.#waiting ?? [];
+    const empty: Parcel[] = [];
+    let room = mostCharsAtOnce;
+    while (room > 0) {
       const parcel = waiting.shift();
       if (parcel === undefined) break;
-      const taken = takeFrom(parcel, texts);
-      chars += taken.chars;
-      (taken.isLast ? last : waiting).push(parcel);
+      let share = mostCharsOfOne;
+      try {
+        let text: string | undefined;
+        while (share > 0) {
+          text = parcel.next();
+          if (text === undefined) break;
+          texts.push(text);
+          share -= text.length;
+        }
+        (text === undefined ? empty : waiting).push(parcel);
+      } catch (fault) {
+        parcel.onTaken(fault);
+      }
+      room -= mostCharsOfOne - share;
     }
-    try {
-      await socket.send(texts);
-    } catch (fault) {
-      for (const { sent } of [...last, ...waiting.splice(0)]) sent.reject(fault);
-    }
-    for (const { sent } of last) sent.resolve();
+    return empty;
   }
 
-  async function writeAll(): Promise<void> {
-    while (waiting.length > 0) await writeOnce();
-    writing = false;
+  #finish(cause: Error | null | undefined): void {
+    const done = this.#leaving ?? [];
+    this.#leaving = undefined;
+    if (cause != null) {
+      const ended = new SocketEndedError("The connection has ended.", { cause });
+      for (const parcel of done.concat(this.#waiting?.splice(0) ?? [])) parcel.onTaken(ended);
+    } else for (const parcel of done) parcel.onTaken();
+    if (this.#waiting !== undefined && this.#waiting.length > 0) this.#writeSoon();
+    else this.#life = "idle";
   }
-
-  return {
-    put(texts) {
-      const sent = Promise.withResolvers<void>();
-      waiting.push({ texts: texts[Symbol.iterator](), sent });
-      // Whoever else was woken by the same commit is in time for the same write.
-      if (!writing) process.nextTick(writeAll);
-      writing = true;
-      return sent.promise;
-    },
-  };
 }

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
@@ -32,6 +33,8 @@ describeTurnLog("another process, followed from a third,", async () => {
   const cluster = await openCluster();
   const [first, second] = [await cluster.join().open(), await cluster.join().open()];
   const log = await created(first.logs, "owner", "id");
+  const found = await second.logs.find("owner", "id");
+  assert.ok(found !== undefined);
   return {
     log: {
       get headSeq() {
@@ -42,10 +45,7 @@ describeTurnLog("another process, followed from a third,", async () => {
       },
       append: (steps) => log.append(steps),
       leave: () => log.leave(),
-      async *follow(from) {
-        const found = await second.logs.find("owner", "id");
-        if (found !== undefined) yield* found.log.follow(from);
-      },
+      open: found.log.open,
     },
     [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
   };

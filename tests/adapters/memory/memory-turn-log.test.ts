@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
+import { followLog } from "../../../src/ports/follow-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { describeLeaving, describeTrimming, describeTurnLog } from "../../ports/turn-log-contract.ts";
 
@@ -77,10 +78,7 @@ describe("the memory that a log takes", () => {
       terminal,
     ]);
     memory.trim();
-    const { value } = await log
-      .follow({ after: 0, signal: new AbortController().signal })
-      [Symbol.asyncIterator]()
-      .next();
+    const { value } = await followLog(log, { after: 0 }).next();
     assert.deepEqual(value, {
       type: "trimmed",
       throughSeq: 4,
