@@ -11,6 +11,7 @@ import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import { createWsServer } from "../adapters/ws/ws-server.ts";
 import { Connection } from "../doors/websocket/connection.ts";
+import { SharedFrames } from "../doors/websocket/shared-frames.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
@@ -186,6 +187,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     onFault,
   };
   const ofConnections = {
+    frames: new SharedFrames(),
     onFault: (fault: unknown) => logger.error({ err: fault }, "a frame could not be handled"),
     defaultPacing: {
       mode: settings.pacing,

@@ -16,7 +16,12 @@ export interface LaneText {
 
 /** One step of reading: events, or the news that those asked for were trimmed and what stands for them. */
 export type LogBatch =
-  | { readonly type: "events"; readonly events: readonly LoggedEvent[] }
+  | {
+      readonly type: "events";
+      readonly events: readonly LoggedEvent[];
+      /** Others read this log as well: what is made of an event may serve them all. Default false. */
+      readonly isShared?: boolean;
+    }
   | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] };
 
 /**

@@ -1,62 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
-import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
-import { sha256 } from "../../src/adapters/system/sha-256.ts";
-import { openBudgets } from "../../src/compose/open-budgets.ts";
-import { defaultSettings } from "../../src/compose/settings.ts";
-import { Connection } from "../../src/doors/websocket/connection.ts";
-import { createAdmission } from "../../src/server/admission.ts";
-import { Session } from "../../src/server/session.ts";
-import { createTurns } from "../../src/server/turns.ts";
-import { answering, createChatSetup } from "../chat/chat-setup.ts";
-import { heldSocket } from "./held-socket.ts";
-
-const mostInFlight = 4;
-
-/** A connection to a whole server behind a socket that takes nothing unless it is told to. */
-async function connectHeld() {
-  const { dependencies, clock } = createChatSetup(answering("Hello."));
-  const nothing = () => undefined;
-  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
-  const budgets = await openBudgets(defaultSettings(), {
-    clock,
-    usage: createMemoryUsage(),
-    model: "demo",
-    simulated: true,
-    onWarning: nothing,
-  });
-  const turns = createTurns({
-    chat: dependencies,
-    logs,
-    budgets,
-    admission: createAdmission({ budgets, mostPerKey: 10, mostPerOwner: 10, mostInAll: 10 }),
-    digest: sha256,
-    isAdmitted: () => true,
-    turnLimitMs: 60_000,
-    onEnd: nothing,
-    onFault: nothing,
-    onLeft: nothing,
-  });
-  const held = heldSocket();
-  const { conversations } = dependencies;
-  const ofSessions = {
-    ...{ turns, conversations, clock, mostInFlight },
-    unnamedGraceMs: 10_000,
-    onFault: nothing,
-  };
-  const caller = { owner: "ada", keyId: "k", limits: {} };
-  const connection = new Connection(held.socket, (audience) => new Session(ofSessions, caller, audience), {
-    defaultPacing: {
-      mode: "raw",
-      chunkChars: { responses: 50, personas: 30 },
-      intervalMs: 100,
-      maxLagMs: 400,
-    },
-    onFault: (fault) => assert.fail(String(fault)),
-  });
-  return { connection, held, turns };
-}
+import { mostInFlight, startHeld } from "./held-server.ts";
 
 /** Handles frames as long as each lets the next come; how many were let in. */
 async function letIn(receive: () => Promise<void>, most: number): Promise<number> {
@@ -85,7 +29,8 @@ for (const [name, text, most] of [
   ["resumes of a request that has ended", frame("resume", { request_id: "ended", after_seq: 0 }), 0],
 ] as const) {
   test(`a client that does not read is not read either: ${name}`, async () => {
-    const { connection, held, turns } = await connectHeld();
+    const { turns, connect } = await startHeld();
+    const { connection, held } = connect();
     await connection.receive(frame("openai_chat", { input_text: "Hi" }, "ended"));
     while (turns.count > 0) await held.take();
     await held.take();

@@ -91,7 +91,9 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     },
     async next(following) {
       const step = await followings.get(following)?.batches.next();
-      if (step !== undefined && step.done !== true) return JSON.stringify(step.value);
+      // Whoever reads it there has events of its own.
+      if (step !== undefined && step.done !== true)
+        return JSON.stringify({ ...step.value, isShared: undefined });
       followings.delete(following);
       return undefined;
     },

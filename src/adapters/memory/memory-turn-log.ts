@@ -86,7 +86,8 @@ export class MemoryTurnLog implements TurnLog {
     if (position < throughSeq) return { type: "trimmed", throughSeq, lanes };
     if (position >= this.headSeq) return undefined;
     const start = position - throughSeq;
-    return { type: "events", events: this.#events.slice(start, start + batchEvents) };
+    const events = this.#events.slice(start, start + batchEvents);
+    return this.#readers.size > 1 ? { type: "events", events, isShared: true } : { type: "events", events };
   }
 
   /** Nothing more comes behind a position. */

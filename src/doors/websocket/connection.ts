@@ -10,10 +10,12 @@ import { failure } from "./encode-event.ts";
 import { Outbox } from "./outbox.ts";
 import { EventParcel, MessageParcel } from "./parcels.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
+import type { SharedFrames } from "./shared-frames.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionOptions {
   readonly defaultPacing: DefaultPacing;
+  readonly frames: SharedFrames;
   /** Hears of what was refused as `internal_error`, whose cause the client is not told. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -51,11 +53,10 @@ export class Connection implements Audience {
   }
 
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void {
-    this.#outbox.put(
-      batch.type === "events"
-        ? new EventParcel(requestId, batch.events, onTaken)
-        : new MessageParcel([resetOf(requestId, batch)], onTaken),
-    );
+    if (batch.type === "events") {
+      const frames = batch.isShared === true ? this.#options.frames : undefined;
+      this.#outbox.put(new EventParcel(requestId, batch.events, onTaken, frames));
+    } else this.#outbox.put(new MessageParcel([resetOf(requestId, batch)], onTaken));
   }
 
   question(turn: LiveTurn): Promise<void> {

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
+import { sha256 } from "../../src/adapters/system/sha-256.ts";
+import { openBudgets } from "../../src/compose/open-budgets.ts";
+import { defaultSettings } from "../../src/compose/settings.ts";
+import { Connection } from "../../src/doors/websocket/connection.ts";
+import { SharedFrames } from "../../src/doors/websocket/shared-frames.ts";
+import { createAdmission } from "../../src/server/admission.ts";
+import { type Audience, Session } from "../../src/server/session.ts";
+import { createTurns } from "../../src/server/turns.ts";
+import { answering, createChatSetup } from "../chat/chat-setup.ts";
+import { heldSocket } from "./held-socket.ts";
+
+export const mostInFlight = 4;
+
+/** A whole server whose connections take nothing unless they are told to. All of them are Ada's. */
+export async function startHeld() {
+  const { dependencies, clock } = createChatSetup(answering("Hello."));
+  const nothing = () => undefined;
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
+  const budgets = await openBudgets(defaultSettings(), {
+    clock,
+    usage: createMemoryUsage(),
+    model: "demo",
+    simulated: true,
+    onWarning: nothing,
+  });
+  const turns = createTurns({
+    chat: dependencies,
+    logs,
+    budgets,
+    admission: createAdmission({ budgets, mostPerKey: 10, mostPerOwner: 10, mostInAll: 10 }),
+    digest: sha256,
+    isAdmitted: () => true,
+    turnLimitMs: 60_000,
+    onEnd: nothing,
+    onFault: nothing,
+    onLeft: nothing,
+  });
+  const { conversations } = dependencies;
+  const ofSessions = {
+    ...{ turns, conversations, clock, mostInFlight },
+    unnamedGraceMs: 10_000,
+    onFault: nothing,
+  };
+  const ofConnections = {
+    frames: new SharedFrames(),
+    defaultPacing: {
+      mode: "raw" as const,
+      chunkChars: { responses: 50, personas: 30 },
+      intervalMs: 100,
+      maxLagMs: 400,
+    },
+    onFault: (fault: unknown) => assert.fail(String(fault)),
+  };
+  const caller = { owner: "ada", keyId: "k", limits: {} };
+  return {
+    logs,
+    turns,
+    connect() {
+      const held = heldSocket();
+      const openSession = (audience: Audience) => new Session(ofSessions, caller, audience);
+      return { held, connection: new Connection(held.socket, openSession, ofConnections) };
+    },
+  };
+}

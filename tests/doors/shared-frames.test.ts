@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextImmediate } from "node:timers/promises";
+import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import { created } from "../ports/turn-log-store-contract.ts";
+import { startHeld } from "./held-server.ts";
+
+/** A text that tells how often it was read. */
+function countedText(text: string) {
+  const counted = { reads: 0 };
+  const event: TurnEvent = {
+    type: "text",
+    final: false,
+    get text() {
+      counted.reads += 1;
+      return text;
+    },
+  };
+  return { event, counted };
+}
+
+/** Connections that follow one turn, each with all that it was given to send. */
+async function followers(count: number) {
+  const { logs, connect } = await startHeld();
+  const log = await created(logs, "ada", "shared");
+  const join = async (afterSeq: number) => {
+    const { connection, held } = connect();
+    const data = { request_id: "shared", after_seq: afterSeq };
+    void connection.receive(JSON.stringify({ type: "resume", data }));
+    await nextImmediate();
+    await held.take();
+    return held;
+  };
+  const all = [];
+  for (let opened = 0; opened < count; opened += 1) all.push(await join(log.headSeq));
+  return { log, all, join };
+}
+
+/** How often a text is read when it is appended and encoded for so many. */
+async function readsFor(count: number): Promise<number> {
+  const { log, all } = await followers(count);
+  const { event, counted } = countedText("Hello.");
+  await log.append([event]);
+  await nextImmediate();
+  for (const { writes } of all) assert.match(writes.at(-1)?.at(-1) ?? "", /"chunk":"Hello\."/);
+  return counted.reads;
+}
+
+test("a chunk is encoded once for all who follow its turn", async () => {
+  assert.equal(await readsFor(20), await readsFor(1));
+});
+
+test("its frame is not kept for those who come later", async () => {
+  const { log, join } = await followers(2);
+  const { event, counted } = countedText("Hello.");
+  await log.append([event]);
+  await nextImmediate();
+  const before = counted.reads;
+  const late = await join(0);
+  assert.match(late.writes.at(-1)?.at(-1) ?? "", /"chunk":"Hello\."/);
+  assert.equal(counted.reads, before + 1);
+});
+
+test("everyone is sent everything, also where it is more than what is shared", async () => {
+  const { log, all } = await followers(2);
+  const long = Array.from({ length: 40 }, (_, index) => countedText(`${index}`.padEnd(100_000, ".")));
+  await log.append(long.map(({ event }) => event));
+  await nextImmediate();
+  for (let taken = 0; taken < 50; taken += 1) for (const held of all) await held.take();
+  for (const { writes } of all) assert.equal(writes.flat().length, 1 + long.length);
+});
