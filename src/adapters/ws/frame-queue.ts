@@ -1,20 +1,19 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 
-export interface FrameQueueOptions {
+/** The connection whose frames wait. */
+export interface FrameSource {
   /** Handles one frame; the next waits for it. */
-  readonly handle: (frame: string | Uint8Array) => Promise<void>;
-  readonly onFault: (fault: unknown) => void;
+  handle(frame: string | Uint8Array): Promise<void>;
+  /** Hears of a frame that could not be handled. */
+  onFault(fault: unknown): void;
   /** Stops and goes on reading from the connection. */
-  readonly pause: () => void;
-  readonly resume: () => void;
+  pause(): void;
+  resume(): void;
 }
 
-export interface FrameQueue {
-  push(data: Buffer, isBinary: boolean): void;
-  /** Settles when everything that has come was handled. */
-  idle(): Promise<void>;
-  /** Drops what waits and whatever comes. */
-  stop(): void;
+interface Frame {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
 }
 
 /** Frames that wait before reading pauses. What the last read brought comes on top of it: at most 64 KiB. */
@@ -23,37 +22,49 @@ const mostWaitingFrames = 32;
 const framesInARow = 32;
 
 /** The frames of one connection, handled one after another. Text is decoded only when its turn has come. */
-export function createFrameQueue({ handle, onFault, pause, resume }: FrameQueueOptions): FrameQueue {
-  let waiting: { readonly data: Buffer; readonly isBinary: boolean }[] = [];
-  let working: Promise<void> | undefined;
-  let paused = false;
-  let stopped = false;
+export class FrameQueue {
+  readonly #source: FrameSource;
+  #waiting: Frame[] = [];
+  #working: Promise<void> | undefined;
+  #isPaused = false;
+  #isStopped = false;
 
-  async function work(): Promise<void> {
-    for (let count = 1, frame = waiting.shift(); frame !== undefined; count += 1, frame = waiting.shift()) {
-      if (count % framesInARow === 0) await nextLoopTurn();
-      await handle(frame.isBinary ? frame.data : frame.data.toString("utf8")).catch(onFault);
-    }
-    working = undefined;
-    if (paused) resume();
-    paused = false;
+  constructor(source: FrameSource) {
+    this.#source = source;
   }
 
-  return {
-    push(data, isBinary) {
-      if (stopped) return;
-      waiting.push({ data, isBinary });
-      working ??= work();
-      if (paused || waiting.length < mostWaitingFrames) return;
-      paused = true;
-      pause();
-    },
-    async idle() {
-      while (working !== undefined) await working;
-    },
-    stop() {
-      stopped = true;
-      waiting = [];
-    },
-  };
+  push(data: Buffer, isBinary: boolean): void {
+    if (this.#isStopped) return;
+    this.#waiting.push({ data, isBinary });
+    this.#working ??= this.#work();
+    if (this.#isPaused || this.#waiting.length < mostWaitingFrames) return;
+    this.#isPaused = true;
+    this.#source.pause();
+  }
+
+  /** Settles when everything that has come was handled. */
+  async idle(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  /** Drops what waits and whatever comes. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting = [];
+  }
+
+  async #work(): Promise<void> {
+    const source = this.#source;
+    let count = 1;
+    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+      if (count % framesInARow === 0) await nextLoopTurn();
+      count += 1;
+      await source
+        .handle(frame.isBinary ? frame.data : frame.data.toString("utf8"))
+        .catch((fault: unknown) => source.onFault(fault));
+    }
+    this.#working = undefined;
+    if (this.#isPaused) source.resume();
+    this.#isPaused = false;
+  }
 }

@@ -6,14 +6,13 @@ export function createKeyCounter(mostPerKey: number) {
   return {
     hasRoom: ({ keyId, limits }: Caller): boolean =>
       (countByKey.get(keyId) ?? 0) < (limits.connections ?? mostPerKey),
-    /** Counts a socket of the key in; the returned function counts it out. */
-    count({ keyId }: Caller): () => void {
+    countIn({ keyId }: Caller): void {
       countByKey.set(keyId, (countByKey.get(keyId) ?? 0) + 1);
-      return () => {
-        const left = (countByKey.get(keyId) ?? 1) - 1;
-        if (left === 0) countByKey.delete(keyId);
-        else countByKey.set(keyId, left);
-      };
+    },
+    countOut({ keyId }: Caller): void {
+      const left = (countByKey.get(keyId) ?? 1) - 1;
+      if (left === 0) countByKey.delete(keyId);
+      else countByKey.set(keyId, left);
     },
   };
 }

@@ -7,16 +7,28 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** Counts what comes; the result says whether one more is within the rate. */
-export function createRateLimit({ perSecond, burst }: Rate, clock: Clock): () => boolean {
-  let left = burst;
-  let countedAtMs = clock.now();
-  return () => {
-    const nowMs = clock.now();
-    left = Math.min(burst, left + ((nowMs - countedAtMs) * perSecond) / 1_000);
-    countedAtMs = nowMs;
-    if (left < 1) return false;
-    left -= 1;
+/** Counts what comes. */
+export class RateLimit {
+  readonly #rate: Rate;
+  readonly #clock: Clock;
+  #left: number;
+  #countedAtMs: number;
+
+  constructor(rate: Rate, clock: Clock) {
+    this.#rate = rate;
+    this.#clock = clock;
+    this.#left = rate.burst;
+    this.#countedAtMs = clock.now();
+  }
+
+  /** Whether one more is within the rate. */
+  letIn(): boolean {
+    const { perSecond, burst } = this.#rate;
+    const nowMs = this.#clock.now();
+    this.#left = Math.min(burst, this.#left + ((nowMs - this.#countedAtMs) * perSecond) / 1_000);
+    this.#countedAtMs = nowMs;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
     return true;
-  };
+  }
 }

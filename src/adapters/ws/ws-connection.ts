@@ -1,11 +1,12 @@
 import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
+import { WebSocket } from "ws";
+import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Socket } from "../../ports/socket.ts";
 import type { CloseName } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
-import { createFrameQueue } from "./frame-queue.ts";
-import { createRateLimit } from "./rate-limit.ts";
+import { FrameQueue, type FrameSource } from "./frame-queue.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { WsSocket } from "./ws-socket.ts";
 
 /** What handles one connection's frames. */
@@ -17,135 +18,200 @@ export interface FrameHandler {
   close(): Promise<void>;
 }
 
+/** What all connections of a server share. */
 export interface WsConnectionOptions {
-  readonly socket: WebSocket;
-  /** What the socket writes to. */
-  readonly stream: Duplex;
   readonly clock: Clock;
-  readonly connect: (socket: Socket) => FrameHandler;
-  /** Whether the key is still good with which the socket was opened; asked before every frame. */
-  readonly isAdmitted: () => boolean;
+  readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
+  /** Whether the key is still good with which a socket was opened; asked before every frame. */
+  readonly isAdmitted: (caller: Caller) => boolean;
   /** Hears of broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
+  /** Hears that a connection is gone. */
+  readonly onGone: (connection: WsConnection) => void;
 }
 
-/** One open WebSocket: its frames in order, its pings, and what ends it. */
-export interface WsConnection {
-  /** Settles when the connection is gone. */
-  readonly closed: Promise<void>;
-  /** Asks the peer whether it lives; one that has not answered twice is dropped. */
-  beat(): void;
-  /**
-   * Settles when every frame that came was handled and everything followed was delivered to its end; what has none when `over`
-   * settles is not waited for.
-   */
-  settle(over: Promise<unknown>): Promise<void>;
-  /** Closes and, where the peer does not answer, drops it. */
-  close(name: CloseName, retryAfterMs?: number): void;
-  /** Its key is of no use any more: nothing is told to it from now on, and it is closed. */
-  revoke(): void;
-  terminate(): void;
+/** A socket that knows its connection, so that the listeners of all sockets are the same few functions. */
+export class OpenSocket extends WebSocket {
+  connection: WsConnection | undefined;
 }
 
 /** How long a peer that is dropped gets to answer the close. */
 const closePatienceMs = 1_000;
+const messageRate = { perSecond: wireLimits.messagesPerSecond, burst: wireLimits.messagesAtOnce };
+const controlRate = { perSecond: wireLimits.controlFramesPerSecond, burst: wireLimits.controlFramesAtOnce };
 
-export function createWsConnection(options: WsConnectionOptions): WsConnection {
-  const { socket, stream, clock, connect, isAdmitted, onFault } = options;
-  const port = new WsSocket(socket, stream);
-  const handler = connect(port);
-  const gone = new AbortController();
-  const queue = createFrameQueue({
-    handle: async (frame) => {
-      if (isAdmitted()) await handler.receive(frame);
-    },
-    onFault,
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-  });
-  const mayMessage = createRateLimit(
-    { perSecond: wireLimits.messagesPerSecond, burst: wireLimits.messagesAtOnce },
-    clock,
-  );
-  const mayControl = createRateLimit(
-    { perSecond: wireLimits.controlFramesPerSecond, burst: wireLimits.controlFramesAtOnce },
-    clock,
-  );
-  let missedPings = 0;
-  let pongUnderWay = false;
-  let nextPong: Buffer | undefined;
+/**
+ * One open WebSocket: its frames in order, its pings, and what ends it. There may be very many that say nothing, so what it takes to
+ * read a peer is made when that has spoken.
+ */
+export class WsConnection implements FrameSource {
+  readonly caller: Caller;
+  readonly #options: WsConnectionOptions;
+  readonly #socket: OpenSocket;
+  readonly #stream: Duplex;
+  readonly #port: WsSocket;
+  readonly #handler: FrameHandler;
+  #frames: FrameQueue | undefined;
+  #messages: RateLimit | undefined;
+  #controlFrames: RateLimit | undefined;
+  #missedPings = 0;
+  #pongUnderWay = false;
+  #nextPong: Buffer | undefined;
+  #isGone = false;
+  #gone: PromiseWithResolvers<void> | undefined;
+  #endPatience: (() => void) | undefined;
 
-  /** A pong answers the latest ping (RFC 6455, 5.5.3): for a peer that pings and does not read, one waits and not all. */
-  function answerPing(data: Buffer): void {
-    if (pongUnderWay) {
-      nextPong = data;
+  /** `stream` is what the socket writes to. */
+  constructor(socket: OpenSocket, stream: Duplex, caller: Caller, options: WsConnectionOptions) {
+    this.caller = caller;
+    this.#options = options;
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#port = new WsSocket(socket, stream);
+    this.#handler = options.connect(this.#port, caller);
+    socket.connection = this;
+    socket.on("message", onMessage).on("ping", onPing).on("pong", onPong);
+    socket.on("error", onError).on("close", onClose);
+  }
+
+  /** Settles when the connection is gone. */
+  get closed(): Promise<void> {
+    this.#gone ??= Promise.withResolvers();
+    if (this.#isGone) this.#gone.resolve();
+    return this.#gone.promise;
+  }
+
+  /** Asks the peer whether it lives; one that has not answered twice is dropped. */
+  beat(): void {
+    if (this.#missedPings < 2) {
+      this.#missedPings += 1;
+      this.#socket.ping();
       return;
     }
-    pongUnderWay = true;
-    socket.pong(data, false, () => {
-      pongUnderWay = false;
-      const next = nextPong;
-      nextPong = undefined;
-      if (next !== undefined && !gone.signal.aborted) answerPing(next);
+    // One that left bytes unread is too slow, any other is gone. Either may come back.
+    this.close(this.#stream.writableLength > 0 ? "slow_reader" : "unresponsive");
+  }
+
+  /**
+   * Settles when every frame that came was handled and everything followed was delivered to its end; what has none when `over`
+   * settles is not waited for.
+   */
+  async settle(over: Promise<unknown>): Promise<void> {
+    await this.#frames?.idle();
+    await this.#handler.settle(over);
+  }
+
+  /** Closes and, where the peer does not answer, drops it. */
+  close(name: CloseName, retryAfterMs?: number): void {
+    this.#port.close(name, retryAfterMs);
+    if (!this.#isGone)
+      this.#endPatience ??= this.#options.clock.callAfter(closePatienceMs, () => this.terminate());
+  }
+
+  /** Its key is of no use any more: nothing is told to it from now on, and it is closed. */
+  revoke(): void {
+    this.#leave();
+    this.close("key_revoked");
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  async handle(frame: string | Uint8Array): Promise<void> {
+    if (this.#options.isAdmitted(this.caller)) await this.#handler.receive(frame);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  onFault(fault: unknown): void {
+    this.#options.onFault(fault);
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.#messages ??= new RateLimit(messageRate, this.#options.clock);
+    if (this.#messages.letIn()) {
+      this.#frames ??= new FrameQueue(this);
+      this.#frames.push(data, isBinary);
+    } else this.#refuseFlood();
+  }
+
+  onPing(data: Buffer): void {
+    if (this.#mayControl()) this.#answerPing(data);
+    else this.#refuseFlood();
+  }
+
+  onPong(): void {
+    this.#missedPings = 0;
+    if (!this.#mayControl()) this.#refuseFlood();
+  }
+
+  onClose(): void {
+    this.#isGone = true;
+    this.#endPatience?.();
+    this.#leave();
+    this.#gone?.resolve();
+    this.#options.onGone(this);
+  }
+
+  #leave(): void {
+    this.#handler.close().catch(this.#options.onFault);
+  }
+
+  #mayControl(): boolean {
+    this.#controlFrames ??= new RateLimit(controlRate, this.#options.clock);
+    return this.#controlFrames.letIn();
+  }
+
+  /** A pong answers the latest ping (RFC 6455, 5.5.3): for a peer that pings and does not read, one waits and not all. */
+  #answerPing(data: Buffer): void {
+    if (this.#pongUnderWay) {
+      this.#nextPong = data;
+      return;
+    }
+    this.#pongUnderWay = true;
+    this.#socket.pong(data, false, () => {
+      this.#pongUnderWay = false;
+      const next = this.#nextPong;
+      this.#nextPong = undefined;
+      if (next !== undefined && !this.#isGone) this.#answerPing(next);
     });
   }
 
-  function close(name: CloseName, retryAfterMs?: number): void {
-    port.close(name, retryAfterMs);
-    void clock.sleep(closePatienceMs, gone.signal).then(() => socket.terminate());
+  #refuseFlood(): void {
+    this.#frames?.stop();
+    this.#socket.off("message", onMessage).off("ping", onPing).off("pong", onPong);
+    this.close("policy");
   }
+}
 
-  function refuseFlood(): void {
-    queue.stop();
-    socket.off("message", onMessage).off("ping", onPing).off("pong", onPong);
-    close("policy");
-  }
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  // Of the forms that `ws` can give this is the one that it is asked for.
+  connectionOf(this)?.onMessage(data as Buffer, isBinary);
+}
 
-  function onMessage(data: Buffer, isBinary: boolean): void {
-    if (mayMessage()) queue.push(data, isBinary);
-    else refuseFlood();
-  }
+function onPing(this: WebSocket, data: Buffer): void {
+  connectionOf(this)?.onPing(data);
+}
 
-  function onPing(data: Buffer): void {
-    if (mayControl()) answerPing(data);
-    else refuseFlood();
-  }
+function onPong(this: WebSocket): void {
+  connectionOf(this)?.onPong();
+}
 
-  function onPong(): void {
-    missedPings = 0;
-    if (!mayControl()) refuseFlood();
-  }
+function onError(this: WebSocket, fault: Error): void {
+  connectionOf(this)?.onFault(fault);
+}
 
-  socket.on("message", onMessage).on("ping", onPing).on("pong", onPong);
-  socket.on("error", onFault);
-  const closed = new Promise<void>((resolve) => {
-    socket.on("close", () => {
-      gone.abort();
-      handler.close().catch(onFault);
-      resolve();
-    });
-  });
+function onClose(this: WebSocket): void {
+  connectionOf(this)?.onClose();
+}
 
-  return {
-    closed,
-    beat() {
-      if (missedPings < 2) {
-        missedPings += 1;
-        socket.ping();
-        return;
-      }
-      // One that left bytes unread is too slow, any other is gone. Either may come back.
-      close(stream.writableLength > 0 ? "slow_reader" : "unresponsive");
-    },
-    async settle(over) {
-      await queue.idle();
-      await handler.settle(over);
-    },
-    close,
-    revoke() {
-      handler.close().catch(onFault);
-      close("key_revoked");
-    },
-    terminate: () => socket.terminate(),
-  };
+function connectionOf(socket: WebSocket): WsConnection | undefined {
+  return (socket as OpenSocket).connection;
 }

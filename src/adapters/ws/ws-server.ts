@@ -1,16 +1,13 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Socket } from "../../ports/socket.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { type HandshakeRefusal, pathOf, refuseHead, sendRefusal } from "./handshake.ts";
 import { createKeyCounter } from "./key-counter.ts";
-import { createWsConnection, type FrameHandler, type WsConnection } from "./ws-connection.ts";
+import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
 
-export interface WsServerOptions {
-  readonly clock: Clock;
+export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   /** The one path that is served; upgrades for other paths are left to others. */
   readonly path: string;
   /** Time between two pings; a peer that misses two is dropped. */
@@ -23,11 +20,6 @@ export interface WsServerOptions {
   readonly retryAfterMs: () => number;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
   readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
-  /** Whether the key is still good with which a socket was opened; asked before every frame. */
-  readonly isAdmitted: (caller: Caller) => boolean;
-  readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
-  /** Hears of broken frames and connections. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** The subprotocol that is answered when a client offers it; clients that offer none get none. */
@@ -35,15 +27,22 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, isAdmitted, connect, onFault } =
-    options;
+  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onFault } = options;
   const stopped = new AbortController();
-  const connections = new Map<WsConnection, Caller>();
+  const connections = new Set<WsConnection>();
   const keys = createKeyCounter(options.mostConnectionsPerKey);
   /** Handshakes that are being decided about. */
   let deciding = 0;
+  const ofConnections: WsConnectionOptions = {
+    ...options,
+    onGone(connection) {
+      connections.delete(connection);
+      keys.countOut(connection.caller);
+    },
+  };
   const server = new WebSocketServer({
     noServer: true,
+    WebSocket: OpenSocket,
     maxPayload: wireLimits.messageBytes,
     maxFragments: wireLimits.messageFragments,
     perMessageDeflate: false,
@@ -90,28 +89,16 @@ export function createWsServer(options: WsServerOptions) {
     }
   }
 
-  function open(socket: WebSocket, stream: Duplex, caller: Caller): void {
-    const connection = createWsConnection({
-      socket,
-      stream,
-      clock,
-      connect: (port) => connect(port, caller),
-      isAdmitted: () => isAdmitted(caller),
-      onFault,
-    });
-    const countOut = keys.count(caller);
-    connections.set(connection, caller);
-    void connection.closed.then(() => {
-      connections.delete(connection);
-      countOut();
-    });
+  function open(socket: OpenSocket, stream: Duplex, caller: Caller): void {
+    connections.add(new WsConnection(socket, stream, caller, ofConnections));
+    keys.countIn(caller);
   }
 
   async function heartbeat(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
       if (stopped.signal.aborted) return;
-      for (const connection of connections.keys()) connection.beat();
+      for (const connection of connections) connection.beat();
     }
   }
   void heartbeat();
@@ -130,7 +117,7 @@ export function createWsServer(options: WsServerOptions) {
     },
     /** Closes every socket that was opened with a key; from now on nothing is told to them. */
     closeAllOf(keyId: string): void {
-      for (const [connection, caller] of connections) if (caller.keyId === keyId) connection.revoke();
+      for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke();
     },
     /**
      * Lets nobody in any more, and tells each client to come back, and when, as soon as all that it follows was delivered to its end:
@@ -139,7 +126,7 @@ export function createWsServer(options: WsServerOptions) {
     async close(over: Promise<unknown>, patienceMs: number): Promise<void> {
       stopped.abort();
       const gone = Promise.all(
-        [...connections.keys()].map(async (connection) => {
+        [...connections].map(async (connection) => {
           await Promise.race([connection.settle(over), connection.closed]);
           connection.close("restarting", retryAfterMs());
           await connection.closed;
@@ -148,7 +135,7 @@ export function createWsServer(options: WsServerOptions) {
       const patience = new AbortController();
       await Promise.race([gone, over.then(() => clock.sleep(patienceMs, patience.signal))]);
       patience.abort();
-      for (const connection of connections.keys()) connection.terminate();
+      for (const connection of connections) connection.terminate();
       await gone;
     },
   };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createFrameQueue } from "../../../src/adapters/ws/frame-queue.ts";
+import { FrameQueue } from "../../../src/adapters/ws/frame-queue.ts";
 
 it("a connection whose frames came by the thousand leaves the loop to others in between", async () => {
   let handled = 0;
-  const queue = createFrameQueue({
+  const queue = new FrameQueue({
     handle: async () => {
       handled += 1;
     },
