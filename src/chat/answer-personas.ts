@@ -1,16 +1,15 @@
 import type { Persona } from "../ports/persona.ts";
 import type { FinishReason } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { CancelReport, PersonaAnswer, TurnAnswer, TurnStep } from "../ports/turn-event.ts";
+import type { CancelReport, PersonaAnswer, TurnAnswer } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
-import { merge } from "./merge.ts";
 import { personaContext, personaInstructions } from "./persona-context.ts";
 import type { RecoveredLane } from "./recovered-lanes.ts";
-import type { Reply, ReplyEnd } from "./reply.ts";
+import type { ReplyEnd } from "./reply.ts";
 import { sumUsage } from "./usage.ts";
 
 type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
@@ -28,21 +27,21 @@ export interface Cast {
  * Lets every persona answer at the same time, each in its own lane. One that fails does not end the others; the turn fails
  * when all of them do. What was said is in the conversation before the turn ends, partial answers marked so.
  */
-export async function* answerPersonas(
+export async function answerPersonas(
   request: PersonaRequest,
   cast: Cast,
   dependencies: ChatDependencies,
   context: TurnContext,
-): Reply {
-  const results: LaneResult[] = [];
+): Promise<ReplyEnd> {
+  const { emit } = context;
   const whenOne = request.kind === "persona";
-  async function* answerOne(persona: Persona, index: number): AsyncGenerator<TurnStep[], LaneResult> {
+  async function answerOne(persona: Persona, index: number): Promise<LaneResult> {
     const kept = cast.ended?.find(({ name }) => name === persona.id);
     if (kept?.answer !== undefined) return resultOf(kept.answer);
     const answered = kept === undefined ? undefined : keptResult(kept, cast.choice.model);
     const result =
       answered ??
-      (yield* runLane(
+      (await runLane(
         {
           id: persona.id,
           choice: cast.choice,
@@ -53,11 +52,13 @@ export async function* answerPersonas(
           signal: context.laneSignal(persona.id),
         },
         dependencies,
+        emit,
       ));
-    if (!whenOne) yield [{ type: "lane-answer", answer: personaAnswer(persona, index, cast.choice, result) }];
+    if (!whenOne)
+      await emit([{ type: "lane-answer", answer: personaAnswer(persona, index, cast.choice, result) }]);
     return result;
   }
-  results.push(...(yield* merge(cast.personas.map(answerOne))));
+  const results = await Promise.all(cast.personas.map(answerOne));
 
   const messageIds = await rememberAnswers(dependencies.conversations, cast, results);
   const answers = cast.personas.map((persona, index) =>

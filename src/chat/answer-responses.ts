@@ -5,18 +5,18 @@ import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type LaneResult, runLane } from "./lane.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
-import type { Reply } from "./reply.ts";
+import type { ReplyEnd } from "./reply.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
 /** Answers one call of the Responses API, or goes on with one that was `begun`; throws the lane's error where it failed. */
-export async function* answerResponses(
+export async function answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
   dependencies: ChatDependencies,
-  { signal, budget }: TurnContext,
+  { signal, budget, emit }: TurnContext,
   begun?: BegunLane,
-): Reply {
+): Promise<ReplyEnd> {
   const call: ProviderRequest = {
     model: choice.model,
     messages: [{ role: "user", text: request.inputText }],
@@ -26,7 +26,7 @@ export async function* answerResponses(
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
   const lane = { choice, request: call, pacing: request.pacing, showText: true, signal, budget, begun };
-  const result = yield* runLane(lane, dependencies);
+  const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;
   const cancelled = result.status === "cancelled";
   const partialStatus = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;

@@ -3,6 +3,7 @@ import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
+import type { TurnStep } from "../ports/turn-event.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** What chat code works with; the same for every turn. */
@@ -26,10 +27,17 @@ export interface TurnSignals {
   laneSignal(lane: string): AbortSignal;
 }
 
+/**
+ * Takes what a voice of a turn has said, in its order; settles when that is kept. Nobody goes on before it has settled, and where
+ * it rejects nothing more of the turn is kept.
+ */
+export type Emit = (steps: readonly TurnStep[]) => Promise<void>;
+
 /** What one turn is given while it runs. */
 export interface TurnContext extends TurnSignals {
   /** What its calls are paid from. */
   readonly budget: TurnBudget;
+  readonly emit: Emit;
 }
 
 /** The reason of an abort that a client asked for. */

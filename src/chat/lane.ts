@@ -7,7 +7,7 @@ import type { Pacing } from "../ports/turn-request.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
-import { Cancellation, type ChatDependencies } from "./chat-context.ts";
+import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { createMeter } from "./meter.ts";
 import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
@@ -31,7 +31,7 @@ export interface Lane {
   readonly begun?: BegunLane | undefined;
 }
 
-/** What a lane came to. A lane never throws: its failure is its own. */
+/** What a lane came to. Its failure is its own: a lane throws only where what it emits can't be kept. */
 export interface LaneResult {
   readonly status: "completed" | "failed" | "cancelled";
   readonly text: string;
@@ -54,10 +54,11 @@ const tooLarge = new TroupeError("answer_too_large");
  * in every case, and `completed` where it completed. One that no budget has room for fails without a call; one whose
  * budget is used up on its way completes with what came until then.
  */
-export async function* runLane(
+export async function runLane(
   lane: Lane,
   { clock, retry, mostAnswerChars }: ChatDependencies,
-): AsyncGenerator<TurnStep[], LaneResult> {
+  emit: Emit,
+): Promise<LaneResult> {
   const { choice, request, signal, begun } = lane;
   const simulated = choice.provider.simulated;
   const name = lane.id === undefined ? {} : { lane: lane.id };
@@ -75,11 +76,11 @@ export async function* runLane(
     call = opened instanceof Promise ? await opened : opened;
   } catch (refused) {
     const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
-    yield [status("starting"), ...final];
+    await emit([status("starting"), ...final]);
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
   // Both are in the log before the provider is called, in one commit where that is durable.
-  if (begun === undefined) yield [status("starting"), status("processing")];
+  if (begun === undefined) await emit([status("starting"), status("processing")]);
 
   const { mostOutputTokens } = call;
   const allowed =
@@ -96,7 +97,6 @@ export async function* runLane(
     ...{ call, inputTokens, model: choice.model, signal: stop.signal },
     begunText: text,
   });
-  const paced = pace(meter.events, lane.pacing, { clock, signal: stop.signal });
   let snapshot: JsonObject | undefined;
 
   function translate(event: PacedEvent): TurnStep[] {
@@ -128,23 +128,23 @@ export async function* runLane(
     }
   }
 
-  let step = await paced.next();
   let last: TurnStep[] = [];
-  while (step.done !== true) {
-    const steps = step.value.flatMap(translate);
+  function show(batch: readonly PacedEvent[]): Promise<void> {
+    const steps = batch.flatMap(translate);
     // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
-    const isLast = isFinal(step.value.at(-1)) && !stop.signal.aborted;
+    const isLast = isFinal(batch.at(-1)) && !stop.signal.aborted;
     if (isLast) last = steps;
-    else if (steps.length > 0) yield steps;
-    step = await paced.next();
+    return isLast || steps.length === 0 ? Promise.resolve() : emit(steps);
   }
+
+  const how = await pace(meter.events, lane.pacing, { clock, signal: stop.signal, emit: show });
   // The last of the text may be what is too much: whether more would have followed makes no difference.
-  const isTooLarge = step.value.type === "ended" && stop.signal.reason === tooLarge;
-  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : step.value;
+  const isTooLarge = how.type === "ended" && stop.signal.reason === tooLarge;
+  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
   call.record(outcomeOf(result), meter.usage());
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
-  if (last.length > 0) yield last;
+  if (last.length > 0) await emit(last);
   return result;
 }
 

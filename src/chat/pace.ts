@@ -28,17 +28,24 @@ const longestCloseMs = 2_000;
 /** Timers of the system are not more exact than this. */
 const timerGrainMs = 0.9;
 
+export interface PaceOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Takes what is shown at one moment; nothing more is shown before it settles. Where it rejects, so does the whole. */
+  readonly emit: (batch: PacedEvent[]) => Promise<void>;
+}
+
 /**
- * Gives an answer its rhythm: reads `batches` into a bounded queue and yields their text in chunks, side events in their place.
+ * Gives an answer its rhythm: reads `batches` into a bounded queue and emits their text in chunks, side events in their place.
  * Until the first text the provider is asked without a pause, then only when the next chunk is due: what comes in between waits
  * in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
- * everything that waits is yielded without delay first.
+ * everything that waits is emitted without delay first.
  */
-export async function* pace(
+export async function pace(
   batches: AsyncIterable<ProviderEvent[]>,
   pacing: Pacing,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
-): AsyncGenerator<PacedEvent[], PaceResult> {
+  { clock, signal, emit }: PaceOptions,
+): Promise<PaceResult> {
   const queue = new TextQueue();
   const isRaw = pacing.mode === "raw";
   const chunkChars = isRaw ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
@@ -102,7 +109,7 @@ export async function* pace(
       }
       if (isOver && queue.empty && source.outcome !== undefined) {
         if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
-        yield batch;
+        await emit(batch);
         const { outcome } = source;
         return "end" in outcome
           ? { type: "ended", end: outcome.end }
@@ -120,14 +127,14 @@ export async function* pace(
       if (mayAsk && nowMs >= askAtMs - timerGrainMs) source.ask();
       batch.push(...queue.takeCheckpoint());
       if (batch.length > 0) {
-        yield batch;
+        await emit(batch);
         continue;
       }
       const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
       const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
       await untilChange(Math.min(showAtMs, mayAsk && !source.isAsking ? askAtMs : Infinity));
     }
-    yield flush(queue, chunkChars);
+    await emit(flush(queue, chunkChars));
     await Promise.race([
       source.closed,
       new Promise<void>((resolve) => {

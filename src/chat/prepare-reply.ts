@@ -8,11 +8,12 @@ import { beginConversationTurn, recoverConversationTurn } from "./conversation-t
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 
-/** A request that was found to be answerable; `begin` starts the answer and is called once. */
+/** A request that was found to be answerable. */
 export interface PreparedReply {
   /** The ids of the lanes, empty for a nameless voice. */
   readonly lanes: readonly string[];
-  begin(context: TurnContext): Promise<Reply>;
+  /** Called once. */
+  readonly reply: Reply;
 }
 
 /**
@@ -33,9 +34,9 @@ export async function prepareReply(
     const begun = recovered?.find(canGoOn);
     return {
       lanes: [],
-      async begin(context) {
-        const reply = answerResponses(request, choice, dependencies, context, begun);
-        return begun === undefined ? anew(reply, recovered) : reply;
+      async reply(context) {
+        if (begun === undefined) await tellCut(recovered, context);
+        return answerResponses(request, choice, dependencies, context, begun);
       },
     };
   }
@@ -49,21 +50,21 @@ export async function prepareReply(
   }
   return {
     lanes: personas.map((persona) => persona.id),
-    async begin(context) {
+    async reply(context) {
       const begin = recovered === undefined ? beginConversationTurn : recoverConversationTurn;
       const conversation = await begin(dependencies, owner, conversationId, request.message, id);
       const cast = { personas, choice, conversation, ended: recovered?.filter(({ ended }) => ended) ?? [] };
-      return anew(answerPersonas(request, cast, dependencies, context), recovered);
+      await tellCut(recovered, context);
+      return answerPersonas(request, cast, dependencies, context);
     },
   };
 }
 
 /** Tells which lanes were cut off, before they begin anew. */
-async function* anew(reply: Reply, recovered: readonly RecoveredLane[] = []): Reply {
+async function tellCut(recovered: readonly RecoveredLane[] = [], { emit }: TurnContext): Promise<void> {
   const cut = recovered.filter(({ ended }) => !ended);
   if (cut.length > 0)
-    yield [{ type: "reset", lanes: cut.map(({ name }) => (name === undefined ? {} : { lane: name })) }];
-  return yield* reply;
+    await emit([{ type: "reset", lanes: cut.map(({ name }) => (name === undefined ? {} : { lane: name })) }]);
 }
 
 async function findPersonas(

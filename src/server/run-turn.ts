@@ -1,9 +1,10 @@
-import type { Reply } from "../chat/reply.ts";
-import { Departure } from "../ports/provider.ts";
+import type { Emit } from "../chat/chat-context.ts";
+import type { ReplyEnd } from "../chat/reply.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createOpenLanes } from "./open-lanes.ts";
+import { TurnWriter } from "./turn-writer.ts";
 
 export interface TurnWatch {
   /** Sees what was kept, after it was kept. */
@@ -18,32 +19,28 @@ export interface TurnWatch {
  */
 export async function runTurn(
   log: TurnLog,
-  reply: Reply,
+  reply: (emit: Emit) => Promise<ReplyEnd>,
   { observe, isLeft }: TurnWatch,
 ): Promise<TerminalEvent | undefined> {
   let terminal: TerminalEvent;
   const lanes = createOpenLanes();
+  const writer = new TurnWriter({
+    log,
+    isLeft,
+    observe(steps) {
+      lanes.observe(steps);
+      observe(steps);
+    },
+  });
   try {
-    let step = await reply.next();
-    while (step.done !== true) {
-      if (isLeft()) {
-        // What came is the end that the stop itself has made.
-        await reply.throw(new Departure());
-        return undefined;
-      }
-      await log.append(step.value);
-      lanes.observe(step.value);
-      observe(step.value);
-      step = await reply.next();
-    }
-    terminal = step.value;
-    await log.append([terminal]);
+    terminal = await reply(writer.emit);
+    await writer.end([terminal]);
     return terminal;
   } catch (thrown) {
     if (isLeft()) return undefined;
     terminal = { type: "failure", error: TroupeError.from(thrown) };
   }
   // A reply ends its lanes itself, unless what it said of them could not be kept.
-  await log.append([...lanes.finalTexts(), terminal]);
+  await writer.end([...lanes.finalTexts(), terminal]);
   return terminal;
 }

@@ -1,7 +1,6 @@
-import type { ChatDependencies } from "../chat/chat-context.ts";
+import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
 import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
-import type { Reply } from "../chat/reply.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
@@ -165,9 +164,7 @@ export function createTurns(options: TurnsOptions): Turns {
       ...(record.transient === true ? {} : { requestId: record.id }),
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
-    const reply = (async function* (): Reply {
-      return yield* await prepared.begin({ ...turn.signals, budget });
-    })();
+    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
     const done = runTurn(log, reply, turn)
       .then(
         (terminal) => {

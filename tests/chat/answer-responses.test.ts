@@ -21,7 +21,10 @@ const run = (
   { choice, dependencies, context }: ChatSetup,
   changes: Partial<ResponsesRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
-) => play(answerResponses({ ...request, ...changes }, choice, dependencies, context), onBatch);
+) => play(
+    (emit) => answerResponses({ ...request, ...changes }, choice, dependencies, { ...context, emit }),
+    onBatch,
+  );
 
 const atFirstText = (act: () => void) => (batch: readonly TurnEvent[]) => {
   if (batch.some(({ type }) => type === "text")) act();

@@ -68,7 +68,10 @@ export async function ask(
     choice,
     conversation,
   };
-  const played = await play(answerPersonas(asked, cast, dependencies, context), onBatch);
+  const played = await play(
+    (emit) => answerPersonas(asked, cast, dependencies, { ...context, emit }),
+    onBatch,
+  );
   const head = await dependencies.conversations.head(owner, conversationId);
   const headId = head?.messageId ?? "";
   const stored = (await dependencies.conversations.path(owner, conversationId, headId, 1_000_000)) ?? [];

@@ -1,8 +1,8 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
-import { Cancellation, type ChatDependencies, type TurnContext } from "../../src/chat/chat-context.ts";
+import { Cancellation, type ChatDependencies, type Emit, type TurnContext } from "../../src/chat/chat-context.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
-import { isEvent, type TurnEvent, type TurnStep } from "../../src/ports/turn-event.ts";
+import { isEvent, type TurnEvent } from "../../src/ports/turn-event.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { createNotedBudget, type NotedBudget } from "./noted-budget.ts";
 import { personas } from "./personas.ts";
@@ -25,7 +25,7 @@ export interface ChatSetup {
   readonly clock: TestClock;
   readonly dependencies: ChatDependencies;
   readonly choice: ScriptedChoice;
-  readonly context: TurnContext;
+  readonly context: Omit<TurnContext, "emit">;
   readonly budget: NotedBudget;
   /** Stops the turn as a client does, or one lane of it. */
   cancel(lane?: string): void;
@@ -93,27 +93,26 @@ export function createChatSetup(
   };
 }
 
-/** What came of a generator of events: all events, and its result or what it threw. */
+/** What came of an answer being made: all events, and its result or what it threw. */
 export interface Played<R> {
   readonly events: TurnEvent[];
   readonly result?: R;
   readonly thrown?: unknown;
 }
 
-/** Reads to the end; `onBatch` may act between two batches. */
+/** Lets an answer run to its end; `onBatch` may act between two batches. */
 export async function play<R>(
-  reply: AsyncGenerator<TurnStep[], R>,
+  answer: (emit: Emit) => Promise<R>,
   onBatch: (batch: readonly TurnEvent[]) => void = () => undefined,
 ): Promise<Played<R>> {
   const events: TurnEvent[] = [];
   try {
-    for (;;) {
-      const step = await reply.next();
-      if (step.done === true) return { events, result: step.value };
-      const batch = step.value.filter(isEvent);
+    const result = await answer(async (steps) => {
+      const batch = steps.filter(isEvent);
       events.push(...batch);
       onBatch(batch);
-    }
+    });
+    return { events, result };
   } catch (thrown) {
     return { events, thrown };
   }

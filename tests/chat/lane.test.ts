@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { runLane } from "../../src/chat/lane.ts";
+import { type LaneResult, runLane } from "../../src/chat/lane.ts";
+import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answering, createChatSetup, end, play, say, sayThenWait } from "./chat-setup.ts";
+import { readEmitted } from "./read-emitted.ts";
 import { briefly, laneOf, question, run } from "./run-a-lane.ts";
 
 describe("a lane that completes", () => {
@@ -40,18 +42,20 @@ describe("a lane that completes", () => {
       if (event.type === "status") assert.equal(event.simulated, true);
     }
     const { id: _, ...nameless } = laneOf(setup);
-    for (const event of (await play(runLane(nameless, setup.dependencies))).events)
+    for (const event of (await play((emit) => runLane(nameless, setup.dependencies, emit))).events)
       assert.equal("lane" in event, false);
   });
 
   it("calls its provider only after processing was taken", async () => {
     const setup = createChatSetup(answering("Hi."));
-    const lane = runLane(laneOf(setup), setup.dependencies);
+    const lane = readEmitted<readonly TurnStep[], LaneResult>((emit) =>
+      runLane(laneOf(setup), setup.dependencies, emit),
+    );
     await lane.next();
     assert.equal(setup.choice.requests.length, 0);
     await lane.next();
     assert.deepEqual(setup.choice.requests, [question]);
-    await play(lane);
+    while ((await lane.next()).done !== true);
   });
 
   it("has a final text and no streaming where it says nothing", async () => {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { pace } from "../../src/chat/pace.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { anyBrokenText, anyPieces, fewRuns, textEvent } from "./any-text.ts";
@@ -11,6 +10,7 @@ import {
   joined,
   naturalPacing,
   rawPacing,
+  readPaced,
   runPaced,
   textsOf,
   untilEnded,
@@ -133,7 +133,7 @@ describe("an abort of a paced answer", () => {
     const clock = createTestClock();
     const controller = new AbortController();
     const source = obedient(clock, controller.signal, [{ afterMs: 0, events: [textEvent("some")] }], 30);
-    const paced = pace(source, naturalPacing, { clock, signal: controller.signal });
+    const paced = readPaced(source, naturalPacing, { clock, signal: controller.signal });
     await paced.next();
     controller.abort(new Error("stop"));
     await clock.advance(900);
@@ -196,7 +196,7 @@ describe("an abort of a paced answer", () => {
     const clock = createTestClock();
     const controller = new AbortController();
     const batches = [[textEvent("all"), endEvent]];
-    const paced = pace(
+    const paced = readPaced(
       (async function* () {
         yield* batches;
       })(),

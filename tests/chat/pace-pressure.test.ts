@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { pace } from "../../src/chat/pace.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textEvent } from "./any-text.ts";
 import { countedSource } from "./counted-source.ts";
-import { endEvent, fixedPacing, joined, naturalPacing, rawPacing, runPaced, textsOf } from "./paced-run.ts";
+import { endEvent, fixedPacing, joined, naturalPacing, rawPacing, readPaced, runPaced, textsOf } from "./paced-run.ts";
 
 const tenThousand = "x".repeat(10_000);
 const signal = new AbortController().signal;
@@ -17,7 +16,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
     // One chunk of 5,000 each second.
     const pacing = { ...fixedPacing, chunkChars: 5_000, intervalMs: 1_000 };
     const askedAfterSeconds: number[] = [];
-    const paced = pace(source, pacing, { clock, signal });
+    const paced = readPaced(source, pacing, { clock, signal });
     let shownChars = 0;
     const reading = (async () => {
       for await (const batch of paced)
@@ -46,7 +45,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
       [endEvent],
     ]);
     const clock = createTestClock();
-    const paced = pace(source, fixedPacing, { clock, signal });
+    const paced = readPaced(source, fixedPacing, { clock, signal });
     const seen: string[] = [];
     const reading = (async () => {
       for await (const batch of paced) for (const event of batch) seen.push(event.type);
@@ -63,7 +62,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
     for (const pacing of [naturalPacing, rawPacing]) {
       const source = countedSource(Array.from({ length: 30 }, () => [textEvent(tenThousand)]));
       const clock = createTestClock();
-      const paced = pace(source, pacing, { clock, signal });
+      const paced = readPaced(source, pacing, { clock, signal });
       await paced.next();
       await clock.advance(60_000);
       assert.ok(source.asked <= 11, `${source.asked} batches of 10,000`);
@@ -76,7 +75,7 @@ describe("a paced answer that its reader leaves", () => {
   it("ends a provider that waits to be asked", async () => {
     const source = countedSource(Array.from({ length: 30 }, () => [textEvent(tenThousand)]));
     const clock = createTestClock();
-    const paced = pace(source, fixedPacing, { clock, signal });
+    const paced = readPaced(source, fixedPacing, { clock, signal });
     await paced.next();
     await clock.advance(0);
     assert.equal(source.returned, false);
@@ -99,7 +98,7 @@ describe("a paced answer that its reader leaves", () => {
         ended = true;
       }
     }
-    const paced = pace(source(), naturalPacing, { clock, signal });
+    const paced = readPaced(source(), naturalPacing, { clock, signal });
     await paced.next();
     await paced.return({ type: "failed", error: undefined });
     await clock.advance(4_000);
@@ -122,7 +121,7 @@ describe("a paced answer that its reader leaves", () => {
       remove(...args);
     };
     const clock = createTestClock();
-    const paced = pace(countedSource([[textEvent("one")], [endEvent]]), rawPacing, { clock, signal });
+    const paced = readPaced(countedSource([[textEvent("one")], [endEvent]]), rawPacing, { clock, signal });
     await paced.next();
     assert.equal(listening, 1);
     await paced.return({ type: "failed", error: undefined });

@@ -1,7 +1,8 @@
-import { type PacedEvent, type PaceResult, pace } from "../../src/chat/pace.ts";
+import { type PacedEvent, type PaceOptions, type PaceResult, pace } from "../../src/chat/pace.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 import type { Pacing } from "../../src/ports/turn-request.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { readEmitted } from "./read-emitted.ts";
 
 /** A batch that a provider gives `afterMs` after the one before it. */
 export interface Delivery {
@@ -67,20 +68,27 @@ export async function runPaced(
 ): Promise<PacedRun> {
   const startMs = clock.now();
   const batches = typeof source === "function" ? source(clock) : deliver(clock, source);
-  const paced = pace(batches, pacing, { clock, signal });
   const shown: ShownEvent[] = [];
+  let batch = 0;
   let ended = false;
-  const reading = (async () => {
-    for (let batch = 0; ; batch += 1) {
-      const step = await paced.next();
-      if (step.done === true) return step.value;
-      for (const event of step.value) shown.push({ atMs: clock.now() - startMs, event, batch });
-    }
-  })().finally(() => {
+  const emit = async (events: readonly PacedEvent[]) => {
+    for (const event of events) shown.push({ atMs: clock.now() - startMs, event, batch });
+    batch += 1;
+  };
+  const reading = pace(batches, pacing, { clock, signal, emit }).finally(() => {
     ended = true;
   });
   await untilEnded(clock, () => ended);
   return { shown, result: await reading };
+}
+
+/** A paced answer whose reader asks for every batch; what was given is taken when it asks for the next. */
+export function readPaced(
+  source: AsyncIterable<ProviderEvent[]>,
+  pacing: Pacing,
+  options: Omit<PaceOptions, "emit">,
+): AsyncGenerator<PacedEvent[], PaceResult> {
+  return readEmitted((emit) => pace(source, pacing, { ...options, emit }));
 }
 
 /** Lets virtual time pass until something is over. */

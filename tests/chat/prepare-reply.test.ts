@@ -38,8 +38,8 @@ describe("preparing a reply", () => {
 
   it("begins with a reply that answers, and remembers both under the request", async () => {
     const { prepare, context, dependencies, conversationId } = await setUp();
-    const { begin } = await prepare(personasRequest);
-    const { result } = await play(await begin(context));
+    const { reply } = await prepare(personasRequest);
+    const { result } = await play((emit) => reply({ ...context, emit }));
     assert.equal(result?.answer.kind === "personas" && result.answer.combined, "Ada:\nHi.\n\nBob:\nHi.");
     const stored = await dependencies.conversations.ofRequest(owner, conversationId, "req-1");
     assert.deepEqual(
@@ -53,7 +53,7 @@ describe("preparing a reply", () => {
     const request = { kind: "responses", inputText: "x", includeReasoning: false, options: {} } as const;
     const prepared = await prepare({ ...request, pacing: rawPacing }, "no conversation");
     assert.deepEqual(prepared.lanes, []);
-    const { result } = await play(await prepared.begin(context));
+    const { result } = await play((emit) => prepared.reply({ ...context, emit }));
     assert.equal(result?.answer.kind === "responses" && result.answer.text, "Hi.");
   });
 

@@ -23,6 +23,6 @@ export const run = (
   setup: ChatSetup,
   changes: Partial<Lane> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
-) => play(runLane(laneOf(setup, changes), setup.dependencies), onBatch);
+) => play((emit) => runLane(laneOf(setup, changes), setup.dependencies, emit), onBatch);
 
 export const briefly = ({ events }: Pick<Played<unknown>, "events">) => events.map(brief);

@@ -1,0 +1,74 @@
+import type { Emit } from "../chat/chat-context.ts";
+import { Departure } from "../ports/provider.ts";
+import type { TurnStep } from "../ports/turn-event.ts";
+import type { TurnLog } from "../ports/turn-log.ts";
+
+export interface TurnWriterOptions {
+  readonly log: TurnLog;
+  /** Sees what was kept, after it was kept. */
+  readonly observe: (steps: readonly TurnStep[]) => void;
+  /** Whether the turn is another process's from now on: then nothing more of it is written here. */
+  readonly isLeft: () => boolean;
+}
+
+interface Gathered {
+  readonly steps: TurnStep[];
+  readonly written: Promise<void>;
+}
+
+/**
+ * Writes what the voices of a turn say into its log, one append at a time: what others say meanwhile is the next one, all of it
+ * together. After an append that failed there is only the end.
+ */
+export class TurnWriter {
+  readonly #options: TurnWriterOptions;
+  #writing: Promise<void> | undefined;
+  #next: Gathered | undefined;
+  #failure: { readonly fault: unknown } | undefined;
+
+  constructor(options: TurnWriterOptions) {
+    this.#options = options;
+  }
+
+  readonly emit: Emit = (steps) => {
+    if (this.#writing === undefined) return this.#write(steps);
+    this.#next ??= { steps: [], written: this.#writing.then(this.#writeNext, this.#writeNext) };
+    this.#next.steps.push(...steps);
+    return this.#next.written;
+  };
+
+  /** The last append, behind the one that is under way; what anybody says after it is refused. */
+  async end(steps: readonly TurnStep[]): Promise<void> {
+    this.#failure ??= { fault: new Error("The turn has ended.") };
+    // Who said it hears of its failure.
+    await this.#writing?.catch(() => undefined);
+    await this.#options.log.append(steps);
+  }
+
+  #write(steps: readonly TurnStep[]): Promise<void> {
+    const writing = this.#append(steps);
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #append(steps: readonly TurnStep[]): Promise<void> {
+    const { log, observe, isLeft } = this.#options;
+    try {
+      if (this.#failure !== undefined) throw this.#failure.fault;
+      if (isLeft()) throw new Departure();
+      await log.append(steps);
+      observe(steps);
+    } catch (fault) {
+      this.#failure ??= { fault };
+      throw fault;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  readonly #writeNext = (): Promise<void> => {
+    const steps = this.#next?.steps ?? [];
+    this.#next = undefined;
+    return this.#write(steps);
+  };
+}
