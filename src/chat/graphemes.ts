@@ -28,13 +28,23 @@ export function chunkEnd(text: string, maxCodePoints: number): number {
 export function settledLength(cameSoFar: string): number {
   const text = cameSoFar.slice(0, wholeLength(cameSoFar));
   const last = text.charCodeAt(text.length - 1);
-  if (text.length === 0 || (last <= highestAscii && !/[0-9#*\r]$/.test(text))) return text.length;
+  if (text.length === 0) return 0;
+  if (last <= highestAscii) {
+    if (!mayGoOn(last)) return text.length;
+    // Behind another character of ASCII it is a cluster of its own.
+    if (text.length === 1 || text.charCodeAt(text.length - 2) <= highestAscii) return text.length - 1;
+  }
   const windowStart = startOfTail(text);
   const tail = text.slice(windowStart);
   const cluster = segmenter.segment(tail).containing(tail.length - 1);
   if (cluster === undefined) return text.length;
   const start = windowStart + cluster.index;
   return cluster.index === 0 && windowStart > 0 ? text.length : start;
+}
+
+/** The beginnings of keycap emoji and of the line break of two characters. */
+function mayGoOn(ascii: number): boolean {
+  return (ascii >= 0x30 && ascii <= 0x39) || ascii === 0x23 || ascii === 0x2a || ascii === 0x0d;
 }
 
 /** The same without waiting for the rest of a cluster: only half a surrogate pair at the end, which is no character, is left out. */

@@ -98,39 +98,41 @@ export async function runLane(
     begunText: text,
   });
   let snapshot: JsonObject | undefined;
+  const named = <Event extends object>(event: Event) =>
+    lane.id === undefined ? event : { ...event, ...name };
 
-  function translate(event: PacedEvent): TurnStep[] {
+  function translate(event: PacedEvent, steps: TurnStep[]): void {
     switch (event.type) {
       case "checkpoint": {
         const textUnits = (begun?.text.length ?? 0) + event.textUnits;
-        return [{ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents }];
+        steps.push({ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents });
+        return;
       }
       case "started":
         snapshot = event.response;
-        return [];
+        return;
       case "retrying": {
         const { attempt, delayMs, code } = event;
-        return [
-          { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
-        ];
+        const retry = { attempt, delayMs, code };
+        steps.push({ type: "status", ...name, status: "processing", retry, simulated });
+        return;
       }
-      case "text": {
+      case "text":
         text += event.text;
         if (text.length > mostAnswerChars) stop.abort(tooLarge);
-        const first = !streaming && event.text !== "";
-        streaming ||= first;
-        const isShown = lane.showText && begun?.ended !== true;
-        const shown: TurnEvent[] = isShown ? [{ ...event, ...name }] : [];
-        return first ? [status("streaming"), ...shown] : shown;
-      }
+        if (!streaming && event.text !== "") steps.push(status("streaming"));
+        streaming ||= event.text !== "";
+        if (lane.showText && begun?.ended !== true) steps.push(named(event));
+        return;
       default:
-        return [{ ...event, ...name }];
+        steps.push(named(event));
     }
   }
 
   let last: TurnStep[] = [];
   function show(batch: readonly PacedEvent[]): Promise<void> {
-    const steps = batch.flatMap(translate);
+    const steps: TurnStep[] = [];
+    for (const event of batch) translate(event, steps);
     // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
     const isLast = isFinal(batch.at(-1)) && !stop.signal.aborted;
     if (isLast) last = steps;

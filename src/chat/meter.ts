@@ -45,53 +45,120 @@ const turnedAway: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  */
 export function createMeter(
   open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>,
-  { call, inputTokens, model, signal, begunText }: MeteredCall,
+  metered: MeteredCall,
 ): Meter {
-  let outputBytes = utf8Bytes(begunText);
-  let known: Usage | undefined;
-  let began = false;
-  let wasTurnedAway = false;
-  let isCut = false;
-
-  const usage = () =>
-    known ??
-    (wasTurnedAway ? estimatedUsage(0, 0) : estimatedUsage(inputTokens, estimateTokens(outputBytes)));
-
-  async function* read(): AsyncGenerator<ProviderEvent[]> {
-    using stop = linkAbort(signal);
-    try {
-      for await (const batch of open(stop.signal)) {
-        began ||= batch.some(({ type }) => type !== "retrying");
-        outputBytes += utf8Bytes(batch.map(outputOf).join(""));
-        const end = batch.at(-1);
-        if (end?.type === "end") {
-          known = end.usage;
-          yield [...batch.slice(0, -1), cutByLimit(end, call)];
-          return;
-        }
-        // Of what is covered already nobody is asked, so nothing is awaited.
-        const isCovered = call.cover(estimateTokens(outputBytes));
-        isCut = !(isCovered === true || (await isCovered));
-        if (isCut) stop.abort(new TroupeError("budget_exhausted"));
-        yield batch;
-        if (isCut) break;
-      }
-    } catch (thrown) {
-      wasTurnedAway =
-        !began && thrown instanceof TroupeError && (thrown.safeToRepeat || turnedAway.has(thrown.code));
-      throw thrown;
-    } finally {
-      call.settle(usage());
-    }
-    if (isCut) yield [{ type: "end", finishReason: "budget", model }];
-  }
-
+  const counted = new CountedStream(open, metered);
   return {
     // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
-    events: call.isLimited ? readAhead(read()) : read(),
-    usage,
-    isCut: () => isCut,
+    events: metered.call.isLimited ? readAhead(counted) : counted,
+    usage: () => counted.usage(),
+    isCut: () => counted.isCut,
   };
+}
+
+type Step = IteratorResult<ProviderEvent[], undefined>;
+
+/** Not a generator, since an answer is asked for a batch with every beat: where nothing is to be waited for there is one promise. */
+class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
+  isCut = false;
+  readonly #metered: MeteredCall;
+  readonly #stop: ReturnType<typeof linkAbort>;
+  readonly #source: AsyncIterator<ProviderEvent[]>;
+  #outputBytes: number;
+  #known: Usage | undefined;
+  #began = false;
+  #wasTurnedAway = false;
+  /** The last batch was given. */
+  #isLast = false;
+  #isOver = false;
+
+  constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
+    this.#metered = metered;
+    this.#outputBytes = utf8Bytes(metered.begunText);
+    this.#stop = linkAbort(metered.signal);
+    this.#source = open(this.#stop.signal)[Symbol.asyncIterator]();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  usage(): Usage {
+    if (this.#known !== undefined) return this.#known;
+    return this.#wasTurnedAway
+      ? estimatedUsage(0, 0)
+      : estimatedUsage(this.#metered.inputTokens, estimateTokens(this.#outputBytes));
+  }
+
+  next(): Promise<Step> {
+    return this.#isLast || this.#isOver ? this.#finish() : this.#source.next().then(this.#count, this.#fail);
+  }
+
+  async return(): Promise<Step> {
+    if (!this.#isOver) await this.#end();
+    return { done: true, value: undefined };
+  }
+
+  readonly #count = (step: IteratorResult<ProviderEvent[]>): Step | Promise<Step> => {
+    if (step.done === true) return this.#finish();
+    const batch = step.value;
+    const { call } = this.#metered;
+    for (const event of batch) {
+      this.#began ||= event.type !== "retrying";
+      this.#outputBytes += utf8Bytes(outputOf(event));
+    }
+    const end = batch.at(-1);
+    if (end?.type === "end") {
+      this.#known = end.usage;
+      this.#isLast = true;
+      return { done: false, value: [...batch.slice(0, -1), cutByLimit(end, call)] };
+    }
+    // Of what is covered already nobody is asked, so nothing is awaited.
+    const isCovered = call.cover(estimateTokens(this.#outputBytes));
+    return isCovered === true ? step : this.#cutUnless(isCovered, step);
+  };
+
+  async #cutUnless(isCovered: boolean | Promise<boolean>, step: Step): Promise<Step> {
+    try {
+      this.isCut = !(await isCovered);
+    } catch (fault) {
+      await this.#end();
+      throw fault;
+    }
+    this.#isLast = this.isCut;
+    if (this.isCut) this.#stop.abort(new TroupeError("budget_exhausted"));
+    return step;
+  }
+
+  readonly #fail = (thrown: unknown): never => {
+    this.#wasTurnedAway =
+      !this.#began && thrown instanceof TroupeError && (thrown.safeToRepeat || turnedAway.has(thrown.code));
+    this.#settle();
+    throw thrown;
+  };
+
+  /** Behind the last batch: what was cut ends with an end of its own. */
+  async #finish(): Promise<Step> {
+    if (this.#isOver) return { done: true, value: undefined };
+    await this.#end();
+    if (!this.isCut) return { done: true, value: undefined };
+    const { model } = this.#metered;
+    return { done: false, value: [{ type: "end", finishReason: "budget", model }] };
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await this.#source.return?.();
+    } finally {
+      this.#settle();
+    }
+  }
+
+  #settle(): void {
+    this.#isOver = true;
+    this.#stop[Symbol.dispose]();
+    this.#metered.call.settle(this.usage());
+  }
 }
 
 /** What of an event a model has written. */

@@ -41,113 +41,199 @@ export interface PaceOptions {
  * in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
  * everything that waits is emitted without delay first.
  */
-export async function pace(
+export function pace(
   batches: AsyncIterable<ProviderEvent[]>,
   pacing: Pacing,
-  { clock, signal, emit }: PaceOptions,
+  options: PaceOptions,
 ): Promise<PaceResult> {
-  const queue = new TextQueue();
-  const isRaw = pacing.mode === "raw";
-  const chunkChars = isRaw ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
-  let wake: () => void = () => undefined;
-  const source = new PacedSource(batches, { queue, clock, onChange: () => wake() });
-  let abortedAtMs: number | undefined;
-  const onAbort = () => {
-    abortedAtMs = clock.now();
-    source.leave();
-    wake();
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  return new PacedAnswer(batches, pacing, options).result;
+}
 
-  /** Until something comes or the answer is stopped, or until then. */
-  function untilChange(atMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel =
-        atMs === Infinity ? () => undefined : clock.callAfter(Math.max(0, atMs - clock.now()), resolve);
-      wake = () => {
-        cancel();
-        resolve();
-      };
-    });
+/** Not an async function: every beat of every answer passes here, and what nothing has to wait for costs no promise. */
+class PacedAnswer {
+  readonly #ended = Promise.withResolvers<PaceResult>();
+  readonly #queue = new TextQueue();
+  readonly #source: PacedSource;
+  readonly #pacing: Pacing;
+  readonly #chunkChars: number;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #emit: PaceOptions["emit"];
+  #abortedAtMs: number | undefined;
+  #isEmitting = false;
+  /** What was shown last, where that was the last of all: the end of the answer, or what waited when it was stopped. */
+  #last: "end" | "rest" | undefined;
+  #isOver = false;
+  #nextTextAtMs = 0;
+  #soonestTextAtMs = 0;
+  #askAtMs = 0;
+  #readBatches = 0;
+  #isFull = false;
+  #wakeAtMs = Infinity;
+  #cancelWake: (() => void) | undefined;
+
+  constructor(batches: AsyncIterable<ProviderEvent[]>, pacing: Pacing, { clock, signal, emit }: PaceOptions) {
+    this.#pacing = pacing;
+    this.#chunkChars = pacing.mode === "raw" ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#emit = emit;
+    this.#source = new PacedSource(batches, { queue: this.#queue, clock, onChange: this.#step });
+    if (signal.aborted) this.#onAbort();
+    else {
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+      this.#step();
+    }
   }
 
-  let nextTextAtMs = 0;
-  let soonestTextAtMs = 0;
-  let askAtMs = 0;
-  let readBatches = 0;
-  let isFull = false;
+  get result(): Promise<PaceResult> {
+    return this.#ended.promise;
+  }
 
-  try {
-    while (abortedAtMs === undefined) {
-      const nowMs = clock.now();
-      const batch: PacedEvent[] = queue.takeEvents();
-      const isOver = source.outcome !== undefined;
-      const oldestMs = queue.oldestMs();
-      const latestMs = (oldestMs ?? nowMs) + pacing.maxLagMs;
-      // What began to come by then is shown whether its cluster goes on or not.
-      const heldThroughMs = isRaw ? Infinity : nowMs - pacing.maxLagMs;
-      const showable = isOver ? queue.chars : queue.settled(heldThroughMs);
-      // What waits and cannot be shown is a cluster that may go on, until its time is up.
-      const isHeld = showable < queue.chars && oldestMs !== undefined && oldestMs > heldThroughMs;
-      const textAtMs =
-        pacing.mode === "natural"
-          ? Math.min(nextTextAtMs, Math.max(soonestTextAtMs, latestMs))
-          : nextTextAtMs;
-      if (showable > 0 && nowMs >= textAtMs - timerGrainMs) {
-        const beat = nextBeat(pacing, queue.arrivals(), nowMs);
-        const waiting = queue.chars;
-        let shown = 0;
-        for (let count = 0; shown < showable && (count < beat.chunks || shown < beat.dueChars); count += 1) {
-          batch.push(...queue.takeEvents());
-          const text = queue.takeChunk(chunkChars, showable - shown);
-          shown = waiting - queue.chars;
-          batch.push({ type: "text", text, final: isOver && queue.empty });
-        }
-        nextTextAtMs = nowMs + beat.waitMs;
-        soonestTextAtMs = nowMs + beatMs;
-      }
-      if (isOver && queue.empty && source.outcome !== undefined) {
-        if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
-        await emit(batch);
-        const { outcome } = source;
-        return "end" in outcome
-          ? { type: "ended", end: outcome.end }
-          : { type: "failed", error: outcome.error };
-      }
-      if (source.batches > readBatches) {
-        readBatches = source.batches;
-        // With the next chunk, unless the rest of a held cluster or what comes in between would then be too late.
-        const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
-        const lateAtMs = pacing.mode === "natural" ? nowMs + Math.max(beatMs, pacing.maxLagMs) : Infinity;
-        askAtMs = source.sawText ? Math.min(nextTextAtMs, heldAtMs, lateAtMs) : 0;
-      }
-      isFull = queue.size > (isFull ? mostWaitingChars / 2 : mostWaitingChars);
-      const mayAsk = !isOver && !source.isAsking && !isFull;
-      if (mayAsk && nowMs >= askAtMs - timerGrainMs) source.ask();
-      batch.push(...queue.takeCheckpoint());
-      if (batch.length > 0) {
-        await emit(batch);
-        continue;
-      }
-      const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
-      const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
-      await untilChange(Math.min(showAtMs, mayAsk && !source.isAsking ? askAtMs : Infinity));
+  readonly #onAbort = (): void => {
+    this.#abortedAtMs = this.#clock.now();
+    this.#source.leave();
+    this.#step();
+  };
+
+  readonly #onWake = (): void => {
+    this.#wakeAtMs = Infinity;
+    this.#cancelWake = undefined;
+    this.#step();
+  };
+
+  /** Whatever has come, or whose time it is. */
+  readonly #step = (): void => {
+    if (this.#isEmitting || this.#isOver) return;
+    try {
+      if (this.#abortedAtMs === undefined) this.#goOn(this.#clock.now());
+      else this.#show(flush(this.#queue, this.#chunkChars), "rest");
+    } catch (fault) {
+      this.#fail(fault);
     }
-    await emit(flush(queue, chunkChars));
+  };
+
+  #goOn(nowMs: number): void {
+    const queue = this.#queue;
+    const source = this.#source;
+    const { mode, maxLagMs } = this.#pacing;
+    let batch: PacedEvent[] = queue.takeEvents();
+    const isOver = source.outcome !== undefined;
+    const oldestMs = queue.oldestMs();
+    const latestMs = (oldestMs ?? nowMs) + maxLagMs;
+    // What began to come by then is shown whether its cluster goes on or not.
+    const heldThroughMs = mode === "raw" ? Infinity : nowMs - maxLagMs;
+    const showable = isOver ? queue.chars : queue.settled(heldThroughMs);
+    // What waits and cannot be shown is a cluster that may go on, until its time is up.
+    const isHeld = showable < queue.chars && oldestMs !== undefined && oldestMs > heldThroughMs;
+    const textAtMs =
+      mode === "natural"
+        ? Math.min(this.#nextTextAtMs, Math.max(this.#soonestTextAtMs, latestMs))
+        : this.#nextTextAtMs;
+    if (showable > 0 && nowMs >= textAtMs - timerGrainMs) batch = this.#takeText(batch, showable, nowMs);
+    if (isOver && queue.empty) {
+      if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
+      this.#show(batch, "end");
+      return;
+    }
+    if (source.batches > this.#readBatches) {
+      this.#readBatches = source.batches;
+      // With the next chunk, unless the rest of a held cluster or what comes in between would then be too late.
+      const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
+      const lateAtMs = mode === "natural" ? nowMs + Math.max(beatMs, maxLagMs) : Infinity;
+      this.#askAtMs = source.sawText ? Math.min(this.#nextTextAtMs, heldAtMs, lateAtMs) : 0;
+    }
+    this.#isFull = queue.size > (this.#isFull ? mostWaitingChars / 2 : mostWaitingChars);
+    const mayAsk = !isOver && !source.isAsking && !this.#isFull;
+    if (mayAsk && nowMs >= this.#askAtMs - timerGrainMs) source.ask();
+    const checkpoint = queue.takeCheckpoint();
+    if (checkpoint !== undefined) batch.push(checkpoint);
+    if (batch.length > 0) {
+      this.#show(batch, undefined);
+      return;
+    }
+    const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
+    const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
+    this.#wakeAt(Math.min(showAtMs, mayAsk && !source.isAsking ? this.#askAtMs : Infinity), nowMs);
+  }
+
+  /** The chunks of this beat behind what stands before them. */
+  #takeText(before: PacedEvent[], showable: number, nowMs: number): PacedEvent[] {
+    const queue = this.#queue;
+    const isOver = this.#source.outcome !== undefined;
+    const beat = nextBeat(this.#pacing, queue.arrivals(), nowMs);
+    const waiting = queue.chars;
+    let batch = before;
+    let shown = 0;
+    for (let count = 0; shown < showable && (count < beat.chunks || shown < beat.dueChars); count += 1) {
+      if (count > 0) batch.push(...queue.takeEvents());
+      const text = queue.takeChunk(this.#chunkChars, showable - shown);
+      shown = waiting - queue.chars;
+      const event: PacedEvent = { type: "text", text, final: isOver && queue.empty };
+      // Nearly every batch is one chunk, for which a list that was made to grow is too large.
+      if (batch.length === 0) batch = [event];
+      else batch.push(event);
+    }
+    this.#nextTextAtMs = nowMs + beat.waitMs;
+    this.#soonestTextAtMs = nowMs + beatMs;
+    return batch;
+  }
+
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (atMs === this.#wakeAtMs) return;
+    this.#cancelWake?.();
+    this.#wakeAtMs = atMs;
+    this.#cancelWake =
+      atMs === Infinity ? undefined : this.#clock.callAfter(Math.max(0, atMs - nowMs), this.#onWake);
+  }
+
+  #show(batch: PacedEvent[], last: "end" | "rest" | undefined): void {
+    this.#isEmitting = true;
+    this.#last = last;
+    this.#emit(batch).then(this.#onShown, this.#fail);
+  }
+
+  readonly #onShown = (): void => {
+    this.#isEmitting = false;
+    const { outcome } = this.#source;
+    if (this.#last === undefined) this.#step();
+    else if (this.#last === "rest" || outcome === undefined) void this.#endAborted();
+    else if ("end" in outcome) this.#end({ type: "ended", end: outcome.end });
+    else this.#end({ type: "failed", error: outcome.error });
+  };
+
+  /** Waits a while for the connection to be closed. */
+  async #endAborted(): Promise<void> {
+    const { closed } = this.#source;
+    this.#isOver = true;
     await Promise.race([
-      source.closed,
+      closed,
       new Promise<void>((resolve) => {
-        const cancel = clock.callAfter(longestCloseMs, resolve);
-        void source.closed.then(cancel);
+        const cancel = this.#clock.callAfter(longestCloseMs, resolve);
+        void closed.then(cancel);
       }),
     ]);
-    const { closedAtMs } = source;
-    const closedInMs = Math.max(0, (closedAtMs ?? clock.now()) - (abortedAtMs ?? 0));
-    return { type: "aborted", reason: signal.reason, closed: closedAtMs !== undefined, closedInMs };
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    source.leave();
+    const { closedAtMs } = this.#source;
+    const closedInMs = Math.max(0, (closedAtMs ?? this.#clock.now()) - (this.#abortedAtMs ?? 0));
+    const { reason } = this.#signal;
+    this.#end({ type: "aborted", reason, closed: closedAtMs !== undefined, closedInMs });
+  }
+
+  #end(result: PaceResult): void {
+    this.#release();
+    this.#ended.resolve(result);
+  }
+
+  readonly #fail = (fault: unknown): void => {
+    this.#release();
+    this.#ended.reject(fault);
+  };
+
+  #release(): void {
+    this.#isOver = true;
+    this.#cancelWake?.();
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#source.leave();
   }
 }
 

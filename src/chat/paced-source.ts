@@ -37,6 +37,7 @@ export class PacedSource {
   readonly #onChange: () => void;
   readonly #closed = Promise.withResolvers<void>();
   #isLeft = false;
+  #isEnding = false;
   #askedAtMs = 0;
   #lastCameAtMs = 0;
 
@@ -55,13 +56,7 @@ export class PacedSource {
   ask(): void {
     this.isAsking = true;
     this.#askedAtMs = this.#clock.now();
-    this.#iterator.next().then(
-      (step) => this.#settle(step),
-      (error: unknown) => {
-        this.isAsking = false;
-        this.#conclude({ error });
-      },
-    );
+    this.#iterator.next().then(this.#settle, this.#fail);
   }
 
   /** Asks for nothing more and ends the stream, as soon as it gives what it was asked for. */
@@ -71,7 +66,7 @@ export class PacedSource {
     if (!this.isAsking && this.outcome === undefined) this.#endIteration();
   }
 
-  #settle(step: IteratorResult<ProviderEvent[]>): void {
+  readonly #settle = (step: IteratorResult<ProviderEvent[]>): void => {
     this.isAsking = false;
     if (step.done === true) {
       this.#conclude({ error: new Error("The provider ended without an end.") });
@@ -79,7 +74,12 @@ export class PacedSource {
     }
     this.#accept(step.value);
     if (this.#isLeft && this.outcome === undefined) this.#endIteration();
-  }
+  };
+
+  readonly #fail = (error: unknown): void => {
+    this.isAsking = false;
+    this.#conclude({ error });
+  };
 
   #accept(batch: readonly ProviderEvent[]): void {
     const nowMs = this.#clock.now();
@@ -104,6 +104,8 @@ export class PacedSource {
 
   /** Ends the iteration; its own clean-up, such as closing a connection, is waited for. */
   #endIteration(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     const returned = this.#iterator.return?.() ?? Promise.resolve();
     returned.then(
       () => this.#conclude({ error: new Error("The provider was left before its end.") }),

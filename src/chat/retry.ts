@@ -15,33 +15,85 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
+interface RetryContext {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Repeats a call that failed before it said anything and whose error says that repeating is safe (`safeToRepeat`): never after
  * the first event, since the text would be shown twice, and never on a used-up quota.
  */
-export async function* withRetries(
+export function withRetries(
   open: () => AsyncIterable<ProviderEvent[]>,
   policy: RetryPolicy,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
-): AsyncGenerator<ProviderEvent[]> {
-  for (let attempt = 1; ; attempt += 1) {
-    let began = false;
-    try {
-      for await (const batch of open()) {
-        began = true;
-        yield batch;
-      }
-      return;
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (began || !(thrown instanceof TroupeError) || !thrown.safeToRepeat || attempt > policy.mostRetries)
-        throw thrown;
-      const delayMs = thrown.retryAfterMs ?? backoff(policy, attempt);
-      if (delayMs > policy.longestAskedDelayMs) throw thrown;
-      yield [{ type: "retrying", attempt, delayMs: Math.round(delayMs), code: thrown.code }];
-      await clock.sleep(delayMs, signal);
+  context: RetryContext,
+): AsyncIterableIterator<ProviderEvent[]> {
+  return new RetriedCall(open, policy, context);
+}
+
+/** Not a generator: once the call has begun to speak it stands here for itself, at no cost. */
+class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
+  readonly #open: () => AsyncIterable<ProviderEvent[]>;
+  readonly #policy: RetryPolicy;
+  readonly #context: RetryContext;
+  #call: AsyncIterator<ProviderEvent[]> | undefined;
+  #began = false;
+  #isOver = false;
+  #attempt = 0;
+  /** Before the next attempt. */
+  #delayMs = 0;
+
+  constructor(open: () => AsyncIterable<ProviderEvent[]>, policy: RetryPolicy, context: RetryContext) {
+    this.#open = open;
+    this.#policy = policy;
+    this.#context = context;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<ProviderEvent[]>> {
+    if (this.#began && this.#call !== undefined) return this.#call.next();
+    return this.#isOver ? Promise.resolve({ done: true, value: undefined }) : this.#first();
+  }
+
+  async return(): Promise<IteratorResult<ProviderEvent[]>> {
+    this.#isOver = true;
+    await this.#call?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  /** The first batch of an attempt, or that it is about to be repeated. */
+  async #first(): Promise<IteratorResult<ProviderEvent[]>> {
+    const { clock, signal } = this.#context;
+    if (this.#attempt > 0) {
+      await clock.sleep(this.#delayMs, signal);
       signal.throwIfAborted();
     }
+    this.#attempt += 1;
+    try {
+      this.#call = this.#open()[Symbol.asyncIterator]();
+      const step = await this.#call.next();
+      this.#began = true;
+      return step;
+    } catch (thrown) {
+      this.#isOver = true;
+      signal.throwIfAborted();
+      const retrying = this.#retrying(thrown);
+      this.#isOver = false;
+      return { done: false, value: [retrying] };
+    }
+  }
+
+  #retrying(thrown: unknown): ProviderEvent {
+    const { mostRetries, longestAskedDelayMs } = this.#policy;
+    const attempt = this.#attempt;
+    if (!(thrown instanceof TroupeError) || !thrown.safeToRepeat || attempt > mostRetries) throw thrown;
+    this.#delayMs = thrown.retryAfterMs ?? backoff(this.#policy, attempt);
+    if (this.#delayMs > longestAskedDelayMs) throw thrown;
+    return { type: "retrying", attempt, delayMs: Math.round(this.#delayMs), code: thrown.code };
   }
 }
 

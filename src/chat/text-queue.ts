@@ -96,12 +96,13 @@ export class TextQueue {
   }
 
   /** The newest checkpoint before which nothing waits, if there is one that was not taken yet. */
-  takeCheckpoint(): PassedCheckpoint[] {
+  takeCheckpoint(): PassedCheckpoint | undefined {
+    if (this.#checkpoints.length === 0) return undefined;
     const waiting = this.#checkpoints.findIndex(
       ({ textUnits, sideEvents }) =>
         textUnits > this.#pushedUnits - this.#chars || sideEvents > this.#takenSides,
     );
-    return this.#checkpoints.splice(0, waiting < 0 ? this.#checkpoints.length : waiting).slice(-1);
+    return this.#checkpoints.splice(0, waiting < 0 ? this.#checkpoints.length : waiting).at(-1);
   }
 
   /**
@@ -113,6 +114,7 @@ export class TextQueue {
     if (last?.type !== "run") return this.#chars;
     const before = this.#chars - last.text.length;
     const settled = settledLength(last.text);
+    if (settled === last.text.length) return this.#chars;
     const held = last.arrivals[last.arrivals.findLastIndex(({ end }) => end <= settled) + 1];
     const waitsOn = held === undefined || held.atMs > heldThroughMs;
     return before + (waitsOn ? settled : wholeLength(last.text));
@@ -120,11 +122,14 @@ export class TextQueue {
 
   /** When the oldest waiting text came. */
   oldestMs(): number | undefined {
-    return this.#items.find((item) => item.type === "run")?.arrivals[0]?.atMs;
+    for (const item of this.#items) if (item.type === "run") return item.arrivals[0]?.atMs;
+    return undefined;
   }
 
   /** All the waiting text as it came: how much up to each arrival, and when. */
   arrivals(): readonly Arrival[] {
+    const [head] = this.#items;
+    if (this.#items.length === 1 && head?.type === "run") return head.arrivals;
     const arrivals: Arrival[] = [];
     let before = 0;
     for (const item of this.#items) {
@@ -144,7 +149,8 @@ export class TextQueue {
     const chunk = run.text.slice(0, end);
     this.#chars -= end;
     if (end === run.text.length) {
-      this.#items.shift();
+      if (this.#items.length === 1) this.#items.length = 0;
+      else this.#items.shift();
     } else {
       run.text = run.text.slice(end);
       run.arrivals = run.arrivals.filter((arrival) => arrival.end > end);

@@ -22,7 +22,9 @@ interface Gathered {
  */
 export class TurnWriter {
   readonly #options: TurnWriterOptions;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
+  /** The append that is under way, or the last one. */
+  #writing: Promise<void> = Promise.resolve();
   #next: Gathered | undefined;
   #failure: { readonly fault: unknown } | undefined;
 
@@ -31,7 +33,7 @@ export class TurnWriter {
   }
 
   readonly emit: Emit = (steps) => {
-    if (this.#writing === undefined) return this.#write(steps);
+    if (!this.#isWriting) return this.#write(steps);
     this.#next ??= { steps: [], written: this.#writing.then(this.#writeNext, this.#writeNext) };
     this.#next.steps.push(...steps);
     return this.#next.written;
@@ -41,18 +43,18 @@ export class TurnWriter {
   async end(steps: readonly TurnStep[]): Promise<void> {
     this.#failure ??= { fault: new Error("The turn has ended.") };
     // Who said it hears of its failure.
-    await this.#writing?.catch(() => undefined);
+    await this.#writing.catch(() => undefined);
     await this.#options.log.append(steps);
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {
-    const writing = this.#append(steps);
-    this.#writing = writing;
-    return writing;
+    this.#writing = this.#append(steps);
+    return this.#writing;
   }
 
   async #append(steps: readonly TurnStep[]): Promise<void> {
     const { log, observe, isLeft } = this.#options;
+    this.#isWriting = true;
     try {
       if (this.#failure !== undefined) throw this.#failure.fault;
       if (isLeft()) throw new Departure();
@@ -62,7 +64,7 @@ export class TurnWriter {
       this.#failure ??= { fault };
       throw fault;
     } finally {
-      this.#writing = undefined;
+      this.#isWriting = false;
     }
   }
 

@@ -21,7 +21,8 @@ const run = (
   { choice, dependencies, context }: ChatSetup,
   changes: Partial<ResponsesRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
-) => play(
+) =>
+  play(
     (emit) => answerResponses({ ...request, ...changes }, choice, dependencies, { ...context, emit }),
     onBatch,
   );

@@ -1,5 +1,10 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
-import { Cancellation, type ChatDependencies, type Emit, type TurnContext } from "../../src/chat/chat-context.ts";
+import {
+  Cancellation,
+  type ChatDependencies,
+  type Emit,
+  type TurnContext,
+} from "../../src/chat/chat-context.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
 import { isEvent, type TurnEvent } from "../../src/ports/turn-event.ts";

@@ -4,7 +4,16 @@ import type { ProviderEvent } from "../../src/ports/provider.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textEvent } from "./any-text.ts";
 import { countedSource } from "./counted-source.ts";
-import { endEvent, fixedPacing, joined, naturalPacing, rawPacing, readPaced, runPaced, textsOf } from "./paced-run.ts";
+import {
+  endEvent,
+  fixedPacing,
+  joined,
+  naturalPacing,
+  rawPacing,
+  readPaced,
+  runPaced,
+  textsOf,
+} from "./paced-run.ts";
 
 const tenThousand = "x".repeat(10_000);
 const signal = new AbortController().signal;

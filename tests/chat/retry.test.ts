@@ -196,7 +196,7 @@ describe("withRetries", () => {
       { clock, signal: new AbortController().signal },
     );
     await batches.next();
-    await batches.return(undefined);
+    await batches.return?.();
     assert.equal(ended, true);
   });
 });

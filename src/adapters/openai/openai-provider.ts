@@ -12,7 +12,7 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
-import { type ResponseStreamOptions, readResponseStream } from "./response-stream.ts";
+import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { responsesParams } from "./responses-params.ts";
 
@@ -42,6 +42,7 @@ const longestTimerMs = 2_147_483_647;
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, random, onWarning } = options;
   const withoutKey = createSecretMask(apiKey);
+  const toError = (thrown: unknown) => withoutKey.error(TroupeError.from(thrown));
   const sdk = new OpenAI({
     apiKey,
     maxRetries: 0,
@@ -51,7 +52,31 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
-  async function* stream(
+  /** One connection, and how it begins. */
+  function read(machine: ResponsesMachine, signal: AbortSignal, open: ResponseStreamOptions["open"]) {
+    return new ResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open, toError });
+  }
+
+  function create(request: ProviderRequest): ResponseStreamOptions["open"] {
+    return (fetch) => sdk.withOptions({ fetch }).responses.create(responsesParams(request)).asResponse();
+  }
+
+  function continueFrom({ responseId, sequenceNumber }: ResponsePlace): ResponseStreamOptions["open"] {
+    return (fetch) =>
+      sdk
+        .withOptions({ fetch })
+        .responses.retrieve(responseId, { stream: true, starting_after: sequenceNumber })
+        .asResponse();
+  }
+
+  function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
+    const { includeReasoning = false } = request;
+    if (call.from !== undefined || request.options?.background === true) return goOn(request, call);
+    return read(new ResponsesMachine({ includeReasoning }), call.signal, create(request));
+  }
+
+  /** What runs at the vendor whether somebody is connected or not, or was begun by another process. */
+  async function* goOn(
     request: ProviderRequest,
     { signal, from }: ProviderCall,
   ): AsyncGenerator<ProviderEvent[]> {
@@ -60,26 +85,19 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const runsOn = request.options?.background === true;
     const place = from === undefined ? undefined : readPlace(from);
     const machine = new ResponsesMachine({ includeReasoning, numbered: runsOn, place });
-    const read = (open: ResponseStreamOptions["open"]) =>
-      readResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open });
-    const create = () =>
-      read((fetch) => sdk.withOptions({ fetch }).responses.create(responsesParams(request)).asResponse());
-    const continueFrom = ({ responseId, sequenceNumber }: ResponsePlace) =>
-      read((fetch) =>
-        sdk
-          .withOptions({ fetch })
-          .responses.retrieve(responseId, { stream: true, starting_after: sequenceNumber })
-          .asResponse(),
-      );
+    const begin = () => read(machine, signal, create(request));
     try {
       // The object as it was first sent went with the process that had it.
       if (place !== undefined) yield [{ type: "started", response: { id: place.responseId } }];
       yield* runsOn
-        ? readBackgroundStream({ clock, random, machine, signal, create, continueFrom })
-        : create();
+        ? readBackgroundStream({
+            ...{ clock, random, machine, signal, create: begin },
+            continueFrom: (behind) => read(machine, signal, continueFrom(behind)),
+          })
+        : begin();
     } catch (thrown) {
       signal.throwIfAborted();
-      throw withoutKey.error(TroupeError.from(thrown));
+      throw toError(thrown);
     } finally {
       const isLeft = signal.reason instanceof Departure;
       if (signal.aborted && !isLeft && runsOn && machine.responseId !== undefined && !machine.ended)

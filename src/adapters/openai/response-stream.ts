@@ -1,13 +1,15 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { BytesSink, OnDemandReader } from "../upstream/read-on-demand.ts";
 import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
 import { createWatchdog } from "../upstream/watchdog.ts";
+import { EventReader } from "./event-reader.ts";
 import { fromSdkError } from "./openai-errors.ts";
-import { readEvents } from "./read-events.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
 
 type UpstreamCall = ReturnType<typeof createUpstreamCall>;
+type Step = IteratorResult<ProviderEvent[], undefined>;
 
 export interface ResponseStreamOptions {
   readonly agents: UpstreamAgents;
@@ -21,51 +23,135 @@ export interface ResponseStreamOptions {
   readonly signal: AbortSignal;
   /** Makes the SDK send the request, over the `fetch` that it is given. */
   readonly open: (fetch: UpstreamCall["fetch"]) => Promise<Response>;
+  /** What is thrown in the place of an error that is not the signal's reason. */
+  readonly toError: (thrown: unknown) => TroupeError;
 }
 
-/** Reads one event stream over one connection; the contract of `Provider.stream` but for what is done when it breaks. */
-export async function* readResponseStream({
-  agents,
-  clock,
-  firstByteMs,
-  idleMs,
-  machine,
-  signal,
-  open,
-}: ResponseStreamOptions): AsyncGenerator<ProviderEvent[]> {
-  const call = createUpstreamCall(agents);
-  let stalled: TroupeError | undefined;
-  const watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-    stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled");
-    void call.close();
-  });
-  const abort = () => void call.close();
-  signal.addEventListener("abort", abort, { once: true });
-  watchdog.start(firstByteMs);
-  try {
-    const response = await open(call.fetch).catch((thrown: unknown) => {
-      throw stalled ?? fromSdkError(thrown, clock.wallTimeMs());
+const over: Step = { done: true, value: undefined };
+
+/**
+ * Reads one event stream over one connection, one batch for each time that it is asked; the contract of `Provider.stream` but for
+ * what is done when it breaks. Not a generator, since an answer is asked for a batch with every beat: the promise that is waited for is
+ * settled where the bytes arrive.
+ */
+export class ResponseStream
+  implements AsyncIterable<ProviderEvent[]>, AsyncIterator<ProviderEvent[]>, BytesSink
+{
+  readonly #options: ResponseStreamOptions;
+  readonly #call: UpstreamCall;
+  readonly #events: EventReader;
+  readonly #watchdog: ReturnType<typeof createWatchdog>;
+  readonly #onAbort = () => void this.#call.close();
+  #body: OnDemandReader | undefined;
+  #isOver = false;
+  #stalled: TroupeError | undefined;
+  /** What came beside the last batch. */
+  #failure: { readonly error: unknown } | undefined;
+  #resolve: (step: Step) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(options: ResponseStreamOptions) {
+    this.#options = options;
+    const { agents, clock, firstByteMs, idleMs, machine } = options;
+    this.#call = createUpstreamCall(agents);
+    this.#events = new EventReader(machine);
+    this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
+      this.#stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled");
+      void this.#call.close();
     });
-    if (!/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "")) {
-      throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    if (this.#isOver) return Promise.resolve(over);
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#body === undefined) this.#begin().catch(this.#fail);
+      else this.#goOn(this.#body);
+    });
+  }
+
+  async return(): Promise<Step> {
+    await this.#end();
+    this.#resolve(over);
+    return over;
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    // What had come already would still be read, although the connection is closed.
+    if (this.#options.signal.aborted) return void this.#fail(undefined);
+    const { events, isProgress, failure } = this.#events.read(bytes);
+    if (isProgress) this.#watchdog.progress(this.#options.idleMs);
+    if (events.length > 0) {
+      this.#failure = failure;
+      this.#watchdog.rest();
+      this.#resolve({ done: false, value: events });
+    } else if (failure !== undefined) {
+      void this.#fail(failure.error);
+    } else {
+      this.#body?.ask();
     }
-    for await (const events of readEvents(call.body(), machine, () => watchdog.progress(idleMs))) {
-      // What had come already would still be read, although the connection is closed.
-      signal.throwIfAborted();
-      watchdog.rest();
-      yield events;
-      watchdog.arm();
-      if (machine.ended) return;
+  }
+
+  onEnd(): void {
+    try {
+      this.#options.machine.finish();
+      void this.#finish();
+    } catch (error) {
+      void this.#fail(error);
     }
-    machine.finish();
-  } catch (thrown) {
+  }
+
+  onError(error: unknown): void {
+    void this.#fail(error);
+  }
+
+  async #begin(): Promise<void> {
+    const { signal, firstByteMs, open, clock } = this.#options;
     signal.throwIfAborted();
-    throw stalled ?? fromStreamFault(thrown);
-  } finally {
-    watchdog.stop();
-    signal.removeEventListener("abort", abort);
-    if (machine.ended) call.release();
-    else await call.close();
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#watchdog.start(firstByteMs);
+    const response = await open(this.#call.fetch).catch((thrown: unknown) => {
+      throw fromSdkError(thrown, clock.wallTimeMs());
+    });
+    if (!/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? ""))
+      throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
+    this.#body = this.#call.read(this);
+    this.#body.ask();
+  }
+
+  #goOn(body: OnDemandReader): void {
+    this.#watchdog.arm();
+    if (this.#options.machine.ended) void this.#finish();
+    else if (this.#failure !== undefined) void this.#fail(this.#failure.error);
+    else body.ask();
+  }
+
+  async #finish(): Promise<void> {
+    await this.#end();
+    this.#resolve(over);
+  }
+
+  readonly #fail = async (thrown: unknown): Promise<void> => {
+    const { signal, toError } = this.#options;
+    await this.#end();
+    this.#reject(signal.aborted ? signal.reason : toError(this.#stalled ?? fromStreamFault(thrown)));
+  };
+
+  /** Nothing is read any more; settles when the connection is closed, or free for the next call. */
+  async #end(): Promise<void> {
+    const { signal, machine } = this.#options;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#watchdog.stop();
+    signal.removeEventListener("abort", this.#onAbort);
+    this.#body?.leave();
+    if (machine.ended) this.#call.release();
+    else await this.#call.close();
   }
 }
 

@@ -21,127 +21,152 @@ const other: Place = { in: "other" };
  * for every token. The parser, which is where it was before a whole chunk when it has not seen it, gets everything else: the
  * head, parts of chunks, the end and whatever is unusual.
  */
-export function createChunkSkimmer(socket: Socket) {
-  const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
-  let message: IncomingMessage | undefined;
-  let isSkimmable = false;
-  let place: Place = other;
-  let sawBytes = false;
-  let onChunk: ((payload: Buffer) => void) | undefined;
+export class ChunkSkimmer {
+  /** Whether what one read of the connection gave is being gone through. */
+  isReading = false;
+  readonly socket: Socket;
+  readonly #parse: ((bytes: Buffer) => void) | undefined;
+  #message: IncomingMessage | undefined;
+  #isSkimmable = false;
+  #place: Place = other;
+  #sawBytes = false;
+  #onPayload: ((payload: Buffer) => void) | undefined;
+  #onRead: (() => void) | undefined;
+  /** Where the payload of the chunk lies that was found last. */
+  #start = 0;
+  #end = 0;
 
-  function handOn(bytes: Buffer): void {
-    if (bytes.length > 0) parse?.call(socket, bytes);
+  constructor(socket: Socket) {
+    this.socket = socket;
+    [this.#parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
+    if (this.#parse === undefined) return;
+    socket.off("data", this.#parse);
+    socket.on("data", this.#onBytes);
+  }
+
+  /** The answer whose head was just read; only one whose body comes in chunks is skimmed. */
+  accept(answer: IncomingMessage): void {
+    const { "transfer-encoding": framing, "content-encoding": packing } = answer.headers;
+    this.#message = answer;
+    this.#isSkimmable = framing === "chunked" && packing === undefined;
+  }
+
+  /**
+   * From now on, what whole chunks hold goes to `take`, in its place among what the message emits; `onRead` hears that all of one
+   * read was gone through.
+   */
+  deliverTo(take: (payload: Buffer) => void, onRead: () => void): void {
+    this.#onPayload = take;
+    this.#onRead = onRead;
+  }
+
+  /** The connection may serve another call. */
+  stop(): void {
+    this.#place = other;
+    this.socket.off("data", this.#onBytes);
+  }
+
+  readonly #onBytes = (bytes: Buffer): void => {
+    const isFirst = !this.#sawBytes;
+    const hadMessage = this.#message !== undefined;
+    this.#sawBytes = true;
+    this.isReading = true;
+    if (this.#place.in === "other") this.#handOn(bytes);
+    else this.#skim(bytes);
+    this.isReading = false;
+    this.#onRead?.();
+    if (isFirst && !hadMessage && this.#isSkimmable) this.#begin(bytes);
+    if (this.#message?.complete === true) this.stop();
+  };
+
+  #handOn(bytes: Buffer): void {
+    if (bytes.length > 0) this.#parse?.call(this.socket, bytes);
   }
 
   /** What was handed on is not overtaken. */
-  function maySkim(): boolean {
+  #maySkim(): boolean {
     return (
-      onChunk !== undefined &&
-      place.in === "boundary" &&
-      message?.readableFlowing === true &&
-      message.readableLength === 0
+      this.#onPayload !== undefined &&
+      this.#place.in === "boundary" &&
+      this.#message?.readableFlowing === true &&
+      this.#message.readableLength === 0
     );
   }
 
-  function skim(bytes: Buffer): void {
+  #skim(bytes: Buffer): void {
     let at = 0;
     let from = 0;
     while (at < bytes.length) {
-      if (place.in === "boundary") {
-        const chunk = wholeChunk(bytes, at);
-        if (chunk !== undefined) {
-          if (from < at) handOn(bytes.subarray(from, at));
-          if (maySkim()) {
-            onChunk?.(bytes.subarray(chunk.start, chunk.end));
-            from = chunk.end + 2;
-          } else {
-            from = at;
-          }
-          at = chunk.end + 2;
-          continue;
+      if (this.#place.in === "boundary" && this.#findChunk(bytes, at)) {
+        if (from < at) this.#handOn(bytes.subarray(from, at));
+        from = at;
+        if (this.#maySkim()) {
+          at = this.#gather(bytes);
+          from = at;
+        } else {
+          at = this.#end + 2;
         }
+        continue;
       }
-      at = pass(bytes, at);
+      at = this.#pass(bytes, at);
     }
-    if (from < bytes.length) handOn(bytes.subarray(from));
+    if (from < bytes.length) this.#handOn(bytes.subarray(from));
+  }
+
+  /** Gives the payloads of the chunk that was found and of those right behind it as one; returns where the last of them ends. */
+  #gather(bytes: Buffer): number {
+    const start = this.#start;
+    let end = this.#end;
+    let at = end + 2;
+    while (this.#findChunk(bytes, at)) {
+      // Over the frame in between, which nobody reads again.
+      bytes.copyWithin(end, this.#start, this.#end);
+      end += this.#end - this.#start;
+      at = this.#end + 2;
+    }
+    this.#onPayload?.(bytes.subarray(start, end));
+    return at;
   }
 
   /** Goes with the parser to the next boundary or to the end of the bytes. */
-  function pass(bytes: Buffer, start: number): number {
+  #pass(bytes: Buffer, start: number): number {
     let at = start;
-    if (place.in === "boundary") place = { in: "size", digits: 0, size: 0, sawReturn: false };
-    if (place.in === "size") {
-      for (; at < bytes.length && place.in === "size"; at += 1) place = afterSizeByte(place, bytes[at] ?? 0);
+    if (this.#place.in === "boundary") this.#place = { in: "size", digits: 0, size: 0, sawReturn: false };
+    if (this.#place.in === "size") {
+      for (; at < bytes.length && this.#place.in === "size"; at += 1)
+        this.#place = afterSizeByte(this.#place, bytes[at] ?? 0);
       return at;
     }
-    if (place.in !== "data") return bytes.length;
-    const taken = Math.min(place.left, bytes.length - at);
-    place.left -= taken;
-    if (place.left === 0) place = boundary;
+    if (this.#place.in !== "data") return bytes.length;
+    const taken = Math.min(this.#place.left, bytes.length - at);
+    this.#place.left -= taken;
+    if (this.#place.left === 0) this.#place = boundary;
     return at + taken;
   }
 
   /** The head is over; what came behind it in the same packet has gone to the parser. */
-  function begin(bytes: Buffer): void {
+  #begin(bytes: Buffer): void {
     const headEnd = bytes.indexOf("\r\n\r\n");
     if (!bytes.toString("latin1", 0, 10).startsWith("HTTP/1.1 2") || headEnd < 0) return;
-    place = boundary;
-    for (let at = headEnd + 4; at < bytes.length; ) at = pass(bytes, at);
+    this.#place = boundary;
+    for (let at = headEnd + 4; at < bytes.length; ) at = this.#pass(bytes, at);
   }
 
-  function onBytes(bytes: Buffer): void {
-    const isFirst = !sawBytes;
-    const hadMessage = message !== undefined;
-    sawBytes = true;
-    if (place.in === "other") handOn(bytes);
-    else skim(bytes);
-    if (isFirst && !hadMessage && isSkimmable) begin(bytes);
-    if (message?.complete === true) stop();
+  /** Whether a chunk begins there that is whole and plain; the end of the body is none. */
+  #findChunk(bytes: Buffer, at: number): boolean {
+    let size = 0;
+    let start = at;
+    for (let digit = hexDigit(bytes[start]); digit >= 0; digit = hexDigit(bytes[start])) {
+      if (start - at >= mostSizeDigits) return false;
+      size = size * 16 + digit;
+      start += 1;
+    }
+    if (size === 0 || bytes[start] !== carriageReturn || bytes[start + 1] !== lineFeed) return false;
+    this.#start = start + 2;
+    this.#end = this.#start + size;
+    return bytes[this.#end] === carriageReturn && bytes[this.#end + 1] === lineFeed;
   }
-
-  /** The connection may serve another call. */
-  function stop(): void {
-    place = other;
-    socket.off("data", onBytes);
-  }
-
-  if (parse !== undefined) {
-    socket.off("data", parse);
-    socket.on("data", onBytes);
-  }
-
-  return {
-    /** The answer whose head was just read; only one whose body comes in chunks is skimmed. */
-    accept(answer: IncomingMessage): void {
-      const { "transfer-encoding": framing, "content-encoding": packing } = answer.headers;
-      message = answer;
-      isSkimmable = framing === "chunked" && packing === undefined;
-    },
-    stop,
-    /** From now on, whole chunks go there, in their place among what the message emits. */
-    deliverTo(take: (payload: Buffer) => void): void {
-      onChunk = take;
-    },
-  };
 }
-
-export type ChunkSkimmer = ReturnType<typeof createChunkSkimmer>;
-
-/** Where the payload of a chunk lies that is whole and plain; the end of the body is none. */
-function wholeChunk(bytes: Buffer, at: number): { readonly start: number; readonly end: number } | undefined {
-  let size = 0;
-  let start = at;
-  for (let digit = hexDigit(bytes[start]); digit >= 0; digit = hexDigit(bytes[start])) {
-    if (start - at >= mostSizeDigits) return undefined;
-    size = size * 16 + digit;
-    start += 1;
-  }
-  if (size === 0 || bytes[start] !== carriageReturn || bytes[start + 1] !== lineFeed) return undefined;
-  start += 2;
-  const end = start + size;
-  return bytes[end] === carriageReturn && bytes[end + 1] === lineFeed ? { start, end } : undefined;
-}
-
 function afterSizeByte(place: Extract<Place, { in: "size" }>, byte: number): Place {
   if (place.sawReturn) {
     if (byte !== lineFeed || place.size === 0) return other;

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { ChunkSkimmer } from "./chunk-skimmer.ts";
 
@@ -11,94 +10,118 @@ interface ReadingHandle {
   readStop?(): number;
 }
 
+/** Hears what came of having asked: one of these, once for each time. */
+export interface BytesSink {
+  onBytes(bytes: Uint8Array): void;
+  onEnd(): void;
+  onError(error: unknown): void;
+}
+
+export interface ReadOnDemandOptions {
+  readonly stream: Readable;
+  readonly sink: BytesSink;
+  /** Of the connection that the stream comes from as it is. Default: it cannot be held. */
+  readonly skimmer?: ChunkSkimmer | undefined;
+}
+
 /**
- * The bytes of a stream, one value for each time that somebody asks: all that came by then. Nobody asking, nothing is read from the
+ * The bytes of a stream, one piece for each time that somebody asks: all that came by then. Nobody asking, nothing is read from the
  * connection: what comes waits with the system, which gathers it, so that a stream costs as much as it is asked and not as
  * its sender cut it into packets. Node's own `pause` reads one packet more each time, and so twice as often.
  */
-export function readOnDemand(
-  stream: Readable,
-  socket?: Socket,
-  skimmer?: ChunkSkimmer,
-): AsyncIterable<Uint8Array> {
-  const handle = () => (socket as { _handle?: ReadingHandle | null } | undefined)?._handle ?? undefined;
-  let pieces: Buffer[] = [];
-  let bytes = 0;
-  let isHeld = false;
-  let asked: PromiseWithResolvers<void> | undefined;
-  let outcome: { readonly error?: unknown } | undefined;
+export class OnDemandReader {
+  readonly #stream: Readable;
+  readonly #sink: BytesSink;
+  readonly #skimmer: ChunkSkimmer | undefined;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #isHeld = false;
+  #isAsked = false;
+  #outcome: { readonly error?: unknown } | undefined;
 
-  function hold(): void {
-    if (isHeld) return;
-    isHeld = true;
-    // It still counts as reading: Node would begin again by itself as soon as it has given away what it read.
-    handle()?.readStop?.();
+  constructor({ stream, sink, skimmer }: ReadOnDemandOptions) {
+    this.#stream = stream;
+    this.#sink = sink;
+    this.#skimmer = skimmer;
+    const take = (piece: Buffer) => this.#take(piece);
+    stream.pause();
+    stream.on("data", take);
+    skimmer?.deliverTo(take, () => this.#give());
+    stream.on("end", () => this.#conclude({}));
+    stream.on("error", (error) => this.#conclude({ error }));
+    stream.on("close", () => {
+      const error = new Error("The connection broke.");
+      this.#conclude({ error: Object.assign(error, { code: "ERR_STREAM_PREMATURE_CLOSE" }) });
+    });
   }
 
-  function letGo(): void {
-    if (!isHeld) return;
-    isHeld = false;
-    if (socket?.destroyed === false) handle()?.readStart?.();
-  }
-
-  function answer(): void {
-    asked?.resolve();
-    asked = undefined;
-  }
-
-  function conclude(how: { readonly error?: unknown }): void {
-    if (outcome !== undefined) return;
-    outcome = how;
-    // The connection may serve another call.
-    letGo();
-    answer();
-  }
-
-  function take(piece: Buffer): void {
-    if (outcome !== undefined) return;
-    pieces.push(piece);
-    bytes += piece.length;
-    if (asked === undefined && bytes > mostAheadBytes) stream.pause();
-    hold();
-    answer();
-  }
-
-  stream.pause();
-  stream.on("data", take);
-  skimmer?.deliverTo(take);
-  stream.on("end", () => conclude({}));
-  stream.on("error", (error) => conclude({ error }));
-  stream.on("close", () =>
-    conclude({
-      error: Object.assign(new Error("The connection broke."), { code: "ERR_STREAM_PREMATURE_CLOSE" }),
-    }),
-  );
-
-  async function next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (pieces.length === 0 && outcome === undefined) {
-      asked = Promise.withResolvers();
-      letGo();
-      stream.resume();
-      await asked.promise;
+  /** Asks for all that has come, or else for what comes next; not again before the sink has heard. */
+  ask(): void {
+    this.#isAsked = true;
+    if (this.#pieces.length > 0 || this.#outcome !== undefined) {
+      this.#give();
+      return;
     }
-    const [first] = pieces;
-    if (first !== undefined) {
-      const value = pieces.length === 1 ? first : Buffer.concat(pieces, bytes);
-      pieces = [];
-      bytes = 0;
-      return { done: false, value };
-    }
-    if (outcome !== undefined && "error" in outcome) throw outcome.error;
-    return { done: true, value: undefined };
+    this.#letGo();
+    this.#stream.resume();
   }
 
   /** Who leaves reads nothing more; what still comes is thrown away. */
-  async function leave(): Promise<IteratorResult<Uint8Array, undefined>> {
-    conclude({});
-    pieces = [];
-    stream.resume();
-    return { done: true, value: undefined };
+  leave(): void {
+    this.#isAsked = false;
+    this.#conclude({});
+    this.#pieces = [];
+    this.#stream.resume();
   }
 
-  return { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
+  #take(piece: Buffer): void {
+    if (this.#outcome !== undefined) return;
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    if (!this.#isAsked && this.#bytes > mostAheadBytes) this.#stream.pause();
+    this.#hold();
+    // What one read of the connection holds is given as one.
+    if (this.#skimmer?.isReading !== true) this.#give();
+  }
+
+  #give(): void {
+    if (!this.#isAsked) return;
+    const [first] = this.#pieces;
+    if (first !== undefined) {
+      const bytes = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces, this.#bytes);
+      this.#pieces.length = 0;
+      this.#bytes = 0;
+      this.#isAsked = false;
+      this.#sink.onBytes(bytes);
+    } else if (this.#outcome !== undefined) {
+      this.#isAsked = false;
+      if ("error" in this.#outcome) this.#sink.onError(this.#outcome.error);
+      else this.#sink.onEnd();
+    }
+  }
+
+  #conclude(how: { readonly error?: unknown }): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = how;
+    // The connection may serve another call.
+    this.#letGo();
+    this.#give();
+  }
+
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    // It still counts as reading: Node would begin again by itself as soon as it has given away what it read.
+    this.#handle()?.readStop?.();
+  }
+
+  #letGo(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#skimmer?.socket.destroyed === false) this.#handle()?.readStart?.();
+  }
+
+  #handle(): ReadingHandle | undefined {
+    return (this.#skimmer?.socket as { _handle?: ReadingHandle | null } | undefined)?._handle ?? undefined;
+  }
 }

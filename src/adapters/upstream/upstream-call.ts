@@ -3,8 +3,8 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
 import zlib from "node:zlib";
-import { type ChunkSkimmer, createChunkSkimmer } from "./chunk-skimmer.ts";
-import { readOnDemand } from "./read-on-demand.ts";
+import { ChunkSkimmer } from "./chunk-skimmer.ts";
+import { type BytesSink, OnDemandReader } from "./read-on-demand.ts";
 
 /** Error bodies longer than this are cut: they are read for a code, not for their length. */
 const mostErrorBytes = 65_536;
@@ -50,7 +50,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     request = outgoing;
     let connected = false;
     outgoing.on("socket", (socket) => {
-      skimmer = createChunkSkimmer(socket);
+      skimmer = new ChunkSkimmer(socket);
       connected = outgoing.reusedSocket;
       const note = () => {
         connected = true;
@@ -94,12 +94,13 @@ export function createUpstreamCall(agents: UpstreamAgents) {
         init.signal?.removeEventListener("abort", abort);
       }
     },
-    /** The body of a successful answer, unpacked. Who stops reading before its end calls `release` or `close`. */
-    body(): AsyncIterable<Uint8Array> {
+    /** Reads the body of a successful answer, unpacked. Who stops before its end calls `release` or `close`. */
+    read(sink: BytesSink): OnDemandReader {
       if (message === undefined) throw new Error("There is no answer yet.");
       unpacked = unpack(message);
       // What is unpacked comes later than it is read, when the connection may serve another call.
-      return unpacked === message ? readOnDemand(message, message.socket, skimmer) : readOnDemand(unpacked);
+      const own = unpacked === message ? { skimmer } : {};
+      return new OnDemandReader({ stream: unpacked, sink, ...own });
     },
     /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
     release(): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readEvents } from "../../../src/adapters/openai/read-events.ts";
+import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
@@ -35,21 +35,19 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
   return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
 }
 
-async function readQuickly(pieces: readonly Uint8Array[]): Promise<Read> {
+function readQuickly(pieces: readonly Uint8Array[]): Read {
   const machine = new ResponsesMachine({ includeReasoning: true });
+  const reader = new EventReader(machine);
   const events: ProviderEvent[] = [];
   let progress = 0;
   let error: string | undefined;
-  const body = (async function* () {
-    yield* pieces;
-  })();
-  try {
-    for await (const batch of readEvents(body, machine, () => {
-      progress += 1;
-    }))
-      events.push(...batch);
-  } catch (thrown) {
-    error = TroupeError.from(thrown).code;
+  for (const piece of pieces) {
+    const read = reader.read(piece);
+    if (read.isProgress) progress += 1;
+    events.push(...read.events);
+    if (read.failure === undefined) continue;
+    error = TroupeError.from(read.failure.error).code;
+    break;
   }
   return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
 }
@@ -67,9 +65,7 @@ export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
 }
 
 /** Counts the objects that are parsed while something is done; of a text with escapes only the string is. */
-async function countParsing<T>(
-  work: () => T,
-): Promise<{ readonly result: Awaited<T>; readonly parsed: number }> {
+function countParsing<T>(work: () => T): { readonly result: T; readonly parsed: number } {
   const parse = JSON.parse;
   let parsed = 0;
   JSON.parse = (...args) => {
@@ -77,24 +73,23 @@ async function countParsing<T>(
     return parse(...args);
   };
   try {
-    const result = await work();
-    return { result, parsed };
+    return { result: work(), parsed };
   } finally {
     JSON.parse = parse;
   }
 }
 
-/** Reads generated streams in both ways and rejects where they differ; returns how many texts each way parsed. */
-export async function compareReadings(
+/** Reads generated streams in both ways and throws where they differ; returns how many texts each way parsed. */
+export function compareReadings(
   streams: number,
   seed: number,
-): Promise<{ readonly inFull: number; readonly quickly: number }> {
+): { readonly inFull: number; readonly quickly: number } {
   let inFull = 0;
   let quickly = 0;
-  await fc.assert(
-    fc.asyncProperty(anyStream, async (pieces) => {
-      const expected = await countParsing(() => readInFull(pieces));
-      const read = await countParsing(() => readQuickly(pieces));
+  fc.assert(
+    fc.property(anyStream, (pieces) => {
+      const expected = countParsing(() => readInFull(pieces));
+      const read = countParsing(() => readQuickly(pieces));
       inFull += expected.parsed;
       quickly += read.parsed;
       assert.deepEqual(read.result, expected.result);

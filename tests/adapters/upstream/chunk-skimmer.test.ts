@@ -4,6 +4,7 @@ import net, { type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { readBody } from "./read-body.ts";
 
 /** A server that answers with these bytes, each piece in a packet of its own. */
 async function serve() {
@@ -42,7 +43,7 @@ async function read({ url, agents }: { url: string; agents: ReturnType<typeof cr
   try {
     await call.fetch(url);
     const pieces: Uint8Array[] = [];
-    for await (const piece of call.body()) pieces.push(piece);
+    for await (const piece of readBody(call.read)) pieces.push(piece);
     call.release();
     return Buffer.concat(pieces).toString();
   } catch (error) {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http, { type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { describe, it } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { readOnDemand } from "../../../src/adapters/upstream/read-on-demand.ts";
+import { ChunkSkimmer } from "../../../src/adapters/upstream/chunk-skimmer.ts";
+import { OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
+import { readBody } from "./read-body.ts";
 
 async function passLoopTurns(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await nextImmediate();
@@ -17,13 +19,16 @@ async function setUp() {
   await once(server, "listening");
   const agent = new http.Agent({ keepAlive: true });
   const request = http.get({ agent, port: (server.address() as AddressInfo).port });
+  const [socket] = (await once(request, "socket")) as [Socket];
+  const skimmer = new ChunkSkimmer(socket);
   const response = await sender.promise;
   response.write("head");
   const [message] = (await once(request, "response")) as [IncomingMessage];
+  skimmer.accept(message);
   return {
     response,
     message,
-    pieces: readOnDemand(message, message.socket)[Symbol.asyncIterator](),
+    pieces: readBody((sink) => new OnDemandReader({ stream: message, skimmer, sink })),
     [Symbol.dispose]() {
       agent.destroy();
       server.closeAllConnections();
@@ -76,7 +81,7 @@ describe("reading on demand", () => {
   it("left before the end, lets the rest go by, so that the connection can serve another call", async () => {
     using at = await setUp();
     await at.pieces.next();
-    await at.pieces.return?.();
+    await at.pieces.return(undefined);
     const { message } = at;
     const { socket } = message;
     const ended = once(message, "end");

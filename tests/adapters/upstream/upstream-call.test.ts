@@ -5,6 +5,7 @@ import { splitEvery } from "../../doubles/script.ts";
 import { httpError, plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { post, setUp, textOf } from "./call-setup.ts";
+import { readBody } from "./read-body.ts";
 
 describe("an upstream call", () => {
   it("sends what it is given and answers with the head, the body apart", async () => {
@@ -13,7 +14,7 @@ describe("an upstream call", () => {
     const call = at.call();
     const response = await call.fetch(at.url, post);
     assert.deepEqual([response.status, response.headers.get("x-b"), response.body], [200, "2", null]);
-    assert.equal(await textOf(call.body()), "data: 雨\n\ndata: b\n\n");
+    assert.equal(await textOf(readBody(call.read)), "data: 雨\n\ndata: b\n\n");
     const [request] = at.double.requests;
     assert.deepEqual([request?.method, request?.path, request?.body], ["POST", "/v1/responses", { a: 1 }]);
     assert.deepEqual([request?.headers.authorization, request?.headers["x-a"]], ["Bearer secret", "1"]);
@@ -35,7 +36,7 @@ describe("an upstream call", () => {
       ]);
       const call = at.call();
       await call.fetch(at.url, post);
-      assert.equal(await textOf(call.body()), text, encoding);
+      assert.equal(await textOf(readBody(call.read)), text, encoding);
       await call.close();
     }
   });
@@ -48,7 +49,7 @@ describe("an upstream call", () => {
     ]);
     const call = at.call();
     await call.fetch(at.url, post);
-    await assert.rejects(textOf(call.body()), { code: "Z_DATA_ERROR" });
+    await assert.rejects(textOf(readBody(call.read)), { code: "Z_DATA_ERROR" });
     await call.close();
   });
 

@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { createGate } from "../../doubles/script.ts";
 import { streamHead, streamScript } from "../../doubles/stream-script.ts";
 import { passLoopTurns, post, setUp, textOf, until } from "./call-setup.ts";
+import { readBody } from "./read-body.ts";
 
 /** Bytes that no packing makes fewer, always the same. */
 const incompressible = Array.from({ length: 8_000 }, (_, index) =>
@@ -26,7 +27,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond([streamHead(), { write: "data: a\n\n" }, { hang: true }]);
     const inBody = at.call();
     await inBody.fetch(at.url, post);
-    const body = inBody.body()[Symbol.asyncIterator]();
+    const body = readBody(inBody.read)[Symbol.asyncIterator]();
     await body.next();
     const reading = assert.rejects(body.next());
     await inBody.close();
@@ -39,7 +40,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond([{ ignoreAbort: true }, streamHead(), { repeat: [{ write: "data: a\n\n" }] }]);
     const call = at.call();
     await call.fetch(at.url, post);
-    await call.body()[Symbol.asyncIterator]().next();
+    await readBody(call.read)[Symbol.asyncIterator]().next();
     await call.close();
     const [request] = at.double.requests;
     assert.ok(request !== undefined);
@@ -71,7 +72,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond(streamScript(["data: a\n\n"]));
     const call = at.call();
     await call.fetch(at.url, post);
-    await textOf(call.body());
+    await textOf(readBody(call.read));
     await Promise.all([call.close(), call.close()]);
     await call.close();
   });
@@ -82,7 +83,7 @@ describe("the connection of an upstream call", () => {
       at.double.respond(streamScript(["data: a\n\n"]));
       const call = at.call();
       await call.fetch(at.url, post);
-      await textOf(call.body());
+      await textOf(readBody(call.read));
       call.release();
       await until(() => at.idleConnections() === 1);
     }
@@ -106,7 +107,7 @@ describe("the connection of an upstream call", () => {
       ]);
       const first = at.call();
       await first.fetch(at.url, post);
-      for await (const chunk of first.body()) {
+      for await (const chunk of readBody(first.read)) {
         assert.match(String(chunk), /^data: end/);
         break;
       }
@@ -127,7 +128,7 @@ describe("the connection of an upstream call", () => {
       ]);
       const call = at.call();
       await call.fetch(at.url, post);
-      for await (const _ of call.body()) break;
+      for await (const _ of readBody(call.read)) break;
       call.release();
       context.mock.timers.tick(999);
       await passLoopTurns();
@@ -144,7 +145,7 @@ describe("the connection of an upstream call", () => {
     await call.fetch(at.url, post);
     await until(() => at.double.requests[0]?.finished === true);
     await passLoopTurns();
-    call.body();
+    call.read({ onBytes: () => undefined, onEnd: () => undefined, onError: () => undefined });
     call.release();
     await until(() => at.idleConnections() === 1);
     await at.call().fetch(at.url, post);
@@ -159,6 +160,6 @@ describe("the connection of an upstream call", () => {
     await Promise.all(calls.map((call) => call.fetch(at.url, post)));
     assert.equal(at.double.openConnections(), 2);
     gate.open();
-    for (const call of calls) assert.equal(await textOf(call.body()), "data: a\n\n");
+    for (const call of calls) assert.equal(await textOf(readBody(call.read)), "data: a\n\n");
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { readEvents } from "../../../src/adapters/openai/read-events.ts";
+import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { answer } from "../../doubles/answer.ts";
@@ -11,23 +11,17 @@ import { joinTexts } from "./scan-agreement.ts";
 const runs = { seed: 20_261_122, numRuns: 150 } as const;
 const deltas = ["Rain ", "falls — ", "雨が", "降る ", "👩‍🚀", "."];
 
-async function read(pieces: readonly Uint8Array[]) {
-  const machine = new ResponsesMachine({ includeReasoning: true });
+function read(pieces: readonly Uint8Array[]) {
+  const reader = new EventReader(new ResponsesMachine({ includeReasoning: true }));
   const batches: ProviderEvent[][] = [];
   let progress = 0;
-  let thrown: unknown;
-  const body = (async function* () {
-    yield* pieces;
-  })();
-  try {
-    for await (const batch of readEvents(body, machine, () => {
-      progress += 1;
-    }))
-      batches.push(batch);
-  } catch (error) {
-    thrown = error;
+  for (const piece of pieces) {
+    const { events, isProgress, failure } = reader.read(piece);
+    if (isProgress) progress += 1;
+    if (events.length > 0) batches.push(events);
+    if (failure !== undefined) return { batches, events: batches.flat(), progress, thrown: failure.error };
   }
-  return { batches, events: batches.flat(), progress, thrown };
+  return { batches, events: batches.flat(), progress, thrown: undefined };
 }
 
 function textOf(events: readonly ProviderEvent[]): string {
@@ -35,24 +29,24 @@ function textOf(events: readonly ProviderEvent[]): string {
 }
 
 describe("reading an answer's bytes", () => {
-  it("gives the same events however the network cuts them, a byte order mark or not", async () => {
-    const whole = await read([Buffer.from(answer({ deltas }).join(""))]);
+  it("gives the same events however the network cuts them, a byte order mark or not", () => {
+    const whole = read([Buffer.from(answer({ deltas }).join(""))]);
     assert.equal(textOf(whole.events), deltas.join(""));
     assert.equal(whole.events.at(-1)?.type, "end");
     for (const mark of ["", "\ufeff"]) {
       const bytes = Buffer.from(mark + answer({ deltas }).join(""));
-      await fc.assert(
-        fc.asyncProperty(
+      fc.assert(
+        fc.property(
           fc.uniqueArray(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 60 }),
-          async (cuts) => {
-            const { events, batches } = await read(
+          (cuts) => {
+            const { events, batches } = read(
               splitAt(
                 bytes,
                 cuts.sort((a, b) => a - b),
               ),
             );
             assert.deepEqual(joinTexts(events), whole.events);
-            assert.ok(batches.every((batch) => batch.length > 0));
+            assert.ok(batches.length > 0);
           },
         ),
         runs,
@@ -60,16 +54,16 @@ describe("reading an answer's bytes", () => {
     }
   });
 
-  it("shows what came before an error in the same packet, and then fails", async () => {
+  it("shows what came before an error in the same packet, and then fails", () => {
     const [created = "", inProgress = "", , , first = ""] = answer({ deltas });
     const packet = `${created}${inProgress}${first}data: {"type":"error","message":"m"}\n\ndata: never\n\n`;
-    const { events, thrown } = await read([Buffer.from(packet)]);
+    const { events, thrown } = read([Buffer.from(packet)]);
     assert.equal(textOf(events), "Rain ");
     assert.ok(thrown instanceof Error);
   });
 
-  it("calls whole events progress, and neither comments nor half an event", async () => {
-    const { progress, batches } = await read(
+  it("calls whole events progress, and neither comments nor half an event", () => {
+    const { progress, batches } = read(
       [": ping\n\n", "event: x\n", 'data: {"type":"response.queued"}', "\n", "\n", ": ping\n\n"].map((text) =>
         Buffer.from(text),
       ),

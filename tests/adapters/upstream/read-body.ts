@@ -1,0 +1,24 @@
+import type { BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
+
+/** The pieces of a body, each asked for when its reader asks. */
+export async function* readBody(
+  read: (sink: BytesSink) => OnDemandReader,
+): AsyncGenerator<Uint8Array, undefined> {
+  let heard = Promise.withResolvers<Uint8Array | undefined>();
+  const reader = read({
+    onBytes: (bytes) => heard.resolve(bytes),
+    onEnd: () => heard.resolve(undefined),
+    onError: (error) => heard.reject(error),
+  });
+  try {
+    for (;;) {
+      reader.ask();
+      const bytes = await heard.promise;
+      if (bytes === undefined) return undefined;
+      heard = Promise.withResolvers();
+      yield bytes;
+    }
+  } finally {
+    reader.leave();
+  }
+}

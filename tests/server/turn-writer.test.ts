@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Departure } from "../../src/ports/provider.ts";
+import type { TurnEvent, TurnStep } from "../../src/ports/turn-event.ts";
+import type { TurnLog } from "../../src/ports/turn-log.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { TurnWriter } from "../../src/server/turn-writer.ts";
+
+const text = (words: string): TurnEvent => ({ type: "text", text: words, final: false });
+const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
+
+/** A writer into a log whose appends settle when they are told to. */
+function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) {
+  const appends: { readonly steps: readonly TurnStep[]; readonly done: PromiseWithResolvers<void> }[] = [];
+  const observed: TurnStep[] = [];
+  const log: Pick<TurnLog, "append"> = {
+    append(steps) {
+      const done = Promise.withResolvers<void>();
+      appends.push({ steps: [...steps], done });
+      return done.promise;
+    },
+  };
+  const writer = new TurnWriter({
+    log: log as TurnLog,
+    isLeft,
+    observe: (steps) => void observed.push(...steps),
+  });
+  return {
+    writer,
+    appends,
+    observed,
+    async settle(index: number, fault?: Error) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const { done } = appends[index] ?? {};
+      if (fault === undefined) done?.resolve();
+      else done?.reject(fault);
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+const wordsOf = (steps: readonly TurnStep[]) =>
+  steps.map((step) => (step.type === "text" ? step.text : step.type));
+
+describe("writing what the voices of a turn say", () => {
+  it("appends one thing at a time, and together what is said meanwhile", async () => {
+    const { writer, appends, observed, settle } = setUp();
+    const said = ["one", "two", "three"].map((words) => writer.emit([text(words)]));
+    assert.deepEqual(
+      appends.map(({ steps }) => wordsOf(steps)),
+      [["one"]],
+    );
+    await settle(0);
+    assert.deepEqual(wordsOf(observed), ["one"]);
+    await said[0];
+    const later = writer.emit([text("four")]);
+    assert.deepEqual(wordsOf(appends[1]?.steps ?? []), ["two", "three"]);
+    await settle(1);
+    await Promise.all(said);
+    assert.deepEqual(wordsOf(appends[2]?.steps ?? []), ["four"]);
+    await settle(2);
+    await later;
+    assert.deepEqual(wordsOf(observed), ["one", "two", "three", "four"]);
+  });
+
+  it("appends nothing but the end after an append that failed", async () => {
+    const { writer, appends, observed, settle } = setUp();
+    const fault = new Error("no room");
+    const refused = [writer.emit([text("one")]), writer.emit([text("two")])].map((said) =>
+      assert.rejects(said, fault),
+    );
+    await settle(0, fault);
+    await Promise.all(refused);
+    await assert.rejects(writer.emit([text("three")]), fault);
+    assert.deepEqual(observed, []);
+    const ended = writer.end([end]);
+    await settle(1);
+    await ended;
+    assert.deepEqual(
+      appends.map(({ steps }) => wordsOf(steps)),
+      [["one"], ["failure"]],
+    );
+  });
+
+  it("puts the end behind what is under way, and refuses what is said after it", async () => {
+    const { writer, appends, settle } = setUp();
+    const said = writer.emit([text("one")]);
+    const waiting = assert.rejects(writer.emit([text("two")]), /has ended/);
+    const ended = writer.end([end]);
+    assert.equal(appends.length, 1);
+    await settle(0);
+    await said;
+    await waiting;
+    await settle(1);
+    await ended;
+    assert.deepEqual(wordsOf(appends[1]?.steps ?? []), ["failure"]);
+    await assert.rejects(writer.emit([text("three")]), /has ended/);
+    assert.equal(appends.length, 2);
+  });
+
+  it("writes nothing of a turn that was left", async () => {
+    let isLeft = false;
+    const { writer, appends, settle } = setUp({ isLeft: () => isLeft });
+    const said = writer.emit([text("one")]);
+    const next = assert.rejects(writer.emit([text("two")]), Departure);
+    isLeft = true;
+    await settle(0);
+    await said;
+    await next;
+    assert.equal(appends.length, 1);
+  });
+});
