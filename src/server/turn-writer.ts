@@ -33,7 +33,7 @@ export class TurnWriter {
   }
 
   readonly emit: Emit = (steps) => {
-    if (!this.#isWriting) return this.#write(steps);
+    if (!this.#isWriting && this.#next === undefined) return this.#write(steps);
     this.#next ??= { steps: [], written: this.#writing.then(this.#writeNext, this.#writeNext) };
     this.#next.steps.push(...steps);
     return this.#next.written;

@@ -63,6 +63,19 @@ describe("writing what the voices of a turn say", () => {
     assert.deepEqual(wordsOf(observed), ["one", "two", "three", "four"]);
   });
 
+  it("lets nobody who hears that he was written pass those who waited", async () => {
+    const { writer, appends, settle } = setUp();
+    const said = writer.emit([text("one")]).then(() => writer.emit([text("three")]));
+    const waited = writer.emit([text("two")]);
+    await settle(0);
+    assert.deepEqual(
+      appends.map(({ steps }) => wordsOf(steps)),
+      [["one"], ["two", "three"]],
+    );
+    await settle(1);
+    await Promise.all([said, waited]);
+  });
+
   it("appends nothing but the end after an append that failed", async () => {
     const { writer, appends, observed, settle } = setUp();
     const fault = new Error("no room");
