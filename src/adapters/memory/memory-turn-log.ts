@@ -50,7 +50,7 @@ export class MemoryTurnLog implements TurnLog {
   add(steps: readonly TurnStep[]): void {
     if (this.ended) throw new Error("This turn's log has its terminal event already.");
     // Before anything is kept: readers would wait for ever behind half an append.
-    if (endsTooEarly(steps)) throw new Error("Nothing may follow the terminal event.");
+    if (steps.length > 1 && endsTooEarly(steps)) throw new Error("Nothing may follow the terminal event.");
     let size = this.bytes;
     for (const event of steps) {
       if (event.type === "checkpoint") continue;

@@ -14,10 +14,16 @@ function headBytes(payloadBytes: number): number {
  * of memory: `ws` makes two of every message and a list of all, which costs more than everything else that happens to a chunk.
  */
 export function encodeTextFrames(texts: readonly string[]): Buffer {
-  const lengths = texts.map((text) => Buffer.byteLength(text));
-  const frames = Buffer.allocUnsafe(lengths.reduce((sum, bytes) => sum + headBytes(bytes) + bytes, 0));
+  const lengths: number[] = [];
+  let size = 0;
+  for (const text of texts) {
+    const bytes = Buffer.byteLength(text);
+    lengths.push(bytes);
+    size += headBytes(bytes) + bytes;
+  }
+  const frames = Buffer.allocUnsafe(size);
   let at = 0;
-  for (const [index, text] of texts.entries()) {
+  for (let index = 0; index < texts.length; index += 1) {
     const bytes = lengths[index] ?? 0;
     frames[at] = finalText;
     if (bytes <= shortBytes) {
@@ -30,7 +36,7 @@ export function encodeTextFrames(texts: readonly string[]): Buffer {
       frames.writeBigUInt64BE(BigInt(bytes), at + 2);
     }
     at += headBytes(bytes);
-    at += frames.write(text, at, "utf8");
+    at += frames.write(texts[index] ?? "", at, "utf8");
   }
   return frames;
 }
