@@ -101,38 +101,39 @@ export async function runLane(
   const named = <Event extends object>(event: Event) =>
     lane.id === undefined ? event : { ...event, ...name };
 
-  function translate(event: PacedEvent, steps: TurnStep[]): void {
+  function translate(event: PacedEvent): TurnStep[] {
     switch (event.type) {
       case "checkpoint": {
         const textUnits = (begun?.text.length ?? 0) + event.textUnits;
-        steps.push({ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents });
-        return;
+        return [{ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents }];
       }
       case "started":
         snapshot = event.response;
-        return;
+        return [];
       case "retrying": {
         const { attempt, delayMs, code } = event;
-        const retry = { attempt, delayMs, code };
-        steps.push({ type: "status", ...name, status: "processing", retry, simulated });
-        return;
+        return [
+          { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
+        ];
       }
-      case "text":
+      case "text": {
         text += event.text;
         if (text.length > mostAnswerChars) stop.abort(tooLarge);
-        if (!streaming && event.text !== "") steps.push(status("streaming"));
-        streaming ||= event.text !== "";
-        if (lane.showText && begun?.ended !== true) steps.push(named(event));
-        return;
+        const first = !streaming && event.text !== "";
+        streaming ||= first;
+        const shown: TurnEvent[] = lane.showText && begun?.ended !== true ? [named(event)] : [];
+        return first ? [status("streaming"), ...shown] : shown;
+      }
       default:
-        steps.push(named(event));
+        return [named(event)];
     }
   }
 
   let last: TurnStep[] = [];
   function show(batch: readonly PacedEvent[]): Promise<void> {
-    const steps: TurnStep[] = [];
-    for (const event of batch) translate(event, steps);
+    // Nearly every batch is one text, for which a list that is made to grow would be too large.
+    const [only] = batch;
+    const steps = batch.length === 1 && only !== undefined ? translate(only) : batch.flatMap(translate);
     // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
     const isLast = isFinal(batch.at(-1)) && !stop.signal.aborted;
     if (isLast) last = steps;

@@ -3,7 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
-import { costOf, createLedger, type Ledger, type Price, type Purse } from "./ledger.ts";
+import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
 
 /** What may be spent on one day; what is absent has no limit. */
 export interface DayLimits {
@@ -42,8 +42,8 @@ const reservedRetryMs = 5_000;
 
 export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOptions): DayBudgets {
   const keys = new Map<string, Ledger>();
-  const tokens = createLedger();
-  const money = createLedger();
+  const tokens = new Ledger();
+  const money = new Ledger();
   const day = createBudgetDay(clock, () => {
     for (const [keyId, ledger] of keys) {
       if (ledger.reserved > 0) ledger.renew();
@@ -54,7 +54,7 @@ export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOpt
   });
 
   function ofKey(keyId: string): Ledger {
-    const ledger = keys.get(keyId) ?? createLedger();
+    const ledger = keys.get(keyId) ?? new Ledger();
     keys.set(keyId, ledger);
     return ledger;
   }

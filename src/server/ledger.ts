@@ -1,37 +1,32 @@
 import type { TroupeErrorOptions } from "../protocol/errors.ts";
 
 /** What was spent of something, and what is held back for calls that run. */
-export interface Ledger {
-  readonly spent: number;
-  readonly reserved: number;
-  reserve(amount: number): void;
-  /** What was reserved has become what was spent. */
-  settle(reserved: number, spent: number): void;
-  /** Begins anew; what runs stays reserved. */
-  renew(): void;
-}
+export class Ledger {
+  #spent = 0;
+  #reserved = 0;
 
-export function createLedger(): Ledger {
-  let spent = 0;
-  let reserved = 0;
-  return {
-    get spent() {
-      return spent;
-    },
-    get reserved() {
-      return reserved;
-    },
-    reserve(amount) {
-      reserved += amount;
-    },
-    settle(held, used) {
-      reserved -= held;
-      spent += used;
-    },
-    renew() {
-      spent = 0;
-    },
-  };
+  get spent(): number {
+    return this.#spent;
+  }
+
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  reserve(amount: number): void {
+    this.#reserved += amount;
+  }
+
+  /** What was reserved has become what was spent. */
+  settle(reserved: number, spent: number): void {
+    this.#reserved -= reserved;
+    this.#spent += spent;
+  }
+
+  /** Begins anew; what runs stays reserved. */
+  renew(): void {
+    this.#spent = 0;
+  }
 }
 
 /** A price of tokens: one by one, or in money for a million of them. */

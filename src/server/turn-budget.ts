@@ -1,10 +1,12 @@
 import type { CountedTurn, TurnExpense } from "../ports/budgets.ts";
+import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Usage } from "../ports/provider.ts";
 import type { CallPlan, CountedCall } from "../ports/turn-budget.ts";
-import { type DayNumber, estimatedUsage, type UsageStore } from "../ports/usage-store.ts";
+import { type CallOutcome, type DayNumber, estimatedUsage, type UsageStore } from "../ports/usage-store.ts";
 import type { DayBudgets } from "./day-budgets.ts";
-import { createLedger, outputLeft, type Purse } from "./ledger.ts";
-import { reserveCall } from "./reserve-call.ts";
+import { Ledger, outputLeft, type Purse } from "./ledger.ts";
+import { Reservation } from "./reservation.ts";
 
 export interface TurnBudgetOptions {
   readonly clock: Clock;
@@ -20,12 +22,12 @@ export function createTurnBudget(
   { clock, usage, days, stepTokens }: TurnBudgetOptions,
 ): CountedTurn {
   const own: Purse = {
-    ledger: createLedger(),
+    ledger: new Ledger(),
     limit: budgetTokens,
     price: { input: 1, output: 1 },
     refusal: () => ({ detail: "The request's budget_tokens do not cover it.", retryable: false }),
   };
-  const running = new Set<() => void>();
+  const running = new Set<PaidCall>();
   let lanesToCome = lanes;
 
   /** What a lane may take first, so that the lanes that come behind it find as much. */
@@ -37,58 +39,91 @@ export function createTurnBudget(
 
   return {
     open(plan) {
-      const { inputTokens, isBegun, api, model, lane } = plan;
-      const shareTokens = share(plan);
-      const reservation = reserveCall([own, ...days.purses(caller, model)], plan, {
+      const reservation = new Reservation([own, ...days.purses(caller, plan.model)], plan, {
         stepTokens,
-        shareTokens,
+        shareTokens: share(plan),
       });
-      let settledOn: DayNumber | undefined;
-      const { owner, keyId } = caller;
-      const id = clock.newId();
-      usage.begin({
-        ...{ id, owner, keyId, api, model, isBegun, inputTokens },
-        day: days.day.current(),
-        ...(requestId === undefined ? {} : { requestId }),
-        ...(lane === undefined ? {} : { lane }),
-        atMs: clock.wallTimeMs(),
-        outputTokens: reservation.reserved,
+      const call = new PaidCall(reservation, plan, {
+        ...{ caller, requestId, clock, usage, days },
+        onEnd: () => running.delete(call),
       });
-
-      const { isLimited, mostOutputTokens } = reservation;
-      const call: CountedCall = {
-        isLimited,
-        ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }),
-        get reserved() {
-          return reservation.reserved;
-        },
-        get coveredTokens() {
-          return reservation.coveredTokens;
-        },
-        cover(outputTokens) {
-          const before = reservation.reserved;
-          const isCovered = reservation.cover(outputTokens);
-          if (reservation.reserved > before) usage.extend(id, reservation.reserved);
-          return isCovered;
-        },
-        settle(used) {
-          settledOn ??= days.day.current();
-          reservation.settle(used);
-        },
-        record(outcome, used) {
-          if (!running.delete(abandon)) return;
-          call.settle(used);
-          usage.end(id, { usage: used, outcome, day: settledOn ?? days.day.current() });
-        },
-      };
-      function abandon(): void {
-        call.record("failed", estimatedUsage(inputTokens, reservation.used));
-      }
-      running.add(abandon);
+      running.add(call);
       return call;
     },
     [Symbol.dispose]() {
-      for (const abandon of running) abandon();
+      for (const call of running) call.abandon();
     },
   };
+}
+
+interface PaidCallOptions extends Omit<TurnBudgetOptions, "stepTokens"> {
+  readonly caller: Caller;
+  readonly requestId: string | undefined;
+  readonly onEnd: () => void;
+}
+
+/** A call that is paid from a reservation, and written down as it goes. */
+class PaidCall implements CountedCall {
+  readonly isLimited: boolean;
+  readonly mostOutputTokens?: number;
+  readonly #reservation: Reservation;
+  readonly #options: PaidCallOptions;
+  readonly #id: string;
+  readonly #inputTokens: number;
+  #settledOn: DayNumber | undefined;
+  #isOver = false;
+
+  constructor(reservation: Reservation, plan: CallPlan, options: PaidCallOptions) {
+    const { clock, usage, days, caller, requestId } = options;
+    const { inputTokens, isBegun, api, model, lane } = plan;
+    this.#reservation = reservation;
+    this.#options = options;
+    this.#id = clock.newId();
+    this.#inputTokens = inputTokens;
+    this.isLimited = reservation.isLimited;
+    if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
+    usage.begin({
+      ...{ id: this.#id, owner: caller.owner, keyId: caller.keyId, api, model, isBegun, inputTokens },
+      day: days.day.current(),
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(lane === undefined ? {} : { lane }),
+      atMs: clock.wallTimeMs(),
+      outputTokens: reservation.reserved,
+    });
+  }
+
+  get reserved(): number {
+    return this.#reservation.reserved;
+  }
+
+  get coveredTokens(): number {
+    return this.#reservation.coveredTokens;
+  }
+
+  cover(outputTokens: number): boolean {
+    const before = this.#reservation.reserved;
+    const isCovered = this.#reservation.cover(outputTokens);
+    const { reserved } = this.#reservation;
+    if (reserved > before) this.#options.usage.extend(this.#id, reserved);
+    return isCovered;
+  }
+
+  settle(used: Usage): void {
+    this.#settledOn ??= this.#options.days.day.current();
+    this.#reservation.settle(used);
+  }
+
+  record(outcome: CallOutcome, used: Usage): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.onEnd();
+    this.settle(used);
+    const { usage, days } = this.#options;
+    usage.end(this.#id, { usage: used, outcome, day: this.#settledOn ?? days.day.current() });
+  }
+
+  /** Nobody has said how it ended. */
+  abandon(): void {
+    this.record("failed", estimatedUsage(this.#inputTokens, this.#reservation.used));
+  }
 }

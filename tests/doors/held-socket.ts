@@ -11,10 +11,11 @@ export function heldSocket() {
   return {
     writes,
     socket: {
-      send(texts: readonly string[], onTaken: (cause?: Error) => void) {
+      send(texts: readonly string[], onTaken: (cause?: Error) => void): boolean {
         writes.push(texts);
         held.push(onTaken);
         if (ended !== undefined) process.nextTick(settle);
+        return false;
       },
       close: () => undefined,
     },

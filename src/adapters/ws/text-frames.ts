@@ -14,17 +14,16 @@ function headBytes(payloadBytes: number): number {
  * of memory: `ws` makes two of every message and a list of all, which costs more than everything else that happens to a chunk.
  */
 export function encodeTextFrames(texts: readonly string[]): Buffer {
-  const lengths: number[] = [];
   let size = 0;
   for (const text of texts) {
     const bytes = Buffer.byteLength(text);
-    lengths.push(bytes);
     size += headBytes(bytes) + bytes;
   }
   const frames = Buffer.allocUnsafe(size);
   let at = 0;
-  for (let index = 0; index < texts.length; index += 1) {
-    const bytes = lengths[index] ?? 0;
+  for (const text of texts) {
+    // Counting again costs less than a list of what was counted.
+    const bytes = Buffer.byteLength(text);
     frames[at] = finalText;
     if (bytes <= shortBytes) {
       frames[at + 1] = bytes;
@@ -36,7 +35,7 @@ export function encodeTextFrames(texts: readonly string[]): Buffer {
       frames.writeBigUInt64BE(BigInt(bytes), at + 2);
     }
     at += headBytes(bytes);
-    at += frames.write(texts[index] ?? "", at, "utf8");
+    at += frames.write(text, at, "utf8");
   }
   return frames;
 }

@@ -4,6 +4,9 @@ import type { Socket } from "../../ports/socket.ts";
 import { type CloseName, closeReason, closeTable } from "../../protocol/closes.ts";
 import { encodeTextFrames } from "./text-frames.ts";
 
+/** Behind a write, it is taken when that is. */
+const nothing = Buffer.alloc(0);
+
 /** The `Socket` port over a connection of the `ws` package. */
 export class WsSocket implements Socket {
   readonly #socket: WebSocket;
@@ -15,10 +18,18 @@ export class WsSocket implements Socket {
     this.#stream = stream;
   }
 
-  send(texts: readonly string[], onTaken: (cause?: Error | null) => void): void {
+  send(texts: readonly string[], onTaken: (cause?: Error | null) => void): boolean {
+    const stream = this.#stream;
     // Nothing may follow a close frame. Without compression `ws` writes at once as well, so that its own frames keep their place.
-    if (this.#socket.readyState === this.#socket.OPEN) this.#stream.write(encodeTextFrames(texts), onTaken);
-    else process.nextTick(onTaken, new Error("The connection is closing."));
+    if (this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
+      process.nextTick(onTaken, new Error("The connection is closing."));
+      return false;
+    }
+    stream.write(encodeTextFrames(texts));
+    if (stream.writableLength === 0 && stream.errored === null) return true;
+    // Only what waits needs to hear when it was taken: for every chunk that would cost as much as writing it.
+    stream.write(nothing, onTaken);
+    return false;
   }
 
   close(name: CloseName, retryAfterMs?: number): void {

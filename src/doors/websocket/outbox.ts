@@ -53,8 +53,7 @@ export class Outbox {
     this.#leaving = leaving;
     this.#life = "writing";
     this.#onWritten ??= (cause) => this.#finish(cause);
-    if (texts.length > 0) this.#socket.send(texts, this.#onWritten);
-    else this.#finish(undefined);
+    if (texts.length === 0 || this.#socket.send(texts, this.#onWritten)) this.#finish(undefined);
   }
 
   /** Takes from all that wait in turn, until a write is full; returns those of which nothing is left. */

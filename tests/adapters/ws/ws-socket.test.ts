@@ -20,6 +20,7 @@ async function setUp() {
   return {
     port: new WsSocket(socket, request.socket),
     socket,
+    client,
     received,
     closed: once(client, "close"),
     [Symbol.dispose]: () => server.close(),
@@ -30,12 +31,28 @@ async function setUp() {
 function send(port: WsSocket, texts: readonly string[]): Promise<Error | null | undefined> {
   return new Promise((resolve) => {
     let hasReturned = false;
-    port.send(texts, (cause) => {
+    const isTaken = port.send(texts, (cause) => {
       assert.ok(hasReturned, "It was told before there was anything to tell of.");
       resolve(cause);
     });
     hasReturned = true;
+    if (isTaken) resolve(undefined);
   });
+}
+
+const much = "x".repeat(500_000);
+
+/** Sends until the operating system takes no more; returns how often, and what becomes of the last. */
+function fill(port: WsSocket) {
+  for (let times = 1; ; times += 1) {
+    let told = 0;
+    const { promise, resolve } = Promise.withResolvers<Error | null | undefined>();
+    const isTaken = port.send([much], (cause) => {
+      told += 1;
+      resolve(cause);
+    });
+    if (!isTaken) return { times, told: () => told, taken: promise };
+  }
 }
 
 describe("a socket over ws", () => {
@@ -57,6 +74,31 @@ describe("a socket over ws", () => {
     at.port.close("restarting");
     const [code] = await at.closed;
     assert.deepEqual([at.received, code], [["one", "two", "ping", "three"], 1012]);
+  });
+
+  it("tells of what was not taken at once, once, when its peer has read on", async () => {
+    using at = await setUp();
+    at.client.pause();
+    const { times, told, taken } = fill(at.port);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(told(), 0);
+    at.client.resume();
+    assert.equal((await taken) ?? undefined, undefined);
+    at.port.close("normal");
+    await at.closed;
+    assert.equal(at.received.length, times);
+    assert.ok(at.received.every((text) => text === much));
+    assert.equal(told(), 1);
+  });
+
+  it("tells of what was not taken at once that it never will be, when the connection breaks", async () => {
+    using at = await setUp();
+    at.client.pause();
+    const { told, taken } = fill(at.port);
+    at.client.terminate();
+    assert.ok((await taken) instanceof Error);
+    assert.equal(told(), 1);
+    assert.ok((await send(at.port, ["later"])) instanceof Error);
   });
 
   it("refuses what comes behind its close", async () => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createLedger, type Purse } from "../../src/server/ledger.ts";
-import { reserveCall } from "../../src/server/reserve-call.ts";
+import { Ledger, type Purse } from "../../src/server/ledger.ts";
+import { Reservation } from "../../src/server/reservation.ts";
 
 const plan = { isBegun: false };
 const options = { stepTokens: 256, shareTokens: Infinity };
 
 function purse(limit: number, price = { input: 1, output: 1 }): Purse {
-  return { ledger: createLedger(), limit, price, refusal: (isSpent) => ({ retryable: isSpent }) };
+  return { ledger: new Ledger(), limit, price, refusal: (isSpent) => ({ retryable: isSpent }) };
 }
 const usage = (inputTokens: number, outputTokens: number) => ({
   ...{ inputTokens, outputTokens },
@@ -19,7 +19,7 @@ const exhausted = { code: "budget_exhausted" };
 describe("reserving a call", () => {
   it("takes its input and a step of output from every purse, and settles with what was used", () => {
     const [tokens, money] = [purse(10_000), purse(1_000_000, { input: 2, output: 10 })];
-    const call = reserveCall([tokens, money], { ...plan, inputTokens: 100 }, options);
+    const call = new Reservation([tokens, money], { ...plan, inputTokens: 100 }, options);
     assert.deepEqual([tokens.ledger.reserved, money.ledger.reserved], [356, 200 + 2_560]);
     call.settle(usage(90, 300));
     call.settle(usage(90, 300));
@@ -29,9 +29,9 @@ describe("reserving a call", () => {
 
   it("takes from none where one refuses, and tells whether what runs is only in the way", () => {
     const [rich, poor] = [purse(10_000), purse(400)];
-    const first = reserveCall([rich, poor], { ...plan, inputTokens: 100 }, options);
+    const first = new Reservation([rich, poor], { ...plan, inputTokens: 100 }, options);
     for (const isSpent of [false, true]) {
-      assert.throws(() => reserveCall([rich, poor], { ...plan, inputTokens: 100 }, options), {
+      assert.throws(() => new Reservation([rich, poor], { ...plan, inputTokens: 100 }, options), {
         ...exhausted,
         retryable: isSpent,
       });
@@ -42,7 +42,7 @@ describe("reserving a call", () => {
 
   it("never sends a limit beyond what is left, and none that the request does not need", () => {
     const limitOf = (left: number, mostOutputTokens?: number) =>
-      reserveCall(
+      new Reservation(
         [purse(left)],
         { ...plan, inputTokens: 10, ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }) },
         options,
@@ -61,17 +61,17 @@ describe("reserving a call", () => {
   });
 
   it("begins nothing that could not write the least that a vendor takes as a limit", () => {
-    assert.throws(() => reserveCall([purse(25)], { ...plan, inputTokens: 10 }, options), exhausted);
-    assert.equal(reserveCall([purse(26)], { ...plan, inputTokens: 10 }, options).mostOutputTokens, 16);
+    assert.throws(() => new Reservation([purse(25)], { ...plan, inputTokens: 10 }, options), exhausted);
+    assert.equal(new Reservation([purse(26)], { ...plan, inputTokens: 10 }, options).mostOutputTokens, 16);
     assert.equal(
-      reserveCall([purse(15)], { ...plan, inputTokens: 10, mostOutputTokens: 5 }, options).reserved,
+      new Reservation([purse(15)], { ...plan, inputTokens: 10, mostOutputTokens: 5 }, options).reserved,
       5,
     );
   });
 
   it("costs nothing where a model costs nothing", () => {
     const money = purse(100, { input: 0, output: 0 });
-    const call = reserveCall([money], { ...plan, inputTokens: 1_000_000 }, options);
+    const call = new Reservation([money], { ...plan, inputTokens: 1_000_000 }, options);
     assert.equal(call.cover(1_000_000), true);
     assert.equal(money.ledger.reserved, 0);
   });
@@ -80,7 +80,7 @@ describe("reserving a call", () => {
 describe("covering what a call writes", () => {
   it("takes more ahead of it, a step at a time", () => {
     const tokens = purse(10_000);
-    const call = reserveCall([tokens], { ...plan, inputTokens: 0 }, options);
+    const call = new Reservation([tokens], { ...plan, inputTokens: 0 }, options);
     const reserved = [100, 192, 193, 400, 2_000].map((written) => [
       call.cover(written),
       tokens.ledger.reserved,
@@ -96,7 +96,7 @@ describe("covering what a call writes", () => {
 
   it("lets the last one write all that is left, and no more", () => {
     const tokens = purse(300);
-    const call = reserveCall([tokens], { ...plan, inputTokens: 0 }, options);
+    const call = new Reservation([tokens], { ...plan, inputTokens: 0 }, options);
     assert.deepEqual(
       [250, 299, 300].map((written) => call.cover(written)),
       [true, true, false],
@@ -106,7 +106,7 @@ describe("covering what a call writes", () => {
 
   it("stops short of its reservation where others hold the rest, so that many that stop at once stay within the limit", () => {
     const tokens = purse(1_000);
-    const calls = [0, 1, 2].map(() => reserveCall([tokens], { ...plan, inputTokens: 0 }, options));
+    const calls = [0, 1, 2].map(() => new Reservation([tokens], { ...plan, inputTokens: 0 }, options));
     const written = calls.map((call) => {
       let count = 0;
       while (call.cover(count)) count += 20;
@@ -118,7 +118,7 @@ describe("covering what a call writes", () => {
 
   it("goes on beyond the request's own limit where a count was too high and there is room", () => {
     const tokens = purse(10_000);
-    const call = reserveCall([tokens], { ...plan, inputTokens: 0, mostOutputTokens: 100 }, options);
+    const call = new Reservation([tokens], { ...plan, inputTokens: 0, mostOutputTokens: 100 }, options);
     assert.equal(tokens.ledger.reserved, 100);
     assert.equal(call.cover(99), true);
     assert.equal(tokens.ledger.reserved, 100);
