@@ -25,6 +25,8 @@ export class TurnWriter {
   #isWriting = false;
   /** The append that is under way, or the last one. */
   #writing: Promise<void> = Promise.resolve();
+  /** What it appends. */
+  #steps: readonly TurnStep[] = [];
   #next: Gathered | undefined;
   #failure: { readonly fault: unknown } | undefined;
 
@@ -48,25 +50,24 @@ export class TurnWriter {
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {
-    this.#writing = this.#append(steps);
+    if (this.#options.isLeft()) this.#failure ??= { fault: new Departure() };
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.fault);
+    this.#isWriting = true;
+    this.#steps = steps;
+    this.#writing = this.#options.log.append(steps).then(this.#onKept, this.#onFault);
     return this.#writing;
   }
 
-  async #append(steps: readonly TurnStep[]): Promise<void> {
-    const { log, observe, isLeft } = this.#options;
-    this.#isWriting = true;
-    try {
-      if (this.#failure !== undefined) throw this.#failure.fault;
-      if (isLeft()) throw new Departure();
-      await log.append(steps);
-      observe(steps);
-    } catch (fault) {
-      this.#failure ??= { fault };
-      throw fault;
-    } finally {
-      this.#isWriting = false;
-    }
-  }
+  readonly #onKept = (): void => {
+    this.#isWriting = false;
+    this.#options.observe(this.#steps);
+  };
+
+  readonly #onFault = (fault: unknown): never => {
+    this.#isWriting = false;
+    this.#failure ??= { fault };
+    throw fault;
+  };
 
   readonly #writeNext = (): Promise<void> => {
     const steps = this.#next?.steps ?? [];
