@@ -140,7 +140,12 @@ export async function runLane(
     return isLast || steps.length === 0 ? Promise.resolve() : emit(steps);
   }
 
-  const how = await pace(meter.events, lane.pacing, { clock, signal: stop.signal, emit: show });
+  const paced = pace(meter.events, lane.pacing, { clock, signal: stop.signal, emit: show });
+  const how = await paced.catch((fault: unknown) => {
+    // What it says is kept no more, so that its call ends now and not with what it says next.
+    stop.abort(fault);
+    throw fault;
+  });
   // The last of the text may be what is too much: whether more would have followed makes no difference.
   const isTooLarge = how.type === "ended" && stop.signal.reason === tooLarge;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;

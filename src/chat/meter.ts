@@ -58,7 +58,7 @@ export function createMeter(
 
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
-/** Not a generator, since an answer is asked for a batch with every beat: where nothing is to be waited for there is one promise. */
+/** Not a generator, since an answer is asked for a batch with every beat: where nothing is to be waited for there is one promise more. */
 class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   isCut = false;
   readonly #metered: MeteredCall;

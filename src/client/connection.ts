@@ -1,4 +1,4 @@
-import { closeTable, retryAfterMsIn } from "../protocol/closes.ts";
+import { closeTable, closeWords, retryAfterMsIn } from "../protocol/closes.ts";
 import {
   type ConnectionEvent,
   type ConnectionLoss,
@@ -113,11 +113,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     );
   }
 
-  function lose(loss: ConnectionLoss): void {
+  function lose({ code, reason }: ConnectionLoss): void {
+    const loss = { code, reason: closeWords(reason) };
     const attempt = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
     // A server that stops gives each of its clients a moment of its own, so that they do not all come back at the same one.
-    const retryAtMs = options.now() + (retryAfterMsIn(loss.reason) ?? options.backoff(attempt + 1));
-    dispatch(finalCodes.has(loss.code) ? { type: "refused", loss } : { type: "lost", loss, retryAtMs });
+    const retryAtMs = options.now() + (retryAfterMsIn(reason) ?? options.backoff(attempt + 1));
+    dispatch(finalCodes.has(code) ? { type: "refused", loss } : { type: "lost", loss, retryAtMs });
   }
 
   /** Whatever the server sends is a sign of life: behind much text the `pong` itself may come late. */

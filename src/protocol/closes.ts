@@ -30,8 +30,15 @@ export function closeReason(name: CloseName, retryAfterMs?: number): string {
   return retryAfterMs === undefined ? reason : `${reason} retry_after_ms=${retryAfterMs}`;
 }
 
+const retryAfterPart = / retry_after_ms=(\d{1,9})$/;
+
 /** The milliseconds after which the reason of a close asks the client to come back, if it does. */
 export function retryAfterMsIn(reason: string): number | undefined {
-  const digits = / retry_after_ms=(\d{1,9})$/.exec(reason)?.[1];
+  const digits = retryAfterPart.exec(reason)?.[1];
   return digits === undefined ? undefined : Math.min(Number(digits), longestRetryAfterMs);
+}
+
+/** The reason of a close as people read it. */
+export function closeWords(reason: string): string {
+  return reason.replace(retryAfterPart, "");
 }

@@ -20,9 +20,8 @@ export interface ReservationOptions {
 
 /**
  * A call's part in its purses: its input and the first step of its output from all of them, or the constructor throws
- * `budget_exhausted` for the one that has least. More is
- * taken a step at a time while the answer grows, ahead of it: when a purse refuses, what was reserved is not used up yet, and so
- * calls that stop at the same moment do not add up to more than the purse had.
+ * `budget_exhausted` for the one that has least. More is taken a step at a time while the answer grows, ahead of it: when a purse
+ * refuses, what was reserved is not used up yet, and so calls that stop at the same moment do not add up to more than the purse had.
  */
 export class Reservation {
   /** A purse may come to its end. */

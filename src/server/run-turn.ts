@@ -22,7 +22,6 @@ export async function runTurn(
   reply: (emit: Emit) => Promise<ReplyEnd>,
   { observe, isLeft }: TurnWatch,
 ): Promise<TerminalEvent | undefined> {
-  let terminal: TerminalEvent;
   const lanes = createOpenLanes();
   const writer = new TurnWriter({
     log,
@@ -33,14 +32,14 @@ export async function runTurn(
     },
   });
   try {
-    terminal = await reply(writer.emit);
-    await writer.end([terminal]);
-    return terminal;
+    const end = await reply(writer.emit);
+    await writer.end(() => [end]);
+    return end;
   } catch (thrown) {
     if (isLeft()) return undefined;
-    terminal = { type: "failure", error: TroupeError.from(thrown) };
+    const failure: TerminalEvent = { type: "failure", error: TroupeError.from(thrown) };
+    // A reply ends its lanes itself, unless what it said of them could not be kept.
+    await writer.end(() => [...lanes.finalTexts(), failure]);
+    return failure;
   }
-  // A reply ends its lanes itself, unless what it said of them could not be kept.
-  await writer.end([...lanes.finalTexts(), terminal]);
-  return terminal;
 }

@@ -37,16 +37,19 @@ export class TurnWriter {
   readonly emit: Emit = (steps) => {
     if (!this.#isWriting && this.#next === undefined) return this.#write(steps);
     this.#next ??= { steps: [], written: this.#writing.then(this.#writeNext, this.#writeNext) };
-    this.#next.steps.push(...steps);
+    for (const step of steps) this.#next.steps.push(step);
     return this.#next.written;
   };
 
-  /** The last append, behind the one that is under way; what anybody says after it is refused. */
-  async end(steps: readonly TurnStep[]): Promise<void> {
+  /**
+   * The last append, behind the one that is under way, whose steps were observed when `steps` is called; what anybody says from now on is
+   * refused.
+   */
+  async end(steps: () => readonly TurnStep[]): Promise<void> {
     this.#failure ??= { fault: new Error("The turn has ended.") };
     // Who said it hears of its failure.
     await this.#writing.catch(() => undefined);
-    await this.#options.log.append(steps);
+    await this.#options.log.append(steps());
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cancellation } from "../../src/chat/chat-context.ts";
+import { runLane } from "../../src/chat/lane.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answering, createChatSetup, end, say, sayThenWait } from "./chat-setup.ts";
 import { rawPacing } from "./paced-run.ts";
-import { briefly, run } from "./run-a-lane.ts";
+import { briefly, laneOf, run } from "./run-a-lane.ts";
 
 describe("a lane whose answer is too large", () => {
   const large = { mostAnswerChars: 100 };
@@ -48,6 +49,37 @@ describe("a lane whose answer is too large", () => {
       if (batch.some(({ type }) => type === "text")) setup.cancel();
     });
     assert.deepEqual([result?.status, result?.error], ["cancelled", undefined]);
+  });
+});
+
+describe("a lane whose words can't be kept", () => {
+  const noRoom = new TroupeError("storage_unavailable");
+
+  it("ends its call at once, though that is silent", async () => {
+    let given: AbortSignal | undefined;
+    const setup = createChatSetup(({ signal }) => {
+      given = signal;
+      return sayThenWait("one", signal);
+    });
+    const lane = runLane(laneOf(setup, { pacing: rawPacing }), setup.dependencies, async (steps) => {
+      if (steps.some(({ type }) => type === "text")) throw noRoom;
+    });
+    await assert.rejects(lane, noRoom);
+    assert.equal(given?.aborted, true);
+  });
+
+  it("is not asked for again behind a failed attempt", async () => {
+    const setup = createChatSetup(async function* () {
+      yield* [];
+      throw new TroupeError("upstream_overloaded", { safeToRepeat: true, retryAfterMs: 5_000 });
+    });
+    const lane = runLane(laneOf(setup), setup.dependencies, async (steps) => {
+      if (steps.some((step) => step.type === "status" && step.retry !== undefined)) throw noRoom;
+    });
+    await assert.rejects(lane, noRoom);
+    await setup.clock.advance(60_000);
+    assert.equal(setup.choice.requests.length, 1);
+    assert.equal(setup.clock.sleeping, 0);
   });
 });
 

@@ -107,6 +107,15 @@ describe("the connection", () => {
     });
   }
 
+  it("comes back when the server asks it to, which people need not read", () => {
+    const { client, newest } = connectedParts();
+    client.connect();
+    newest()?.emit(opened);
+    newest()?.emit({ type: "close", code: 1012, reason: closeReason("restarting", 280) });
+    const loss = { code: 1012, reason: closeTable.restarting.reason };
+    assert.deepEqual(client.state, { name: "waiting", attempt: 1, retryAtMs: 50_280, loss });
+  });
+
   it("comes back after codes that the table does not have", () => {
     for (const code of [1001, 1005, 1006, 1011, 1013, 4999]) {
       const { client, newest } = connectedParts();

@@ -86,7 +86,7 @@ describe("writing what the voices of a turn say", () => {
     await Promise.all(refused);
     await assert.rejects(writer.emit([text("three")]), fault);
     assert.deepEqual(observed, []);
-    const ended = writer.end([end]);
+    const ended = writer.end(() => [end]);
     await settle(1);
     await ended;
     assert.deepEqual(
@@ -96,10 +96,13 @@ describe("writing what the voices of a turn say", () => {
   });
 
   it("puts the end behind what is under way, and refuses what is said after it", async () => {
-    const { writer, appends, settle } = setUp();
+    const { writer, appends, observed, settle } = setUp();
     const said = writer.emit([text("one")]);
     const waiting = assert.rejects(writer.emit([text("two")]), /has ended/);
-    const ended = writer.end([end]);
+    const ended = writer.end(() => {
+      assert.deepEqual(wordsOf(observed), ["one"]);
+      return [end];
+    });
     assert.equal(appends.length, 1);
     await settle(0);
     await said;

@@ -40,7 +40,7 @@ class RemoteReader implements LogReader {
 
   close(): void {
     // One that is not known there yet is given up as soon as it is.
-    if (this.#life === "resting" || this.#life === "asking") this.#giveUp();
+    if (this.#life === "resting" || this.#life === "asking" || this.#life === "failed") this.#giveUp();
     this.#life = "closed";
   }
 

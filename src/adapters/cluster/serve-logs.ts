@@ -27,9 +27,16 @@ export interface LogHubOptions {
 export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions): LogHub {
   const followings = new Map<number, Following>();
   member.gone.addEventListener("abort", () => {
-    for (const { stopped } of followings.values()) stopped.abort();
-    followings.clear();
+    for (const following of followings.keys()) stopFollowing(following);
   });
+
+  /** Also one that stands between two batches, for which nobody asks any more: its reader is closed. */
+  function stopFollowing(following: number): void {
+    const found = followings.get(following);
+    followings.delete(following);
+    found?.stopped.abort();
+    void found?.batches.return(undefined);
+  }
 
   async function tellOf(entry: DirectoryEntry): Promise<LeftTurn[]> {
     // What the process that is gone said last may still be on its way to the disk.
@@ -98,8 +105,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       return undefined;
     },
     async unfollow(following) {
-      followings.get(following)?.stopped.abort();
-      followings.delete(following);
+      stopFollowing(following);
     },
   };
 }

@@ -167,6 +167,7 @@ export class ChunkSkimmer {
     return bytes[this.#end] === carriageReturn && bytes[this.#end + 1] === lineFeed;
   }
 }
+
 function afterSizeByte(place: Extract<Place, { in: "size" }>, byte: number): Place {
   if (place.sawReturn) {
     if (byte !== lineFeed || place.size === 0) return other;

@@ -76,7 +76,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   }
 
   return {
-    /** For the SDK. A successful answer comes without its body: see `body`. */
+    /** For the SDK. A successful answer comes without its body: see `read`. */
     async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
       const abort = () => request?.destroy();
       init.signal?.throwIfAborted();
