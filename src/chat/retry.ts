@@ -38,8 +38,8 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #policy: RetryPolicy;
   readonly #context: RetryContext;
   #call: AsyncIterator<ProviderEvent[]> | undefined;
-  #began = false;
-  #isOver = false;
+  /** It has said nothing yet, and was not given up. */
+  #mayRepeat = true;
   #attempt = 0;
   /** Before the next attempt. */
   #delayMs = 0;
@@ -55,12 +55,12 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   next(): Promise<IteratorResult<ProviderEvent[]>> {
-    if (this.#began && this.#call !== undefined) return this.#call.next();
-    return this.#isOver ? Promise.resolve({ done: true, value: undefined }) : this.#first();
+    if (this.#mayRepeat) return this.#first();
+    return this.#call?.next() ?? Promise.resolve({ done: true, value: undefined });
   }
 
   async return(): Promise<IteratorResult<ProviderEvent[]>> {
-    this.#isOver = true;
+    this.#mayRepeat = false;
     await this.#call?.return?.();
     return { done: true, value: undefined };
   }
@@ -73,16 +73,14 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
       signal.throwIfAborted();
     }
     this.#attempt += 1;
+    this.#mayRepeat = false;
     try {
       this.#call = this.#open()[Symbol.asyncIterator]();
-      const step = await this.#call.next();
-      this.#began = true;
-      return step;
+      return await this.#call.next();
     } catch (thrown) {
-      this.#isOver = true;
       signal.throwIfAborted();
       const retrying = this.#retrying(thrown);
-      this.#isOver = false;
+      this.#mayRepeat = true;
       return { done: false, value: [retrying] };
     }
   }

@@ -149,8 +149,7 @@ export class TextQueue {
     const chunk = run.text.slice(0, end);
     this.#chars -= end;
     if (end === run.text.length) {
-      if (this.#items.length === 1) this.#items.length = 0;
-      else this.#items.shift();
+      this.#items.shift();
     } else {
       run.text = run.text.slice(end);
       run.arrivals = run.arrivals.filter((arrival) => arrival.end > end);

@@ -1,17 +1,10 @@
 import type { Emit } from "../chat/chat-context.ts";
 import type { ReplyEnd } from "../chat/reply.ts";
-import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
+import type { TerminalEvent } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createOpenLanes } from "./open-lanes.ts";
-import { TurnWriter } from "./turn-writer.ts";
-
-export interface TurnWatch {
-  /** Sees what was kept, after it was kept. */
-  readonly observe: (steps: readonly TurnStep[]) => void;
-  /** Whether the turn is another process's from now on. */
-  readonly isLeft: () => boolean;
-}
+import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
 
 /**
  * Writes a reply into its log and, whatever happens, exactly one terminal event behind it: the only place that does.
@@ -23,8 +16,7 @@ export async function runTurn(
   { observe, isLeft }: TurnWatch,
 ): Promise<TerminalEvent | undefined> {
   const lanes = createOpenLanes();
-  const writer = new TurnWriter({
-    log,
+  const writer = new TurnWriter(log, {
     isLeft,
     observe(steps) {
       lanes.observe(steps);

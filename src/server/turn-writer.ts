@@ -3,8 +3,7 @@ import { Departure } from "../ports/provider.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 
-export interface TurnWriterOptions {
-  readonly log: TurnLog;
+export interface TurnWatch {
   /** Sees what was kept, after it was kept. */
   readonly observe: (steps: readonly TurnStep[]) => void;
   /** Whether the turn is another process's from now on: then nothing more of it is written here. */
@@ -21,7 +20,8 @@ interface Gathered {
  * together. After an append that failed there is only the end.
  */
 export class TurnWriter {
-  readonly #options: TurnWriterOptions;
+  readonly #log: TurnLog;
+  readonly #watch: TurnWatch;
   #isWriting = false;
   /** The append that is under way, or the last one. */
   #writing: Promise<void> = Promise.resolve();
@@ -30,8 +30,9 @@ export class TurnWriter {
   #next: Gathered | undefined;
   #failure: { readonly fault: unknown } | undefined;
 
-  constructor(options: TurnWriterOptions) {
-    this.#options = options;
+  constructor(log: TurnLog, watch: TurnWatch) {
+    this.#log = log;
+    this.#watch = watch;
   }
 
   readonly emit: Emit = (steps) => {
@@ -49,21 +50,21 @@ export class TurnWriter {
     this.#failure ??= { fault: new Error("The turn has ended.") };
     // Who said it hears of its failure.
     await this.#writing.catch(() => undefined);
-    await this.#options.log.append(steps());
+    await this.#log.append(steps());
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {
-    if (this.#options.isLeft()) this.#failure ??= { fault: new Departure() };
+    if (this.#watch.isLeft()) this.#failure ??= { fault: new Departure() };
     if (this.#failure !== undefined) return Promise.reject(this.#failure.fault);
     this.#isWriting = true;
     this.#steps = steps;
-    this.#writing = this.#options.log.append(steps).then(this.#onKept, this.#onFault);
+    this.#writing = this.#log.append(steps).then(this.#onKept, this.#onFault);
     return this.#writing;
   }
 
   readonly #onKept = (): void => {
     this.#isWriting = false;
-    this.#options.observe(this.#steps);
+    this.#watch.observe(this.#steps);
   };
 
   readonly #onFault = (fault: unknown): never => {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
-import { until } from "../adapters/openai/provider-setup.ts";
 import { answer } from "../doubles/answer.ts";
 import { brokenAfter, eventsBehind, restOf } from "../doubles/background-answer.ts";
 import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
 import { httpError, streamScript } from "../doubles/stream-script.ts";
 import type { UpstreamDouble } from "../doubles/upstream-double.ts";
+import { until } from "../support/until.ts";
 import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 

@@ -3,12 +3,12 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { retryAfterMsIn } from "../../src/protocol/closes.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
-import { until } from "../adapters/openai/provider-setup.ts";
 import { answer } from "../doubles/answer.ts";
 import { brokenAfter, restOf } from "../doubles/background-answer.ts";
 import { createGate, type Gate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createTestClock } from "../support/test-clock.ts";
+import { until } from "../support/until.ts";
 import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 

@@ -20,8 +20,7 @@ function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) 
       return done.promise;
     },
   };
-  const writer = new TurnWriter({
-    log: log as TurnLog,
+  const writer = new TurnWriter(log as TurnLog, {
     isLeft,
     observe: (steps) => void observed.push(...steps),
   });

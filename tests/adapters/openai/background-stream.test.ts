@@ -6,7 +6,8 @@ import { answer } from "../../doubles/answer.ts";
 import { brokenAfter, eventsBehind, restOf } from "../../doubles/background-answer.ts";
 import type { Step } from "../../doubles/script.ts";
 import { httpError, streamHead, streamScript } from "../../doubles/stream-script.ts";
-import { createProviderSetup, reading, until } from "./provider-setup.ts";
+import { until } from "../../support/until.ts";
+import { createProviderSetup, reading } from "./provider-setup.ts";
 
 const background = { options: { background: true }, includeReasoning: true };
 const stop = new Error("stop");

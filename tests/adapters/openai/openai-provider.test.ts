@@ -4,7 +4,8 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { answer } from "../../doubles/answer.ts";
 import { createGate } from "../../doubles/script.ts";
 import { httpError, streamHead, streamScript } from "../../doubles/stream-script.ts";
-import { createProviderSetup, question, reading, until } from "./provider-setup.ts";
+import { until } from "../../support/until.ts";
+import { createProviderSetup, question, reading } from "./provider-setup.ts";
 
 const deltas = ["Rain ", "falls ", "and ", "stops."];
 const codeOf = (thrown: unknown) => (thrown instanceof TroupeError ? thrown.code : thrown);
@@ -31,6 +32,17 @@ describe("a call of the Responses API", () => {
     assert.deepEqual(end.usage, { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false });
     assert.equal(end.response?.status, "completed");
     assert.equal(events.filter(({ type }) => type === "end").length, 1);
+  });
+
+  it("gives no batch for what says nothing, in however many packets it comes", async () => {
+    await using at = await createProviderSetup();
+    const whole = answer({ deltas });
+    const said = whole.flatMap((event) => [": ping\n\n", event.slice(0, 9), event.slice(9)]);
+    at.double.respond([streamHead(), ...said.map((write) => ({ write }))]);
+    const call = reading(at);
+    assert.equal(await call.ended, undefined);
+    assert.ok(call.batches.every((batch) => batch.length > 0));
+    assert.equal(call.batches.flat().at(-1)?.type, "end");
   });
 
   it("is made once, whatever comes of it", async () => {

@@ -5,7 +5,8 @@ import { inspect } from "node:util";
 import { answer } from "../../doubles/answer.ts";
 import { createGate } from "../../doubles/script.ts";
 import { httpError, streamHead, streamScript } from "../../doubles/stream-script.ts";
-import { createProviderSetup, question, reading, until } from "./provider-setup.ts";
+import { until } from "../../support/until.ts";
+import { createProviderSetup, question, reading } from "./provider-setup.ts";
 
 const stop = new Error("stop");
 const events = answer({ deltas: ["Rain ", "falls ", "and ", "stops."] });

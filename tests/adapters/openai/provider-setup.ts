@@ -1,10 +1,10 @@
-import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createOpenaiProvider } from "../../../src/adapters/openai/openai-provider.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
 import type { JsonObject } from "../../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstream-double.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
+import { until } from "../../support/until.ts";
 
 export interface ProviderSetup extends AsyncDisposable {
   readonly double: UpstreamDouble;
@@ -84,12 +84,4 @@ export function reading(
   })();
   const textCount = () => batches.flat().filter(({ type }) => type === "text").length;
   return { batches, ended, texts: (count) => until(() => textCount() >= count) };
-}
-
-/** Passes turns of the event loop until something is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn += 1) {
-    if (turn > 2_000_000) throw new Error("it does not come about");
-    await nextLoopTurn();
-  }
 }

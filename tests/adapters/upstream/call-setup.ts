@@ -32,14 +32,6 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Passes turns of the event loop until something is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn += 1) {
-    if (turn > 2_000_000) throw new Error("it does not come about");
-    await nextLoopTurn();
-  }
-}
-
 /** Enough turns of the event loop for what was sent on this machine to arrive. */
 export const passLoopTurns = async () => {
   for (let turn = 0; turn < 20; turn += 1) await nextLoopTurn();

@@ -5,7 +5,8 @@ import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { createGate } from "../../doubles/script.ts";
 import { streamHead, streamScript } from "../../doubles/stream-script.ts";
-import { passLoopTurns, post, setUp, textOf, until } from "./call-setup.ts";
+import { until } from "../../support/until.ts";
+import { passLoopTurns, post, setUp, textOf } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
 
 /** Bytes that no packing makes fewer, always the same. */
