@@ -21,9 +21,10 @@ export interface Plan {
 
 const levels = [300];
 const plain = { flow: { tokensPerSecond: 25, eventsPerPacket: 1 }, isSecure: false };
-const atLevel = (plan: Omit<StreamsPlan, "levels" | "windowMs">): StreamsPlan => ({
+const atLevel = (plan: Omit<StreamsPlan, "levels" | "settleMs" | "windowMs">): StreamsPlan => ({
   levels,
-  windowMs: 4_000,
+  settleMs: 6_000,
+  windowMs: 6_000,
   ...plan,
 });
 
@@ -42,6 +43,7 @@ export const fullPlan: Plan = {
     flow: { tokensPerSecond: 30, eventsPerPacket: 1 },
     isSecure: false,
     levels: [1, 100, 500, 1_000, 2_000],
+    settleMs: 3_000,
     windowMs: 5_000,
   },
   starts: { startsPerSecond: 200, windowMs: 8_000 },

@@ -2,8 +2,10 @@
 // Plain JavaScript of an old dialect on purpose: it must at least load on a Node that is too old, to say so in one line.
 import { existsSync } from "node:fs";
 import { requireNode } from "./require-node.js";
+import { boundYoungGeneration } from "./young-generation.js";
 
 requireNode("troupe");
+boundYoungGeneration();
 
 const source = new URL("../src/cli.ts", import.meta.url);
 const built = new URL("../dist/cli.js", import.meta.url);

@@ -10,7 +10,8 @@ export interface StartsPlan {
 
 /** Answers of one second. */
 const flow = { tokensPerSecond: 25, eventsPerPacket: 1, tokensPerAnswer: 25 };
-const warmUpMs = 2_000;
+/** For a server that has been running: V8, for one, compiles what runs often in the first seconds. */
+const warmUpMs = 5_000;
 
 /** Short answers, so many begun a second, each on a connection that was there before. */
 export async function measureStarts(

@@ -10,6 +10,8 @@ export interface StreamsPlan {
   readonly isSecure: boolean;
   /** Numbers of streams at the same time, growing. */
   readonly levels: readonly number[];
+  /** How long the streams of a level run before they are watched: a server that has been running is measured, not one that begins. */
+  readonly settleMs: number;
   readonly windowMs: number;
 }
 
@@ -20,7 +22,8 @@ export interface StreamsFigures {
 }
 
 const startsPerSecond = 250;
-const settleMs = 1_500;
+/** For what comes before the first level, and behind its end. */
+const pauseMs = 1_500;
 const warmUpStreams = 50;
 /** Beyond this p99 of lag a side does not hold its streams any more. */
 export const mostLagMs = 150;
@@ -31,12 +34,12 @@ export async function measureStreams(
   side: Side | undefined,
   plan: StreamsPlan,
 ): Promise<StreamsFigures> {
-  const { flow, isSecure, levels, windowMs } = plan;
+  const { flow, isSecure, levels, settleMs, windowMs } = plan;
   await using running = await rig.start(side, { flow, isSecure });
   await addStreams(rig, running, warmUpStreams);
-  await sleep(settleMs);
+  await sleep(pauseMs);
   await rig.client.ask("closeAll");
-  await sleep(settleMs);
+  await sleep(pauseMs);
   const idleBytes = running.pid === undefined ? 0 : memoryBytesOf(running.pid);
   const windows: WindowFigures[] = [];
   let streams = 0;

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "../support/wire-client.ts";
@@ -58,6 +59,33 @@ async function start(args: readonly string[], env: Record<string, string> = {}):
     },
   };
 }
+
+test("V8's young generation has a bound, unless somebody sets one", {
+  skip: process.platform === "win32" && "Windows cannot start a process over",
+}, async () => {
+  // Each beginning of the process says what it was begun with.
+  const told =
+    "data:text/javascript,console.log(JSON.stringify([process.pid, ...process.execArgv.slice(2)]))";
+  const begins = async (flags: readonly string[], env: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, ["--import", told, ...flags, bin, "--nonsense"], { env });
+    const [lines] = await Promise.all([text(child.stdout), once(child, "close")]);
+    assert.equal(child.exitCode, 1);
+    return lines
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const [pid, ...options] = JSON.parse(line) as [number, ...string[]];
+        assert.equal(pid, child.pid);
+        return options;
+      });
+  };
+  assert.deepEqual(await begins(["--no-warnings"]), [
+    ["--no-warnings"],
+    ["--no-warnings", "--max-semi-space-size=16"],
+  ]);
+  assert.deepEqual(await begins(["--max-semi-space-size=8"]), [["--max-semi-space-size=8"]]);
+  assert.deepEqual(await begins([], { NODE_OPTIONS: "--max_semi_space_size=32" }), [[]]);
+});
 
 test("what cannot work ends with one clear line and status 1", async () => {
   for (const [args, env, line] of [

@@ -1,0 +1,19 @@
+/**
+ * MiB, of each half of V8's young generation. V8 lets it grow to 64, of which each collection stops the loop for some 20 ms under load;
+ * with 16 they take 5, and the process a third less memory (docs/BENCHMARKS.md).
+ */
+const mostMiB = 16;
+
+/**
+ * Starts this process over with a bound for its young generation, which V8 takes only when a process begins: it keeps its number, its
+ * arguments and its streams. Does nothing where somebody has set a bound, where the process has it already, where the
+ * system cannot do it (Windows), and in a child that talks to its parent, which would lose the way to it.
+ */
+export function boundYoungGeneration() {
+  const said = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ");
+  if (/semi[-_]space[-_]size/.test(said) || process.platform === "win32") return;
+  if (process.execve === undefined || process.send !== undefined) return;
+  const [, script = "", ...args] = process.argv;
+  const options = [...process.execArgv, `--max-semi-space-size=${mostMiB}`];
+  process.execve(process.execPath, [process.argv0, ...options, script, ...args]);
+}
