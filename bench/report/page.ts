@@ -38,7 +38,9 @@ five characters. Of the sides only Troupe keeps what it sends, resumes, paces an
 
 ${overviewTable(figures)}
 
-- **CPU per token**: all threads and child processes of the side, user and kernel, over a window after the start, by tokens that reached the client.
+- **CPU per token**: all threads and child processes of the side, user and kernel, by tokens that reached the client, in six seconds behind six in which
+  the same streams ran: what a server costs that runs, while its runtime has compiled what runs often. A server that has just started
+  costs half as much again for some seconds where that is V8. The answers of the last two columns have five seconds of others before them.
 - **Lag beyond the rhythm**: the age of a chunk's oldest token when the client reads the chunk, since the double sent it, less 100 ms where
   the side's rhythm is one chunk each 100 ms (\`troupe\`, \`troupe-memory\`, \`troupe-fixed\`, \`node-relay\`); less nothing elsewhere. With
   \`natural\` and \`fixed\` a token may wait that long for its chunk and is late only beyond it.
@@ -58,7 +60,8 @@ ${growthTable(figures)}
 
 ## Other upstreams
 
-CPU per token at 300 streams where nothing else is said, as a ratio to nginx under the same.
+CPU per token at 300 streams where nothing else is said, as a ratio to nginx under the same; in parentheses in microseconds, and the lag beyond the
+rhythm in milliseconds, p50 / p99.
 
 ${upstreamsTable(figures)}
 

@@ -78,7 +78,7 @@ export function growthTable({ plan, sides }: RunFigures): string {
   );
 }
 
-/** CPU per token by what comes from the provider, with the ratio to the reference under the same. */
+/** CPU per token by what comes from the provider, with the ratio to the reference under the same, and the lag. */
 export function upstreamsTable({ plan, sides }: RunFigures): string {
   const several = sides.filter(({ upstreams }) => upstreams.size > 1);
   const reference = sides.find(({ side }) => side?.name === referenceName);
@@ -87,7 +87,7 @@ export function upstreamsTable({ plan, sides }: RunFigures): string {
     ...plan.upstreams.map(({ name }) => {
       const window = windowOf(figures.upstreams.get(name));
       const compared = windowOf(reference?.upstreams.get(name))?.cpuUsPerToken;
-      return `${ratioCell(window?.cpuUsPerToken, compared)} (${cpuCell(window)} us)`;
+      return `${ratioCell(window?.cpuUsPerToken, compared)} (${cpuCell(window)} us, ${spreadCell(window?.lag)} ms)`;
     }),
   ]);
   return table(["side", ...plan.upstreams.map(({ name }) => name)], rows);

@@ -1,10 +1,11 @@
 import { createHook } from "node:async_hooks";
+import fs from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 /** What a server did, counted where it leaves JavaScript. */
 export interface Work {
-  /** Pieces that connections to the provider gave. */
+  /** Pieces that connections to the provider gave, and tries to take some. */
   upstreamReads: number;
   /** Writes to clients' connections that reached the operating system, however many frames in each. */
   clientWrites: number;
@@ -57,6 +58,9 @@ export function countWork(ports: { server: number; upstream: number }) {
   const sockets = Socket.prototype as Socket & { _writeGeneric(...args: unknown[]): unknown };
   spy(sockets, "push", (self, [piece]) => {
     if (piece !== null && (self as Socket).remotePort === ports.upstream) work.upstreamReads += 1;
+  });
+  spy(fs, "readSync", () => {
+    work.upstreamReads += 1;
   });
   spy(sockets, "_writeGeneric", (self) => {
     if ((self as Socket).localPort === ports.server) work.clientWrites += 1;

@@ -1,14 +1,12 @@
 import type { Clock } from "../../ports/clock.ts";
+import { callTogether } from "./shared-timers.ts";
 
 /** The real time: monotonic for measuring, the wall only for display. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTimeMs: () => Date.now(),
   newId: () => crypto.randomUUID(),
-  callAfter(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
+  callAfter: callTogether,
   sleep(ms, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();

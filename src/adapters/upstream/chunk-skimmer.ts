@@ -24,6 +24,8 @@ const other: Place = { in: "other" };
 export class ChunkSkimmer {
   /** Whether what one read of the connection gave is being gone through. */
   isReading = false;
+  /** The answer is whole, so that what comes next belongs to another call. */
+  isStopped = false;
   readonly socket: Socket;
   readonly #parse: ((bytes: Buffer) => void) | undefined;
   #message: IncomingMessage | undefined;
@@ -41,7 +43,7 @@ export class ChunkSkimmer {
     [this.#parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
     if (this.#parse === undefined) return;
     socket.off("data", this.#parse);
-    socket.on("data", this.#onBytes);
+    socket.on("data", this.receive);
   }
 
   /** The answer whose head was just read; only one whose body comes in chunks is skimmed. */
@@ -62,11 +64,13 @@ export class ChunkSkimmer {
 
   /** The connection may serve another call. */
   stop(): void {
+    this.isStopped = true;
     this.#place = other;
-    this.socket.off("data", this.#onBytes);
+    this.socket.off("data", this.receive);
   }
 
-  readonly #onBytes = (bytes: Buffer): void => {
+  /** The next bytes of the connection, of whoever has read them. */
+  readonly receive = (bytes: Buffer): void => {
     const isFirst = !this.#sawBytes;
     const hadMessage = this.#message !== undefined;
     this.#sawBytes = true;

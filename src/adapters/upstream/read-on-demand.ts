@@ -1,14 +1,9 @@
 import type { Readable } from "node:stream";
 import type { ChunkSkimmer } from "./chunk-skimmer.ts";
+import { HeldSocket } from "./held-socket.ts";
 
 /** More than this is not gathered ahead where the connection cannot be held. */
 const mostAheadBytes = 65_536;
-
-/** What libuv's streams have; Node does not document it, so that every use looks whether it is there. */
-interface ReadingHandle {
-  readStart?(): number;
-  readStop?(): number;
-}
 
 /** Hears what came of having asked: one of these, once for each time. */
 export interface BytesSink {
@@ -33,20 +28,23 @@ export class OnDemandReader {
   readonly #stream: Readable;
   readonly #sink: BytesSink;
   readonly #skimmer: ChunkSkimmer | undefined;
+  readonly #connection: HeldSocket | undefined;
   #pieces: Buffer[] = [];
   #bytes = 0;
-  #isHeld = false;
   #isAsked = false;
+  #isTaking = false;
+  #willGive = false;
   #outcome: { readonly error?: unknown } | undefined;
 
   constructor({ stream, sink, skimmer }: ReadOnDemandOptions) {
     this.#stream = stream;
     this.#sink = sink;
     this.#skimmer = skimmer;
+    this.#connection = skimmer === undefined ? undefined : new HeldSocket(skimmer.socket);
     const take = (piece: Buffer) => this.#take(piece);
     stream.pause();
     stream.on("data", take);
-    skimmer?.deliverTo(take, () => this.#give());
+    skimmer?.deliverTo(take, this.#connection?.isPlain === false ? this.#giveSoon : () => this.#give());
     stream.on("end", () => this.#conclude({}));
     stream.on("error", (error) => this.#conclude({ error }));
     stream.on("close", () => {
@@ -62,7 +60,8 @@ export class OnDemandReader {
       this.#give();
       return;
     }
-    this.#letGo();
+    if (this.#takeWaiting()) return;
+    this.#connection?.letGo();
     this.#stream.resume();
   }
 
@@ -74,15 +73,39 @@ export class OnDemandReader {
     this.#stream.resume();
   }
 
+  /** Gives what waits with the system already, if that is enough for who asks. */
+  #takeWaiting(): boolean {
+    // Who asks again for what says nothing waits as for everything else: a sender that never ends would keep the thread.
+    if (this.#isTaking || this.#skimmer === undefined || this.#skimmer.isStopped) return false;
+    const bytes = this.#connection?.takeWaiting();
+    if (bytes === undefined) return false;
+    this.#isTaking = true;
+    this.#skimmer.receive(bytes);
+    this.#isTaking = false;
+    return !this.#isAsked;
+  }
+
   #take(piece: Buffer): void {
     if (this.#outcome !== undefined) return;
     this.#pieces.push(piece);
     this.#bytes += piece.length;
     if (!this.#isAsked && this.#bytes > mostAheadBytes) this.#stream.pause();
-    this.#hold();
+    this.#connection?.hold();
     // What one read of the connection holds is given as one.
     if (this.#skimmer?.isReading !== true) this.#give();
   }
+
+  /** When all that is there has been read: a sender's packets are records of TLS, and each comes by itself. */
+  readonly #giveSoon = (): void => {
+    if (this.#willGive || !this.#isAsked) return;
+    this.#willGive = true;
+    setImmediate(this.#giveRead);
+  };
+
+  readonly #giveRead = (): void => {
+    this.#willGive = false;
+    this.#give();
+  };
 
   #give(): void {
     if (!this.#isAsked) return;
@@ -104,24 +127,7 @@ export class OnDemandReader {
     if (this.#outcome !== undefined) return;
     this.#outcome = how;
     // The connection may serve another call.
-    this.#letGo();
+    this.#connection?.letGo();
     this.#give();
-  }
-
-  #hold(): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    // It still counts as reading: Node would begin again by itself as soon as it has given away what it read.
-    this.#handle()?.readStop?.();
-  }
-
-  #letGo(): void {
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    if (this.#skimmer?.socket.destroyed === false) this.#handle()?.readStart?.();
-  }
-
-  #handle(): ReadingHandle | undefined {
-    return (this.#skimmer?.socket as { _handle?: ReadingHandle | null } | undefined)?._handle ?? undefined;
   }
 }

@@ -1,24 +1,48 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import fs from "node:fs";
 import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, it } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
 import { ChunkSkimmer } from "../../../src/adapters/upstream/chunk-skimmer.ts";
-import { OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
+import { type BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
 import { readBody } from "./read-body.ts";
 
 async function passLoopTurns(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await nextImmediate();
 }
 
+/** TLS by a key that both sides have (RFC 4279), which needs no certificate. */
+const psk = Buffer.from("of a test only");
+const shared = { ciphers: "PSK-AES128-GCM-SHA256", maxVersion: "TLSv1.2" } as const;
+
+function listen(isSecure: boolean, onRequest: http.RequestListener) {
+  return isSecure
+    ? https.createServer({ ...shared, pskCallback: () => psk }, onRequest).listen(0, "127.0.0.1")
+    : http.createServer(onRequest).listen(0, "127.0.0.1");
+}
+
+function get(isSecure: boolean, port: number) {
+  if (!isSecure) {
+    const agent = new http.Agent({ keepAlive: true });
+    return { agent, request: http.get({ agent, port }) };
+  }
+  const pskCallback = () => ({ psk, identity: "test" });
+  // Who has the key needs no name.
+  const agent = new https.Agent({ keepAlive: true, ...shared, pskCallback, rejectUnauthorized: false });
+  return { agent, request: https.get({ agent, port }) };
+}
+
 /** An answer under way, and its sender. */
-async function setUp() {
+async function setUp(isSecure: boolean) {
   const sender = Promise.withResolvers<http.ServerResponse>();
-  const server = http.createServer((_request, response) => sender.resolve(response)).listen(0, "127.0.0.1");
+  const server = listen(isSecure, (_request, response) => sender.resolve(response));
   await once(server, "listening");
-  const agent = new http.Agent({ keepAlive: true });
-  const request = http.get({ agent, port: (server.address() as AddressInfo).port });
+  const { agent, request } = get(isSecure, (server.address() as AddressInfo).port);
+  // As the reader is told.
+  request.on("error", () => undefined);
   const [socket] = (await once(request, "socket")) as [Socket];
   const skimmer = new ChunkSkimmer(socket);
   const response = await sender.promise;
@@ -28,7 +52,7 @@ async function setUp() {
   return {
     response,
     message,
-    pieces: readBody((sink) => new OnDemandReader({ stream: message, skimmer, sink })),
+    read: (sink: BytesSink) => new OnDemandReader({ stream: message, skimmer, sink }),
     [Symbol.dispose]() {
       agent.destroy();
       server.closeAllConnections();
@@ -39,55 +63,117 @@ async function setUp() {
 
 const textOf = ({ value }: IteratorResult<Uint8Array>) => Buffer.from(value ?? []).toString();
 
-describe("reading on demand", () => {
-  it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
-    using at = await setUp();
-    const { socket } = at.message;
-    assert.equal(textOf(await at.pieces.next()), "head");
-    for (let round = 0; round < 3; round += 1) {
-      // Node has its chance to begin again by itself.
-      await passLoopTurns();
-      const { bytesRead } = socket;
-      for (const word of ["one ", "two ", "three"]) {
-        at.response.write(word);
+for (const isSecure of [false, true])
+  describe(`reading on demand, ${isSecure ? "TLS" : "plain"}`, () => {
+    it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
+      using at = await setUp(isSecure);
+      const pieces = readBody(at.read);
+      const { socket } = at.message;
+      assert.equal(textOf(await pieces.next()), "head");
+      for (let round = 0; round < 3; round += 1) {
+        // Node has its chance to begin again by itself.
         await passLoopTurns();
+        const { bytesRead } = socket;
+        for (const word of ["one ", "two ", "three"]) {
+          at.response.write(word);
+          await passLoopTurns();
+        }
+        assert.equal(socket.bytesRead, bytesRead);
+        assert.equal(textOf(await pieces.next()), "one two three");
       }
-      assert.equal(socket.bytesRead, bytesRead);
-      assert.equal(textOf(await at.pieces.next()), "one two three");
+    });
+
+    it("waits for what has not come, and ends with the answer", async () => {
+      using at = await setUp(isSecure);
+      const pieces = readBody(at.read);
+      await pieces.next();
+      const asked = pieces.next();
+      await passLoopTurns();
+      at.response.end("late");
+      assert.equal(textOf(await asked), "late");
+      assert.deepEqual(await pieces.next(), { done: true, value: undefined });
+    });
+
+    it("gives what came before a break, and then fails", async () => {
+      using at = await setUp(isSecure);
+      const pieces = readBody(at.read);
+      await pieces.next();
+      at.response.write("last");
+      await passLoopTurns();
+      at.response.destroy();
+      await passLoopTurns();
+      assert.equal(textOf(await pieces.next()), "last");
+      await assert.rejects(pieces.next(), { code: "ECONNRESET" });
+    });
+
+    it("left before the end, lets the rest go by, so that the connection can serve another call", async () => {
+      using at = await setUp(isSecure);
+      const pieces = readBody(at.read);
+      await pieces.next();
+      await pieces.return(undefined);
+      const { message } = at;
+      const { socket } = message;
+      const ended = once(message, "end");
+      at.response.end("x".repeat(500_000));
+      await ended;
+      assert.equal(socket.destroyed, false);
+      assert.ok(socket.bytesRead > 500_000);
+    });
+  });
+
+describe("what waits with the system", {
+  skip: process.platform === "win32" && "Windows has no descriptors",
+}, () => {
+  it("is given to who asks for it at once", async () => {
+    using at = await setUp(false);
+    const heard: string[] = [];
+    const reader = at.read({
+      onBytes: (bytes) => heard.push(Buffer.from(bytes).toString()),
+      onEnd: () => heard.push("end"),
+      onError: (error) => heard.push(String(error)),
+    });
+    reader.ask();
+    await passLoopTurns();
+    at.response.write("one ");
+    await passLoopTurns();
+    at.response.write("two");
+    await passLoopTurns();
+    reader.ask();
+    assert.deepEqual(heard, ["head", "one two"]);
+    at.response.end("three");
+    await passLoopTurns();
+    reader.ask();
+    assert.deepEqual(heard, ["head", "one two", "three"]);
+    reader.ask();
+    await passLoopTurns();
+    assert.deepEqual(heard, ["head", "one two", "three", "end"]);
+  });
+
+  it("fails where the other side throws the connection away", async () => {
+    using at = await setUp(false);
+    const pieces = readBody(at.read);
+    await pieces.next();
+    // Twice, since the first time it was just read.
+    at.response.write("more");
+    await passLoopTurns();
+    await pieces.next();
+    at.response.socket?.resetAndDestroy();
+    await passLoopTurns();
+    await assert.rejects(pieces.next(), { code: "ECONNRESET" });
+  });
+
+  it("is hardly looked for where there never is any", async (test) => {
+    using at = await setUp(false);
+    const pieces = readBody(at.read);
+    await pieces.next();
+    const look = test.mock.method(fs, "readSync");
+    for (let round = 0; round < 100; round += 1) {
+      const asked = pieces.next();
+      await passLoopTurns();
+      at.response.write(`${round}`);
+      assert.equal(textOf(await asked), `${round}`);
     }
-  });
-
-  it("waits for what has not come, and ends with the answer", async () => {
-    using at = await setUp();
-    await at.pieces.next();
-    const asked = at.pieces.next();
-    await passLoopTurns();
-    at.response.end("late");
-    assert.equal(textOf(await asked), "late");
-    assert.deepEqual(await at.pieces.next(), { done: true, value: undefined });
-  });
-
-  it("gives what came before a break, and then fails", async () => {
-    using at = await setUp();
-    await at.pieces.next();
-    at.response.write("last");
-    await passLoopTurns();
-    at.response.destroy();
-    await passLoopTurns();
-    assert.equal(textOf(await at.pieces.next()), "last");
-    await assert.rejects(at.pieces.next(), { code: "ECONNRESET" });
-  });
-
-  it("left before the end, lets the rest go by, so that the connection can serve another call", async () => {
-    using at = await setUp();
-    await at.pieces.next();
-    await at.pieces.return(undefined);
-    const { message } = at;
-    const { socket } = message;
-    const ended = once(message, "end");
-    at.response.end("x".repeat(500_000));
-    await ended;
-    assert.equal(socket.destroyed, false);
-    assert.ok(socket.bytesRead > 500_000);
+    const looks = look.mock.callCount();
+    assert.ok(looks > 0 && looks < 10, `${looks} of 100`);
   });
 });

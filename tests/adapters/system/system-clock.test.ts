@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { systemClock } from "../../../src/adapters/system/system-clock.ts";
+
+const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+
+/** Settles a while after everything that is to happen until then has happened. */
+const pass = (ms: number) => systemClock.sleep(ms);
+
+describe("the system's clock", () => {
+  it("has one timer for all who wait for the same moment", async () => {
+    const before = timers();
+    let called = 0;
+    for (let waiting = 0; waiting < 1_000; waiting += 1) systemClock.callAfter(20, () => (called += 1));
+    // The thousand were not asked for in one millisecond.
+    assert.ok(timers() - before < 100, `${timers() - before} timers`);
+    await pass(60);
+    assert.equal(called, 1_000);
+    assert.equal(timers(), before);
+  });
+
+  it("does not call what was called off, also by one of the same moment", async () => {
+    const before = timers();
+    const called: number[] = [];
+    const calls = [0, 1, 2].map((place) =>
+      systemClock.callAfter(10, () => {
+        called.push(place);
+        calls[place + 1]?.();
+      }),
+    );
+    await pass(50);
+    // Were they of two moments, the second would still be called off by the first.
+    assert.deepEqual(called, [0, 2]);
+    const callOff = systemClock.callAfter(2_000, () => called.push(3));
+    callOff();
+    assert.equal(timers(), before);
+  });
+
+  it("never calls too early", async () => {
+    const called: number[] = [];
+    const early: number[] = [];
+    for (const ms of [30, 0, 0.5, 12.25, 30, 3]) {
+      const startMs = systemClock.now();
+      systemClock.callAfter(ms, () => {
+        called.push(ms);
+        // Timers of the system count whole milliseconds, of which the first may be nearly over.
+        if (systemClock.now() - startMs < ms - 1) early.push(ms);
+      });
+    }
+    await pass(80);
+    assert.equal(called.length, 6);
+    assert.deepEqual(early, []);
+  });
+
+  it("calls the others where one throws", async (test) => {
+    const thrown = Promise.withResolvers<unknown>();
+    process.setUncaughtExceptionCaptureCallback(thrown.resolve);
+    test.after(() => process.setUncaughtExceptionCaptureCallback(null));
+    const other = Promise.withResolvers<void>();
+    const fault = new Error("of one of them");
+    systemClock.callAfter(5, () => {
+      throw fault;
+    });
+    systemClock.callAfter(5, other.resolve);
+    assert.equal(await thrown.promise, fault);
+    await other.promise;
+  });
+});
