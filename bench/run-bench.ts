@@ -22,7 +22,7 @@ const page = "docs/BENCHMARKS.md";
 
 /**
  * `npm run bench`: measures Troupe and others that bring a provider's streams to clients, under the same load in the same run, and writes the
- * page of results. Arguments choose sides by name, `--quick` takes two minutes; both only print. `--profile` says instead where
+ * page of results. Arguments choose sides by name, `--quick` takes three minutes; both only print. `--profile` says instead where
  * one side's time goes. Returns the exit code.
  */
 export async function main(args: readonly string[]): Promise<number> {

@@ -16,7 +16,7 @@ export function renderPage(
   const cpus = os.cpus();
   return `# Benchmarks
 
-Written by \`npm run bench\` on ${date}; do not edit. \`npm run bench -- --quick\` prints the first table in two minutes, \`npm run bench -- troupe\`
+Written by \`npm run bench\` on ${date}; do not edit. \`npm run bench -- --quick\` prints the first table in three minutes, \`npm run bench -- troupe\`
 measures chosen sides (beside nginx), and \`npm run bench -- --profile troupe\` says where a side's time goes.
 
 Machine: ${cpus[0]?.model.trim()}, ${cpus.length} cores, ${Math.round(os.totalmem() / 1_024 ** 3)} GiB, Linux ${os.release()}, Node ${process.versions.node}.
