@@ -1,6 +1,6 @@
 /**
  * MiB, of each half of V8's young generation. V8 lets it grow to 64, of which each collection stops the loop for some 20 ms under load;
- * with 16 they take 5, and the process a third less memory (docs/BENCHMARKS.md).
+ * with 16 they take 5, and the process a third less memory (ARCHITECTURE.md, "Where the time of a token goes").
  */
 const mostMiB = 16;
 

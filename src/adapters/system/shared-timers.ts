@@ -14,7 +14,7 @@ const moments = new Map<number, Moment>();
 
 /**
  * `Clock.callAfter` where many wait for the same moment, as answers do whose rhythm lies on the same beats: one timer for all of them,
- * and between their calls nothing else.
+ * and between their calls nothing else. Its timer stays until the moment, also where all calls were called off.
  */
 export function callTogether(ms: number, callback: () => void): () => void {
   if (ms > mostSharedMs) {

@@ -50,8 +50,9 @@ export class HeldSocket {
 
   /** What waits with the system, where the connection is held and that can be told. Nothing is no sign of anything. */
   takeWaiting(): Buffer | undefined {
+    if (!this.#isHeld || !this.isPlain || this.#socket.destroyed) return undefined;
     const fd = this.#handle()?.fd ?? -1;
-    if (!this.#isHeld || !this.isPlain || fd < 0 || this.#socket.destroyed) return undefined;
+    if (fd < 0) return undefined;
     if (this.#skipped < this.#pause) {
       this.#skipped += 1;
       return undefined;

@@ -34,5 +34,5 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
 
 /** Enough turns of the event loop for what was sent on this machine to arrive. */
 export const passLoopTurns = async () => {
-  for (let turn = 0; turn < 20; turn += 1) await nextLoopTurn();
+  for (let turn = 0; turn < 50; turn += 1) await nextLoopTurn();
 };

@@ -5,14 +5,10 @@ import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, it } from "node:test";
-import { setImmediate as nextImmediate } from "node:timers/promises";
 import { ChunkSkimmer } from "../../../src/adapters/upstream/chunk-skimmer.ts";
 import { type BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
+import { passLoopTurns } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
-
-async function passLoopTurns(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await nextImmediate();
-}
 
 /** TLS by a key that both sides have (RFC 4279), which needs no certificate. */
 const psk = Buffer.from("of a test only");
@@ -49,10 +45,13 @@ async function setUp(isSecure: boolean) {
   response.write("head");
   const [message] = (await once(request, "response")) as [IncomingMessage];
   skimmer.accept(message);
+  const read = (sink: BytesSink) => new OnDemandReader({ stream: message, skimmer, sink });
   return {
     response,
     message,
-    read: (sink: BytesSink) => new OnDemandReader({ stream: message, skimmer, sink }),
+    read,
+    /** Begins to read when it is asked first. */
+    pieces: readBody(read),
     [Symbol.dispose]() {
       agent.destroy();
       server.closeAllConnections();
@@ -67,9 +66,8 @@ for (const isSecure of [false, true])
   describe(`reading on demand, ${isSecure ? "TLS" : "plain"}`, () => {
     it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
       using at = await setUp(isSecure);
-      const pieces = readBody(at.read);
       const { socket } = at.message;
-      assert.equal(textOf(await pieces.next()), "head");
+      assert.equal(textOf(await at.pieces.next()), "head");
       for (let round = 0; round < 3; round += 1) {
         // Node has its chance to begin again by itself.
         await passLoopTurns();
@@ -79,38 +77,35 @@ for (const isSecure of [false, true])
           await passLoopTurns();
         }
         assert.equal(socket.bytesRead, bytesRead);
-        assert.equal(textOf(await pieces.next()), "one two three");
+        assert.equal(textOf(await at.pieces.next()), "one two three");
       }
     });
 
     it("waits for what has not come, and ends with the answer", async () => {
       using at = await setUp(isSecure);
-      const pieces = readBody(at.read);
-      await pieces.next();
-      const asked = pieces.next();
+      await at.pieces.next();
+      const asked = at.pieces.next();
       await passLoopTurns();
       at.response.end("late");
       assert.equal(textOf(await asked), "late");
-      assert.deepEqual(await pieces.next(), { done: true, value: undefined });
+      assert.deepEqual(await at.pieces.next(), { done: true, value: undefined });
     });
 
     it("gives what came before a break, and then fails", async () => {
       using at = await setUp(isSecure);
-      const pieces = readBody(at.read);
-      await pieces.next();
+      await at.pieces.next();
       at.response.write("last");
       await passLoopTurns();
       at.response.destroy();
       await passLoopTurns();
-      assert.equal(textOf(await pieces.next()), "last");
-      await assert.rejects(pieces.next(), { code: "ECONNRESET" });
+      assert.equal(textOf(await at.pieces.next()), "last");
+      await assert.rejects(at.pieces.next(), { code: "ECONNRESET" });
     });
 
     it("left before the end, lets the rest go by, so that the connection can serve another call", async () => {
       using at = await setUp(isSecure);
-      const pieces = readBody(at.read);
-      await pieces.next();
-      await pieces.return(undefined);
+      await at.pieces.next();
+      await at.pieces.return(undefined);
       const { message } = at;
       const { socket } = message;
       const ended = once(message, "end");
@@ -151,24 +146,22 @@ describe("what waits with the system", {
 
   it("fails where the other side throws the connection away", async () => {
     using at = await setUp(false);
-    const pieces = readBody(at.read);
-    await pieces.next();
+    await at.pieces.next();
     // Twice, since the first time it was just read.
     at.response.write("more");
     await passLoopTurns();
-    await pieces.next();
+    await at.pieces.next();
     at.response.socket?.resetAndDestroy();
     await passLoopTurns();
-    await assert.rejects(pieces.next(), { code: "ECONNRESET" });
+    await assert.rejects(at.pieces.next(), { code: "ECONNRESET" });
   });
 
   it("is hardly looked for where there never is any", async (test) => {
     using at = await setUp(false);
-    const pieces = readBody(at.read);
-    await pieces.next();
+    await at.pieces.next();
     const look = test.mock.method(fs, "readSync");
     for (let round = 0; round < 100; round += 1) {
-      const asked = pieces.next();
+      const asked = at.pieces.next();
       await passLoopTurns();
       at.response.write(`${round}`);
       assert.equal(textOf(await asked), `${round}`);
