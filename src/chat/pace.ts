@@ -2,7 +2,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { PacedSource, type ProviderEnd } from "./paced-source.ts";
-import { beatMs, nextBeat } from "./rhythm.ts";
+import { beatMs, nextBeat, timerGrainMs } from "./rhythm.ts";
 import { type PassedCheckpoint, type SideEvent, TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
@@ -25,8 +25,6 @@ export type PaceResult =
 const mostWaitingChars = 65_536;
 /** How long an abort waits for the upstream connection to be gone before it says that it is not. */
 const longestCloseMs = 2_000;
-/** Timers of the system are not more exact than this. */
-const timerGrainMs = 0.9;
 
 export interface PaceOptions {
   readonly clock: Clock;
@@ -154,7 +152,7 @@ class PacedAnswer {
     }
     const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
     const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
-    this.#wakeAt(Math.min(showAtMs, mayAsk && !source.isAsking ? this.#askAtMs : Infinity), nowMs);
+    this.#wakeAt(Math.min(showAtMs, mayAsk && !source.isAsking ? this.#askAtMs : Infinity));
   }
 
   /** The chunks of this beat behind what stands before them. */
@@ -179,12 +177,17 @@ class PacedAnswer {
     return batch;
   }
 
-  #wakeAt(atMs: number, nowMs: number): void {
+  #wakeAt(atMs: number): void {
     if (atMs === this.#wakeAtMs) return;
     this.#cancelWake?.();
     this.#wakeAtMs = atMs;
-    this.#cancelWake =
-      atMs === Infinity ? undefined : this.#clock.callAfter(Math.max(0, atMs - nowMs), this.#onWake);
+    if (atMs === Infinity) {
+      this.#cancelWake = undefined;
+      return;
+    }
+    // Looked at anew: with what has passed since the step began, the moment would be another than that of those who wait for the same beat.
+    const waitMs = Math.max(0, atMs - this.#clock.now());
+    this.#cancelWake = this.#clock.callAfter(waitMs, this.#onWake);
   }
 
   #show(batch: PacedEvent[], last: "end" | "rest" | undefined): void {

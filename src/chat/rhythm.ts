@@ -3,6 +3,8 @@ import type { Arrival } from "./text-queue.ts";
 
 /** The shortest wait between two batches of one lane: quicker text goes out as several chunks a batch. */
 export const beatMs = 25;
+/** Timers of the system are not more exact than this, and what comes that much before its time is in time. */
+export const timerGrainMs = 1;
 
 /** What to show now, and how long to wait after it. */
 export interface Beat {
@@ -18,7 +20,10 @@ export interface Beat {
  * But for `fixed`, waits of whole beats end where beats do, so that all lanes are read, kept and sent together.
  */
 export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: number): Beat {
-  if (pacing.mode === "raw") return { chunks: 1, dueChars: 0, waitMs: beatMs - (nowMs % beatMs) };
+  // A lane that was woken a moment before its beat would else find the same beat again, and move to an earlier one from time to time,
+  // until all are together where most are.
+  const sinceBeatMs = ((nowMs + timerGrainMs) % beatMs) - timerGrainMs;
+  if (pacing.mode === "raw") return { chunks: 1, dueChars: 0, waitMs: beatMs - sinceBeatMs };
   if (pacing.mode === "fixed") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };
   let intervalMs = pacing.intervalMs;
   let dueChars = 0;
@@ -30,5 +35,5 @@ export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: nu
   }
   const chunks = Math.ceil(beatMs / intervalMs);
   const waitMs = chunks * intervalMs;
-  return { chunks, dueChars, waitMs: waitMs % beatMs === 0 ? waitMs - (nowMs % beatMs) : waitMs };
+  return { chunks, dueChars, waitMs: waitMs % beatMs === 0 ? waitMs - sinceBeatMs : waitMs };
 }

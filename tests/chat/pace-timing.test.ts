@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { beatMs } from "../../src/chat/rhythm.ts";
+import { createTestClock } from "../support/test-clock.ts";
 import { anyAsciiText, anyPieces, anyText, fewRuns } from "./any-text.ts";
 import {
   type Delivery,
@@ -226,6 +227,30 @@ for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
     });
   });
 }
+
+describe("timers that come a moment early, as those of systems do", () => {
+  for (const { mode, intervalMs } of [
+    { mode: "natural", intervalMs: 100 },
+    { mode: "raw", intervalMs: beatMs },
+  ] as const) {
+    it(`leave a lane with its beat, ${mode}`, async () => {
+      const clock = createTestClock();
+      const { callAfter } = clock;
+      clock.callAfter = (ms, callback) => callAfter(Math.max(0, ms - 0.8), callback);
+      const texts = textDeliveries(
+        Array.from({ length: 400 }, () => "word "),
+        Array.from({ length: 400 }, () => 10),
+      );
+      const shown = textsOf(await runPaced({ ...naturalPacing, mode }, texts, { clock }));
+      assert.ok(shown.length > 30);
+      // The first one is when its text came, and the last one at the end of all.
+      for (const [index, { atMs }] of shown.slice(2, -1).entries()) {
+        const beforeMs = shown[index + 1]?.atMs ?? 0;
+        assert.ok(Math.abs(atMs - beforeMs - intervalMs) < 1, `${beforeMs}, then ${atMs}`);
+      }
+    });
+  }
+});
 
 const beatOf = (ms: number) => Math.floor(ms / beatMs);
 

@@ -1,7 +1,7 @@
 /** Longer waits end early more often than not, and hardly ever at the same moment. */
 const mostSharedMs = 1_000;
-/** Sums of fractions are that little off a whole millisecond. */
-const roundingMs = 0.001;
+/** What passes between two looks at the clock, so that who waits for a whole millisecond is with those who looked at it just before. */
+const roundingMs = 0.05;
 
 /** What is to be called at one millisecond. */
 interface Moment {
@@ -26,7 +26,8 @@ export function callTogether(ms: number, callback: () => void): () => void {
   if (moment === undefined) {
     moment = { atMs, calls: [], next: 0 };
     moments.set(atMs, moment);
-    setTimeout(ring, ms, moment);
+    // Fractions would be cut off.
+    setTimeout(ring, Math.ceil(ms), moment);
   }
   const { calls } = moment;
   const index = calls.push(callback) - 1;
