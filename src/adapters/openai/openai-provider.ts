@@ -10,7 +10,7 @@ import {
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
-import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
+import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
@@ -49,6 +49,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     logLevel: "off",
     // The watchdog ends what takes too long; the SDK's own limit only must not come first.
     timeout: Math.min(2 * (firstByteMs + idleMs), longestTimerMs),
+    fetch: fetchOver,
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
@@ -58,15 +59,12 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   function create(request: ProviderRequest): ResponseStreamOptions["open"] {
-    return (fetch) => sdk.withOptions({ fetch }).responses.create(responsesParams(request)).asResponse();
+    return (fetch) => sdk.responses.create(responsesParams(request), over(fetch)).asResponse();
   }
 
   function continueFrom({ responseId, sequenceNumber }: ResponsePlace): ResponseStreamOptions["open"] {
-    return (fetch) =>
-      sdk
-        .withOptions({ fetch })
-        .responses.retrieve(responseId, { stream: true, starting_after: sequenceNumber })
-        .asResponse();
+    const query = { stream: true, starting_after: sequenceNumber } as const;
+    return (fetch) => sdk.responses.retrieve(responseId, query, over(fetch)).asResponse();
   }
 
   function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
@@ -112,10 +110,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     void clock.sleep(longestCancelMs, patience.signal).then(() => tooLong.abort());
     const call = createUpstreamCall(agents);
     try {
-      await sdk
-        .withOptions({ fetch: call.fetch })
-        .responses.cancel(id, { signal: tooLong.signal })
-        .asResponse();
+      await sdk.responses.cancel(id, { signal: tooLong.signal, ...over(call.fetch) }).asResponse();
       call.release();
     } catch (cause) {
       onWarning("A background response could not be cancelled.", withoutKey.cause(cause));
@@ -126,6 +121,22 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 
   return { name: "openai", simulated: false, stream };
 }
+
+/** What one request of the SDK goes over: it hands on to `fetch` what else its caller says. */
+interface CarriedInit extends RequestInit {
+  readonly upstreamFetch?: UpstreamFetch;
+}
+
+/** Options of one request. A client of its own for each, as the SDK has it, is three kilobytes and a twentieth of what an answer costs. */
+function over(upstreamFetch: UpstreamFetch) {
+  return { fetchOptions: { redirect: "manual", upstreamFetch } } as const;
+}
+
+const fetchOver: UpstreamFetch = (input, init: CarriedInit = {}) => {
+  const { upstreamFetch } = init;
+  if (upstreamFetch === undefined) throw new Error("A request of the SDK must say what it goes over.");
+  return upstreamFetch(input, init);
+};
 
 /** What this provider wrote as its checkpoint, maybe in another version. */
 function readPlace(from: JsonObject): ResponsePlace {

@@ -26,6 +26,9 @@ export function createUpstreamAgents(proxyEnv: NodeJS.ProcessEnv) {
 
 export type UpstreamAgents = ReturnType<typeof createUpstreamAgents>;
 
+/** `fetch`, as far as SDKs need it. */
+export type UpstreamFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
 /**
  * One HTTP call for an SDK to make through `fetch`, with what `fetch` hides: the raw body of a successful answer, and
  * when the connection is closed. Redirects are not followed, so that no credential can travel to another host.
@@ -41,7 +44,9 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const headers = Object.fromEntries(new Headers(init.headers));
+    // SDKs give `Headers`; to copy them is to sort them once more.
+    const given = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
+    const headers = Object.fromEntries(given);
     const outgoing = (secure ? https : http).request(url, {
       method: init.method ?? "GET",
       headers,
