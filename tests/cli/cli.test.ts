@@ -60,13 +60,13 @@ async function start(args: readonly string[], env: Record<string, string> = {}):
   };
 }
 
-test("V8's young generation has a bound, unless somebody sets one", {
+test("V8's young generation has a bound, and no helpers where they would share its core, unless somebody sets one", {
   skip: process.platform === "win32" && "Windows cannot start a process over",
 }, async () => {
-  // Each beginning of the process says what it was begun with.
-  const told =
-    "data:text/javascript,console.log(JSON.stringify([process.pid, ...process.execArgv.slice(2)]))";
-  const begins = async (flags: readonly string[], env: Record<string, string> = {}) => {
+  // Each beginning of the process says what it was begun with, and has so many cores.
+  const begins = async (flags: readonly string[], { env = {}, cores = 2 } = {}) => {
+    const told = `data:text/javascript,import os from "node:os"; os.availableParallelism = () => ${cores};
+      console.log(JSON.stringify([process.pid, ...process.execArgv.slice(2)]))`;
     const child = spawn(process.execPath, ["--import", told, ...flags, bin, "--nonsense"], { env });
     const [lines] = await Promise.all([text(child.stdout), once(child, "close")]);
     assert.equal(child.exitCode, 1);
@@ -81,10 +81,11 @@ test("V8's young generation has a bound, unless somebody sets one", {
   };
   assert.deepEqual(await begins(["--no-warnings"]), [
     ["--no-warnings"],
-    ["--no-warnings", "--max-semi-space-size=16"],
+    ["--no-warnings", "--max-semi-space-size=8"],
   ]);
-  assert.deepEqual(await begins(["--max-semi-space-size=8"]), [["--max-semi-space-size=8"]]);
-  assert.deepEqual(await begins([], { NODE_OPTIONS: "--max_semi_space_size=32" }), [[]]);
+  assert.deepEqual(await begins([], { cores: 1 }), [[], ["--max-semi-space-size=8", "--single-threaded-gc"]]);
+  assert.deepEqual(await begins(["--max-semi-space-size=16"], { cores: 1 }), [["--max-semi-space-size=16"]]);
+  assert.deepEqual(await begins([], { env: { NODE_OPTIONS: "--max_semi_space_size=32" } }), [[]]);
 });
 
 test("what cannot work ends with one clear line and status 1", async () => {
