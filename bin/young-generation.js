@@ -7,9 +7,14 @@ import os from "node:os";
 const mostMiB = 8;
 
 /**
+ * For one core, which V8's helper threads would only take from the event loop and from the database's thread. What collects everything then
+ * is the loop itself, so that it should come to that seldom: when the heap is two and a half times what lives of it, not one and a half.
+ */
+const forOneCore = ["--single-threaded-gc", "--heap-growing-percent=150"];
+
+/**
  * Starts this process over with a bound for its young generation, which V8 takes only when a process begins: it keeps its number, its
- * arguments and its streams. Where there is one core, V8 collects without helpers as well, which would only take that core from it, and
- * from the database's thread. Does nothing where somebody has set a bound, where the process has it already, where the
+ * arguments and its streams. Does nothing where somebody has set a bound, where the process has it already, where the
  * system cannot do it (Windows), and in a child that talks to its parent, which would lose the way to it.
  */
 export function boundYoungGeneration() {
@@ -18,6 +23,6 @@ export function boundYoungGeneration() {
   if (process.execve === undefined || process.send !== undefined) return;
   const [, script = "", ...args] = process.argv;
   const options = [...process.execArgv, `--max-semi-space-size=${mostMiB}`];
-  if (os.availableParallelism() === 1) options.push("--single-threaded-gc");
+  if (os.availableParallelism() === 1) options.push(...forOneCore);
   process.execve(process.execPath, [process.argv0, ...options, script, ...args]);
 }
