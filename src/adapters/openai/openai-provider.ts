@@ -127,7 +127,7 @@ interface CarriedInit extends RequestInit {
   readonly upstreamFetch?: UpstreamFetch;
 }
 
-/** Options of one request. A client of its own for each, as the SDK has it, is three kilobytes and a twentieth of what an answer costs. */
+/** Options of one request. A client of its own for each, as the SDK has it, is more than a hundred objects. */
 function over(upstreamFetch: UpstreamFetch) {
   return { fetchOptions: { redirect: "manual", upstreamFetch } } as const;
 }
