@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // Plain JavaScript of an old dialect on purpose: it must at least load on a Node that is too old, to say so in one line.
 import { existsSync } from "node:fs";
+import { setGarbageCollection } from "./garbage-collection.js";
 import { requireNode } from "./require-node.js";
-import { boundYoungGeneration } from "./young-generation.js";
 
 requireNode("troupe");
-boundYoungGeneration();
+setGarbageCollection();
 
 const source = new URL("../src/cli.ts", import.meta.url);
 const built = new URL("../dist/cli.js", import.meta.url);

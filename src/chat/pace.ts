@@ -180,11 +180,9 @@ class PacedAnswer {
   #wakeAt(atMs: number): void {
     if (atMs === this.#wakeAtMs) return;
     this.#cancelWake?.();
+    this.#cancelWake = undefined;
     this.#wakeAtMs = atMs;
-    if (atMs === Infinity) {
-      this.#cancelWake = undefined;
-      return;
-    }
+    if (atMs === Infinity) return;
     // Looked at anew: with what has passed since the step began, the moment would be another than that of those who wait for the same beat.
     const waitMs = Math.max(0, atMs - this.#clock.now());
     this.#cancelWake = this.#clock.callAfter(waitMs, this.#onWake);

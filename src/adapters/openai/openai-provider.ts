@@ -122,7 +122,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   return { name: "openai", simulated: false, stream };
 }
 
-/** What one request of the SDK goes over: it hands on to `fetch` what else its caller says. */
+/** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */
 interface CarriedInit extends RequestInit {
   readonly upstreamFetch?: UpstreamFetch;
 }

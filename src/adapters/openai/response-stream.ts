@@ -2,7 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { BytesSink, OnDemandReader } from "../upstream/read-on-demand.ts";
-import { createUpstreamCall, type UpstreamAgents } from "../upstream/upstream-call.ts";
+import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { createWatchdog } from "../upstream/watchdog.ts";
 import { EventReader } from "./event-reader.ts";
 import { fromSdkError } from "./openai-errors.ts";
@@ -22,7 +22,7 @@ export interface ResponseStreamOptions {
   readonly machine: ResponsesMachine;
   readonly signal: AbortSignal;
   /** Makes the SDK send the request, over the `fetch` that it is given. */
-  readonly open: (fetch: UpstreamCall["fetch"]) => Promise<Response>;
+  readonly open: (fetch: UpstreamFetch) => Promise<Response>;
   /** What is thrown in the place of an error that is not the signal's reason. */
   readonly toError: (thrown: unknown) => TroupeError;
 }

@@ -13,11 +13,11 @@ const mostMiB = 8;
 const forOneCore = ["--single-threaded-gc", "--heap-growing-percent=150"];
 
 /**
- * Starts this process over with a bound for its young generation, which V8 takes only when a process begins: it keeps its number, its
- * arguments and its streams. Does nothing where somebody has set a bound, where the process has it already, where the
+ * Starts this process over with these options, which V8 takes only when a process begins: it keeps its number, its arguments and its
+ * streams. Does nothing where somebody has bounded the young generation, where the process has begun with the options already, where the
  * system cannot do it (Windows), and in a child that talks to its parent, which would lose the way to it.
  */
-export function boundYoungGeneration() {
+export function setGarbageCollection() {
   const said = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ");
   if (/semi[-_]space[-_]size/.test(said) || process.platform === "win32") return;
   if (process.execve === undefined || process.send !== undefined) return;
