@@ -3,24 +3,23 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
 import { createAccess, isLoopback } from "../adapters/http/access.ts";
-import { anonymous, createCallers, unauthenticated } from "../adapters/http/callers.ts";
+import { anonymous } from "../adapters/http/callers.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
-import { createWsServer } from "../adapters/ws/ws-server.ts";
-import { Connection } from "../doors/websocket/connection.ts";
-import { SharedFrames } from "../doors/websocket/shared-frames.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
-import { Session } from "../server/session.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
+import { connectSockets } from "./connect-sockets.ts";
 import type { Logger } from "./logger.ts";
+import { openCallers } from "./open-callers.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
+import { reportEnds } from "./report-ends.ts";
 import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
@@ -95,26 +94,9 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   );
   const personas = createBuiltinPersonaStore();
   const stores = await open(settings, { clock, ...reportStorage(logger) });
-  const { logs, conversations, usage, peers, tickets, attempts } = stores;
-  const { apiKeys, adminKey } = settings;
-  const needsKey =
-    apiKeys.length > 0 ||
-    adminKey !== undefined ||
-    stores.keysBefore.some(({ revokedAtMs }) => revokedAtMs === undefined);
-  const callers = createCallers({
-    admission: needsKey
-      ? "keys"
-      : settings.allowAnonymous || !isLoopback(settings.host)
-        ? "separate"
-        : "shared",
-    newId: clock.newId,
-    fixedKeys: apiKeys,
-    keys: stores.keys,
-    keysBefore: stores.keysBefore,
-    adminKey,
-    tickets,
-    attempts,
-  });
+  const { logs, conversations, usage, peers, tickets } = stores;
+  const callers = openCallers(settings, stores, clock);
+  const needsKey = callers.admission === "keys";
   const simulated = options.providers === undefined && chosen.simulated;
   async function disposeAfter(fault: unknown): Promise<never> {
     await stores[Symbol.asyncDispose]();
@@ -153,17 +135,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
     isAdmitted: callers.isAdmitted,
     turnLimitMs: settings.turnLimitMs,
-    onEnd(record, terminal) {
-      if (terminal.type === "answer") return logger.debug({ request: record.id }, "a request ended");
-      const { code, cause } = terminal.error;
-      // That the storage fails is told once, not with every request that it ends.
-      const quiet = code === "storage_unavailable" ? logger.debug : undefined;
-      // A budget that does its work is no fault.
-      const usual = quiet ?? (code === "budget_exhausted" ? logger.info : logger.warn);
-      const report = code === "internal_error" ? logger.error : usual;
-      report.call(logger, { request: record.id, code, err: cause }, "a request failed");
-    },
-    onFault: (record, fault) => logger.error({ request: record.id, err: fault }, "a request's log failed"),
+    ...reportEnds(logger),
   });
   async function recover(): Promise<void> {
     const recovered = await recoverTurns({ logs, conversations, personas, turns });
@@ -178,49 +150,9 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     loopbackOnly: isLoopback(settings.host),
     pageToken,
   });
-  const ofSessions = {
-    turns,
-    conversations,
-    clock,
-    mostInFlight: settings.maxRequestsPerConnection,
-    unnamedGraceMs: settings.unnamedGraceMs,
+  const sockets = connectSockets({
+    ...{ settings, clock, random, logger, access, callers, turns, conversations },
     onFault,
-  };
-  const ofConnections = {
-    frames: new SharedFrames(),
-    onFault: (fault: unknown) => logger.error({ err: fault }, "a frame could not be handled"),
-    defaultPacing: {
-      mode: settings.pacing,
-      chunkChars: { responses: 50, personas: 30 },
-      intervalMs: 100,
-      maxLagMs: 400,
-    },
-  };
-  const sockets = createWsServer({
-    clock,
-    path: "/ws",
-    pingIntervalMs: settings.pingMs,
-    mostConnections: settings.maxConnections,
-    mostConnectionsPerKey: settings.maxConnectionsPerKey,
-    retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
-    async admit({ headers, url = "", socket: { remoteAddress } }) {
-      const protocols = headers["sec-websocket-protocol"];
-      const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
-      const who = await callers.identify({
-        authorization: headers.authorization,
-        protocols,
-        ticket,
-        remoteAddress,
-      });
-      const caller = "role" in who ? unauthenticated : who;
-      const holdsKey = needsKey && !("status" in caller);
-      const { host, origin } = headers;
-      return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
-    },
-    onFault,
-    isAdmitted: callers.isAdmitted,
-    connect: (socket, caller) =>
-      new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });
 
   stores.keys.onRevoked((keyId) => {

@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+/** `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`; default false. */
+export const flag = z.stringbool().default(false);
+
 /** A number of things. */
 export const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
 

@@ -1,23 +1,9 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { accessSettings } from "./access-settings.ts";
 import { budgetSettings } from "./budget-settings.ts";
+import { limitSettings } from "./limit-settings.ts";
 import { count, duration, list } from "./setting-kinds.ts";
-
-const flag = z.stringbool().default(false);
-
-const keyForm = /^([\w.-]{1,64})=([\w.-]{16,128})$/;
-
-function readKeys(entries: readonly string[], context: z.RefinementCtx): { owner: string; key: string }[] {
-  return entries.map((entry) => {
-    const [, owner, key] = keyForm.exec(entry) ?? [];
-    if (owner !== undefined && key !== undefined) return { owner, key };
-    context.addIssue({
-      code: "custom",
-      message: "write owner=key, the key 16 to 128 of A-Z a-z 0-9 _ . -",
-    });
-    return z.NEVER;
-  });
-}
 
 interface Setting {
   readonly name: string;
@@ -76,34 +62,7 @@ const settings = {
     schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),
     help: "NORMAL: the database survives a crash of the server; FULL: also one of the machine",
   },
-  apiKeys: {
-    name: "TROUPE_API_KEYS",
-    schema: list.transform(readKeys).default([]),
-    help: "keys that callers need, as owner=key, comma-separated; each owner sees only its own",
-  },
-  adminKey: {
-    name: "TROUPE_ADMIN_KEY",
-    schema: z
-      .string()
-      .regex(/^[\w.-]{16,128}$/, "16 to 128 of A-Z a-z 0-9 _ . -")
-      .optional(),
-    help: "key that gives out and revokes callers' keys over HTTP; with it callers need keys",
-  },
-  allowedOrigins: {
-    name: "TROUPE_ALLOWED_ORIGINS",
-    schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),
-    help: "origins of pages that may connect, comma-separated",
-  },
-  allowedHosts: {
-    name: "TROUPE_ALLOWED_HOSTS",
-    schema: list.default([]),
-    help: "host names under which the server may be addressed, comma-separated",
-  },
-  allowAnonymous: {
-    name: "TROUPE_ALLOW_ANONYMOUS",
-    schema: flag,
-    help: "true: listen beyond this machine without keys; each caller sees only what is its own",
-  },
+  ...accessSettings,
   pacing: {
     name: "TROUPE_PACING",
     schema: z.enum(["natural", "fixed", "raw"]).default("natural"),
@@ -114,27 +73,7 @@ const settings = {
     schema: count(1, 1).pipe(z.number().max(64)),
     help: "processes that serve the port; they share the database, kept by one more",
   },
-  maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "most sockets" },
-  maxConnectionsPerKey: {
-    name: "TROUPE_MAX_CONNECTIONS_PER_KEY",
-    schema: count(10_000, 1),
-    help: "most sockets of one key, unless the key says otherwise",
-  },
-  maxRequestsPerConnection: {
-    name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",
-    schema: count(128, 1),
-    help: "most requests in flight on one socket",
-  },
-  maxRequestsPerOwner: {
-    name: "TROUPE_MAX_REQUESTS_PER_OWNER",
-    schema: count(2_000, 1),
-    help: "most requests in flight of one owner",
-  },
-  maxRequests: {
-    name: "TROUPE_MAX_REQUESTS",
-    schema: count(4_000, 1),
-    help: "most requests in flight in all",
-  },
+  ...limitSettings,
   ...budgetSettings,
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",

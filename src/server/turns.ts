@@ -1,57 +1,21 @@
-import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
-import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
+import { prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
-import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
-import type { Budgets } from "../ports/budgets.ts";
-import type { Caller } from "../ports/caller.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
-import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
-import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
-import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
+import type { TurnStep } from "../ports/turn-event.ts";
+import type { KeptTurn } from "../ports/turn-log.ts";
+import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { Admission } from "./admission.ts";
-import { contentHash } from "./content-hash.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
 import { createRememberLater } from "./remember-later.ts";
-import { resumable } from "./resumable.ts";
-import { runTurn } from "./run-turn.ts";
-import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
+import type { BegunTurn, RunningTurn } from "./running-turn.ts";
+import { type Ask, createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
-export interface TurnsOptions {
-  readonly chat: ChatDependencies;
-  readonly logs: TurnLogStore;
+export interface TurnsOptions extends TurnStartOptions {
   /** The other servers on these logs. Default: there are none. */
   readonly peers?: Peers;
-  readonly admission: Admission;
-  /** Digest of a text, by which a repeated request is known. */
-  readonly digest: (text: string) => string;
-  readonly budgets: Pick<Budgets, "openTurn">;
-  /** Whether the caller's key is still good. */
-  readonly isAdmitted: (caller: Caller) => boolean;
-  /** A turn that runs longer ends with `turn_timeout`. */
-  readonly turnLimitMs: number;
   /** There are turns of a peer that is gone, to be recovered. */
   readonly onLeft: () => void;
-  /** Hears of every end, for the log. */
-  readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
-  /** Hears of what must not happen, such as a log that cannot be written. */
-  readonly onFault: (record: TurnRecord, fault: unknown) => void;
-}
-
-/** A request for an answer as a session passes it on. */
-export interface Ask {
-  readonly caller: Caller;
-  readonly id: string;
-  /** The client chose the id, so that there may be a turn of this name. */
-  readonly isNamed: boolean;
-  readonly request: TurnRequest;
-  /** What the client said of the conversation, which is part of the request's content. */
-  readonly conversation: string | undefined;
-  /** Finds or makes the conversation; asked only when the request is new. */
-  readonly findConversation: () => Promise<string | undefined>;
-  readonly whenUnwatched: WhenUnwatched;
-  readonly whenInterrupted: WhenInterrupted;
 }
 
 /** All turns of this server: starting, finding and stopping them. */
@@ -61,7 +25,7 @@ export interface Turns {
    * Throws the refusals of `prepareReply`, `request_id_conflict`, `too_many_requests`, `request_rate_exceeded`,
    * `day_budget_spent`, `overloaded`, `shutting_down`, `key_revoked`.
    */
-  start(ask: Ask): Promise<{ readonly turn: KeptTurn; readonly started: boolean }>;
+  start(ask: Ask): Promise<StartedTurn>;
   /**
    * Goes on with a turn that another process began, whatever the limits are now: takes its answer up, or answers anew what was
    * cut off. Nobody follows it at first.
@@ -91,107 +55,26 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const {
-    chat,
-    logs,
-    peers = noPeers,
-    admission,
-    budgets,
-    digest,
-    turnLimitMs,
-    isAdmitted,
-    onLeft,
-    onEnd,
-    onFault,
-  } = options;
+  const { chat, logs, peers = noPeers, onLeft, onFault } = options;
   const running = new Map<string, BegunTurn>();
   /** Turns whose log is being made. */
   const beginning = new Set<Promise<unknown>>();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
-  const keyOf = (owner: string, id: string) => `${owner}\n${id}`;
-
-  async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
-    const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
-    const record: TurnRecord = {
-      ...asked,
-      ...(conversationId === undefined ? {} : { conversationId }),
-      // The vendor is told not to store it; then nothing of it stays here either.
-      ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
-    };
-    const prepared = await prepareReply(
-      ask.request,
-      { owner: record.owner, id: ask.id, conversationId },
-      chat,
-    );
-    if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
-    if (closing) throw new TroupeError("shutting_down");
-    const created = await logs.create(record, resumable(ask, record), true);
-    if (created.type === "full") throw new TroupeError("overloaded");
-    if (created.type === "exists") {
-      release();
-      return attach(created.turn, record);
-    }
-    const { log } = created;
-    run({ record, log }, ask, prepared, release);
-    return { turn: { record, log }, started: true };
-  }
-
-  function run(
-    { record, log }: KeptTurn,
-    asked: ResumableRequest,
-    prepared: PreparedReply,
-    release: () => void,
-  ): RunningTurn {
-    const { caller, request, whenUnwatched } = asked;
-    const turn = createRunningTurn({
-      record,
-      log,
-      request,
-      conversationId: record.conversationId,
-      lanes: prepared.lanes,
-      whenUnwatched,
-      turnLimitMs,
-      clock: chat.clock,
-    });
-    // Revoked while its log was made: nobody is called, and the log has its end.
-    if (!isAdmitted(caller)) turn.cancel();
-    const { budgetTokens } = request;
-    const budget = budgets.openTurn({
-      caller,
-      lanes: Math.max(1, prepared.lanes.length),
-      ...(record.transient === true ? {} : { requestId: record.id }),
-      ...(budgetTokens === undefined ? {} : { budgetTokens }),
-    });
-    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
-    const done = runTurn(log, reply, turn)
-      .then(
-        (terminal) => {
-          if (terminal === undefined) return log.leave();
-          onEnd(record, terminal);
-          if (terminal.type === "failure") rememberLater.noteEnd(turn, terminal.error);
-        },
-        (fault: unknown) => onFault(record, fault),
-      )
-      .finally(() => {
-        turn.dispose();
-        // What the calls of a turn that was left have used is settled when it goes on.
-        if (!turn.isLeft()) budget[Symbol.dispose]();
-        running.delete(keyOf(record.owner, record.id));
-        release();
-      });
-    running.set(keyOf(record.owner, record.id), { turn, asked, done });
-    feed.announce(turn);
-    peers.announce(turn);
-    return turn;
-  }
-
-  function attach(turn: KeptTurn, record: TurnRecord) {
-    if (turn.record.contentHash !== record.contentHash)
-      throw new TroupeError("request_id_conflict", { field: "id" });
-    return { turn, started: false };
-  }
+  const { start, run } = createTurnStart(options, {
+    isClosing: () => closing,
+    onBegin(begun) {
+      const { owner, id } = begun.turn.record;
+      running.set(keyOf(owner, id), begun);
+      feed.announce(begun.turn);
+      peers.announce(begun.turn);
+    },
+    onOver({ record: { owner, id } }) {
+      running.delete(keyOf(owner, id));
+    },
+    onFailure: rememberLater.noteEnd,
+  });
 
   peers.join({
     cancel(owner, id, lane) {
@@ -212,21 +95,9 @@ export function createTurns(options: TurnsOptions): Turns {
       return running.size;
     },
     async start(ask) {
-      const { id, isNamed } = ask;
-      const { owner } = ask.caller;
-      const record = { owner, id, contentHash: contentHash([ask.request, ask.conversation ?? null], digest) };
-      const kept = isNamed ? await logs.find(owner, id) : undefined;
-      if (kept !== undefined) return attach(kept, record);
-      if (closing) throw new TroupeError("shutting_down");
-      const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
-      const begun = begin(ask, record, release).finally(() => beginning.delete(begun));
+      const begun = start(ask).finally(() => beginning.delete(begun));
       beginning.add(begun);
-      try {
-        return await begun;
-      } catch (error) {
-        release();
-        throw error;
-      }
+      return begun;
     },
     async goOn(turn, kept, lanes) {
       const { owner, id, conversationId } = turn.record;
@@ -289,6 +160,6 @@ export function createTurns(options: TurnsOptions): Turns {
   };
 }
 
-function textOf(request: TurnRequest): string {
-  return request.kind === "responses" ? request.inputText : request.message;
+function keyOf(owner: string, id: string): string {
+  return `${owner}\n${id}`;
 }

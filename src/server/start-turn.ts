@@ -1,0 +1,182 @@
+import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
+import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
+import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
+import type { Budgets } from "../ports/budgets.ts";
+import type { Caller } from "../ports/caller.ts";
+import type { TerminalEvent } from "../ports/turn-event.ts";
+import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
+import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { Admission } from "./admission.ts";
+import { resumable } from "./resumable.ts";
+import { runTurn } from "./run-turn.ts";
+import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
+
+/** What turns are started with. */
+export interface TurnStartOptions {
+  readonly chat: ChatDependencies;
+  readonly logs: TurnLogStore;
+  readonly admission: Admission;
+  /** Digest of a text, by which a repeated request is known. */
+  readonly digest: (text: string) => string;
+  readonly budgets: Pick<Budgets, "openTurn">;
+  /** Whether the caller's key is still good. */
+  readonly isAdmitted: (caller: Caller) => boolean;
+  /** A turn that runs longer ends with `turn_timeout`. */
+  readonly turnLimitMs: number;
+  /** Hears of every end, for the log. */
+  readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
+  /** Hears of what must not happen, such as a log that cannot be written. */
+  readonly onFault: (record: TurnRecord, fault: unknown) => void;
+}
+
+/** A request for an answer as a session passes it on. */
+export interface Ask {
+  readonly caller: Caller;
+  readonly id: string;
+  /** The client chose the id, so that there may be a turn of this name. */
+  readonly isNamed: boolean;
+  readonly request: TurnRequest;
+  /** What the client said of the conversation, which is part of the request's content. */
+  readonly conversation: string | undefined;
+  /** Finds or makes the conversation; asked only when the request is new. */
+  readonly findConversation: () => Promise<string | undefined>;
+  readonly whenUnwatched: WhenUnwatched;
+  readonly whenInterrupted: WhenInterrupted;
+}
+
+/** A turn that was started, or found by its id. */
+export interface StartedTurn {
+  readonly turn: KeptTurn;
+  /** False: the same request started it before. */
+  readonly started: boolean;
+}
+
+/** The turns of a server, as far as starting one changes them. */
+export interface TurnRegistry {
+  /** New turns are refused from now on. */
+  isClosing(): boolean;
+  onBegin(begun: BegunTurn): void;
+  /** Nothing of the turn runs any more, however it ended. */
+  onOver(turn: RunningTurn): void;
+  onFailure(turn: RunningTurn, error: TroupeError): void;
+}
+
+/** Starts turns: the way from a request to a running turn, with all that can refuse it. */
+export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
+  const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted, onEnd, onFault } = options;
+
+  async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
+    const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
+    const record: TurnRecord = {
+      ...asked,
+      ...(conversationId === undefined ? {} : { conversationId }),
+      // The vendor is told not to store it; then nothing of it stays here either.
+      ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
+    };
+    const prepared = await prepareReply(
+      ask.request,
+      { owner: record.owner, id: ask.id, conversationId },
+      chat,
+    );
+    if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
+    if (registry.isClosing()) throw new TroupeError("shutting_down");
+    const created = await logs.create(record, resumable(ask, record), true);
+    if (created.type === "full") throw new TroupeError("overloaded");
+    if (created.type === "exists") {
+      release();
+      return attach(created.turn, record);
+    }
+    const { log } = created;
+    run({ record, log }, ask, prepared, release);
+    return { turn: { record, log }, started: true };
+  }
+
+  function run(
+    { record, log }: KeptTurn,
+    asked: ResumableRequest,
+    prepared: PreparedReply,
+    release: () => void,
+  ): RunningTurn {
+    const { caller, request, whenUnwatched } = asked;
+    const turn = createRunningTurn({
+      record,
+      log,
+      request,
+      conversationId: record.conversationId,
+      lanes: prepared.lanes,
+      whenUnwatched,
+      turnLimitMs,
+      clock: chat.clock,
+    });
+    // Revoked while its log was made: nobody is called, and the log has its end.
+    if (!isAdmitted(caller)) turn.cancel();
+    const { budgetTokens } = request;
+    const budget = budgets.openTurn({
+      caller,
+      lanes: Math.max(1, prepared.lanes.length),
+      ...(record.transient === true ? {} : { requestId: record.id }),
+      ...(budgetTokens === undefined ? {} : { budgetTokens }),
+    });
+    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
+    const done = runTurn(log, reply, turn)
+      .then(
+        (terminal) => {
+          if (terminal === undefined) return log.leave();
+          onEnd(record, terminal);
+          if (terminal.type === "failure") registry.onFailure(turn, terminal.error);
+        },
+        (fault: unknown) => onFault(record, fault),
+      )
+      .finally(() => {
+        turn.dispose();
+        // What the calls of a turn that was left have used is settled when it goes on.
+        if (!turn.isLeft()) budget[Symbol.dispose]();
+        registry.onOver(turn);
+        release();
+      });
+    registry.onBegin({ turn, asked, done });
+    return turn;
+  }
+
+  function attach(turn: KeptTurn, record: TurnRecord) {
+    if (turn.record.contentHash !== record.contentHash)
+      throw new TroupeError("request_id_conflict", { field: "id" });
+    return { turn, started: false };
+  }
+
+  return {
+    /** See `Turns.start`. */
+    async start(ask: Ask): Promise<StartedTurn> {
+      const { id, isNamed } = ask;
+      const { owner } = ask.caller;
+      const record = { owner, id, contentHash: contentHash([ask.request, ask.conversation ?? null], digest) };
+      const kept = isNamed ? await logs.find(owner, id) : undefined;
+      if (kept !== undefined) return attach(kept, record);
+      if (registry.isClosing()) throw new TroupeError("shutting_down");
+      const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+      try {
+        return await begin(ask, record, release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    /** Runs a turn whose log is there; `release` gives its place back. */
+    run,
+  };
+}
+
+function textOf(request: TurnRequest): string {
+  return request.kind === "responses" ? request.inputText : request.message;
+}
+
+/** A digest that is equal for equal JSON contents, whatever the order of their keys. */
+function contentHash(content: unknown, digest: (text: string) => string): string {
+  return digest(JSON.stringify(content, sortedKeys));
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
