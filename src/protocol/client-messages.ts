@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   api,
   conversationId,
+  list,
   model,
   onDisconnect,
   onInterrupt,
@@ -58,7 +59,7 @@ export const clientMessages = {
     input_text: text.describe("What the user says."),
     model: optional(model).describe("Which model answers. Default: the server's."),
     previous_response_id: optional(responseId).describe("The `id` of the response that this one continues."),
-    tools: optional(z.array(tool).max(wireLimits.tools)).describe("Tools in the Responses API's own form."),
+    tools: optional(list(tool, { max: wireLimits.tools })).describe("Tools in the Responses API's own form."),
     include_reasoning: optional(z.boolean()).describe(
       "Stream a summary of the model's reasoning. Default false.",
     ),
@@ -74,11 +75,9 @@ export const clientMessages = {
   }).describe("Asks one persona."),
   multi_chat: message("multi_chat", {
     ...personaFields,
-    persona_ids: z
-      .array(personaId)
-      .min(1)
-      .max(wireLimits.personas)
-      .describe("Who answers, all at the same time; each once."),
+    persona_ids: list(personaId, { min: 1, max: wireLimits.personas }).describe(
+      "Who answers, all at the same time; each once.",
+    ),
     stream: optional(z.boolean()).describe("`false` leaves the chunks out. Default true."),
     ...requestFields,
   }).describe("Asks several personas at once."),

@@ -9,6 +9,40 @@ export function optional<T extends z.ZodType>(schema: T) {
     .optional();
 }
 
+/**
+ * An array of `min` to `max` items. A longer one is refused before its items are looked at: zod keeps an issue of a kilobyte for
+ * each faulty item.
+ */
+export function list<T extends z.ZodType>(
+  item: T,
+  { min = 0, max }: { readonly min?: number; readonly max: number },
+) {
+  const refuseLonger = (value: z.input<T>[], context: z.RefinementCtx) => {
+    if (!Array.isArray(value) || value.length <= max) return value;
+    context.addIssue({ code: "too_big", origin: "array", maximum: max, inclusive: true, input: value });
+    return z.NEVER;
+  };
+  const items = z.array(item).max(max);
+  return z.preprocess(refuseLonger, min === 0 ? items : items.min(min));
+}
+
+/** An object of at most `max` members with names and values of any choice. A larger one is refused before its members are looked at. */
+export function pairs<K extends z.ZodType<string, string>, V extends z.ZodType>(
+  key: K,
+  value: V,
+  max: number,
+) {
+  const refuseLarger = (given: Record<string, z.input<V>>, context: z.RefinementCtx) => {
+    if (typeof given !== "object" || given === null || Object.keys(given).length <= max) return given;
+    context.addIssue({ code: "too_big", origin: "object", maximum: max, inclusive: true, input: given });
+    return z.NEVER;
+  };
+  return z.preprocess(refuseLarger, z.record(key, value).meta({ maxProperties: max }));
+}
+
+/** An object of the vendor's own. Its contents go on as they came: nothing in them is copied or looked at. */
+export const vendorObject = z.looseObject({});
+
 /** Text to a model: at least one character; lone surrogates are replaced, since no encoding can carry them. */
 export const text = z
   .string()

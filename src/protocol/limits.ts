@@ -12,6 +12,8 @@ export const wireLimits = {
   controlFramesAtOnce: 1_000,
   /** Deepest nesting of a client message's JSON. */
   messageDepth: 32,
+  /** Max members of objects and items of arrays in a client message's JSON, all levels together. */
+  messageValues: 20_000,
   /** Longest request, persona, conversation or model id, characters. */
   idChars: 128,
   /** Longest text of one request, UTF-16 code units (the frame limit may be reached first). */
@@ -20,4 +22,8 @@ export const wireLimits = {
   personas: 16,
   /** Most tools of one request. */
   tools: 128,
+  /** Max entries of `options.context_management`. */
+  contextManagement: 32,
+  /** Max pairs of `options.metadata`. Vendors take 16. */
+  metadataPairs: 64,
 } as const;

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { optional, responseId, temperature, tokenLimit } from "./fields.ts";
-
-const json = z.json();
-const jsonObject = z.record(z.string(), json);
+import { list, optional, pairs, responseId, temperature, tokenLimit, vendorObject } from "./fields.ts";
+import { wireLimits } from "./limits.ts";
 
 /**
  * Further parameters of the Responses API that `openai_chat` passes on from `data.options`. Unknown names are refused, so that a
@@ -10,24 +8,24 @@ const jsonObject = z.record(z.string(), json);
  */
 export const responsesOptions = z.strictObject({
   background: optional(z.boolean()),
-  context_management: optional(z.array(jsonObject)),
+  context_management: optional(list(vendorObject, { max: wireLimits.contextManagement })),
   conversation: optional(z.union([responseId, z.strictObject({ id: responseId })])),
-  include: optional(z.array(z.string().max(128)).max(32)),
+  include: optional(list(z.string().max(128), { max: 32 })),
   instructions: optional(z.string().max(1_000_000)),
   max_output_tokens: optional(tokenLimit),
   max_tool_calls: optional(z.number().int().min(1).max(10_000)),
-  metadata: optional(z.record(z.string().max(64), z.string().max(512))),
+  metadata: optional(pairs(z.string().max(64), z.string().max(512), wireLimits.metadataPairs)),
   parallel_tool_calls: optional(z.boolean()),
-  prompt: optional(jsonObject),
+  prompt: optional(vendorObject),
   prompt_cache_key: optional(z.string().max(1024)),
   prompt_cache_retention: optional(z.enum(["in_memory", "24h"])),
-  reasoning: optional(jsonObject),
+  reasoning: optional(vendorObject),
   safety_identifier: optional(z.string().max(256)),
   service_tier: optional(z.enum(["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"])),
   store: optional(z.boolean()),
   temperature: optional(temperature),
-  text: optional(jsonObject),
-  tool_choice: optional(z.union([z.enum(["none", "auto", "required"]), jsonObject])),
+  text: optional(vendorObject),
+  tool_choice: optional(z.union([z.enum(["none", "auto", "required"]), vendorObject])),
   top_logprobs: optional(z.number().int().min(0).max(20)),
   top_p: optional(z.number().min(0).max(1)),
   truncation: optional(z.enum(["auto", "disabled"])),

@@ -1,5 +1,7 @@
 import type { z } from "zod";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { faultIn } from "../../protocol/fault-in.ts";
+import { surveyJson, whyTooLarge } from "../../protocol/survey-json.ts";
 import { BodyTooLargeError } from "./refusals.ts";
 
 /**
@@ -9,9 +11,12 @@ import { BodyTooLargeError } from "./refusals.ts";
 export function decodeInput<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = issue?.path.map(String).join(".") || whole;
-  throw new TroupeError("invalid_message", { field, detail: `${field}: ${issue?.message ?? "not valid"}.` });
+  const fault = faultIn(parsed.error);
+  const field = ("holder" in fault ? fault.holder : fault.field) ?? whole;
+  throw new TroupeError("invalid_message", {
+    field,
+    detail: `${field}: ${fault.detail.replace(/\.$/, "")}.`,
+  });
 }
 
 /** An id out of an address; one that cannot be an id is answered like one that never was. */
@@ -23,7 +28,7 @@ export function decodeId(schema: z.ZodType<string>, value: string | undefined, n
 
 /**
  * A request's body as JSON, `undefined` where it is none. Throws `BodyTooLargeError` as soon as it is too long, whatever length was
- * announced. (Hono's own limit makes a new `Request`, which needs the global one replaced, and that belongs to the embedder.)
+ * announced, and `invalid_message` if it is nested too deeply or has too many values. (Hono's own limit makes a new `Request`, which needs the global one replaced, and that belongs to the embedder.)
  */
 export async function readJson(request: Request, mostBytes: number): Promise<unknown> {
   if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw new BodyTooLargeError(mostBytes);
@@ -34,8 +39,11 @@ export async function readJson(request: Request, mostBytes: number): Promise<unk
     if (bytes > mostBytes) throw new BodyTooLargeError(mostBytes);
     pieces.push(piece);
   }
+  const text = Buffer.concat(pieces).toString();
+  const tooLarge = whyTooLarge(surveyJson(text));
+  if (tooLarge !== undefined) throw new TroupeError("invalid_message", { field: "body", detail: tooLarge });
   try {
-    return JSON.parse(Buffer.concat(pieces).toString());
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

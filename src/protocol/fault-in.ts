@@ -1,0 +1,44 @@
+import type { z } from "zod";
+import { isEchoable } from "./survey-json.ts";
+
+/** Longest path that a refusal names, characters. */
+const maxPathChars = 512;
+
+/** The first fault that a schema found. It quotes nothing of the input but names of fields, and holds nothing of the schema's error. */
+export interface Fault {
+  /** Path of the field at fault, at most 512 characters; `undefined` if it is the whole input. */
+  readonly field: string | undefined;
+  /** Path of the object that has an unknown field, if that is the fault; `undefined` for the outermost. */
+  readonly holder?: string | undefined;
+  readonly detail: string;
+}
+
+export function faultIn(error: z.ZodError): Fault {
+  const issue = deepest(error.issues[0]);
+  if (issue === undefined) return { field: undefined, detail: "Invalid input" };
+  const unknownKey = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  if (unknownKey === undefined) return { field: pathText(issue.path), detail: issue.message };
+  const names = isEchoable(unknownKey) ? [unknownKey] : [];
+  return {
+    field: pathText([...issue.path, ...names]),
+    holder: pathText(issue.path),
+    detail: "This field is not known here.",
+  };
+}
+
+function pathText(path: readonly PropertyKey[]): string | undefined {
+  // Each part is cut by itself: a slice of a name of a megabyte would keep all of it.
+  const text = path.map((part) => String(part).slice(0, maxPathChars)).join(".");
+  return text === "" ? undefined : text.slice(0, maxPathChars).toWellFormed();
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Looks into a union for the branch that came furthest, since "invalid input" alone helps nobody. */
+function deepest(issue: Issue | undefined): Issue | undefined {
+  if (issue?.code !== "invalid_union") return issue;
+  const candidates = issue.errors.map((branch) => branch[0]).filter((inner) => inner !== undefined);
+  const best = candidates.sort((a, b) => b.path.length - a.path.length)[0];
+  if (best === undefined || best.path.length === 0) return issue;
+  return deepest({ ...best, path: [...issue.path, ...best.path] });
+}

@@ -1,0 +1,117 @@
+import { wireLimits } from "./limits.ts";
+
+/** The size of a JSON text, known before any of its values is made. */
+export interface JsonSurvey {
+  /** The deepest nesting of arrays and objects; 1 for `{}`. */
+  readonly depth: number;
+  /** Members of all objects and items of all arrays together. */
+  readonly values: number;
+  /** The text's own `type` and `id`, if it is an object and they are short strings. */
+  readonly type?: string;
+  readonly id?: string;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const openArray = 0x5b;
+const backslash = 0x5c;
+const closeArray = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
+const space = 0x20;
+
+/** The longest token of a short string: quotes, and every character written as `\u0000`. */
+const maxTokenChars = 6 * wireLimits.idChars + 2;
+
+/**
+ * Counts the values that `JSON.parse` would make of a text, in one pass that allocates nothing for them: a megabyte of small
+ * objects takes fifty megabytes once it is parsed. A text that is not JSON has some figures too; `JSON.parse` refuses it later.
+ */
+export function surveyJson(text: string): JsonSurvey {
+  let depth = 0;
+  let deepest = 0;
+  let values = 0;
+  /** Nothing has come after the last opening bracket: the array or object may be empty. */
+  let justOpened = false;
+  /** The last string of the outermost level, until its colon. */
+  let nameAt = 0;
+  let member: "type" | "id" | undefined;
+  /** Where the strings of these members begin; 0 for none. They are read once, at the end. */
+  const places = { type: 0, id: 0 };
+
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code <= space) continue;
+    if (code === closeArray || code === closeObject) {
+      depth -= 1;
+      justOpened = false;
+      continue;
+    }
+    if (justOpened) values += 1;
+    justOpened = code === openArray || code === openObject;
+    if (justOpened) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (code === comma) {
+      values += 1;
+      if (depth === 1) member = undefined;
+    } else if (code === quote) {
+      if (depth === 1) nameAt = at;
+      if (depth === 1 && member !== undefined) places[member] = at;
+      at = endOfString(text, at);
+    } else if (code === colon && depth === 1) {
+      member = text.startsWith('"type"', nameAt)
+        ? "type"
+        : text.startsWith('"id"', nameAt)
+          ? "id"
+          : undefined;
+      // A later member replaces an earlier one, also by a value that is no string.
+      if (member !== undefined) places[member] = 0;
+    }
+  }
+  const type = shortString(text, places.type);
+  const id = shortString(text, places.id);
+  return {
+    depth: deepest,
+    values,
+    ...(type === undefined ? {} : { type }),
+    ...(id === undefined ? {} : { id }),
+  };
+}
+
+/** Place of the quote that ends the string which begins at `start`; of the last character if there is none. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === quote) return at;
+    if (code === backslash) at += 1;
+  }
+  return text.length - 1;
+}
+
+/** The string that begins at `start`, if it is one and short enough to be echoed. */
+function shortString(text: string, start: number): string | undefined {
+  if (start === 0) return undefined;
+  const end = endOfString(text, start) + 1;
+  if (end - start > maxTokenChars) return undefined;
+  try {
+    const value: unknown = JSON.parse(text.slice(start, end));
+    return isEchoable(value) ? value : undefined;
+  } catch {
+    // An escape that JSON does not know: the text is not JSON, and has no names.
+    return undefined;
+  }
+}
+
+/** The sentence that refuses a text of this size; `undefined` if it may be parsed. */
+export function whyTooLarge({ depth, values }: JsonSurvey): string | undefined {
+  if (depth > wireLimits.messageDepth) return "It is nested too deeply.";
+  if (values > wireLimits.messageValues) return "It has too many values.";
+  return undefined;
+}
+
+/** Whether a `type` or an `id` is short enough to come back in a refusal. */
+export function isEchoable(value: unknown): value is string {
+  return typeof value === "string" && value.length <= wireLimits.idChars;
+}
