@@ -14,6 +14,8 @@ export const wireLimits = {
   messageDepth: 32,
   /** Max members of objects and items of arrays in a client message's JSON, all levels together. */
   messageValues: 20_000,
+  /** Max members of one object in it. */
+  objectMembers: 5_000,
   /** Longest request, persona, conversation or model id, characters. */
   idChars: 128,
   /** Longest text of one request, UTF-16 code units (the frame limit may be reached first). */

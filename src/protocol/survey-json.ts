@@ -6,6 +6,8 @@ export interface JsonSurvey {
   readonly depth: number;
   /** Members of all objects and items of all arrays together. */
   readonly values: number;
+  /** Members of the object that has the most of them. */
+  readonly members: number;
   /** The text's own `type` and `id`, if it is an object and they are short strings. */
   readonly type?: string;
   readonly id?: string;
@@ -20,6 +22,8 @@ const closeArray = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 const space = 0x20;
+/** Stands for an array: only members of objects are counted one by one. A small integer, because V8 boxes other numbers. */
+const notCounted = -1;
 
 /** The longest token of a short string: quotes, and every character written as `\u0000`. */
 const maxTokenChars = 6 * wireLimits.idChars + 2;
@@ -32,6 +36,9 @@ export function surveyJson(text: string): JsonSurvey {
   let depth = 0;
   let deepest = 0;
   let values = 0;
+  let widest = 0;
+  /** Members so far of the object that is open at each depth; none of an array. Deeper ones are refused for their depth. */
+  const members: number[] = [];
   /** Nothing has come after the last opening bracket: the array or object may be empty. */
   let justOpened = false;
   /** The last string of the outermost level, until its colon. */
@@ -48,13 +55,20 @@ export function surveyJson(text: string): JsonSurvey {
       justOpened = false;
       continue;
     }
-    if (justOpened) values += 1;
+    if (justOpened || code === comma) {
+      values += 1;
+      const count = members[depth] ?? notCounted;
+      if (count !== notCounted) {
+        members[depth] = count + 1;
+        if (count >= widest) widest = count + 1;
+      }
+    }
     justOpened = code === openArray || code === openObject;
     if (justOpened) {
       depth += 1;
       if (depth > deepest) deepest = depth;
+      if (depth <= wireLimits.messageDepth) members[depth] = code === openObject ? 0 : notCounted;
     } else if (code === comma) {
-      values += 1;
       if (depth === 1) member = undefined;
     } else if (code === quote) {
       if (depth === 1) nameAt = at;
@@ -75,6 +89,7 @@ export function surveyJson(text: string): JsonSurvey {
   return {
     depth: deepest,
     values,
+    members: widest,
     ...(type === undefined ? {} : { type }),
     ...(id === undefined ? {} : { id }),
   };
@@ -105,9 +120,10 @@ function shortString(text: string, start: number): string | undefined {
 }
 
 /** The sentence that refuses a text of this size; `undefined` if it may be parsed. */
-export function whyTooLarge({ depth, values }: JsonSurvey): string | undefined {
+export function whyTooLarge({ depth, values, members }: JsonSurvey): string | undefined {
   if (depth > wireLimits.messageDepth) return "It is nested too deeply.";
   if (values > wireLimits.messageValues) return "It has too many values.";
+  if (members > wireLimits.objectMembers) return "An object in it has too many members.";
   return undefined;
 }
 

@@ -8,6 +8,7 @@ import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
+import { contentHash } from "./content-hash.ts";
 import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
@@ -169,14 +170,4 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
 
 function textOf(request: TurnRequest): string {
   return request.kind === "responses" ? request.inputText : request.message;
-}
-
-/** A digest that is equal for equal JSON contents, whatever the order of their keys. */
-function contentHash(content: unknown, digest: (text: string) => string): string {
-  return digest(JSON.stringify(content, sortedKeys));
-}
-
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

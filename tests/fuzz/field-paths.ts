@@ -12,6 +12,7 @@ export interface JsonSchema {
   readonly maximum?: number;
   readonly maxLength?: number;
   readonly maxItems?: number;
+  readonly pattern?: string;
 }
 
 /** One field of one message, an array's item as `0`. */

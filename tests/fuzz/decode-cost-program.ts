@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { type DefaultPacing, readAsk } from "../../src/doors/websocket/read-ask.ts";
+import { type Decoded, decodeClientMessage } from "../../src/protocol/decode.ts";
+import { contentHash } from "../../src/server/content-hash.ts";
+import { costlyFrames } from "./costly-frames.ts";
+import type { DecodeCost } from "./decode-cost.ts";
+
+// A program of its own: its young generation is so large that nothing is collected meanwhile, and the heap's growth is all that
+// was allocated. Prints one line of JSON for each frame.
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const defaults: DefaultPacing = {
+  mode: "natural",
+  chunkChars: { responses: 50, personas: 30 },
+  intervalMs: 100,
+  maxLagMs: 400,
+};
+const digest = (text: string) => createHash("sha256").update(text).digest("hex");
+/** The least of so many measurements counts: whatever else the machine does only adds to them. */
+const repetitions = 5;
+const plainFrame = JSON.stringify({ type: "openai_chat", data: { input_text: "x".repeat(1_000_000) } });
+
+/** All that is done to a frame before a request is looked for or started. */
+function read(text: string): Decoded {
+  const decoded = decodeClientMessage(text);
+  if (!decoded.ok) return decoded;
+  const { message } = decoded;
+  if (message.type === "openai_chat" || message.type === "chat" || message.type === "multi_chat")
+    contentHash([readAsk(message, defaults).request, null], digest);
+  return decoded;
+}
+
+function parse(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch {
+    // That it is no JSON costs time as well.
+  }
+}
+
+/** Processor time of this thread, so that other programs do not count. */
+function microsecondsOf(work: () => unknown, enough = 0): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < repetitions && least > enough; count += 1) {
+    const before = process.threadCpuUsage();
+    work();
+    const { user, system } = process.threadCpuUsage(before);
+    least = Math.min(least, user + system);
+  }
+  return least;
+}
+
+function bytesOf(work: () => unknown): number {
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  work();
+  return process.memoryUsage().heapUsed - before;
+}
+
+for (let count = 0; count < 20; count += 1) read(plainFrame);
+const plain = microsecondsOf(() => read(plainFrame));
+
+for (const { type, path, value, frame } of costlyFrames(Number(process.argv[2]))) {
+  const text = Buffer.from(frame.bytes).toString("utf8");
+  const parsing = microsecondsOf(() => parse(text));
+  const allowed = parsing + plain;
+  let decoded: Decoded | undefined;
+  const bytes = bytesOf(() => {
+    decoded = read(text);
+  });
+  const microseconds = microsecondsOf(() => read(text), allowed);
+  const cost: DecodeCost = {
+    name: `${type} ${path}: ${value}`,
+    frameBytes: frame.bytes.length,
+    ...(decoded === undefined || decoded.ok
+      ? {}
+      : { code: decoded.error.code, field: decoded.error.field, detail: decoded.error.detail }),
+    path,
+    microseconds,
+    allowed,
+    bytes,
+  };
+  console.log(JSON.stringify(cost));
+}
