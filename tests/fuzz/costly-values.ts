@@ -7,33 +7,39 @@ export interface CostlyValue {
   readonly json: string;
 }
 
-/** Characters of one value: with the message around it, it is just a frame. */
-const chars = 1_000_000;
+/** Characters of one value, unless another length is asked for: with the message around it, it is just a frame. */
+const frameChars = 1_000_000;
 const depth = 10_000;
 
-/** As many items as fit, at most `count`, joined by commas. */
-function items(count: number, itemAt: (index: number) => string): string {
-  const parts: string[] = [];
-  for (let length = 0; parts.length < count; ) {
-    const item = itemAt(parts.length);
-    length += item.length + 1;
-    if (length > chars) break;
-    parts.push(item);
+/** Makes containers of at most so many characters. */
+function makerOf(chars: number) {
+  /** As many items as fit, at most `count`, joined by commas. */
+  function items(count: number, itemAt: (index: number) => string): string {
+    const parts: string[] = [];
+    for (let length = 0; parts.length < count; ) {
+      const item = itemAt(parts.length);
+      length += item.length + 1;
+      if (length > chars) break;
+      parts.push(item);
+    }
+    return parts.join();
   }
-  return parts.join();
+
+  const array = (count: number, itemAt: (index: number) => string) => `[${items(count, itemAt)}]`;
+  const object = (count: number, valueAt: (index: number) => string) =>
+    `{${items(count, (index) => `"${nameAt(index)}":${valueAt(index)}`)}}`;
+  return { items, array, object };
 }
 
-const array = (count: number, itemAt: (index: number) => string) => `[${items(count, itemAt)}]`;
-const object = (count: number, valueAt: (index: number) => string) =>
-  `{${items(count, (index) => `"${nameAt(index)}":${valueAt(index)}`)}}`;
 /** Names of one length that are all different, so that V8 shares no shape between objects. */
 const nameAt = (index: number) => index.toString(36).padStart(4, "0");
 const nested = (open: string, inner: string, close: string, levels: number) =>
   open.repeat(levels) + inner + close.repeat(levels);
 const zero = () => "0";
 
-/** Containers of every shape, once as large as a frame and once just within the limit of values. */
-function containers(): CostlyValue[] {
+/** Containers of every shape, once as large as may be and once just within the limit of values. */
+function containers(chars: number): CostlyValue[] {
+  const { items, array, object } = makerOf(chars);
   const allowed = wireLimits.messageValues - 100;
   const counts = [
     ["as many as fit", chars, chars],
@@ -46,7 +52,7 @@ function containers(): CostlyValue[] {
     { name: `strings, ${amount}`, json: array(count, (index) => `"${nameAt(index)}"`) },
     {
       name: `strings that share the frame, ${amount}`,
-      json: array(count, () => `"${"x".repeat(chars / allowed - 4)}"`),
+      json: array(count, () => `"${"x".repeat(Math.max(1, chars / allowed - 4))}"`),
     },
     { name: `empty objects, ${amount}`, json: array(count, () => "{}") },
     { name: `empty arrays, ${amount}`, json: array(count, () => "[]") },
@@ -80,41 +86,54 @@ function containers(): CostlyValue[] {
   ]);
 }
 
-const strings: readonly CostlyValue[] = [
-  { name: "letters", json: `"${"x".repeat(chars)}"` },
-  { name: "letters beyond Latin", json: `"${"\u4e16".repeat(chars / 3)}"` },
-  { name: "letters with one beyond Latin", json: `"\u4e16${"x".repeat(chars - 8)}"` },
-  { name: "lone surrogates", json: `"${String.raw`\ud800`.repeat(chars / 6)}"` },
-  { name: "letters and a lone surrogate", json: `"\u4e16${"x".repeat(chars - 16)}${String.raw`\ud800`}"` },
-  { name: "escaped quotes", json: `"${String.raw`\"`.repeat(chars / 2)}"` },
-  { name: "spaces", json: `"${" ".repeat(chars)}"` },
-  { name: "line ends", json: `"${String.raw`\n`.repeat(chars / 2)}"` },
-  { name: "dots", json: `"${".".repeat(chars)}"` },
-];
-
-const others: readonly CostlyValue[] = [
-  { name: "a number of many digits", json: "9".repeat(chars) },
-  { name: "a fraction of many digits", json: `0.${"1".repeat(chars - 2)}` },
-  { name: "a number beyond all", json: "1e999999" },
-  { name: "deep arrays", json: nested("[", "", "]", depth) },
-  { name: "deep objects", json: nested('{"a":', "0", "}", depth) },
-  { name: "arrays as deep as fit", json: nested("[", "", "]", chars / 2) },
-  { name: "objects as deep as fit", json: nested('{"a":', "0", "}", chars / 6) },
-  { name: "an array of 100,000", json: array(100_000, zero) },
-  { name: "10,000 names", json: object(10_000, zero) },
-  { name: "an array that never ends", json: "[".repeat(chars) },
-  { name: "a string that never ends", json: `"${"x".repeat(chars)}` },
-  { name: "white space", json: `${" ".repeat(chars)}0` },
-];
-
-const everywhere: readonly CostlyValue[] = [...strings, ...containers(), ...others];
-
-/** Everything that could cost much at a field: what costs anywhere, and what its own schema could be made to work on. */
-export function costlyValues(schemas: readonly JsonSchema[]): CostlyValue[] {
-  return [...everywhere, ...schemas.flatMap(ofSchema)];
+/** Strings of every kind. */
+function strings(chars: number): CostlyValue[] {
+  return [
+    { name: "letters", json: `"${"x".repeat(chars)}"` },
+    { name: "letters beyond Latin", json: `"${"\u4e16".repeat(chars / 3)}"` },
+    { name: "letters with one beyond Latin", json: `"\u4e16${"x".repeat(chars - 8)}"` },
+    { name: "lone surrogates", json: `"${String.raw`\ud800`.repeat(chars / 6)}"` },
+    { name: "letters and a lone surrogate", json: `"\u4e16${"x".repeat(chars - 16)}${String.raw`\ud800`}"` },
+    { name: "escaped quotes", json: `"${String.raw`\"`.repeat(chars / 2)}"` },
+    { name: "spaces", json: `"${" ".repeat(chars)}"` },
+    { name: "line ends", json: `"${String.raw`\n`.repeat(chars / 2)}"` },
+    { name: "dots", json: `"${".".repeat(chars)}"` },
+  ];
 }
 
-function ofSchema({ pattern, maxLength, maxItems, items: itemSchema }: JsonSchema): CostlyValue[] {
+function others(chars: number): CostlyValue[] {
+  const { array, object } = makerOf(chars);
+  return [
+    { name: "a number of many digits", json: "9".repeat(chars) },
+    { name: "a fraction of many digits", json: `0.${"1".repeat(chars - 2)}` },
+    { name: "a number beyond all", json: "1e999999" },
+    { name: "deep arrays", json: nested("[", "", "]", depth) },
+    { name: "deep objects", json: nested('{"a":', "0", "}", depth) },
+    { name: "arrays as deep as fit", json: nested("[", "", "]", chars / 2) },
+    { name: "objects as deep as fit", json: nested('{"a":', "0", "}", chars / 6) },
+    { name: "an array of 100,000", json: array(100_000, zero) },
+    { name: "10,000 names", json: object(10_000, zero) },
+    { name: "an array that never ends", json: "[".repeat(chars) },
+    { name: "a string that never ends", json: `"${"x".repeat(chars)}` },
+    { name: "white space", json: `${" ".repeat(chars)}0` },
+  ];
+}
+
+function everywhere(chars: number): CostlyValue[] {
+  return [...strings(chars), ...containers(chars), ...others(chars)];
+}
+
+const inAnyFrame = everywhere(frameChars);
+
+/** Everything that could cost much at a field: what costs anywhere, and what its own schema could be made to work on. */
+export function costlyValues(schemas: readonly JsonSchema[], chars = frameChars): CostlyValue[] {
+  const anywhere = chars === frameChars ? inAnyFrame : everywhere(chars);
+  return [...anywhere, ...schemas.flatMap((schema) => ofSchema(schema, chars))];
+}
+
+function ofSchema(schema: JsonSchema, chars: number): CostlyValue[] {
+  const { pattern, maxLength, maxItems, items: itemSchema } = schema;
+  const { array, object } = makerOf(chars);
   const values: CostlyValue[] = [];
   if (pattern !== undefined) {
     const letter = [..."ax0.:_- "].find((one) => new RegExp(pattern, "u").test(one.repeat(8))) ?? "a";

@@ -102,6 +102,48 @@ describe("how deep a message may be", () => {
   });
 });
 
+describe("how much a message may hold", () => {
+  const ask = (options: string) =>
+    `{"type":"openai_chat","id":"a","data":{"input_text":"a","options":{"text":${options}}}}`;
+  const list = (count: number) => `{"a":[${Array(count).fill(0).join()}]}`;
+  const object = (count: number) =>
+    `{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join()}}`;
+
+  it("is the limit of values and not one more", () => {
+    // Three members of the message, two of its data, `text` and `a`.
+    const rest = wireLimits.messageValues - 7;
+    assert.ok(decodeClientMessage(ask(list(rest))).ok);
+    const { code, field, origin, message } = refusal(ask(list(rest + 1)));
+    assert.deepEqual([code, field], ["invalid_message", undefined]);
+    assert.deepEqual(origin, { type: "openai_chat", id: "a" });
+    assert.match(message, /too many values/);
+  });
+
+  it("is the limit of members of one object and not one more", () => {
+    assert.ok(decodeClientMessage(ask(object(wireLimits.objectMembers))).ok);
+    const { code, origin, message } = refusal(ask(object(wireLimits.objectMembers + 1)));
+    assert.deepEqual([code, origin], ["invalid_message", { type: "openai_chat", id: "a" }]);
+    assert.match(message, /too many members/);
+  });
+
+  it("is refused by the length of a list, before any of its items is looked at", () => {
+    const bad = Array(wireLimits.contextManagement + 1).fill(0);
+    const withOptions = (options: object) =>
+      refusal(JSON.stringify({ type: "openai_chat", data: { input_text: "a", options } }));
+    assert.equal(withOptions({ context_management: bad }).field, "data.options.context_management");
+    assert.equal(
+      withOptions({ context_management: bad.slice(1) }).field,
+      "data.options.context_management.0",
+    );
+    const metadata: Record<string, number> = Object.fromEntries(
+      Array.from({ length: wireLimits.metadataPairs + 1 }, (_, index) => [`p${index}`, 7]),
+    );
+    assert.equal(withOptions({ metadata }).field, "data.options.metadata");
+    delete metadata.p0;
+    assert.equal(withOptions({ metadata }).field, "data.options.metadata.p1");
+  });
+});
+
 describe("odd contents", () => {
   it("a later key replaces an earlier one of the same name", () => {
     assert.equal(refusal('{"type":"ping","type":"nonsense"}').code, "unknown_type");

@@ -21,6 +21,9 @@ export type Credential =
 /** Prefix of the subprotocol that carries a key or the page's token. */
 const tokenProtocol = "troupe.token.";
 
+/** A longer list of subprotocols is not searched for a token: each name in it would be a string of its own. */
+const maxProtocolsChars = 8 * 1024;
+
 /** The one credential that counts: the header before the subprotocol, and that before the ticket. */
 export function credentialIn({ authorization, protocols, ticket }: Credentials): Credential {
   const secret = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? tokenIn(protocols);
@@ -30,7 +33,8 @@ export function credentialIn({ authorization, protocols, ticket }: Credentials):
 
 /** The only token among the offered subprotocols. */
 export function tokenIn(protocols: string | undefined): string | undefined {
-  const tokens = (protocols ?? "")
+  if (protocols === undefined || protocols.length > maxProtocolsChars) return undefined;
+  const tokens = protocols
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name.startsWith(tokenProtocol));

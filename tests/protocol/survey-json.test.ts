@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { surveyJson } from "../../src/protocol/survey-json.ts";
+
+/** The same figures, found in what `JSON.parse` makes of the text. */
+function surveyOf(value: unknown): { depth: number; values: number; members: number } {
+  if (typeof value !== "object" || value === null) return { depth: 0, values: 0, members: 0 };
+  const children: unknown[] = Object.values(value);
+  const below = children.map(surveyOf);
+  return {
+    depth: 1 + Math.max(0, ...below.map(({ depth }) => depth)),
+    values: children.length + below.reduce((sum, { values }) => sum + values, 0),
+    members: Math.max(Array.isArray(value) ? 0 : children.length, ...below.map(({ members }) => members)),
+  };
+}
+
+describe("the survey of a JSON text", () => {
+  it("counts what the text holds, however it is written", () => {
+    const property = fc.property(fc.jsonValue(), fc.constantFrom(undefined, 1, "\t"), (value, space) => {
+      const { depth, values, members } = surveyJson(JSON.stringify(value, null, space));
+      assert.deepEqual({ depth, values, members }, surveyOf(value));
+    });
+    fc.assert(property, { seed: 20_261_129, numRuns: 1_000 });
+  });
+
+  it("finds the outermost type and id, the last of each, if they are short strings", () => {
+    const texts: readonly (readonly [text: string, type?: string | undefined, id?: string])[] = [
+      ['{"type":"chat","id":"a"}', "chat", "a"],
+      [String.raw` { "id" : "a\"b" , "data":{"id":"no","type":"no"}, "type":"\u0070ing" } `, "ping", 'a"b'],
+      ['{"id":"a","id":"b","type":"c","type":7}', undefined, "b"],
+      [`{"type":"${"x".repeat(129)}","id":["a"]}`],
+      ['["type","id"]'],
+      [String.raw`{"type":"\x","id":"a`],
+      ["}{:,"],
+      [""],
+    ];
+    for (const [text, type, id] of texts) {
+      const survey = surveyJson(text);
+      assert.deepEqual([survey.type, survey.id], [type, id], text.slice(0, 60));
+    }
+  });
+
+  it("takes time in proportion to the text, whatever stands in it", () => {
+    const units = [
+      ":",
+      ",",
+      '"',
+      '"":',
+      '"id":',
+      '"id":"a",',
+      String.raw`"\x":`,
+      "[",
+      "{",
+      "{}",
+      "]",
+      "\\",
+      " ",
+    ];
+    const cost = (unit: string, chars: number) => {
+      const text = `{${unit.repeat(chars / unit.length)}`;
+      let least = Number.POSITIVE_INFINITY;
+      for (let count = 0; count < 5; count += 1) {
+        const before = process.threadCpuUsage().user;
+        surveyJson(text);
+        least = Math.min(least, process.threadCpuUsage().user - before);
+      }
+      return least;
+    };
+    const plain = cost("x", 1_000_000);
+    for (const unit of units) {
+      const long = cost(unit, 1_000_000);
+      assert.ok(long < 40 * plain, `${JSON.stringify(unit)}: ${long} us, the plain text ${plain} us`);
+    }
+  });
+});
