@@ -1,7 +1,6 @@
 import cluster from "node:cluster";
 import path from "node:path";
 import { pino } from "pino";
-import { isLoopback } from "./adapters/http/access.ts";
 import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { listen } from "./compose/listen.ts";
 import { keepPageToken, writePrivate } from "./compose/page-token.ts";
@@ -24,12 +23,6 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
-  const { host, allowAnonymous, apiKeys, adminKey } = settings;
-  if (!isLoopback(host) && !allowAnonymous && apiKeys.length === 0 && adminKey === undefined) {
-    throw new SettingError(
-      `HOST ${host} would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
-    );
-  }
   const logger = pino({ level: settings.logLevel }, pino.destination(2));
   const pageToken = await keepPageToken(settings.data);
   if (settings.workers === 1) return startAlone(settings, { logger, pageToken });

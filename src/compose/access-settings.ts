@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { hostName, urlHost } from "../adapters/http/access.ts";
+import { networkFault, parseNetwork } from "../adapters/http/client-address.ts";
 import { flag, list } from "./setting-kinds.ts";
 
 const keyForm = /^([\w.-]{1,64})=([\w.-]{16,128})$/;
@@ -13,6 +15,17 @@ function readKeys(entries: readonly string[], context: z.RefinementCtx): { owner
     });
     return z.NEVER;
   });
+}
+
+function refuseNames(entries: readonly string[], context: z.RefinementCtx): void {
+  for (const entry of entries)
+    if (hostName(urlHost(entry)) === undefined)
+      context.addIssue({ code: "custom", message: `${entry.slice(0, 100)} is no host name` });
+}
+
+function refuseNetworks(entries: readonly string[], context: z.RefinementCtx): void {
+  for (const entry of entries)
+    if (parseNetwork(entry) === undefined) context.addIssue({ code: "custom", message: networkFault(entry) });
 }
 
 /** The settings that decide who may come, from where and under which name. */
@@ -37,12 +50,17 @@ export const accessSettings = {
   },
   allowedHosts: {
     name: "TROUPE_ALLOWED_HOSTS",
-    schema: list.default([]),
-    help: "host names under which the server may be addressed, comma-separated",
+    schema: list.superRefine(refuseNames).default([]),
+    help: "host names under which the server may be addressed, comma-separated; others than this machine's need keys",
+  },
+  trustedProxies: {
+    name: "TROUPE_TRUSTED_PROXIES",
+    schema: list.superRefine(refuseNetworks).default([]),
+    help: "proxies whose X-Forwarded-For or Forwarded tells a client's address: addresses or CIDR blocks, comma-separated",
   },
   allowAnonymous: {
     name: "TROUPE_ALLOW_ANONYMOUS",
     schema: flag,
-    help: "true: listen beyond this machine without keys; each caller sees only what is its own",
+    help: "true: serve others than this machine's users without keys; each caller sees only what is its own",
   },
 } as const;

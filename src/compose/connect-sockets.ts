@@ -1,6 +1,8 @@
 import type { Access } from "../adapters/http/access.ts";
-import { type Callers, unauthenticated } from "../adapters/http/callers.ts";
-import { createWsServer } from "../adapters/ws/ws-server.ts";
+import type { Callers } from "../adapters/http/callers.ts";
+import type { ClientAddress } from "../adapters/http/client-address.ts";
+import { refusals } from "../adapters/http/refusals.ts";
+import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import { Connection } from "../doors/websocket/connection.ts";
 import { SharedFrames } from "../doors/websocket/shared-frames.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -17,6 +19,8 @@ export interface SocketsOptions {
   readonly logger: Logger;
   readonly access: Access;
   readonly callers: Callers;
+  readonly clientAddress: ClientAddress;
+  readonly onRefused: WsServerOptions["onRefused"];
   readonly turns: Turns;
   readonly conversations: ConversationStore;
   /** Hears of a connection that failed, which is its client's business. */
@@ -31,6 +35,8 @@ export function connectSockets({
   logger,
   access,
   callers,
+  clientAddress,
+  onRefused,
   turns,
   conversations,
   onFault,
@@ -60,20 +66,25 @@ export function connectSockets({
     mostConnections: settings.maxConnections,
     mostConnectionsPerKey: settings.maxConnectionsPerKey,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
-    async admit({ headers, url = "", socket: { remoteAddress } }) {
+    async admit(request) {
+      const refusal = access.refuseHead(request);
+      if (refusal !== undefined) return refusal;
+      const { headers, url = "" } = request;
       const protocols = headers["sec-websocket-protocol"];
       const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+      const address = clientAddress(request);
       const who = await callers.identify({
         authorization: headers.authorization,
         protocols,
         ticket,
-        remoteAddress,
+        address,
       });
-      const caller = "role" in who ? unauthenticated : who;
+      const caller = "role" in who ? refusals.needsKey : who;
       const holdsKey = callers.admission === "keys" && !("status" in caller);
       const { host, origin } = headers;
-      return access.refuseHandshake({ host, origin, protocols, holdsKey }) ?? caller;
+      return access.refuseOrigin({ host, origin, protocols, holdsKey }) ?? caller;
     },
+    onRefused,
     onFault,
     isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { getRequestListener } from "@hono/node-server";
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
-import { createAccess, isLoopback } from "../adapters/http/access.ts";
+import { createAccess } from "../adapters/http/access.ts";
 import { anonymous } from "../adapters/http/callers.ts";
+import { createClientAddress } from "../adapters/http/client-address.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
+import { createHttpListener } from "../adapters/http/http-listener.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
@@ -20,6 +21,7 @@ import type { Logger } from "./logger.ts";
 import { openCallers } from "./open-callers.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
 import { reportEnds } from "./report-ends.ts";
+import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
@@ -81,8 +83,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const { clock = systemClock, logger = silent, random = Math.random } = options;
   const { pageToken = randomBytes(16).toString("hex") } = options;
   const onFault = (fault: unknown) => logger.debug({ err: fault }, "a connection or a request of it failed");
+  const clientAddress = createClientAddress(settings.trustedProxies);
+  const onRefused = reportRefusals({ logger, clock, clientAddress });
   const agents = createUpstreamAgents(process.env);
-  const onWarning = (warning: string, cause: unknown) => logger.warn({ err: cause }, warning);
+  const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
   const chosen = await chooseProviders(
     options.providers === undefined ? settings : { ...settings, localProviders: [] },
     {
@@ -95,13 +99,15 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const personas = createBuiltinPersonaStore();
   const stores = await open(settings, { clock, ...reportStorage(logger) });
   const { logs, conversations, usage, peers, tickets } = stores;
-  const callers = openCallers(settings, stores, clock);
-  const needsKey = callers.admission === "keys";
-  const simulated = options.providers === undefined && chosen.simulated;
   async function disposeAfter(fault: unknown): Promise<never> {
     await stores[Symbol.asyncDispose]();
     throw fault;
   }
+  const callers = await Promise.resolve({ settings, stores, clock, onWarning })
+    .then(openCallers)
+    .catch(disposeAfter);
+  const needsKey = callers.admission === "keys";
+  const simulated = options.providers === undefined && chosen.simulated;
   const budgets = await stores
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
@@ -146,12 +152,14 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
 
   const access = createAccess({
     allowedOrigins: settings.allowedOrigins,
-    allowedHosts: [...settings.allowedHosts, settings.host],
-    loopbackOnly: isLoopback(settings.host),
+    allowedHosts: settings.allowedHosts,
+    host: settings.host,
+    isShared: callers.admission === "shared",
     pageToken,
   });
   const sockets = connectSockets({
-    ...{ settings, clock, random, logger, access, callers, turns, conversations },
+    ...{ settings, clock, random, logger, access, callers, clientAddress, turns, conversations },
+    onRefused,
     onFault,
   });
 
@@ -168,10 +176,13 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     makesSecret: callers.admission === "separate",
   };
   let ready = true;
+  const onHttpFault = (fault: unknown) => logger.error({ err: fault }, "an HTTP request failed");
   const app = createHttpApp({
     access,
-    personas,
     callers,
+    clientAddress,
+    onRefused,
+    personas,
     keys: stores.keys,
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     tickets,
@@ -179,21 +190,28 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     logs,
     usage,
     today: budgets.today,
-    page: await renderPage(pageConfiguration),
+    page: await renderPage(pageConfiguration, settings.allowedHosts),
+    onFault: onHttpFault,
+  });
+
+  const listener = createHttpListener({
+    app,
+    access,
+    onRefused,
+    onFault: onHttpFault,
     async whyNotReady() {
       if (!ready) return "shutting_down";
       return (await stores.canStore()) ? undefined : "storage_unavailable";
     },
-    onFault: (fault) => logger.error({ err: fault }, "an HTTP request failed"),
   });
 
   return {
     attach: sockets.attach,
-    listener: getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    listener,
     providerSummary: chosen.summary,
     simulated,
     renderDiskPage: async (url) =>
-      (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) })).html,
+      (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) }, [])).html,
     stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;

@@ -53,6 +53,8 @@ async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOpt
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
+      // A probe may send none, and every other request without one is refused with a sentence.
+      requireHostHeader: false,
     },
     troupe.listener,
   );

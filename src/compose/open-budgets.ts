@@ -1,3 +1,4 @@
+import { groupIdsOf } from "../adapters/http/callers.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import type { CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -48,6 +49,7 @@ export async function openBudgets(
     clock,
     usage,
     priceOf,
+    groupIdsOf,
     limits: {
       tokensPerKey: settings.tokensPerDay,
       tokens: settings.serverTokensPerDay,

@@ -1,13 +1,31 @@
-import { isLoopback } from "../adapters/http/access.ts";
-import { type Callers, type CallersOptions, createCallers } from "../adapters/http/callers.ts";
+import { type Callers, createCallers } from "../adapters/http/callers.ts";
 import type { Clock } from "../ports/clock.ts";
+import { anonymousLimitsOf } from "./anonymous-settings.ts";
+import { decideAdmission } from "./decide-admission.ts";
 import type { Stores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
 
-/** Who may come, as the settings and the keys that were given out say. */
-export function openCallers(settings: Settings, stores: Stores, clock: Clock): Callers {
+export interface OpenCallersOptions {
+  readonly settings: Settings;
+  readonly stores: Stores;
+  readonly clock: Clock;
+  readonly onWarning: (warning: string) => void;
+}
+
+/** Who may come, as the settings and the keys that were given out say. Throws as `decideAdmission`. */
+export function openCallers({ settings, stores, clock, onWarning }: OpenCallersOptions): Callers {
+  const hasStoredKeys = stores.keysBefore.some(({ revokedAtMs }) => revokedAtMs === undefined);
+  const admission = decideAdmission(settings, hasStoredKeys);
+  const anonymousLimits = anonymousLimitsOf(settings);
+  const isLimited = Object.values(anonymousLimits).some((limits) => Object.keys(limits).length > 0);
+  if (admission === "separate" && !isLimited) {
+    onWarning(
+      "callers without keys have no limits together: set TROUPE_MAX_CONNECTIONS_PER_ADDRESS, TROUPE_ADDRESS_REQUESTS_PER_MINUTE, TROUPE_ANONYMOUS_TOKENS_PER_DAY or others of them",
+    );
+  }
   return createCallers({
-    admission: admissionOf(settings, stores),
+    admission,
+    anonymousLimits,
     newId: clock.newId,
     fixedKeys: settings.apiKeys,
     keys: stores.keys,
@@ -16,13 +34,4 @@ export function openCallers(settings: Settings, stores: Stores, clock: Clock): C
     tickets: stores.tickets,
     attempts: stores.attempts,
   });
-}
-
-function admissionOf(
-  { apiKeys, adminKey, allowAnonymous, host }: Settings,
-  { keysBefore }: Stores,
-): CallersOptions["admission"] {
-  const hasKeys = keysBefore.some(({ revokedAtMs }) => revokedAtMs === undefined);
-  if (apiKeys.length > 0 || adminKey !== undefined || hasKeys) return "keys";
-  return allowAnonymous || !isLoopback(host) ? "separate" : "shared";
 }

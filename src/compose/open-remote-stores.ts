@@ -41,10 +41,11 @@ export function openRemoteStores(channel: Channel): OpenStores {
 }
 
 /** Whether what the caller may ask for is limited by a minute or a day. */
-function isLimitedInTime(settings: Settings, { limits }: Caller): boolean {
+function isLimitedInTime(settings: Settings, { limits, groups = [] }: Caller): boolean {
   const { serverTokensPerDay, moneyPerDay } = settings;
   const { requestsPerMinute = settings.requestsPerMinute, tokensPerDay = settings.tokensPerDay } = limits;
-  return [requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay].some(
+  const ofGroups = groups.flatMap((group) => [group.limits.requestsPerMinute, group.limits.tokensPerDay]);
+  return [requestsPerMinute, tokensPerDay, serverTokensPerDay, moneyPerDay, ...ofGroups].some(
     (limit) => limit !== undefined,
   );
 }

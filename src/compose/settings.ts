@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { accessSettings } from "./access-settings.ts";
+import { anonymousSettings } from "./anonymous-settings.ts";
 import { budgetSettings } from "./budget-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
 import { count, duration, list } from "./setting-kinds.ts";
@@ -75,6 +76,7 @@ const settings = {
   },
   ...limitSettings,
   ...budgetSettings,
+  ...anonymousSettings,
   logRetentionMs: {
     name: "TROUPE_LOG_RETENTION_MS",
     schema: duration(24 * 3_600_000),

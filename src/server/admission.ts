@@ -33,12 +33,17 @@ export function createAdmission(options: AdmissionOptions): Admission {
     else counts.set(name, count);
   }
 
-  function takeSlot({ owner, keyId, limits }: Caller): () => void {
+  function takeSlot({ owner, keyId, limits, groups = [] }: Caller): () => void {
     const ofOwner = `owner ${owner}`;
-    const ofKey = `key ${keyId}`;
-    const mostOfKey = limits.requestsInFlight ?? mostPerKey;
-    if ((counts.get(ofKey) ?? 0) >= mostOfKey) {
-      const detail = `This key may have ${mostOfKey} in flight.`;
+    const ofKey = { id: `key ${keyId}`, name: "This key", most: limits.requestsInFlight ?? mostPerKey };
+    const ofGroups = groups.map(({ id, name, limits }) => ({
+      ...{ id: `group ${id}`, name },
+      most: limits.requestsInFlight ?? Infinity,
+    }));
+    const limited = [ofKey, ...ofGroups];
+    const full = limited.find(({ id, most }) => (counts.get(id) ?? 0) >= most);
+    if (full !== undefined) {
+      const detail = `${full.name} may have ${full.most} in flight.`;
       throw new TroupeError("too_many_requests", { detail, retryAfterMs });
     }
     if ((counts.get(ofOwner) ?? 0) >= mostPerOwner)
@@ -46,7 +51,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     if (inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
     const change = (by: number) => {
       add(ofOwner, by);
-      add(ofKey, by);
+      for (const { id } of limited) add(id, by);
       inAll += by;
     };
     change(1);

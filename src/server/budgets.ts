@@ -15,12 +15,17 @@ export interface BudgetsOptions extends TurnBudgetOptions {
 export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOptions): CountedBudgets {
   const { days } = ofTurns;
 
-  async function countRequest({ keyId, limits }: Caller): Promise<void> {
-    const most = limits.requestsPerMinute ?? mostPerMinute;
+  /** A request that is refused by a narrower limit counts towards no wider one. */
+  async function countRequest({ keyId, limits, groups = [] }: Caller): Promise<void> {
+    await countFor(keyId, "This key", limits.requestsPerMinute ?? mostPerMinute);
+    for (const { id, name, limits } of groups) await countFor(`group ${id}`, name, limits.requestsPerMinute);
+  }
+
+  async function countFor(counted: string, name: string, most: number | undefined): Promise<void> {
     if (most === undefined) return;
-    const { count, windowEndsInMs } = await minutes.add(keyId);
+    const { count, windowEndsInMs } = await minutes.add(counted);
     if (count <= most) return;
-    const detail = `This key may ask ${most} times a minute.`;
+    const detail = `${name} may ask ${most} times a minute.`;
     throw new TroupeError("request_rate_exceeded", { detail, retryAfterMs: windowEndsInMs });
   }
 

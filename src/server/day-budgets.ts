@@ -19,6 +19,8 @@ export interface DayBudgetOptions {
   readonly clock: Clock;
   readonly usage: UsageStore;
   readonly limits: DayLimits;
+  /** The groups of a caller whose usage was recorded under its key before this process began. Default: none. */
+  readonly groupIdsOf?: (keyId: string) => readonly string[];
   /** What a million tokens of a model cost; `undefined` where no price fits. Asked only where money is limited. */
   readonly priceOf: (model: string) => Price | undefined;
 }
@@ -40,7 +42,14 @@ const priceUnit = 1_000_000;
 /** When calls that run hold what is left, some may soon be free again. */
 const reservedRetryMs = 5_000;
 
-export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOptions): DayBudgets {
+export function createDayBudgets({
+  clock,
+  usage,
+  limits,
+  groupIdsOf = () => [],
+  priceOf,
+}: DayBudgetOptions): DayBudgets {
+  /** Of keys, and of groups of callers. */
   const keys = new Map<string, Ledger>();
   const tokens = new Ledger();
   const money = new Ledger();
@@ -68,11 +77,15 @@ export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOpt
     };
   }
 
-  /** Of the key first. */
-  function tokenPurses({ keyId, limits: own }: Caller): Purse[] {
+  /** Of the key first, then of its groups. */
+  function tokenPurses({ keyId, limits: own, groups = [] }: Caller): Purse[] {
     const tokensPerKey = own.tokensPerDay ?? limits.tokensPerKey ?? Infinity;
     return [
       purse(ofKey(keyId), tokensPerKey, byToken, `This key may use ${tokensPerKey} tokens a day.`),
+      ...groups.map(({ id, name, limits: { tokensPerDay = Infinity } }) => {
+        const detail = `${name} may use ${tokensPerDay} tokens a day.`;
+        return purse(ofKey(groupName(id)), tokensPerDay, byToken, detail);
+      }),
       purse(tokens, limits.tokens ?? Infinity, byToken, "The server has used its tokens of the day."),
     ];
   }
@@ -86,7 +99,8 @@ export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOpt
     day,
     async takeUp() {
       for (const { keyId, model, inputTokens, outputTokens } of await usage.takeUp(day.current())) {
-        for (const ledger of [ofKey(keyId), tokens]) ledger.settle(0, inputTokens + outputTokens);
+        const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
+        for (const ledger of [ofKey(keyId), ...groups, tokens]) ledger.settle(0, inputTokens + outputTokens);
         // What has lost its price since cannot be counted.
         const price = limits.money === undefined ? undefined : priceOf(model);
         if (price !== undefined) money.settle(0, costOf(price, inputTokens, outputTokens));
@@ -111,4 +125,9 @@ export function createDayBudgets({ clock, usage, limits, priceOf }: DayBudgetOpt
       return [...tokenPurses(caller), moneyPurse(price)];
     },
   };
+}
+
+/** No key has such a name. */
+function groupName(id: string): string {
+  return `group ${id}`;
 }

@@ -6,7 +6,10 @@ import { startTroupe } from "../support/start-troupe.ts";
 const pageToken = "0123456789abcdef0123456789abcdef";
 
 test("handshakes: which origins, hosts and tokens get in", async () => {
-  await using server = await startTroupe({ pageToken, allowedOrigins: ["https://app.example"] });
+  await using server = await startTroupe({
+    ...{ pageToken, allowAnonymous: true },
+    allowedOrigins: ["https://app.example"],
+  });
   const { port } = new URL(server.httpUrl);
   const attempt = async (headers: Record<string, string>, protocols: string[] = []) => {
     try {
@@ -75,7 +78,7 @@ test("HTTP: health, readiness, personas without their prompts, the page with its
   await using server = await startTroupe();
   assert.deepEqual(JSON.parse((await get(`${server.httpUrl}/healthz`)).body), { status: "ok" });
   assert.equal((await get(`${server.httpUrl}/readyz`)).status, 200);
-  assert.equal((await get(`${server.httpUrl}/readyz`, { host: "evil.com" })).status, 421);
+  assert.equal((await get(`${server.httpUrl}/`, { host: "evil.com" })).status, 421);
   assert.equal((await get(`${server.httpUrl}/nowhere`)).status, 404);
   assert.equal((await get(`${server.httpUrl}/ws`)).status, 426);
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHttpApp, type HttpAppOptions } from "../../src/adapters/http/http-app.ts";
+import { probePaths } from "../../src/adapters/http/http-listener.ts";
 import { clientMessageTypes } from "../fuzz/field-paths.ts";
 import { bearer } from "../support/key-system.ts";
 import { isTerminal, textOf, type WireClient } from "../support/wire-client.ts";
@@ -127,7 +128,8 @@ test("every message type and every route has its place in the matrix", () => {
   const routes = app.routes
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`);
-  assert.deepEqual([...new Set(routes)].sort(), Object.keys(routeCalls).sort());
+  const probes = Object.values(probePaths).map((path) => `GET ${path}`);
+  assert.deepEqual([...new Set([...routes, ...probes])].sort(), Object.keys(routeCalls).sort());
 });
 
 for (const store of ["memory", "sqlite"] as const) {

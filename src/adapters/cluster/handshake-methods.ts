@@ -14,7 +14,14 @@ export const limits = z.object({
   tokensPerDay: limit,
 });
 
-export const caller = z.object({ owner: text, keyId: text, limits });
+const group = z.object({ id: text, name: text, limits });
+
+export const caller = z.object({
+  owner: text,
+  keyId: text,
+  limits,
+  groups: z.array(group).readonly().exactOptional(),
+});
 
 /** Tickets between processes: one that is issued by one opens a socket of any, once. */
 export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };

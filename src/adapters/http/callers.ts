@@ -1,14 +1,17 @@
-import type { Caller } from "../../ports/caller.ts";
+import type { Caller, CallerLimits } from "../../ports/caller.ts";
 import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
+import { networkOf } from "./client-address.ts";
 import { type Credential, type Credentials, credentialIn, digest } from "./credentials.ts";
 import { createFailedAttempts } from "./failed-attempts.ts";
-import type { Refusal } from "./refusals.ts";
+import { type Refusal, refusals } from "./refusals.ts";
+
+/** Who may come: holders of keys; anyone, each with what is its own; or anyone, and all are the same caller. */
+export type Admission = "keys" | "separate" | "shared";
 
 export interface CallersOptions {
-  /** Who may come: holders of keys; anyone, each with what is its own; or anyone, and all are the same caller. */
-  readonly admission: "keys" | "separate" | "shared";
+  readonly admission: Admission;
   /** Owners and their keys as the settings give them; one owner may have several. */
   readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
   /** Keys that were given out. */
@@ -21,16 +24,25 @@ export interface CallersOptions {
   readonly newId: () => string;
   /** Counts failed attempts by address. */
   readonly attempts: RateCounter;
+  /** What callers without keys may use, those of one address and all of them together. */
+  readonly anonymousLimits: { readonly perAddress: CallerLimits; readonly inAll: CallerLimits };
 }
 
 /** Everyone, where all are the same caller. */
 export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
+/** Begins the owner of each of several callers without keys. */
+const anonymousPrefix = `${anonymous.owner}:`;
+const allAnonymous = { id: "anonymous", name: "All callers without a key" };
+
+/** The groups of a caller that is known by its key's id only. */
+export function groupIdsOf(keyId: string): readonly string[] {
+  return keyId.startsWith(anonymousPrefix) ? [allAnonymous.id] : [];
+}
+
 /** Whoever holds the administrator's key: no caller, who would have requests and conversations. */
 interface Administrator {
   readonly role: "administrator";
 }
-
-export const unauthenticated: Refusal = { status: 401, reason: "Unauthorized" };
 
 /** A secret that a caller chose: long enough that nobody guesses another's. */
 const secretForm = /^.{16,128}$/;
@@ -38,6 +50,7 @@ const secretForm = /^.{16,128}$/;
 /** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
 export function createCallers(options: CallersOptions) {
   const { admission, fixedKeys, keys, keysBefore, adminKey, tickets, attempts, newId } = options;
+  const { perAddress, inAll } = options.anonymousLimits;
   const needsKey = admission === "keys";
   const failedAttempts = createFailedAttempts(attempts);
   const adminDigest = adminKey === undefined ? undefined : digest(adminKey);
@@ -54,12 +67,20 @@ export function createCallers(options: CallersOptions) {
   keys.onRevoked((id) => revoked.add(id));
   const isAdmitted = ({ keyId }: Caller) => !revoked.has(keyId);
 
+  /** One caller among the anonymous ones. No key has such an owner, since none may have a colon in its name. */
+  function anonymousOf(name: string, address: string): Caller {
+    const owner = `${anonymousPrefix}${name}`;
+    const ofAddress = { id: `address ${networkOf(address)}`, name: "This address", limits: perAddress };
+    return { owner, keyId: owner, limits: {}, groups: [ofAddress, { ...allAnonymous, limits: inAll }] };
+  }
+
   async function find(
     credential: Exclude<Credential, { type: "none" }>,
+    address: string,
   ): Promise<Caller | Administrator | undefined> {
     if (credential.type === "ticket") return tickets.redeem(credential.ticket);
     if (!needsKey)
-      return secretForm.test(credential.secret) ? anonymousOf(digest(credential.secret)) : undefined;
+      return secretForm.test(credential.secret) ? anonymousOf(digest(credential.secret), address) : undefined;
     const keyDigest = digest(credential.secret);
     if (keyDigest === adminDigest) return { role: "administrator" };
     const known = fixed.get(keyDigest);
@@ -68,28 +89,28 @@ export function createCallers(options: CallersOptions) {
     return key === undefined ? undefined : { owner: key.owner, keyId: key.id, limits: key.limits };
   }
 
+  function refusalOf(type: Credential["type"]): Refusal {
+    if (type === "ticket") return refusals.badTicket;
+    return needsKey ? refusals.needsKey : refusals.badSecret;
+  }
+
   return {
     admission,
     isAdmitted,
     async identify(credentials: Credentials): Promise<Caller | Administrator | Refusal> {
       if (admission === "shared") return anonymous;
       const credential = credentialIn(credentials);
-      if (credential.type === "none") return needsKey ? unauthenticated : anonymousOf(newId());
-      const found = await failedAttempts.guard(credentials.remoteAddress, () => find(credential));
-      if (found === undefined) return unauthenticated;
+      const { address } = credentials;
+      if (credential.type === "none") return needsKey ? refusals.needsKey : anonymousOf(newId(), address);
+      const found = await find(credential, address);
+      if (found === undefined) return (await failedAttempts.refuse(address)) ?? refusalOf(credential.type);
       // It may have been revoked while it was looked up, and a ticket outlives the key that it was issued to.
-      return "keyId" in found && !isAdmitted(found) ? unauthenticated : found;
+      return "keyId" in found && !isAdmitted(found) ? refusals.needsKey : found;
     },
   };
 }
 
 export type Callers = ReturnType<typeof createCallers>;
-
-/** One caller among the anonymous ones. No key has such an owner, since none may have a colon in its name. */
-function anonymousOf(name: string): Caller {
-  const owner = `${anonymous.owner}:${name}`;
-  return { owner, keyId: owner, limits: {} };
-}
 
 /** The name of a key that stands in the settings: made of its digest, which a name that is shown must not give away. */
 function idOf(keyDigest: string): string {

@@ -8,8 +8,8 @@ export interface Credentials {
   readonly protocols?: string | undefined;
   /** A one-time ticket out of the address. */
   readonly ticket?: string | undefined;
-  /** The peer's address. */
-  readonly remoteAddress: string | undefined;
+  /** The client's address. */
+  readonly address: string;
 }
 
 /** What a request shows of itself. */

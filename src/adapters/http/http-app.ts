@@ -1,12 +1,8 @@
 import { Hono } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
-import type { ErrorCode } from "../../protocol/errors.ts";
-import type { Access } from "./access.ts";
-import { createApiGate } from "./api-gate.ts";
+import { type ApiGateOptions, createApiGate } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
-import type { Callers } from "./callers.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
 import { refusalOf } from "./refusals.ts";
@@ -14,22 +10,24 @@ import { createRequestRoutes } from "./request-routes.ts";
 import { ticketLifeMs } from "./tickets.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
-export interface HttpAppOptions extends ConversationRoutesOptions, KeyRoutesOptions, UsageRoutesOptions {
-  readonly access: Access;
+export interface HttpAppOptions
+  extends ApiGateOptions,
+    ConversationRoutesOptions,
+    KeyRoutesOptions,
+    UsageRoutesOptions {
   readonly personas: PersonaStore;
-  readonly callers: Callers;
   readonly tickets: Tickets;
   readonly page: { readonly html: string; readonly policy: string };
-  /** The code of what keeps the server from taking new requests, where something does. */
-  readonly whyNotReady: () => Promise<ErrorCode | undefined>;
   readonly onFault: (fault: unknown) => void;
 }
 
-/** The HTTP routes beside the socket. */
+/** The HTTP routes beside the socket, for requests whose head was accepted. */
 export function createHttpApp({
   access,
-  personas,
   callers,
+  clientAddress,
+  onRefused,
+  personas,
   keys,
   newSecret,
   tickets,
@@ -38,13 +36,10 @@ export function createHttpApp({
   usage,
   today,
   page,
-  whyNotReady,
   onFault,
 }: HttpAppOptions): ApiRoutes {
   const app: ApiRoutes = new Hono();
   app.use(async (context, next) => {
-    const refusal = access.refuseHost(context.req.header("host"));
-    if (refusal !== undefined) return context.text(refusal.reason, refusal.status as ContentfulStatusCode);
     await next();
     context.header("x-content-type-options", "nosniff");
     context.header("referrer-policy", "no-referrer");
@@ -54,17 +49,10 @@ export function createHttpApp({
     context.header("content-security-policy", page.policy);
     return context.html(page.html);
   });
-  app.get("/healthz", (context) => context.json({ status: "ok" }));
-  app.get("/readyz", async (context) => {
-    const reason = await whyNotReady();
-    return reason === undefined
-      ? context.json({ status: "ready" })
-      : context.json({ status: "not_ready", reason }, 503);
-  });
   app.get("/ws", (context) =>
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
   );
-  app.route("/api", createApiGate({ access, callers }));
+  app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
   app.post("/api/tickets", async (context) =>
     context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
   );

@@ -21,9 +21,13 @@ export interface PageConfiguration {
 const file = new URL("../../../backend/websocket_test.html", import.meta.url);
 const configurationBlock = /(<script type="application\/json" id="troupe-config">)[^<]*(<\/script>)/;
 
-/** The test page with its configuration, and a content security policy that allows exactly what the page holds. */
+/**
+ * The test page with its configuration, and a content security policy that allows exactly what the page holds, and its socket under
+ * the names by which a proxy that ends TLS serves it: not every browser takes `wss:` of the own host for `'self'`.
+ */
 export async function renderPage(
   configuration: PageConfiguration,
+  servedNames: readonly string[],
 ): Promise<{ html: string; policy: string }> {
   const source = await readFile(file, "utf8");
   const json = JSON.stringify(configuration).replaceAll("<", "\\u003c");
@@ -32,13 +36,20 @@ export async function renderPage(
     "default-src 'none'",
     `script-src ${hashes(html, /<script>([\s\S]*?)<\/script>/g)}`,
     `style-src ${hashes(html, /<style>([\s\S]*?)<\/style>/g)}`,
-    "connect-src 'self' ws://localhost:* ws://127.0.0.1:*",
+    ["connect-src 'self' ws://localhost:* ws://127.0.0.1:*", ...servedNames.flatMap(secureSocketOf)].join(
+      " ",
+    ),
     "img-src 'self' data:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
   return { html, policy };
+}
+
+/** The source of a policy; an IPv6 address cannot be one. */
+function secureSocketOf(name: string): string[] {
+  return /^[\w.-]+(:\d+)?$/.test(name) ? [`wss://${name}`] : [];
 }
 
 function hashes(html: string, elements: RegExp): string {

@@ -1,10 +1,11 @@
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
 /** Why there will be no socket, as an HTTP answer. */
 export interface HandshakeRefusal {
   readonly status: number;
-  readonly reason: string;
+  /** One sentence in ASCII: what was refused, and which setting allows it. */
+  readonly message: string;
   /** When trying again makes sense. */
   readonly retryAfterMs?: number;
 }
@@ -20,27 +21,31 @@ export function pathOf({ url = "" }: IncomingMessage): string {
 
 /** What is wrong with the head of a handshake, beyond what `ws` looks at itself. */
 export function refuseHead(head: IncomingMessage): HandshakeRefusal | undefined {
-  const { httpVersion, headers, headersDistinct, rawHeaders } = head;
-  if (rawHeaders.length > 2 * mostHeaders) return { status: 431, reason: "Too many headers" };
-  // With two hosts it is anyone's guess which one a proxy on the way has looked at.
-  if (headersDistinct.host?.length !== 1) return { status: 400, reason: "Bad Host" };
-  if (httpVersion !== "1.1") return { status: 400, reason: "A WebSocket needs HTTP/1.1" };
-  if (headers["sec-websocket-version"] !== version) return { status: 426, reason: "Unknown version" };
+  const { httpVersion, headers, rawHeaders } = head;
+  if (rawHeaders.length > 2 * mostHeaders)
+    return refuse(431, `A handshake has at most ${mostHeaders} headers.`);
+  if (httpVersion !== "1.1") return refuse(400, "A WebSocket needs HTTP/1.1.");
+  if (headers["sec-websocket-version"] !== version)
+    return refuse(426, `The version of the WebSocket protocol must be ${version}.`);
   return undefined;
 }
 
+function refuse(status: number, message: string): HandshakeRefusal {
+  return { status, message };
+}
+
 /** Answers and lets go of the connection, also where the peer keeps its half open. */
-export function sendRefusal(stream: Duplex, { status, reason, retryAfterMs }: HandshakeRefusal): void {
+export function sendRefusal(stream: Duplex, { status, message, retryAfterMs }: HandshakeRefusal): void {
   const lines = [
-    `HTTP/1.1 ${status} ${reason}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`,
     "Connection: close",
     "Content-Type: text/plain",
-    `Content-Length: ${reason.length}`,
+    `Content-Length: ${message.length}`,
     ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
     ...(status === 426 ? ["Upgrade: websocket", `Sec-WebSocket-Version: ${version}`] : []),
     ...(retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`]),
   ];
   stream.on("error", () => stream.destroy());
   stream.once("finish", () => stream.destroy());
-  stream.end(`${lines.join("\r\n")}\r\n\r\n${reason}`);
+  stream.end(`${lines.join("\r\n")}\r\n\r\n${message}`);
 }

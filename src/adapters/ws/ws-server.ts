@@ -20,6 +20,8 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   readonly retryAfterMs: () => number;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
   readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
+  /** Hears of every handshake that is refused, for the log. */
+  readonly onRefused: (refusal: HandshakeRefusal, request: IncomingMessage) => void;
 }
 
 /** The subprotocol that is answered when a client offers it; clients that offer none get none. */
@@ -27,7 +29,7 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused, onFault } = options;
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
   const keys = createKeyCounter(options.mostConnectionsPerKey);
@@ -54,20 +56,27 @@ export function createWsServer(options: WsServerOptions) {
 
   /** Why nobody is let in now. */
   function refuseAll(): HandshakeRefusal | undefined {
-    if (stopped.signal.aborted) return { status: 503, reason: "Restarting", retryAfterMs: retryAfterMs() };
+    if (stopped.signal.aborted)
+      return { status: 503, message: "The server restarts.", retryAfterMs: retryAfterMs() };
     if (connections.size + deciding < mostConnections) return undefined;
-    return { status: 503, reason: "Too Many Connections", retryAfterMs: retryAfterMs() };
+    const message = "The server has as many sockets open as TROUPE_MAX_CONNECTIONS allows.";
+    return { status: 503, message, retryAfterMs: retryAfterMs() };
+  }
+
+  function refuse(request: IncomingMessage, stream: Duplex, refusal: HandshakeRefusal): void {
+    onRefused(refusal, request);
+    sendRefusal(stream, refusal);
   }
 
   function upgrade(alone: boolean, request: IncomingMessage, stream: Duplex, head: Buffer): void {
     if (pathOf(request) !== path) {
       // Another listener may serve this path; where there is none, nobody would ever answer.
-      if (alone) sendRefusal(stream, { status: 404, reason: "Not Found" });
+      if (alone) sendRefusal(stream, { status: 404, message: "There is nothing here." });
       return;
     }
     const refusal = refuseHead(request) ?? refuseAll();
     if (refusal === undefined) void decide(request, stream, head);
-    else sendRefusal(stream, refusal);
+    else refuse(request, stream, refusal);
   }
 
   async function decide(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
@@ -77,12 +86,13 @@ export function createWsServer(options: WsServerOptions) {
     try {
       const admitted = await admit(request);
       // Counted and opened at once, so that a burst cannot slip past the limit.
-      if ("status" in admitted) sendRefusal(stream, admitted);
-      else if (!keys.hasRoom(admitted)) sendRefusal(stream, { status: 429, reason: "Too Many Connections" });
+      const whyFull = "status" in admitted ? undefined : keys.whyFull(admitted);
+      if ("status" in admitted) refuse(request, stream, admitted);
+      else if (whyFull !== undefined) refuse(request, stream, { status: 429, message: whyFull });
       else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
     } catch (fault) {
       onFault(fault);
-      sendRefusal(stream, { status: 500, reason: "Internal Error" });
+      sendRefusal(stream, { status: 500, message: "The server failed." });
     } finally {
       deciding -= 1;
       stream.off("error", onFault);

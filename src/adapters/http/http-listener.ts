@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import type { ErrorCode } from "../../protocol/errors.ts";
+import type { Access } from "./access.ts";
+import type { ApiRoutes } from "./api-routes.ts";
+import type { Refusal } from "./refusals.ts";
+
+/** Hears of a refusal, for the log. */
+export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;
+
+/** What every probe may ask, whatever name it knows the server by. */
+export const probePaths = { health: "/healthz", readiness: "/readyz" } as const;
+
+export interface HttpListenerOptions {
+  readonly app: ApiRoutes;
+  readonly access: Access;
+  /** The code of what keeps the server from taking new requests, where something does. */
+  readonly whyNotReady: () => Promise<ErrorCode | undefined>;
+  readonly onRefused: OnRefused;
+  readonly onFault: (fault: unknown) => void;
+}
+
+/**
+ * Answers HTTP requests: health and readiness to everyone, since a probe knows an address and no name; anything else as the routes
+ * do, once its head is accepted.
+ */
+export function createHttpListener({ app, access, whyNotReady, onRefused, onFault }: HttpListenerOptions) {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+
+  async function answerReadiness(response: ServerResponse): Promise<void> {
+    try {
+      const reason = await whyNotReady();
+      if (reason === undefined) sendJson(response, 200, { status: "ready" });
+      else sendJson(response, 503, { status: "not_ready", reason });
+    } catch (fault) {
+      onFault(fault);
+      sendJson(response, 503, { status: "not_ready", reason: "internal_error" });
+    }
+  }
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const path = pathOf(request);
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (isRead && path === probePaths.health) sendJson(response, 200, { status: "ok" });
+    else if (isRead && path === probePaths.readiness) void answerReadiness(response);
+    else {
+      const refusal = access.refuseHead(request);
+      if (refusal === undefined) void answer(request, response);
+      else {
+        onRefused(refusal, request);
+        sendRefusal(response, path, refusal);
+      }
+    }
+  };
+}
+
+function pathOf({ url = "" }: IncomingMessage): string {
+  return url.split("?", 1)[0] ?? "";
+}
+
+function sendRefusal(response: ServerResponse, path: string, { status, code, message }: Refusal): void {
+  if (path.startsWith("/api/")) sendJson(response, status, { code, message });
+  else send(response, status, "text/plain; charset=utf-8", message);
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  send(response, status, "application/json", JSON.stringify(body));
+}
+
+/** Node leaves the body out where a `HEAD` asks. */
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+  });
+  response.end(body);
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from "node:http";
+import { hostName } from "../adapters/http/access.ts";
+import type { ClientAddress } from "../adapters/http/client-address.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Logger } from "./logger.ts";
+
+export interface RefusalReportsOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly clientAddress: ClientAddress;
+}
+
+/** What was refused, as its client reads it. */
+interface ReportedRefusal {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** Refusals of the same kind within this time are one line. */
+const quietMs = 10_000;
+/** More of a name or an origin than this is not logged. */
+const maxChars = 100;
+
+/**
+ * Tells the log of refused requests: one line for each kind and time, however many there are, with how many were left out. Of the
+ * client's own text only a valid host name and a valid origin are logged, both cut.
+ */
+export function reportRefusals({ logger, clock, clientAddress }: RefusalReportsOptions) {
+  /** By status: there are a dozen. */
+  const told = new Map<number, { readonly atMs: number; leftOut: number }>();
+
+  return ({ status, message }: ReportedRefusal, request: IncomingMessage): void => {
+    const last = told.get(status);
+    if (last !== undefined && clock.now() - last.atMs < quietMs) {
+      last.leftOut += 1;
+      return;
+    }
+    told.set(status, { atMs: clock.now(), leftOut: 0 });
+    const { host, origin } = request.headers;
+    logger.info(
+      {
+        status,
+        address: clientAddress(request),
+        host: hostName(host)?.slice(0, maxChars),
+        origin: readOrigin(origin)?.slice(0, maxChars),
+        leftOut: last?.leftOut ?? 0,
+      },
+      `a request was refused: ${message}`,
+    );
+  };
+}
+
+function readOrigin(origin: string | undefined): string | undefined {
+  return origin !== undefined && URL.canParse(origin) ? new URL(origin).origin : undefined;
+}
