@@ -26,16 +26,16 @@ const maxChars = 100;
  * client's own text only a valid host name and a valid origin are logged, both cut.
  */
 export function reportRefusals({ logger, clock, clientAddress }: RefusalReportsOptions) {
-  /** By status: there are a dozen. */
-  const told = new Map<number, { readonly atMs: number; leftOut: number }>();
+  /** By sentence: there are a dozen, and one for each limit that a key may have. */
+  const told = new Map<string, { readonly atMs: number; leftOut: number }>();
 
   return ({ status, message }: ReportedRefusal, request: IncomingMessage): void => {
-    const last = told.get(status);
+    const last = told.get(message);
     if (last !== undefined && clock.now() - last.atMs < quietMs) {
       last.leftOut += 1;
       return;
     }
-    told.set(status, { atMs: clock.now(), leftOut: 0 });
+    told.set(message, { atMs: clock.now(), leftOut: 0 });
     const { host, origin } = request.headers;
     logger.info(
       {

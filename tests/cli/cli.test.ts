@@ -99,6 +99,31 @@ test("what cannot work ends with one clear line and status 1", async () => {
     [[], { TROUPE_PACING: "quick" }, /^troupe: TROUPE_PACING: /],
     [[], { OPENAI_BASE_URL: "ftp://x" }, /^troupe: OPENAI_BASE_URL: /],
     [["--host", "0.0.0.0"], {}, /^troupe: HOST 0\.0\.0\.0 .*TROUPE_ALLOW_ANONYMOUS/],
+    [
+      [],
+      { TROUPE_ALLOWED_HOSTS: "chat.example.com" },
+      /^troupe: TROUPE_ALLOWED_HOSTS chat\.example\.com .*TROUPE_ALLOW_ANONYMOUS/,
+    ],
+    [
+      ["--workers", "2"],
+      { TROUPE_ALLOWED_HOSTS: "chat.example.com" },
+      /^troupe: TROUPE_ALLOWED_HOSTS chat\.example\.com .*TROUPE_ALLOW_ANONYMOUS/,
+    ],
+    [
+      [],
+      { TROUPE_ALLOWED_HOSTS: "https://a.example" },
+      /^troupe: TROUPE_ALLOWED_HOSTS: https:\/\/a\.example is no host/,
+    ],
+    [
+      [],
+      { TROUPE_TRUSTED_PROXIES: "10.0.0.0/8, proxy" },
+      /^troupe: TROUPE_TRUSTED_PROXIES: proxy is neither/,
+    ],
+    [
+      [],
+      { TROUPE_API_KEYS: "ada=0123456789abcdef,bob=0123456789abcdef" },
+      /^troupe: TROUPE_API_KEYS: ada and bob have the same key\n$/,
+    ],
     [[], { TROUPE_DATA: "/dev/null/folder" }, /^troupe: /],
   ] as const) {
     await using run = await start(args, env);
