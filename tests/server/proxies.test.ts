@@ -9,7 +9,11 @@ import { createTestClock } from "../support/test-clock.ts";
 
 const key = "ada-0123456789abcdef";
 const apiKeys = [{ owner: "ada", key }];
-const inMemory = { localProviders: [], store: "memory" } as const;
+/** Starts a server in memory, and ends it. */
+async function tryStart(options: TroupeOptions): Promise<void> {
+  const troupe = await createTroupe({ localProviders: [], store: "memory", ...options });
+  await troupe.close();
+}
 
 /** The answer to bytes: its status, and all of it as text. */
 async function answerTo(httpUrl: string, head: string): Promise<{ status: number; text: string }> {
@@ -40,38 +44,39 @@ test("serving any name but loopback needs keys or separate callers, else the sta
   ];
   for (const [options, way] of ways) {
     const message = `${way} ${advice}`;
-    await assert.rejects(createTroupe({ ...inMemory, ...options }), { name: "SettingError", message });
+    await assert.rejects(tryStart(options), { name: "SettingError", message });
     for (const admitted of [{ apiKeys }, { adminKey: key }, { allowAnonymous: true }])
-      await (await createTroupe({ ...inMemory, ...options, ...admitted })).close();
+      await tryStart({ ...options, ...admitted });
   }
   const local = {
     host: "127.0.0.1",
     allowedHosts: ["app.localhost", "::1"],
     allowedOrigins: ["http://localhost:5173"],
   };
-  await (await createTroupe({ ...inMemory, ...local })).close();
+  await tryStart(local);
 });
 
 test("entries that no program can use stop the start, and are named", async () => {
-  for (const [options, message] of [
+  const rows: readonly (readonly [TroupeOptions, RegExp])[] = [
     [
       { allowedHosts: ["https://chat.example.com"] },
       /^TROUPE_ALLOWED_HOSTS: https:\/\/chat\.example\.com is no host name$/,
     ],
     [{ allowedOrigins: ["chat.example.com"] }, /^TROUPE_ALLOWED_ORIGINS: chat\.example\.com is no origin$/],
     [{ trustedProxies: ["10.0.0.0/99"] }, /^10\.0\.0\.0\/99 is neither an IP address nor a CIDR block/],
-  ] as const)
-    await assert.rejects(createTroupe({ ...inMemory, apiKeys, ...options }), { message });
+  ];
+  for (const [options, message] of rows) await assert.rejects(tryStart({ apiKeys, ...options }), { message });
 });
 
 test("a key tells whose it is: one for two owners, or for the administrator as well, stops the start", async () => {
   const bobs = { owner: "bob", key };
-  for (const [options, message] of [
+  const rows: readonly (readonly [TroupeOptions, string])[] = [
     [{ apiKeys: [...apiKeys, bobs] }, "TROUPE_API_KEYS: ada and bob have the same key"],
     [{ apiKeys, adminKey: key }, "TROUPE_ADMIN_KEY is also the key of ada in TROUPE_API_KEYS"],
-  ] as const)
-    await assert.rejects(createTroupe({ ...inMemory, ...options }), { name: "SettingError", message });
-  await (await createTroupe({ ...inMemory, apiKeys: [...apiKeys, ...apiKeys] })).close();
+  ];
+  for (const [options, message] of rows)
+    await assert.rejects(tryStart(options), { name: "SettingError", message });
+  await tryStart({ apiKeys: [...apiKeys, ...apiKeys] });
 });
 
 test("while everyone is the same caller, nothing that came through a proxy is answered but probes", async () => {
