@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { hostName } from "../adapters/http/access.ts";
+import { hostName, readOrigin } from "../adapters/http/access.ts";
 import type { ClientAddress } from "../adapters/http/client-address.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "./logger.ts";
@@ -48,8 +48,4 @@ export function reportRefusals({ logger, clock, clientAddress }: RefusalReportsO
       `a request was refused: ${message}`,
     );
   };
-}
-
-function readOrigin(origin: string | undefined): string | undefined {
-  return origin !== undefined && URL.canParse(origin) ? new URL(origin).origin : undefined;
 }

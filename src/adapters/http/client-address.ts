@@ -89,9 +89,13 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv4(address) ? "ipv4" : "ipv6";
 }
 
+/** A longer header is malformed: a hundred proxies do not fill it, and each value is a string of its own. */
+const maxHeaderChars = 8 * 1024;
+
 /** The addresses of `X-Forwarded-For`, `undefined` in the place of each value that is none. */
 function readForwardedFor(header: string | string[] | undefined): (string | undefined)[] | undefined {
   if (header === undefined) return undefined;
+  if (header.length > maxHeaderChars) return [];
   return String(header)
     .split(",")
     .map((value) => parseNode(value.trim()));
@@ -104,6 +108,7 @@ const forwardedPair =
 /** The `for` addresses of `Forwarded`, `undefined` in the place of each that is none; no addresses if the header is malformed. */
 function readForwarded(header: string | undefined): (string | undefined)[] | undefined {
   if (header === undefined) return undefined;
+  if (header.length > maxHeaderChars) return [];
   const hops: (string | undefined)[] = [];
   let hop: string | undefined;
   const pair = new RegExp(forwardedPair);
