@@ -19,6 +19,7 @@ import { connectSockets } from "./connect-sockets.ts";
 import type { Logger } from "./logger.ts";
 import { openCallers } from "./open-callers.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
+import { openVendorIds } from "./open-vendor-ids.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportStorage } from "./report-storage.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
@@ -102,6 +103,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     await stores[Symbol.asyncDispose]();
     throw fault;
   }
+  const vendorIds = await openVendorIds(settings, stores, callers).catch(disposeAfter);
   const budgets = await stores
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
@@ -117,6 +119,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       clock,
       personas,
       conversations,
+      vendorIds,
       providers: options.providers ?? chosen.catalog,
       contextChars: settings.contextChars,
       mostAnswerChars: 4_000_000,

@@ -77,9 +77,9 @@ export const errorTable = {
     message: "The text is longer than the model can read.",
   },
   previous_response_not_found: {
-    scope: "turn",
+    scope: "both",
     retryable: false,
-    message: "The model provider does not know previous_response_id.",
+    message: "There is nothing under this id at the model provider.",
   },
   rate_limited: {
     scope: "turn",

@@ -78,6 +78,11 @@ export const statements = {
   // The index forgets a deleted word only when the parts that hold it are merged (FTS5, the merge command).
   mergeWords: `INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)`,
 
+  noteVendorId: `INSERT OR REPLACE INTO vendor_ids (id, owner, noted_at_ms) VALUES (?, ?, ?)`,
+  ownVendorId: `SELECT 1 FROM vendor_ids WHERE id = ? AND owner = ? AND noted_at_ms > ?`,
+  dropOldVendorIds: `DELETE FROM vendor_ids
+    WHERE id IN (SELECT id FROM vendor_ids WHERE noted_at_ms <= ? ORDER BY noted_at_ms LIMIT 4)`,
+
   createKey: `INSERT INTO keys (id, digest, owner, name, created_at_ms, connections, requests_per_minute, requests_in_flight, tokens_per_day)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   listKeys: `SELECT * FROM keys ORDER BY rowid`,
