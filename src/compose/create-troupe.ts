@@ -12,6 +12,7 @@ import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
+import { createConversationDeletion } from "../server/delete-conversation.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
@@ -107,6 +108,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const budgets = await stores
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
+  const ends = reportEnds(logger);
   const turns = createTurns({
     budgets,
     admission: createAdmission({
@@ -138,10 +140,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
     isAdmitted: callers.isAdmitted,
     turnLimitMs: settings.turnLimitMs,
-    ...reportEnds(logger),
+    ...ends,
   });
   async function recover(): Promise<void> {
-    const recovered = await recoverTurns({ logs, conversations, personas, turns });
+    const recovered = await recoverTurns({ logs, conversations, personas, turns, onFault: ends.onFault });
     if (recovered.continued + recovered.interrupted > 0)
       logger.warn(recovered, "requests of a process that is gone were recovered");
   }
@@ -179,6 +181,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     tickets,
     conversations,
+    deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, onFault }),
     logs,
     usage,
     today: budgets.today,

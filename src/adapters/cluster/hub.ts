@@ -82,7 +82,8 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       servePort(channel, "usage", usageMethods, usage);
       servePort(channel, "budgets", budgetHubMethods, createBudgetHub(budgets, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
-      servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));
+      const peers = createPeerHub({ directory, member, members, subscribers, onFault });
+      servePort(channel, "peers", peerHubMethods, peers);
       member.gone.addEventListener("abort", () => {
         members.delete(member);
         subscribers.leave(member);

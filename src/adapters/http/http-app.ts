@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
+import type { TurnLogStore } from "../../ports/turn-log.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import { createApiGate } from "./api-gate.ts";
@@ -19,6 +20,7 @@ export interface HttpAppOptions extends ConversationRoutesOptions, KeyRoutesOpti
   readonly personas: PersonaStore;
   readonly callers: Callers;
   readonly tickets: Tickets;
+  readonly logs: TurnLogStore;
   readonly page: { readonly html: string; readonly policy: string };
   /** The code of what keeps the server from taking new requests, where something does. */
   readonly whyNotReady: () => Promise<ErrorCode | undefined>;
@@ -34,6 +36,7 @@ export function createHttpApp({
   newSecret,
   tickets,
   conversations,
+  deleteConversation,
   logs,
   usage,
   today,
@@ -71,7 +74,7 @@ export function createHttpApp({
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
-  app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
+  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));

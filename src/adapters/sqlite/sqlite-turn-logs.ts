@@ -9,6 +9,7 @@ import {
   type MemoryTurnLogs,
 } from "../memory/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
+import { forgetOrphans } from "./forget-orphans.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -87,7 +88,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
   }
 
-  return {
+  const logs: Omit<SqliteTurnLogs, typeof Symbol.dispose> = {
     isLasting: true,
     get bytes() {
       return memory.bytes;
@@ -133,6 +134,12 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       }
       return unfinished;
     },
-    [Symbol.dispose]: () => retirement[Symbol.dispose](),
   };
+  const orphans = forgetOrphans({ store, logs, onFault });
+  return Object.assign(logs, {
+    [Symbol.dispose]() {
+      orphans[Symbol.dispose]();
+      retirement[Symbol.dispose]();
+    },
+  });
 }

@@ -22,6 +22,12 @@ export const statements = {
   compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,
   turnsToForget: `SELECT number FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
   forgetTurn: `DELETE FROM turns WHERE number = ?`,
+  // The newest turn of each conversation in the next 500 ended turns.
+  conversationsOfTurns: `SELECT max(number) AS number, owner, conversation_id,
+      EXISTS (SELECT 1 FROM conversations WHERE id = conversation_id AND owner = ended.owner) AS is_kept
+    FROM (SELECT number, owner, conversation_id FROM turns
+      WHERE number > ? AND conversation_id IS NOT NULL AND ended_at_ms IS NOT NULL ORDER BY number LIMIT 500) AS ended
+    GROUP BY owner, conversation_id ORDER BY number`,
   forgetTurnsIn: `DELETE FROM turns WHERE ${endedIn}`,
 
   counter: `SELECT value FROM counters WHERE name = ?`,
