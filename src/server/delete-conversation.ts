@@ -4,8 +4,8 @@ import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { Turns } from "./turns.ts";
 
 export interface ConversationDeletionOptions {
-  readonly conversations: ConversationStore;
-  readonly logs: TurnLogStore;
+  readonly conversations: Pick<ConversationStore, "remove">;
+  readonly logs: Pick<TurnLogStore, "forget">;
   readonly turns: Pick<Turns, "endIn">;
   readonly clock: Clock;
   /** Hears why turns that took too long to end have left something. */

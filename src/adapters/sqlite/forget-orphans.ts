@@ -10,7 +10,7 @@ export interface OrphanOptions {
 
 /**
  * Forgets ended turns whose conversation is gone: a process ended in the middle of a deletion. Once, at the start, a few hundred
- * turns at a time; until it is disposed.
+ * turns at a time, until it is disposed.
  */
 export function forgetOrphans({ store, logs, onFault }: OrphanOptions): Disposable {
   const stopped = new AbortController();

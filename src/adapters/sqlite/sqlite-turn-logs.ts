@@ -88,6 +88,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
   }
 
+  let orphans: Disposable | undefined;
+
   const logs: Omit<SqliteTurnLogs, typeof Symbol.dispose> = {
     isLasting: true,
     get bytes() {
@@ -132,13 +134,14 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
+      // Behind the ends that were just written.
+      orphans ??= forgetOrphans({ store, logs, onFault });
       return unfinished;
     },
   };
-  const orphans = forgetOrphans({ store, logs, onFault });
   return Object.assign(logs, {
     [Symbol.dispose]() {
-      orphans[Symbol.dispose]();
+      orphans?.[Symbol.dispose]();
       retirement[Symbol.dispose]();
     },
   });

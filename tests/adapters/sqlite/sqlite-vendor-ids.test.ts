@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";
@@ -56,4 +57,29 @@ test("ids whose time is over leave the file a few at a time, while new ones come
     counts.push(count());
   }
   assert.deepEqual(counts, [17, 14, 11, 8, 5, 6, 7]);
+});
+
+test("responses of turns that were kept before ids had owners are their owners'", async () => {
+  await using place = await dataFolder();
+  {
+    using database = new DatabaseSync(place.file);
+    migrate(database, 5);
+    const terminal = (id: unknown) => ({ type: "answer", answer: { kind: "responses", response: { id } } });
+    const turn = database.prepare(`INSERT INTO turns
+      (number, owner, id, content_hash, created_at_ms, ended_at_ms, first_beat, log, answer) VALUES (?, ?, ?, '', 1, 1, 1, ?, ?)`);
+    turn.run(1, "ada", "whole", JSON.stringify([{ type: "status" }, terminal("resp_1")]), null);
+    turn.run(2, "bob", "compacted", null, JSON.stringify({ throughSeq: 1, terminal: terminal("resp_2") }));
+    turn.run(3, "ada", "failed", JSON.stringify([{ type: "failure" }]), null);
+    turn.run(4, "ada", "strange", JSON.stringify([terminal(7)]), null);
+  }
+  await using opened = await openVendorIds(place.file);
+  const own = (owner: string) =>
+    Promise.all(["resp_1", "resp_2", "7"].map((id) => opened.ids.isOwn(owner, id)));
+  assert.deepEqual(
+    [await own("ada"), await own("bob")],
+    [
+      [true, false, false],
+      [false, true, false],
+    ],
+  );
 });
