@@ -4,6 +4,7 @@ import type { PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** What chat code works with; the same for every turn. */
@@ -12,6 +13,7 @@ export interface ChatDependencies {
   readonly providers: ProviderCatalog;
   readonly personas: PersonaStore;
   readonly conversations: ConversationStore;
+  readonly vendorIds: VendorIds;
   readonly retry: RetryPolicy;
   /** Most characters of earlier messages that a persona is given; whole messages, newest first. */
   readonly contextChars: number;

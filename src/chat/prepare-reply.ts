@@ -5,6 +5,7 @@ import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { beginConversationTurn, recoverConversationTurn } from "./conversation-turn.ts";
+import { refuseForeignIds } from "./foreign-ids.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 
@@ -21,7 +22,7 @@ export interface PreparedReply {
  * shown of its lanes: the answer goes on behind that where it can be taken up again; else lanes that had ended keep what they
  * came to, and the others begin anew.
  *
- * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`.
+ * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`, `previous_response_not_found`.
  */
 export async function prepareReply(
   request: TurnRequest,
@@ -31,6 +32,8 @@ export async function prepareReply(
 ): Promise<PreparedReply> {
   if (request.kind === "responses") {
     const choice = dependencies.providers.choose("openai", request.model);
+    // A request that another process began was looked at then; what it names may be older now than ids are kept.
+    if (recovered === undefined) await refuseForeignIds(request, owner, dependencies.vendorIds);
     const begun = recovered?.find(canGoOn);
     return {
       lanes: [],

@@ -63,4 +63,14 @@ export const accessSettings = {
     schema: flag,
     help: "true: serve others than this machine's users without keys; each caller sees only what is its own",
   },
+  foreignVendorIds: {
+    name: "TROUPE_FOREIGN_VENDOR_IDS",
+    schema: flag,
+    help: "true: requests may name responses, conversations and files at the provider that this server did not make; for a single caller only",
+  },
+  sharedVendorIds: {
+    name: "TROUPE_SHARED_VENDOR_IDS",
+    schema: list.default([]),
+    help: "ids at the provider that every caller may name, such as vector stores and prompts, comma-separated",
+  },
 } as const;

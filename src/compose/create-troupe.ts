@@ -13,6 +13,7 @@ import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
+import { createConversationDeletion } from "../server/delete-conversation.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns } from "../server/turns.ts";
 import { chooseProviders } from "./choose-providers.ts";
@@ -20,6 +21,7 @@ import { connectSockets } from "./connect-sockets.ts";
 import type { Logger } from "./logger.ts";
 import { openCallers } from "./open-callers.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
+import { openVendorIds } from "./open-vendor-ids.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
@@ -108,9 +110,11 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     .catch(disposeAfter);
   const needsKey = callers.admission === "keys";
   const simulated = options.providers === undefined && chosen.simulated;
+  const vendorIds = await openVendorIds(settings, stores, callers).catch(disposeAfter);
   const budgets = await stores
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
+  const ends = reportEnds(logger);
   const turns = createTurns({
     budgets,
     admission: createAdmission({
@@ -123,6 +127,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       clock,
       personas,
       conversations,
+      vendorIds,
       providers: options.providers ?? chosen.catalog,
       contextChars: settings.contextChars,
       mostAnswerChars: 4_000_000,
@@ -141,10 +146,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
     isAdmitted: callers.isAdmitted,
     turnLimitMs: settings.turnLimitMs,
-    ...reportEnds(logger),
+    ...ends,
   });
   async function recover(): Promise<void> {
-    const recovered = await recoverTurns({ logs, conversations, personas, turns });
+    const recovered = await recoverTurns({ logs, conversations, personas, turns, onFault: ends.onFault });
     if (recovered.continued + recovered.interrupted > 0)
       logger.warn(recovered, "requests of a process that is gone were recovered");
   }
@@ -187,6 +192,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     tickets,
     conversations,
+    deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, onFault }),
     logs,
     usage,
     today: budgets.today,

@@ -8,11 +8,13 @@ import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
 import { remotePort } from "../adapters/cluster/remote-port.ts";
 import { createRemoteTurnLogs } from "../adapters/cluster/remote-turn-logs.ts";
 import { usageMethods } from "../adapters/cluster/usage-methods.ts";
+import { vendorIdMethods } from "../adapters/cluster/vendor-id-methods.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { OpenStores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
 
@@ -30,6 +32,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       keysBefore: await keys.list(),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
+      vendorIds: remotePort<VendorIds>(channel, "vendor-ids", vendorIdMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),
       usage: remotePort<UsageSums>(channel, "usage", usageMethods),
       openBudgets: async () =>

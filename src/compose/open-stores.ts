@@ -5,12 +5,14 @@ import { createMemoryConversations } from "../adapters/memory/memory-conversatio
 import { createMemoryKeys } from "../adapters/memory/memory-keys.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
+import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
+import { createSqliteVendorIds } from "../adapters/sqlite/sqlite-vendor-ids.ts";
 import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore, StoredKey } from "../ports/key-store.ts";
@@ -19,6 +21,7 @@ import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
 import { openBudgets, type PricedModels } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 
@@ -33,6 +36,8 @@ export interface Stores extends AsyncDisposable {
   readonly keysBefore: readonly StoredKey[];
   readonly usage: UsageSums;
   readonly tickets: Tickets;
+  /** What the vendor made for whom. */
+  readonly vendorIds: VendorIds;
   /** Of those who come without a valid key, by address. */
   readonly attempts: RateCounter;
   /** Whether what is new can be kept now. */
@@ -74,6 +79,7 @@ export async function openStores(
       usage,
       openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
       tickets,
+      vendorIds: createMemoryVendorIds({ clock }),
       attempts,
       [Symbol.asyncDispose]: async () => undefined,
     };
@@ -92,6 +98,7 @@ export async function openStores(
   const keys = createSqliteKeys({ store, clock });
   const keysBefore = await keys.list();
   const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
+  const vendorIds = await createSqliteVendorIds({ store, clock });
   const opened = opening.move();
   return {
     logs,
@@ -101,6 +108,7 @@ export async function openStores(
     usage,
     openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
     tickets,
+    vendorIds,
     attempts,
     peers: noPeers,
     canStore: async () => store.fault === undefined,

@@ -15,6 +15,8 @@ export interface PeerAudience {
   cancel(owner: string, id: string, lane: string | undefined): boolean;
   /** Counts a follower elsewhere in; the returned function counts it out. */
   watch(owner: string, id: string): () => void;
+  /** Stops every turn of a conversation that runs here or is about to; settles when they have ended. */
+  endIn(owner: string, conversationId: string): Promise<void>;
   /** A turn has begun elsewhere, in a conversation that was subscribed to. */
   began(turn: LiveTurn): void;
   /** A peer is gone and others must end its turns: they are among the `unfinished` of the logs. */
@@ -28,7 +30,9 @@ export interface PeerAudience {
  * - `announce` tells of a turn that runs here, once its log is there; those who subscribed elsewhere hear of it after that;
  * - `subscribe` and then `runningIn` miss no turn of the conversation; they may tell of one twice;
  * - `cancel` answers `false` for a turn that does not run elsewhere, which it may have done until now;
- * - `watch` counts a follower of a turn that runs elsewhere, and nothing where it does not.
+ * - `watch` counts a follower of a turn that runs elsewhere, and nothing where it does not;
+ * - `endIn` settles when no turn of the conversation runs elsewhere any more, but for those of a peer that is gone, which are among
+ *   the `unfinished`. It does not keep others from beginning: the conversation must be gone before.
  */
 export interface Peers {
   /** From now on peers are heard; called once. */
@@ -42,6 +46,8 @@ export interface Peers {
   cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
   /** The returned function counts the follower out. */
   watch(owner: string, id: string): () => void;
+  /** Stops every turn of a conversation that runs elsewhere. */
+  endIn(owner: string, conversationId: string): Promise<void>;
 }
 
 const nothing = () => undefined;
@@ -54,4 +60,5 @@ export const noPeers: Peers = {
   subscribe: () => nothing,
   cancel: async () => false,
   watch: () => nothing,
+  endIn: async () => undefined,
 };

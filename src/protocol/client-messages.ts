@@ -58,7 +58,9 @@ export const clientMessages = {
   openai_chat: message("openai_chat", {
     input_text: text.describe("What the user says."),
     model: optional(model).describe("Which model answers. Default: the server's."),
-    previous_response_id: optional(responseId).describe("The `id` of the response that this one continues."),
+    previous_response_id: optional(responseId).describe(
+      "The `id` of an own response that this one continues.",
+    ),
     tools: optional(list(tool, { max: wireLimits.tools })).describe("Tools in the Responses API's own form."),
     include_reasoning: optional(z.boolean()).describe(
       "Stream a summary of the model's reasoning. Default false.",

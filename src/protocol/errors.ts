@@ -30,7 +30,7 @@ export const errorTable = {
     retryable: false,
     message: "after_seq lies beyond the last event of this request.",
   },
-  conversation_not_found: { scope: "frame", retryable: false, message: "There is no such conversation." },
+  conversation_not_found: { scope: "both", retryable: false, message: "There is no such conversation." },
   persona_not_found: { scope: "frame", retryable: false, message: "There is no such persona." },
   persona_repeated: { scope: "frame", retryable: false, message: "A persona is named more than once." },
   provider_not_configured: {
@@ -77,9 +77,9 @@ export const errorTable = {
     message: "The text is longer than the model can read.",
   },
   previous_response_not_found: {
-    scope: "turn",
+    scope: "both",
     retryable: false,
-    message: "The model provider does not know previous_response_id.",
+    message: "There is nothing under this id at the model provider.",
   },
   rate_limited: {
     scope: "turn",

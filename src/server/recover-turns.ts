@@ -1,5 +1,5 @@
 import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
-import type { TurnLogStore, UnfinishedTurn } from "../ports/turn-log.ts";
+import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createOpenLanes } from "./open-lanes.ts";
@@ -9,6 +9,8 @@ import type { Turns } from "./turns.ts";
 export interface RecoveryOptions extends MessageStores {
   readonly logs: TurnLogStore;
   readonly turns: Pick<Turns, "goOn">;
+  /** Hears why a turn could not be recovered as it should: it ends all the same, and the others are recovered. */
+  readonly onFault: (record: TurnRecord, fault: unknown) => void;
 }
 
 /** A crash that comes again and again must not spend money without end: more often than this nothing is answered anew. */
@@ -32,21 +34,29 @@ export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> 
   const groups = Map.groupBy(unfinished, ({ record }) => record.conversationId ?? record);
   await Promise.all(
     [...groups.values()].map(async (turns) => {
-      for (const turn of turns) {
-        const lanes = recoverLanes(turn.steps);
-        if (await goOn(turn, lanes, options)) continued += 1;
-        else await interrupt(turn, lanes, options);
-      }
+      for (const turn of turns) if (await recoverTurn(turn, options)) continued += 1;
     }),
   );
   return { continued, interrupted: unfinished.length - continued };
+}
+
+/** Returns whether the turn goes on. Never rejects: one turn must not keep the others, or the server, from what comes next. */
+async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Promise<boolean> {
+  try {
+    const lanes = recoverLanes(turn.steps);
+    if (await goOn(turn, lanes, options)) return true;
+    await interrupt(turn, lanes, options);
+  } catch (fault) {
+    options.onFault(turn.record, fault);
+  }
+  return false;
 }
 
 /** Returns whether the turn goes on. */
 async function goOn(
   { record, log, steps, request }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
-  { turns }: RecoveryOptions,
+  { turns, onFault }: RecoveryOptions,
 ): Promise<boolean> {
   if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps))) return false;
   try {
@@ -54,8 +64,8 @@ async function goOn(
     return true;
   } catch (refusal) {
     // This process may have other providers than the one that began it.
-    if (refusal instanceof TroupeError) return false;
-    throw refusal;
+    if (!(refusal instanceof TroupeError)) onFault(record, refusal);
+    return false;
   }
 }
 
@@ -73,10 +83,16 @@ function mayRestart(
 async function interrupt(
   { record, log, steps }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
-  stores: MessageStores,
+  { onFault, logs, ...stores }: RecoveryOptions,
 ): Promise<void> {
-  await rememberPartial(record, lanes, stores);
+  // Those who follow it wait for its end, whatever becomes of the conversation.
+  await rememberPartial(record, lanes, stores).catch((fault: unknown) => onFault(record, fault));
   const open = createOpenLanes();
   open.observe(steps);
   await log.append([...open.finalTexts(), { type: "failure", error: new TroupeError("interrupted") }]);
+  const { owner, conversationId } = record;
+  if (conversationId === undefined) return;
+  // Its conversation was being deleted when the process ended.
+  if ((await stores.conversations.head(owner, conversationId)) === undefined)
+    await logs.forget(owner, conversationId);
 }

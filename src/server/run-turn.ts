@@ -11,7 +11,7 @@ import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
  * Returns that event; `undefined` for a turn that was left, whose log stays as it is.
  */
 export async function runTurn(
-  log: TurnLog,
+  log: Pick<TurnLog, "append">,
   reply: (emit: Emit) => Promise<ReplyEnd>,
   { observe, isLeft }: TurnWatch,
 ): Promise<TerminalEvent | undefined> {

@@ -9,6 +9,7 @@ import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } fr
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
+import { noteVendorIds } from "./note-vendor-ids.ts";
 import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
@@ -120,7 +121,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
-    const done = runTurn(log, reply, turn)
+    const done = runTurn(noteVendorIds({ record, log }, chat.vendorIds), reply, turn)
       .then(
         (terminal) => {
           if (terminal === undefined) return log.leave();

@@ -20,7 +20,7 @@ interface Gathered {
  * together. After an append that failed there is only the end.
  */
 export class TurnWriter {
-  readonly #log: TurnLog;
+  readonly #log: Pick<TurnLog, "append">;
   readonly #watch: TurnWatch;
   #isWriting = false;
   /** The append that is under way, or the last one. */
@@ -30,7 +30,7 @@ export class TurnWriter {
   #next: Gathered | undefined;
   #failure: { readonly fault: unknown } | undefined;
 
-  constructor(log: TurnLog, watch: TurnWatch) {
+  constructor(log: Pick<TurnLog, "append">, watch: TurnWatch) {
     this.#log = log;
     this.#watch = watch;
   }

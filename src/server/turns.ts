@@ -45,6 +45,11 @@ export interface Turns {
   cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
   /** Stops every turn that was begun with a key. */
   cancelAllOf(keyId: string): void;
+  /**
+   * Stops every turn of a conversation, here and elsewhere; settles when they have ended. Others can begin as long as the conversation
+   * is there.
+   */
+  endIn(owner: string, conversationId: string): Promise<void>;
   /** How many run. */
   readonly count: number;
   /**
@@ -57,8 +62,16 @@ export interface Turns {
 export function createTurns(options: TurnsOptions): Turns {
   const { chat, logs, peers = noPeers, onLeft, onFault } = options;
   const running = new Map<string, BegunTurn>();
-  /** Turns whose log is being made. */
-  const beginning = new Set<Promise<unknown>>();
+  /** Turns whose log is being made or taken up, with their owners. */
+  const beginning = new Map<Promise<unknown>, string>();
+
+  /** Notes a turn that is about to run. */
+  function noteBeginning<T>(owner: string, begun: Promise<T>): Promise<T> {
+    const noted = begun.finally(() => beginning.delete(noted));
+    beginning.set(noted, owner);
+    return noted;
+  }
+
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
@@ -76,6 +89,44 @@ export function createTurns(options: TurnsOptions): Turns {
     onFailure: rememberLater.noteEnd,
   });
 
+  /** Those that run here, oldest first. */
+  function runningHere(owner: string, conversationId: string): BegunTurn[] {
+    return [...running.values()].filter(
+      ({ turn }) => turn.conversationId === conversationId && turn.record.owner === owner,
+    );
+  }
+
+  async function endHere(owner: string, conversationId: string): Promise<void> {
+    const stop = () => {
+      const begun = runningHere(owner, conversationId);
+      for (const { turn } of begun) turn.cancel();
+      return begun.map(({ done }) => done);
+    };
+    stop();
+    // One that has found its conversation and not yet its log runs in a moment.
+    await Promise.allSettled([...beginning].filter(([, of]) => of === owner).map(([begun]) => begun));
+    await Promise.all(stop());
+  }
+
+  async function goOn(
+    turn: KeptTurn,
+    kept: ResumableRequest,
+    lanes: readonly RecoveredLane[],
+  ): Promise<void> {
+    const { owner, id, conversationId } = turn.record;
+    const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
+    const running = run(turn, kept, prepared, () => undefined);
+    running.observe(
+      lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
+        ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
+        ...(checkpoint === undefined ? [] : [checkpoint]),
+      ]),
+    );
+    const unwatch = running.watch();
+    // Its followers went with the process that began it; they have their time to come back.
+    unwatch();
+  }
+
   peers.join({
     cancel(owner, id, lane) {
       const found = running.get(keyOf(owner, id));
@@ -83,6 +134,7 @@ export function createTurns(options: TurnsOptions): Turns {
       return found !== undefined;
     },
     watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
+    endIn: endHere,
     began: feed.announce,
     left() {
       // Else whoever comes next is given them.
@@ -94,31 +146,12 @@ export function createTurns(options: TurnsOptions): Turns {
     get count() {
       return running.size;
     },
-    async start(ask) {
-      const begun = start(ask).finally(() => beginning.delete(begun));
-      beginning.add(begun);
-      return begun;
-    },
-    async goOn(turn, kept, lanes) {
-      const { owner, id, conversationId } = turn.record;
-      const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
-      const running = run(turn, kept, prepared, () => undefined);
-      running.observe(
-        lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
-          ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
-          ...(checkpoint === undefined ? [] : [checkpoint]),
-        ]),
-      );
-      const unwatch = running.watch();
-      // Its followers went with the process that began it; they have their time to come back.
-      unwatch();
-    },
+    start: (ask) => noteBeginning(ask.caller.owner, start(ask)),
+    goOn: (turn, kept, lanes) => noteBeginning(turn.record.owner, goOn(turn, kept, lanes)),
     find: (owner, id) => logs.find(owner, id),
     running: (owner, id) => running.get(keyOf(owner, id))?.turn,
     async runningIn(owner, conversationId) {
-      const here = [...running.values()]
-        .map(({ turn }) => turn)
-        .filter((turn) => turn.conversationId === conversationId && turn.record.owner === owner);
+      const here = runningHere(owner, conversationId).map(({ turn }) => turn);
       return [...here, ...(await peers.runningIn(owner, conversationId))];
     },
     subscribe(owner, conversationId, listener) {
@@ -146,10 +179,13 @@ export function createTurns(options: TurnsOptions): Turns {
     cancelAllOf(keyId) {
       for (const { turn, asked } of running.values()) if (asked.caller.keyId === keyId) turn.cancel();
     },
+    async endIn(owner, conversationId) {
+      await Promise.all([endHere(owner, conversationId), peers.endIn(owner, conversationId)]);
+    },
     async close(drainMs) {
       closing = true;
       // What is not refused any more has its time as the others.
-      await Promise.allSettled(beginning);
+      await Promise.allSettled(beginning.keys());
       await drainTurns(() => [...running.values()], {
         clock: chat.clock,
         drainMs,

@@ -1,4 +1,5 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
+import { createMemoryVendorIds } from "../../src/adapters/memory/memory-vendor-ids.ts";
 import {
   Cancellation,
   type ChatDependencies,
@@ -73,6 +74,7 @@ export function createChatSetup(
         list: async () => [...personas],
       },
       conversations: createMemoryConversations({ clock, mostBytes: 1_000_000 }),
+      vendorIds: createMemoryVendorIds({ clock }),
       retry: {
         mostRetries: 2,
         firstDelayMs: 500,

@@ -176,7 +176,7 @@ describe("a retry", () => {
   });
 
   it("asks for exactly what the first call asked for", async () => {
-    await using bench = await createFaultBench(quick);
+    await using bench = await createFaultBench({ ...quick, foreignVendorIds: true });
     bench.double.respond((_request, index) => (index === 0 ? httpError(500, "") : good));
     bench.ask({ tools: [{ type: "web_search" }], previous_response_id: "resp_1" });
     await bench.untilTerminal();

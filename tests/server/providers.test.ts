@@ -26,7 +26,10 @@ test("against aimock, which none of us wrote: text, tools, reasoning parameters,
     return client.untilTerminal();
   };
 
-  const hello = await ask({ input_text: "hello", include_reasoning: true, previous_response_id: "resp_1" });
+  const first = (await ask({ input_text: "hello" })).at(-1);
+  assert.ok(first?.type === "response" && first.request_type === "openai_chat");
+  const previous_response_id = first.data.id;
+  const hello = await ask({ input_text: "hello", include_reasoning: true, previous_response_id });
   const terminal = hello.at(-1);
   assert.ok(terminal?.type === "response" && terminal.finish_reason === "stop");
   assert.equal(textOf(hello), "Hi there, this is the other side.");

@@ -40,6 +40,13 @@ function chunksOf(messages: readonly ServerMessage[], personaId?: string) {
 test("openai_chat: the specification's request gives its flow", async () => {
   await using system = await startWithUpstream();
   const client = await system.server.connect();
+  const model = "gpt-4o-mini-2024-07-18";
+  system.upstream.respond((_, index) =>
+    streamScript(answer({ text: longText, responseId: index === 0 ? "resp_earlier" : "resp_1", model })),
+  );
+  // The request continues a response that the caller has had before.
+  client.send({ type: "openai_chat", data: { input_text: "Earlier" } });
+  await client.untilTerminal();
   client.sendText(`{
   "type": "openai_chat",
   "data": {
@@ -75,7 +82,7 @@ test("openai_chat: the specification's request gives its flow", async () => {
   assert.equal(data.output_text, longText);
   assert.ok(Array.isArray(data.output));
 
-  const [call] = system.upstream.requests;
+  const [, call] = system.upstream.requests;
   assert.equal(call?.headers.authorization, "Bearer test-key");
   assert.deepEqual(call?.body, {
     model: "gpt-4o-mini",

@@ -32,8 +32,8 @@ export function spellings(id: string): ReadonlyMap<string, string> {
     ["overlong", id.padEnd(4_096, "x")],
     ["under its owner's name", `ada\n${id}`],
     ["with its owner's name", `ada:${id}`],
-    ["a pattern", `${id.slice(0, 3)}%`],
-    ["another pattern", `${id.slice(0, 3)}*`],
+    ["a pattern", `${id.slice(0, 8)}%`],
+    ["another pattern", `${id.slice(0, 8)}*`],
     ["in quotes", `"${id}"`],
     ["in a statement", `x' OR id = '${id}`],
   ]);

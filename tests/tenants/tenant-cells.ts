@@ -7,12 +7,22 @@ export interface Place {
   readonly path: readonly string[];
 }
 
-/** Every field of every message that names something, found in the schemas. */
+/** Fields that name something at the vendor, whose names do not say so or whose forms are the vendor's own. */
+const vendorPlaces: readonly Place[] = [
+  ["options", "conversation"],
+  ["options", "prompt", "id"],
+  ["tools", "0", "container"],
+  ["tools", "0", "vector_store_ids", "0"],
+  ["tools", "0", "container", "file_ids", "0"],
+].map((path) => ({ type: "openai_chat", path: ["data", ...path] }));
+
+/** Every field of every message that names something, found in the schemas; and those that no schema of ours knows. */
 export function places(): Place[] {
-  return fieldPaths().filter(({ path, schemas }) => {
+  const named = fieldPaths().filter(({ path, schemas }) => {
     const names = /(^|_)ids?$/.test(path.filter((key) => key !== "0").at(-1) ?? "");
     return names && schemas.some(({ type }) => type === "string");
   });
+  return [...named, ...vendorPlaces];
 }
 
 /** A message of each type with hardly more than it must have. A type that is missing here fails the test. */
@@ -30,9 +40,11 @@ export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<strin
 export function messageWith({ type, path }: Place, value: string): object {
   const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
   let parent = message;
-  for (const key of path.slice(0, -1)) {
-    parent[key] ??= {};
+  for (const [index, key] of path.slice(0, -1).entries()) {
+    parent[key] ??= path[index + 1] === "0" ? [] : {};
     parent = parent[key] as Record<string, unknown>;
+    if (key === "0")
+      parent.type ??= path[index + 1] === "vector_store_ids" ? "file_search" : "code_interpreter";
   }
   parent[path.at(-1) ?? ""] = value;
   return message;

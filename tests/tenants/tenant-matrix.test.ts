@@ -143,6 +143,6 @@ for (const store of ["memory", "sqlite"] as const) {
     assert.ok(terminal?.type === "response" && terminal.status === "completed");
     assert.equal(textOf(seen), tenants.expected);
     const hers = tenants.upstream.requests.filter(({ body }) => JSON.stringify(body).includes(canary));
-    assert.equal(hers.length, 2);
+    assert.equal(hers.length, 3);
   });
 }

@@ -9,6 +9,9 @@ import { createTestClock } from "../support/test-clock.ts";
 /** Stands in everything that the owner asks and is answered. */
 export const canary = "canary-7f3a9c";
 
+/** Under which the vendor keeps an answer of hers. */
+const vendorResponseId = "resp_hers0a1";
+
 const pieces = Array.from({ length: 20 }, (_, index) => `${canary} ${index}. `);
 
 /** A server on which `ada` has a request that runs and one that has ended, and what came of them. */
@@ -19,6 +22,8 @@ export async function startTwoTenants(store: "memory" | "sqlite") {
   const hers = streamScript(answer({ deltas: pieces }));
   let isFirst = true;
   upstream.respond((request) => {
+    if (JSON.stringify(request.body).includes(`${canary} at the vendor`))
+      return streamScript(answer({ text: canary, responseId: vendorResponseId }));
     if (!JSON.stringify(request.body).includes(canary)) return streamScript(answer({ text: "Yours." }));
     if (isFirst) {
       isFirst = false;
@@ -45,6 +50,12 @@ export async function startTwoTenants(store: "memory" | "sqlite") {
   assert.ok(terminal?.type === "response" && terminal.request_type === "chat");
   ask("Req-hers:runs.2");
   await owner.next((message) => message.type === "chunk" && message.request_id === "Req-hers:runs.2");
+  owner.send({
+    type: "openai_chat",
+    id: "Req-hers:vendor.3",
+    data: { input_text: `${canary} at the vendor` },
+  });
+  await owner.untilTerminal("Req-hers:vendor.3");
   const running = await call("GET", "/api/requests/Req-hers:runs.2", { key: ada.key });
   const { conversation_id } = (await running.json()) as { conversation_id: string };
 
@@ -58,7 +69,14 @@ export async function startTwoTenants(store: "memory" | "sqlite") {
       "a conversation": terminal.data.conversation_id,
       "a message": String(terminal.data.message_id),
       "a key": ada.id,
+      "a response of the vendor": vendorResponseId,
     },
+    /** Her key. */
+    ada,
+    owner,
+    clock,
+    /** What runs may go on. */
+    openGate: () => gate.open(),
     /** Her request runs to its end; what she saw of it. */
     async finish() {
       gate.open();

@@ -5,6 +5,7 @@ import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
 import type { UsageSums } from "../../ports/usage-store.ts";
+import type { VendorIds } from "../../ports/vendor-ids.ts";
 import { budgetHubMethods } from "./budget-hub.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
@@ -19,6 +20,7 @@ import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
 import { usageMethods } from "./usage-methods.ts";
+import { vendorIdMethods } from "./vendor-id-methods.ts";
 
 export interface HubOptions {
   readonly logs: TurnLogStore;
@@ -27,6 +29,7 @@ export interface HubOptions {
   readonly usage: UsageSums;
   readonly budgets: CountedBudgets;
   readonly tickets: Tickets;
+  readonly vendorIds: VendorIds;
   readonly attempts: RateCounter;
   /** Turns that may run at the same time for one owner, and in all, over all processes. */
   readonly mostPerOwner: number;
@@ -42,7 +45,7 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, keys, usage, budgets, tickets, attempts } = options;
+  const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds } = options;
   const { mostPerOwner, mostInAll, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
@@ -74,11 +77,13 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       servePort(channel, "conversations", conversationMethods, conversations);
       keyHub.admit(channel);
       servePort(channel, "tickets", ticketMethods, tickets);
+      servePort(channel, "vendor-ids", vendorIdMethods, vendorIds);
       servePort(channel, "attempts", counterMethods, attempts);
       servePort(channel, "usage", usageMethods, usage);
       servePort(channel, "budgets", budgetHubMethods, createBudgetHub(budgets, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));
-      servePort(channel, "peers", peerHubMethods, createPeerHub({ directory, member, subscribers, onFault }));
+      const peers = createPeerHub({ directory, member, members, subscribers, onFault });
+      servePort(channel, "peers", peerHubMethods, peers);
       member.gone.addEventListener("abort", () => {
         members.delete(member);
         subscribers.leave(member);

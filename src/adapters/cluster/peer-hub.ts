@@ -21,12 +21,16 @@ export interface PeerHub {
   cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
   watch(owner: string, id: string): Promise<void>;
   unwatch(owner: string, id: string): Promise<void>;
+  /** Settles when every other process has ended its turns of the conversation, or is gone. */
+  endIn(owner: string, conversationId: string): Promise<void>;
 }
 
 /** What a process that runs turns does for the one that knows them all. */
 export interface WorkerPort {
   /** Stops a turn that runs here; `false` where it has ended. Throws as `PeerHub.cancel`. */
   cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
+  /** Stops the turns of a conversation that run here; settles when they have ended. */
+  endIn(owner: string, conversationId: string): Promise<void>;
   /** Whether anybody in another process follows a turn that runs here. */
   watched(owner: string, id: string, isWatched: boolean): Promise<void>;
   began(turn: AnnouncedTurn): Promise<void>;
@@ -46,12 +50,14 @@ export const peerHubMethods: Methods<PeerHub> = {
   cancel: three,
   watch: two,
   unwatch: two,
+  endIn: two,
 };
 
 const found = z.object({ record: turnRecord, headSeq: z.int(), ended: z.boolean() });
 
 export const workerMethods: Methods<WorkerPort> = {
   cancel: three,
+  endIn: two,
   watched: z.tuple([text, text, z.boolean()]),
   began: z.tuple([z.object({ found, request: text })]),
   left: z.tuple([]),

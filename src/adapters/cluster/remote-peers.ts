@@ -31,6 +31,7 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
 
   servePort(channel, "worker", workerMethods, {
     cancel: async (owner, id, lane) => (await joined.promise).cancel(owner, id, lane),
+    endIn: async (owner, conversationId) => (await joined.promise).endIn(owner, conversationId),
     async watched(owner, id, isWatched) {
       const audience = await joined.promise;
       const name = nameOf(owner, id);
@@ -64,6 +65,7 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
       };
     },
     cancel: hub.cancel,
+    endIn: hub.endIn,
     watch(owner, id) {
       say(hub.watch(owner, id));
       return () => say(hub.unwatch(owner, id));

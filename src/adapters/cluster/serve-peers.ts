@@ -7,6 +7,8 @@ import { tell } from "./tell.ts";
 export interface PeerHubOptions {
   readonly directory: Directory;
   readonly member: Member;
+  /** All processes that run turns, this one among them. */
+  readonly members: Iterable<Member>;
   /** The others that subscribed to a conversation. */
   readonly subscribers: Subscribers;
   readonly onFault: (fault: unknown) => void;
@@ -41,7 +43,7 @@ export function createSubscribers() {
 export type Subscribers = ReturnType<typeof createSubscribers>;
 
 /** The other processes as one that runs turns sees them. */
-export function createPeerHub({ directory, member, subscribers, onFault }: PeerHubOptions): PeerHub {
+export function createPeerHub({ directory, member, members, subscribers, onFault }: PeerHubOptions): PeerHub {
   /** The turn, where it runs in another process. */
   function elsewhere(owner: string, id: string): DirectoryEntry | undefined {
     const entry = directory.find(owner, id);
@@ -96,6 +98,19 @@ export function createPeerHub({ directory, member, subscribers, onFault }: PeerH
         if (runner.gone.aborted) return false;
         throw error;
       }
+    },
+    async endIn(owner, conversationId) {
+      // One that has not asked for the turns that were left is only starting, and runs none.
+      const others = [...members].filter((other) => other !== member && other.hasAsked);
+      await Promise.all(
+        others.map(async ({ worker, gone }) => {
+          try {
+            await worker.endIn(owner, conversationId);
+          } catch (error) {
+            if (!gone.aborted) throw error;
+          }
+        }),
+      );
     },
     async watch(owner, id) {
       const entry = elsewhere(owner, id);

@@ -47,7 +47,7 @@ export function createDemoProvider(options: DemoProviderOptions): Provider {
   async function* stream(request: ProviderRequest, { signal }: { readonly signal: AbortSignal }) {
     signal.throwIfAborted();
     const script = writeScript(request);
-    const hash = hashOf(request);
+    const hash = hashOf(request, clock.newId());
     const createdAtSeconds = Math.floor(clock.wallTimeMs() / 1000);
     const response = (progress: DemoProgress) =>
       script.isPersona ? {} : { response: demoResponse(request, hash, createdAtSeconds, progress) };
@@ -108,7 +108,10 @@ function usageOf(request: ProviderRequest, outputTokens: number): Usage {
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
 }
 
-/** 32 hexadecimal digits that tell this request's content from any other's. */
-function hashOf(request: ProviderRequest): string {
-  return createHash("sha256").update(JSON.stringify(request)).digest("hex").slice(0, 32);
+/** 32 hexadecimal digits that tell this answer from any other, also from one to the same request of another caller. */
+function hashOf(request: ProviderRequest, callId: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([request, callId]))
+    .digest("hex")
+    .slice(0, 32);
 }

@@ -33,7 +33,7 @@ const repeatedParameters = [
  * A response object in the shape of OpenAI's Responses API (`POST /v1/responses`; the SDK's type `Response`), so that a
  * client finds every field that it would find there. `store` is false, because nothing can be fetched by this id later.
  *
- * @param hash tells this request from others; the ids are made of it.
+ * @param hash tells this answer from others; the ids are made of it.
  * @param createdAtSeconds wall time in whole seconds since 1970.
  */
 export function demoResponse(

@@ -2,7 +2,6 @@ import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { ConversationStore } from "../../ports/conversation-store.ts";
-import type { TurnLogStore } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { conversationId } from "../../protocol/fields.ts";
 import type { ApiRoutes } from "./api-routes.ts";
@@ -52,11 +51,15 @@ const renaming = z.object({ title });
 
 export interface ConversationRoutesOptions {
   readonly conversations: ConversationStore;
-  readonly logs: TurnLogStore;
+  /** Deletes one with all that was said in it; `false` where there is none. */
+  readonly deleteConversation: (owner: string, id: string) => Promise<boolean>;
 }
 
 /** Conversations of the caller: list, search, read, rename, delete, export. Throws `conversation_not_found`, `invalid_message`. */
-export function createConversationRoutes({ conversations, logs }: ConversationRoutesOptions): ApiRoutes {
+export function createConversationRoutes({
+  conversations,
+  deleteConversation,
+}: ConversationRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   const idIn = (context: { req: { param(name: "id"): string | undefined } }) =>
     decodeId(conversationId, context.req.param("id"), "conversation_not_found");
@@ -108,11 +111,7 @@ export function createConversationRoutes({ conversations, logs }: ConversationRo
   });
 
   routes.delete("/:id", async (context) => {
-    const id = idIn(context);
-    const { owner } = context.get("caller");
-    const removed = await conversations.remove(owner, id);
-    // Even where there is none any more: the server may have stopped between the two.
-    await logs.forget(owner, id);
+    const removed = await deleteConversation(context.get("caller").owner, idIn(context));
     if (!removed) throw new TroupeError("conversation_not_found");
     return context.body(null, 204);
   });

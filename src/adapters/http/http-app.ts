@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
+import type { TurnLogStore } from "../../ports/turn-log.ts";
 import { type ApiGateOptions, createApiGate } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
@@ -17,6 +18,7 @@ export interface HttpAppOptions
     UsageRoutesOptions {
   readonly personas: PersonaStore;
   readonly tickets: Tickets;
+  readonly logs: TurnLogStore;
   readonly page: { readonly html: string; readonly policy: string };
   readonly onFault: (fault: unknown) => void;
 }
@@ -32,6 +34,7 @@ export function createHttpApp({
   newSecret,
   tickets,
   conversations,
+  deleteConversation,
   logs,
   usage,
   today,
@@ -59,7 +62,7 @@ export function createHttpApp({
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
-  app.route("/api/conversations", createConversationRoutes({ conversations, logs }));
+  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));

@@ -152,6 +152,21 @@ const steps: readonly string[] = [
     tokens_per_day INTEGER
   ) STRICT;
   `,
+  `
+  -- What the vendor made for whom, by its ids. \`noted_at_ms\` is a moment of \`served_ms\`.
+  CREATE TABLE vendor_ids (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    noted_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX vendor_ids_by_age ON vendor_ids (noted_at_ms);
+  -- Responses of the turns that are kept can be continued as before.
+  INSERT OR REPLACE INTO vendor_ids (id, owner, noted_at_ms)
+    SELECT response_id, owner, ended_at_ms FROM (
+      SELECT coalesce(answer ->> '$.terminal.answer.response.id', log ->> '$[#-1].answer.response.id') AS response_id,
+        owner, ended_at_ms, number FROM turns WHERE conversation_id IS NULL AND ended_at_ms IS NOT NULL
+    ) WHERE typeof(response_id) = 'text' AND length(response_id) BETWEEN 1 AND 256 ORDER BY number;
+  `,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

@@ -9,6 +9,7 @@ import {
   type MemoryTurnLogs,
 } from "../memory/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
+import { forgetOrphans } from "./forget-orphans.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -87,7 +88,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
   }
 
-  return {
+  let orphans: Disposable | undefined;
+
+  const logs: Omit<SqliteTurnLogs, typeof Symbol.dispose> = {
     isLasting: true,
     get bytes() {
       return memory.bytes;
@@ -131,8 +134,15 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
+      // Behind the ends that were just written.
+      orphans ??= forgetOrphans({ store, logs, onFault });
       return unfinished;
     },
-    [Symbol.dispose]: () => retirement[Symbol.dispose](),
   };
+  return Object.assign(logs, {
+    [Symbol.dispose]() {
+      orphans?.[Symbol.dispose]();
+      retirement[Symbol.dispose]();
+    },
+  });
 }

@@ -22,6 +22,12 @@ export const statements = {
   compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,
   turnsToForget: `SELECT number FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
   forgetTurn: `DELETE FROM turns WHERE number = ?`,
+  // The newest turn of each conversation in the next 500 ended turns.
+  conversationsOfTurns: `SELECT max(number) AS number, owner, conversation_id,
+      EXISTS (SELECT 1 FROM conversations WHERE id = conversation_id AND owner = ended.owner) AS is_kept
+    FROM (SELECT number, owner, conversation_id FROM turns
+      WHERE number > ? AND conversation_id IS NOT NULL AND ended_at_ms IS NOT NULL ORDER BY number LIMIT 500) AS ended
+    GROUP BY owner, conversation_id ORDER BY number`,
   forgetTurnsIn: `DELETE FROM turns WHERE ${endedIn}`,
 
   counter: `SELECT value FROM counters WHERE name = ?`,
@@ -77,6 +83,11 @@ export const statements = {
   countWordPages: `SELECT count(*) AS pages FROM message_words_data`,
   // The index forgets a deleted word only when the parts that hold it are merged (FTS5, the merge command).
   mergeWords: `INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)`,
+
+  noteVendorId: `INSERT OR REPLACE INTO vendor_ids (id, owner, noted_at_ms) VALUES (?, ?, ?)`,
+  ownVendorId: `SELECT 1 FROM vendor_ids WHERE id = ? AND owner = ? AND noted_at_ms > ?`,
+  dropOldVendorIds: `DELETE FROM vendor_ids
+    WHERE id IN (SELECT id FROM vendor_ids WHERE noted_at_ms <= ? ORDER BY noted_at_ms LIMIT 4)`,
 
   createKey: `INSERT INTO keys (id, digest, owner, name, created_at_ms, connections, requests_per_minute, requests_in_flight, tokens_per_day)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

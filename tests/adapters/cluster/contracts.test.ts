@@ -3,6 +3,8 @@ import { describeConversationStore } from "../../ports/conversation-store-contra
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
+import { describeVendorIds } from "../../ports/vendor-ids-contract.ts";
+import { createTestClock } from "../../support/test-clock.ts";
 import { openCluster } from "./open-cluster.ts";
 
 describeTurnLogStore("another process", async (options) => {
@@ -68,6 +70,24 @@ describeKeyStore("another process, listened to from a third,", async () => {
   const [first, second] = [await cluster.join().open(), await cluster.join().open()];
   return {
     store: { ...first.keys, onRevoked: second.keys.onRevoked },
+    [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
+  };
+});
+
+describeVendorIds("another process", async () => {
+  const clock = createTestClock({ instantMs: 1_000 });
+  const cluster = await openCluster({ clock });
+  const { vendorIds } = await cluster.join().open();
+  return { store: vendorIds, clock, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeVendorIds("another process, asked from a third,", async () => {
+  const clock = createTestClock({ instantMs: 1_000 });
+  const cluster = await openCluster({ clock });
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  return {
+    store: { note: first.vendorIds.note, isOwn: second.vendorIds.isOwn },
+    clock,
     [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
   };
 });

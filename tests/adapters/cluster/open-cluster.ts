@@ -7,6 +7,7 @@ import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-c
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
+import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
@@ -55,13 +56,14 @@ export async function openCluster({
   const conversations = createSqliteConversations({ store, clock: time, onFault });
   const keys = createSqliteKeys({ store, clock: time });
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
+  const vendorIds = await createSqliteVendorIds({ store, clock: time });
   const tickets = createTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
   const budgets = await openBudgets(
     { ...defaultSettings(), ...limits },
     { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
   );
-  const stores = { logs, conversations, keys, usage, budgets, tickets, attempts };
+  const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts };
   const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
   const lines: LinePair[] = [];
 

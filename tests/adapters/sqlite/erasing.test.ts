@@ -35,6 +35,12 @@ async function open(file: string) {
     async erased() {
       while ((await store.read("removedConversations")).length > 0);
     },
+    /** Whether that comes about in a bounded number of looks. */
+    async erasedSoon() {
+      for (let looks = 0; looks < 1_000; looks += 1)
+        if ((await store.read("removedConversations")).length === 0) return true;
+      return false;
+    },
     async [Symbol.asyncDispose]() {
       conversations[Symbol.dispose]();
       logs[Symbol.dispose]();
@@ -135,6 +141,19 @@ test("conversations deleted while the index is still being cleaned are cleaned a
     await Promise.all(ids.slice(0, 3).map((id) => kept.conversations.remove("owner", id)));
     for (const id of ids.slice(3)) await kept.conversations.remove("owner", id);
     await kept.erased();
+  }
+  assert.doesNotMatch(await place.bytes(), anyOfIt);
+});
+
+test("after one deletion the words of what is deleted later leave the index as well", async () => {
+  await using place = await dataFolder();
+  {
+    await using kept = await open(place.file);
+    for (const round of ["first", "second", "third"]) {
+      const id = await conversationOf(kept.conversations, "owner", `${needle} ${round}`);
+      await kept.conversations.remove("owner", id);
+      assert.ok(await kept.erasedSoon(), round);
+    }
   }
   assert.doesNotMatch(await place.bytes(), anyOfIt);
 });
