@@ -95,7 +95,7 @@ export async function runLane(
   let streaming = text !== "";
   const meter = createMeter(open, {
     ...{ call, inputTokens, model: choice.model, signal: stop.signal },
-    begunText: text,
+    begunText: begun?.text,
   });
   let snapshot: JsonObject | undefined;
   const named = <Event extends object>(event: Event) =>
@@ -150,7 +150,7 @@ export async function runLane(
   const isTooLarge = how.type === "ended" && stop.signal.reason === tooLarge;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
-  call.record(outcomeOf(result), meter.usage());
+  call.record(outcomeOf(result), meter.spent());
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
   if (last.length > 0) await emit(last);
   return result;

@@ -68,8 +68,8 @@ export interface UsageSums {
  */
 export interface UsageStore extends UsageSums {
   begin(call: BegunCall): void;
-  /** More output is reserved: so much in all. */
-  extend(id: string, outputTokens: number): void;
+  /** More is reserved: so much input and output in all. */
+  extend(id: string, inputTokens: number, outputTokens: number): void;
   end(
     id: string,
     end: { readonly usage: Usage; readonly outcome: CallOutcome; readonly day: DayNumber },

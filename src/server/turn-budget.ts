@@ -69,7 +69,6 @@ class PaidCall implements CountedCall {
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
-  readonly #inputTokens: number;
   #settledOn: DayNumber | undefined;
   #isOver = false;
 
@@ -79,7 +78,6 @@ class PaidCall implements CountedCall {
     this.#reservation = reservation;
     this.#options = options;
     this.#id = clock.newId();
-    this.#inputTokens = inputTokens;
     this.isLimited = reservation.isLimited;
     if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
     usage.begin({
@@ -96,6 +94,10 @@ class PaidCall implements CountedCall {
     return this.#reservation.reserved;
   }
 
+  get reservedInput(): number {
+    return this.#reservation.reservedInput;
+  }
+
   get coveredTokens(): number {
     return this.#reservation.coveredTokens;
   }
@@ -103,9 +105,13 @@ class PaidCall implements CountedCall {
   cover(outputTokens: number): boolean {
     const before = this.#reservation.reserved;
     const isCovered = this.#reservation.cover(outputTokens);
-    const { reserved } = this.#reservation;
-    if (reserved > before) this.#options.usage.extend(this.#id, reserved);
+    if (this.#reservation.reserved > before) this.#noteReserved();
     return isCovered;
+  }
+
+  repeat(): undefined {
+    this.#reservation.repeat();
+    this.#noteReserved();
   }
 
   settle(used: Usage): void {
@@ -124,6 +130,11 @@ class PaidCall implements CountedCall {
 
   /** Nobody has said how it ended. */
   abandon(): void {
-    this.record("failed", estimatedUsage(this.#inputTokens, this.#reservation.used));
+    this.record("failed", estimatedUsage(this.#reservation.reservedInput, this.#reservation.used));
+  }
+
+  #noteReserved(): void {
+    const { reservedInput, reserved } = this.#reservation;
+    this.#options.usage.extend(this.#id, reservedInput, reserved);
   }
 }

@@ -37,6 +37,7 @@ export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget
         ...(limitSent === undefined ? {} : { mostOutputTokens: limitSent }),
         isLimited: mostOutputTokens < Infinity,
         cover: (outputTokens) => outputTokens <= mostOutputTokens,
+        repeat: () => undefined,
         settle: (usage) => void settled.push(usage),
         record: (outcome, usage) => void recorded.push({ outcome, usage }),
       };

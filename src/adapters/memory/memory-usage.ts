@@ -34,9 +34,9 @@ export function createMemoryUsage(): UsageStore {
 
   return {
     begin: (call) => void open.set(call.id, call),
-    extend(id, outputTokens) {
+    extend(id, inputTokens, outputTokens) {
       const call = open.get(id);
-      if (call !== undefined) open.set(id, { ...call, outputTokens });
+      if (call !== undefined) open.set(id, { ...call, inputTokens, outputTokens });
     },
     end(id, { usage, day }) {
       const call = open.get(id);

@@ -39,7 +39,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
         ],
       );
     },
-    extend: (id, outputTokens) => write(["extendUsage", outputTokens, id]),
+    extend: (id, inputTokens, outputTokens) => write(["extendUsage", inputTokens, outputTokens, id]),
     end(id, { usage: { inputTokens, outputTokens, estimated }, outcome, day }) {
       write(["endUsage", day, inputTokens, outputTokens, Number(estimated), outcome, id]);
     },

@@ -32,10 +32,11 @@ export function createSecretMask(secret: string) {
   return {
     /** The same error without the secret. */
     error(thrown: TroupeError): TroupeError {
-      const { code, field, detail, retryAfterMs, retryable, safeToRepeat } = thrown;
+      const { code, field, detail, retryAfterMs, retryable, safeToRepeat, isUnread } = thrown;
       return new TroupeError(code, {
         retryable,
         safeToRepeat,
+        ...(isUnread === undefined ? {} : { isUnread }),
         ...(field === undefined ? {} : { field }),
         ...(detail === undefined ? {} : { detail: mask(detail) }),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -73,7 +73,7 @@ test("calls that were left open end as interrupted, as they were reserved, and o
   await using place = await openUsage();
   const [first, second, third] = [callOf(), callOf({ lane: "a" }), callOf()];
   for (const call of [first, second, third]) place.usage.begin(call);
-  place.usage.extend(second.id, 1_024);
+  place.usage.extend(second.id, second.inputTokens, 1_024);
   place.usage.end(third.id, { ...used(1, 1), outcome: "completed", day: 100 });
   const next = createSqliteUsage({ store: place.store, keepDays: 10, onFault });
   await next.takeUp(100);
