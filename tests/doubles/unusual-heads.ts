@@ -13,7 +13,12 @@ function unusual(name: string, code: string, note: string, script: Script): Faul
 }
 
 function tolerated(name: string, note: string, script: () => Script): FaultShape {
-  const expect: FaultExpectation = { outcome: "completed", retriesAllowed: false, note };
+  const expect: FaultExpectation = {
+    outcome: "completed",
+    finishReason: "stop",
+    retriesAllowed: false,
+    note,
+  };
   return { name, moments: ["before"], script, text: () => wholeText, expect };
 }
 
@@ -42,7 +47,7 @@ export const unusualHeads: readonly FaultShape[] = [
     raw(earlyHints),
     { repeat: [raw(earlyHints)] },
   ]),
-  unusual("http-0.9", "upstream_invalid", "a body without a head", [raw("data: {}\n\n"), { hang: true }]),
+  unusual("http-0-9", "upstream_invalid", "a body without a head", [raw("data: {}\n\n"), { hang: true }]),
   unusual("head-without-end", "upstream_invalid", "headers without end, up to the limit of Node", [
     raw("HTTP/1.1 200 OK\r\n"),
     { repeat: [raw(`x-more: ${"a".repeat(1_000)}\r\n`)] },
