@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
 import { wireLimits } from "../../protocol/limits.ts";
+import { callAfterReading } from "../system/call-after-reading.ts";
 import { type HandshakeRefusal, pathOf, refuseHead, sendRefusal } from "./handshake.ts";
 import { createKeyCounter } from "./key-counter.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
@@ -97,6 +98,8 @@ export function createWsServer(options: WsServerOptions) {
   async function heartbeat(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
+      // Pongs that have come are read first, in case this process stood still.
+      await new Promise<void>((resolve) => callAfterReading(resolve));
       if (stopped.signal.aborted) return;
       for (const connection of connections) connection.beat();
     }
