@@ -9,6 +9,7 @@ import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } fr
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
+import { refuseUnpriced } from "./refuse-unpriced.ts";
 import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
@@ -21,6 +22,8 @@ export interface TurnStartOptions {
   /** Digest of a text, by which a repeated request is known. */
   readonly digest: (text: string) => string;
   readonly budgets: Pick<Budgets, "openTurn">;
+  /** Calls are paid in money: requests with parts that have no price are refused. */
+  readonly isMoneyLimited: boolean;
   /** Whether the caller's key is still good. */
   readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
@@ -155,6 +158,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       const kept = isNamed ? await logs.find(owner, id) : undefined;
       if (kept !== undefined) return attach(kept, record);
       if (registry.isClosing()) throw new TroupeError("shutting_down");
+      if (options.isMoneyLimited) refuseUnpriced(ask.request);
       const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
       try {
         return await begin(ask, record, release);
