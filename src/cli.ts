@@ -4,7 +4,8 @@ import { pino } from "pino";
 import { isLoopback } from "./adapters/http/access.ts";
 import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { listen } from "./compose/listen.ts";
-import { keepPageToken, writePrivate } from "./compose/page-token.ts";
+import { keepPageToken } from "./compose/page-token.ts";
+import { openPrivateFolder, writePrivate } from "./compose/private-folder.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
@@ -31,6 +32,8 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
     );
   }
   const logger = pino({ level: settings.logLevel }, pino.destination(2));
+  if (settings.store === "memory")
+    await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   if (settings.workers === 1) return startAlone(settings, { logger, pageToken });
   if (cluster.isWorker) {
