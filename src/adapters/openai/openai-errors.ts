@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError } from "openai";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { responsesOptions } from "../../protocol/responses-options.ts";
 import { NoConnectionError, NotAnAnswerError } from "../upstream/upstream-call.ts";
 
 /** Used-up credit under its several names (openai-node issue threads; platform error guide): trying again cannot help. */
@@ -134,9 +135,14 @@ function number(value: string | null | undefined): number | undefined {
   return value != null && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
 }
 
-/** The vendor's name of the parameter at fault helps a developer and gives nothing away. */
+/** The parameters that a call can have; what stands behind their names in a path is figures, or a name in the client's own words. */
+const parameters: ReadonlySet<string> = new Set([
+  ...Object.keys(responsesOptions.shape),
+  ...["input", "model", "previous_response_id", "stream", "tools"],
+]);
+
+/** The vendor's name of the parameter at fault helps a developer and gives nothing away. One that no call has is nobody's name. */
 function paramDetail(param: string | undefined): { detail?: string } {
-  return param !== undefined && /^[a-z0-9_.[\]]{1,80}$/i.test(param)
-    ? { detail: `Parameter: ${param}.` }
-    : {};
+  if (param === undefined || !/^[a-z0-9_.[\]]{1,80}$/i.test(param)) return {};
+  return parameters.has(param.split(/[.[]/, 1)[0] ?? "") ? { detail: `Parameter: ${param}.` } : {};
 }
