@@ -39,6 +39,7 @@ export function createTurnBudget(
 
   return {
     open(plan) {
+      if (plan.isBegun && requestId !== undefined) days.takeBack({ owner: caller.owner, requestId, ...plan });
       const reservation = new Reservation([own, ...days.purses(caller, plan.model)], plan, {
         stepTokens,
         shareTokens: share(plan),
@@ -69,6 +70,7 @@ class PaidCall implements CountedCall {
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
+  readonly #plan: { readonly model: string; readonly lane?: string };
   #settledOn: DayNumber | undefined;
   #isOver = false;
 
@@ -77,6 +79,7 @@ class PaidCall implements CountedCall {
     const { inputTokens, isBegun, api, model, lane } = plan;
     this.#reservation = reservation;
     this.#options = options;
+    this.#plan = { model, ...(lane === undefined ? {} : { lane }) };
     this.#id = clock.newId();
     this.isLimited = reservation.isLimited;
     if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
@@ -126,6 +129,10 @@ class PaidCall implements CountedCall {
     this.settle(used);
     const { usage, days } = this.#options;
     usage.end(this.#id, { usage: used, outcome, day: this.#settledOn ?? days.day.current() });
+    const { requestId, caller } = this.#options;
+    // Another process may go on with it, while this one counts.
+    if (outcome === "interrupted" && requestId !== undefined)
+      days.noteLeft({ ...used, owner: caller.owner, keyId: caller.keyId, requestId, ...this.#plan });
   }
 
   /** Nobody has said how it ended. */

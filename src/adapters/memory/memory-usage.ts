@@ -44,7 +44,7 @@ export function createMemoryUsage(): UsageStore {
       if (call !== undefined) add(call, { day, ...usage });
     },
     // Nothing outlives the process here.
-    takeUp: async () => [],
+    takeUp: async () => ({ spent: [], left: [] }),
     async sums(owner, from, to) {
       const running = [...open.values()].map((call): Sum => ({ ...call, calls: 1, estimated: true }));
       const own = [...sums.values(), ...running].filter(

@@ -20,6 +20,8 @@ export const usageStatements = {
       UNION ALL
       SELECT key_id, model, input_tokens, output_tokens FROM usage_days WHERE day = ?1
     ) GROUP BY key_id, model`,
+  leftOn: `SELECT owner, request_id, lane, key_id, model, input_tokens, output_tokens FROM usage
+    WHERE day = ? AND (outcome IS NULL OR outcome = 'interrupted') AND request_id IS NOT NULL ORDER BY number`,
   sumUsage: `SELECT day, api, model, sum(calls) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
       max(estimated) AS estimated
     FROM (
