@@ -3,7 +3,7 @@ import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
-import type { TerminalEvent } from "../ports/turn-event.ts";
+import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -30,6 +30,8 @@ export interface TurnStartOptions {
   readonly turnLimitMs: number;
   /** Hears of every end, for the log. */
   readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
+  /** Hears of every lane beside others that failed, whatever becomes of its turn, for the log. */
+  readonly onLaneFailure: (record: TurnRecord, lane: string, error: TroupeError) => void;
   /** Hears of what must not happen, such as a log that cannot be written. */
   readonly onFault: (record: TurnRecord, fault: unknown) => void;
 }
@@ -68,7 +70,8 @@ export interface TurnRegistry {
 
 /** Starts turns: the way from a request to a running turn, with all that can refuse it. */
 export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
-  const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted, onEnd, onFault } = options;
+  const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
+  const { onEnd, onLaneFailure, onFault } = options;
 
   async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
     const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
@@ -123,7 +126,17 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
-    const done = runTurn(log, reply, turn)
+    const watch = {
+      isLeft: turn.isLeft,
+      observe(steps: readonly TurnStep[]) {
+        turn.observe(steps);
+        for (const step of steps) {
+          if (step.type !== "lane-answer" || step.answer.error === undefined) continue;
+          onLaneFailure(record, step.answer.persona.id, step.answer.error);
+        }
+      },
+    };
+    const done = runTurn(log, reply, watch)
       .then(
         (terminal) => {
           if (terminal === undefined) return log.leave();

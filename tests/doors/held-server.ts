@@ -34,6 +34,7 @@ export async function startHeld() {
     digest: sha256,
     isAdmitted: () => true,
     isMoneyLimited: false,
+    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
     onEnd: nothing,
     onFault: nothing,

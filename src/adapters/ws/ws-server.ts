@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { callAfterReading } from "../system/call-after-reading.ts";
 import { type HandshakeRefusal, pathOf, refuseHead, sendRefusal } from "./handshake.ts";
@@ -19,6 +20,8 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   readonly mostConnectionsPerKey: number;
   /** How long one who is sent away for now should wait; each is given a time of its own, so that they do not return together. */
   readonly retryAfterMs: () => number;
+  /** Hears of a handshake that could not be decided about, which is no fault of its client. */
+  readonly onHandshakeFault: (fault: unknown) => void;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
   readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
 }
@@ -28,7 +31,8 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onFault, onHandshakeFault } =
+    options;
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
   const keys = createKeyCounter(options.mostConnectionsPerKey);
@@ -82,7 +86,12 @@ export function createWsServer(options: WsServerOptions) {
       else if (!keys.hasRoom(admitted)) sendRefusal(stream, { status: 429, reason: "Too Many Connections" });
       else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
     } catch (fault) {
-      onFault(fault);
+      const { code, retryAfterMs: askedMs } = TroupeError.from(fault);
+      if (code === "storage_unavailable") {
+        const laterMs = askedMs === undefined ? {} : { retryAfterMs: askedMs };
+        return sendRefusal(stream, { status: 503, reason: "Storage Unavailable", ...laterMs });
+      }
+      onHandshakeFault(fault);
       sendRefusal(stream, { status: 500, reason: "Internal Error" });
     } finally {
       deciding -= 1;
