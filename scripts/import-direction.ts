@@ -46,6 +46,7 @@ const sharedWith: Readonly<Record<string, readonly string[]>> = {
   memory: ["sqlite", "cluster"],
   // Events travel between processes as they lie on the disk.
   sqlite: ["cluster"],
+  system: ["upstream", "ws"],
   upstream: ["openai"],
 };
 

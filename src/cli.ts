@@ -3,7 +3,8 @@ import path from "node:path";
 import { pino } from "pino";
 import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { listen } from "./compose/listen.ts";
-import { keepPageToken, writePrivate } from "./compose/page-token.ts";
+import { keepPageToken } from "./compose/page-token.ts";
+import { openPrivateFolder, writePrivate } from "./compose/private-folder.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
@@ -24,6 +25,8 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
   const logger = pino({ level: settings.logLevel }, pino.destination(2));
+  if (settings.store === "memory")
+    await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   if (settings.workers === 1) return startAlone(settings, { logger, pageToken });
   if (cluster.isWorker) {

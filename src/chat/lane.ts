@@ -4,7 +4,7 @@ import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
 import type { CancelReport, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
-import type { CallOutcome } from "../ports/usage-store.ts";
+import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
@@ -80,7 +80,12 @@ export async function runLane(
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
   // Both are in the log before the provider is called, in one commit where that is durable.
-  if (begun === undefined) await emit([status("starting"), status("processing")]);
+  if (begun === undefined) {
+    await emit([status("starting"), status("processing")]).catch((fault: unknown) => {
+      call.record("failed", estimatedUsage(0, 0));
+      throw fault;
+    });
+  }
 
   const { mostOutputTokens } = call;
   const allowed =
@@ -95,7 +100,7 @@ export async function runLane(
   let streaming = text !== "";
   const meter = createMeter(open, {
     ...{ call, inputTokens, model: choice.model, signal: stop.signal },
-    begunText: text,
+    begunText: begun?.text,
   });
   let snapshot: JsonObject | undefined;
   const named = <Event extends object>(event: Event) =>
@@ -150,7 +155,7 @@ export async function runLane(
   const isTooLarge = how.type === "ended" && stop.signal.reason === tooLarge;
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
-  call.record(outcomeOf(result), meter.usage());
+  call.record(outcomeOf(result), meter.spent());
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
   if (last.length > 0) await emit(last);
   return result;

@@ -1,9 +1,10 @@
 import type { ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
-import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
+import { TroupeError } from "../protocol/errors.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./read-ahead.ts";
+import { isUnread } from "./unread-calls.ts";
 import { estimateTokens, utf8Bytes } from "./usage.ts";
 
 export interface MeteredCall {
@@ -13,31 +14,21 @@ export interface MeteredCall {
   /** The model that was asked for. */
   readonly model: string;
   readonly signal: AbortSignal;
-  /** What another process has shown of the answer. */
-  readonly begunText: string;
+  /** What another process has shown of the answer; absent where this call begins it. */
+  readonly begunText?: string | undefined;
 }
 
 /** A call of a provider while it is counted. */
 export interface Meter {
   /** What the provider says, read once; ends with a `budget` of its own where the call is stopped. */
   readonly events: AsyncIterable<ProviderEvent[]>;
-  /** The provider's own figures where it gave them, else what came so far, estimated. */
+  /** Of the answer: the provider's own figures where it gave them, else what came so far, estimated. */
   usage(): Usage;
+  /** Of all that was asked for it: beside the answer's usage, the input of attempts that failed and may have been read. */
+  spent(): Usage;
   /** The call was stopped, since its budget was used up. */
   isCut(): boolean;
 }
-
-/** With these a call was turned away before a model read it, which no vendor charges for. */
-const turnedAway: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "upstream_auth",
-  "upstream_invalid_request",
-  "model_not_found",
-  "context_length_exceeded",
-  "previous_response_not_found",
-  "rate_limited",
-  "quota_exceeded",
-  "upstream_unreachable",
-]);
 
 /**
  * Counts what a call uses while it streams, and stops it upstream as soon as its budget does not cover more. What came by then
@@ -52,6 +43,7 @@ export function createMeter(
     // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
     events: metered.call.isLimited ? readAhead(counted) : counted,
     usage: () => counted.usage(),
+    spent: () => counted.spent(),
     isCut: () => counted.isCut,
   };
 }
@@ -66,15 +58,20 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #source: AsyncIterator<ProviderEvent[]>;
   #outputBytes: number;
   #known: Usage | undefined;
-  #began = false;
+  /** The provider has answered the attempt that runs. */
+  #began: boolean;
+  /** The attempt that ended the call was refused before a model read it. */
   #wasTurnedAway = false;
+  /** Earlier attempts that may have been read. */
+  #readAttempts = 0;
   /** The last batch was given. */
   #isLast = false;
   #isOver = false;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
     this.#metered = metered;
-    this.#outputBytes = utf8Bytes(metered.begunText);
+    this.#outputBytes = utf8Bytes(metered.begunText ?? "");
+    this.#began = metered.begunText !== undefined;
     this.#stop = linkAbort(metered.signal);
     this.#source = open(this.#stop.signal)[Symbol.asyncIterator]();
   }
@@ -85,9 +82,14 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
 
   usage(): Usage {
     if (this.#known !== undefined) return this.#known;
-    return this.#wasTurnedAway
-      ? estimatedUsage(0, 0)
-      : estimatedUsage(this.#metered.inputTokens, estimateTokens(this.#outputBytes));
+    const inputTokens = this.#wasTurnedAway ? 0 : this.#metered.inputTokens;
+    return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
+  }
+
+  spent(): Usage {
+    const usage = this.usage();
+    const input = this.#readAttempts * this.#metered.inputTokens;
+    return input === 0 ? usage : estimatedUsage(usage.inputTokens + input, usage.outputTokens);
   }
 
   next(): Promise<Step> {
@@ -103,10 +105,11 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     if (step.done === true) return this.#finish();
     const batch = step.value;
     const { call } = this.#metered;
-    for (const event of batch) {
-      this.#began ||= event.type !== "retrying";
-      this.#outputBytes += utf8Bytes(outputOf(event));
-    }
+    const [first] = batch;
+    // Nothing comes with it, because nothing of the attempt was shown.
+    if (first?.type === "retrying") return first.isUnread ? step : this.#repeat(step);
+    this.#began = true;
+    for (const event of batch) this.#outputBytes += utf8Bytes(outputOf(event));
     const end = batch.at(-1);
     if (end?.type === "end") {
       this.#known = end.usage;
@@ -117,6 +120,20 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     const isCovered = call.cover(estimateTokens(this.#outputBytes));
     return isCovered === true ? step : this.#cutUnless(isCovered, step);
   };
+
+  /** An attempt that may have been read is paid, and the next one as well. */
+  async #repeat(step: Step): Promise<Step> {
+    this.#readAttempts += 1;
+    try {
+      await this.#metered.call.repeat();
+      return step;
+    } catch (refused) {
+      // No further attempt is sent.
+      this.#wasTurnedAway = true;
+      await this.#end();
+      throw refused;
+    }
+  }
 
   async #cutUnless(isCovered: boolean | Promise<boolean>, step: Step): Promise<Step> {
     try {
@@ -131,8 +148,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   readonly #fail = (thrown: unknown): never => {
-    this.#wasTurnedAway =
-      !this.#began && thrown instanceof TroupeError && (thrown.safeToRepeat || turnedAway.has(thrown.code));
+    this.#wasTurnedAway = !this.#began && isUnread(thrown);
     this.#settle();
     throw thrown;
   };
@@ -157,7 +173,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   #settle(): void {
     this.#isOver = true;
     this.#stop[Symbol.dispose]();
-    this.#metered.call.settle(this.usage());
+    this.#metered.call.settle(this.spent());
   }
 }
 

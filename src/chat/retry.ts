@@ -1,6 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { isUnread } from "./unread-calls.ts";
 
 /** When a failed call is repeated. */
 export interface RetryPolicy {
@@ -91,7 +92,8 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     if (!(thrown instanceof TroupeError) || !thrown.safeToRepeat || attempt > mostRetries) throw thrown;
     this.#delayMs = thrown.retryAfterMs ?? backoff(this.#policy, attempt);
     if (this.#delayMs > longestAskedDelayMs) throw thrown;
-    return { type: "retrying", attempt, delayMs: Math.round(this.#delayMs), code: thrown.code };
+    const delayMs = Math.round(this.#delayMs);
+    return { type: "retrying", attempt, delayMs, code: thrown.code, isUnread: isUnread(thrown) };
   }
 }
 

@@ -9,6 +9,8 @@ import type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./soc
 
 /** How often an open connection is asked whether it lives, and how long it may stay silent then, or take to open. */
 const heartbeatMs = 20_000;
+/** A timer that is this late was not kept by a busy moment: the machine was asleep, or the tab frozen. */
+const asleepMs = 1_000;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -64,7 +66,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function enter(): void {
     switch (state.name) {
       case "connecting":
-        stopTimer = options.setTimer(() => giveUp("The server did not answer in time."), heartbeatMs);
+        setHeartbeat(() => giveUp("The server did not answer in time."));
         open();
         break;
       case "open":
@@ -124,13 +126,22 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Whatever the server sends is a sign of life: behind much text the `pong` itself may come late. */
   function listenForLife(asked: boolean): void {
     heard = false;
-    stopTimer = options.setTimer(() => {
+    setHeartbeat(() => {
       if (asked && !heard) {
         giveUp(closeTable.unresponsive.reason);
         return;
       }
       listenForLife(true);
       options.ping();
+    });
+  }
+
+  /** Decides a heartbeat from now, or a second later than it wakes if it has slept: what came meanwhile is told first. */
+  function setHeartbeat(decide: () => void): void {
+    const dueAtMs = options.now() + heartbeatMs;
+    stopTimer = options.setTimer(() => {
+      if (options.now() - dueAtMs < asleepMs) decide();
+      else stopTimer = options.setTimer(decide, asleepMs);
     }, heartbeatMs);
   }
 

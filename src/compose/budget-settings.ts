@@ -57,7 +57,7 @@ export const budgetSettings = {
   prices: {
     name: "TROUPE_PRICES",
     schema: list.transform(readPrices).default([]),
-    help: "what models cost per million tokens, as model=input/output, comma-separated",
+    help: "what models cost per million tokens, as model=input/output, comma-separated; a version without a price costs as its dearest other",
   },
   fallbackPrice: {
     name: "TROUPE_FALLBACK_PRICE",

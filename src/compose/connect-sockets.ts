@@ -86,6 +86,7 @@ export function connectSockets({
     },
     onRefused,
     onFault,
+    onHandshakeFault: (fault) => logger.error({ err: fault }, "a handshake could not be decided about"),
     isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),

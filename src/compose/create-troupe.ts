@@ -145,6 +145,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     onLeft: () =>
       void recover().catch((fault) => logger.error({ err: fault }, "requests could not be recovered")),
     isAdmitted: callers.isAdmitted,
+    isMoneyLimited: settings.moneyPerDay !== undefined && !simulated,
     turnLimitMs: settings.turnLimitMs,
     ...ends,
   });

@@ -6,6 +6,7 @@ import type { UsageStore } from "../ports/usage-store.ts";
 import { createBudgets } from "../server/budgets.ts";
 import { createDayBudgets } from "../server/day-budgets.ts";
 import type { Price } from "../server/ledger.ts";
+import { createPriceList } from "./price-list.ts";
 import type { Settings } from "./settings.ts";
 
 /** Who answers here, as far as prices are concerned. */
@@ -21,8 +22,6 @@ export interface BudgetDependencies extends PricedModels {
   readonly usage: UsageStore;
 }
 
-/** A version of a model that is named by its day costs what the model costs. */
-const versionDate = /-\d{4}-\d{2}-\d{2}$/;
 const free: Price = { input: 0, output: 0 };
 
 /** What a minute and a day allow, as the settings say and with what was spent today already. */
@@ -31,12 +30,7 @@ export async function openBudgets(
   { clock, usage, model, simulated, onWarning }: BudgetDependencies,
 ): Promise<CountedBudgets> {
   const { moneyPerDay, fallbackPrice } = settings;
-  const prices = new Map(settings.prices.map(({ model: name, price }) => [name, price]));
-
-  function priceOf(name: string): Price | undefined {
-    if (simulated) return free;
-    return prices.get(name) ?? prices.get(name.replace(versionDate, "")) ?? fallbackPrice;
-  }
+  const priceOf = simulated ? () => free : createPriceList(settings.prices, fallbackPrice);
 
   if (moneyPerDay !== undefined && fallbackPrice === undefined && !simulated) {
     onWarning(

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { createTickets } from "../adapters/http/tickets.ts";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
@@ -23,6 +22,7 @@ import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import { openBudgets, type PricedModels } from "./open-budgets.ts";
+import { openPrivateFolder } from "./private-folder.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where this server keeps what must not be lost. */
@@ -54,6 +54,8 @@ export interface KeptStores extends Stores {
 export interface StoreListeners extends Pick<SqliteStoreOptions, "clock" | "onStorage"> {
   /** Hears of what could not be stored and nobody waits for. */
   readonly onFault: (fault: unknown) => void;
+  /** Hears of what the user should change, such as the rights of the data folder. */
+  readonly onWarning: (warning: string) => void;
 }
 
 /** Opens what a server keeps; `onFault` hears of what could not be stored although nobody waits for it. */
@@ -62,7 +64,7 @@ export type OpenStores = (settings: Settings, listeners: StoreListeners) => Prom
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
 export async function openStores(
   settings: Settings,
-  { clock, onFault, onStorage }: StoreListeners,
+  { clock, onFault, onStorage, onWarning }: StoreListeners,
 ): Promise<KeptStores> {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   const tickets = createTickets({ clock });
@@ -84,7 +86,7 @@ export async function openStores(
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
-  await mkdir(settings.data, { recursive: true, mode: 0o700 });
+  await openPrivateFolder(settings.data, { files: ["troupe.db", "troupe.db-lock"], onWarning });
   const file = path.join(settings.data, "troupe.db");
   const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous, onStorage });
   // What is left open would keep the process from ending.

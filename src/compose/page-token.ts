@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { writePrivate } from "./private-folder.ts";
 
 const tokenForm = /^[0-9a-f]{32}$/;
 
@@ -14,10 +15,4 @@ export async function keepPageToken(folder: string): Promise<string> {
   const token = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
   await writePrivate(file, `${token}\n`);
   return token;
-}
-
-/** Writes a file that only its owner may read, with the folders above it. */
-export async function writePrivate(file: string, text: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, text, { mode: 0o600 });
 }

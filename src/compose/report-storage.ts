@@ -9,6 +9,7 @@ export function reportStorage(logger: Logger): Omit<StoreListeners, "clock"> {
       if (fault === undefined) logger.info({}, "the storage works again");
       else logger.error({ err: fault }, `new requests are refused: the storage fails (${fault.message})`);
     },
+    onWarning: (warning) => logger.warn({}, warning),
     onFault(fault) {
       const report = isStorageUnavailable(fault) ? logger.debug : logger.error;
       report.call(logger, { err: fault }, "something could not be stored");

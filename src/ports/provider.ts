@@ -55,8 +55,14 @@ export type ProviderEvent =
       readonly callId: string;
       readonly payload?: JsonObject;
     }
-  /** A failed attempt is about to be repeated; nothing of it was shown. */
-  | { readonly type: "retrying"; readonly attempt: number; readonly delayMs: number; readonly code: string }
+  /** A failed attempt is about to be repeated; nothing of it was shown. One that is not `isUnread` may have to be paid. */
+  | {
+      readonly type: "retrying";
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly code: string;
+      readonly isUnread: boolean;
+    }
   | {
       readonly type: "end";
       readonly finishReason: FinishReason;

@@ -28,7 +28,12 @@ export interface CallBudget {
   readonly isLimited: boolean;
   /** Sees to it that so much output is paid for; `false`: it is not, and the call has to be stopped. */
   cover(outputTokens: number): boolean | Promise<boolean>;
-  /** Puts what was used in the place of what was reserved. */
+  /**
+   * Reserves the input once more: the call is repeated after an attempt that may have been read. Throws `budget_exhausted`, and
+   * has then reserved nothing more.
+   */
+  repeat(): Promise<void> | undefined;
+  /** Puts what was used in the place of what was reserved: by all attempts together. */
   settle(usage: Usage): void;
   /** Notes how the call ended, for good. */
   record(outcome: CallOutcome, usage: Usage): void;
@@ -37,10 +42,13 @@ export interface CallBudget {
 /** A call as the process that counts sees it. */
 export interface CountedCall extends CallBudget {
   cover(outputTokens: number): boolean;
+  repeat(): undefined;
   /** How much output it may have written before more has to be reserved. */
   readonly coveredTokens: number;
   /** The output that is reserved for it. */
   readonly reserved: number;
+  /** The input that is reserved for it, once for each attempt. */
+  readonly reservedInput: number;
 }
 
 /** The budgets that the calls of one turn are paid from. */

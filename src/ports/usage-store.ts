@@ -38,6 +38,21 @@ export interface Spending {
   readonly outputTokens: number;
 }
 
+/** A call that was left open, and is counted as it was reserved until it goes on. */
+export interface LeftCall extends Spending {
+  readonly owner: string;
+  readonly requestId: string;
+  readonly lane?: string;
+}
+
+/** What was used on a day before this process began. */
+export interface SpentDay {
+  /** In all, by key and model. */
+  readonly spent: readonly Spending[];
+  /** What of it was left open, by call, oldest first. */
+  readonly left: readonly LeftCall[];
+}
+
 /** What an owner used of one model on one day. */
 export interface UsageSum {
   readonly day: DayNumber;
@@ -68,17 +83,17 @@ export interface UsageSums {
  */
 export interface UsageStore extends UsageSums {
   begin(call: BegunCall): void;
-  /** More output is reserved: so much in all. */
-  extend(id: string, outputTokens: number): void;
+  /** More is reserved: so much input and output in all. */
+  extend(id: string, inputTokens: number, outputTokens: number): void;
   end(
     id: string,
     end: { readonly usage: Usage; readonly outcome: CallOutcome; readonly day: DayNumber },
   ): void;
   /**
-   * What was used on a day, by key and model. Calls dated later, by a clock that has been set back since, are that day's from
+   * What was used on a day. Calls dated later, by a clock that has been set back since, are that day's from
    * now on: a day to come must not begin with them.
    */
-  takeUp(day: DayNumber): Promise<readonly Spending[]>;
+  takeUp(day: DayNumber): Promise<SpentDay>;
 }
 
 /** What a call probably used, where its provider could not say; marked so. */

@@ -158,6 +158,8 @@ export interface TroupeErrorOptions {
   readonly retryable?: boolean;
   /** The failed call certainly produced nothing and may be repeated without the client noticing. */
   readonly safeToRepeat?: boolean;
+  /** Whether it is sure that no model has read the failed call, so that it costs nothing. Default: its code decides. */
+  readonly isUnread?: boolean;
   /** For the log only. */
   readonly cause?: unknown;
 }
@@ -171,6 +173,7 @@ export class TroupeError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly retryable: boolean;
   readonly safeToRepeat: boolean;
+  readonly isUnread: boolean | undefined;
 
   constructor(code: ErrorCode, options: TroupeErrorOptions = {}) {
     super(errorTable[code].message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -180,6 +183,7 @@ export class TroupeError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.retryable = options.retryable ?? errorTable[code].retryable;
     this.safeToRepeat = options.safeToRepeat ?? false;
+    this.isUnread = options.isUnread;
   }
 
   /** For a journal: everything that a client may read, under the code, without the cause. */

@@ -1,6 +1,6 @@
 import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { UsageStore } from "../ports/usage-store.ts";
+import type { LeftCall, Spending, UsageStore } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
@@ -30,6 +30,10 @@ export interface DayBudgets {
   readonly day: BudgetDay;
   /** Goes on with what was spent today before this process began; once, at the start. */
   takeUp(): Promise<void>;
+  /** The call is counted as it was reserved, and may go on. */
+  noteLeft(call: LeftCall): void;
+  /** A call that was left goes on: from now on it is counted as another one, with all that it used. */
+  takeBack(call: Pick<LeftCall, "owner" | "requestId" | "lane">): void;
   /** Throws `day_budget_spent` where a request with so much input cannot be paid today, whatever else ends. */
   check(caller: Caller, inputTokens: number): void;
   /** Of a call of a model. Throws `budget_exhausted` where money is limited and no price fits. */
@@ -53,6 +57,7 @@ export function createDayBudgets({
   const keys = new Map<string, Ledger>();
   const tokens = new Ledger();
   const money = new Ledger();
+  const left = new Map<string, LeftCall>();
   const day = createBudgetDay(clock, () => {
     for (const [keyId, ledger] of keys) {
       if (ledger.reserved > 0) ledger.renew();
@@ -60,7 +65,18 @@ export function createDayBudgets({
     }
     tokens.renew();
     money.renew();
+    left.clear();
   });
+
+  /** Counts what was used, or with -1 gives it back. */
+  function add({ keyId, model, inputTokens, outputTokens }: Spending, times: 1 | -1): void {
+    const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
+    for (const ledger of [ofKey(keyId), ...groups, tokens])
+      ledger.settle(0, times * (inputTokens + outputTokens));
+    // What has lost its price since cannot be counted.
+    const price = limits.money === undefined ? undefined : priceOf(model);
+    if (price !== undefined) money.settle(0, times * costOf(price, inputTokens, outputTokens));
+  }
 
   function ofKey(keyId: string): Ledger {
     const ledger = keys.get(keyId) ?? new Ledger();
@@ -98,13 +114,16 @@ export function createDayBudgets({
   return {
     day,
     async takeUp() {
-      for (const { keyId, model, inputTokens, outputTokens } of await usage.takeUp(day.current())) {
-        const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
-        for (const ledger of [ofKey(keyId), ...groups, tokens]) ledger.settle(0, inputTokens + outputTokens);
-        // What has lost its price since cannot be counted.
-        const price = limits.money === undefined ? undefined : priceOf(model);
-        if (price !== undefined) money.settle(0, costOf(price, inputTokens, outputTokens));
-      }
+      const before = await usage.takeUp(day.current());
+      for (const spending of before.spent) add(spending, 1);
+      for (const call of before.left) left.set(nameOf(call), call);
+    },
+    noteLeft: (call) => void left.set(nameOf(call), call),
+    takeBack(call) {
+      day.current();
+      const found = left.get(nameOf(call));
+      left.delete(nameOf(call));
+      if (found !== undefined) add(found, -1);
     },
     check(caller, inputTokens) {
       day.current();
@@ -130,4 +149,8 @@ export function createDayBudgets({
 /** No key has such a name. */
 function groupName(id: string): string {
   return `group ${id}`;
+}
+
+function nameOf({ owner, requestId, lane }: Pick<LeftCall, "owner" | "requestId" | "lane">): string {
+  return JSON.stringify([owner, requestId, lane]);
 }

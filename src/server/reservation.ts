@@ -31,6 +31,7 @@ export class Reservation {
   /** The output that was covered last. */
   used = 0;
   readonly #purses: readonly Purse[];
+  /** Of one attempt. */
   readonly #inputTokens: number;
   readonly #stepTokens: number;
   readonly #aheadTokens: number;
@@ -39,6 +40,7 @@ export class Reservation {
   /** All that the call has been told it may write. */
   readonly #allowed: number;
   #reserved = 0;
+  #reservedInput = 0;
   #isSettled = false;
 
   constructor(
@@ -68,6 +70,10 @@ export class Reservation {
     return this.#reserved;
   }
 
+  get reservedInput(): number {
+    return this.#reservedInput;
+  }
+
   /** How much output it may have written before more has to be reserved. */
   get coveredTokens(): number {
     const reserved = this.#reserved;
@@ -85,12 +91,19 @@ export class Reservation {
     return outputTokens <= this.coveredTokens;
   }
 
+  /** Takes the input of another attempt. Throws `budget_exhausted` for the purse that has least. */
+  repeat(): void {
+    if (this.#isSettled) return;
+    if (this.#left(this.#inputTokens) < 0) throw refusal(this.#purses, this.#inputTokens, 0);
+    this.#take(this.#inputTokens, 0);
+  }
+
   /** Puts what was used in the place of what was reserved; counts once. */
   settle(usage: Usage): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     for (const { ledger, price } of this.#purses) {
-      const held = costOf(price, this.#inputTokens, this.#reserved);
+      const held = costOf(price, this.#reservedInput, this.#reserved);
       ledger.settle(held, costOf(price, usage.inputTokens, usage.outputTokens));
     }
   }
@@ -104,6 +117,7 @@ export class Reservation {
   #take(input: number, output: number): void {
     for (const { ledger, price } of this.#purses) ledger.reserve(costOf(price, input, output));
     this.#reserved += output;
+    this.#reservedInput += input;
   }
 }
 

@@ -6,6 +6,7 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { callAfterAwake } from "./call-after-awake.ts";
 
 /** A turn while it runs: what can be done to it from outside. */
 export interface RunningTurn extends LiveTurn {
@@ -66,7 +67,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const endedLanes = new Set<string>();
   let watchers = 0;
   let stay: () => void = () => undefined;
-  const endLimit = clock.callAfter(turnLimitMs, () => turn.abort(new TroupeError("turn_timeout")));
+  const endLimit = callAfterAwake(clock, turnLimitMs, () => turn.abort(new TroupeError("turn_timeout")));
   turn.signal.addEventListener("abort", () => {
     for (const lane of lanes.values()) lane.abort(turn.signal.reason);
   });
@@ -109,7 +110,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
         watching = false;
         watchers -= 1;
         if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
-        stay = clock.callAfter(whenUnwatched, () =>
+        stay = callAfterAwake(clock, whenUnwatched, () =>
           turn.abort(new Cancellation("Nobody follows the request.")),
         );
       };

@@ -3,13 +3,14 @@ import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
-import type { TerminalEvent } from "../ports/turn-event.ts";
+import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Admission } from "./admission.ts";
 import { contentHash } from "./content-hash.ts";
 import { noteVendorIds } from "./note-vendor-ids.ts";
+import { refuseUnpriced } from "./refuse-unpriced.ts";
 import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
@@ -22,12 +23,16 @@ export interface TurnStartOptions {
   /** Digest of a text, by which a repeated request is known. */
   readonly digest: (text: string) => string;
   readonly budgets: Pick<Budgets, "openTurn">;
+  /** Calls are paid in money: requests with parts that have no price are refused. */
+  readonly isMoneyLimited: boolean;
   /** Whether the caller's key is still good. */
   readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
   readonly turnLimitMs: number;
   /** Hears of every end, for the log. */
   readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
+  /** Hears of every lane beside others that failed, whatever becomes of its turn, for the log. */
+  readonly onLaneFailure: (record: TurnRecord, lane: string, error: TroupeError) => void;
   /** Hears of what must not happen, such as a log that cannot be written. */
   readonly onFault: (record: TurnRecord, fault: unknown) => void;
 }
@@ -66,7 +71,8 @@ export interface TurnRegistry {
 
 /** Starts turns: the way from a request to a running turn, with all that can refuse it. */
 export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
-  const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted, onEnd, onFault } = options;
+  const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
+  const { onEnd, onLaneFailure, onFault } = options;
 
   async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
     const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
@@ -121,7 +127,17 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
-    const done = runTurn(noteVendorIds({ record, log }, chat.vendorIds), reply, turn)
+    const watch = {
+      isLeft: turn.isLeft,
+      observe(steps: readonly TurnStep[]) {
+        turn.observe(steps);
+        for (const step of steps) {
+          if (step.type !== "lane-answer" || step.answer.error === undefined) continue;
+          onLaneFailure(record, step.answer.persona.id, step.answer.error);
+        }
+      },
+    };
+    const done = runTurn(noteVendorIds({ record, log }, chat.vendorIds), reply, watch)
       .then(
         (terminal) => {
           if (terminal === undefined) return log.leave();
@@ -156,6 +172,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       const kept = isNamed ? await logs.find(owner, id) : undefined;
       if (kept !== undefined) return attach(kept, record);
       if (registry.isClosing()) throw new TroupeError("shutting_down");
+      if (options.isMoneyLimited) refuseUnpriced(ask.request);
       const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
       try {
         return await begin(ask, record, release);

@@ -39,6 +39,7 @@ export function createTurnBudget(
 
   return {
     open(plan) {
+      if (plan.isBegun && requestId !== undefined) days.takeBack({ owner: caller.owner, requestId, ...plan });
       const reservation = new Reservation([own, ...days.purses(caller, plan.model)], plan, {
         stepTokens,
         shareTokens: share(plan),
@@ -69,7 +70,7 @@ class PaidCall implements CountedCall {
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
-  readonly #inputTokens: number;
+  readonly #plan: { readonly model: string; readonly lane?: string };
   #settledOn: DayNumber | undefined;
   #isOver = false;
 
@@ -78,8 +79,8 @@ class PaidCall implements CountedCall {
     const { inputTokens, isBegun, api, model, lane } = plan;
     this.#reservation = reservation;
     this.#options = options;
+    this.#plan = { model, ...(lane === undefined ? {} : { lane }) };
     this.#id = clock.newId();
-    this.#inputTokens = inputTokens;
     this.isLimited = reservation.isLimited;
     if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
     usage.begin({
@@ -96,6 +97,10 @@ class PaidCall implements CountedCall {
     return this.#reservation.reserved;
   }
 
+  get reservedInput(): number {
+    return this.#reservation.reservedInput;
+  }
+
   get coveredTokens(): number {
     return this.#reservation.coveredTokens;
   }
@@ -103,9 +108,13 @@ class PaidCall implements CountedCall {
   cover(outputTokens: number): boolean {
     const before = this.#reservation.reserved;
     const isCovered = this.#reservation.cover(outputTokens);
-    const { reserved } = this.#reservation;
-    if (reserved > before) this.#options.usage.extend(this.#id, reserved);
+    if (this.#reservation.reserved > before) this.#noteReserved();
     return isCovered;
+  }
+
+  repeat(): undefined {
+    this.#reservation.repeat();
+    this.#noteReserved();
   }
 
   settle(used: Usage): void {
@@ -120,10 +129,19 @@ class PaidCall implements CountedCall {
     this.settle(used);
     const { usage, days } = this.#options;
     usage.end(this.#id, { usage: used, outcome, day: this.#settledOn ?? days.day.current() });
+    const { requestId, caller } = this.#options;
+    // Another process may go on with it, while this one counts.
+    if (outcome === "interrupted" && requestId !== undefined)
+      days.noteLeft({ ...used, owner: caller.owner, keyId: caller.keyId, requestId, ...this.#plan });
   }
 
   /** Nobody has said how it ended. */
   abandon(): void {
-    this.record("failed", estimatedUsage(this.#inputTokens, this.#reservation.used));
+    this.record("failed", estimatedUsage(this.#reservation.reservedInput, this.#reservation.used));
+  }
+
+  #noteReserved(): void {
+    const { reservedInput, reserved } = this.#reservation;
+    this.#options.usage.extend(this.#id, reservedInput, reserved);
   }
 }

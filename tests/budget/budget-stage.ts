@@ -53,11 +53,12 @@ export async function startBudgetStage(
   {
     folder: given,
     clock = createTestClock({ instantMs: 1_000 }),
-  }: { folder?: string; clock?: TestClock } = {},
+    upstream: shared,
+  }: { folder?: string; clock?: TestClock; upstream?: UpstreamDouble } = {},
 ): Promise<BudgetStage> {
   const folder = given ?? (await mkdtemp(path.join(tmpdir(), "troupe-budget-")));
-  const upstream = await createUpstreamDouble({ keepAlive: false });
-  upstream.respond(endlessScript());
+  const upstream = shared ?? (await createUpstreamDouble({ keepAlive: false }));
+  if (shared === undefined) upstream.respond(endlessScript());
   const server = await startTroupe({
     store: "sqlite",
     data: folder,
@@ -79,7 +80,7 @@ export async function startBudgetStage(
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
-      await upstream[Symbol.asyncDispose]();
+      if (shared === undefined) await upstream[Symbol.asyncDispose]();
       if (given === undefined) await rm(folder, { recursive: true });
     },
   };

@@ -128,31 +128,87 @@ describe("what a call is settled with", () => {
     assert.deepEqual(cut.budget.recorded, [{ outcome: "interrupted", usage: estimated(2, 2) }]);
   });
 
-  it("is nothing where it was turned away, and its input where it just never answered", async () => {
-    for (const [code, safeToRepeat, usage] of [
-      ["upstream_auth", false, estimated(0, 0)],
-      ["model_not_found", false, estimated(0, 0)],
-      ["upstream_overloaded", true, estimated(0, 0)],
-      ["upstream_timeout", false, estimated(2, 0)],
-      ["upstream_empty", false, estimated(2, 0)],
+  it("is nothing where it was surely not read, else the input of each attempt that may have been", async () => {
+    const repeated = { safeToRepeat: true };
+    for (const [error, attempts, read] of [
+      [new TroupeError("upstream_auth"), 1, 0],
+      [new TroupeError("upstream_invalid_request"), 1, 0],
+      [new TroupeError("model_not_found"), 1, 0],
+      [new TroupeError("context_length_exceeded"), 1, 0],
+      [new TroupeError("previous_response_not_found"), 1, 0],
+      [new TroupeError("quota_exceeded"), 1, 0],
+      [new TroupeError("rate_limited", repeated), 3, 0],
+      [new TroupeError("upstream_unreachable", repeated), 3, 0],
+      [new TroupeError("upstream_overloaded", { ...repeated, isUnread: true }), 3, 0],
+      [new TroupeError("upstream_overloaded", repeated), 3, 3],
+      [new TroupeError("upstream_disconnected", repeated), 3, 3],
+      [new TroupeError("upstream_error", repeated), 3, 3],
+      [new TroupeError("upstream_invalid_request", { ...repeated, isUnread: false }), 3, 3],
+      [new TroupeError("upstream_unreachable", { ...repeated, isUnread: false }), 3, 3],
+      [new TroupeError("upstream_timeout"), 1, 1],
+      [new TroupeError("upstream_timeout", { isUnread: true }), 1, 0],
+      [new TroupeError("upstream_empty"), 1, 1],
+      [new TroupeError("upstream_invalid"), 1, 1],
+      [new TypeError("a provider of one's own broke"), 1, 1],
     ] as const) {
       const setup = createChatSetup(async function* () {
         yield* [];
-        throw new TroupeError(code, { safeToRepeat });
+        throw error;
       });
       await run(setup);
-      assert.deepEqual(setup.budget.settled, [usage], code);
-      assert.deepEqual(setup.budget.recorded, [{ outcome: "failed", usage }], code);
+      const usage = estimated(2 * read, 0);
+      const name = `${error.message} ${JSON.stringify(error)}`;
+      assert.equal(setup.choice.requests.length, attempts, name);
+      assert.deepEqual(setup.budget.settled, [usage], name);
+      assert.deepEqual(setup.budget.recorded, [{ outcome: "failed", usage }], name);
+      assert.equal(setup.budget.repeats, read === 0 ? 0 : attempts - 1, name);
     }
   });
 
-  it("is told once for all attempts", async () => {
+  it("counts a failed attempt beside the answer, whose own usage is as its provider told it", async () => {
     const setup = createChatSetup(async function* ({ index }) {
-      if (index === 0) throw new TroupeError("upstream_overloaded", { safeToRepeat: true });
+      if (index === 0) throw new TroupeError("upstream_disconnected", { safeToRepeat: true });
+      if (index === 1) throw new TroupeError("rate_limited", { safeToRepeat: true });
       yield [say("Here."), end];
     });
-    await run(setup);
-    assert.deepEqual([setup.budget.plans.length, setup.budget.settled.length], [1, 1]);
-    assert.equal(setup.budget.recorded[0]?.usage.outputTokens, 4);
+    const { result } = await run(setup);
+    assert.deepEqual(result?.usage, { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false });
+    assert.deepEqual([setup.budget.plans.length, setup.budget.repeats], [1, 1]);
+    assert.deepEqual(setup.budget.settled, [estimated(5, 4)]);
+    assert.deepEqual(setup.budget.recorded, [{ outcome: "completed", usage: estimated(5, 4) }]);
+  });
+
+  it("is the attempts that were made where no budget pays another", async () => {
+    const budget = createNotedBudget({ mostRepeats: 1 });
+    const setup = createChatSetup(
+      async function* () {
+        yield* [];
+        throw new TroupeError("upstream_error", { safeToRepeat: true });
+      },
+      { budget },
+    );
+    const { result } = await run(setup);
+    assert.deepEqual([result?.status, result?.error?.code], ["failed", "budget_exhausted"]);
+    assert.equal(setup.choice.requests.length, 2);
+    assert.deepEqual(budget.recorded, [{ outcome: "failed", usage: estimated(4, 0) }]);
+  });
+
+  it("begins with what another process has shown, and is not nothing where that cannot be gone on with", async () => {
+    const begun = {
+      ...{ name: "ada", text: "x".repeat(40), sideEvents: 0, ended: false },
+      ...{ status: undefined, answer: undefined },
+      checkpoint: { type: "checkpoint" as const, lane: "ada", textUnits: 40, sideEvents: 0, place: {} },
+    };
+    const cut = createChatSetup(({ signal }) => sayThenWait("more", signal));
+    await run(cut, { begun }, (batch) => {
+      if (batch.some(({ type }) => type === "text")) cut.cancel();
+    });
+    assert.deepEqual(cut.budget.recorded, [{ outcome: "cancelled", usage: estimated(2, 11) }]);
+    const gone = createChatSetup(async function* () {
+      yield* [];
+      throw new TroupeError("model_not_found");
+    });
+    await run(gone, { begun });
+    assert.deepEqual(gone.budget.recorded, [{ outcome: "failed", usage: estimated(2, 10) }]);
   });
 });

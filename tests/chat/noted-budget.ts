@@ -7,12 +7,16 @@ export interface NotedBudget extends TurnBudget {
   readonly plans: readonly CallPlan[];
   /** What each call was settled with, in order. */
   readonly settled: readonly Usage[];
+  /** Attempts that were paid beside the first. */
+  readonly repeats: number;
   readonly recorded: readonly { readonly outcome: CallOutcome; readonly usage: Usage }[];
 }
 
 export interface NotedBudgetOptions {
   /** Lanes that find no room. */
   readonly refused?: readonly string[];
+  /** How many further attempts are paid. Default: all. */
+  readonly mostRepeats?: number;
   /** What covers no more. Default: everything is covered. */
   readonly mostOutputTokens?: number;
   /** The limit that is sent. */
@@ -21,11 +25,15 @@ export interface NotedBudgetOptions {
 
 /** Pays for everything but what it is told not to, and notes what it was told. */
 export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget {
-  const { refused = [], mostOutputTokens = Infinity, limitSent } = options;
+  const { refused = [], mostOutputTokens = Infinity, mostRepeats = Infinity, limitSent } = options;
   const plans: CallPlan[] = [];
   const settled: Usage[] = [];
   const recorded: { outcome: CallOutcome; usage: Usage }[] = [];
+  let repeats = 0;
   return {
+    get repeats() {
+      return repeats;
+    },
     plans,
     settled,
     recorded,
@@ -37,6 +45,11 @@ export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget
         ...(limitSent === undefined ? {} : { mostOutputTokens: limitSent }),
         isLimited: mostOutputTokens < Infinity,
         cover: (outputTokens) => outputTokens <= mostOutputTokens,
+        repeat() {
+          if (repeats === mostRepeats) throw new TroupeError("budget_exhausted", { retryAfterMs: 60_000 });
+          repeats += 1;
+          return undefined;
+        },
         settle: (usage) => void settled.push(usage),
         record: (outcome, usage) => void recorded.push({ outcome, usage }),
       };

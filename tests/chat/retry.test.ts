@@ -68,8 +68,8 @@ describe("withRetries", () => {
       new TroupeError("rate_limited", { safeToRepeat: true }),
     ]);
     assert.deepEqual(events, [
-      { type: "retrying", attempt: 1, delayMs: 500, code: "upstream_overloaded" },
-      { type: "retrying", attempt: 2, delayMs: 1_000, code: "rate_limited" },
+      { type: "retrying", attempt: 1, delayMs: 500, code: "upstream_overloaded", isUnread: false },
+      { type: "retrying", attempt: 2, delayMs: 1_000, code: "rate_limited", isUnread: true },
       textEvent("answer"),
       endEvent,
     ]);
@@ -100,6 +100,7 @@ describe("withRetries", () => {
       attempt: 1,
       delayMs: 438,
       code: "upstream_overloaded",
+      isUnread: false,
     });
     const most = await run([overloaded()], { random: () => 0.999_999 });
     assert.ok((most.calledAtMs[1] ?? 0) >= 375);

@@ -11,17 +11,18 @@ const pong = { type: "message", data: '{"type":"pong"}' };
 function connectedParts() {
   const fake = fakeSockets();
   const timers = manualTimers();
+  const clock = { nowMs: 50_000 };
   const client = createTroupeClient({
     url: "ws://server.test/ws",
     protocols: ["troupe", "troupe.token.secret"],
     WebSocket: fake.WebSocket,
     backoff: (attempt) => attempt * 1000,
     setTimer: timers.setTimer,
-    now: () => 50_000,
+    now: () => clock.nowMs,
   });
   const states: ConnectionState[] = [];
   client.subscribe(() => states.push(client.state));
-  return { client, timers, states, sockets: fake.sockets, newest: () => fake.sockets.at(-1) };
+  return { client, clock, timers, states, sockets: fake.sockets, newest: () => fake.sockets.at(-1) };
 }
 
 describe("the connection", () => {
@@ -180,6 +181,34 @@ describe("the heartbeat", () => {
     timers.fire();
     assert.equal(client.state.name, "waiting");
     assert.deepEqual(sockets[0]?.closedWith, [undefined]);
+  });
+});
+
+describe("a machine that slept", () => {
+  it("hears what came meanwhile before it gives a connection up", () => {
+    const { client, clock, timers, newest } = connectedParts();
+    client.connect();
+    newest()?.emit(opened);
+    timers.fire();
+    clock.nowMs += 3_600_000;
+    timers.fire();
+    assert.equal(client.state.name, "open");
+    assert.deepEqual(timers.pending, [1_000]);
+    newest()?.emit(pong);
+    timers.fire();
+    assert.equal(client.state.name, "open");
+    timers.fire();
+    assert.equal(client.state.name, "waiting");
+  });
+
+  it("gives it up a second after it woke if nothing came", () => {
+    const { client, clock, timers } = connectedParts();
+    client.connect();
+    clock.nowMs += 3_600_000;
+    timers.fire();
+    assert.equal(client.state.name, "connecting");
+    timers.fire();
+    assert.equal(client.state.name, "waiting");
   });
 });
 

@@ -3,6 +3,7 @@ import type { StatementName, Write } from "../../src/adapters/sqlite/statements.
 
 interface Message {
   readonly type?: unknown;
+  readonly call?: number;
   readonly writes?: readonly Write[];
 }
 
@@ -21,9 +22,14 @@ export interface MortalThreads extends Disposable {
   readonly died: boolean;
   /** Counts from now on; `undefined`: the threads live. */
   dieAt(point: FailPoint | undefined): void;
+  /** From now on commits find the disk full, or room again. */
+  refuse(isFull: boolean): void;
   /** All threads that are there die now; settles when they are gone. */
   die(): Promise<void>;
 }
+
+/** As SQLite says it. */
+const diskFull = { name: "Error", message: "database or disk is full", errcode: 13 };
 
 /** What dies has done nothing of its last commit, as if the process had been killed right before it. */
 export function createMortalThreads(): MortalThreads {
@@ -31,6 +37,7 @@ export function createMortalThreads(): MortalThreads {
   let point: FailPoint | undefined;
   let count = 0;
   let died = false;
+  let isFull = false;
 
   function isFatal({ type, writes = [] }: Message): boolean {
     if (point === undefined || type !== "commit") return false;
@@ -49,6 +56,11 @@ export function createMortalThreads(): MortalThreads {
     thread.once("exit", () => threads.delete(thread));
     thread.postMessage = (message: Message) => {
       isDead ||= isFatal(message);
+      if (isFull && message.type === "commit") {
+        const { call } = message;
+        setImmediate(() => thread.emit("message", { type: "error", call, ...diskFull }));
+        return;
+      }
       if (!isDead) {
         post(message);
         return;
@@ -70,6 +82,9 @@ export function createMortalThreads(): MortalThreads {
       point = next;
       count = 0;
       died = false;
+    },
+    refuse(isFullNow) {
+      isFull = isFullNow;
     },
     async die() {
       died = true;

@@ -33,6 +33,8 @@ export async function startHeld() {
     admission: createAdmission({ budgets, mostPerKey: 10, mostPerOwner: 10, mostInAll: 10 }),
     digest: sha256,
     isAdmitted: () => true,
+    isMoneyLimited: false,
+    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
     onEnd: nothing,
     onFault: nothing,

@@ -5,11 +5,13 @@ import type { FaultShape } from "./fault-shape.ts";
 import { httpFaults } from "./http-faults.ts";
 import { toleratedStreams } from "./tolerated-streams.ts";
 import { unreachableUpstreams } from "./unreachable-upstreams.ts";
+import { unusualHeads } from "./unusual-heads.ts";
 
 /** Every known way in which an upstream fails or is strange, each with what a correct server makes of it. */
 export const faultShapes: readonly FaultShape[] = [
   ...unreachableUpstreams,
   ...httpFaults,
+  ...unusualHeads,
   ...errorEventFaults,
   ...brokenStreams,
   ...toleratedStreams,

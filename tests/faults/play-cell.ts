@@ -85,9 +85,10 @@ function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere }:
     ...(destroyers.has(shape.name) ? { until: lane.shown.opened } : {}),
   };
   const tellSilence = async () => lane.silent.open();
-  return shape
-    .script(moment, context)
-    .flatMap((step): readonly Step[] => ("hang" in step ? [{ waitFor: tellSilence }, step] : [step]));
+  return shape.script(moment, context).flatMap((step): readonly Step[] =>
+    // What is said again and again is no progress either.
+    "hang" in step || "repeat" in step ? [{ waitFor: tellSilence }, step] : [step],
+  );
 }
 
 /** Reads until the terminal message and opens the lanes' gates on the way. */

@@ -61,6 +61,70 @@ describe("the key of the provider is in no frame and no log line, although the u
   }
 });
 
+/** No word of it is in a message of the table. */
+const words = ["Swordfish", "straße", "hütet", "42", "密码是海"];
+const question = `${words.join(" ")} ${"ploverfield ".repeat(200)}`;
+const half = question.slice(0, 40);
+const quotes: [string, string][] = [
+  ["whole", `Invalid value: '${question}'. Supported values are: 'auto'.`],
+  ["in part, in other letters", `Bad input near ${half.toUpperCase()} and ${half.toLowerCase()}`],
+  ["one word", "The input 'swordfish' is not allowed; nor is (42)."],
+  ["as JSON writes it", `Bad input: "Swordfish stra\\u00dfe\\nh\\u00fctet"`],
+  ["as an address has it", "Bad input: Swordfish%20h%C3%BCtet+ploverfield"],
+  ["from its middle", `${"x".repeat(290)} swordfish ploverfield`],
+];
+
+describe("the text of a question is in no log line and in no error, although the upstream quotes it", () => {
+  for (const [name, message] of quotes) {
+    for (const [kind, script] of [
+      ["an error object", httpError(400, { message, type: half, code: "Swordfish", param: "swordfish" })],
+      ["a page", httpError(500, `<p>${message}</p>`, { "x-request-id": "swordfish" })],
+      ["an error event", streamOf(JSON.stringify({ type: "error", message, code: half, param: "hütet" }))],
+      [
+        "a failed response",
+        streamOf(JSON.stringify({ type: "response.failed", response: { error: { message } } })),
+      ],
+      ["a line that is no JSON", streamOf(question)],
+    ] as const) {
+      it(`${name}, in ${kind}`, async () => {
+        await using bench = await createFaultBench({ instantMs: 1_000 });
+        bench.double.respond(script);
+        bench.client.send({ type: "openai_chat", id: "asked", data: { input_text: question } });
+        const last = (await bench.untilTerminal()).at(-1);
+        assert.equal(last?.type, "error");
+        const said = [...bench.logged, JSON.stringify(bench.client.received)];
+        for (const leak of [...words, "ploverfield"].map(
+          (one) => new RegExp(`(?<![\\d.-])${one}(?![\\d.])`, "iu"),
+        ))
+          assert.equal(
+            said.find((line) => leak.test(line)),
+            undefined,
+            String(leak),
+          );
+      });
+    }
+  }
+
+  it("but what the vendor says of it is in the log: code, status, parameter, request and its own words", async () => {
+    await using bench = await createFaultBench();
+    const message = `Invalid value for 'temperature' beside "${question}".`;
+    const error = { message, type: "invalid_request_error", code: "invalid_value", param: "temperature" };
+    bench.double.respond(httpError(400, error));
+    bench.client.send({ type: "openai_chat", id: "asked", data: { input_text: question } });
+    const last = (await bench.untilTerminal()).at(-1);
+    assert.ok(last?.type === "error" && last.message.endsWith("Parameter: temperature."));
+    const line = bench.logged.find((one) => one.includes("upstream_invalid_request")) ?? "";
+    for (const kept of [
+      "Invalid value for 'temperature' beside",
+      "invalid_value",
+      "status: 400",
+      "req_double",
+    ])
+      assert.ok(line.includes(kept), `${kept} in ${line}`);
+    assert.ok(line.includes("[text]"));
+  });
+});
+
 it("nor is it where a background response cannot be cancelled", async () => {
   const created = { type: "response.created", response: { id: "resp_1", object: "response", output: [] } };
   const delta = { type: "response.output_text.delta", delta: "Hm." };

@@ -43,8 +43,9 @@ export function describeUsageStore(name: string, make: () => Promise<UsageUnderT
       assert.deepEqual(await place.store.sums("ada", 100, 100), [
         { ...sum, inputTokens: 10, outputTokens: 256, estimated: true },
       ]);
-      place.store.extend(call.id, 512);
-      assert.equal((await place.store.sums("ada", 100, 100))[0]?.outputTokens, 512);
+      place.store.extend(call.id, 20, 512);
+      const [extended] = await place.store.sums("ada", 100, 100);
+      assert.deepEqual([extended?.inputTokens, extended?.outputTokens], [20, 512]);
       place.store.end(call.id, { ...used(9, 31), outcome: "completed", day: 100 });
       assert.deepEqual(await place.store.sums("ada", 100, 100), [
         { ...sum, inputTokens: 9, outputTokens: 31, estimated: false },

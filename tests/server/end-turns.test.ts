@@ -41,6 +41,8 @@ test("a turn that has found its conversation and has no log yet when that is del
     admission: { admit: async () => () => undefined },
     digest: (text) => text,
     isAdmitted: () => true,
+    isMoneyLimited: false,
+    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
     onEnd: () => undefined,
     onFault: (_, fault) => onFault(fault),

@@ -8,6 +8,11 @@ interface Sleeper {
 export interface TestClock extends Clock {
   /** Moves the time forward, waking sleepers in the order of their times, each with everything it sets off in between. */
   advance(ms: number): Promise<void>;
+  /**
+   * Moves the time forward as a process sees it that stood still: sleepers that are due wake at its end, all of them before anything
+   * else can happen.
+   */
+  freeze(ms: number): Promise<void>;
   /** How many sleep. */
   readonly sleeping: number;
 }
@@ -65,6 +70,12 @@ export function createTestClock({ instantMs = 0 }: { instantMs?: number } = {}):
         const cancel = this.callAfter(ms, settle);
         signal?.addEventListener("abort", settle, { once: true });
       });
+    },
+    async freeze(ms) {
+      nowMs += ms;
+      const due = [...sleepers].filter(({ wakeAtMs }) => wakeAtMs <= nowMs);
+      for (const sleeper of due.sort((a, b) => a.wakeAtMs - b.wakeAtMs)) sleeper.wake();
+      await settled();
     },
     async advance(ms) {
       const untilMs = nowMs + ms;

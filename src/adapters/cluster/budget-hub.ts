@@ -23,6 +23,8 @@ export interface BudgetHub {
   open(turn: number, call: number, plan: CallPlan): Promise<OpenedCall>;
   /** Reserves more than so much output, where there is more; answers how much is covered now. */
   cover(call: number, outputTokens: number): Promise<number>;
+  /** Throws as `CallBudget.repeat`. */
+  repeat(call: number): Promise<void>;
   settle(call: number, usage: Usage): Promise<void>;
   record(call: number, outcome: CallOutcome, usage: Usage): Promise<void>;
   closeTurn(turn: number): Promise<void>;
@@ -60,6 +62,7 @@ export const budgetHubMethods: Methods<BudgetHub> = {
   openTurn: z.tuple([number, expense]),
   open: z.tuple([number, number, plan]),
   cover: z.tuple([number, count]),
+  repeat: z.tuple([number]),
   settle: z.tuple([number, usage]),
   record: z.tuple([number, outcome, usage]),
   closeTurn: z.tuple([number]),

@@ -28,6 +28,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
   let covered = opened.coveredTokens;
   let asksAbove = halfWay();
   let extending: Promise<void> | undefined;
+  let reservedInput = plan.inputTokens;
   let isSettled = false;
 
   /** Where to ask for more: what nothing limits is only told, in time to count when this process is gone. */
@@ -70,6 +71,10 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
       say(isLimited ? extend() : askForMore());
       return true;
     },
+    async repeat() {
+      await hub.repeat(number);
+      reservedInput += plan.inputTokens;
+    },
     settle(usage) {
       if (isSettled) return;
       isSettled = true;
@@ -81,7 +86,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
       onEnd();
     },
     abandon() {
-      call.record("failed", estimatedUsage(plan.inputTokens, used));
+      call.record("failed", estimatedUsage(reservedInput, used));
     },
   };
   return call;

@@ -6,7 +6,6 @@ import type { BudgetHub } from "./budget-hub.ts";
 
 interface OpenCall {
   readonly call: CountedCall;
-  readonly inputTokens: number;
   /** What it was settled with, and waits to be recorded with. */
   settled?: Usage;
 }
@@ -17,8 +16,8 @@ export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): Bud
   const calls = new Map<number, OpenCall>();
 
   function endLeft(): void {
-    for (const { call, inputTokens, settled } of calls.values())
-      call.record("interrupted", settled ?? estimatedUsage(inputTokens, call.reserved));
+    for (const { call, settled } of calls.values())
+      call.record("interrupted", settled ?? estimatedUsage(call.reservedInput, call.reserved));
     for (const turn of turns.values()) turn[Symbol.dispose]();
     calls.clear();
     turns.clear();
@@ -34,7 +33,7 @@ export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): Bud
       const budget = turns.get(turn);
       if (budget === undefined) throw new Error("This turn has no budget.");
       const call = budget.open(plan);
-      calls.set(number, { call, inputTokens: plan.inputTokens });
+      calls.set(number, { call });
       const { isLimited, mostOutputTokens, coveredTokens } = call;
       return {
         isLimited,
@@ -46,6 +45,9 @@ export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): Bud
       const call = calls.get(number)?.call;
       call?.cover(outputTokens);
       return call?.coveredTokens ?? 0;
+    },
+    async repeat(number) {
+      calls.get(number)?.call.repeat();
     },
     async settle(number, usage) {
       const open = calls.get(number);

@@ -34,9 +34,9 @@ export function createMemoryUsage(): UsageStore {
 
   return {
     begin: (call) => void open.set(call.id, call),
-    extend(id, outputTokens) {
+    extend(id, inputTokens, outputTokens) {
       const call = open.get(id);
-      if (call !== undefined) open.set(id, { ...call, outputTokens });
+      if (call !== undefined) open.set(id, { ...call, inputTokens, outputTokens });
     },
     end(id, { usage, day }) {
       const call = open.get(id);
@@ -44,7 +44,7 @@ export function createMemoryUsage(): UsageStore {
       if (call !== undefined) add(call, { day, ...usage });
     },
     // Nothing outlives the process here.
-    takeUp: async () => [],
+    takeUp: async () => ({ spent: [], left: [] }),
     async sums(owner, from, to) {
       const running = [...open.values()].map((call): Sum => ({ ...call, calls: 1, estimated: true }));
       const own = [...sums.values(), ...running].filter(

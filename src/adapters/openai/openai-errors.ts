@@ -1,5 +1,7 @@
 import { APIConnectionError, APIError } from "openai";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { responsesOptions } from "../../protocol/responses-options.ts";
+import { NoConnectionError, NotAnAnswerError } from "../upstream/upstream-call.ts";
 
 /** Used-up credit under its several names (openai-node issue threads; platform error guide): trying again cannot help. */
 const quotaCodes = new Set([
@@ -29,6 +31,27 @@ function byVendorCode(code: string | null | undefined): ErrorCode | undefined {
   return quotaCodes.has(code) ? "quota_exceeded" : codes.get(code);
 }
 
+/** The vendor's own words for a call that it did not take on, under whatever status. */
+const refusedCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "upstream_auth",
+  "model_not_found",
+  "context_length_exceeded",
+  "previous_response_not_found",
+  "rate_limited",
+  "quota_exceeded",
+  "upstream_overloaded",
+]);
+
+/**
+ * Whether no model has read a call that was answered with this status. Any 4xx is a check before the model, except a time-out (408)
+ * and a conflict (409), which may come after it has begun. So may every 5xx: gateways answer 502, 503 and 504 for calls
+ * that they had passed on. Only the vendor's own code for "overloaded" says that it was not.
+ */
+function isUnreadStatus(status: number, vendorCode: ErrorCode | undefined): boolean {
+  if (vendorCode !== undefined && refusedCodes.has(vendorCode)) return true;
+  return status >= 300 && status < 500 && status !== 408 && status !== 409;
+}
+
 function byStatus(status: number): ErrorCode {
   if (status === 401 || status === 403) return "upstream_auth";
   if (status === 429) return "rate_limited";
@@ -48,6 +71,7 @@ export function fromStreamError(error: {
   const text = (value: unknown) => (typeof value === "string" ? value : undefined);
   const code = byVendorCode(text(error.code)) ?? byVendorCode(text(error.type)) ?? "upstream_error";
   return new TroupeError(code, {
+    ...(code === "upstream_overloaded" ? { isUnread: true } : {}),
     ...paramDetail(text(error.param)),
     cause: new Error(text(error.message) ?? "no message"),
   });
@@ -60,23 +84,31 @@ export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   const { status, headers } = thrown;
   // Nearly every refusal has this type; the status says more.
   const type = thrown.type === "invalid_request_error" ? undefined : thrown.type;
-  const code = byVendorCode(thrown.code) ?? byVendorCode(type) ?? byStatus(status);
+  const vendorCode = byVendorCode(thrown.code) ?? byVendorCode(type);
+  const code = vendorCode ?? byStatus(status);
   const retryAfterMs = retryAfter(headers, nowMs);
   return new TroupeError(code, {
     ...paramDetail(thrown.param ?? undefined),
     cause: thrown,
     safeToRepeat: code !== "quota_exceeded" && isRepeatable(status, headers),
+    isUnread: isUnreadStatus(status, vendorCode),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
 
-/** The call never got an answer, which is safe to repeat. */
+/**
+ * The call never got an answer, which is safe to repeat; what is not HTTP would come again. Only a call for which no
+ * connection came about was surely not read.
+ */
 export function fromConnectionError(cause: unknown): TroupeError {
   const code = (cause as { code?: unknown } | undefined)?.code;
+  if (cause instanceof NotAnAnswerError || (typeof code === "string" && code.startsWith("HPE_")))
+    return new TroupeError("upstream_invalid", { cause });
   const broke = code === "ECONNRESET" || code === "EPIPE";
   return new TroupeError(broke ? "upstream_disconnected" : "upstream_unreachable", {
     cause,
     safeToRepeat: true,
+    isUnread: cause instanceof NoConnectionError,
   });
 }
 
@@ -103,9 +135,14 @@ function number(value: string | null | undefined): number | undefined {
   return value != null && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
 }
 
-/** The vendor's name of the parameter at fault helps a developer and gives nothing away. */
+/** The parameters that a call can have; what stands behind their names in a path is figures, or a name in the client's own words. */
+const parameters: ReadonlySet<string> = new Set([
+  ...Object.keys(responsesOptions.shape),
+  ...["input", "model", "previous_response_id", "stream", "tools"],
+]);
+
+/** The vendor's name of the parameter at fault helps a developer and gives nothing away. One that no call has is nobody's name. */
 function paramDetail(param: string | undefined): { detail?: string } {
-  return param !== undefined && /^[a-z0-9_.[\]]{1,80}$/i.test(param)
-    ? { detail: `Parameter: ${param}.` }
-    : {};
+  if (param === undefined || !/^[a-z0-9_.[\]]{1,80}$/i.test(param)) return {};
+  return parameters.has(param.split(/[.[]/, 1)[0] ?? "") ? { detail: `Parameter: ${param}.` } : {};
 }

@@ -9,6 +9,7 @@ import {
   type ProviderRequest,
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { textsIn } from "../upstream/request-mask.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
@@ -42,7 +43,6 @@ const longestTimerMs = 2_147_483_647;
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, random, onWarning } = options;
   const withoutKey = createSecretMask(apiKey);
-  const toError = (thrown: unknown) => withoutKey.error(TroupeError.from(thrown));
   const sdk = new OpenAI({
     apiKey,
     maxRetries: 0,
@@ -53,9 +53,19 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
-  /** One connection, and how it begins. */
-  function read(machine: ResponsesMachine, signal: AbortSignal, open: ResponseStreamOptions["open"]) {
-    return new ResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open, toError });
+  function toError(thrown: unknown, request: ProviderRequest): TroupeError {
+    return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
+  }
+
+  /** One connection for a request, and how it begins. */
+  function read(
+    request: ProviderRequest,
+    machine: ResponsesMachine,
+    signal: AbortSignal,
+    open: ResponseStreamOptions["open"],
+  ) {
+    const masked = (thrown: unknown) => toError(thrown, request);
+    return new ResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open, toError: masked });
   }
 
   function create(request: ProviderRequest): ResponseStreamOptions["open"] {
@@ -70,7 +80,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
     const { includeReasoning = false } = request;
     if (call.from !== undefined || request.options?.background === true) return goOn(request, call);
-    return read(new ResponsesMachine({ includeReasoning }), call.signal, create(request));
+    return read(request, new ResponsesMachine({ includeReasoning }), call.signal, create(request));
   }
 
   /** What runs at the vendor whether somebody is connected or not, or was begun by another process. */
@@ -83,28 +93,28 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const runsOn = request.options?.background === true;
     const place = from === undefined ? undefined : readPlace(from);
     const machine = new ResponsesMachine({ includeReasoning, numbered: runsOn, place });
-    const begin = () => read(machine, signal, create(request));
+    const begin = () => read(request, machine, signal, create(request));
     try {
       // The object as it was first sent went with the process that had it.
       if (place !== undefined) yield [{ type: "started", response: { id: place.responseId } }];
       yield* runsOn
         ? readBackgroundStream({
             ...{ clock, random, machine, signal, create: begin },
-            continueFrom: (behind) => read(machine, signal, continueFrom(behind)),
+            continueFrom: (behind) => read(request, machine, signal, continueFrom(behind)),
           })
         : begin();
     } catch (thrown) {
       signal.throwIfAborted();
-      throw toError(thrown);
+      throw toError(thrown, request);
     } finally {
       const isLeft = signal.reason instanceof Departure;
       if (signal.aborted && !isLeft && runsOn && machine.responseId !== undefined && !machine.ended)
-        await cancelBackground(machine.responseId);
+        await cancelBackground(machine.responseId, request);
     }
   }
 
   /** A response that runs in the background does not stop with its connection. */
-  async function cancelBackground(id: string): Promise<void> {
+  async function cancelBackground(id: string, request: ProviderRequest): Promise<void> {
     const patience = new AbortController();
     const tooLong = new AbortController();
     void clock.sleep(longestCancelMs, patience.signal).then(() => tooLong.abort());
@@ -113,13 +123,21 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
       await sdk.responses.cancel(id, { signal: tooLong.signal, ...over(call.fetch) }).asResponse();
       call.release();
     } catch (cause) {
-      onWarning("A background response could not be cancelled.", withoutKey.cause(cause));
+      onWarning(
+        "A background response could not be cancelled.",
+        withoutKey.cause(cause, () => textsOf(request)),
+      );
     } finally {
       patience.abort();
     }
   }
 
   return { name: "openai", simulated: false, stream };
+}
+
+/** What of a request an upstream may quote and nobody else may read. */
+function textsOf({ messages, instructions = "", options = {}, tools = [] }: ProviderRequest): string[] {
+  return [...messages.map(({ text }) => text), instructions, ...textsIn(options), ...textsIn(tools)];
 }
 
 /** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */

@@ -56,7 +56,9 @@ export class ResponseStream
     this.#call = createUpstreamCall(agents);
     this.#events = new EventReader(machine);
     this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-      this.#stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled");
+      this.#stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled", {
+        isUnread: !this.#call.isConnected,
+      });
       void this.#call.close();
     });
   }

@@ -176,8 +176,9 @@ function parse(data: string): JsonObject {
   try {
     const event: unknown = JSON.parse(data);
     if (isObject(event)) return event;
-  } catch (cause) {
-    throw new TroupeError("upstream_invalid", { cause });
+  } catch {
+    // Not the parser's own error, which quotes the text.
+    throw new TroupeError("upstream_invalid", { cause: new Error("An event's data is not JSON.") });
   }
   throw new TroupeError("upstream_invalid", { cause: new Error("An event's data is not an object.") });
 }

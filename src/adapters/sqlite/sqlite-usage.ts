@@ -10,10 +10,29 @@ export interface SqliteUsageOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
+/** While the storage fails, so many writes wait for it; more are lost, and told as faults. */
+const mostWaiting = 20_000;
+
 /** What was used, in the database, written together with what the turns say. */
 export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptions): UsageStore {
+  /** Ends of calls that wait for the storage to work again. */
+  let waiting = 0;
+
   function write(...writes: Write[]): void {
     store.write(writes, false).catch(onFault);
+  }
+
+  /** What a call has cost is written as soon as it can be, because it is paid. */
+  async function writeInTheEnd(...writes: Write[]): Promise<void> {
+    if (waiting >= mostWaiting) return write(...writes);
+    waiting += 1;
+    try {
+      await store.writeInTheEnd(writes);
+    } catch (fault) {
+      onFault(fault);
+    } finally {
+      waiting -= 1;
+    }
   }
 
   /** One server at a time has the database, so whatever is open when it begins was left behind. */
@@ -28,8 +47,8 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
       const { id, owner, keyId, requestId = null, lane = null, api, model, day, atMs, isBegun } = call;
       const { inputTokens, outputTokens } = call;
       // For every call that comes in some old ones go, so that there is never a heap of them.
-      if (isBegun) write(["dropBegunUsage", owner, requestId, lane]);
-      write(
+      if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane]);
+      void writeInTheEnd(
         ["foldUsage", day - keepDays],
         ["dropFoldedUsage", day - keepDays],
         [
@@ -39,14 +58,23 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
         ],
       );
     },
-    extend: (id, outputTokens) => write(["extendUsage", outputTokens, id]),
+    extend: (id, inputTokens, outputTokens) => write(["extendUsage", inputTokens, outputTokens, id]),
     end(id, { usage: { inputTokens, outputTokens, estimated }, outcome, day }) {
-      write(["endUsage", day, inputTokens, outputTokens, Number(estimated), outcome, id]);
+      void writeInTheEnd(["endUsage", day, inputTokens, outputTokens, Number(estimated), outcome, id]);
     },
     async takeUp(day) {
       if ((await store.read("laterUsage", day)).length > 0) write(["redateUsage", day]);
-      const rows = await store.read("spentOn", day);
-      return rows.map((row) => ({ keyId: String(row.key_id), model: String(row.model), ...tokensOf(row) }));
+      const spent = await store.read("spentOn", day);
+      const left = await store.read("leftOn", day);
+      return {
+        spent: spent.map(spendingOf),
+        left: left.map((row) => ({
+          ...spendingOf(row),
+          owner: String(row.owner),
+          requestId: String(row.request_id),
+          ...(row.lane === null ? {} : { lane: String(row.lane) }),
+        })),
+      };
     },
     async sums(owner, from, to) {
       const rows = await store.read("sumUsage", owner, from, to);
@@ -60,6 +88,10 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
       }));
     },
   };
+}
+
+function spendingOf(row: Row) {
+  return { keyId: String(row.key_id), model: String(row.model), ...tokensOf(row) };
 }
 
 function tokensOf(row: Row) {

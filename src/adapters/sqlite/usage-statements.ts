@@ -8,7 +8,7 @@ export const usageStatements = {
   // On whatever day that was, and however it seemed to end: a call is one row. An answer given up before it was another call.
   dropBegunUsage: `DELETE FROM usage
     WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ?)`,
-  extendUsage: `UPDATE usage SET output_tokens = ? WHERE id = ?`,
+  extendUsage: `UPDATE usage SET input_tokens = ?, output_tokens = ? WHERE id = ?`,
   endUsage: `UPDATE usage SET day = ?, input_tokens = ?, output_tokens = ?, estimated = ?, outcome = ? WHERE id = ?`,
   leftUsage: `SELECT max(number) AS last FROM usage WHERE outcome IS NULL`,
   endLeftUsage: `UPDATE usage SET outcome = 'interrupted' WHERE outcome IS NULL AND number <= ?`,
@@ -20,6 +20,8 @@ export const usageStatements = {
       UNION ALL
       SELECT key_id, model, input_tokens, output_tokens FROM usage_days WHERE day = ?1
     ) GROUP BY key_id, model`,
+  leftOn: `SELECT owner, request_id, lane, key_id, model, input_tokens, output_tokens FROM usage
+    WHERE day = ? AND (outcome IS NULL OR outcome = 'interrupted') AND request_id IS NOT NULL ORDER BY number`,
   sumUsage: `SELECT day, api, model, sum(calls) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
       max(estimated) AS estimated
     FROM (

@@ -26,6 +26,16 @@ export function createUpstreamAgents(proxyEnv: NodeJS.ProcessEnv) {
 
 export type UpstreamAgents = ReturnType<typeof createUpstreamAgents>;
 
+/** The call was never sent, because no connection came about. */
+export class NoConnectionError extends Error {
+  override readonly name = "NoConnectionError";
+}
+
+/** What came is not an answer of HTTP to this call, such as a switch to another protocol. */
+export class NotAnAnswerError extends Error {
+  override readonly name = "NotAnAnswerError";
+}
+
 /** `fetch`, as far as SDKs need it. */
 export type UpstreamFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -39,6 +49,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   let unpacked: Readable | undefined;
   let skimmer: ChunkSkimmer | undefined;
   let mustClose = false;
+  let isConnected = false;
   const closed = Promise.withResolvers<void>();
 
   function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
@@ -53,26 +64,33 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       agent: secure ? agents.https : agents.http,
     });
     request = outgoing;
-    let connected = false;
     outgoing.on("socket", (socket) => {
       skimmer = new ChunkSkimmer(socket);
-      connected = outgoing.reusedSocket;
+      isConnected = outgoing.reusedSocket;
       const note = () => {
-        connected = true;
+        isConnected = true;
       };
-      if (!connected) socket.once(secure ? "secureConnect" : "connect", note);
+      if (!isConnected) socket.once(secure ? "secureConnect" : "connect", note);
     });
     outgoing.on("response", (answer) => {
       skimmer?.accept(answer);
       resolve(answer);
     });
+    // Without a listener Node drops the connection and says nothing more of it.
+    outgoing.on("upgrade", (_answer, socket) => {
+      reject(new NotAnAnswerError("The upstream switches to another protocol."));
+      skimmer?.stop();
+      socket.destroy();
+    });
     // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well.
     // A TLS handshake that the other side refuses looks like a reset, but there was no connection that could break.
     outgoing.on("error", (error) =>
-      reject(connected ? error : new Error("No connection came about.", { cause: error })),
+      reject(isConnected ? error : new NoConnectionError("No connection came about.", { cause: error })),
     );
     outgoing.on("close", () => {
       skimmer?.stop();
+      // However the connection went, a call without an answer ends with it.
+      reject(Object.assign(new Error("The connection closed without an answer."), { code: "ECONNRESET" }));
       closed.resolve();
     });
     outgoing.setNoDelay(true);
@@ -81,6 +99,10 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   }
 
   return {
+    /** There was a connection over which the call may have been sent. */
+    get isConnected(): boolean {
+      return isConnected;
+    },
     /** For the SDK. A successful answer comes without its body: see `read`. */
     async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
       const abort = () => request?.destroy();
@@ -90,7 +112,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       try {
         message = await send(new URL(input instanceof Request ? input.url : input), init);
         const { statusCode: status = 0 } = message;
-        if (status < 200 || status > 599) throw new TypeError(`The answer's status is ${status}.`);
+        if (status < 200 || status > 599) throw new NotAnAnswerError(`The answer's status is ${status}.`);
         const head = { status, headers: headersOf(message) };
         if (status <= 299) return new Response(null, head);
         const text = await readErrorBody(unpack(message));

@@ -1,8 +1,10 @@
 import type { Clock } from "../../ports/clock.ts";
+import { callAfterReading } from "../system/call-after-reading.ts";
 
 /**
  * Watches for silence. Time counts only while armed, so that a reader who rests does not make the upstream look silent; anything
- * but `progress` (a keep-alive comment, say) leaves the time that is left as it is. One timer at a time, none per read.
+ * but `progress` (a keep-alive comment, say) leaves the time that is left as it is. One timer at a time, none per read. It does not expire before the
+ * loop has read what had come: a process that stood still finds its timers due before its sockets are read.
  */
 export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: () => void) {
   let cancel: () => void = () => undefined;
@@ -10,10 +12,18 @@ export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: 
   let leftMs = shortestLimitMs;
   let armedAtMs: number | undefined;
 
+  function timeLeft(): number {
+    return armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
+  }
+
   function watch(): void {
-    const left = armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
-    if (left <= 0) onExpire();
-    else cancel = clock.callAfter(Math.min(left, shortestLimitMs), watch);
+    const left = timeLeft();
+    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, shortestLimitMs), watch);
+  }
+
+  function decide(): void {
+    if (timeLeft() <= 0) onExpire();
+    else watch();
   }
 
   return {

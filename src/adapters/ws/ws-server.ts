@@ -2,7 +2,9 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import { wireLimits } from "../../protocol/limits.ts";
+import { callAfterReading } from "../system/call-after-reading.ts";
 import { type HandshakeRefusal, pathOf, refuseHead, sendRefusal } from "./handshake.ts";
 import { createKeyCounter } from "./key-counter.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
@@ -18,6 +20,8 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   readonly mostConnectionsPerKey: number;
   /** How long one who is sent away for now should wait; each is given a time of its own, so that they do not return together. */
   readonly retryAfterMs: () => number;
+  /** Hears of a handshake that could not be decided about, which is no fault of its client. */
+  readonly onHandshakeFault: (fault: unknown) => void;
   /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
   readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
   /** Hears of every handshake that is refused, for the log. */
@@ -29,7 +33,8 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused, onFault } = options;
+  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused } = options;
+  const { onFault, onHandshakeFault } = options;
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
   const keys = createKeyCounter(options.mostConnectionsPerKey);
@@ -91,7 +96,13 @@ export function createWsServer(options: WsServerOptions) {
       else if (whyFull !== undefined) refuse(request, stream, { status: 429, message: whyFull });
       else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
     } catch (fault) {
-      onFault(fault);
+      const { code, retryAfterMs: askedMs } = TroupeError.from(fault);
+      if (code === "storage_unavailable") {
+        const laterMs = askedMs === undefined ? {} : { retryAfterMs: askedMs };
+        const message = "The server cannot store or read anything now.";
+        return sendRefusal(stream, { status: 503, message, ...laterMs });
+      }
+      onHandshakeFault(fault);
       sendRefusal(stream, { status: 500, message: "The server failed." });
     } finally {
       deciding -= 1;
@@ -107,6 +118,8 @@ export function createWsServer(options: WsServerOptions) {
   async function heartbeat(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
+      // Pongs that have come are read first, in case this process stood still.
+      await new Promise<void>((resolve) => callAfterReading(resolve));
       if (stopped.signal.aborted) return;
       for (const connection of connections) connection.beat();
     }

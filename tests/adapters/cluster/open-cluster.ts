@@ -13,7 +13,7 @@ import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
 import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import { onFault, openStore } from "../sqlite/open-store.ts";
+import { onFault as failTest, openStore } from "../sqlite/open-store.ts";
 import { createLinePair, type LinePair } from "./line-pair.ts";
 
 export interface ClusterOptions {
@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly mostInAll?: number;
   /** Limits of a minute and of a day. */
   readonly budgets?: Partial<Settings>;
+  /** Hears of faults, that the storage fails among them. Default: they fail the test. */
+  readonly onFault?: (fault: unknown) => void;
 }
 
 /** A process that runs turns. */
@@ -41,8 +43,9 @@ export async function openCluster({
   mostPerOwner = 1_000,
   mostInAll = 1_000,
   budgets: limits = {},
+  onFault = failTest,
 }: ClusterOptions = {}) {
-  const opened = await openStore();
+  const opened = await openStore(onFault);
   const { store } = opened;
   const time = clock ?? opened.clock;
   const logs = await createSqliteTurnLogs({
@@ -83,7 +86,7 @@ export async function openCluster({
         open: (settings = {}) =>
           openRemoteStores(channel)(
             { ...defaultSettings(), ...settings },
-            { clock: time, onFault, onStorage: onFault },
+            { clock: time, onFault, onStorage: onFault, onWarning: onFault },
           ),
       };
     },

@@ -6,6 +6,7 @@ import {
   fromSdkError,
   fromStreamError,
 } from "../../../src/adapters/openai/openai-errors.ts";
+import { NoConnectionError, NotAnAnswerError } from "../../../src/adapters/upstream/upstream-call.ts";
 
 const nowMs = Date.UTC(2026, 10, 22, 12);
 
@@ -121,6 +122,23 @@ describe("an HTTP error of the vendor", () => {
     });
   }
 
+  it("was surely not read where a check before the model refused it, and never where a gateway gave it up", () => {
+    for (const [status, error, isUnread] of [
+      ...[302, 400, 401, 403, 404, 405, 413, 415, 422, 429].map(
+        (status) => [status, undefined, true] as const,
+      ),
+      ...[408, 409, 500, 502, 503, 504, 520].map((status) => [status, undefined, false] as const),
+      ...[500, 503].map((status) => [status, { code: "server_error" }, false] as const),
+      [503, { code: "server_is_overloaded" }, true],
+      [503, { code: "slow_down" }, true],
+      [500, { code: "rate_limit_exceeded" }, true],
+      [409, { type: "invalid_request_error" }, false],
+    ] as const) {
+      const row = { status, ...(error === undefined ? {} : { error }), code: "", repeat: true };
+      assert.equal(thrownBy(row).isUnread, isUnread, `${status} ${JSON.stringify(error)}`);
+    }
+  });
+
   it("tells the pause that it asks for, and takes nonsense for none", () => {
     const pauses: readonly [Record<string, string>, number | undefined][] = [
       [{ "retry-after": "2" }, 2_000],
@@ -178,6 +196,26 @@ describe("a call without an answer", () => {
         assert.deepEqual([given.code, given.safeToRepeat], [code, true]);
     }
     assert.equal(fromSdkError(new TypeError("odd"), nowMs).code, "upstream_unreachable");
+  });
+
+  it("was surely not read only where no connection came about", () => {
+    const refused = new NoConnectionError("none", { cause: withCode("ECONNRESET") });
+    for (const [cause, isUnread] of [
+      [refused, true],
+      [withCode("ECONNRESET"), false],
+      [withCode("ETIMEDOUT"), false],
+      [undefined, false],
+    ] as const)
+      assert.equal(fromSdkError(new APIConnectionError(cause ? { cause } : {}), nowMs).isUnread, isUnread);
+    const bySdk = fromSdkError(new APIConnectionError({ cause: refused }), nowMs);
+    assert.equal(bySdk.code, "upstream_unreachable");
+  });
+
+  it("is invalid, and not to be repeated, where what came is not HTTP", () => {
+    for (const cause of [withCode("HPE_INVALID_CONSTANT"), new NotAnAnswerError("101")]) {
+      const given = fromSdkError(new APIConnectionError({ cause }), nowMs);
+      assert.deepEqual([given.code, given.safeToRepeat], ["upstream_invalid", false]);
+    }
   });
 });
 

@@ -25,15 +25,15 @@ export async function dataFolder() {
   };
 }
 
-/** A new database, gone with the test. */
-export async function openStore() {
+/** A new database, gone with the test, whose storage fails only if somebody hears of it. */
+export async function openStore(onStorage: (fault: unknown) => void = onFault) {
   const place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   const store = await createSqliteStore({
     clock,
     file: place.file,
     synchronous: "NORMAL",
-    onStorage: onFault,
+    onStorage,
   });
   return {
     store,

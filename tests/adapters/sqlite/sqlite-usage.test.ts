@@ -73,7 +73,7 @@ test("calls that were left open end as interrupted, as they were reserved, and o
   await using place = await openUsage();
   const [first, second, third] = [callOf(), callOf({ lane: "a" }), callOf()];
   for (const call of [first, second, third]) place.usage.begin(call);
-  place.usage.extend(second.id, 1_024);
+  place.usage.extend(second.id, second.inputTokens, 1_024);
   place.usage.end(third.id, { ...used(1, 1), outcome: "completed", day: 100 });
   const next = createSqliteUsage({ store: place.store, keepDays: 10, onFault });
   await next.takeUp(100);
@@ -107,7 +107,7 @@ test("old calls are folded into the sums of their days while new ones come, and 
       [120, 30, 30],
     ],
   );
-  assert.deepEqual(await place.usage.takeUp(101), [
+  assert.deepEqual((await place.usage.takeUp(101)).spent, [
     { keyId: "key-1", model: "m", inputTokens: 100 + 30, outputTokens: 100 + 30 },
   ]);
 });
@@ -117,10 +117,10 @@ test("what a clock that ran ahead has dated later is taken up with today", async
   finish(place.usage, 99, 1);
   finish(place.usage, 100, 10);
   finish(place.usage, 4_000, 100);
-  assert.deepEqual(await place.usage.takeUp(100), [
+  assert.deepEqual((await place.usage.takeUp(100)).spent, [
     { keyId: "key-1", model: "m", inputTokens: 110, outputTokens: 110 },
   ]);
-  assert.deepEqual(await place.usage.takeUp(101), []);
+  assert.deepEqual((await place.usage.takeUp(101)).spent, []);
 });
 
 test("a call that another process began is one row, whether it seemed over there or not; the answer before it is another", async () => {

@@ -1,0 +1,62 @@
+import { chmod, lstat, mkdir, open, readdir } from "node:fs/promises";
+import path from "node:path";
+
+/** What only the owner may do. */
+const folderMode = 0o700;
+const fileMode = 0o600;
+/** The rights of everybody else. */
+const othersMask = 0o077;
+/** What Troupe keeps in its data folder. */
+const ownFile = /^(?:troupe\.db(?:-wal|-shm|-lock)?|page-token|websocket_test\.html)$/;
+
+/**
+ * Makes the data folder, for its owner alone, and the files in it that are to be there before others write to them. A folder and
+ * files of an earlier start lose the rights that others have. A folder that holds other files as well is left as it is, because it
+ * may be shared on purpose: `onWarning` hears of it, and of rights that the system does not let go of.
+ */
+export async function openPrivateFolder(
+  folder: string,
+  { files, onWarning }: { readonly files: readonly string[]; readonly onWarning: (warning: string) => void },
+): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: folderMode });
+  // SQLite gives its log and its index the rights of the database.
+  for (const file of files) await makeFile(path.join(folder, file));
+  const names = await readdir(folder);
+  for (const name of names.filter((one) => ownFile.test(one)))
+    await takeRights(path.join(folder, name), fileMode, onWarning);
+  if (names.every((name) => ownFile.test(name))) await takeRights(folder, folderMode, onWarning);
+  else if (((await lstat(folder)).mode & othersMask) !== 0)
+    onWarning(
+      `Others may read the names in the data folder ${folder}, which is not Troupe's alone: chmod 700 it`,
+    );
+}
+
+/** One that is there is not even opened: to close a file ends all locks that this process has on it, SQLite's as well. */
+async function makeFile(file: string): Promise<void> {
+  try {
+    await (await open(file, "wx", fileMode)).close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/** Writes a file that only its owner may read, with the folders above it. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true, mode: folderMode });
+  await using handle = await open(file, "w", fileMode);
+  // One that was there keeps its rights when it is opened.
+  await handle.chmod(fileMode);
+  await handle.writeFile(text);
+}
+
+async function takeRights(file: string, mode: number, onWarning: (warning: string) => void): Promise<void> {
+  // On Windows these bits say nothing.
+  if (process.platform === "win32") return;
+  const status = await lstat(file);
+  if (status.isSymbolicLink() || (status.mode & othersMask) === 0) return;
+  try {
+    await chmod(file, mode);
+  } catch (error) {
+    onWarning(`Others may read ${file}: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,29 @@
+import type { TurnRequest } from "../ports/turn-request.ts";
+import { TroupeError } from "../protocol/errors.ts";
+
+/** Tools that the client runs itself: they cost nothing but tokens. */
+const ownTools: ReadonlySet<unknown> = new Set(["function", "custom"]);
+/** Tiers whose tokens cost no more than the price of the model (`flex` costs less). */
+const pricedTiers: ReadonlySet<unknown> = new Set(["auto", "default", "flex"]);
+
+/**
+ * Where money is limited, refuses the parts of a request that cost money beside the tokens of its model, or more than these, because
+ * no setting holds a price for them. Throws `invalid_message` with the field at fault.
+ */
+export function refuseUnpriced(request: TurnRequest): void {
+  if (request.kind !== "responses") return;
+  const { tools = [], options } = request;
+  const unpriced = tools.findIndex(({ type }) => !ownTools.has(type));
+  if (unpriced >= 0) throw refusal(`data.tools.${unpriced}`, "tools that the provider runs");
+  if (options.service_tier !== undefined && !pricedTiers.has(options.service_tier))
+    throw refusal("data.options.service_tier", "this service tier");
+  // It may name another model, and tools of its own.
+  if (options.prompt !== undefined) throw refusal("data.options.prompt", "prompts that the provider keeps");
+}
+
+function refusal(field: string, part: string): TroupeError {
+  return new TroupeError("invalid_message", {
+    field,
+    detail: `Money is limited here, and there is no price for ${part}.`,
+  });
+}
