@@ -49,6 +49,7 @@ export async function answerPersonas(
           pacing: request.pacing,
           showText: whenOne || request.showText,
           budget: context.budget,
+          onSent: context.onSent,
           signal: context.laneSignal(persona.id),
         },
         dependencies,

@@ -37,6 +37,8 @@ export type Emit = (steps: readonly TurnStep[]) => Promise<void>;
 export interface TurnContext extends TurnSignals {
   /** What its calls are paid from. */
   readonly budget: TurnBudget;
+  /** Hears of each lane whose call's body is held no more: its provider has begun to answer, or will not be asked again. */
+  readonly onSent: () => void;
   readonly emit: Emit;
 }
 

@@ -26,6 +26,8 @@ export interface Lane {
   readonly showText: boolean;
   /** What its call is paid from. */
   readonly budget: TurnBudget;
+  /** Called once: the provider has begun to answer, or will not be asked again. */
+  readonly onSent: () => void;
   readonly signal: AbortSignal;
   /** What another process has shown of it: the lane goes on behind that. */
   readonly begun?: BegunLane | undefined;
@@ -77,6 +79,7 @@ export async function runLane(
   } catch (refused) {
     const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
     await emit([status("starting"), ...final]);
+    lane.onSent();
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
   // Both are in the log before the provider is called, in one commit where that is durable.
@@ -86,9 +89,14 @@ export async function runLane(
   const allowed =
     mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
   const from = begun === undefined ? {} : { from: begun.checkpoint.place };
+  let isSent = false;
+  function onSent(): void {
+    if (!isSent) lane.onSent();
+    isSent = true;
+  }
   function open(callSignal: AbortSignal): AsyncIterable<ProviderEvent[]> {
     const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
-    const told = withRetries(stream, retry, { clock, signal: callSignal });
+    const told = withRetries(stream, retry, { clock, signal: callSignal, onBegun: onSent });
     return begun === undefined ? told : behindShown(told, begun);
   }
   let text = begun?.text ?? "";
@@ -151,6 +159,7 @@ export async function runLane(
   const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
   call.record(outcomeOf(result), meter.usage());
+  onSent();
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
   if (last.length > 0) await emit(last);
   return result;

@@ -19,6 +19,8 @@ export interface SocketsOptions {
   readonly callers: Callers;
   readonly turns: Turns;
   readonly conversations: ConversationStore;
+  /** Bytes that the requests of one socket may hold. */
+  readonly maxRequestBytes: number;
   /** Hears of a connection that failed, which is its client's business. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -33,6 +35,7 @@ export function connectSockets({
   callers,
   turns,
   conversations,
+  maxRequestBytes,
   onFault,
 }: SocketsOptions) {
   const ofSessions = {
@@ -40,6 +43,7 @@ export function connectSockets({
     conversations,
     clock,
     mostInFlight: settings.maxRequestsPerConnection,
+    maxBytes: maxRequestBytes,
     unnamedGraceMs: settings.unnamedGraceMs,
     onFault,
   };

@@ -21,6 +21,7 @@ import { openCallers } from "./open-callers.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportStorage } from "./report-storage.ts";
+import { requestMemory } from "./request-memory.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
 export interface TroupeOptions extends Partial<Settings> {
@@ -53,6 +54,8 @@ export interface Troupe {
     readonly turns: number;
     readonly logs: number;
     readonly logBytes: number;
+    /** Bytes that requests which wait or run hold, estimated. */
+    readonly requestBytes: number;
   };
   /**
    * Stops: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
@@ -105,6 +108,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const budgets = await stores
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
+  const memory = requestMemory(settings);
   const turns = createTurns({
     budgets,
     admission: createAdmission({
@@ -112,6 +116,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       mostPerKey: settings.maxRequestsPerKey,
       mostPerOwner: settings.maxRequestsPerOwner,
       mostInAll: settings.maxRequests,
+      maxBytesPerOwner: memory.perOwner,
+      maxBytes: memory.inAll,
     }),
     chat: {
       clock,
@@ -152,6 +158,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   });
   const sockets = connectSockets({
     ...{ settings, clock, random, logger, access, callers, turns, conversations },
+    maxRequestBytes: memory.perConnection,
     onFault,
   });
 
@@ -194,7 +201,13 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     simulated,
     renderDiskPage: async (url) =>
       (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) })).html,
-    stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
+    stats: () => ({
+      connections: sockets.count,
+      turns: turns.count,
+      logs: logs.count,
+      logBytes: logs.bytes,
+      requestBytes: turns.heldBytes,
+    }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;
       const turnsEnded = turns.close(drainMs);

@@ -86,6 +86,7 @@ export function createChatSetup(
     },
     budget,
     context: {
+      onSent: () => undefined,
       budget,
       signal: turn.signal,
       laneSignal: (lane) => AbortSignal.any([turn.signal, laneOf(lane).signal]),

@@ -13,6 +13,7 @@ export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
     pacing: naturalPacing,
     showText: true,
     budget: setup.budget,
+    onSent: setup.context.onSent,
     signal: setup.context.signal,
     ...changes,
   };

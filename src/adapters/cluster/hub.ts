@@ -8,7 +8,7 @@ import type { UsageSums } from "../../ports/usage-store.ts";
 import { budgetHubMethods } from "./budget-hub.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
-import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
+import { createDirectory, type DirectoryEntry, type DirectoryLimits, type Member } from "./directory.ts";
 import { counterMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
@@ -20,7 +20,7 @@ import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { tell } from "./tell.ts";
 import { usageMethods } from "./usage-methods.ts";
 
-export interface HubOptions {
+export interface HubOptions extends DirectoryLimits {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly keys: KeyStore;
@@ -28,9 +28,6 @@ export interface HubOptions {
   readonly budgets: CountedBudgets;
   readonly tickets: Tickets;
   readonly attempts: RateCounter;
-  /** Turns that may run at the same time for one owner, and in all, over all processes. */
-  readonly mostPerOwner: number;
-  readonly mostInAll: number;
   /** Hears of a process that could not be told something although it is there. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -43,11 +40,11 @@ export interface Hub {
 
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { logs, conversations, keys, usage, budgets, tickets, attempts } = options;
-  const { mostPerOwner, mostInAll, onFault } = options;
+  const { mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);
-  const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
+  const directory = createDirectory({ mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft });
 
   function onLeft(): void {
     // One that starts asks by itself.

@@ -23,12 +23,13 @@ export interface LeftTurn {
 export interface LogHub {
   /**
    * The request travels as JSON, and so do events and checkpoints. Throws `too_many_requests` and `overloaded`, which are counted
-   * over all processes.
+   * over all processes, as are the bytes that requests hold.
    */
   create(
     record: TurnRecord,
     request: string | null,
     isNew: boolean,
+    heldBytes: number,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
@@ -58,7 +59,7 @@ export const turnRecord = z.object({
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean()]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean(), number]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

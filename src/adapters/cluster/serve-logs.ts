@@ -50,9 +50,9 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   return {
-    async create(record, request, isNew) {
+    async create(record, request, isNew, heldBytes) {
       const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
-      const release = directory.hold(record.owner);
+      const release = directory.hold(record.owner, heldBytes);
       try {
         const created = await logs.create(record, resumable, isNew);
         if (created.type === "created") {

@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly retentionMs?: number;
   readonly mostPerOwner?: number;
   readonly mostInAll?: number;
+  readonly maxBytesPerOwner?: number;
+  readonly maxBytes?: number;
   /** Limits of a minute and of a day. */
   readonly budgets?: Partial<Settings>;
 }
@@ -39,6 +41,8 @@ export async function openCluster({
   retentionMs = 60_000,
   mostPerOwner = 1_000,
   mostInAll = 1_000,
+  maxBytesPerOwner = 1e9,
+  maxBytes = 1e9,
   budgets: limits = {},
 }: ClusterOptions = {}) {
   const opened = await openStore();
@@ -62,7 +66,10 @@ export async function openCluster({
     { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
   );
   const stores = { logs, conversations, keys, usage, budgets, tickets, attempts };
-  const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
+  const hub = await createHub({
+    ...{ ...stores, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
+    onFault,
+  });
   const lines: LinePair[] = [];
 
   return {
