@@ -50,6 +50,7 @@ export async function answerPersonas(
           showText: whenOne || request.showText,
           budget: context.budget,
           onSent: context.onSent,
+          isFull: context.isFull,
           signal: context.laneSignal(persona.id),
         },
         dependencies,

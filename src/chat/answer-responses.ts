@@ -14,7 +14,7 @@ export async function answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
   dependencies: ChatDependencies,
-  { signal, budget, onSent, emit }: TurnContext,
+  { signal, budget, onSent, isFull, emit }: TurnContext,
   begun?: BegunLane,
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
@@ -33,6 +33,7 @@ export async function answerResponses(
     signal,
     budget,
     onSent,
+    isFull,
     begun,
   };
   const result = await runLane(lane, dependencies, emit);

@@ -36,7 +36,7 @@ export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessag
 
 /** V8 keeps a text at one byte a character while all of them are Latin-1. */
 function isWide(text: string): boolean {
-  return /[^\u0000-\u00ff]/.test(text);
+  return /[\u0100-\uffff]/.test(text);
 }
 
 /** Others' words are quoted line by line. */

@@ -55,6 +55,8 @@ export interface LogReader {
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
+  /** There is no room for more of this answer: it is to be stopped. What ends it is kept all the same. */
+  readonly isFull: boolean;
   append(steps: readonly TurnStep[]): Promise<void>;
   open(after: number, wake: () => void): LogReader;
   leave(): void;

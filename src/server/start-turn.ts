@@ -131,7 +131,8 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(record.transient === true ? {} : { requestId: record.id }),
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
-    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, emit });
+    const isFull = () => log.isFull;
+    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
     const done = runTurn(log, reply, turn)
       .then(
         (terminal) => {

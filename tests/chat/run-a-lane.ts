@@ -14,6 +14,7 @@ export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
     showText: true,
     budget: setup.budget,
     onSent: setup.context.onSent,
+    isFull: setup.context.isFull,
     signal: setup.context.signal,
     ...changes,
   };

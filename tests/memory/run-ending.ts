@@ -108,6 +108,9 @@ function failingLog(log: TurnLog): TurnLog {
     get ended() {
       return log.ended;
     },
+    get isFull() {
+      return log.isFull;
+    },
     async append(steps) {
       const isKept = steps.every(({ type }) => type === "status" || type === "failure");
       if (!isKept && !steps.some(({ type }) => type === "failure"))

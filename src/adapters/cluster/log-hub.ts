@@ -36,7 +36,8 @@ export interface LogHub {
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  append(turn: number, steps: string): Promise<void>;
+  /** Returns whether the log is full from now on. */
+  append(turn: number, steps: string): Promise<boolean>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;

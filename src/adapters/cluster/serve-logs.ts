@@ -77,9 +77,10 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       entry.checkpoints = newestCheckpoints([...entry.checkpoints, ...steps]);
       entry.appending = Promise.allSettled([appending]);
       await appending;
-      if (!entry.log.ended) return;
+      if (!entry.log.ended) return entry.log.isFull;
       directory.remove(entry);
       onEnd(entry);
+      return false;
     },
     forget: logs.forget,
     async unfinished() {
