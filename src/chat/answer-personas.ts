@@ -49,6 +49,8 @@ export async function answerPersonas(
           pacing: request.pacing,
           showText: whenOne || request.showText,
           budget: context.budget,
+          onSent: context.onSent,
+          isFull: context.isFull,
           signal: context.laneSignal(persona.id),
         },
         dependencies,

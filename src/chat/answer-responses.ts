@@ -14,7 +14,7 @@ export async function answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
   dependencies: ChatDependencies,
-  { signal, budget, emit }: TurnContext,
+  { signal, budget, onSent, isFull, emit }: TurnContext,
   begun?: BegunLane,
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
@@ -25,7 +25,17 @@ export async function answerResponses(
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
-  const lane = { choice, request: call, pacing: request.pacing, showText: true, signal, budget, begun };
+  const lane = {
+    choice,
+    request: call,
+    pacing: request.pacing,
+    showText: true,
+    signal,
+    budget,
+    onSent,
+    isFull,
+    begun,
+  };
   const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;
   const cancelled = result.status === "cancelled";

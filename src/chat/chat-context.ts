@@ -17,7 +17,10 @@ export interface ChatDependencies {
   readonly retry: RetryPolicy;
   /** Most characters of earlier messages that a persona is given; whole messages, newest first. */
   readonly contextChars: number;
-  /** An answer longer than this ends with `answer_too_large`. */
+  /**
+   * An answer with more text than this ends with `answer_too_large`, and so does one that comes to four times as much with reasoning, tools
+   * and the vendor's response objects.
+   */
   readonly mostAnswerChars: number;
 }
 
@@ -39,6 +42,10 @@ export type Emit = (steps: readonly TurnStep[]) => Promise<void>;
 export interface TurnContext extends TurnSignals {
   /** What its calls are paid from. */
   readonly budget: TurnBudget;
+  /** Hears of each lane whose call's body is held no more: its provider has begun to answer, or will not be asked again. */
+  readonly onSent: () => void;
+  /** The log has no room for more of the answer, which ends with `answer_too_large` then. */
+  readonly isFull: () => boolean;
   readonly emit: Emit;
 }
 

@@ -19,37 +19,64 @@ export interface ConversationTurn {
   readonly answered?: readonly StoredMessage[];
 }
 
-/** Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. */
+/** A conversation's head, and the path to it as far as it can be told. */
+export interface ConversationHead {
+  readonly messageId?: string;
+  readonly path: readonly StoredMessage[];
+}
+
+type Told = Pick<ChatDependencies, "conversations" | "contextChars">;
+
+/** Throws `conversation_not_found`. */
+export async function findHead(
+  { conversations: store, contextChars }: Told,
+  owner: string,
+  id: string,
+): Promise<ConversationHead> {
+  const head = await store.head(owner, id);
+  if (head === undefined) throw notFound();
+  const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId, contextChars);
+  if (path === undefined) throw notFound();
+  return { ...head, path };
+}
+
+/**
+ * Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. `known` is the head
+ * as it was found before: its path is not read again if the head is the same.
+ */
 export async function beginConversationTurn(
-  { conversations: store, contextChars }: Pick<ChatDependencies, "conversations" | "contextChars">,
+  told: Told,
   owner: string,
   id: string,
   question: string,
   requestId?: string,
+  known?: ConversationHead,
 ): Promise<ConversationTurn> {
+  const { conversations: store } = told;
   const asked = requestId === undefined ? {} : { requestId };
-  const head = await store.head(owner, id);
-  if (head === undefined) throw notFound();
-  const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId, contextChars);
+  const now = known === undefined ? undefined : await store.head(owner, id);
+  const isSame = now !== undefined && now.messageId === known?.messageId;
+  const head = known !== undefined && isSame ? known : await findHead(told, owner, id);
+  const { path } = head;
   const stored = await store.append(owner, id, head.messageId, [
     { role: "user", text: question, status: "completed", ...asked },
   ]);
   const questionId = stored?.[0];
-  if (path === undefined || questionId === undefined) throw notFound();
+  if (questionId === undefined) throw notFound();
   return { owner, id, path, questionId, ...asked };
 }
 
 /** The same for a turn that another process began: its question may be stored, and its answers as well. */
 export async function recoverConversationTurn(
-  { conversations: store, contextChars }: Pick<ChatDependencies, "conversations" | "contextChars">,
+  told: Told,
   owner: string,
   id: string,
   question: string,
   requestId: string,
 ): Promise<ConversationTurn> {
+  const { conversations: store, contextChars } = told;
   const [asked, ...answered] = await store.ofRequest(owner, id, requestId);
-  if (asked === undefined)
-    return beginConversationTurn({ conversations: store, contextChars }, owner, id, question, requestId);
+  if (asked === undefined) return beginConversationTurn(told, owner, id, question, requestId);
   const { parentId } = asked;
   const path = parentId === undefined ? [] : await store.path(owner, id, parentId, contextChars);
   if (path === undefined) throw notFound();

@@ -6,6 +6,7 @@ import type { CancelReport, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { answerTooLarge } from "./answer-size.ts";
 import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
 import { linkAbort } from "./linked-abort.ts";
@@ -26,6 +27,10 @@ export interface Lane {
   readonly showText: boolean;
   /** What its call is paid from. */
   readonly budget: TurnBudget;
+  /** Called once: the provider has begun to answer, or will not be asked again. */
+  readonly onSent: () => void;
+  /** There is no room for more of the answer. */
+  readonly isFull: () => boolean;
   readonly signal: AbortSignal;
   /** What another process has shown of it: the lane goes on behind that. */
   readonly begun?: BegunLane | undefined;
@@ -45,9 +50,6 @@ export interface LaneResult {
   readonly error?: TroupeError;
   readonly cancel?: CancelReport;
 }
-
-/** Why a lane is stopped whose text is longer than an answer may be. */
-const tooLarge = new TroupeError("answer_too_large");
 
 /**
  * Runs one lane: `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
@@ -77,6 +79,7 @@ export async function runLane(
   } catch (refused) {
     const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
     await emit([status("starting"), ...final]);
+    lane.onSent();
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
   // Both are in the log before the provider is called, in one commit where that is durable.
@@ -91,22 +94,40 @@ export async function runLane(
   const allowed =
     mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
   const from = begun === undefined ? {} : { from: begun.checkpoint.place };
+  let isSent = false;
+  function onSent(): void {
+    if (!isSent) lane.onSent();
+    isSent = true;
+  }
   function open(callSignal: AbortSignal): AsyncIterable<ProviderEvent[]> {
     const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
-    const told = withRetries(stream, retry, { clock, signal: callSignal });
+    const told = withRetries(stream, retry, { clock, signal: callSignal, onBegun: onSent });
     return begun === undefined ? told : behindShown(told, begun);
   }
   let text = begun?.text ?? "";
   let streaming = text !== "";
   const meter = createMeter(open, {
     ...{ call, inputTokens, model: choice.model, signal: stop.signal },
-    begunText: begun?.text,
+    ...{ begunText: begun?.text, maxTextChars: mostAnswerChars },
   });
   let snapshot: JsonObject | undefined;
   const named = <Event extends object>(event: Event) =>
     lane.id === undefined ? event : { ...event, ...name };
 
+  let isFull = false;
+  /** The log has no room for more: from now on nothing of the answer is shown but its end. */
+  function isBeyond({ type }: PacedEvent): boolean {
+    if (type !== "text" && type !== "reasoning" && type !== "tool") return isFull;
+    isFull ||= lane.isFull();
+    if (isFull) stop.abort(answerTooLarge);
+    return isFull;
+  }
+
   function translate(event: PacedEvent): TurnStep[] {
+    if (isBeyond(event)) {
+      const shows = isFinal(event) && lane.showText && begun?.ended !== true;
+      return shows ? [named({ type: "text", text: "", final: true })] : [];
+    }
     switch (event.type) {
       case "checkpoint": {
         const textUnits = (begun?.text.length ?? 0) + event.textUnits;
@@ -123,7 +144,6 @@ export async function runLane(
       }
       case "text": {
         text += event.text;
-        if (text.length > mostAnswerChars) stop.abort(tooLarge);
         const first = !streaming && event.text !== "";
         streaming ||= first;
         const shown: TurnEvent[] = lane.showText && begun?.ended !== true ? [named(event)] : [];
@@ -151,11 +171,12 @@ export async function runLane(
     stop.abort(fault);
     throw fault;
   });
-  // The last of the text may be what is too much: whether more would have followed makes no difference.
-  const isTooLarge = how.type === "ended" && stop.signal.reason === tooLarge;
-  const outcome = isTooLarge ? ({ type: "failed", error: tooLarge } as const) : how;
+  // The last of the text may be what had no room: whether more would have followed makes no difference.
+  const isTooLarge = how.type === "ended" && stop.signal.reason === answerTooLarge;
+  const outcome = isTooLarge ? ({ type: "failed", error: answerTooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
   call.record(outcomeOf(result), meter.spent());
+  onSent();
   if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
   if (last.length > 0) await emit(last);
   return result;

@@ -2,6 +2,7 @@ import type { ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { AnswerSize, answerTooLarge } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isUnread } from "./unread-calls.ts";
@@ -16,11 +17,16 @@ export interface MeteredCall {
   readonly signal: AbortSignal;
   /** What another process has shown of the answer; absent where this call begins it. */
   readonly begunText?: string | undefined;
+  /** How much text the answer may have; see `AnswerSize`. */
+  readonly maxTextChars: number;
 }
 
 /** A call of a provider while it is counted. */
 export interface Meter {
-  /** What the provider says, read once; ends with a `budget` of its own where the call is stopped. */
+  /**
+   * What the provider says, read once; ends with a `budget` of its own where the call is stopped. Throws `answer_too_large` after the
+   * part of a longer answer that fits.
+   */
   readonly events: AsyncIterable<ProviderEvent[]>;
   /** Of the answer: the provider's own figures where it gave them, else what came so far, estimated. */
   usage(): Usage;
@@ -41,7 +47,7 @@ export function createMeter(
   const counted = new CountedStream(open, metered);
   return {
     // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
-    events: metered.call.isLimited ? readAhead(counted) : counted,
+    events: metered.call.isLimited ? readAhead(counted, charsOf) : counted,
     usage: () => counted.usage(),
     spent: () => counted.spent(),
     isCut: () => counted.isCut,
@@ -53,6 +59,8 @@ type Step = IteratorResult<ProviderEvent[], undefined>;
 /** Not a generator, since an answer is asked for a batch with every beat: where nothing is to be waited for there is one promise more. */
 class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   isCut = false;
+  #isTooLarge = false;
+  readonly #size: AnswerSize;
   readonly #metered: MeteredCall;
   readonly #stop: ReturnType<typeof linkAbort>;
   readonly #source: AsyncIterator<ProviderEvent[]>;
@@ -71,6 +79,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
     this.#metered = metered;
     this.#outputBytes = utf8Bytes(metered.begunText ?? "");
+    this.#size = new AnswerSize(metered.maxTextChars, metered.begunText?.length ?? 0);
     this.#began = metered.begunText !== undefined;
     this.#stop = linkAbort(metered.signal);
     this.#source = open(this.#stop.signal)[Symbol.asyncIterator]();
@@ -110,6 +119,8 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     if (first?.type === "retrying") return first.isUnread ? step : this.#repeat(step);
     this.#began = true;
     for (const event of batch) this.#outputBytes += utf8Bytes(outputOf(event));
+    const fitting = this.#size.fitting(batch);
+    if (fitting !== batch) return this.#stopAfter(fitting);
     const end = batch.at(-1);
     if (end?.type === "end") {
       this.#known = end.usage;
@@ -135,6 +146,14 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     }
   }
 
+  /** The last batch, as far as it fits. The call is closed now, whenever the rhythm asks again. */
+  #stopAfter(value: ProviderEvent[]): Step {
+    this.#isTooLarge = true;
+    this.#isLast = true;
+    this.#stop.abort(answerTooLarge);
+    return { done: false, value };
+  }
+
   async #cutUnless(isCovered: boolean | Promise<boolean>, step: Step): Promise<Step> {
     try {
       this.isCut = !(await isCovered);
@@ -157,6 +176,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   async #finish(): Promise<Step> {
     if (this.#isOver) return { done: true, value: undefined };
     await this.#end();
+    if (this.#isTooLarge) throw answerTooLarge;
     if (!this.isCut) return { done: true, value: undefined };
     const { model } = this.#metered;
     return { done: false, value: [{ type: "end", finishReason: "budget", model }] };
@@ -175,6 +195,11 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     this.#stop[Symbol.dispose]();
     this.#metered.call.settle(this.spent());
   }
+}
+
+/** What an event takes while it waits for the rhythm. */
+function charsOf(event: ProviderEvent): number {
+  return outputOf(event).length;
 }
 
 /** What of an event a model has written. */

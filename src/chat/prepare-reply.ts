@@ -4,15 +4,18 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { beginConversationTurn, recoverConversationTurn } from "./conversation-turn.ts";
+import { beginConversationTurn, findHead, recoverConversationTurn } from "./conversation-turn.ts";
 import { refuseForeignIds } from "./foreign-ids.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
+import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
 
 /** A request that was found to be answerable. */
 export interface PreparedReply {
   /** The ids of the lanes, empty for a nameless voice. */
   readonly lanes: readonly string[];
+  /** What it holds while it runs. */
+  readonly bytes: RequestBytes;
   /** Called once. */
   readonly reply: Reply;
 }
@@ -37,6 +40,7 @@ export async function prepareReply(
     const begun = recovered?.find(canGoOn);
     return {
       lanes: [],
+      bytes: bytesOfRequest(request),
       async reply(context) {
         if (begun === undefined) await tellCut(recovered, context);
         return answerResponses(request, choice, dependencies, context, begun);
@@ -45,17 +49,18 @@ export async function prepareReply(
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
   const choice = dependencies.providers.choose(request.api, request.model);
-  if (
-    conversationId === undefined ||
-    (await dependencies.conversations.head(owner, conversationId)) === undefined
-  ) {
+  if (conversationId === undefined)
     throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
-  }
+  const head = await findHead(dependencies, owner, conversationId);
   return {
     lanes: personas.map((persona) => persona.id),
+    bytes: bytesOfRequest(request, head.path),
     async reply(context) {
-      const begin = recovered === undefined ? beginConversationTurn : recoverConversationTurn;
-      const conversation = await begin(dependencies, owner, conversationId, request.message, id);
+      const { message } = request;
+      const conversation =
+        recovered === undefined
+          ? await beginConversationTurn(dependencies, owner, conversationId, message, id, head)
+          : await recoverConversationTurn(dependencies, owner, conversationId, message, id);
       const cast = { personas, choice, conversation, ended: recovered?.filter(({ ended }) => ended) ?? [] };
       await tellCut(recovered, context);
       return answerPersonas(request, cast, dependencies, context);

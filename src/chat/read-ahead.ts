@@ -1,12 +1,17 @@
-/** Most values that wait; then the source is asked for no more. */
+/** Values that wait, and what they take together, in the unit of `sizeOf`; beyond either the source is asked for no more. */
 const mostWaiting = 4_096;
+const maxWaitingSize = 262_144;
 
 /**
  * Asks a source for its batches as they come, whenever its reader asks: what waits is one batch. Ending it ends the source, and
  * settles when that has ended.
  */
-export async function* readAhead<T>(source: AsyncIterable<T[]>): AsyncGenerator<T[]> {
+export async function* readAhead<T>(
+  source: AsyncIterable<T[]>,
+  sizeOf: (value: T) => number,
+): AsyncGenerator<T[]> {
   let waiting: T[] = [];
+  let waitingSize = 0;
   let end: { readonly failure?: unknown } | undefined;
   let isLeft = false;
   let arrived = Promise.withResolvers<void>();
@@ -15,9 +20,12 @@ export async function* readAhead<T>(source: AsyncIterable<T[]>): AsyncGenerator<
   async function read(): Promise<void> {
     try {
       for await (const batch of source) {
-        waiting.push(...batch);
+        for (const value of batch) {
+          waiting.push(value);
+          waitingSize += sizeOf(value);
+        }
         arrived.resolve();
-        while (waiting.length > mostWaiting && !isLeft) {
+        while ((waiting.length > mostWaiting || waitingSize > maxWaitingSize) && !isLeft) {
           taken = Promise.withResolvers();
           await taken.promise;
         }
@@ -37,6 +45,7 @@ export async function* readAhead<T>(source: AsyncIterable<T[]>): AsyncGenerator<
       if (waiting.length > 0) {
         const batch = waiting;
         waiting = [];
+        waitingSize = 0;
         taken.resolve();
         yield batch;
       } else if (end === undefined) {

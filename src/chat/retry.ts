@@ -19,6 +19,8 @@ export interface RetryPolicy {
 interface RetryContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Hears that the call has begun to speak, and will not be repeated. */
+  readonly onBegun?: () => void;
 }
 
 /**
@@ -77,7 +79,9 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     this.#mayRepeat = false;
     try {
       this.#call = this.#open()[Symbol.asyncIterator]();
-      return await this.#call.next();
+      const first = await this.#call.next();
+      this.#context.onBegun?.();
+      return first;
     } catch (thrown) {
       signal.throwIfAborted();
       const retrying = this.#retrying(thrown);

@@ -23,6 +23,8 @@ export interface SocketsOptions {
   readonly onRefused: WsServerOptions["onRefused"];
   readonly turns: Turns;
   readonly conversations: ConversationStore;
+  /** Bytes that the requests of one socket may hold. */
+  readonly maxRequestBytes: number;
   /** Hears of a connection that failed, which is its client's business. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -39,6 +41,7 @@ export function connectSockets({
   onRefused,
   turns,
   conversations,
+  maxRequestBytes,
   onFault,
 }: SocketsOptions) {
   const ofSessions = {
@@ -46,6 +49,7 @@ export function connectSockets({
     conversations,
     clock,
     mostInFlight: settings.maxRequestsPerConnection,
+    maxBytes: maxRequestBytes,
     unnamedGraceMs: settings.unnamedGraceMs,
     onFault,
   };

@@ -25,6 +25,7 @@ import { openVendorIds } from "./open-vendor-ids.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
+import { requestMemory } from "./request-memory.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
 export interface TroupeOptions extends Partial<Settings> {
@@ -57,6 +58,8 @@ export interface Troupe {
     readonly turns: number;
     readonly logs: number;
     readonly logBytes: number;
+    /** Bytes that requests which wait or run hold, estimated. */
+    readonly requestBytes: number;
   };
   /**
    * Stops: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
@@ -115,6 +118,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
     .catch(disposeAfter);
   const ends = reportEnds(logger);
+  const memory = requestMemory(settings);
   const turns = createTurns({
     budgets,
     admission: createAdmission({
@@ -122,6 +126,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       mostPerKey: settings.maxRequestsPerKey,
       mostPerOwner: settings.maxRequestsPerOwner,
       mostInAll: settings.maxRequests,
+      maxBytesPerOwner: memory.perOwner,
+      maxBytes: memory.inAll,
     }),
     chat: {
       clock,
@@ -166,6 +172,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const sockets = connectSockets({
     ...{ settings, clock, random, logger, access, callers, clientAddress, turns, conversations },
     onRefused,
+    maxRequestBytes: memory.perConnection,
     onFault,
   });
 
@@ -219,7 +226,13 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     simulated,
     renderDiskPage: async (url) =>
       (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) }, [])).html,
-    stats: () => ({ connections: sockets.count, turns: turns.count, logs: logs.count, logBytes: logs.bytes }),
+    stats: () => ({
+      connections: sockets.count,
+      turns: turns.count,
+      logs: logs.count,
+      logBytes: logs.bytes,
+      requestBytes: turns.heldBytes,
+    }),
     async close({ drainMs = settings.drainMs } = {}) {
       ready = false;
       const turnsEnded = turns.close(drainMs);

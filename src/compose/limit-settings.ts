@@ -1,4 +1,8 @@
+import { z } from "zod";
 import { count } from "./setting-kinds.ts";
+
+/** Bytes, of which the process itself decides how many unless they are set. */
+const bytes = z.coerce.number().int().min(1).optional();
 
 /** The settings that limit how much may be open or in flight at a time. */
 export const limitSettings = {
@@ -22,5 +26,20 @@ export const limitSettings = {
     name: "TROUPE_MAX_REQUESTS",
     schema: count(4_000, 1),
     help: "most requests in flight in all",
+  },
+  maxRequestBytesPerConnection: {
+    name: "TROUPE_MAX_REQUEST_BYTES_PER_CONNECTION",
+    schema: bytes,
+    help: "max bytes that the requests of one socket hold while they wait or run; default a quarter of TROUPE_MAX_REQUEST_BYTES",
+  },
+  maxRequestBytesPerOwner: {
+    name: "TROUPE_MAX_REQUEST_BYTES_PER_OWNER",
+    schema: bytes,
+    help: "the same for all requests of one owner; default half of TROUPE_MAX_REQUEST_BYTES",
+  },
+  maxRequestBytes: {
+    name: "TROUPE_MAX_REQUEST_BYTES",
+    schema: bytes,
+    help: "the same for all requests; default a quarter of the limit of the process's heap, and at least what the largest request holds",
   },
 } as const;

@@ -17,6 +17,7 @@ import type { Logger } from "./logger.ts";
 import type { PricedModels } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { reportStorage } from "./report-storage.ts";
+import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
@@ -58,11 +59,15 @@ export async function runPrimary(
   const answering = await whoAnswers(settings, logger);
   await using opening = new AsyncDisposableStack();
   const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
+  const { inAll } = requestMemory(settings);
   const hub = await createHub({
     ...stores,
     budgets: await stores.openBudgets(answering),
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
+    // Each worker limits what it holds itself. Of that at most half is held here: the request once or twice, and no call of it.
+    maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
+    maxBytes: settings.maxRequestBytes ?? 2 * inAll,
     onFault: (fault) => logger.error({ err: fault }, "a worker could not be told something"),
   });
   const stopping = new AbortController();

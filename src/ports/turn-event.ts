@@ -109,3 +109,29 @@ export function isCheckpoint(step: TurnStep): step is LaneCheckpoint {
 export function isTerminal(step: TurnStep): step is TerminalEvent {
   return step.type === "answer" || step.type === "failure";
 }
+
+/** The step as a log may keep it: what it says of failures is data (`TroupeError.asData`), and holds nothing of their causes. */
+export function withErrorsAsData<Step extends TurnStep>(step: Step): Step;
+export function withErrorsAsData(step: TurnStep): TurnStep {
+  switch (step.type) {
+    case "failure":
+      return { ...step, error: step.error.asData() };
+    case "lane-answer":
+      return { ...step, answer: withErrorAsData(step.answer) };
+    case "answer":
+      return { ...step, answer: withAnswersAsData(step.answer) };
+    default:
+      return step;
+  }
+}
+
+function withAnswersAsData(answer: TurnAnswer): TurnAnswer {
+  if (answer.kind === "responses") return answer;
+  return answer.kind === "persona"
+    ? { ...answer, answer: withErrorAsData(answer.answer) }
+    : { ...answer, answers: answer.answers.map(withErrorAsData) };
+}
+
+function withErrorAsData(answer: PersonaAnswer): PersonaAnswer {
+  return answer.error === undefined ? answer : { ...answer, error: answer.error.asData() };
+}

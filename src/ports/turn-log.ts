@@ -55,6 +55,8 @@ export interface LogReader {
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
+  /** There is no room for more of this answer: it is to be stopped. What ends it is kept all the same. */
+  readonly isFull: boolean;
   append(steps: readonly TurnStep[]): Promise<void>;
   open(after: number, wake: () => void): LogReader;
   leave(): void;
@@ -92,12 +94,14 @@ export interface TurnLogStore {
    * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room in memory. A request
    * that is given is kept as durably as the log, until its end. `isNew` (default false) says that there is no kept turn of this name
    * but perhaps one that began a moment ago: the caller has just looked, or made the id. Throws `storage_unavailable` while nothing
-   * can be kept.
+   * can be kept. `heldBytes` is what the request holds while it runs, for a store that limits this over several processes: throws
+   * `too_many_requests`, `overloaded`.
    */
   create(
     record: TurnRecord,
     request?: ResumableRequest,
     isNew?: boolean,
+    heldBytes?: number,
   ): Promise<
     | { readonly type: "created"; readonly log: TurnLog }
     | { readonly type: "exists"; readonly turn: KeptTurn }

@@ -164,7 +164,15 @@ export interface TroupeErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The one error class. Only `code`, the table's sentence, `detail`, `field` and the retry hints reach a client. */
+/** Only V8 has this limit, and so not every browser. */
+const stacks = Error as ErrorConstructor & { stackTraceLimit: number | undefined };
+
+/**
+ * The one error class. Only `code`, the table's sentence, `detail`, `field` and the retry hints reach a client.
+ *
+ * It has no stack: V8 keeps the objects of all calls on a stack that nobody has read, so that one error would hold the whole request
+ * that it ended. The code says what happened; `cause` has a stack, and goes to the log line.
+ */
 export class TroupeError extends Error {
   override readonly name = "TroupeError";
   readonly code: ErrorCode;
@@ -176,7 +184,10 @@ export class TroupeError extends Error {
   readonly isUnread: boolean | undefined;
 
   constructor(code: ErrorCode, options: TroupeErrorOptions = {}) {
+    const { stackTraceLimit } = stacks;
+    stacks.stackTraceLimit = 0;
     super(errorTable[code].message, options.cause === undefined ? undefined : { cause: options.cause });
+    stacks.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.field = options.field;
     this.detail = options.detail;
@@ -184,6 +195,18 @@ export class TroupeError extends Error {
     this.retryable = options.retryable ?? errorTable[code].retryable;
     this.safeToRepeat = options.safeToRepeat ?? false;
     this.isUnread = options.isUnread;
+  }
+
+  /** As it may be kept: all that a client may read, without the cause, which holds the request on whose way it was thrown. */
+  asData(): TroupeError {
+    const { code, field, detail, retryAfterMs, retryable } = this;
+    if (this.cause === undefined) return this;
+    return new TroupeError(code, {
+      retryable,
+      ...(field === undefined ? {} : { field }),
+      ...(detail === undefined ? {} : { detail }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
   }
 
   /** For a journal: everything that a client may read, under the code, without the cause. */

@@ -1,5 +1,6 @@
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
+import { HeldByOwners, type HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
 export interface AdmissionOptions {
@@ -7,6 +8,9 @@ export interface AdmissionOptions {
   readonly mostPerKey: number;
   readonly mostPerOwner: number;
   readonly mostInAll: number;
+  /** Bytes that the requests of one owner, and all, may hold while they wait or run. */
+  readonly maxBytesPerOwner: number;
+  readonly maxBytes: number;
   readonly budgets: Pick<Budgets, "admit">;
 }
 
@@ -17,14 +21,22 @@ export interface Admission {
    * out, once. Throws `too_many_requests`, `overloaded`, `day_budget_spent`, `request_rate_exceeded`.
    */
   admit(caller: Caller, inputTokens: number): Promise<() => void>;
+  /**
+   * Counts what a request holds in memory, also in `connection`, before anything of it waits or is stored. Whoever takes a hold
+   * releases it. Throws `too_many_requests`, `overloaded`.
+   */
+  hold(caller: Caller, bytes: number, connection: HeldBytes): Hold;
+  /** Bytes that all requests hold now. */
+  readonly heldBytes: number;
 }
 
 /** When a turn of the same caller may have ended. */
 const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { mostPerKey, mostPerOwner, mostInAll, budgets } = options;
+  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, budgets } = options;
   const counts = new Map<string, number>();
+  const held = new HeldByOwners({ maxBytesPerOwner, maxBytes });
   let inAll = 0;
 
   function add(name: string, change: number): void {
@@ -55,14 +67,18 @@ export function createAdmission(options: AdmissionOptions): Admission {
       inAll += by;
     };
     change(1);
-    let held = true;
+    let isTaken = true;
     return () => {
-      if (held) change(-1);
-      held = false;
+      if (isTaken) change(-1);
+      isTaken = false;
     };
   }
 
   return {
+    get heldBytes() {
+      return held.bytes;
+    },
+    hold: ({ owner }, bytes, connection) => held.hold(owner, bytes, [connection]),
     async admit(caller, inputTokens) {
       const release = takeSlot(caller);
       try {

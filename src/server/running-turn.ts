@@ -54,8 +54,13 @@ export interface RunningTurnOptions {
   readonly clock: Clock;
 }
 
-/** Making an error takes longer than the rest of an end, and this one is for whatever may have been left behind. */
+/** For whatever may have been left behind. */
 const over = new TroupeError("interrupted");
+/** Made once: an error that is made on a request's way holds the request, for as long as anybody holds its signal. */
+const stopped = new Cancellation("The client stopped the request.");
+const laneStopped = new Cancellation("The client stopped the lane.");
+const unwatched = new Cancellation("Nobody follows the request.");
+const departure = new Departure();
 
 export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
@@ -84,19 +89,19 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     },
     cancel(lane) {
       if (lane === undefined) {
-        turn.abort(new Cancellation("The client stopped the request."));
+        turn.abort(stopped);
         return;
       }
       const controller = lanes.get(lane);
       if (controller === undefined) throw new TroupeError("persona_not_found", { field: "data.persona_id" });
       if (endedLanes.has(lane)) throw new TroupeError("request_ended", { field: "data.persona_id" });
-      controller.abort(new Cancellation("The client stopped the lane."));
+      controller.abort(laneStopped);
     },
     fail(error) {
       turn.abort(error);
     },
     leave() {
-      turn.abort(new Departure());
+      turn.abort(departure);
     },
     checkpointed: checkpointed.promise,
     isCheckpointed: () => isCheckpointed,
@@ -110,9 +115,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
         watching = false;
         watchers -= 1;
         if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
-        stay = callAfterAwake(clock, whenUnwatched, () =>
-          turn.abort(new Cancellation("Nobody follows the request.")),
-        );
+        stay = callAfterAwake(clock, whenUnwatched, () => turn.abort(unwatched));
       };
     },
     observe(steps) {

@@ -1,6 +1,7 @@
 import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -21,6 +22,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** Turns asked in one session that may run at the same time; as many unnamed ones may wait. */
   readonly mostInFlight: number;
+  /** Bytes that the requests of one session may hold while they wait or run. */
+  readonly maxBytes: number;
   /** What becomes of a turn without an id once nobody follows it. */
   readonly unnamedGraceMs: number;
   /** Hears of a log that could not be followed to its end while the connection was open. */
@@ -48,6 +51,7 @@ export class Session {
   /** What ends the following of each conversation. */
   #subscriptions: Map<string, () => void> | undefined;
   #ownConversation: string | undefined;
+  #held: HeldBytes | undefined;
   #inFlight = 0;
   #waiting = 0;
   #lastUnnamed: Promise<void> | undefined;
@@ -69,7 +73,15 @@ export class Session {
       return;
     }
     if (this.#waiting >= this.#options.mostInFlight) throw new TroupeError("too_many_requests");
-    void this.#askUnnamed(ask, onRefused);
+    void this.#askUnnamed(ask, this.#hold(ask), onRefused);
+  }
+
+  /** What the request holds from now on, in the limits of this connection, its caller and the server. */
+  #hold({ request }: SessionAsk): Hold {
+    const { turns, maxBytes } = this.#options;
+    const whose = "The requests of one connection";
+    this.#held ??= new HeldBytes({ maxBytes, code: "too_many_requests", whose });
+    return turns.hold(this.#caller, request, this.#held);
   }
 
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
@@ -152,7 +164,7 @@ export class Session {
     return made;
   }
 
-  async #start(ask: SessionAsk, id: string): Promise<KeptTurn> {
+  async #start(ask: SessionAsk, id: string, waited?: Hold): Promise<KeptTurn> {
     const { turns, mostInFlight, unnamedGraceMs } = this.#options;
     if (this.#inFlight >= mostInFlight) throw new TroupeError("too_many_requests");
     this.#inFlight += 1;
@@ -167,6 +179,7 @@ export class Session {
         id,
         isNamed: ask.id !== undefined,
         request: ask.request,
+        hold: () => waited ?? this.#hold(ask),
         conversation: ask.conversation,
         findConversation: () => this.#findConversation(ask.conversation),
         whenUnwatched: ask.whenUnwatched ?? (ask.id === undefined ? unnamedGraceMs : "finish"),
@@ -186,17 +199,27 @@ export class Session {
    * One after another: an unnamed request starts when the answer to the one before it was sent. It counts as waiting until its refusal
    * was sent as well, so that refusals do not pile up for a client that does not read.
    */
-  async #askUnnamed(ask: SessionAsk, onRefused: (refusal: unknown) => Promise<void>): Promise<void> {
+  async #askUnnamed(
+    ask: SessionAsk,
+    hold: Hold,
+    onRefused: (refusal: unknown) => Promise<void>,
+  ): Promise<void> {
     this.#waiting += 1;
     const before = this.#lastUnnamed;
     const finished = Promise.withResolvers<void>();
     this.#lastUnnamed = finished.promise;
     try {
       await before;
-      if (this.#followers.isClosed) return;
-      const turn = await this.#start(ask, this.#options.clock.newId());
+      if (this.#followers.isClosed) {
+        hold.release();
+        // Those that wait for it give theirs back as well.
+        finished.resolve();
+        return;
+      }
+      const turn = await this.#start(ask, this.#options.clock.newId(), hold);
       void this.#followers.follow(turn, 0).then(finished.resolve);
     } catch (error) {
+      hold.release();
       await onRefused(error);
       finished.resolve();
     } finally {

@@ -1,8 +1,10 @@
-import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
+import type { ChatDependencies, Emit, TurnContext } from "../chat/chat-context.ts";
 import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
+import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
+import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -44,6 +46,8 @@ export interface Ask {
   /** The client chose the id, so that there may be a turn of this name. */
   readonly isNamed: boolean;
   readonly request: TurnRequest;
+  /** Takes what the request holds, or gives what it took when it began to wait; asked once, for a new request. */
+  readonly hold: () => Hold;
   /** What the client said of the conversation, which is part of the request's content. */
   readonly conversation: string | undefined;
   /** Finds or makes the conversation; asked only when the request is new. */
@@ -69,12 +73,18 @@ export interface TurnRegistry {
   onFailure(turn: RunningTurn, error: TroupeError): void;
 }
 
+/** What a turn gives back on its way. */
+interface RunHooks extends Pick<TurnContext, "onSent"> {
+  /** Gives its place and what it holds back. */
+  readonly release: () => void;
+}
+
 /** Starts turns: the way from a request to a running turn, with all that can refuse it. */
 export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
   const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
   const { onEnd, onLaneFailure, onFault } = options;
 
-  async function begin(ask: Ask, asked: TurnRecord, release: () => void) {
+  async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
     const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
     const record: TurnRecord = {
       ...asked,
@@ -87,16 +97,18 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       { owner: record.owner, id: ask.id, conversationId },
       chat,
     );
+    hold.resize(prepared.bytes.total);
     if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
-    const created = await logs.create(record, resumable(ask, record), true);
+    const created = await logs.create(record, resumable(ask, record), true, hold.bytes);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
       return attach(created.turn, record);
     }
     const { log } = created;
-    run({ record, log }, ask, prepared, release);
+    const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
+    run({ record, log }, ask, prepared, { onSent, release });
     return { turn: { record, log }, started: true };
   }
 
@@ -104,7 +116,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     { record, log }: KeptTurn,
     asked: ResumableRequest,
     prepared: PreparedReply,
-    release: () => void,
+    { onSent, release }: RunHooks,
   ): RunningTurn {
     const { caller, request, whenUnwatched } = asked;
     const turn = createRunningTurn({
@@ -126,7 +138,8 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(record.transient === true ? {} : { requestId: record.id }),
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
-    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, emit });
+    const isFull = () => log.isFull;
+    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
     const watch = {
       isLeft: turn.isLeft,
       observe(steps: readonly TurnStep[]) {
@@ -168,21 +181,31 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     async start(ask: Ask): Promise<StartedTurn> {
       const { id, isNamed } = ask;
       const { owner } = ask.caller;
-      const record = { owner, id, contentHash: contentHash([ask.request, ask.conversation ?? null], digest) };
+      const content = [ask.request, ask.conversation ?? null];
+      const record = { owner, id, contentHash: contentHash(content, digest) };
       const kept = isNamed ? await logs.find(owner, id) : undefined;
       if (kept !== undefined) return attach(kept, record);
       if (registry.isClosing()) throw new TroupeError("shutting_down");
       if (options.isMoneyLimited) refuseUnpriced(ask.request);
-      const release = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+      const hold = ask.hold();
+      let release = () => hold.release();
       try {
-        return await begin(ask, record, release);
+        const leave = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+        release = () => {
+          hold.release();
+          leave();
+        };
+        return await begin(ask, record, hold, release);
       } catch (error) {
         release();
         throw error;
       }
     },
-    /** Runs a turn whose log is there; `release` gives its place back. */
+    /** Runs a turn whose log is there. */
     run,
+    /** See `Turns.hold`. */
+    hold: (caller: Caller, request: TurnRequest, connection: HeldBytes) =>
+      admission.hold(caller, bytesOfRequest(request).total, connection),
   };
 }
 

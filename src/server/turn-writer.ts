@@ -1,6 +1,6 @@
 import type { Emit } from "../chat/chat-context.ts";
 import { Departure } from "../ports/provider.ts";
-import type { TurnStep } from "../ports/turn-event.ts";
+import { type TurnStep, withErrorsAsData } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 
 export interface TurnWatch {
@@ -50,7 +50,7 @@ export class TurnWriter {
     this.#failure ??= { fault: new Error("The turn has ended.") };
     // Who said it hears of its failure.
     await this.#writing.catch(() => undefined);
-    await this.#log.append(steps());
+    await this.#append(steps());
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {
@@ -58,8 +58,15 @@ export class TurnWriter {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.fault);
     this.#isWriting = true;
     this.#steps = steps;
-    this.#writing = this.#log.append(steps).then(this.#onKept, this.#onFault);
+    this.#writing = this.#append(steps).then(this.#onKept, this.#onFault);
     return this.#writing;
+  }
+
+  /** Only data goes into a log: the cause of an error is for whoever hears how the turn ended. */
+  #append(steps: readonly TurnStep[]): Promise<void> {
+    const [only] = steps;
+    const isText = steps.length === 1 && only?.type === "text";
+    return this.#log.append(isText ? steps : steps.map(withErrorsAsData));
   }
 
   readonly #onKept = (): void => {

@@ -1,9 +1,11 @@
 import { prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
+import type { Caller } from "../ports/caller.ts";
+import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
-import type { ResumableRequest } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
@@ -53,11 +55,20 @@ export interface Turns {
   /** How many run. */
   readonly count: number;
   /**
+   * Counts what a request holds while it waits, in the limits of its connection, its caller and the server; `Ask.hold` hands it on.
+   * Throws `too_many_requests`, `overloaded`.
+   */
+  hold(caller: Caller, request: TurnRequest, connection: HeldBytes): Hold;
+  /** Bytes that all requests hold now, estimated. */
+  readonly heldBytes: number;
+  /**
    * Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. Those with which
    * a next process can go on are left to it instead.
    */
   close(drainMs: number): Promise<void>;
 }
+
+const nothing = () => undefined;
 
 export function createTurns(options: TurnsOptions): Turns {
   const { chat, logs, peers = noPeers, onLeft, onFault } = options;
@@ -75,7 +86,7 @@ export function createTurns(options: TurnsOptions): Turns {
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
-  const { start, run } = createTurnStart(options, {
+  const { start, run, hold } = createTurnStart(options, {
     isClosing: () => closing,
     onBegin(begun) {
       const { owner, id } = begun.turn.record;
@@ -115,7 +126,7 @@ export function createTurns(options: TurnsOptions): Turns {
   ): Promise<void> {
     const { owner, id, conversationId } = turn.record;
     const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
-    const running = run(turn, kept, prepared, () => undefined);
+    const running = run(turn, kept, prepared, { onSent: nothing, release: nothing });
     running.observe(
       lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
         ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
@@ -148,6 +159,10 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     start: (ask) => noteBeginning(ask.caller.owner, start(ask)),
     goOn: (turn, kept, lanes) => noteBeginning(turn.record.owner, goOn(turn, kept, lanes)),
+    get heldBytes() {
+      return options.admission.heldBytes;
+    },
+    hold,
     find: (owner, id) => logs.find(owner, id),
     running: (owner, id) => running.get(keyOf(owner, id))?.turn,
     async runningIn(owner, conversationId) {

@@ -88,6 +88,8 @@ export function createChatSetup(
     },
     budget,
     context: {
+      onSent: () => undefined,
+      isFull: () => false,
       budget,
       signal: turn.signal,
       laneSignal: (lane) => AbortSignal.any([turn.signal, laneOf(lane).signal]),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cancellation } from "../../src/chat/chat-context.ts";
 import { runLane } from "../../src/chat/lane.ts";
+import type { ProviderEvent } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answering, createChatSetup, end, say, sayThenWait } from "./chat-setup.ts";
 import { rawPacing } from "./paced-run.ts";
@@ -35,12 +36,88 @@ describe("a lane whose answer is too large", () => {
     ] as const) {
       const played = await run(createChatSetup(answering("x".repeat(length)), large), { pacing: rawPacing });
       assert.equal(played.result?.status, status);
-      assert.equal(played.result?.text.length, length);
+      assert.equal(played.result?.text.length, 100);
       assert.equal(briefly(played).includes("completed"), status === "completed");
     }
   });
 
-  it("is cancelled where it was cancelled before its text was too much", async () => {
+  it("counts reasoning, tools and the vendor's objects as well, together at most four times as much", async () => {
+    const long = "x".repeat(150);
+    const payload = { long };
+    const kinds: readonly ProviderEvent[] = [
+      { type: "reasoning", text: long },
+      { type: "tool", tool: "search", status: "completed", callId: "1", payload },
+      { type: "started", response: payload },
+      { type: "end", finishReason: "stop", model: "m", response: payload },
+    ];
+    for (const event of kinds) {
+      let closed = 0;
+      const script = (times: number) =>
+        createChatSetup(async function* ({ signal }) {
+          try {
+            for (let count = 1; count < times; count += 1) {
+              signal.throwIfAborted();
+              yield [{ type: "reasoning", text: long }];
+            }
+            yield event.type === "end" ? [say("a"), event] : [event];
+            yield [say("a"), end];
+          } finally {
+            closed += 1;
+          }
+        }, large);
+      const fits = await run(script(2), { pacing: rawPacing });
+      assert.deepEqual([fits.result?.status, fits.result?.text], ["completed", "a"], event.type);
+      const beyond = await run(script(3), { pacing: rawPacing });
+      assert.equal(beyond.result?.error?.code, "answer_too_large", event.type);
+      assert.equal(closed, 2);
+      const logged = JSON.stringify([beyond.events, beyond.result?.response ?? {}]);
+      assert.equal(logged.split(long).length - 1, 2, "only what fits is logged");
+    }
+  });
+
+  it("closes its call when it is read, however slowly its text is shown", async () => {
+    const closed = Promise.withResolvers<void>();
+    const setup = createChatSetup(async function* ({ signal }) {
+      try {
+        yield [say("x".repeat(90))];
+        yield [say("y".repeat(90))];
+        yield* sayThenWait("never", signal);
+      } finally {
+        closed.resolve();
+      }
+    }, large);
+    const slow = { ...rawPacing, mode: "fixed" as const, chunkChars: 1, intervalMs: 5_000 };
+    const running = run(setup, { pacing: slow });
+    await setup.clock.advance(10_000);
+    await closed.promise;
+    await setup.clock.advance(1_000_000);
+    const { result } = await running;
+    assert.deepEqual([result?.error?.code, result?.text.length], ["answer_too_large", 100]);
+  });
+
+  it("shows nothing more from where its log has no room, but its end", async () => {
+    let closed = false;
+    const setup = createChatSetup(async function* ({ signal }) {
+      try {
+        for (;;) {
+          signal.throwIfAborted();
+          yield [say("word "), { type: "reasoning", text: "hm" }];
+        }
+      } finally {
+        closed = true;
+      }
+    });
+    let shown = 0;
+    const isFull = () => shown >= 3;
+    const { result, events } = await run(setup, { pacing: rawPacing, isFull }, (batch) => {
+      shown += batch.filter(({ type }) => type === "text").length;
+    });
+    assert.deepEqual([result?.error?.code, result?.text], ["answer_too_large", "word word word "]);
+    assert.deepEqual(events.at(-1), { type: "text", text: "", final: true, lane: "ada" });
+    assert.equal(closed, true);
+  });
+
+  it("is cancelled if it was cancelled before all that fits was shown", async () => {
     const setup = createChatSetup(async function* ({ signal }) {
       yield [say("x".repeat(400))];
       yield* sayThenWait("", signal);

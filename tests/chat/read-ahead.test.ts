@@ -13,7 +13,7 @@ describe("reading ahead", () => {
         yield [given];
       }
     }
-    const ahead = readAhead(source());
+    const ahead = readAhead(source(), () => 1);
     assert.deepEqual(await ahead.next(), { done: false, value: [0] });
     for (let count = 0; count < 20; count += 1) await turn();
     assert.equal(given, 5);
@@ -28,7 +28,7 @@ describe("reading ahead", () => {
     }
     const seen: number[] = [];
     await assert.rejects(async () => {
-      for await (const batch of readAhead(source())) seen.push(...batch);
+      for await (const batch of readAhead(source(), () => 1)) seen.push(...batch);
     }, /broken/);
     assert.deepEqual(seen, [1]);
   });
@@ -42,7 +42,7 @@ describe("reading ahead", () => {
         if (given % 100 === 0) await turn();
       }
     }
-    const ahead = readAhead(source());
+    const ahead = readAhead(source(), () => 1);
     await ahead.next();
     for (let count = 0; count < 100; count += 1) await turn();
     const waiting = given;
@@ -50,6 +50,21 @@ describe("reading ahead", () => {
     assert.equal((await ahead.next()).value?.at(-1), waiting);
     for (let count = 0; count < 100; count += 1) await turn();
     assert.ok(given > waiting);
+    await ahead.return(undefined);
+  });
+
+  it("stops asking while few values are too large", async () => {
+    let given = 0;
+    async function* source() {
+      for (;;) {
+        given += 1;
+        yield ["x".repeat(100_000)];
+      }
+    }
+    const ahead = readAhead(source(), (text) => text.length);
+    await ahead.next();
+    for (let count = 0; count < 100; count += 1) await turn();
+    assert.equal(given, 1 + 3);
     await ahead.return(undefined);
   });
 
@@ -66,7 +81,7 @@ describe("reading ahead", () => {
         isClosed = true;
       }
     }
-    const ahead = readAhead(source());
+    const ahead = readAhead(source(), () => 1);
     await ahead.next();
     await ahead.return(undefined);
     assert.equal(isClosed, true);

@@ -13,6 +13,8 @@ export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
     pacing: naturalPacing,
     showText: true,
     budget: setup.budget,
+    onSent: setup.context.onSent,
+    isFull: setup.context.isFull,
     signal: setup.context.signal,
     ...changes,
   };

@@ -30,7 +30,14 @@ export async function startHeld() {
     chat: dependencies,
     logs,
     budgets,
-    admission: createAdmission({ budgets, mostPerKey: 10, mostPerOwner: 10, mostInAll: 10 }),
+    admission: createAdmission({
+      budgets,
+      mostPerKey: 10,
+      mostPerOwner: 10,
+      mostInAll: 10,
+      maxBytesPerOwner: 1e9,
+      maxBytes: 1e9,
+    }),
     digest: sha256,
     isAdmitted: () => true,
     isMoneyLimited: false,
@@ -42,7 +49,7 @@ export async function startHeld() {
   });
   const { conversations } = dependencies;
   const ofSessions = {
-    ...{ turns, conversations, clock, mostInFlight },
+    ...{ turns, conversations, clock, mostInFlight, maxBytes: 1e9 },
     unnamedGraceMs: 10_000,
     onFault: nothing,
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { Hold } from "../../src/ports/held-bytes.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
 import { createTurns } from "../../src/server/turns.ts";
@@ -38,7 +39,11 @@ test("a turn that has found its conversation and has no log yet when that is del
     chat,
     logs,
     budgets: { openTurn: () => Object.assign(createNotedBudget(), { [Symbol.dispose]: () => undefined }) },
-    admission: { admit: async () => () => undefined },
+    admission: {
+      admit: async () => () => undefined,
+      hold: () => new Hold([], 0),
+      heldBytes: 0,
+    },
     digest: (text) => text,
     isAdmitted: () => true,
     isMoneyLimited: false,
@@ -52,6 +57,7 @@ test("a turn that has found its conversation and has no log yet when that is del
   const id = await conversations.create("owner");
   const started = turns.start({
     ...{ caller, request, id: "r", isNamed: true, conversation: id },
+    hold: () => new Hold([], 0),
     findConversation: async () => id,
     whenUnwatched: "finish",
     whenInterrupted: "error",

@@ -1,3 +1,4 @@
+import { HeldByOwners } from "../../ports/held-bytes.ts";
 import type { LaneCheckpoint } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
@@ -38,19 +39,27 @@ export interface DirectoryEntry {
   readonly release: () => void;
 }
 
-export interface DirectoryOptions {
-  /** Turns that may run at the same time for one owner, and in all, over all processes. */
+/** Limits of turns that run at the same time for one owner, and in all, over all processes. */
+export interface DirectoryLimits {
   readonly mostPerOwner: number;
   readonly mostInAll: number;
+  /** Bytes that they hold, as the processes that run them estimate it. */
+  readonly maxBytesPerOwner: number;
+  readonly maxBytes: number;
+}
+
+export interface DirectoryOptions extends DirectoryLimits {
   /** There are turns that nobody runs any more. */
   readonly onLeft: () => void;
 }
 
 /** Which turns run, and where. */
-export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOptions) {
+export function createDirectory(options: DirectoryOptions) {
+  const { mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
   const byTurn = new Map<number, DirectoryEntry>();
   const byName = new Map<string, DirectoryEntry>();
   const countByOwner = new Map<string, number>();
+  const heldByOwners = new HeldByOwners({ maxBytesPerOwner, maxBytes });
   let lastTurn = 0;
   let held = 0;
 
@@ -66,14 +75,16 @@ export function createDirectory({ mostPerOwner, mostInAll, onLeft }: DirectoryOp
   }
 
   return {
-    /** Counts a turn in; the returned function counts it out. Throws `too_many_requests`, `overloaded`. */
-    hold(owner: string): () => void {
+    /** Counts a turn and what it holds in; the returned function counts them out. Throws `too_many_requests`, `overloaded`. */
+    hold(owner: string, bytes: number): () => void {
       const count = countByOwner.get(owner) ?? 0;
       if (count >= mostPerOwner) throw new TroupeError("too_many_requests");
       if (held >= mostInAll) throw new TroupeError("overloaded");
+      const hold = heldByOwners.hold(owner, bytes);
       countByOwner.set(owner, count + 1);
       held += 1;
       return () => {
+        hold.release();
         held -= 1;
         const left = (countByOwner.get(owner) ?? 1) - 1;
         if (left === 0) countByOwner.delete(owner);

@@ -9,7 +9,7 @@ import type { VendorIds } from "../../ports/vendor-ids.ts";
 import { budgetHubMethods } from "./budget-hub.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
-import { createDirectory, type DirectoryEntry, type Member } from "./directory.ts";
+import { createDirectory, type DirectoryEntry, type DirectoryLimits, type Member } from "./directory.ts";
 import { counterMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
@@ -22,7 +22,7 @@ import { tell } from "./tell.ts";
 import { usageMethods } from "./usage-methods.ts";
 import { vendorIdMethods } from "./vendor-id-methods.ts";
 
-export interface HubOptions {
+export interface HubOptions extends DirectoryLimits {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly keys: KeyStore;
@@ -31,9 +31,6 @@ export interface HubOptions {
   readonly tickets: Tickets;
   readonly vendorIds: VendorIds;
   readonly attempts: RateCounter;
-  /** Turns that may run at the same time for one owner, and in all, over all processes. */
-  readonly mostPerOwner: number;
-  readonly mostInAll: number;
   /** Hears of a process that could not be told something although it is there. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -46,11 +43,11 @@ export interface Hub {
 
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds } = options;
-  const { mostPerOwner, mostInAll, onFault } = options;
+  const { mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);
-  const directory = createDirectory({ mostPerOwner, mostInAll, onLeft });
+  const directory = createDirectory({ mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft });
 
   function onLeft(): void {
     // One that starts asks by itself.

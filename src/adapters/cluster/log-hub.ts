@@ -23,19 +23,21 @@ export interface LeftTurn {
 export interface LogHub {
   /**
    * The request travels as JSON, and so do events and checkpoints. Throws `too_many_requests` and `overloaded`, which are counted
-   * over all processes.
+   * over all processes, as are the bytes that requests hold.
    */
   create(
     record: TurnRecord,
     request: string | null,
     isNew: boolean,
+    heldBytes: number,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  append(turn: number, steps: string): Promise<void>;
+  /** Returns whether the log is full from now on. */
+  append(turn: number, steps: string): Promise<boolean>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
@@ -58,7 +60,7 @@ export const turnRecord = z.object({
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean()]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean(), number]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

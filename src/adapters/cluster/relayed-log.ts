@@ -15,6 +15,7 @@ export interface RelayedLogOptions {
 
 /** A turn's log that another process keeps, followed here in a copy, which holds what was kept there. */
 export class RelayedLog implements TurnLog {
+  isFull = false;
   readonly #turn: number;
   readonly #copy: MemoryTurnLog;
   readonly #channel: Channel;
@@ -47,7 +48,7 @@ export class RelayedLog implements TurnLog {
     if (this.#copy.ended || steps.slice(0, -1).some(isTerminal)) return this.#copy.append(steps);
     try {
       const said = [this.#turn, JSON.stringify(steps)];
-      await this.#channel.ask("logs", "append", said, !steps.some(isUrgent));
+      this.isFull = (await this.#channel.ask("logs", "append", said, !steps.some(isUrgent))) === true;
     } catch (fault) {
       // Those who follow it here would wait for ever.
       if (!steps.some(({ type }) => type === "failure")) throw fault;

@@ -96,6 +96,7 @@ export function createRemoteLogs(
     log: {
       headSeq: found.headSeq,
       ended: found.ended,
+      isFull: false,
       append: () => Promise.reject(new Error("A turn is written to only where it runs.")),
       open(after, wake) {
         lastFollowing += 1;

@@ -58,9 +58,9 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       return own.size;
     },
     turnOf,
-    async create(record, request, isNew = false) {
+    async create(record, request, isNew = false, heldBytes = 0) {
       const resumable = request === undefined ? null : JSON.stringify(request);
-      const created = await hub.create(record, resumable, isNew);
+      const created = await hub.create(record, resumable, isNew, heldBytes);
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
       if (created.type === "full") return created;
       return { type: "exists", turn: own.get(nameOf(record.owner, record.id)) ?? turnOf(created.turn) };

@@ -50,9 +50,9 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   return {
-    async create(record, request, isNew) {
+    async create(record, request, isNew, heldBytes) {
       const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
-      const release = directory.hold(record.owner);
+      const release = directory.hold(record.owner, heldBytes);
       try {
         const created = await logs.create(record, resumable, isNew);
         if (created.type === "created") {
@@ -77,9 +77,10 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       entry.checkpoints = newestCheckpoints([...entry.checkpoints, ...steps]);
       entry.appending = Promise.allSettled([appending]);
       await appending;
-      if (!entry.log.ended) return;
+      if (!entry.log.ended) return entry.log.isFull;
       directory.remove(entry);
       onEnd(entry);
+      return false;
     },
     forget: logs.forget,
     async unfinished() {

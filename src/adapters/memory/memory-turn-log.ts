@@ -18,6 +18,8 @@ export interface MemoryLogOptions {
   readonly onEnd: () => void;
   /** Hears by how much the estimated size changed. */
   readonly onBytes: (change: number) => void;
+  /** Whether a log of this size has no room to grow. Default: it always has. */
+  readonly isFull?: (bytes: number) => boolean;
   /** A beginning that was trimmed before. */
   readonly from?: Trimmed;
 }
@@ -34,12 +36,23 @@ export class MemoryTurnLog implements TurnLog {
   readonly #readers = new Set<MemoryLogReader>();
   readonly #onEnd: () => void;
   readonly #onBytes: (change: number) => void;
+  readonly #isFull: (bytes: number) => boolean;
 
-  constructor({ onEnd, onBytes, from = { throughSeq: 0, lanes: [] } }: MemoryLogOptions) {
+  constructor({
+    onEnd,
+    onBytes,
+    isFull = () => false,
+    from = { throughSeq: 0, lanes: [] },
+  }: MemoryLogOptions) {
     this.#trimmed = from;
     this.headSeq = from.throughSeq;
     this.#onEnd = onEnd;
     this.#onBytes = onBytes;
+    this.#isFull = isFull;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull(this.bytes);
   }
 
   async append(steps: readonly TurnStep[]): Promise<void> {

@@ -33,7 +33,7 @@ export interface MemoryTurnLogs extends TurnLogStore {
 
 /**
  * Logs in memory. When space is short the events of ended turns go first, oldest first (their text stays), then ended turns as a
- * whole; when only running turns are left, `create` answers `full`.
+ * whole; when only running turns are left, `create` answers `full`, and those that take more than their share are full.
  */
 export function createMemoryTurnLogs({
   clock,
@@ -94,6 +94,15 @@ export function createMemoryTurnLogs({
     return bytes <= mostBytes;
   }
 
+  /**
+   * Whether a running log of this size may not grow: all logs together have outgrown the memory, and it is larger than an even share of
+   * it, so that one that is small goes on whatever others do.
+   */
+  function isFull(size: number): boolean {
+    if (bytes <= mostBytes || size <= mostBytes / Math.max(1, entries.size - ended.size)) return false;
+    return !makeRoom();
+  }
+
   return {
     isLasting: false,
     get bytes() {
@@ -112,6 +121,7 @@ export function createMemoryTurnLogs({
       if (existing !== undefined) return { type: "exists", turn: existing };
       if (!makeRoom() && !mayExceed) return { type: "full" };
       const memory = new MemoryTurnLog({
+        isFull,
         onBytes: (change) => {
           bytes += change;
         },

@@ -51,6 +51,10 @@ export class DurableLog implements TurnLog {
     return this.#options.inner.ended;
   }
 
+  get isFull(): boolean {
+    return this.#options.inner.isFull;
+  }
+
   open(after: number, wake: () => void): LogReader {
     return this.#options.inner.open(after, wake);
   }

@@ -16,8 +16,9 @@ interface Frame {
   readonly isBinary: boolean;
 }
 
-/** Frames that wait before reading pauses. What the last read brought comes on top of it: at most 64 KiB. */
+/** Frames, and bytes of them, that wait before reading pauses. The frame that reaches a limit and the rest of its read come on top. */
 const mostWaitingFrames = 32;
+const maxWaitingBytes = 256 * 1024;
 /** After so many frames in a row the other connections have their turn: one read may have brought thousands. */
 const framesInARow = 32;
 
@@ -25,6 +26,7 @@ const framesInARow = 32;
 export class FrameQueue {
   readonly #source: FrameSource;
   #waiting: Frame[] = [];
+  #waitingBytes = 0;
   #working: Promise<void> | undefined;
   #isPaused = false;
   #isStopped = false;
@@ -36,8 +38,10 @@ export class FrameQueue {
   push(data: Buffer, isBinary: boolean): void {
     if (this.#isStopped) return;
     this.#waiting.push({ data, isBinary });
+    this.#waitingBytes += data.length;
     this.#working ??= this.#work();
-    if (this.#isPaused || this.#waiting.length < mostWaitingFrames) return;
+    const isFull = this.#waiting.length >= mostWaitingFrames || this.#waitingBytes >= maxWaitingBytes;
+    if (this.#isPaused || !isFull) return;
     this.#isPaused = true;
     this.#source.pause();
   }
@@ -53,15 +57,21 @@ export class FrameQueue {
     this.#waiting = [];
   }
 
+  /** Not a part of `#work`, which would hold the frame for as long as it waits for the answer to it. */
+  #handleNext(): Promise<void> | undefined {
+    const frame = this.#waiting.shift();
+    if (frame === undefined) return undefined;
+    this.#waitingBytes -= frame.data.length;
+    return this.#source.handle(frame.isBinary ? frame.data : frame.data.toString("utf8"));
+  }
+
   async #work(): Promise<void> {
     const source = this.#source;
     let count = 1;
-    for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+    while (this.#waiting.length > 0) {
       if (count % framesInARow === 0) await nextLoopTurn();
       count += 1;
-      await source
-        .handle(frame.isBinary ? frame.data : frame.data.toString("utf8"))
-        .catch((fault: unknown) => source.onFault(fault));
+      await this.#handleNext()?.catch((fault: unknown) => source.onFault(fault));
     }
     this.#working = undefined;
     if (this.#isPaused) source.resume();

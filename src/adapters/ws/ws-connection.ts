@@ -118,8 +118,9 @@ export class WsConnection implements FrameSource {
     this.#socket.terminate();
   }
 
-  async handle(frame: string | Uint8Array): Promise<void> {
-    if (this.#options.isAdmitted(this.caller)) await this.#handler.receive(frame);
+  /** Not an async function, which would hold the frame until it is answered. */
+  handle(frame: string | Uint8Array): Promise<void> {
+    return this.#options.isAdmitted(this.caller) ? this.#handler.receive(frame) : Promise.resolve();
   }
 
   pause(): void {

@@ -35,21 +35,15 @@ export class Connection implements Audience {
 
   /**
    * Handles one frame; settles when the next may be handled, which is after the reply to this one was taken: a client that does not
-   * read is not read either. A frame is never an exception.
+   * read is not read either. A frame is never an exception. Not an async function, which would hold the frame until then.
    */
-  async receive(frame: string | Uint8Array): Promise<void> {
+  receive(frame: string | Uint8Array): Promise<void> {
     if (typeof frame !== "string") return this.#refuse(new TroupeError("binary_not_supported"), undefined);
     const decoded = decodeClientMessage(frame);
     if (!decoded.ok) return this.#refuse(decoded.error, decoded.origin);
-    const { message } = decoded;
-    try {
-      await this.#handle(message);
-    } catch (error) {
-      await this.#refuse(error, {
-        type: message.type,
-        ...(message.id === undefined ? {} : { id: message.id }),
-      });
-    }
+    const { type, id } = decoded.message;
+    const origin = id === undefined ? { type } : { type, id };
+    return this.#handle(decoded.message).catch((error: unknown) => this.#refuse(error, origin));
   }
 
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void {

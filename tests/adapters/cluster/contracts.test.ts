@@ -39,6 +39,9 @@ describeTurnLog("another process, followed from a third,", async () => {
   assert.ok(found !== undefined);
   return {
     log: {
+      get isFull() {
+        return log.isFull;
+      },
       get headSeq() {
         return log.headSeq;
       },

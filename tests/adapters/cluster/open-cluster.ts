@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly retentionMs?: number;
   readonly mostPerOwner?: number;
   readonly mostInAll?: number;
+  readonly maxBytesPerOwner?: number;
+  readonly maxBytes?: number;
   /** Limits of a minute and of a day. */
   readonly budgets?: Partial<Settings>;
   /** Hears of faults, that the storage fails among them. Default: they fail the test. */
@@ -42,6 +44,8 @@ export async function openCluster({
   retentionMs = 60_000,
   mostPerOwner = 1_000,
   mostInAll = 1_000,
+  maxBytesPerOwner = 1e9,
+  maxBytes = 1e9,
   budgets: limits = {},
   onFault = failTest,
 }: ClusterOptions = {}) {
@@ -67,7 +71,10 @@ export async function openCluster({
     { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
   );
   const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts };
-  const hub = await createHub({ ...stores, mostPerOwner, mostInAll, onFault });
+  const hub = await createHub({
+    ...{ ...stores, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
+    onFault,
+  });
   const lines: LinePair[] = [];
 
   return {

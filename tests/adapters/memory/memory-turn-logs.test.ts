@@ -64,6 +64,22 @@ describe("the memory of all logs", () => {
     assert.equal((await created(store, "owner", "a")).headSeq, 0);
   });
 
+  it("is full for a running turn only when nothing else can go, and only for one with more than its share", async () => {
+    const store = newStore(10_000);
+    await ended(store, "over", 50);
+    const large = await created(store, "owner", "large");
+    const small = await created(store, "owner", "small");
+    await small.append([textOf("x")]);
+    await large.append([textOf("x".repeat(4_500))]);
+    assert.equal(large.isFull, false, "the ended one goes first");
+    assert.equal(await howKept(store, "over"), "gone");
+    await large.append([textOf("x".repeat(1_000))]);
+    assert.deepEqual([large.isFull, small.isFull], [true, false]);
+    await large.append([terminal]);
+    assert.equal(large.ended, true);
+    assert.equal(small.isFull, false);
+  });
+
   it("never gives up a running turn: when only such are left there is no room", async () => {
     const store = newStore(10_000);
     await ended(store, "over", 1);

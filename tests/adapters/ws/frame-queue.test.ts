@@ -21,3 +21,23 @@ it("a connection whose frames came by the thousand leaves the loop to others in 
   await queue.idle();
   assert.ok(handledByTurn.length > 50, `${handledByTurn.length} turns of the loop for 3,000 frames`);
 });
+
+it("a connection is not read while many bytes of its frames wait, however few frames they are", async () => {
+  const states: string[] = [];
+  const handling = Promise.withResolvers<void>();
+  const queue = new FrameQueue({
+    handle: () => handling.promise,
+    onFault: (fault) => assert.fail(String(fault)),
+    pause: () => void states.push("paused"),
+    resume: () => void states.push("resumed"),
+  });
+  queue.push(Buffer.alloc(1024 * 1024), false);
+  assert.deepEqual(states, []);
+  queue.push(Buffer.alloc(200 * 1024), false);
+  assert.deepEqual(states, []);
+  queue.push(Buffer.alloc(100 * 1024), false);
+  assert.deepEqual(states, ["paused"]);
+  handling.resolve();
+  await queue.idle();
+  assert.deepEqual(states, ["paused", "resumed"]);
+});

@@ -1,0 +1,66 @@
+import type { ProviderEvent } from "../ports/provider.ts";
+import { TroupeError } from "../protocol/errors.ts";
+
+/** Why a call is stopped whose answer has no more room. */
+export const answerTooLarge = new TroupeError("answer_too_large");
+
+/** How much everything else of an answer may be, as a multiple of its text: a response object repeats the text, beside tools and reasoning. */
+const allOfText = 4;
+
+/** Counts what a provider makes a server keep, and lets through what fits. */
+export class AnswerSize {
+  readonly #maxTextChars: number;
+  #textChars: number;
+  #allChars: number;
+
+  /** `begunChars`: text that another process has shown. */
+  constructor(maxTextChars: number, begunChars: number) {
+    this.#maxTextChars = maxTextChars;
+    this.#textChars = begunChars;
+    this.#allChars = begunChars;
+  }
+
+  /** The part of a batch that fits: the batch itself if all of it does. */
+  fitting(batch: ProviderEvent[]): ProviderEvent[] {
+    let index = 0;
+    for (const event of batch) {
+      const chars = keptChars(event);
+      const room = this.#room(event);
+      if (chars > room) return [...batch.slice(0, index), ...beginningOf(event, room)];
+      this.#allChars += chars;
+      if (event.type === "text") this.#textChars += chars;
+      index += 1;
+    }
+    return batch;
+  }
+
+  #room({ type }: ProviderEvent): number {
+    const room = allOfText * this.#maxTextChars - this.#allChars;
+    return type === "text" ? Math.min(room, this.#maxTextChars - this.#textChars) : room;
+  }
+}
+
+/** Characters of an event that are logged, or held until the answer ends. */
+function keptChars(event: ProviderEvent): number {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return event.text.length;
+    case "tool":
+      return event.payload === undefined ? 0 : JSON.stringify(event.payload).length;
+    case "started":
+    case "end":
+      return event.response === undefined ? 0 : JSON.stringify(event.response).length;
+    default:
+      return 0;
+  }
+}
+
+/** Only of a text a part is of use. It is not cut between the halves of a pair. */
+function beginningOf(event: ProviderEvent, chars: number): ProviderEvent[] {
+  if (event.type !== "text" || chars <= 0) return [];
+  const text = event.text.slice(0, chars);
+  const last = text.charCodeAt(text.length - 1);
+  const isHalf = last >= 0xd800 && last <= 0xdbff;
+  return [{ type: "text", text: isHalf ? text.slice(0, -1) : text }];
+}

@@ -1,0 +1,57 @@
+import type { StoredMessage } from "../ports/conversation-store.ts";
+import type { TurnRequest } from "../ports/turn-request.ts";
+
+/** What a request and each of its lanes take beside all texts: turn, log, call, connection to the provider (measured, rounded). */
+const requestBytes = 32 * 1024;
+const laneBytes = 32 * 1024;
+/** A body that is sent is there as text, once more behind the head of its request, and as bytes on their way to the socket. */
+const bodyCopies = 3;
+/** Most text of a value of parsed JSON is in what holds it: an object, its place, its key. */
+const valueBytes = 64;
+
+/** What a running request holds in memory, estimated. */
+export interface RequestBytes {
+  readonly total: number;
+  /** The part of it that each lane gives back when its call has been sent. */
+  readonly bodyOfLane: number;
+}
+
+/**
+ * Estimates what a request holds: its texts once, and for each lane what it is told of the conversation and the body of its call.
+ * `path` is the conversation before the question, as far as a persona is told it; left out for a request that only waits.
+ */
+export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessage[] = []): RequestBytes {
+  const text = request.kind === "responses" ? request.inputText : request.message;
+  const lanes = request.kind === "responses" ? 1 : request.personaIds.length;
+  const parameters = request.kind === "responses" ? bytesOfJson([request.options, request.tools ?? []]) : 0;
+  const bytesPerChar = [text, ...path.map((message) => message.text)].some(isWide) ? 2 : 1;
+  const pathBytes = bytesPerChar * path.reduce((sum, message) => sum + message.text.length, 0);
+  const contextBytes = bytesPerChar * path.reduce((sum, message) => sum + quotedChars(message.text), 0);
+  const textBytes = bytesPerChar * text.length;
+  const bodyOfLane = bodyCopies * (textBytes + contextBytes + parameters);
+  const total =
+    requestBytes + textBytes + pathBytes + parameters + lanes * (laneBytes + contextBytes + bodyOfLane);
+  return { total, bodyOfLane };
+}
+
+/** V8 keeps a text at one byte a character while all of them are Latin-1. */
+function isWide(text: string): boolean {
+  return /[\u0100-\uffff]/.test(text);
+}
+
+/** Others' words are quoted line by line. */
+function quotedChars(text: string): number {
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines += 1;
+  return text.length + 2 * lines;
+}
+
+/** Decoded, and so no deeper than a message may be. */
+function bytesOfJson(value: unknown): number {
+  if (typeof value === "string") return valueBytes + 2 * value.length;
+  if (typeof value !== "object" || value === null) return valueBytes / 4;
+  let bytes = valueBytes;
+  for (const [key, part] of Object.entries(value))
+    bytes += bytesOfJson(part) + (Array.isArray(value) ? 0 : 2 * key.length);
+  return bytes;
+}

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const program = fileURLToPath(new URL("./crowd-program.ts", import.meta.url));
+const options = ["--max-old-space-size=256", "--conditions=troupe-source"];
+
+for (const [attack, code] of [
+  ["8 personas", "too_many_requests"],
+  ["waiting frames", "too_many_requests"],
+] as const) {
+  it(`a process of 256 MiB refuses what it has no room for, and lives: ${attack}`, async (test) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [...options, program, attack]);
+    const { codes, mostMegabytes } = JSON.parse(stdout) as { codes: object; mostMegabytes: number };
+    test.diagnostic(`${JSON.stringify(codes)}, heap at most ${mostMegabytes} MB`);
+    assert.ok(code in codes);
+  });
+}

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { endings } from "./endings.ts";
+import { playEndings } from "./play-endings.ts";
+
+/** A text that is left behind is a million bytes; what else comes and goes in the heap is less than this. */
+const mostBytes = 500_000;
+
+it("requests of 1 MB leave nothing of their text behind, however they end", async (test) => {
+  const names = Object.keys(endings);
+  const played = await playEndings(names, { requests: 8, looks: 2 });
+  assert.deepEqual(
+    played.map(({ name }) => name),
+    names,
+  );
+  const growth = played.map(({ name, heaps: [before = 0, after = 0] }) => ({ name, bytes: after - before }));
+  for (const { name, bytes } of growth) test.diagnostic(`${name}: ${bytes} bytes`);
+  assert.deepEqual(
+    growth.filter(({ bytes }) => bytes > mostBytes),
+    [],
+  );
+});
