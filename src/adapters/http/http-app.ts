@@ -20,7 +20,6 @@ export interface HttpAppOptions
   readonly tickets: Tickets;
   readonly logs: TurnLogStore;
   readonly page: { readonly html: string; readonly policy: string };
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** The HTTP routes beside the socket, for requests whose head was accepted. */
@@ -62,7 +61,7 @@ export function createHttpApp({
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
-  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation }));
+  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, onFault }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));

@@ -1,0 +1,46 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import type { HttpBindings } from "@hono/node-server";
+
+/** A piece of a body has at least so many characters, unless it is the last: shorter ones travel together. */
+const minChars = 16 * 1024;
+
+/**
+ * A body that is made while its client takes it: the next piece is asked for once the one before it was written, and other callers
+ * run in between. If the making fails, the connection is cut, so that no client takes half a body for a whole one.
+ */
+export function streamedBody(
+  pieces: AsyncIterator<string>,
+  { outgoing }: HttpBindings,
+  onFault: (fault: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+      try {
+        await nextLoopTurn();
+        const { text, isOver } = await gather(pieces);
+        if (text !== "") controller.enqueue(encoder.encode(text));
+        if (isOver) controller.close();
+      } catch (fault) {
+        onFault(fault);
+        outgoing.destroy();
+        controller.close();
+      }
+    },
+    async cancel(): Promise<void> {
+      await pieces.return?.();
+    },
+  };
+  // By default a stream makes one piece ahead.
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+async function gather(pieces: AsyncIterator<string>): Promise<{ text: string; isOver: boolean }> {
+  let text = "";
+  while (text.length < minChars) {
+    const next = await pieces.next();
+    if (next.done === true) return { text, isOver: true };
+    text += next.value;
+  }
+  return { text, isOver: false };
+}
