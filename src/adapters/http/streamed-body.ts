@@ -44,3 +44,19 @@ async function gather(pieces: AsyncIterator<string>): Promise<{ text: string; is
   }
   return { text, isOver: false };
 }
+
+/** Bytes that are written at once. */
+const sliceBytes = 64 * 1024;
+
+/** Bytes that many clients are sent: all of their connections write the same memory, a slice at a time. */
+export function sharedBody(bytes: Buffer): ReadableStream<Uint8Array> {
+  let at = 0;
+  const source = {
+    pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
+      if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + sliceBytes));
+      at += sliceBytes;
+      if (at >= bytes.length) controller.close();
+    },
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
