@@ -14,8 +14,9 @@ export const statements = {
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
-  findTurn: `SELECT owner, id, content_hash, conversation_id, ended_at_ms, log, answer FROM turns
+  findTurn: `SELECT number, owner, id, content_hash, conversation_id, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
+  endedTurn: `SELECT log, answer FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
   runningTurns: `SELECT number, owner, id, content_hash, conversation_id, request FROM turns WHERE ended_at_ms IS NULL`,
   // The sizes are known without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
