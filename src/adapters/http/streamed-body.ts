@@ -14,20 +14,25 @@ export function streamedBody(
   onFault: (fault: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
+  let isCancelled = false;
   const source = {
     async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
         await nextLoopTurn();
         const { text, isOver } = await gather(pieces);
+        // Its client may have gone while the piece was made.
+        if (isCancelled) return;
         if (text !== "") controller.enqueue(encoder.encode(text));
         if (isOver) controller.close();
       } catch (fault) {
+        if (isCancelled) return;
         onFault(fault);
         outgoing.destroy();
         controller.close();
       }
     },
     async cancel(): Promise<void> {
+      isCancelled = true;
       await pieces.return?.();
     },
   };

@@ -30,12 +30,14 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
   const faults: unknown[] = [];
   let pagesRead = 0;
   let isGone = false;
+  let held: Promise<void> | undefined;
   const routes = createConversationRoutes({
     conversations: {
       ...createMemoryConversations({ clock, mostBytes: 1_000_000 }),
       summary: async () => ({ id: "c", title: "", createdAtMs: 0, updatedAtMs: 0 }),
       async messages() {
         pagesRead += 1;
+        await held;
         return isGone ? undefined : page;
       },
     },
@@ -65,6 +67,12 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get pagesRead() {
       return pagesRead;
+    },
+    /** Pages take until the returned function is called. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
     },
     /** The conversation is deleted. */
     remove(): void {

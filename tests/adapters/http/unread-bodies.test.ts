@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
@@ -64,6 +65,19 @@ describe("a body whose client does not read", () => {
     slow.destroy();
   });
 
+  it("is given up without a fault when its client leaves while a page is read", async () => {
+    await using endless = await serveEndless();
+    const release = endless.hold();
+    const socket = await ask(endless, conversation);
+    while (endless.pagesRead === 0) await nextLoopTurn();
+    socket.destroy();
+    await once(socket, "close");
+    await endless.settled();
+    release();
+    assert.equal(await endless.settled(), 1);
+    assert.deepEqual(endless.faults, []);
+  });
+
   it("is cut when its conversation is deleted, so that nobody takes a part for the whole", async () => {
     await using endless = await serveEndless();
     const response = await fetch(`${endless.url}${conversation}`);
@@ -102,6 +116,10 @@ describe("the limits of HTTP requests", () => {
     const socket = await ask(endless, ...Array.from({ length: 50 }, () => conversation));
     await endless.settled();
     assert.equal((await fetch(`${endless.url}${conversation}`)).status, 503);
+    const from = { host: "127.0.0.1", port: new URL(endless.url).port, localAddress: "127.0.0.2" };
+    const [elsewhere] = (await once(get({ ...from, path: conversation }), "response")) as [IncomingMessage];
+    assert.equal(elsewhere.statusCode, 200);
+    elsewhere.destroy();
     socket.destroy();
     await once(socket, "close");
     await endless.settled();
