@@ -13,6 +13,7 @@ import { attachment } from "./attachment.ts";
 import { conversationMarkdown } from "./conversation-markdown.ts";
 import { encodeConversation, encodeMatch, encodeSummary } from "./conversation-wire.ts";
 import { decodeId, decodeInput, readJson } from "./decode-input.ts";
+import { fewAtOnce } from "./few-at-once.ts";
 import { streamedBody } from "./streamed-body.ts";
 
 const titleChars = 200;
@@ -20,6 +21,8 @@ const titleChars = 200;
 const bodyBytes = 64 * 1024;
 /** Text of one page of a conversation that is read: a client that stops reading holds about two of these. */
 const pageBytes = 32 * 1024;
+/** Pages that are read at a time: what else asks the store waits for no more of them. */
+const maxReads = 4;
 
 const listQuery = z
   .object({
@@ -71,6 +74,7 @@ export function createConversationRoutes({
   onFault,
 }: ConversationRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
+  const turn = fewAtOnce(maxReads);
   const idIn = (context: { req: { param(name: "id"): string | undefined } }) =>
     decodeId(conversationId, context.req.param("id"), "conversation_not_found");
 
@@ -84,7 +88,8 @@ export function createConversationRoutes({
   async function* piecesOf(owner: string, id: string): AsyncGenerator<MessagePiece> {
     let from: ReadingPlace | undefined;
     do {
-      const page = await conversations.messages(owner, id, pageBytes, from);
+      const place = from;
+      const page = await turn(() => conversations.messages(owner, id, pageBytes, place));
       if (page === undefined) throw new TroupeError("conversation_not_found");
       yield* page.pieces;
       from = page.next;

@@ -87,6 +87,20 @@ describe("a body whose client does not read", () => {
   });
 });
 
+it("asks the store for few pages at a time, however many read, and leaves out nobody", async () => {
+  await using endless = await serveEndless();
+  const release = endless.hold();
+  const sockets = await Promise.all(Array.from({ length: 20 }, () => ask(endless, conversation)));
+  while (endless.pagesRead === 0) await nextLoopTurn();
+  const atOnce = await endless.settled();
+  assert.ok(atOnce <= 4, `${atOnce} pages are asked for`);
+  for (const socket of sockets) socket.resume();
+  const answered = Promise.all(sockets.map((socket) => once(socket, "data")));
+  release();
+  await answered;
+  for (const socket of sockets) socket.destroy();
+});
+
 describe("the limits of HTTP requests", () => {
   it("answer one more with 503 and when to come back, and give every place back", async () => {
     await using endless = await serveEndless({ maxInAll: 2 });
