@@ -36,6 +36,10 @@ export function describeReading(name: string, create: () => Promise<Conversation
         for (const { pieces } of pages) {
           const bytes = pieces.reduce((sum, { message }) => sum + Buffer.byteLength(message.text), 0);
           assert.ok(bytes <= maxBytes, `a page has ${bytes} bytes`);
+          assert.ok(
+            pieces.every(({ message }) => message.text.isWellFormed()),
+            "no character is cut",
+          );
         }
         const pieces = pages.flatMap((page) => page.pieces);
         assert.equal(pieces.filter(({ goesOn }) => !goesOn).length, texts.length);

@@ -77,4 +77,17 @@ describe("a message that has begun", () => {
     }
     await handled(socket);
   });
+
+  it("has its own time also if it begins with the end of the one before it", async () => {
+    const { clock, server } = await start();
+    await using _ = server;
+    using socket = await openRawSocket(server.httpUrl);
+    await socket.send(begun);
+    for (let count = 0; count < 3; count += 1) {
+      await handled(socket);
+      await clock.advance(wireLimits.messageMs - 1);
+      await socket.send(rest, begun);
+    }
+    await handled(socket);
+  });
 });
