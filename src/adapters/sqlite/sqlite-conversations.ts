@@ -109,9 +109,8 @@ export function createSqliteConversations({
       return row === undefined ? undefined : toSummary(row);
     },
     async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
-      const rows = await store.read("messagesFrom", id, from.message, from.offset, maxBytes);
-      // It may have been deleted before or between.
-      if ((await find(owner, id)) === undefined) return undefined;
+      const rows = await store.read("messagesFrom", id, from.message, from.offset, maxBytes, owner);
+      if (rows.length === 0 && (await find(owner, id)) === undefined) return undefined;
       return toPage(rows, from);
     },
     async beginning(owner, id, messageId, maxChars) {

@@ -73,7 +73,8 @@ export const statements = {
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
   // The sizes are known without reading the texts. Bytes are cut, since cutting characters reads all those before them.
   messagesFrom: `WITH sized AS (SELECT number, octet_length(text) - iif(number = ?2, ?3, 0) AS bytes FROM messages
-      WHERE conversation_id = ?1 AND number >= ?2 ORDER BY number LIMIT 101),
+      WHERE conversation_id = ?1 AND number >= ?2 AND EXISTS (SELECT 1 FROM conversations WHERE id = ?1 AND owner = ?5)
+      ORDER BY number LIMIT 101),
     summed AS (SELECT number, bytes, sum(bytes) OVER (ORDER BY number) AS through, max(number) OVER () AS newest FROM sized)
     SELECT number, newest, bytes, id, parent_id, request_id, role, persona_id, persona_name, status, created_at_ms,
       substr(CAST(text AS BLOB), iif(number = ?2, ?3, 0) + 1, ?4) AS piece
