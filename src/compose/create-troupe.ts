@@ -186,6 +186,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     clock,
     maxInAll: settings.maxHttpConnections,
     maxPerAddress: settings.maxHttpConnectionsPerAddress,
+    clientAddress,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
   });
   let ready = true;

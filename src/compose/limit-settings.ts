@@ -16,7 +16,7 @@ export const limitSettings = {
   maxHttpConnectionsPerAddress: {
     name: "TROUPE_MAX_HTTP_CONNECTIONS_PER_ADDRESS",
     schema: count(250, 1),
-    help: "max HTTP requests being answered at a time for one address, which may be a proxy's",
+    help: "max HTTP requests being answered at a time for one client address",
   },
   maxRequestsPerConnection: {
     name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",

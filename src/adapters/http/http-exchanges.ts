@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../ports/clock.ts";
+import { type ClientAddress, networkOf } from "./client-address.ts";
+import { probePaths } from "./http-listener.ts";
 
 export interface HttpExchangesOptions {
   readonly clock: Clock;
   /** Max requests that are being answered at a time; further ones get 503. */
   readonly maxInAll: number;
-  /** The same for one remote address. */
+  /** The same for one client address (the first 64 bits of an IPv6 address). */
   readonly maxPerAddress: number;
+  readonly clientAddress: ClientAddress;
   /** When a request that got 503 should be repeated, milliseconds. */
   readonly retryAfterMs: () => number;
 }
@@ -23,8 +26,8 @@ export interface HttpExchanges {
 const lookMs = 10_000;
 const maxLooks = 3;
 
-/** Health checks are answered however full the server is: their answers are a few bytes. */
-const unlimitedPaths = new Set(["/healthz", "/readyz"]);
+/** Probes are answered however full the server is: their answers are a few bytes. */
+const unlimitedPaths: ReadonlySet<string> = new Set(Object.values(probePaths));
 
 /** One request from its head until its answer was taken as a whole, or its connection has ended. */
 class Exchange {
@@ -35,8 +38,8 @@ class Exchange {
   #written = 0;
   #unread = 0;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
-    this.address = request.socket.remoteAddress ?? "";
+  constructor(address: string, request: IncomingMessage, response: ServerResponse) {
+    this.address = address;
     this.#request = request;
     this.#response = response;
   }
@@ -62,6 +65,7 @@ export function createHttpExchanges({
   clock,
   maxInAll,
   maxPerAddress,
+  clientAddress,
   retryAfterMs,
 }: HttpExchangesOptions): HttpExchanges {
   const open = new Set<Exchange>();
@@ -95,7 +99,7 @@ export function createHttpExchanges({
 
   return {
     guard: (listener) => (request, response) => {
-      const exchange = new Exchange(request, response);
+      const exchange = new Exchange(networkOf(clientAddress(request)), request, response);
       const isLimited = !unlimitedPaths.has(request.url?.split("?", 1)[0] ?? "");
       if (isLimited && !hasRoom(exchange)) return refuse(response, retryAfterMs());
       add(exchange);

@@ -5,10 +5,10 @@ import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import type { ApiRoutes } from "../../../src/adapters/http/api-routes.ts";
+import { createClientAddress } from "../../../src/adapters/http/client-address.ts";
 import { createConversationRoutes } from "../../../src/adapters/http/conversation-routes.ts";
 import { createHttpExchanges, type HttpExchangesOptions } from "../../../src/adapters/http/http-exchanges.ts";
 import { createMemoryConversations } from "../../../src/adapters/memory/memory-conversations.ts";
-import { createMemoryTurnLogs } from "../../../src/adapters/memory/memory-turn-logs.ts";
 import type { MessagePage } from "../../../src/ports/conversation-store.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
@@ -41,7 +41,7 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
         return isGone ? undefined : page;
       },
     },
-    logs: createMemoryTurnLogs({ clock, retentionMs: 1_000, mostBytes: 1_000_000 }),
+    deleteConversation: async () => false,
     onFault: (fault) => faults.push(fault),
   });
   const app: ApiRoutes = new Hono();
@@ -55,6 +55,7 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
     clock,
     maxInAll: 100,
     maxPerAddress: 100,
+    clientAddress: createClientAddress([]),
     retryAfterMs: () => 3_000,
     ...limits,
   });
