@@ -5,6 +5,7 @@ import { createAccess } from "../adapters/http/access.ts";
 import { anonymous } from "../adapters/http/callers.ts";
 import { createClientAddress } from "../adapters/http/client-address.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
+import { createHttpExchanges } from "../adapters/http/http-exchanges.ts";
 import { createHttpListener } from "../adapters/http/http-listener.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { sha256 } from "../adapters/system/sha-256.ts";
@@ -188,6 +189,13 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     needsKey,
     makesSecret: callers.admission === "separate",
   };
+  const exchanges = createHttpExchanges({
+    clock,
+    maxInAll: settings.maxHttpConnections,
+    maxPerAddress: settings.maxHttpConnectionsPerAddress,
+    clientAddress,
+    retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
+  });
   let ready = true;
   const onHttpFault = (fault: unknown) => logger.error({ err: fault }, "an HTTP request failed");
   const app = createHttpApp({
@@ -221,7 +229,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
 
   return {
     attach: sockets.attach,
-    listener,
+    listener: exchanges.guard(listener),
     providerSummary: chosen.summary,
     simulated,
     renderDiskPage: async (url) =>

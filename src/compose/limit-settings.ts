@@ -12,6 +12,16 @@ export const limitSettings = {
     schema: count(10_000, 1),
     help: "most sockets of one key, unless the key says otherwise",
   },
+  maxHttpConnections: {
+    name: "TROUPE_MAX_HTTP_CONNECTIONS",
+    schema: count(1_000, 1),
+    help: "max HTTP requests being answered at a time; sockets are not among them",
+  },
+  maxHttpConnectionsPerAddress: {
+    name: "TROUPE_MAX_HTTP_CONNECTIONS_PER_ADDRESS",
+    schema: count(250, 1),
+    help: "max HTTP requests being answered at a time for one client address",
+  },
   maxRequestsPerConnection: {
     name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",
     schema: count(128, 1),

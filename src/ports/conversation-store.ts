@@ -23,6 +23,30 @@ export interface DatedMessage extends StoredMessage {
   readonly createdAtMs: number;
 }
 
+/** Where the reading of a conversation goes on. */
+export interface ReadingPlace {
+  /** A message's place among those of its store, oldest first; 0 is before all. */
+  readonly message: number;
+  /** How much of its text was read, in the store's own unit. */
+  readonly offset: number;
+}
+
+/** A message, or a piece of one whose text is longer than a page. */
+export interface MessagePiece {
+  /** `text` holds this piece only. */
+  readonly message: DatedMessage;
+  /** The piece that the page before this one ended with belongs to the same message. */
+  readonly goesOn: boolean;
+  /** The message's text ends with this piece. */
+  readonly isLast: boolean;
+}
+
+/** One page of a conversation; `next` is the place of the page after it, absent on the last one. */
+export interface MessagePage {
+  readonly pieces: readonly MessagePiece[];
+  readonly next?: ReadingPlace;
+}
+
 /** What a list shows of a conversation. */
 export interface ConversationSummary {
   readonly id: string;
@@ -87,13 +111,25 @@ export interface ConversationStore {
     owner: string,
     page: { readonly limit: number; readonly before?: string | undefined },
   ): Promise<ConversationPage>;
-  /** All messages of the tree, oldest first. */
-  read(
+  summary(owner: string, conversationId: string): Promise<ConversationSummary | undefined>;
+  /**
+   * One page of the tree's messages, oldest first, from a place on (default: the first message). The texts of a page have at most
+   * `maxBytes` together (UTF-8, at least 4); a longer text comes in pieces, which cut no character in two. A reader that asks for
+   * the next page when it has room never holds more than a page. `undefined` once the conversation is gone.
+   */
+  messages(
     owner: string,
     conversationId: string,
-  ): Promise<
-    { readonly summary: ConversationSummary; readonly messages: readonly DatedMessage[] } | undefined
-  >;
+    maxBytes: number,
+    from?: ReadingPlace,
+  ): Promise<MessagePage | undefined>;
+  /** The first characters of a message's text, at most `maxChars`; `undefined` if there is no such message. */
+  beginning(
+    owner: string,
+    conversationId: string,
+    messageId: string,
+    maxChars: number,
+  ): Promise<string | undefined>;
   /** Names a conversation; `false` where there is none. */
   rename(owner: string, conversationId: string, title: string): Promise<boolean>;
   /** Deletes a conversation with its messages and everything that was made of them; `false` where there is none. */

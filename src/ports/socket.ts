@@ -6,16 +6,21 @@ export class SocketEndedError extends Error {
 }
 
 /**
+ * A whole text message. A long one comes as its UTF-8, which all sockets that send it share, and which nobody changes.
+ */
+export type OutgoingMessage = string | Uint8Array;
+
+/**
  * The sending half of one client's connection.
  *
  * Contract:
- * - `send` takes whole text messages and writes them in order. True: the operating system has taken them already. False: `onTaken` is
+ * - `send` takes messages and writes them in order. True: the operating system has taken them already. False: `onTaken` is
  *   called once, after `send` has returned: when they were taken, which is what makes a slow reader slow down its follower, or with the cause
  *   when the connection has ended;
  * - `close` starts an orderly close; messages accepted earlier go first; a second call does nothing. `retryAfterMs` tells the client
  *   when to come back.
  */
 export interface Socket {
-  send(texts: readonly string[], onTaken: (cause?: Error | null) => void): boolean;
+  send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error | null) => void): boolean;
   close(name: CloseName, retryAfterMs?: number): void;
 }

@@ -11,7 +11,11 @@ export const closeTable = {
   normal: { code: 1000, reconnect: false, reason: "Closed." },
   protocol_error: { code: 1002, reconnect: false, reason: "The frame breaks the WebSocket protocol." },
   invalid_text: { code: 1007, reconnect: false, reason: "The text is not valid UTF-8." },
-  policy: { code: 1008, reconnect: false, reason: "Too many fragments, or too many frames in a short time." },
+  policy: {
+    code: 1008,
+    reconnect: false,
+    reason: "Too many fragments, too many frames in a short time, or a message that did not end in time.",
+  },
   message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
   restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
   key_revoked: { code: 4401, reconnect: false, reason: "The key was revoked." },

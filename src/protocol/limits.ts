@@ -4,6 +4,8 @@ export const wireLimits = {
   messageBytes: 1024 * 1024,
   /** Most fragments one client message may come in. */
   messageFragments: 128,
+  /** Longest time from the first byte of one client message to its last, milliseconds. */
+  messageMs: 60_000,
   /** Messages of one connection: in the long run, and at once after a pause. More than that closes it. */
   messagesPerSecond: 1_000,
   messagesAtOnce: 20_000,

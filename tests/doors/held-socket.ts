@@ -1,5 +1,8 @@
+import type { OutgoingMessage } from "../../src/ports/socket.ts";
+
 /** A socket whose writes are taken when the test says so. */
 export function heldSocket() {
+  const sent: OutgoingMessage[] = [];
   const writes: (readonly string[])[] = [];
   let held: ((cause?: Error) => void)[] = [];
   let ended: Error | undefined;
@@ -9,10 +12,14 @@ export function heldSocket() {
     for (const onTaken of taken) onTaken(ended);
   };
   return {
+    /** Every message as it was given. */
+    sent,
+    /** The texts of each write. */
     writes,
     socket: {
-      send(texts: readonly string[], onTaken: (cause?: Error) => void): boolean {
-        writes.push(texts);
+      send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error) => void): boolean {
+        sent.push(...messages);
+        writes.push(messages.map((one) => (typeof one === "string" ? one : Buffer.from(one).toString())));
         held.push(onTaken);
         if (ended !== undefined) process.nextTick(settle);
         return false;

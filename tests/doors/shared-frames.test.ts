@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
+import { MemoryTurnLog } from "../../src/adapters/memory/memory-turn-log.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import { created } from "../ports/turn-log-store-contract.ts";
 import { startHeld } from "./held-server.ts";
@@ -68,4 +69,46 @@ test("everyone is sent everything, also where it is more than what is shared", a
   await nextImmediate();
   for (let taken = 0; taken < 50; taken += 1) for (const held of all) await held.take();
   for (const { writes } of all) assert.equal(writes.flat().length, 1 + long.length);
+});
+
+/** What the last write of each is made of. */
+const lastOf = (all: readonly Awaited<ReturnType<typeof followers>>["all"][number][]) =>
+  all.map(({ sent }) => sent.at(-1));
+
+const end = (text: string): TurnEvent => ({
+  type: "answer",
+  status: "completed",
+  answer: { kind: "responses", text, response: {}, finishReason: "stop", simulated: true },
+});
+
+test("a long answer is one piece of memory for all who are sent it, whenever they come", async () => {
+  const { log, all, join } = await followers(20);
+  await log.append([end("x".repeat(300_000))]);
+  await nextImmediate();
+  for (let later = 0; later < 5; later += 1) {
+    await nextImmediate();
+    all.push(await join(0));
+  }
+  const [first, ...others] = lastOf(all);
+  assert.ok(first instanceof Uint8Array && first.length > 300_000);
+  assert.ok(others.every((other) => other === first));
+  assert.equal(JSON.parse(Buffer.from(first).toString()).data.output_text, "x".repeat(300_000));
+});
+
+test("so is what stands for a log that was trimmed", async () => {
+  const { log, join } = await followers(0);
+  await log.append([{ type: "text", final: true, text: "y".repeat(300_000) }, end("short")]);
+  assert.ok(log instanceof MemoryTurnLog);
+  log.trim();
+  const all = [await join(0), await join(0), await join(0)];
+  const [first, ...others] = all.map(({ sent }) => sent.find((one) => one instanceof Uint8Array));
+  assert.ok(first !== undefined && others.every((other) => other === first));
+  assert.match(Buffer.from(first).toString(), /^\{"type":"reset"/);
+});
+
+test("a short message stays a text, which shares its write with others", async () => {
+  const { log, all } = await followers(2);
+  await log.append([{ type: "text", final: true, text: "z".repeat(4_096) }, end("z".repeat(4_096))]);
+  await nextImmediate();
+  for (const { sent } of all) assert.ok(sent.every((message) => typeof message === "string"));
 });

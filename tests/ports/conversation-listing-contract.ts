@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
-import { answers, asks, type ConversationsUnderTest, conversationOf } from "./conversations-under-test.ts";
+import {
+  answers,
+  asks,
+  type ConversationsUnderTest,
+  conversationOf,
+  readAll,
+} from "./conversations-under-test.ts";
 
 /** The ids of all pages from a position on, page by page. */
 async function pagesOf(
@@ -21,8 +27,7 @@ async function pagesOf(
 }
 
 const idsOf = async (store: ConversationStore, owner: string) => (await pagesOf(store, owner, 100)).flat();
-const titleIn = async (store: ConversationStore, id: string) =>
-  (await store.read("owner", id))?.summary.title;
+const titleIn = async (store: ConversationStore, id: string) => (await store.summary("owner", id))?.title;
 
 /** The part of the contract that concerns listing, reading, naming and deleting. */
 export function describeListing(name: string, create: () => Promise<ConversationsUnderTest>): void {
@@ -42,7 +47,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       await store.rename("owner", two, "Named");
       assert.deepEqual(await idsOf(store, "owner"), [two, one, three]);
       await store.moveHead("owner", one, message);
-      await store.read("owner", three);
+      await readAll(store, "owner", three);
       assert.deepEqual(await idsOf(store, "owner"), [one, two, three]);
     });
 
@@ -145,13 +150,13 @@ export function describeListing(name: string, create: () => Promise<Conversation
       const [right = ""] = (await store.append("owner", id, root, [answers("R. 😀")])) ?? [];
       const [deeper = ""] = (await store.append("owner", id, left, [asks("Deeper?")])) ?? [];
       await store.moveHead("owner", id, right);
-      const read = await store.read("owner", id);
+      const read = await store.summary("owner", id);
       assert.ok(read !== undefined);
-      const { createdAtMs, updatedAtMs, ...summary } = read.summary;
+      const { createdAtMs, updatedAtMs, ...summary } = read;
       assert.deepEqual(summary, { id, title: "Root?", headId: right });
       assert.ok(createdAtMs > 0 && updatedAtMs >= createdAtMs);
       assert.deepEqual(
-        read.messages.map(({ createdAtMs: atMs, ...message }) => {
+        (await readAll(store, "owner", id)).map(({ createdAtMs: atMs, ...message }) => {
           assert.ok(atMs >= createdAtMs && atMs <= updatedAtMs);
           return message;
         }),
@@ -163,7 +168,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
         ],
       );
       const [listed] = (await store.list("owner", { limit: 1 })).conversations;
-      assert.deepEqual(listed, read.summary);
+      assert.deepEqual(listed, read);
     });
 
     it("reads a conversation of any length whole", async () => {
@@ -171,7 +176,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       const { store } = under;
       const texts = Array.from({ length: 1_000 }, (_, index) => `${index}?`);
       const id = await conversationOf(store, "owner", ...texts);
-      const messages = (await store.read("owner", id))?.messages ?? [];
+      const messages = await readAll(store, "owner", id);
       assert.deepEqual(
         messages.map(({ text }) => text),
         texts,
@@ -187,7 +192,9 @@ export function describeListing(name: string, create: () => Promise<Conversation
       assert.equal(await store.remove("owner", gone), true);
       assert.equal(await store.remove("owner", gone), false);
       assert.equal(await store.rename("owner", gone, "Back"), false);
-      assert.equal(await store.read("owner", gone), undefined);
+      assert.equal(await store.summary("owner", gone), undefined);
+      assert.equal(await store.messages("owner", gone, 1_000), undefined);
+      assert.equal(await store.beginning("owner", gone, messageId, 10), undefined);
       assert.equal(await store.head("owner", gone), undefined);
       assert.equal(await store.path("owner", gone, messageId, 1_000), undefined);
       assert.equal(await store.append("owner", gone, messageId, [answers("Late.")]), undefined);
@@ -222,17 +229,20 @@ export function describeListing(name: string, create: () => Promise<Conversation
       await using under = await create();
       const { store } = under;
       const id = await conversationOf(store, "owner", "Secret?");
-      const before = await store.read("owner", id);
+      const before = await store.summary("owner", id);
+      const [message = { id: "" }] = await readAll(store, "owner", id);
       for (const [owner, conversation] of [
         ["other", id],
         ["owner", "unknown"],
       ] as const) {
-        assert.equal(await store.read(owner, conversation), undefined);
+        assert.equal(await store.summary(owner, conversation), undefined);
+        assert.equal(await store.messages(owner, conversation, 1_000), undefined);
+        assert.equal(await store.beginning(owner, conversation, message.id, 10), undefined);
         assert.equal(await store.rename(owner, conversation, "Mine"), false);
         assert.equal(await store.remove(owner, conversation), false);
       }
       assert.deepEqual(await store.list("other", { limit: 10 }), { conversations: [] });
-      assert.deepEqual(await store.read("owner", id), before);
+      assert.deepEqual(await store.summary("owner", id), before);
     });
   });
 }

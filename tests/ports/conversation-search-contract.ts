@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
-import { answers, asks, type ConversationsUnderTest, conversationOf } from "./conversations-under-test.ts";
+import {
+  answers,
+  asks,
+  type ConversationsUnderTest,
+  conversationOf,
+  readAll,
+} from "./conversations-under-test.ts";
 
 /** The texts of the messages that a query finds, in the order in which they are found. */
 async function find(store: ConversationStore, query: string, limit = 100): Promise<(string | undefined)[]> {
   const matches = await store.search("owner", query, limit);
   return Promise.all(
     matches.map(async ({ conversationId, messageId }) => {
-      const messages = (await store.read("owner", conversationId))?.messages ?? [];
+      const messages = await readAll(store, "owner", conversationId);
       return messages.find(({ id }) => id === messageId)?.text;
     }),
   );

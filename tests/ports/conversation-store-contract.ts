@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { describeListing } from "./conversation-listing-contract.ts";
+import { describeReading } from "./conversation-reading-contract.ts";
 import { describeSearch } from "./conversation-search-contract.ts";
 import { answers, asks, type ConversationsUnderTest } from "./conversations-under-test.ts";
 
@@ -10,6 +11,7 @@ const mostChars = 1_000;
 /** The contract of `ConversationStore`, for every adapter to run. */
 export function describeConversationStore(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describeListing(name, create);
+  describeReading(name, create);
   describeSearch(name, create);
 
   describe(`${name} as the store of conversations`, () => {

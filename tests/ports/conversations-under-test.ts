@@ -1,4 +1,9 @@
-import type { ConversationStore, NewMessage } from "../../src/ports/conversation-store.ts";
+import type {
+  ConversationStore,
+  DatedMessage,
+  MessagePage,
+  NewMessage,
+} from "../../src/ports/conversation-store.ts";
 
 /** A new, empty store. */
 export interface ConversationsUnderTest extends AsyncDisposable {
@@ -30,4 +35,36 @@ export async function conversationOf(
   const last = parents?.at(-1);
   if (last !== undefined) await store.moveHead(owner, id, last);
   return id;
+}
+
+/** Every page of a conversation. */
+export async function pagesOf(
+  store: ConversationStore,
+  owner: string,
+  id: string,
+  maxBytes: number,
+): Promise<MessagePage[]> {
+  const pages: MessagePage[] = [];
+  let page: MessagePage | undefined;
+  do {
+    page = await store.messages(owner, id, maxBytes, page?.next);
+    if (page !== undefined) pages.push(page);
+  } while (page?.next !== undefined);
+  return pages;
+}
+
+/** All messages of a conversation, put together from the pieces of its pages. */
+export async function readAll(
+  store: ConversationStore,
+  owner: string,
+  id: string,
+  maxBytes = 10_000,
+): Promise<DatedMessage[]> {
+  const messages: DatedMessage[] = [];
+  for (const { pieces } of await pagesOf(store, owner, id, maxBytes))
+    for (const { message, goesOn } of pieces) {
+      const begun = goesOn ? messages.pop() : undefined;
+      messages.push({ ...message, text: (begun?.text ?? "") + message.text });
+    }
+  return messages;
 }

@@ -4,6 +4,7 @@ import { closeTable } from "../../src/protocol/closes.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openRawSocket } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { isTerminal, textOf } from "../support/wire-client.ts";
@@ -83,6 +84,23 @@ test("a reader that takes nothing is dropped after two pings, may come back, and
   other.send({ type: "resume", data: { request_id: "long", after_seq: seen.length } });
   const rest = await other.untilTerminal("long");
   assert.equal(textOf([...seen, ...rest]), text);
+});
+
+test("a reader that sends pongs and reads nothing is dropped as well", async () => {
+  await using system = await startLong();
+  using socket = await openRawSocket(system.server.httpUrl);
+  socket.tcp.socket.pause();
+  await socket.send({ opcode: 1, payload: JSON.stringify(ask("long")) });
+  const other = await system.server.connect();
+  for (let beats = 0; beats < 4; beats += 1) {
+    await socket.send({ opcode: 10 });
+    other.send({ type: "ping" });
+    await other.next((message) => message.type === "pong");
+    await system.untilEnded();
+    await system.beat();
+  }
+  await system.clock.advance(1_001);
+  while (system.server.troupe.stats().connections > 1) await new Promise((resolve) => setImmediate(resolve));
 });
 
 test("one that reads on in time gets the rest, and then hears why it was closed", async () => {

@@ -14,6 +14,8 @@ const newMessage = z.object({
   status: z.enum(["completed", "failed", "cancelled"]),
 });
 
+const place = z.object({ message: count, offset: count });
+
 /** Conversations between processes. */
 export const conversationMethods: Methods<ConversationStore> = {
   create: z.tuple([text]),
@@ -23,7 +25,9 @@ export const conversationMethods: Methods<ConversationStore> = {
   append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
   moveHead: z.tuple([text, text, text]),
   list: z.tuple([text, z.object({ limit: count, before: text.optional() })]),
-  read: z.tuple([text, text]),
+  summary: z.tuple([text, text]),
+  messages: z.tuple([text, text, count, place.optional()]),
+  beginning: z.tuple([text, text, text, count]),
   rename: z.tuple([text, text, text]),
   remove: z.tuple([text, text]),
   search: z.tuple([text, text, count]),

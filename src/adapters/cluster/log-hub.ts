@@ -5,6 +5,8 @@ import type { Methods } from "./remote-port.ts";
 /** A kept turn as it was when it was found; its events are asked for with `follow`. */
 export interface FoundTurn {
   readonly record: TurnRecord;
+  /** Tells its log from all others that the asked process has had, also from one of the same name. */
+  readonly identity: number;
   readonly headSeq: number;
   readonly ended: boolean;
 }

@@ -53,7 +53,7 @@ export const peerHubMethods: Methods<PeerHub> = {
   endIn: two,
 };
 
-const found = z.object({ record: turnRecord, headSeq: z.int(), ended: z.boolean() });
+const found = z.object({ record: turnRecord, identity: z.int(), headSeq: z.int(), ended: z.boolean() });
 
 export const workerMethods: Methods<WorkerPort> = {
   cancel: three,

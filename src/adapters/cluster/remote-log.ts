@@ -2,26 +2,68 @@ import type { KeptTurn, LogBatch, LogReader } from "../../ports/turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
 import type { FoundTurn, LogHub } from "./log-hub.ts";
 
+/** What one ask for a batch comes to; the reader that asked may be closed before. */
+type Asked = Promise<{ readonly batch: LogBatch | undefined } | "given up">;
+
+/** Batches that readers of one process ask for or still hold, each by its turn and the position before it. */
+class SharedBatches {
+  readonly #asked = new Map<string, Asked>();
+  readonly #held = new Map<string, WeakRef<LogBatch>>();
+  readonly #registry = new FinalizationRegistry<string>((key) => {
+    if (this.#held.get(key)?.deref() === undefined) this.#held.delete(key);
+  });
+
+  /** The batch at a place, asked for with `ask` unless another reader has it or is waiting for it. */
+  get(key: string, ask: () => Asked): Asked {
+    const held = this.#held.get(key)?.deref();
+    if (held !== undefined) return Promise.resolve({ batch: held });
+    const asked = this.#asked.get(key) ?? this.#ask(key, ask);
+    this.#asked.set(key, asked);
+    return asked;
+  }
+
+  async #ask(key: string, ask: () => Asked): Asked {
+    try {
+      const answer = await ask();
+      if (answer !== "given up" && answer.batch !== undefined) {
+        this.#held.set(key, new WeakRef(answer.batch));
+        this.#registry.register(answer.batch, key);
+      }
+      return answer;
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+}
+
 interface RemoteReaderOptions {
   readonly hub: LogHub;
   readonly found: FoundTurn;
-  /** The reader's number between the processes. */
-  readonly following: number;
+  readonly shared: SharedBatches;
+  /** A fresh number for a reader between the processes. */
+  readonly newFollowing: () => number;
   readonly after: number;
   readonly wake: () => void;
   /** Says something to the other process that nobody waits for. */
   readonly say: (said: Promise<void>) => void;
 }
 
-/** Asks for a batch when one is wanted and the one before it was taken, so that nothing piles up on the way. */
+/**
+ * Asks for a batch when one is wanted and the one before it was taken, so that nothing piles up on the way. Readers at the same place
+ * of a turn are given the same batch: one of them asks.
+ */
 class RemoteReader implements LogReader {
   readonly #options: RemoteReaderOptions;
-  #life: "new" | "beginning" | "resting" | "asking" | "over" | "failed" | "closed" = "new";
+  #life: "resting" | "asking" | "over" | "failed" | "closed" = "resting";
+  #position: number;
+  /** This reader in the other process, and where it stands there. */
+  #following: { readonly number: number; at: number } | undefined;
   #came: LogBatch | undefined;
   #fault: unknown;
 
   constructor(options: RemoteReaderOptions) {
     this.#options = options;
+    this.#position = options.after;
   }
 
   get isOver(): boolean {
@@ -33,52 +75,82 @@ class RemoteReader implements LogReader {
     this.#came = undefined;
     if (batch !== undefined) return batch;
     if (this.#life === "failed") throw this.#fault;
-    if (this.#life === "new") this.#begin();
-    else if (this.#life === "resting") this.#ask();
+    if (this.#life === "resting") this.#ask();
     return undefined;
   }
 
   close(): void {
-    // One that is not known there yet is given up as soon as it is.
-    if (this.#life === "resting" || this.#life === "asking" || this.#life === "failed") this.#giveUp();
+    this.#unfollow();
     this.#life = "closed";
   }
 
-  #begin(): void {
-    const { hub, found, following, after } = this.#options;
-    this.#life = "beginning";
-    hub.follow(following, found.record.owner, found.record.id, after).then(
-      () => (this.#life === "closed" ? this.#giveUp() : this.#ask()),
-      (fault: unknown) => this.#fail(fault),
-    );
-  }
-
   #ask(): void {
-    const { hub, following, wake } = this.#options;
+    const { found, shared, wake } = this.#options;
     this.#life = "asking";
-    hub
-      .next(following)
-      .then((batch) => {
+    const key = `${found.identity} ${this.#position}`;
+    shared
+      .get(key, () => this.#askHub())
+      .then((answer) => {
         if (this.#life === "closed") return;
+        if (answer === "given up") return this.#ask();
+        const { batch } = answer;
+        this.#came = batch;
         this.#life = batch === undefined ? "over" : "resting";
-        if (batch !== undefined) this.#came = parseEvents<LogBatch>(batch);
+        if (batch !== undefined) this.#position = endOf(batch);
         wake();
       })
-      .catch((fault: unknown) => this.#fail(fault));
+      .catch((fault: unknown) => {
+        if (this.#life === "closed") return;
+        this.#life = "failed";
+        this.#fault = fault;
+        wake();
+      });
   }
 
-  #fail(fault: unknown): void {
-    if (this.#life === "closed") return;
-    this.#life = "failed";
-    this.#fault = fault;
-    this.#options.wake();
+  async #askHub(): Asked {
+    const { hub, say } = this.#options;
+    const following = await this.#follow();
+    // It is known there only now, and nobody reads it any more.
+    if (this.#isClosed()) {
+      say(hub.unfollow(following.number));
+      return "given up";
+    }
+    const text = await hub.next(following.number);
+    if (this.#isClosed()) return "given up";
+    if (text === undefined) {
+      this.#following = undefined;
+      return { batch: undefined };
+    }
+    const batch = parseEvents<LogBatch>(text);
+    following.at = endOf(batch);
+    return { batch };
+  }
+
+  /** Stands there where it stands here: batches that others had asked for were passed over. */
+  async #follow(): Promise<{ readonly number: number; at: number }> {
+    const { hub, found, newFollowing } = this.#options;
+    if (this.#following?.at === this.#position) return this.#following;
+    this.#unfollow();
+    const following = { number: newFollowing(), at: this.#position };
+    await hub.follow(following.number, found.record.owner, found.record.id, this.#position);
+    if (!this.#isClosed()) this.#following = following;
+    return following;
+  }
+
+  #isClosed(): boolean {
+    return this.#life === "closed";
   }
 
   /** Ends a `next` that waits as well. */
-  #giveUp(): void {
-    const { hub, following, say } = this.#options;
-    say(hub.unfollow(following));
+  #unfollow(): void {
+    const { hub, say } = this.#options;
+    if (this.#following !== undefined) say(hub.unfollow(this.#following.number));
+    this.#following = undefined;
   }
+}
+
+function endOf(batch: LogBatch): number {
+  return batch.type === "trimmed" ? batch.throughSeq : (batch.events.at(-1)?.seq ?? 0);
 }
 
 /**
@@ -89,7 +161,12 @@ export function createRemoteLogs(
   hub: LogHub,
   say: (said: Promise<void>) => void,
 ): (found: FoundTurn) => KeptTurn {
+  const shared = new SharedBatches();
   let lastFollowing = 0;
+  const newFollowing = () => {
+    lastFollowing += 1;
+    return lastFollowing;
+  };
 
   return (found) => ({
     record: found.record,
@@ -98,10 +175,7 @@ export function createRemoteLogs(
       ended: found.ended,
       isFull: false,
       append: () => Promise.reject(new Error("A turn is written to only where it runs.")),
-      open(after, wake) {
-        lastFollowing += 1;
-        return new RemoteReader({ hub, found, following: lastFollowing, after, wake, say });
-      },
+      open: (after, wake) => new RemoteReader({ hub, found, shared, newFollowing, after, wake, say }),
       leave: () => undefined,
     },
   });

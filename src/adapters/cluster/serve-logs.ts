@@ -111,8 +111,17 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   };
 }
 
+const identities = new WeakMap<TurnLog, number>();
+let lastIdentity = 0;
+
 export function foundTurn({ record, log }: KeptTurn): FoundTurn {
-  return { record, headSeq: log.headSeq, ended: log.ended };
+  let identity = identities.get(log);
+  if (identity === undefined) {
+    lastIdentity += 1;
+    identity = lastIdentity;
+    identities.set(log, identity);
+  }
+  return { record, identity, headSeq: log.headSeq, ended: log.ended };
 }
 
 /** The last checkpoint of every lane, since it began anew. */

@@ -1,4 +1,4 @@
-import type { ConversationSummary, DatedMessage } from "../../ports/conversation-store.ts";
+import type { ConversationSummary, DatedMessage, MessagePiece } from "../../ports/conversation-store.ts";
 
 /** How much of a message another one quotes that answers it from further away, characters. */
 const quoteChars = 80;
@@ -9,39 +9,73 @@ const statusNotes = {
   cancelled: ", incomplete: it was stopped",
 } as const;
 
+/** The first characters of a message's text; `undefined` if there is no such message. */
+export type BeginningOf = (messageId: string, maxChars: number) => Promise<string | undefined>;
+
 /**
  * A whole conversation for reading, oldest message first, in pieces. Texts are quoted line by line, so that no line of a text can
  * pass for another speaker's; a message that does not follow the one above it says which it follows.
  */
-export function* conversationMarkdown(
+export async function* conversationMarkdown(
   { title }: ConversationSummary,
-  messages: readonly DatedMessage[],
-): Iterable<string> {
+  pieces: AsyncIterable<MessagePiece>,
+  beginningOf: BeginningOf,
+): AsyncGenerator<string> {
   yield `# ${title === "" ? "Conversation" : plainText(title)}\n`;
-  const texts = new Map(messages.map(({ id, text }) => [id, text]));
   let above: string | undefined;
-  for (const message of messages) {
-    yield section(
-      message,
-      message.parentId === above ? undefined : (texts.get(message.parentId ?? "") ?? ""),
-    );
+  let quote = new Quote();
+  for await (const { message, goesOn, isLast } of pieces) {
+    let head = "";
+    if (!goesOn) {
+      quote = new Quote();
+      head = headOf(message, await branchOf(message, above, beginningOf)) + quote.start();
+    }
+    yield head + quote.add(message.text) + (isLast ? "\n" : "");
     above = message.id;
   }
 }
 
-/** `follows` is the text that it follows where that is not the one above it; empty where it follows none. */
-function section(message: DatedMessage, follows: string | undefined): string {
-  const { role, personaId, personaName, status, createdAtMs, text } = message;
+/** Says what a message follows unless that is the one above it. */
+async function branchOf(
+  { parentId }: DatedMessage,
+  above: string | undefined,
+  beginningOf: BeginningOf,
+): Promise<string> {
+  if (parentId === above) return "";
+  const text = parentId === undefined ? "" : ((await beginningOf(parentId, 10 * quoteChars)) ?? "");
+  if (text === "") return ", beginning anew";
+  const beginning = plainText([...text].slice(0, quoteChars).join(""));
+  return `, following “${beginning}…”`;
+}
+
+function headOf({ role, personaId, personaName, status, createdAtMs }: DatedMessage, branch: string): string {
   const speaker = role === "user" ? "You" : plainText(personaName ?? personaId ?? "Answer");
   const time = new Date(createdAtMs).toISOString().replace("T", " ").slice(0, 19);
-  const beginning = plainText([...(follows ?? "").slice(0, 10 * quoteChars)].slice(0, quoteChars).join(""));
-  const branch =
-    follows === undefined ? "" : follows === "" ? ", beginning anew" : `, following “${beginning}…”`;
-  const quoted = text
-    .split(/\r\n?|[\n\u2028\u2029]/)
-    .map((line) => (line === "" ? ">" : `> ${line}`))
-    .join("\n");
-  return `\n## ${speaker}\n\n*${time} UTC${statusNotes[status]}${branch}*\n\n${quoted}\n`;
+  return `\n## ${speaker}\n\n*${time} UTC${statusNotes[status]}${branch}*\n\n`;
+}
+
+/** A text as lines of a quote, whose pieces may end anywhere. */
+class Quote {
+  #isLineEmpty = true;
+  #endedWithReturn = false;
+
+  start(): string {
+    return ">";
+  }
+
+  add(piece: string): string {
+    // The two characters of one line's end may come in two pieces.
+    const text = this.#endedWithReturn && piece.startsWith("\n") ? piece.slice(1) : piece;
+    if (piece !== "") this.#endedWithReturn = piece.endsWith("\r");
+    const lines = text.split(/\r\n?|[\n\u2028\u2029]/);
+    const quoted = lines.map((line, index) => {
+      if (index > 0) this.#isLineEmpty = true;
+      const space = this.#isLineEmpty && line !== "" ? " " : "";
+      if (line !== "") this.#isLineEmpty = false;
+      return space + line;
+    });
+    return quoted.join("\n>");
+  }
 }
 
 /** On one line, with nothing that Markdown would take for its own. */

@@ -1,7 +1,11 @@
-import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import { z } from "zod";
-import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type {
+  ConversationStore,
+  ConversationSummary,
+  MessagePiece,
+  ReadingPlace,
+} from "../../ports/conversation-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { conversationId } from "../../protocol/fields.ts";
 import type { ApiRoutes } from "./api-routes.ts";
@@ -9,10 +13,16 @@ import { attachment } from "./attachment.ts";
 import { conversationMarkdown } from "./conversation-markdown.ts";
 import { encodeConversation, encodeMatch, encodeSummary } from "./conversation-wire.ts";
 import { decodeId, decodeInput, readJson } from "./decode-input.ts";
+import { fewAtOnce } from "./few-at-once.ts";
+import { streamedBody } from "./streamed-body.ts";
 
 const titleChars = 200;
 /** Largest body, bytes. */
 const bodyBytes = 64 * 1024;
+/** Text of one page of a conversation that is read: a client that stops reading holds about two of these. */
+const pageBytes = 32 * 1024;
+/** Pages that are read at a time: what else asks the store waits for no more of them. */
+const maxReads = 4;
 
 const listQuery = z
   .object({
@@ -53,21 +63,37 @@ export interface ConversationRoutesOptions {
   readonly conversations: ConversationStore;
   /** Deletes one with all that was said in it; `false` where there is none. */
   readonly deleteConversation: (owner: string, id: string) => Promise<boolean>;
+  /** Hears of a body that could not be written to its end. */
+  readonly onFault: (fault: unknown) => void;
 }
 
 /** Conversations of the caller: list, search, read, rename, delete, export. Throws `conversation_not_found`, `invalid_message`. */
 export function createConversationRoutes({
   conversations,
   deleteConversation,
+  onFault,
 }: ConversationRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
+  const turn = fewAtOnce(maxReads);
   const idIn = (context: { req: { param(name: "id"): string | undefined } }) =>
     decodeId(conversationId, context.req.param("id"), "conversation_not_found");
 
-  async function read(owner: string, id: string) {
-    const found = await conversations.read(owner, id);
-    if (found === undefined) throw new TroupeError("conversation_not_found");
-    return found;
+  async function summaryOf(owner: string, id: string): Promise<ConversationSummary> {
+    const summary = await conversations.summary(owner, id);
+    if (summary === undefined) throw new TroupeError("conversation_not_found");
+    return summary;
+  }
+
+  /** All messages, a page at a time. Throws `conversation_not_found` once the conversation was deleted. */
+  async function* piecesOf(owner: string, id: string): AsyncGenerator<MessagePiece> {
+    let from: ReadingPlace | undefined;
+    do {
+      const place = from;
+      const page = await turn(() => conversations.messages(owner, id, pageBytes, place));
+      if (page === undefined) throw new TroupeError("conversation_not_found");
+      yield* page.pieces;
+      from = page.next;
+    } while (from !== undefined);
   }
 
   routes.get("/", async (context) => {
@@ -83,19 +109,30 @@ export function createConversationRoutes({
   });
 
   routes.get("/:id", async (context) => {
-    const { summary, messages } = await read(context.get("caller").owner, idIn(context));
-    return context.body(streamed(encodeConversation(summary, messages)), 200, {
-      "content-type": "application/json",
-    });
+    const id = idIn(context);
+    const { owner } = context.get("caller");
+    const summary = await summaryOf(owner, id);
+    return context.body(
+      streamedBody(encodeConversation(summary, piecesOf(owner, id)), context.env, onFault),
+      200,
+      {
+        "content-type": "application/json",
+      },
+    );
   });
 
   routes.get("/:id/export", async (context) => {
     const id = idIn(context);
     const { format } = decodeInput(exportQuery, present(context.req.query()), "query");
-    const { summary, messages } = await read(context.get("caller").owner, id);
+    const { owner } = context.get("caller");
+    const summary = await summaryOf(owner, id);
     const isJson = format === "json";
-    const pieces = (isJson ? encodeConversation : conversationMarkdown)(summary, messages);
-    return context.body(streamed(pieces), 200, {
+    const pieces = isJson
+      ? encodeConversation(summary, piecesOf(owner, id))
+      : conversationMarkdown(summary, piecesOf(owner, id), (messageId, maxChars) =>
+          conversations.beginning(owner, id, messageId, maxChars),
+        );
+    return context.body(streamedBody(pieces, context.env, onFault), 200, {
       "content-type": isJson ? "application/json" : "text/markdown; charset=utf-8",
       "content-disposition": attachment(summary.title, isJson ? "json" : "md"),
     });
@@ -122,21 +159,4 @@ export function createConversationRoutes({
 /** An empty parameter is one that was left out. */
 function present(query: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
-}
-
-/** Piece by piece as the client takes them, with time for everybody else in between. */
-function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array> {
-  const iterator = pieces[Symbol.iterator]();
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    async pull(controller) {
-      const next = iterator.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
-      await nextLoopTurn();
-    },
-    cancel() {
-      iterator.return?.();
-    },
-  });
 }

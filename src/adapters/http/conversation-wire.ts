@@ -1,8 +1,5 @@
-import type { ConversationSummary, DatedMessage, MessageMatch } from "../../ports/conversation-store.ts";
+import type { ConversationSummary, MessageMatch, MessagePiece } from "../../ports/conversation-store.ts";
 import { isoTime } from "./iso-time.ts";
-
-/** Messages of one piece of a document. */
-const messagesPerPiece = 50;
 
 /** A conversation as a list shows it. */
 export function encodeSummary({ id, title, headId, createdAtMs, updatedAtMs }: ConversationSummary) {
@@ -19,30 +16,33 @@ export function encodeMatch({ conversationId, messageId, title, excerpt }: Messa
   return { conversation_id: conversationId, message_id: messageId, title, excerpt };
 }
 
-function encodeMessage(message: DatedMessage) {
+/** A whole conversation as JSON, in pieces of about a page, each made when the one before it was taken. */
+export async function* encodeConversation(
+  summary: ConversationSummary,
+  pieces: AsyncIterable<MessagePiece>,
+): AsyncGenerator<string> {
+  yield `${JSON.stringify(encodeSummary(summary)).slice(0, -1)},"messages":[`;
+  let isFirst = true;
+  for await (const piece of pieces) {
+    yield (isFirst || piece.goesOn ? "" : ",") + encodePiece(piece);
+    isFirst = false;
+  }
+  yield "]}\n";
+}
+
+/** The members of a message before its text come with its first piece, those after it with its last. */
+function encodePiece({ message, goesOn, isLast }: MessagePiece): string {
   const { id, parentId, requestId, role, personaId, personaName, text, status, createdAtMs } = message;
-  return {
+  const before = {
     id,
     ...(parentId === undefined ? {} : { parent_id: parentId }),
     ...(requestId === undefined ? {} : { request_id: requestId }),
     role,
     ...(personaId === undefined ? {} : { persona_id: personaId }),
     ...(personaName === undefined ? {} : { persona_name: personaName }),
-    text,
-    status,
-    created_at: isoTime(createdAtMs),
   };
-}
-
-/** A whole conversation as JSON, in pieces: it may be long, and nobody else should have to wait for it. */
-export function* encodeConversation(
-  summary: ConversationSummary,
-  messages: readonly DatedMessage[],
-): Iterable<string> {
-  yield `${JSON.stringify(encodeSummary(summary)).slice(0, -1)},"messages":[`;
-  for (let start = 0; start < messages.length; start += messagesPerPiece) {
-    const piece = messages.slice(start, start + messagesPerPiece).map(encodeMessage);
-    yield `${start === 0 ? "" : ","}\n${piece.map((message) => JSON.stringify(message)).join(",\n")}`;
-  }
-  yield "]}\n";
+  const after = { status, created_at: isoTime(createdAtMs) };
+  const head = goesOn ? "" : `\n${JSON.stringify(before).slice(0, -1)},"text":"`;
+  const tail = isLast ? `",${JSON.stringify(after).slice(1)}` : "";
+  return head + JSON.stringify(text).slice(1, -1) + tail;
 }

@@ -8,6 +8,7 @@ import { type ConversationRoutesOptions, createConversationRoutes } from "./conv
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
 import { refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
+import { sharedBody } from "./streamed-body.ts";
 import { ticketLifeMs } from "./tickets.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
@@ -20,7 +21,6 @@ export interface HttpAppOptions
   readonly tickets: Tickets;
   readonly logs: TurnLogStore;
   readonly page: { readonly html: string; readonly policy: string };
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** The HTTP routes beside the socket, for requests whose head was accepted. */
@@ -42,6 +42,7 @@ export function createHttpApp({
   onFault,
 }: HttpAppOptions): ApiRoutes {
   const app: ApiRoutes = new Hono();
+  const html = Buffer.from(page.html);
   app.use(async (context, next) => {
     await next();
     context.header("x-content-type-options", "nosniff");
@@ -50,7 +51,9 @@ export function createHttpApp({
   });
   app.get("/", (context) => {
     context.header("content-security-policy", page.policy);
-    return context.html(page.html);
+    context.header("content-type", "text/html; charset=UTF-8");
+    context.header("content-length", String(html.length));
+    return context.body(sharedBody(html));
   });
   app.get("/ws", (context) =>
     context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
@@ -62,7 +65,7 @@ export function createHttpApp({
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
-  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation }));
+  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, onFault }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));

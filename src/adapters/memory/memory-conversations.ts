@@ -2,16 +2,18 @@ import type { Clock } from "../../ports/clock.ts";
 import type {
   ConversationStore,
   ConversationSummary,
-  DatedMessage,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
-import { type SearchedMessage, searchMessages } from "./search-messages.ts";
+import { type KeptMessage, pageOf } from "./message-page.ts";
+import { searchMessages } from "./search-messages.ts";
 
 interface Conversation {
   readonly id: string;
   readonly owner: string;
   readonly messages: Map<string, KeptMessage>;
+  /** The same, oldest first. */
+  readonly inOrder: KeptMessage[];
   readonly createdAtMs: number;
   updatedAtMs: number;
   title: string;
@@ -19,11 +21,6 @@ interface Conversation {
   bytes: number;
   /** Place of its last change among all changes; 0 before the first. */
   changed: number;
-}
-
-interface KeptMessage extends SearchedMessage {
-  readonly message: StoredMessage;
-  readonly createdAtMs: number;
 }
 
 /** Rough size of a message or a conversation beside its text. */
@@ -81,6 +78,7 @@ export function createMemoryConversations({
         id,
         owner,
         messages: new Map(),
+        inOrder: [],
         createdAtMs: nowMs,
         updatedAtMs: nowMs,
         title: "",
@@ -128,11 +126,9 @@ export function createMemoryConversations({
           ...(parent === undefined ? {} : { parentId: parent }),
         };
         messageCount += 1;
-        conversation.messages.set(messageId, {
-          message,
-          createdAtMs: clock.wallTimeMs(),
-          number: messageCount,
-        });
+        const kept = { message, createdAtMs: clock.wallTimeMs(), number: messageCount };
+        conversation.messages.set(messageId, kept);
+        conversation.inOrder.push(kept);
         if (message.role === "user") conversation.title ||= titleOf(message.text);
         parent = messageId;
         ids.push(messageId);
@@ -159,13 +155,16 @@ export function createMemoryConversations({
         ...(last === undefined ? {} : { next: String(last.changed) }),
       };
     },
-    async read(owner, id) {
+    async summary(owner, id) {
       const conversation = use(owner, id);
-      if (conversation === undefined) return undefined;
-      const messages = [...conversation.messages.values()].map(
-        ({ message, createdAtMs }): DatedMessage => ({ ...message, createdAtMs }),
-      );
-      return { summary: summaryOf(conversation), messages };
+      return conversation === undefined ? undefined : summaryOf(conversation);
+    },
+    async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
+      const conversation = use(owner, id);
+      return conversation === undefined ? undefined : pageOf(conversation.inOrder, maxBytes, from);
+    },
+    async beginning(owner, id, messageId, maxChars) {
+      return use(owner, id)?.messages.get(messageId)?.message.text.slice(0, maxChars);
     },
     async rename(owner, id, title) {
       const conversation = use(owner, id);

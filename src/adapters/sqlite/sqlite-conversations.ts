@@ -2,7 +2,9 @@ import type { Clock } from "../../ports/clock.ts";
 import type {
   ConversationStore,
   ConversationSummary,
-  DatedMessage,
+  MessagePage,
+  MessagePiece,
+  ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
 import { searchTerms, titleOf, wordsToIndex } from "../../ports/search-terms.ts";
@@ -16,9 +18,6 @@ export interface SqliteConversationOptions {
   /** Hears of what was to be erased and could not be; it is tried again at the next start. */
   readonly onFault: (fault: unknown) => void;
 }
-
-/** Messages of one read, so that a long conversation does not arrive in one piece. */
-const messagesPerRead = 500;
 
 /**
  * Conversations in the database. What is deleted is overwritten there; dispose them before the store, and what is still to be
@@ -50,11 +49,11 @@ export function createSqliteConversations({
     async path(owner, id, messageId, mostChars) {
       if ((await find(owner, id)) === undefined) return undefined;
       const rows = await store.read("path", messageId, id, mostChars);
-      return rows.length === 0 ? undefined : rows.map(toMessage);
+      return rows.length === 0 ? undefined : rows.map((row) => toMessage(row));
     },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
-      return (await store.read("messagesOfRequest", id, requestId)).map(toMessage);
+      return (await store.read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
     },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
@@ -105,21 +104,19 @@ export function createSqliteConversations({
         ...(last === undefined ? {} : { next: String(last.changed) }),
       };
     },
-    async read(owner, id) {
+    async summary(owner, id) {
       const row = await find(owner, id);
-      if (row === undefined) return undefined;
-      const messages: DatedMessage[] = [];
-      let last = 0;
-      for (let count = messagesPerRead; count === messagesPerRead; ) {
-        const rows = await store.read("messagesFrom", id, last, messagesPerRead);
-        for (const message of rows)
-          messages.push({ ...toMessage(message), createdAtMs: Number(message.created_at_ms) });
-        last = Number(rows.at(-1)?.number);
-        count = rows.length;
-      }
-      // It may have been deleted between two of these.
+      return row === undefined ? undefined : toSummary(row);
+    },
+    async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
+      const rows = await store.read("messagesFrom", id, from.message, from.offset, maxBytes, owner);
+      if (rows.length === 0 && (await find(owner, id)) === undefined) return undefined;
+      return toPage(rows, from);
+    },
+    async beginning(owner, id, messageId, maxChars) {
       if ((await find(owner, id)) === undefined) return undefined;
-      return { summary: toSummary(row), messages };
+      const [row] = await store.read("textBeginning", maxChars, messageId, id);
+      return row === undefined ? undefined : String(row.beginning).slice(0, maxChars);
     },
     async rename(owner, id, title) {
       if ((await find(owner, id)) === undefined) return false;
@@ -161,15 +158,43 @@ const optionalFields = [
   ["request_id", "requestId"],
 ] as const;
 
-function toMessage(row: Row): StoredMessage {
+function toMessage(row: Row, text = String(row.text)): StoredMessage {
   const present = optionalFields.filter(([column]) => typeof row[column] === "string");
   return {
     id: String(row.id),
     role: row.role === "assistant" ? "assistant" : "user",
-    text: String(row.text),
+    text,
     status: row.status as StoredMessage["status"],
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
   };
+}
+
+/** Rows whose last may be cut in the middle of its text. */
+function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
+  let next: ReadingPlace | undefined;
+  const pieces = rows.map((row): MessagePiece => {
+    const [number, bytes] = [Number(row.number), Number(row.bytes)];
+    const offset = number === from.message ? from.offset : 0;
+    // SQLite has `NULL` for a piece without bytes.
+    const piece = Buffer.from(row.piece instanceof Uint8Array ? row.piece : []);
+    const isLast = piece.length === bytes;
+    const whole = isLast ? piece : withoutCutCharacter(piece);
+    if (!isLast) next = { message: number, offset: offset + whole.length };
+    else if (number < Number(row.newest)) next = { message: number + 1, offset: 0 };
+    else next = undefined;
+    const message = { ...toMessage(row, whole.toString("utf8")), createdAtMs: Number(row.created_at_ms) };
+    return { message, goesOn: offset > 0, isLast };
+  });
+  return next === undefined ? { pieces } : { pieces, next };
+}
+
+/** UTF-8 without the first bytes of a character whose others come later. */
+function withoutCutCharacter(bytes: Buffer): Buffer {
+  let end = bytes.length - 1;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  const first = bytes[end] ?? 0;
+  const size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  return end + size > bytes.length ? bytes.subarray(0, end) : bytes;
 }
 
 function toSummary(row: Row): ConversationSummary {

@@ -10,11 +10,12 @@ import {
 } from "../memory/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
 import { forgetOrphans } from "./forget-orphans.ts";
+import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import { storageUnavailable } from "./storage-faults.ts";
-import { readRunning, restoreTurn } from "./turn-rows.ts";
+import { readRunning } from "./turn-rows.ts";
 
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly store: SqliteStore;
@@ -46,6 +47,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     mostEndedBytes: options.mostBytes / endedShare,
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
+  const restored = createRestoredTurns(store);
   const served = await openServedTime(store, clock);
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
@@ -84,8 +86,10 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     const kept = await memory.find(owner, id);
     if (kept !== undefined) return kept;
     const nowMs = served.now();
-    const [row] = await store.read("findTurn", owner, id, nowMs - Math.max(retentionMs, answerRetentionMs));
-    return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
+    return restored.find(owner, id, {
+      foundAfterMs: nowMs - Math.max(retentionMs, answerRetentionMs),
+      compactUntilMs: nowMs - retentionMs,
+    });
   }
 
   let orphans: Disposable | undefined;

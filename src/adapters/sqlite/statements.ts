@@ -14,8 +14,9 @@ export const statements = {
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
-  findTurn: `SELECT owner, id, content_hash, conversation_id, ended_at_ms, log, answer FROM turns
+  findTurn: `SELECT number, owner, id, content_hash, conversation_id, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
+  endedTurn: `SELECT log, answer FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
   runningTurns: `SELECT number, owner, id, content_hash, conversation_id, request FROM turns WHERE ended_at_ms IS NULL`,
   // The sizes are known without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
@@ -70,7 +71,15 @@ export const statements = {
       SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
       FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
-  messagesFrom: `SELECT * FROM messages WHERE conversation_id = ? AND number > ? ORDER BY number LIMIT ?`,
+  // The sizes are known without reading the texts. Bytes are cut, since cutting characters reads all those before them.
+  messagesFrom: `WITH sized AS (SELECT number, octet_length(text) - iif(number = ?2, ?3, 0) AS bytes FROM messages
+      WHERE conversation_id = ?1 AND number >= ?2 AND EXISTS (SELECT 1 FROM conversations WHERE id = ?1 AND owner = ?5)
+      ORDER BY number LIMIT 101),
+    summed AS (SELECT number, bytes, sum(bytes) OVER (ORDER BY number) AS through, max(number) OVER () AS newest FROM sized)
+    SELECT number, newest, bytes, id, parent_id, request_id, role, persona_id, persona_name, status, created_at_ms,
+      substr(CAST(text AS BLOB), iif(number = ?2, ?3, 0) + 1, ?4) AS piece
+    FROM summed JOIN messages USING (number) WHERE through <= ?4 OR through = bytes ORDER BY number LIMIT 100`,
+  textBeginning: `SELECT substr(text, 1, ?) AS beginning FROM messages WHERE id = ? AND conversation_id = ?`,
   search: `SELECT conversation_id, messages.id, title, excerpt(text, ?) AS excerpt FROM message_words
     JOIN messages ON messages.number = message_words.rowid JOIN conversations ON conversations.id = conversation_id
     WHERE message_words MATCH ? AND conversations.owner = ? ORDER BY message_words.rowid DESC LIMIT ?`,
@@ -98,7 +107,7 @@ export const statements = {
 } as const;
 
 export type StatementName = keyof typeof statements;
-export type Value = string | number | null;
+export type Value = string | number | null | Uint8Array;
 /** A statement with its values. */
 export type Write = readonly [name: StatementName, ...values: Value[]];
 export type Row = Readonly<Record<string, Value>>;

@@ -1,5 +1,5 @@
 import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { compactLog, openCompactedLog } from "./compacted-log.ts";
@@ -46,18 +46,17 @@ async function readJournal(store: SqliteStore, onEntry: (entry: JournalEntry) =>
   }
 }
 
-/** An ended turn out of its row, for as long as somebody follows it; `compact`: the time of its log is over. */
-export async function restoreTurn(row: Row, compact: boolean): Promise<KeptTurn> {
-  const record = recordOf(row);
-  if (row.log === null) return { record, log: await openCompactedLog(String(row.answer)) };
+/** The log of an ended turn out of its row; `compact`: the time of its log is over. */
+export async function restoreLog(row: Row, compact: boolean): Promise<TurnLog> {
+  if (row.log === null) return openCompactedLog(String(row.answer));
   // Nobody is to see whether the row was compacted already.
-  if (compact) return { record, log: await openCompactedLog(compactLog(String(row.log))) };
+  if (compact) return openCompactedLog(compactLog(String(row.log)));
   const log = new MemoryTurnLog({ onBytes: () => undefined, onEnd: () => undefined });
   await log.append(parseEvents<TurnEvent[]>(String(row.log)));
-  return { record, log };
+  return log;
 }
 
-function recordOf(row: Row): TurnRecord {
+export function recordOf(row: Row): TurnRecord {
   return {
     owner: String(row.owner),
     id: String(row.id),

@@ -5,6 +5,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Socket } from "../../ports/socket.ts";
 import type { CloseName } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
+import { FrameBoundaries } from "./frame-boundaries.ts";
 import { FrameQueue, type FrameSource } from "./frame-queue.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { WsSocket } from "./ws-socket.ts";
@@ -54,7 +55,11 @@ export class WsConnection implements FrameSource {
   #frames: FrameQueue | undefined;
   #messages: RateLimit | undefined;
   #controlFrames: RateLimit | undefined;
+  #boundaries: FrameBoundaries | undefined;
+  #endWaiting: (() => void) | undefined;
+  #isPaused = false;
   #missedPings = 0;
+  #isPingTaken = true;
   #pongUnderWay = false;
   #nextPong: Buffer | undefined;
   #isGone = false;
@@ -72,6 +77,8 @@ export class WsConnection implements FrameSource {
     socket.connection = this;
     socket.on("message", onMessage).on("ping", onPing).on("pong", onPong);
     socket.on("error", onError).on("close", onClose);
+    connectionOfStream.set(stream, this);
+    stream.on("data", onBytes);
   }
 
   /** Settles when the connection is gone. */
@@ -85,7 +92,10 @@ export class WsConnection implements FrameSource {
   beat(): void {
     if (this.#missedPings < 2) {
       this.#missedPings += 1;
-      this.#socket.ping();
+      this.#isPingTaken = false;
+      this.#socket.ping(undefined, false, () => {
+        this.#isPingTaken = true;
+      });
       return;
     }
     // One that left bytes unread is too slow, any other is gone. Either may come back.
@@ -124,15 +134,28 @@ export class WsConnection implements FrameSource {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
+    // The peer could not end its message meanwhile.
+    if (this.#endWaiting !== undefined) this.#waitForEnd();
   }
 
   onFault(fault: unknown): void {
     this.#options.onFault(fault);
+  }
+
+  /** A message that has begun and does not end holds memory, however well its sender answers pings. */
+  onBytes(bytes: Buffer): void {
+    this.#boundaries ??= new FrameBoundaries();
+    const { ended } = this.#boundaries;
+    this.#boundaries.read(bytes);
+    if (this.#boundaries.isBetween) this.#stopWaiting();
+    else if (this.#endWaiting === undefined || this.#boundaries.ended > ended) this.#waitForEnd();
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {
@@ -140,25 +163,40 @@ export class WsConnection implements FrameSource {
     if (this.#messages.letIn()) {
       this.#frames ??= new FrameQueue(this);
       this.#frames.push(data, isBinary);
-    } else this.#refuseFlood();
+    } else this.#refuse();
   }
 
   onPing(data: Buffer): void {
     if (this.#mayControl()) this.#answerPing(data);
-    else this.#refuseFlood();
+    else this.#refuse();
   }
 
   onPong(): void {
-    this.#missedPings = 0;
-    if (!this.#mayControl()) this.#refuseFlood();
+    // A peer may send pongs that answer nothing, and read nothing.
+    if (this.#isPingTaken) this.#missedPings = 0;
+    if (!this.#mayControl()) this.#refuse();
   }
 
   onClose(): void {
     this.#isGone = true;
+    this.#stopWaiting();
     this.#endPatience?.();
     this.#leave();
     this.#gone?.resolve();
     this.#options.onGone(this);
+  }
+
+  #waitForEnd(): void {
+    this.#endWaiting?.();
+    this.#endWaiting = this.#options.clock.callAfter(wireLimits.messageMs, () => {
+      // While nothing is read it cannot end.
+      if (!this.#isPaused) this.#refuse();
+    });
+  }
+
+  #stopWaiting(): void {
+    this.#endWaiting?.();
+    this.#endWaiting = undefined;
   }
 
   #leave(): void {
@@ -185,11 +223,19 @@ export class WsConnection implements FrameSource {
     });
   }
 
-  #refuseFlood(): void {
+  #refuse(): void {
+    this.#stopWaiting();
+    this.#stream.off("data", onBytes);
     this.#frames?.stop();
     this.#socket.off("message", onMessage).off("ping", onPing).off("pong", onPong);
     this.close("policy");
   }
+}
+
+const connectionOfStream = new WeakMap<Duplex, WsConnection>();
+
+function onBytes(this: Duplex, bytes: Buffer): void {
+  connectionOfStream.get(this)?.onBytes(bytes);
 }
 
 function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {

@@ -8,7 +8,7 @@ import type { ServerMessage } from "../../protocol/server-messages.ts";
 import type { Audience, Session } from "../../server/session.ts";
 import { failure } from "./encode-event.ts";
 import { Outbox } from "./outbox.ts";
-import { EventParcel, MessageParcel } from "./parcels.ts";
+import { BatchParcel, MessageParcel } from "./parcels.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
@@ -47,10 +47,7 @@ export class Connection implements Audience {
   }
 
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void {
-    if (batch.type === "events") {
-      const frames = batch.isShared === true ? this.#options.frames : undefined;
-      this.#outbox.put(new EventParcel(requestId, batch.events, onTaken, frames));
-    } else this.#outbox.put(new MessageParcel([resetOf(requestId, batch)], onTaken));
+    this.#outbox.put(new BatchParcel(requestId, batch, onTaken, this.#options.frames));
   }
 
   question(turn: LiveTurn): Promise<void> {
@@ -122,19 +119,6 @@ export class Connection implements Audience {
       if (!(fault instanceof SocketEndedError)) onFault(fault);
     }
   }
-}
-
-/** What stands for events that the log no longer has. */
-function resetOf(
-  requestId: string,
-  { throughSeq, lanes }: Extract<LogBatch, { type: "trimmed" }>,
-): ServerMessage {
-  return {
-    type: "reset",
-    request_id: requestId,
-    through_seq: throughSeq,
-    lanes: lanes.map(({ lane, text }) => (lane === undefined ? { text } : { persona_id: lane, text })),
-  };
 }
 
 function questionOf({ record, request }: LiveTurn): ServerMessage[] {

@@ -1,9 +1,9 @@
-import { type Socket, SocketEndedError } from "../../ports/socket.ts";
+import { type OutgoingMessage, type Socket, SocketEndedError } from "../../ports/socket.ts";
 
 /** Messages of one sender. */
 export interface Parcel {
   /** The next message, made when it is about to be sent; `undefined` behind the last. What it throws ends the parcel. */
-  next(): string | undefined;
+  next(): OutgoingMessage | undefined;
   /**
    * Called once, after `put` has returned: when the operating system has taken the last message, or with a `SocketEndedError` when the
    * connection has ended, or with what making a message threw.
@@ -48,16 +48,16 @@ export class Outbox {
   static readonly #writeWhatIsDue = (outbox: Outbox): void => outbox.#write();
 
   #write(): void {
-    const texts: string[] = [];
-    const leaving = this.#fill(texts);
+    const messages: OutgoingMessage[] = [];
+    const leaving = this.#fill(messages);
     this.#leaving = leaving;
     this.#life = "writing";
     this.#onWritten ??= (cause) => this.#finish(cause);
-    if (texts.length === 0 || this.#socket.send(texts, this.#onWritten)) this.#finish(undefined);
+    if (messages.length === 0 || this.#socket.send(messages, this.#onWritten)) this.#finish(undefined);
   }
 
   /** Takes from all that wait in turn, until a write is full; returns those of which nothing is left. */
-  #fill(texts: string[]): Parcel[] {
+  #fill(messages: OutgoingMessage[]): Parcel[] {
     const waiting = this.#waiting ?? [];
     const empty: Parcel[] = [];
     let room = mostCharsAtOnce;
@@ -66,14 +66,14 @@ export class Outbox {
       if (parcel === undefined) break;
       let share = mostCharsOfOne;
       try {
-        let text: string | undefined;
+        let message: OutgoingMessage | undefined;
         while (share > 0) {
-          text = parcel.next();
-          if (text === undefined) break;
-          texts.push(text);
-          share -= text.length;
+          message = parcel.next();
+          if (message === undefined) break;
+          messages.push(message);
+          share -= message.length;
         }
-        (text === undefined ? empty : waiting).push(parcel);
+        (message === undefined ? empty : waiting).push(parcel);
       } catch (fault) {
         parcel.onTaken(fault);
       }

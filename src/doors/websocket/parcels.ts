@@ -1,36 +1,33 @@
-import type { LoggedEvent } from "../../ports/turn-log.ts";
+import type { OutgoingMessage } from "../../ports/socket.ts";
+import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
-import { encodeEvent } from "./encode-event.ts";
 import type { Parcel } from "./outbox.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
-/** Events of one turn, each encoded when it is about to be sent. */
-export class EventParcel implements Parcel {
+/** One batch of a turn's log, each message of it encoded when it is about to be sent. */
+export class BatchParcel implements Parcel {
   readonly onTaken: (fault?: unknown) => void;
   readonly #requestId: string;
-  readonly #events: readonly LoggedEvent[];
-  readonly #frames: SharedFrames | undefined;
+  readonly #batch: LogBatch;
+  readonly #frames: SharedFrames;
   #place = 0;
 
-  /** `frames`: where others are sent the same events. */
-  constructor(
-    requestId: string,
-    events: readonly LoggedEvent[],
-    onTaken: (fault?: unknown) => void,
-    frames: SharedFrames | undefined,
-  ) {
+  constructor(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void, frames: SharedFrames) {
     this.onTaken = onTaken;
     this.#requestId = requestId;
-    this.#events = events;
+    this.#batch = batch;
     this.#frames = frames;
   }
 
-  next(): string | undefined {
-    const event = this.#events[this.#place];
+  next(): OutgoingMessage | undefined {
+    const batch = this.#batch;
+    const place = this.#place;
     this.#place += 1;
+    if (batch.type === "trimmed")
+      return place === 0 ? this.#frames.resetOf(this.#requestId, batch) : undefined;
+    const event = batch.events[place];
     if (event === undefined) return undefined;
-    if (this.#frames === undefined) return encodeEvent(this.#requestId, event);
-    return this.#frames.frameOf(this.#requestId, event);
+    return this.#frames.frameOf(this.#requestId, event, batch.isShared === true);
   }
 }
 

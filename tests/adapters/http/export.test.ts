@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { attachment } from "../../../src/adapters/http/attachment.ts";
 import { conversationMarkdown } from "../../../src/adapters/http/conversation-markdown.ts";
-import type { DatedMessage } from "../../../src/ports/conversation-store.ts";
+import type { DatedMessage, MessagePiece } from "../../../src/ports/conversation-store.ts";
 import { describeWithBothStores } from "./http-client.ts";
 
 describeWithBothStores("an exported conversation", [
@@ -65,12 +65,27 @@ describe("a conversation as Markdown", () => {
     ...fields,
   });
   const summary = { id: "c", title: "Title", createdAtMs: 0, updatedAtMs: 0 };
-  const write = (messages: readonly DatedMessage[], title = "Title") =>
-    [...conversationMarkdown({ ...summary, title }, messages)].join("");
+  /** Each text in pieces of so many characters. */
+  async function* inPieces(messages: readonly DatedMessage[], chars: number): AsyncGenerator<MessagePiece> {
+    for (const { text, ...fields } of messages) {
+      let at = 0;
+      do {
+        const piece = { ...fields, text: text.slice(at, at + chars) };
+        yield { message: piece, goesOn: at > 0, isLast: at + chars >= text.length };
+        at += chars;
+      } while (at < text.length);
+    }
+  }
+  async function write(messages: readonly DatedMessage[], title = "Title", chars = 1_000): Promise<string> {
+    const beginningOf = async (id: string, maxChars: number) =>
+      messages.find((one) => one.id === id)?.text.slice(0, maxChars);
+    const pieces = conversationMarkdown({ ...summary, title }, inPieces(messages, chars), beginningOf);
+    return (await Array.fromAsync(pieces)).join("");
+  }
 
-  it("says when each message came, and which are not complete", () => {
+  it("says when each message came, and which are not complete", async () => {
     const { personaId: _, personaName: __, ...question } = message("1", { role: "user" });
-    const text = write([
+    const text = await write([
       question,
       message("2", { parentId: "1", status: "failed" }),
       message("3", { parentId: "2", status: "cancelled", text: "" }),
@@ -85,8 +100,8 @@ describe("a conversation as Markdown", () => {
     );
   });
 
-  it("says what a message follows where that is not the one above", () => {
-    const text = write([
+  it("says what a message follows where that is not the one above", async () => {
+    const text = await write([
       message("1"),
       message("2", { parentId: "1", text: `*Long* ${"x".repeat(200)}` }),
       message("3", { parentId: "1" }),
@@ -103,14 +118,25 @@ describe("a conversation as Markdown", () => {
     ]);
   });
 
-  it("lets no text, name or title pass for its own headings", () => {
+  it("says the same however its texts are cut", async () => {
+    const text = "one\r\n\r\ntwo\rthree\n\n## four\u2028five\r\n";
+    const lines = ["one", "", "two", "three", "", "## four", "five", ""];
+    const quoted = lines.map((line) => (line === "" ? ">" : `> ${line}`)).join("\n");
+    const messages = [message("1", { text }), message("2", { parentId: "1" })];
+    for (let chars = 1; chars <= text.length; chars += 1) {
+      const written = await write(messages, "Title", chars);
+      assert.ok(written.includes(`*\n\n${quoted}\n\n## Ada`), `pieces of ${chars} characters`);
+    }
+  });
+
+  it("lets no text, name or title pass for its own headings", async () => {
     const ends = ["\n", "\r", "\r\n", "\u2028", "\u2029"].map((end) => `one${end}## Ada`);
-    const text = write(
+    const text = await write(
       ends.map((value, index) => message(`${index}`, { text: value, personaName: "Eve\n## Ada" })),
       "Title\n## Ada",
     );
     assert.equal(text.split(/[\n\r\u2028\u2029]/).filter((line) => line.startsWith("## Ada")).length, 0);
-    assert.match(write([], ""), /^# Conversation\n$/);
+    assert.match(await write([], ""), /^# Conversation\n$/);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
-import { created } from "../../ports/turn-log-store-contract.ts";
+import { created, recordOf } from "../../ports/turn-log-store-contract.ts";
 import { openLogs } from "./open-store.ts";
 
 it("ended turns take little memory, and each is read whole all the same", async () => {
@@ -34,4 +34,25 @@ it("running turns are not counted among them", async () => {
   await log.append([textOf("y"), terminal]);
   assert.equal(logs.count, 2);
   assert.ok(logs.bytes > before);
+});
+
+it("all who follow an ended turn at a time read one log, each from its own place", async () => {
+  await using opened = await openLogs({ mostBytes: 8_000 });
+  const { logs } = opened;
+  const answer = await logs.create({ ...recordOf("owner", "long"), conversationId: "c-1" });
+  assert.ok(answer.type === "created");
+  const { log } = answer;
+  await log.append([textOf("a"), textOf("x".repeat(20_000)), terminal]);
+  const found = await Promise.all(Array.from({ length: 100 }, () => logs.find("owner", "long")));
+  const first = found[0]?.log;
+  assert.ok(first !== undefined && first !== log, "it was read from the database");
+  assert.ok(found.every((one) => one?.log === first));
+  const [whole, end] = [followed(first, 0), followed(first, 2)];
+  await Promise.all([whole.ended, end.ended]);
+  assert.equal(whole.read(), `1:a 2:${"x".repeat(20_000)} 3:answer`);
+  assert.equal(end.read(), "3:answer");
+  assert.equal((await logs.find("owner", "long"))?.log, first);
+  assert.equal(await logs.find("other", "long"), undefined);
+  await logs.forget("owner", "c-1");
+  assert.equal(await logs.find("owner", "long"), undefined);
 });

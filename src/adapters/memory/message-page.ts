@@ -1,0 +1,48 @@
+import type {
+  MessagePage,
+  MessagePiece,
+  ReadingPlace,
+  StoredMessage,
+} from "../../ports/conversation-store.ts";
+import type { SearchedMessage } from "./search-messages.ts";
+
+/** A message as the store in memory keeps it. */
+export interface KeptMessage extends SearchedMessage {
+  readonly message: StoredMessage;
+  readonly createdAtMs: number;
+}
+
+/** Messages of one page; each has its own fields beside the text. */
+const maxMessages = 100;
+/** A UTF-16 unit takes at most so many bytes of UTF-8. */
+const bytesPerUnit = 3;
+
+/** One page of messages from a place on, where places count messages and UTF-16 units; see `ConversationStore`. */
+export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from: ReadingPlace): MessagePage {
+  const pieces: MessagePiece[] = [];
+  let room = maxBytes;
+  for (let place = from.message; place < messages.length; place += 1) {
+    const kept = messages[place];
+    if (kept === undefined) break;
+    const offset = place === from.message ? from.offset : 0;
+    const rest = kept.message.text.slice(offset);
+    // A text has at least as many bytes as units: a long one need not be counted.
+    const bytes = rest.length > room ? Number.POSITIVE_INFINITY : Buffer.byteLength(rest);
+    if (pieces.length > 0 && (bytes > room || pieces.length === maxMessages))
+      return { pieces, next: { message: place, offset: 0 } };
+    const text = bytes <= room ? rest : cut(rest, Math.floor(room / bytesPerUnit));
+    const message = { ...kept.message, text, createdAtMs: kept.createdAtMs };
+    pieces.push({ message, goesOn: offset > 0, isLast: text.length === rest.length });
+    if (text.length < rest.length) return { pieces, next: { message: place, offset: offset + text.length } };
+    room -= bytes;
+  }
+  return { pieces };
+}
+
+/** The beginning of a text, without half of a surrogate pair; a pair that has no room by itself is given whole. */
+function cut(text: string, units: number): string {
+  const last = text.charCodeAt(units - 1);
+  const isHalf = last >= 0xd800 && last < 0xdc00;
+  if (!isHalf) return text.slice(0, units);
+  return text.slice(0, units === 1 ? 2 : units - 1);
+}

@@ -1,0 +1,56 @@
+import type { KeptTurn, TurnLog } from "../../ports/turn-log.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import { recordOf, restoreLog } from "./turn-rows.ts";
+
+/** Served times that decide about an ended turn, milliseconds: older turns are not found, older logs are compacted. */
+export interface TurnAges {
+  readonly foundAfterMs: number;
+  readonly compactUntilMs: number;
+}
+
+/** Ended turns out of their rows. */
+export interface RestoredTurns {
+  find(owner: string, id: string, ages: TurnAges): Promise<KeptTurn | undefined>;
+}
+
+/**
+ * All who follow one ended turn read one log, which is in memory as long as somebody does: a row may hold many megabytes, and a
+ * hundred clients that come back at the same moment ask for the same.
+ */
+export function createRestoredTurns(store: SqliteStore): RestoredTurns {
+  const logs = new Map<string, WeakRef<TurnLog>>();
+  const reading = new Map<string, Promise<TurnLog | undefined>>();
+  const registry = new FinalizationRegistry<string>((key) => {
+    if (logs.get(key)?.deref() === undefined) logs.delete(key);
+  });
+
+  async function restore(key: string, number: number, compact: boolean): Promise<TurnLog | undefined> {
+    try {
+      const [row] = await store.read("endedTurn", number);
+      if (row === undefined) return undefined;
+      const log = await restoreLog(row, compact);
+      logs.set(key, new WeakRef(log));
+      registry.register(log, key);
+      return log;
+    } finally {
+      reading.delete(key);
+    }
+  }
+
+  return {
+    async find(owner, id, { foundAfterMs, compactUntilMs }) {
+      const [row] = await store.read("findTurn", owner, id, foundAfterMs);
+      if (row === undefined) return undefined;
+      const compact = Number(row.ended_at_ms) <= compactUntilMs;
+      const number = Number(row.number);
+      const key = `${number} ${compact ? "compacted" : "whole"}`;
+      let log = logs.get(key)?.deref();
+      if (log === undefined) {
+        const read = reading.get(key) ?? restore(key, number, compact);
+        reading.set(key, read);
+        log = await read;
+      }
+      return log === undefined ? undefined : { record: recordOf(row), log };
+    },
+  };
+}
