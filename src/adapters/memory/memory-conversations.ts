@@ -6,7 +6,7 @@ import type {
   StoredMessage,
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
-import { type SearchedMessage, searchMessages } from "./search-messages.ts";
+import { createMessageSearch, type SearchedMessage } from "./search-messages.ts";
 
 interface Conversation {
   readonly id: string;
@@ -39,6 +39,9 @@ export function createMemoryConversations({
 }): ConversationStore {
   /** In the order of their last use. */
   const conversations = new Map<string, Conversation>();
+  /** The same by owner, so that a list costs nothing for what others have. */
+  const owned = new Map<string, Map<string, Conversation>>();
+  const searching = createMessageSearch(clock);
   let bytes = 0;
   let changes = 0;
   let messageCount = 0;
@@ -61,7 +64,10 @@ export function createMemoryConversations({
   }
 
   function drop(conversation: Conversation): void {
-    conversations.delete(conversation.id);
+    const { id, owner } = conversation;
+    conversations.delete(id);
+    owned.get(owner)?.delete(id);
+    if (owned.get(owner)?.size === 0) owned.delete(owner);
     bytes -= conversation.bytes;
   }
 
@@ -71,7 +77,7 @@ export function createMemoryConversations({
     conversation.updatedAtMs = clock.wallTimeMs();
   }
 
-  const ownedBy = (owner: string) => [...conversations.values()].filter((one) => one.owner === owner);
+  const ownedBy = (owner: string) => [...(owned.get(owner)?.values() ?? [])];
 
   return {
     async create(owner) {
@@ -88,6 +94,7 @@ export function createMemoryConversations({
         changed: 0,
       };
       conversations.set(id, conversation);
+      owned.set(owner, (owned.get(owner) ?? new Map<string, Conversation>()).set(id, conversation));
       grow(conversation, recordBytes);
       return id;
     },
@@ -180,7 +187,7 @@ export function createMemoryConversations({
       return conversation !== undefined;
     },
     async search(owner, query, limit) {
-      const found = await searchMessages(ownedBy(owner), query, limit);
+      const found = await searching.search(owner, ownedBy(owner), query, limit);
       // Others ran meanwhile.
       return found.filter(({ conversationId }) => conversations.has(conversationId));
     },

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { createSearchIndex } from "./search-index-schema.ts";
 
 /**
  * The schema, step by step; a step is never changed once it was released, only followed by another. The file remembers in
@@ -151,6 +152,13 @@ const steps: readonly string[] = [
     requests_in_flight INTEGER,
     tokens_per_day INTEGER
   ) STRICT;
+  `,
+  // The index before this one goes by parts, and what it held comes into the new one by parts (`index-blocks.ts`).
+  `
+  DROP TRIGGER message_added;
+  DROP TRIGGER message_removed;
+  INSERT INTO counters (name, value) VALUES ('to_index', (SELECT coalesce(max(number), 0) FROM messages));
+  ${createSearchIndex("")}
   `,
 ];
 

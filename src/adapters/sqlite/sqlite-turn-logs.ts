@@ -9,6 +9,7 @@ import {
   type MemoryTurnLogs,
 } from "../memory/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
+import { forgetTurns } from "./forget-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
@@ -49,8 +50,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */
-  function end(number: number, events: readonly TurnEvent[]): void {
+  function end({ number, record: { owner } }: Pick<Begun, "number" | "record">, events: readonly TurnEvent[]): void {
     store
+      .of(owner)
       .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])
       .then(() => store.release(number), onFault);
   }
@@ -58,7 +60,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   function durable(begun: Begun, inner: MemoryTurnLog): TurnLog {
     return new DurableLog({
       ...{ ...begun, store, inner, onFault },
-      end: (events) => end(begun.number, events),
+      end: (events) => end(begun, events),
       forget: () => memory.drop(begun.record),
     });
   }
@@ -76,14 +78,16 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       clock.wallTimeMs(),
       request === undefined ? null : JSON.stringify(request),
     ] as const;
-    return { number: lastNumber, record, begun: store.write([row], true) };
+    return { number: lastNumber, record, begun: store.of(owner).write([row], true, lastNumber) };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
     const kept = await memory.find(owner, id);
     if (kept !== undefined) return kept;
     const nowMs = served.now();
-    const [row] = await store.read("findTurn", owner, id, nowMs - Math.max(retentionMs, answerRetentionMs));
+    const [row] = await store
+      .of(owner)
+      .read("findTurn", owner, id, nowMs - Math.max(retentionMs, answerRetentionMs));
     return row === undefined ? undefined : restoreTurn(row, Number(row.ended_at_ms) <= nowMs - retentionMs);
   }
 
@@ -105,13 +109,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     find,
     async forget(owner, conversationId) {
       await memory.forget(owner, conversationId);
-      await store.write(
-        [
-          ["eraseFromJournal", owner, conversationId],
-          ["forgetTurnsIn", owner, conversationId],
-        ],
-        true,
-      );
+      await forgetTurns(store.of(owner), owner, conversationId);
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
@@ -127,7 +125,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         const adopted = memory.adopt(record, make, { mayExceed: true });
         remembered?.add(events);
         if (adopted.type !== "created") continue;
-        if (adopted.log.ended) end(number, events);
+        if (adopted.log.ended) end({ number, record }, events);
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
