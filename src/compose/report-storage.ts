@@ -9,6 +9,9 @@ export function reportStorage(logger: Logger): Omit<StoreListeners, "clock"> {
       if (fault === undefined) logger.info({}, "the storage works again");
       else logger.error({ err: fault }, `new requests are refused: the storage fails (${fault.message})`);
     },
+    onDamage(damage) {
+      logger.error({}, `started without a damaged part of the database: ${damage}`);
+    },
     onFault(fault) {
       const report = isStorageUnavailable(fault) ? logger.debug : logger.error;
       report.call(logger, { err: fault }, "something could not be stored");

@@ -79,7 +79,11 @@ export function* collectWords(text: string, words: Set<string>): Generator<undef
  */
 export function* excerptOf(text: string, query: string): Generator<undefined, string> {
   const [part] = searchTerms(query)[0]?.parts ?? [];
-  for (let start = 0; part !== undefined && start < Math.min(text.length, excerptReach); start += pieceChars) {
+  for (
+    let start = 0;
+    part !== undefined && start < Math.min(text.length, excerptReach);
+    start += pieceChars
+  ) {
     const { near, isFirst, isLast } = excerptPiece(text, start);
     const index = indexOfWord(plain(near), part, isFirst);
     if (index >= 0) return excerptAt(near, Math.max(0, index - excerptBefore), isFirst, isLast);

@@ -32,7 +32,9 @@ function tablesOf(database: DatabaseSync): Set<unknown> {
  */
 export function checkAtStart(database: DatabaseSync, file: string): string[] {
   const present = tablesOf(database);
-  const size = database.prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size").get();
+  const size = database
+    .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
+    .get();
   const isSmall = Number(size?.bytes) <= mostBytesToCheck;
   const damages = new Map<string, string>();
   for (const table of isSmall ? [...essential, ...conversations, ...searchIndex] : essential) {
@@ -71,7 +73,10 @@ function setIndexAside(database: DatabaseSync, isEmpty: boolean): void {
  * Checks a running server's file as it is on the disk, a few tables in each look: a table whose check takes long is checked at the start only.
  * Tables that were damaged at the start are left out.
  */
-export function createRunningCheck(file: string, damagedAtStart: readonly string[]): () => string | undefined {
+export function createRunningCheck(
+  file: string,
+  damagedAtStart: readonly string[],
+): () => string | undefined {
   const waiting = [...essential, ...conversations, ...searchIndex].filter(
     (table) => !damagedAtStart.some((told) => told.includes(`table ${table} `)),
   );

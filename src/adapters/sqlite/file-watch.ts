@@ -32,7 +32,7 @@ const corrupt = 11;
 export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptions): Promise<FileWatch> {
   const opened = new Map<string, string | undefined>();
   for (const suffix of suffixes) opened.set(file + suffix, await identityOf(file + suffix));
-  let cancel = () => undefined as void;
+  let cancel: () => void = () => undefined;
   let isStopped = false;
 
   async function check(): Promise<void> {

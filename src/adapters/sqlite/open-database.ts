@@ -3,7 +3,17 @@ import { checkAtStart } from "./check-tables.ts";
 import { compactLog } from "./compacted-log.ts";
 import { holdsTurns, withoutTurns } from "./journal-row.ts";
 import { migrate } from "./migrations.ts";
-import type { WorkerOptions } from "./sqlite-worker.ts";
+
+/** What the worker is started with. */
+export interface WorkerOptions {
+  readonly file: string;
+  /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
+  readonly synchronous: "NORMAL" | "FULL";
+  /** There is one that writes, and it is there before one that reads. */
+  readonly role: "writer" | "reader";
+  /** What the writer found damaged, for the reader. */
+  readonly damages?: readonly string[];
+}
 
 /** SQLite begins the log anew when it has 1,000 pages, unless somebody reads an older state of the file meanwhile. */
 const mostIdleWalBytes = 4 * 1024 ** 2;

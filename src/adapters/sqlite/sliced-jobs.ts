@@ -39,7 +39,12 @@ function* search(ask: Ask, values: readonly Value[], rows: Row[]): Generator<und
       yield;
       if (message.text === null || !(yield* matchesTerms(String(message.text), terms))) continue;
       const { conversation_id = null, id = null, title = null } = message;
-      rows.push({ conversation_id, id, title, excerpt: yield* excerptOf(String(message.text), String(query)) });
+      rows.push({
+        conversation_id,
+        id,
+        title,
+        excerpt: yield* excerptOf(String(message.text), String(query)),
+      });
       if (rows.length === limit) return;
     }
   }

@@ -1,13 +1,13 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { LaneCheckpoint, TurnEvent } from "../../ports/turn-event.ts";
 import { CommitQueue, type Gathered } from "./commit-queue.ts";
+import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
 import { watchFiles } from "./file-watch.ts";
-import type { WorkerOptions } from "./sqlite-worker.ts";
+import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
 import { isDamage, isStorageFault, isStorageUnavailable, storageUnavailable } from "./storage-faults.ts";
 import { createStoreHealth } from "./store-health.ts";
-import { startWorker, type WorkerThread } from "./worker-thread.ts";
 
 export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;
@@ -80,9 +80,15 @@ export async function createSqliteStore({
   onDamage,
   ...options
 }: SqliteStoreOptions): Promise<SqliteStore> {
-  const { writer, reader, beat: lastBeat } = await startThreads(options);
+  const threads = await openThreads(options);
+  const { writer, reader } = threads;
   for (const damage of writer.damages) onDamage?.(damage);
-  const watch = await watchFiles({ clock, file: options.file, onLost: (fault) => health.fail(fault), reader });
+  const watch = await watchFiles({
+    clock,
+    file: options.file,
+    onLost: (fault) => health.fail(fault),
+    reader,
+  });
   const health = createStoreHealth({
     clock,
     probe: async () => {
@@ -98,7 +104,7 @@ export async function createSqliteStore({
   const firstBeats = new Map<number, number>();
   /** The last write of each caller that is not settled. */
   const lastWrites = new Map<string, Promise<void>>();
-  let beat = lastBeat;
+  let beat = threads.lastBeat;
   let committing: Promise<void> = Promise.resolve();
   let isCommitting = false;
   let waking = false;
@@ -265,31 +271,9 @@ export async function createSqliteStore({
       health[Symbol.dispose]();
       watch[Symbol.dispose]();
       await flush();
-      await closeThread(reader);
-      await closeThread(writer);
+      await threads.close();
     },
   };
-}
-
-async function startThreads(
-  options: Omit<WorkerOptions, "role">,
-): Promise<{ writer: WorkerThread; reader: WorkerThread; beat: number }> {
-  const writer = await startWorker({ ...options, role: "writer" });
-  try {
-    const { rows } = await writer.call({ type: "read", name: "lastBeat", values: [] });
-    const reader = await startWorker({ ...options, role: "reader", damages: writer.damages });
-    return { writer, reader, beat: Number(rows[0]?.last ?? 0) };
-  } catch (fault) {
-    // A thread that is left behind would keep the process from ending.
-    await writer.terminate();
-    throw fault;
-  }
-}
-
-/** A thread that is gone has told everyone who waited for it, and has nothing left to close. */
-async function closeThread(thread: WorkerThread): Promise<void> {
-  if (thread.fault === undefined) await thread.call({ type: "close" });
-  await thread.terminate();
 }
 
 function refuse(fault: unknown): never {

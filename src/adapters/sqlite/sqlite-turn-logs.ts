@@ -50,7 +50,10 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */
-  function end({ number, record: { owner } }: Pick<Begun, "number" | "record">, events: readonly TurnEvent[]): void {
+  function end(
+    { number, record: { owner } }: Pick<Begun, "number" | "record">,
+    events: readonly TurnEvent[],
+  ): void {
     store
       .of(owner)
       .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])

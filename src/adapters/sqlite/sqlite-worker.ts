@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { createRunningCheck } from "./check-tables.ts";
-import { openReader, openWriter, takeLock } from "./open-database.ts";
+import { openReader, openWriter, takeLock, type WorkerOptions } from "./open-database.ts";
 import { type SlicedJob, startJob } from "./sliced-jobs.ts";
 import {
   type Row,
@@ -12,17 +12,6 @@ import {
   type WorkerRequest,
   type Write,
 } from "./statements.ts";
-
-/** What the worker is started with. */
-export interface WorkerOptions {
-  readonly file: string;
-  /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
-  readonly synchronous: "NORMAL" | "FULL";
-  /** There is one that writes, and it is there before one that reads. */
-  readonly role: "writer" | "reader";
-  /** What the writer found damaged, for the reader. */
-  readonly damages?: readonly string[];
-}
 
 /** How long a job runs in one slice, milliseconds; its last step comes on top. */
 const sliceMs = 8;

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { WorkerOptions } from "./sqlite-worker.ts";
+import type { WorkerOptions } from "./open-database.ts";
 import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
 import { DatabaseFault, ThreadEndedError } from "./storage-faults.ts";
 

@@ -81,7 +81,7 @@ export async function openCluster({
         open: (settings = {}) =>
           openRemoteStores(channel)(
             { ...defaultSettings(), ...settings },
-            { clock: time, onFault, onStorage: onFault },
+            { clock: time, onFault, onStorage: onFault, onDamage: onFault },
           ),
       };
     },

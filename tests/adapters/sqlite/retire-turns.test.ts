@@ -166,5 +166,6 @@ test("the file stops growing when as much goes as comes, and gets smaller when l
   }
   const [first = 0, second = 0, ...others] = sizes;
   assert.ok(large > 30_000_000 && first < large / 2, `${large}, then ${sizes}`);
-  for (const later of others) assert.ok(later <= 1.1 * Math.max(first, second), `${sizes}`);
+  // A quarter of the file may be free before it is made smaller.
+  for (const later of others) assert.ok(later <= (4 / 3) * Math.max(first, second), `${sizes}`);
 });
