@@ -11,7 +11,7 @@ const mostBytesToCheck = 128 * 1024 ** 2;
 const lookMs = 20;
 
 /** What is wrong with the pages of a table and its indexes; `undefined` if nothing is. The work grows with the size of the table. */
-export function damageOf(database: DatabaseSync, table: string): string | undefined {
+function damageOf(database: DatabaseSync, table: string): string | undefined {
   try {
     const [row] = database.prepare(`PRAGMA quick_check('${table}')`).all();
     const found = String(row?.quick_check);
