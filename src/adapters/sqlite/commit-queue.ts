@@ -1,6 +1,8 @@
 import { FairQueue } from "../../ports/fair-queue.ts";
 import type { Write } from "./statements.ts";
 
+/** Writes with more text are committed by themselves, characters: a megabyte is measured at 5 to 10 ms. */
+const charsOfSlice = 65_536;
 /** Text that one commit writes, characters, unless a single group has more: a commit of so much is measured at 4 ms. */
 const charsPerCommit = 262_144;
 
@@ -27,13 +29,13 @@ export interface Gathered {
 
 /**
  * What waits for a commit. The journal's entries go first, then what belongs to no caller, then callers by turns; a commit ends when
- * its text becomes long, and one long text goes by itself. `bulk` work is taken by the slice, between the other commits.
+ * its text becomes long. Slices of long work and writes with long texts are taken one by one, between the other commits.
  */
 export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
   #entries: QueuedEntry<E>[] = [];
   #internal: WriteGroup[] = [];
   readonly #owned = new FairQueue<WriteGroup>();
-  readonly #bulk = new FairQueue<WriteGroup>();
+  readonly #slices = new FairQueue<WriteGroup>();
   /** Turns whose beginning waits here. */
   readonly #beginning = new Set<number>();
 
@@ -41,8 +43,8 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     return this.#entries.length === 0 && this.#internal.length === 0 && this.#owned.isEmpty;
   }
 
-  get hasBulk(): boolean {
-    return !this.#bulk.isEmpty;
+  get hasSlice(): boolean {
+    return !this.#slices.isEmpty;
   }
 
   addEntry(entry: E): Promise<void> {
@@ -57,18 +59,21 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     const group = turn === undefined ? { writes, settled } : { writes, settled, turn };
     if (turn !== undefined) this.#beginning.add(turn);
     if (owner === undefined) this.#internal.push(group);
+    else if (charsOf(writes) > charsOfSlice) this.#slices.add(owner, group);
     else this.#owned.add(owner, group);
     return settled.promise;
   }
 
-  addBulk(writes: readonly Write[], owner: string): Promise<void> {
+  addSlice(writes: readonly Write[], owner: string): Promise<void> {
     const settled = Promise.withResolvers<void>();
-    this.#bulk.add(owner, { writes, settled });
+    this.#slices.add(owner, { writes, settled });
     return settled.promise;
   }
 
-  takeBulk(): WriteGroup | undefined {
-    return this.#bulk.take();
+  takeSlice(): WriteGroup | undefined {
+    const slice = this.#slices.take();
+    if (slice?.turn !== undefined) this.#beginning.delete(slice.turn);
+    return slice;
   }
 
   take(): Gathered {

@@ -102,8 +102,8 @@ export async function createSqliteStore({
   const stopped = new AbortController();
   /** The beat in which each running turn spoke first. */
   const firstBeats = new Map<number, number>();
-  /** The last write of each caller that is not settled. */
-  const lastWrites = new Map<string, Promise<void>>();
+  /** The writes of each caller that are not settled. */
+  const writing = new Map<string, Set<Promise<void>>>();
   let beat = threads.lastBeat;
   let committing: Promise<void> = Promise.resolve();
   let isCommitting = false;
@@ -117,9 +117,9 @@ export async function createSqliteStore({
       const isTurn = isDue && !queue.isEmpty;
       if (!isTurn) isDue = false;
       // A slice has its turn after each commit, so that work in slices comes to an end on a busy server as well.
-      if (queue.hasBulk && (!isTurn || !wasSlice)) {
+      if (queue.hasSlice && (!isTurn || !wasSlice)) {
         wasSlice = true;
-        const slice = queue.takeBulk();
+        const slice = queue.takeSlice();
         if (slice !== undefined) await commit({ groups: [slice], entries: [] });
       } else if (isTurn) {
         wasSlice = false;
@@ -142,6 +142,7 @@ export async function createSqliteStore({
 
   async function commit({ groups, entries }: Gathered): Promise<void> {
     const parts = [...groups, ...entries];
+    if (parts.length === 0) return;
     const fault = health.fault;
     if (fault !== undefined) {
       for (const { settled } of parts) settled.reject(storageUnavailable(fault));
@@ -175,7 +176,7 @@ export async function createSqliteStore({
 
   /** What is not pruned now, since the storage fails, is pruned the next time. */
   function prune(before: number): void {
-    queue.addBulk([["pruneJournal", before]], server).catch(() => undefined);
+    queue.addSlice([["pruneJournal", before]], server).catch(() => undefined);
   }
 
   /** Commits what waits, all of it. */
@@ -206,10 +207,12 @@ export async function createSqliteStore({
 
     function write(writes: readonly Write[], urgent: boolean, turn?: number): Promise<void> {
       const written = queue.add(writes, own, turn);
+      const unsettled = (writing.get(owner) ?? new Set()).add(written);
+      writing.set(owner, unsettled);
       const settle = () => {
-        if (lastWrites.get(owner) === written) lastWrites.delete(owner);
+        unsettled.delete(written);
+        if (unsettled.size === 0 && writing.get(owner) === unsettled) writing.delete(owner);
       };
-      lastWrites.set(owner, written);
       written.then(settle, settle);
       schedule(urgent);
       return written;
@@ -217,7 +220,7 @@ export async function createSqliteStore({
 
     /** Settles when what was written before is there to be read. */
     async function written(): Promise<void> {
-      const before = [lastWrites.get(server), lastWrites.get(owner)].filter((last) => last !== undefined);
+      const before = [server, owner].flatMap((who) => [...(writing.get(who) ?? [])]);
       if (before.length === 0) return;
       schedule(true);
       await Promise.allSettled(before);
@@ -236,7 +239,7 @@ export async function createSqliteStore({
         }
       },
       writeSlice(writes) {
-        const sliced = queue.addBulk(writes, owner);
+        const sliced = queue.addSlice(writes, owner);
         void start();
         return sliced;
       },
