@@ -33,6 +33,19 @@ describe("looking for words", () => {
     });
   }
 
+  it("puts no long row of marks in order, which takes the square of its length", (test) => {
+    const { normalize } = String.prototype;
+    let longestRow = 0;
+    test.mock.method(String.prototype, "normalize", function (this: string, form?: string) {
+      for (const [row] of this.matchAll(/\p{M}+/gu)) longestRow = Math.max(longestRow, row.length);
+      return normalize.call(this, form);
+    });
+    const text = crafted["marks that change places"] ?? "";
+    run(matchesTerms(text, searchTerms("needle")));
+    run(excerptOf(text, "needle"));
+    assert.ok(longestRow <= 16, `${longestRow}`);
+  });
+
   it("finds what stands together across the ends of its steps", () => {
     for (let before = 16_370; before < 16_390; before += 1) {
       const text = `${"x".repeat(before - 1)} well - known fact`;
