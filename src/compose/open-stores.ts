@@ -51,7 +51,8 @@ export interface KeptStores extends Stores {
   openBudgets(models: PricedModels): Promise<CountedBudgets>;
 }
 
-export interface StoreListeners extends Pick<SqliteStoreOptions, "clock" | "onStorage"> {
+export interface StoreListeners
+  extends Required<Pick<SqliteStoreOptions, "clock" | "onStorage" | "onDamage">> {
   /** Hears of what could not be stored and nobody waits for. */
   readonly onFault: (fault: unknown) => void;
   /** Hears of what the user should change, such as the rights of the data folder. */
@@ -64,7 +65,7 @@ export type OpenStores = (settings: Settings, listeners: StoreListeners) => Prom
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
 export async function openStores(
   settings: Settings,
-  { clock, onFault, onStorage, onWarning }: StoreListeners,
+  { clock, onFault, onStorage, onWarning, onDamage }: StoreListeners,
 ): Promise<KeptStores> {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   const tickets = createTickets({ clock });
@@ -88,7 +89,8 @@ export async function openStores(
   }
   await openPrivateFolder(settings.data, { files: ["troupe.db", "troupe.db-lock"], onWarning });
   const file = path.join(settings.data, "troupe.db");
-  const store = await createSqliteStore({ clock, file, synchronous: settings.synchronous, onStorage });
+  const { synchronous } = settings;
+  const store = await createSqliteStore({ clock, file, synchronous, onStorage, onDamage });
   // What is left open would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   opening.use(store);

@@ -10,6 +10,9 @@ export function reportStorage(logger: Logger): Omit<StoreListeners, "clock"> {
       else logger.error({ err: fault }, `new requests are refused: the storage fails (${fault.message})`);
     },
     onWarning: (warning) => logger.warn({}, warning),
+    onDamage(damage) {
+      logger.error({}, `started without a damaged part of the database: ${damage}`);
+    },
     onFault(fault) {
       const report = isStorageUnavailable(fault) ? logger.debug : logger.error;
       report.call(logger, { err: fault }, "something could not be stored");

@@ -62,7 +62,7 @@ describe("where money is limited", () => {
   });
 
   it("is the only place: elsewhere all of them go to the provider", async () => {
-    await using stage = await startBudgetStage({ serverTokensPerDay: 1_000_000 });
+    await using stage = await startBudgetStage({ serverTokensPerDay: 1_000_000, foreignVendorIds: true });
     const client = await stage.server.connect();
     for (const [index, [name, , data]] of refused.entries()) {
       client.send(ask(`r-${index}`, { ...data, budget_tokens: 200 }));

@@ -208,7 +208,7 @@ describe("ids of the vendor", () => {
       { adminKey, apiKeys: apiKeys.slice(0, 1) },
       { adminKey },
       { allowAnonymous: true },
-      { host: "0.0.0.0" },
+      { host: "0.0.0.0", allowAnonymous: true },
     ];
     for (const options of several) {
       const start = createTroupe({ store: "memory", localProviders: [], foreignVendorIds: true, ...options });

@@ -6,7 +6,7 @@ import type {
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import { type KeptMessage, pageOf } from "./message-page.ts";
-import { searchMessages } from "./search-messages.ts";
+import { createMessageSearch } from "./search-messages.ts";
 
 interface Conversation {
   readonly id: string;
@@ -36,6 +36,9 @@ export function createMemoryConversations({
 }): ConversationStore {
   /** In the order of their last use. */
   const conversations = new Map<string, Conversation>();
+  /** The same by owner, so that a list costs nothing for what others have. */
+  const owned = new Map<string, Map<string, Conversation>>();
+  const searching = createMessageSearch(clock);
   let bytes = 0;
   let changes = 0;
   let messageCount = 0;
@@ -58,7 +61,10 @@ export function createMemoryConversations({
   }
 
   function drop(conversation: Conversation): void {
-    conversations.delete(conversation.id);
+    const { id, owner } = conversation;
+    conversations.delete(id);
+    owned.get(owner)?.delete(id);
+    if (owned.get(owner)?.size === 0) owned.delete(owner);
     bytes -= conversation.bytes;
   }
 
@@ -68,7 +74,7 @@ export function createMemoryConversations({
     conversation.updatedAtMs = clock.wallTimeMs();
   }
 
-  const ownedBy = (owner: string) => [...conversations.values()].filter((one) => one.owner === owner);
+  const ownedBy = (owner: string) => [...(owned.get(owner)?.values() ?? [])];
 
   return {
     async create(owner) {
@@ -86,6 +92,7 @@ export function createMemoryConversations({
         changed: 0,
       };
       conversations.set(id, conversation);
+      owned.set(owner, (owned.get(owner) ?? new Map<string, Conversation>()).set(id, conversation));
       grow(conversation, recordBytes);
       return id;
     },
@@ -179,7 +186,7 @@ export function createMemoryConversations({
       return conversation !== undefined;
     },
     async search(owner, query, limit) {
-      const found = await searchMessages(ownedBy(owner), query, limit);
+      const found = await searching.search(owner, ownedBy(owner), query, limit);
       // Others ran meanwhile.
       return found.filter(({ conversationId }) => conversations.has(conversationId));
     },

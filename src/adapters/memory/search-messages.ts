@@ -1,5 +1,7 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import type { Clock } from "../../ports/clock.ts";
 import type { MessageMatch } from "../../ports/conversation-store.ts";
+import { FairQueue } from "../../ports/fair-queue.ts";
 import { excerptOf, matchesTerms, searchTerms } from "../../ports/search-terms.ts";
 
 export interface SearchedMessage {
@@ -14,35 +16,83 @@ interface SearchedConversation {
   readonly messages: ReadonlyMap<string, SearchedMessage>;
 }
 
-/** How much text is looked through before others may run, characters. */
-const sliceChars = 250_000;
+interface Found {
+  readonly conversation: SearchedConversation;
+  readonly searched: SearchedMessage;
+}
 
-/** The messages in which all words of the query occur, newest first, at most `limit`. */
-export async function searchMessages(
+/** How many steps one turn of the event loop has; each looks at a message or at most 16,384 characters. */
+const stepsPerSlice = 4;
+/** A search that takes longer ends with what it has found, milliseconds. */
+const searchLimitMs = 2_000;
+
+export interface MessageSearch {
+  /** The owner's messages in which all words of the query occur, newest first, at most `limit`. */
+  search(
+    owner: string,
+    conversations: readonly SearchedConversation[],
+    query: string,
+    limit: number,
+  ): Promise<readonly MessageMatch[]>;
+}
+
+/** Searches of all owners: one slice of one of them in each turn of the event loop, and the owners take turns. */
+export function createMessageSearch(clock: Clock): MessageSearch {
+  const waiting = new FairQueue<() => void>();
+  let isRunning = false;
+
+  async function run(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    for (let next = waiting.take(); next !== undefined; next = waiting.take()) {
+      next();
+      await nextLoopTurn();
+    }
+    isRunning = false;
+  }
+
+  function turnOf(owner: string): Promise<void> {
+    return new Promise((resolve) => {
+      waiting.add(owner, resolve);
+      void run();
+    });
+  }
+
+  return {
+    async search(owner, conversations, query, limit) {
+      const matches: MessageMatch[] = [];
+      const endsAtMs = clock.now() + searchLimitMs;
+      const steps = find(conversations, query, limit, matches);
+      for (;;) {
+        await turnOf(owner);
+        for (let step = 0; step < stepsPerSlice; step += 1) if (steps.next().done === true) return matches;
+        if (clock.now() >= endsAtMs) return matches;
+      }
+    },
+  };
+}
+
+function* find(
   conversations: readonly SearchedConversation[],
   query: string,
   limit: number,
-): Promise<readonly MessageMatch[]> {
+  matches: MessageMatch[],
+): Generator<undefined, void> {
   const terms = searchTerms(query);
-  if (terms.length === 0) return [];
-  const found: { conversation: SearchedConversation; searched: SearchedMessage }[] = [];
-  let looked = 0;
-  for (const conversation of conversations) {
-    for (const searched of conversation.messages.values()) {
-      if (matchesTerms(searched.message.text, terms)) found.push({ conversation, searched });
-      looked += searched.message.text.length;
-      if (looked < sliceChars) continue;
-      looked = 0;
-      await nextLoopTurn();
-    }
+  if (terms.length === 0) return;
+  for (const { conversation, searched } of newestFirst(conversations)) {
+    const { id: messageId, text } = searched.message;
+    yield;
+    if (!(yield* matchesTerms(text, terms))) continue;
+    const excerpt = yield* excerptOf(text, query);
+    matches.push({ conversationId: conversation.id, messageId, title: conversation.title, excerpt });
+    if (matches.length === limit) return;
   }
-  return found
-    .sort((one, other) => other.searched.number - one.searched.number)
-    .slice(0, limit)
-    .map(({ conversation, searched: { message } }) => ({
-      conversationId: conversation.id,
-      messageId: message.id,
-      title: conversation.title,
-      excerpt: excerptOf(message.text, query),
-    }));
+}
+
+function newestFirst(conversations: readonly SearchedConversation[]): Found[] {
+  const all: Found[] = [];
+  for (const conversation of conversations)
+    for (const searched of conversation.messages.values()) all.push({ conversation, searched });
+  return all.sort((one, other) => other.searched.number - one.searched.number);
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { createSearchIndex } from "./search-index-schema.ts";
 
 /**
  * The schema, step by step; a step is never changed once it was released, only followed by another. The file remembers in
@@ -166,6 +167,13 @@ const steps: readonly string[] = [
       SELECT coalesce(answer ->> '$.terminal.answer.response.id', log ->> '$[#-1].answer.response.id') AS response_id,
         owner, ended_at_ms, number FROM turns WHERE conversation_id IS NULL AND ended_at_ms IS NOT NULL
     ) WHERE typeof(response_id) = 'text' AND length(response_id) BETWEEN 1 AND 256 ORDER BY number;
+  `,
+  // The index before this one goes by parts, and what it held comes into the new one by parts (`index-blocks.ts`).
+  `
+  DROP TRIGGER message_added;
+  DROP TRIGGER message_removed;
+  INSERT INTO counters (name, value) VALUES ('to_index', (SELECT coalesce(max(number), 0) FROM messages));
+  ${createSearchIndex("")}
   `,
 ];
 

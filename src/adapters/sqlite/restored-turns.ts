@@ -24,9 +24,14 @@ export function createRestoredTurns(store: SqliteStore): RestoredTurns {
     if (logs.get(key)?.deref() === undefined) logs.delete(key);
   });
 
-  async function restore(key: string, number: number, compact: boolean): Promise<TurnLog | undefined> {
+  async function restore(
+    owner: string,
+    key: string,
+    number: number,
+    compact: boolean,
+  ): Promise<TurnLog | undefined> {
     try {
-      const [row] = await store.read("endedTurn", number);
+      const [row] = await store.of(owner).read("endedTurn", number);
       if (row === undefined) return undefined;
       const log = await restoreLog(row, compact);
       logs.set(key, new WeakRef(log));
@@ -39,14 +44,14 @@ export function createRestoredTurns(store: SqliteStore): RestoredTurns {
 
   return {
     async find(owner, id, { foundAfterMs, compactUntilMs }) {
-      const [row] = await store.read("findTurn", owner, id, foundAfterMs);
+      const [row] = await store.of(owner).read("findTurn", owner, id, foundAfterMs);
       if (row === undefined) return undefined;
       const compact = Number(row.ended_at_ms) <= compactUntilMs;
       const number = Number(row.number);
       const key = `${number} ${compact ? "compacted" : "whole"}`;
       let log = logs.get(key)?.deref();
       if (log === undefined) {
-        const read = reading.get(key) ?? restore(key, number, compact);
+        const read = reading.get(key) ?? restore(owner, key, number, compact);
         reading.set(key, read);
         log = await read;
       }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
+import { firstSlice } from "./row-slices.ts";
 import type { ServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
@@ -17,8 +18,6 @@ export interface RetirementOptions {
 
 /** How often it is looked whether something's time is over. */
 const intervalMs = 60_000;
-/** Log text that one commit compacts, in bytes: answers wait for the commit. Measured at 4 ms a megabyte, before it is written over. */
-const bytesPerCommit = 1_000_000;
 /** The file is made smaller when it has more free pages than this, and more than a quarter of all: it would soon need them again. */
 const mostFreePages = 1_024;
 
@@ -33,23 +32,17 @@ export function retireTurns(options: RetirementOptions): Disposable {
   /** Writes what is due in small commits, until there is no more. */
   async function writeAll(due: () => Promise<Write[]>): Promise<void> {
     for (let writes = await due(); writes.length > 0 && !stopped.signal.aborted; writes = await due())
-      await store.write(writes, false);
+      await store.writeSlice(writes);
   }
 
   async function logsToCompact(): Promise<Write[]> {
-    const writes: Write[] = [];
-    let bytes = 0;
-    for (const row of await store.read("turnsToCompact", served.now() - retentionMs)) {
-      bytes += Number(row.bytes);
-      if (writes.length > 0 && bytes > bytesPerCommit) break;
-      writes.push(["compactTurn", row.number ?? null]);
-    }
-    return writes;
+    const rows = await store.read("turnsToCompact", served.now() - retentionMs);
+    return firstSlice(rows).map(({ number = null }) => ["compactTurn", number]);
   }
 
   async function turnsToForget(): Promise<Write[]> {
     const rows = await store.read("turnsToForget", served.now() - Math.max(retentionMs, answerRetentionMs));
-    return rows.map(({ number = null }) => ["forgetTurn", number]);
+    return firstSlice(rows).map(({ number = null }) => ["forgetTurn", number]);
   }
 
   async function pagesToGiveBack(): Promise<Write[]> {

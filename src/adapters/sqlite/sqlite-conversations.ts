@@ -7,8 +7,9 @@ import type {
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
-import { searchTerms, titleOf, wordsToIndex } from "../../ports/search-terms.ts";
+import { searchTerms, titleOf } from "../../ports/search-terms.ts";
 import { createEraser } from "./erase-removed.ts";
+import { indexBlocks } from "./index-blocks.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row, Write } from "./statements.ts";
 
@@ -18,6 +19,9 @@ export interface SqliteConversationOptions {
   /** Hears of what was to be erased and could not be; it is tried again at the next start. */
   readonly onFault: (fault: unknown) => void;
 }
+
+/** A search that takes longer ends with what it has found, milliseconds. */
+const searchLimitMs = 2_000;
 
 /**
  * Conversations in the database. What is deleted is overwritten there; dispose them before the store, and what is still to be
@@ -29,16 +33,17 @@ export function createSqliteConversations({
   onFault,
 }: SqliteConversationOptions): ConversationStore & Disposable {
   const eraser = createEraser(store, onFault);
+  const indexing = indexBlocks({ store, clock, onFault });
 
   async function find(owner: string, id: string): Promise<Row | undefined> {
-    return (await store.read("findConversation", id, owner))[0];
+    return (await store.of(owner).read("findConversation", id, owner))[0];
   }
 
   return {
     async create(owner) {
       const id = clock.newId();
       const nowMs = clock.wallTimeMs();
-      await store.write([["createConversation", id, owner, nowMs, nowMs]], true);
+      await store.of(owner).write([["createConversation", id, owner, nowMs, nowMs]], true);
       return id;
     },
     async head(owner, id) {
@@ -48,16 +53,16 @@ export function createSqliteConversations({
     },
     async path(owner, id, messageId, mostChars) {
       if ((await find(owner, id)) === undefined) return undefined;
-      const rows = await store.read("path", messageId, id, mostChars);
+      const rows = await store.of(owner).read("path", messageId, id, mostChars);
       return rows.length === 0 ? undefined : rows.map((row) => toMessage(row));
     },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
-      return (await store.read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
+      return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
     },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
-      if (parentId !== undefined && (await store.read("findMessage", parentId, id)).length === 0)
+      if (parentId !== undefined && (await store.of(owner).read("findMessage", parentId, id)).length === 0)
         return undefined;
       const nowMs = clock.wallTimeMs();
       let parent = parentId ?? null;
@@ -74,7 +79,6 @@ export function createSqliteConversations({
           personaId,
           personaName,
           text,
-          wordsToIndex(text) ?? null,
           status,
           nowMs,
           id,
@@ -87,16 +91,16 @@ export function createSqliteConversations({
       if (writes.length === 0) return [];
       const questions = messages.filter(({ role }) => role === "user");
       const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
-      await store.write([...writes, ["addedTo", title, nowMs, id, owner]], true);
+      await store.of(owner).write([...writes, ["addedTo", title, nowMs, id, owner]], true);
       return ids;
     },
     async moveHead(owner, id, messageId) {
-      if ((await store.read("findMessage", messageId, id)).length === 0) return;
-      await store.write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
+      if ((await store.of(owner).read("findMessage", messageId, id)).length === 0) return;
+      await store.of(owner).write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
     async list(owner, { limit, before }) {
       const end = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before);
-      const rows = await store.read("listConversations", owner, end, limit + 1);
+      const rows = await store.of(owner).read("listConversations", owner, end, limit + 1);
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
       return {
@@ -109,30 +113,31 @@ export function createSqliteConversations({
       return row === undefined ? undefined : toSummary(row);
     },
     async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
-      const rows = await store.read("messagesFrom", id, from.message, from.offset, maxBytes, owner);
+      const rows = await store.of(owner).read("messagesFrom", id, from.message, from.offset, maxBytes, owner);
       if (rows.length === 0 && (await find(owner, id)) === undefined) return undefined;
       return toPage(rows, from);
     },
     async beginning(owner, id, messageId, maxChars) {
       if ((await find(owner, id)) === undefined) return undefined;
-      const [row] = await store.read("textBeginning", maxChars, messageId, id);
+      const [row] = await store.of(owner).read("textBeginning", maxChars, messageId, id);
       return row === undefined ? undefined : String(row.beginning).slice(0, maxChars);
     },
     async rename(owner, id, title) {
       if ((await find(owner, id)) === undefined) return false;
-      await store.write([["renameConversation", title, clock.wallTimeMs(), id, owner]], true);
+      await store.of(owner).write([["renameConversation", title, clock.wallTimeMs(), id, owner]], true);
       return true;
     },
     async remove(owner, id) {
       if ((await find(owner, id)) === undefined) return false;
-      await store.write([["removeConversation", id, owner]], true);
-      await eraser.erase();
+      await store.of(owner).write([["removeConversation", id, owner]], true);
+      await eraser.erase(owner, id);
       return true;
     },
     async search(owner, query, limit) {
-      const terms = searchTerms(query);
-      if (terms.length === 0) return [];
-      const rows = await store.read("search", query, matchExpression(owner, terms), owner, limit);
+      if (searchTerms(query).length === 0) return [];
+      // What an earlier version stored is found as soon as it is indexed.
+      await indexing.caughtUp(searchLimitMs);
+      const rows = await store.of(owner).run("search", searchLimitMs, owner, query, limit);
       return rows.map((row) => ({
         conversationId: String(row.conversation_id),
         messageId: String(row.id),
@@ -140,14 +145,11 @@ export function createSqliteConversations({
         excerpt: String(row.excerpt),
       }));
     },
-    [Symbol.dispose]: () => eraser[Symbol.dispose](),
+    [Symbol.dispose]() {
+      eraser[Symbol.dispose]();
+      indexing[Symbol.dispose]();
+    },
   };
-}
-
-/** In FTS5's own language; every part is letters and digits, and stands in quotes. */
-function matchExpression(owner: string, terms: ReturnType<typeof searchTerms>): string {
-  const words = terms.map(({ parts, isPrefix }) => `"${parts.join(" ")}"${isPrefix ? "*" : ""}`);
-  return `owner : "${Buffer.from(owner).toString("hex")}" AND words : (${words.join(" AND ")})`;
 }
 
 /** A row's columns and the fields that they are; a column without a value is a field that is not there. */

@@ -10,6 +10,7 @@ import {
 } from "../memory/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
 import { forgetOrphans } from "./forget-orphans.ts";
+import { forgetTurns } from "./forget-turns.ts";
 import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import { openServedTime } from "./served-time.ts";
@@ -52,8 +53,12 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */
-  function end(number: number, events: readonly TurnEvent[]): void {
+  function end(
+    { number, record: { owner } }: Pick<Begun, "number" | "record">,
+    events: readonly TurnEvent[],
+  ): void {
     store
+      .of(owner)
       .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])
       .then(() => store.release(number), onFault);
   }
@@ -61,7 +66,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   function durable(begun: Begun, inner: MemoryTurnLog): TurnLog {
     return new DurableLog({
       ...{ ...begun, store, inner, onFault },
-      end: (events) => end(begun.number, events),
+      end: (events) => end(begun, events),
       forget: () => memory.drop(begun.record),
     });
   }
@@ -79,7 +84,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       clock.wallTimeMs(),
       request === undefined ? null : JSON.stringify(request),
     ] as const;
-    return { number: lastNumber, record, begun: store.write([row], true) };
+    return { number: lastNumber, record, begun: store.of(owner).write([row], true, lastNumber) };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
@@ -112,13 +117,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     find,
     async forget(owner, conversationId) {
       await memory.forget(owner, conversationId);
-      await store.write(
-        [
-          ["eraseFromJournal", owner, conversationId],
-          ["forgetTurnsIn", owner, conversationId],
-        ],
-        true,
-      );
+      await forgetTurns(store.of(owner), owner, conversationId);
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
@@ -134,7 +133,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         const adopted = memory.adopt(record, make, { mayExceed: true });
         remembered?.add(events);
         if (adopted.type !== "created") continue;
-        if (adopted.log.ended) end(number, events);
+        if (adopted.log.ended) end({ number, record }, events);
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }

@@ -1,38 +1,40 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import { excerptOf } from "../../ports/search-terms.ts";
-import { compactLog } from "./compacted-log.ts";
-import { migrate } from "./migrations.ts";
+import { createRunningCheck } from "./check-tables.ts";
+import { openReader, openWriter, takeLock, type WorkerOptions } from "./open-database.ts";
+import { type SlicedJob, startJob } from "./sliced-jobs.ts";
 import {
   type Row,
   type StatementName,
   statements,
+  type Value,
   type WorkerReply,
   type WorkerRequest,
   type Write,
 } from "./statements.ts";
 
-/** What the worker is started with. */
-export interface WorkerOptions {
-  readonly file: string;
-  /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
-  readonly synchronous: "NORMAL" | "FULL";
-}
-
-/** SQLite begins the log anew when it has 1,000 pages, unless somebody reads an older state of the file meanwhile. */
-const mostIdleWalBytes = 4 * 1024 ** 2;
+/** How long a job runs in one slice, milliseconds; its last step comes on top. */
+const sliceMs = 8;
 
 /** A thread of its own, so that a slow disk makes the answers wait and never the event loop. */
-function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: WorkerOptions): void {
-  const lock = takeLock(file);
-  const database = open(file, synchronous);
+function serve(port: NonNullable<typeof parentPort>, options: WorkerOptions): void {
+  const { file, role } = options;
+  const lock = role === "writer" ? takeLock(file) : undefined;
+  const opened = lock === undefined ? { database: openReader(file), damages: [] } : openWriter(options);
+  const { database } = opened;
+  const damageNow = createRunningCheck(file, options.damages ?? []);
   const prepared = new Map<StatementName, StatementSync>();
+  const jobs = new Map<number, SlicedJob>();
   const reply = (message: WorkerReply) => port.postMessage(message);
 
   function statement(name: StatementName): StatementSync {
     const known = prepared.get(name) ?? database.prepare(statements[name]);
     prepared.set(name, known);
     return known;
+  }
+
+  function read(name: StatementName, ...values: readonly Value[]): readonly Row[] {
+    return statement(name).all(...values) as Row[];
   }
 
   function commit(writes: readonly Write[]): void {
@@ -48,65 +50,52 @@ function serve(port: NonNullable<typeof parentPort>, { file, synchronous }: Work
     }
   }
 
-  function handle(request: WorkerRequest): readonly Row[] {
+  /** Goes on with a job for one slice. Gives its number while there is more to do. */
+  function goOn(id: number, job: SlicedJob): { rows: readonly Row[]; job?: number } {
+    const endsAtMs = performance.now() + sliceMs;
+    jobs.delete(id);
+    while (performance.now() < endsAtMs) if (job.steps.next().done === true) return { rows: job.rows };
+    jobs.set(id, job);
+    return { rows: [], job: id };
+  }
+
+  function handle(request: WorkerRequest): { rows: readonly Row[]; job?: number } {
     switch (request.type) {
       case "commit":
         commit(request.writes);
-        return [];
+        return { rows: [] };
       case "read":
-        return statement(request.name).all(...request.values) as Row[];
+        return { rows: read(request.name, ...request.values) };
+      case "job":
+        return goOn(request.call, startJob(read, request.name, request.values));
+      case "goOn":
+      case "stop": {
+        const job = jobs.get(request.job);
+        if (job !== undefined && request.type === "goOn") return goOn(request.job, job);
+        jobs.delete(request.job);
+        return { rows: job?.rows ?? [] };
+      }
+      case "check": {
+        const damage = damageNow();
+        return { rows: damage === undefined ? [] : [{ damage }] };
+      }
       case "close":
         database.close();
-        lock.close();
-        return [];
+        lock?.close();
+        return { rows: [] };
     }
   }
 
   port.on("message", (request: WorkerRequest) => {
     const { call } = request;
     try {
-      reply({ type: "done", call, rows: handle(request) });
+      reply({ type: "done", call, ...handle(request) });
     } catch (error) {
       reply({ type: "error", call, ...describe(error) });
     }
     if (request.type === "close") port.close();
   });
-  reply({ type: "ready" });
-}
-
-/**
- * Held until this process is gone, however it goes, since the system frees it: a second server on the same file would take the
- * turns of the first for left behind, end them and write over its beats.
- */
-function takeLock(file: string): DatabaseSync {
-  const lock = new DatabaseSync(`${file}-lock`, { timeout: 1_000 });
-  try {
-    // No journal beside it: nothing is ever written.
-    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-  } catch (cause) {
-    throw new Error(`${file} is in use by another Troupe`, { cause });
-  }
-  return lock;
-}
-
-function open(file: string, synchronous: WorkerOptions["synchronous"]): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: 5_000, enableForeignKeyConstraints: true });
-  database.exec(
-    `-- Only a new file takes this: pages that it needs no more can be given back to the system.
-    PRAGMA auto_vacuum = INCREMENTAL;
-    PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;
-    -- What was deleted is written over, not only given up.
-    PRAGMA secure_delete = ON;
-    -- The write-ahead log goes back to this after it had to grow; nothing is put beside it that could not be opened or written.
-    PRAGMA journal_size_limit = ${mostIdleWalBytes}; PRAGMA temp_store = MEMORY;`,
-  );
-  migrate(database);
-  // Here, so that no long text travels to the other side for the few words that are shown of it.
-  database.function("excerpt", { deterministic: true }, (text, query) =>
-    excerptOf(String(text), String(query)),
-  );
-  database.function("compacted", { deterministic: true }, (log) => compactLog(String(log)));
-  return database;
+  reply({ type: "ready", damages: opened.damages });
 }
 
 function describe(error: unknown): { name: string; message: string; errcode?: number } {

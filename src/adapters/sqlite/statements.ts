@@ -1,14 +1,17 @@
+import { searchStatements } from "./search-statements.ts";
 import { usageStatements } from "./usage-statements.ts";
 
-/** The ended turns of an owner in a conversation. */
-const endedIn = "owner = ?1 AND conversation_id = ?2 AND ended_at_ms IS NOT NULL";
 /** The rest of a change of a conversation: when, and which. Its place among the owner's changes orders lists, since clocks are set. */
 const change = `updated_at_ms = ?, changed = (SELECT max(changed) FROM conversations WHERE owner = it.owner) + 1
     WHERE id = ? AND owner = ?`;
 
+/** The text that an ended turn's row holds, bytes. */
+const turnBytes = "coalesce(octet_length(log), 0) + coalesce(octet_length(answer), 0)";
+
 /** Every statement that the store runs, by name: the worker prepares each once, the other side only names them. */
 export const statements = {
   ...usageStatements,
+  ...searchStatements,
 
   // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
@@ -21,7 +24,7 @@ export const statements = {
   // The sizes are known without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
   compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,
-  turnsToForget: `SELECT number FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
+  turnsToForget: `SELECT number, ${turnBytes} AS bytes FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
   forgetTurn: `DELETE FROM turns WHERE number = ?`,
   // The newest turn of each conversation in the next 500 ended turns.
   conversationsOfTurns: `SELECT max(number) AS number, owner, conversation_id,
@@ -29,7 +32,8 @@ export const statements = {
     FROM (SELECT number, owner, conversation_id FROM turns
       WHERE number > ? AND conversation_id IS NOT NULL AND ended_at_ms IS NOT NULL ORDER BY number LIMIT 500) AS ended
     GROUP BY owner, conversation_id ORDER BY number`,
-  forgetTurnsIn: `DELETE FROM turns WHERE ${endedIn}`,
+  endedTurnsIn: `SELECT number, first_beat, last_beat, ${turnBytes} AS bytes FROM turns
+    WHERE conversation_id = ?2 AND owner = ?1 AND ended_at_ms IS NOT NULL AND number > ?3 ORDER BY number LIMIT 1000`,
 
   counter: `SELECT value FROM counters WHERE name = ?`,
   keepServedTime: `UPDATE counters SET value = max(value, ?) WHERE name = 'served_ms'`,
@@ -42,15 +46,16 @@ export const statements = {
   endProbe: `DELETE FROM journal WHERE beat = -1`,
   journalFrom: `SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,
   lastBeat: `SELECT coalesce(max(beat), 0) AS last FROM journal`,
-  // A few at a time, since what is deleted is overwritten: measured at 0.3 ms a beat of 50 KB.
-  pruneJournal: `DELETE FROM journal WHERE beat < ? AND beat < (SELECT min(beat) FROM journal) + 60`,
-  // A beat holds other turns' events beside theirs, which may still be needed.
-  eraseFromJournal: `UPDATE journal SET entries = (
-      SELECT json_group_array(json(entry.value)) FROM json_each(journal.entries) AS entry
-      WHERE entry.value ->> 0 NOT IN (SELECT number FROM turns WHERE ${endedIn})
-    ) WHERE beat BETWEEN (SELECT min(first_beat) FROM turns WHERE ${endedIn}) AND (SELECT max(last_beat) FROM turns WHERE ${endedIn})
-      AND EXISTS (SELECT 1 FROM turns WHERE ${endedIn} AND beat BETWEEN first_beat AND last_beat
-        AND instr(entries, '[' || number || ',') > 0)`,
+  // A few at a time, since what is deleted is overwritten: 60 beats or 4 MB, measured at 12 ms.
+  pruneJournal: `DELETE FROM journal WHERE beat < ? AND beat <= coalesce((
+      SELECT max(beat) FROM (
+        SELECT beat, sum(bytes) OVER (ORDER BY beat) AS bytes
+        FROM (SELECT beat, octet_length(entries) AS bytes FROM journal ORDER BY beat LIMIT 60)
+      ) WHERE bytes <= 4000000
+    ), (SELECT min(beat) FROM journal))`,
+  firstBeat: `SELECT min(beat) AS first FROM journal`,
+  beatsBetween: `SELECT beat, octet_length(entries) AS bytes FROM journal WHERE beat BETWEEN ? AND ? ORDER BY beat LIMIT 500`,
+  eraseFromBeat: `UPDATE journal SET entries = without_turns(entries, ?1) WHERE beat = ?2 AND holds_turns(entries, ?1)`,
 
   createConversation: `INSERT INTO conversations (id, owner, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?)`,
   findConversation: `SELECT * FROM conversations WHERE id = ? AND owner = ?`,
@@ -60,8 +65,8 @@ export const statements = {
   renameConversation: `UPDATE conversations AS it SET title = ?, ${change}`,
 
   // Stores nothing where the conversation was deleted meanwhile; to fail would undo the whole beat of all turns.
-  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, words, status, created_at_ms, conversation_id, owner)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
+  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, status, created_at_ms, conversation_id, owner)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
   findMessage: `SELECT 1 FROM messages WHERE id = ? AND conversation_id = ?`,
   messagesOfRequest: `SELECT * FROM messages WHERE conversation_id = ? AND request_id = ? ORDER BY number`,
   // SQLite counts no more characters in a text than JavaScript does, so that nothing that has room is left out.
@@ -80,19 +85,13 @@ export const statements = {
       substr(CAST(text AS BLOB), iif(number = ?2, ?3, 0) + 1, ?4) AS piece
     FROM summed JOIN messages USING (number) WHERE through <= ?4 OR through = bytes ORDER BY number LIMIT 100`,
   textBeginning: `SELECT substr(text, 1, ?) AS beginning FROM messages WHERE id = ? AND conversation_id = ?`,
-  search: `SELECT conversation_id, messages.id, title, excerpt(text, ?) AS excerpt FROM message_words
-    JOIN messages ON messages.number = message_words.rowid JOIN conversations ON conversations.id = conversation_id
-    WHERE message_words MATCH ? AND conversations.owner = ? ORDER BY message_words.rowid DESC LIMIT ?`,
-
   removeConversation: `UPDATE conversations SET owner = NULL, title = NULL WHERE id = ? AND owner = ?`,
   removedConversations: `SELECT id, EXISTS (SELECT 1 FROM messages WHERE conversation_id = conversations.id) AS has_messages
     FROM conversations WHERE owner IS NULL`,
-  eraseMessages: `DELETE FROM messages WHERE number IN (SELECT number FROM messages WHERE conversation_id = ? LIMIT ?)`,
+  messagesToErase: `SELECT number, octet_length(text) + coalesce(octet_length(words), 0) AS bytes FROM messages
+    WHERE conversation_id = ? LIMIT 100`,
+  eraseMessage: `DELETE FROM messages WHERE number = ?`,
   eraseConversation: `DELETE FROM conversations WHERE id = ? AND owner IS NULL`,
-  countWordPages: `SELECT count(*) AS pages FROM message_words_data`,
-  // The index forgets a deleted word only when the parts that hold it are merged (FTS5, the merge command).
-  mergeWords: `INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)`,
-
   noteVendorId: `INSERT OR REPLACE INTO vendor_ids (id, owner, noted_at_ms) VALUES (?, ?, ?)`,
   ownVendorId: `SELECT 1 FROM vendor_ids WHERE id = ? AND owner = ? AND noted_at_ms > ?`,
   dropOldVendorIds: `DELETE FROM vendor_ids
@@ -112,6 +111,9 @@ export type Value = string | number | null | Uint8Array;
 export type Write = readonly [name: StatementName, ...values: Value[]];
 export type Row = Readonly<Record<string, Value>>;
 
+/** Work that is done in slices. */
+export type JobName = "search" | "wordsOfBlock";
+
 /** What the store asks its worker. */
 export type WorkerRequest =
   | { readonly call: number; readonly type: "commit"; readonly writes: readonly Write[] }
@@ -121,12 +123,21 @@ export type WorkerRequest =
       readonly name: StatementName;
       readonly values: readonly Value[];
     }
+  | {
+      readonly call: number;
+      readonly type: "job";
+      readonly name: JobName;
+      readonly values: readonly Value[];
+    }
+  | { readonly call: number; readonly type: "goOn" | "stop"; readonly job: number }
+  // What is damaged on the disk, as one row.
+  | { readonly call: number; readonly type: "check" }
   | { readonly call: number; readonly type: "close" };
 
 /** What the worker answers; `ready` comes first, or an error without a call. */
 export type WorkerReply =
-  | { readonly type: "ready" }
-  | { readonly type: "done"; readonly call: number; readonly rows: readonly Row[] }
+  | { readonly type: "ready"; readonly damages: readonly string[] }
+  | { readonly type: "done"; readonly call: number; readonly rows: readonly Row[]; readonly job?: number }
   | {
       readonly type: "error";
       readonly call?: number;

@@ -30,6 +30,11 @@ export function isStorageFault(fault: unknown): fault is Error {
   return fault instanceof DatabaseFault && storageCodes.has((fault.errcode ?? 0) & 0xff);
 }
 
+/** Whether the file holds something that SQLite cannot read: CORRUPT, NOTADB. Other parts of it may be whole. */
+export function isDamage(fault: Error): boolean {
+  return fault instanceof DatabaseFault && [11, 26].includes((fault.errcode ?? 0) & 0xff);
+}
+
 /** When it makes sense to try again: as long as it can take until the storage is found to work again. */
 const retryAfterMs = 5_000;
 

@@ -19,6 +19,7 @@ interface RunningRow {
 
 /** The turns without an end in the database, with what the journal holds of them. */
 export async function readRunning(store: SqliteStore): Promise<Iterable<RunningRow>> {
+  await store.flushed();
   const turns = new Map<number, RunningRow>();
   for (const row of await store.read("runningTurns")) {
     const number = Number(row.number);

@@ -1,15 +1,23 @@
 import { Worker } from "node:worker_threads";
-import type { WorkerOptions } from "./sqlite-worker.ts";
+import type { WorkerOptions } from "./open-database.ts";
 import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
 import { DatabaseFault, ThreadEndedError } from "./storage-faults.ts";
 
+/** What a call came to; `job`: the job that it began or went on with has more to do. */
+export interface Reply {
+  readonly rows: readonly Row[];
+  readonly job?: number;
+}
+
 type Asked<R = WorkerRequest> = R extends WorkerRequest ? Omit<R, "call"> : never;
 
-/** The thread that holds the database, as its store asks it. */
+/** A thread that has a connection to the database, as its store asks it. */
 export interface WorkerThread {
+  /** What it found damaged when it opened the database, a sentence each. */
+  readonly damages: readonly string[];
   /** Why the thread answers no more. */
   readonly fault: Error | undefined;
-  call(asked: Asked): Promise<readonly Row[]>;
+  call(asked: Asked): Promise<Reply>;
   terminate(): Promise<unknown>;
 }
 
@@ -17,8 +25,8 @@ export interface WorkerThread {
 export async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
   const file = import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js";
   const worker = new Worker(new URL(file, import.meta.url), { workerData: options });
-  const calls = new Map<number, PromiseWithResolvers<readonly Row[]>>();
-  const ready = Promise.withResolvers<void>();
+  const calls = new Map<number, PromiseWithResolvers<Reply>>();
+  const ready = Promise.withResolvers<readonly string[]>();
   let lastCall = 0;
   let fault: Error | undefined;
 
@@ -30,9 +38,9 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
   }
 
   worker.on("message", (reply: WorkerReply) => {
-    if (reply.type === "ready") return ready.resolve();
+    if (reply.type === "ready") return ready.resolve(reply.damages);
     if (reply.type === "done") {
-      calls.get(reply.call)?.resolve(reply.rows);
+      calls.get(reply.call)?.resolve(reply);
       calls.delete(reply.call);
       return;
     }
@@ -43,13 +51,14 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
   });
   worker.on("error", (cause) => fail(new ThreadEndedError("The database's thread has failed.", { cause })));
   worker.on("exit", () => fail(new ThreadEndedError("The database's thread has ended.")));
-  await ready.promise.catch(async (fault: unknown) => {
+  const damages = await ready.promise.catch(async (fault: unknown) => {
     // It ends by itself, but whoever hears of the fault may count on it that it has.
     await worker.terminate();
     throw fault;
   });
 
   return {
+    damages,
     get fault() {
       return fault;
     },
@@ -57,7 +66,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
     call(asked) {
       if (fault !== undefined) return Promise.reject(fault);
       lastCall += 1;
-      const settled = Promise.withResolvers<readonly Row[]>();
+      const settled = Promise.withResolvers<Reply>();
       calls.set(lastCall, settled);
       worker.postMessage({ ...asked, call: lastCall } satisfies WorkerRequest);
       return settled.promise;

@@ -93,7 +93,7 @@ export async function openCluster({
         open: (settings = {}) =>
           openRemoteStores(channel)(
             { ...defaultSettings(), ...settings },
-            { clock: time, onFault, onStorage: onFault, onWarning: onFault },
+            { clock: time, onFault, onStorage: onFault, onWarning: onFault, onDamage: onFault },
           ),
       };
     },

@@ -39,8 +39,8 @@ function rowsOf(file: string, sql: string): Record<string, unknown>[] {
 async function pass(clock: TestClock, ms: number): Promise<void> {
   for (const step of [ms - 60_000, 60_000]) {
     await clock.advance(step);
-    // What looks after the rows sleeps again when it has done what was due.
-    while (clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+    // What looks after the rows sleeps again when it has done what was due, and so does the look at the files.
+    while (clock.sleeping < 2) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
@@ -166,5 +166,6 @@ test("the file stops growing when as much goes as comes, and gets smaller when l
   }
   const [first = 0, second = 0, ...others] = sizes;
   assert.ok(large > 30_000_000 && first < large / 2, `${large}, then ${sizes}`);
-  for (const later of others) assert.ok(later <= 1.1 * Math.max(first, second), `${sizes}`);
+  // A quarter of the file may be free before it is made smaller.
+  for (const later of others) assert.ok(later <= (4 / 3) * Math.max(first, second), `${sizes}`);
 });

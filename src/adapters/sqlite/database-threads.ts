@@ -1,0 +1,39 @@
+import type { WorkerOptions } from "./open-database.ts";
+import { startWorker, type WorkerThread } from "./worker-thread.ts";
+
+/** The database's two threads. */
+export interface DatabaseThreads {
+  readonly writer: WorkerThread;
+  readonly reader: WorkerThread;
+  /** The newest row of the journal. */
+  readonly lastBeat: number;
+  close(): Promise<void>;
+}
+
+/** Starts the thread that writes, which creates and migrates the database, and then the one that reads. */
+export async function openThreads(options: Omit<WorkerOptions, "role">): Promise<DatabaseThreads> {
+  const writer = await startWorker({ ...options, role: "writer" });
+  try {
+    const { rows } = await writer.call({ type: "read", name: "lastBeat", values: [] });
+    const reader = await startWorker({ ...options, role: "reader", damages: writer.damages });
+    return {
+      writer,
+      reader,
+      lastBeat: Number(rows[0]?.last ?? 0),
+      async close() {
+        await closeThread(reader);
+        await closeThread(writer);
+      },
+    };
+  } catch (fault) {
+    // A thread that is left behind would keep the process from ending.
+    await writer.terminate();
+    throw fault;
+  }
+}
+
+/** A thread that is gone has told everyone who waited for it, and has nothing left to close. */
+async function closeThread(thread: WorkerThread): Promise<void> {
+  if (thread.fault === undefined) await thread.call({ type: "close" });
+  await thread.terminate();
+}

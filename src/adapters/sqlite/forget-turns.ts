@@ -1,0 +1,91 @@
+import { firstSlice } from "./row-slices.ts";
+import type { OwnStore } from "./sqlite-store.ts";
+import type { Row, Write } from "./statements.ts";
+
+/**
+ * Forgets the ended turns of a conversation: what the journal holds of them, then their rows, in slices. The journal is read once for
+ * 1,000 turns, and each of its rows that holds something of them is written once.
+ */
+export async function forgetTurns(
+  store: Pick<OwnStore, "read" | "writeSlice">,
+  owner: string,
+  conversationId: string,
+): Promise<void> {
+  for (let last: number | undefined = 0; last !== undefined; ) {
+    const turns: readonly Row[] = await store.read("endedTurnsIn", owner, conversationId, last);
+    last = turns.length === 0 ? undefined : Number(turns.at(-1)?.number);
+    await eraseFromJournal(store, turns);
+    for (let left = turns; left.length > 0; ) {
+      const slice = firstSlice(left.slice(0, 100));
+      await store.writeSlice(slice.map(({ number = null }) => ["forgetTurn", number]));
+      left = left.slice(slice.length);
+    }
+  }
+}
+
+/** The beats in which a turn spoke. */
+interface Span {
+  readonly turn: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** As many rows as one read of the journal gives. */
+const beatsPerRead = 500;
+/** Beats between two turns that are read for nothing, because a read of their own costs more. */
+const mostGap = 100;
+
+async function eraseFromJournal(
+  store: Pick<OwnStore, "read" | "writeSlice">,
+  turns: readonly Row[],
+): Promise<void> {
+  const oldest = (await store.read("firstBeat"))[0]?.first;
+  if (typeof oldest !== "number") return;
+  const waiting = turns
+    .map((row) => ({
+      turn: Number(row.number),
+      first: Math.max(oldest, Number(row.first_beat)),
+      last: Number(row.last_beat ?? 0),
+    }))
+    .filter(({ first, last }) => first <= last)
+    .sort((one, other) => other.first - one.first);
+  const ranges = rangesOf(waiting);
+  let speaking: Span[] = [];
+
+  /** The turns that spoke in this beat, which is after the one before. */
+  function turnsIn(beat: number): number[] {
+    for (let next = waiting.at(-1); next !== undefined && next.first <= beat; next = waiting.at(-1)) {
+      speaking.push(next);
+      waiting.pop();
+    }
+    speaking = speaking.filter(({ last }) => last >= beat);
+    return speaking.map(({ turn }) => turn);
+  }
+
+  for (const { first, last } of ranges) {
+    for (let beat = first; beat <= last; ) {
+      const rows = await store.read("beatsBetween", beat, last);
+      for (let left = rows; left.length > 0; ) {
+        const slice = firstSlice(left.slice(0, 100));
+        const writes = slice.flatMap(({ beat: number }): Write[] => {
+          const spoke = turnsIn(Number(number));
+          return spoke.length === 0 ? [] : [["eraseFromBeat", JSON.stringify(spoke), Number(number)]];
+        });
+        if (writes.length > 0) await store.writeSlice(writes);
+        left = left.slice(slice.length);
+      }
+      beat = rows.length < beatsPerRead ? last + 1 : Number(rows.at(-1)?.beat) + 1;
+    }
+  }
+}
+
+/** The beats in which any of the turns spoke; `spans` by their beginnings, the last first. */
+function rangesOf(spans: readonly Span[]): { readonly first: number; last: number }[] {
+  const ranges: { readonly first: number; last: number }[] = [];
+  for (const { first, last } of spans.toReversed()) {
+    const range = ranges.at(-1);
+    if (range === undefined || first > range.last + mostGap) ranges.push({ first, last });
+    else range.last = Math.max(range.last, last);
+  }
+  return ranges;
+}

@@ -1,0 +1,99 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import type { Write } from "./statements.ts";
+
+export interface IndexingOptions {
+  readonly store: SqliteStore;
+  readonly clock: Clock;
+  /** Hears why something could not be indexed; it is tried again after a while. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+export interface Indexing extends Disposable {
+  /** Settles when every message is in a block, where a search finds it, or after `limitMs`. */
+  caughtUp(limitMs: number): Promise<void>;
+}
+
+/** How often it is looked whether a block has become full. Until it has its list of words its messages are searched one by one. */
+const intervalMs = 10_000;
+/**
+ * Makes the lists of words by which searches leave blocks out, in slices. First it puts what an earlier version stored into blocks, and
+ * takes that version's index out of the file.
+ */
+export function indexBlocks({ store, clock, onFault }: IndexingOptions): Indexing {
+  const stopped = new AbortController();
+  const caughtUp = Promise.withResolvers<void>();
+  let isCaughtUp = false;
+  const isStopped = () => stopped.signal.aborted;
+
+  async function catchUp(): Promise<void> {
+    let last = Number((await store.read("counter", "to_index"))[0]?.value ?? 0);
+    if (last === 0) return;
+    while (last > 0) {
+      const rows = await store.read("messagesToIndex", last);
+      const numbers = rows.map((row) => Number(row.number));
+      last = Math.min(last, ...numbers) - 1;
+      if (rows.length === 0) last = 0;
+      if (isStopped()) return;
+      await store.writeSlice([...numbers.flatMap(putIntoBlock), ["keepToIndex", Math.max(0, last)]]);
+    }
+    await store.writeSlice([["closeOldBlocks"]]);
+  }
+
+  async function eraseOldIndex(): Promise<void> {
+    if ((await store.read("hasOldIndex")).length === 0) return;
+    while (!isStopped() && (await store.read("oldIndexPages")).length > 0)
+      await store.writeSlice([["eraseOldIndexPages"]]);
+    if (!isStopped()) await store.writeSlice([["dropOldIndex"]]);
+  }
+
+  async function indexFull(): Promise<void> {
+    for (let last = Number.MIN_SAFE_INTEGER; !isStopped(); ) {
+      const blocks = await store.read("blocksToIndex", last);
+      if (blocks.length === 0) return;
+      for (const { number = null, owner } of blocks) {
+        if (isStopped()) return;
+        last = Number(number);
+        const own = store.of(String(owner));
+        const [list] = await own.run("wordsOfBlock", Number.POSITIVE_INFINITY, number);
+        if (list === undefined) continue;
+        const { words = null, version = null } = list;
+        await own.writeSlice([["indexBlock", words, number, version]]);
+      }
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!isStopped()) {
+      try {
+        if (!isCaughtUp) await catchUp();
+        isCaughtUp = true;
+        caughtUp.resolve();
+        await eraseOldIndex();
+        await indexFull();
+      } catch (fault) {
+        if (!isStopped() && store.fault === undefined) onFault(fault);
+      }
+      await clock.sleep(intervalMs, stopped.signal);
+    }
+  }
+  void run();
+
+  return {
+    async caughtUp(limitMs) {
+      if (isCaughtUp) return;
+      const waited = new AbortController();
+      await Promise.race([caughtUp.promise, clock.sleep(limitMs, waited.signal)]);
+      waited.abort();
+    },
+    [Symbol.dispose]: () => stopped.abort(),
+  };
+}
+
+function putIntoBlock(message: number): Write[] {
+  return [
+    ["openOldBlock", message],
+    ["putIntoOldBlock", message],
+    ["growOldBlock", message],
+  ];
+}

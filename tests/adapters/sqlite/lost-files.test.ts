@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { open, rename, rm } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it } from "node:test";
+import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
+import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createDataFolder } from "../../crash/data-folder.ts";
+import { conversationOf } from "../../ports/conversations-under-test.ts";
+import { startTroupe } from "../../support/start-troupe.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { dataFolder, onFault } from "./open-store.ts";
+
+const pageBytes = 4_096;
+
+/** Opens what is kept, and notes what is told of it. */
+async function openNoting(file: string, clock = createTestClock({ instantMs: 1_000 })) {
+  const faults: string[] = [];
+  const damages: string[] = [];
+  const store = await createSqliteStore({
+    clock,
+    file,
+    synchronous: "NORMAL",
+    onStorage: (fault) => void faults.push(fault?.message ?? "works again"),
+    onDamage: (damage) => void damages.push(damage),
+  });
+  const conversations = createSqliteConversations({ store, clock, onFault });
+  return {
+    ...{ store, clock, faults, damages, conversations },
+    async [Symbol.asyncDispose]() {
+      conversations[Symbol.dispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Writes nonsense over the first page of a table, as a disk may that lost power. */
+async function tear(file: string, table: string): Promise<void> {
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(table);
+  database.close();
+  const handle = await open(file, "r+");
+  await handle.write(Buffer.alloc(pageBytes, 0x5a), 0, pageBytes, (Number(row?.rootpage) - 1) * pageBytes);
+  await handle.close();
+}
+
+describe("the database's files while they are open", () => {
+  for (const suffix of ["", "-wal", "-shm", "-lock"]) {
+    it(`are missed within seconds: troupe.db${suffix}`, async () => {
+      await using place = await dataFolder();
+      await using opened = await openNoting(place.file);
+      const { store, clock, faults } = opened;
+      await rm(place.file + suffix);
+      while (store.fault === undefined) await clock.advance(2_000);
+      assert.equal(faults.length, 1);
+      assert.ok(faults[0]?.includes(`${place.file}${suffix} was deleted`), faults[0]);
+    });
+  }
+
+  it("are found again when they are put back", async () => {
+    await using place = await dataFolder();
+    await using opened = await openNoting(place.file);
+    const { store, clock, faults } = opened;
+    await rename(`${place.file}-lock`, `${place.file}-away`);
+    while (store.fault === undefined) await clock.advance(2_000);
+    await rename(`${place.file}-away`, `${place.file}-lock`);
+    while (store.fault !== undefined) await clock.advance(5_000);
+    assert.equal(faults.at(-1), "works again");
+  });
+
+  it("are read from the disk: a torn page is told", async () => {
+    await using place = await dataFolder();
+    await using opened = await openNoting(place.file);
+    await conversationOf(opened.conversations, "owner", "Kept.");
+    await tear(place.file, "messages");
+    while (opened.store.fault === undefined) await opened.clock.advance(2_000);
+    assert.match(opened.faults[0] ?? "", /is damaged: table messages/);
+  });
+
+  it("make /readyz say so", async () => {
+    await using place = await createDataFolder();
+    const clock = createTestClock({ instantMs: 1_000 });
+    await using server = await startTroupe({ store: "sqlite", data: place.folder, clock });
+    const ready = () => fetch(`${server.httpUrl}/readyz`);
+    assert.equal((await ready()).status, 200);
+    await rm(place.database);
+    let answer = await ready();
+    for (; answer.status === 200; answer = await ready()) await clock.advance(2_000);
+    assert.deepEqual(
+      [answer.status, await answer.json()],
+      [503, { status: "not_ready", reason: "storage_unavailable" }],
+    );
+  });
+});
+
+describe("a start on a damaged file", () => {
+  async function damaged(table: string) {
+    const place = await dataFolder();
+    const clock = createTestClock({ instantMs: 1_000 });
+    {
+      await using opened = await openNoting(place.file, clock);
+      await conversationOf(opened.conversations, "owner", "A canary that is kept.");
+    }
+    await tear(place.file, table);
+    return { ...place, clock };
+  }
+
+  for (const table of ["turns", "journal", "keys"]) {
+    it(`is refused with one line where ${table} is damaged`, async () => {
+      await using place = await damaged(table);
+      await assert.rejects(openNoting(place.file, place.clock), ({ message }: Error) => {
+        assert.ok(message.includes(`the table ${table} of ${place.file} is damaged`), message);
+        return !message.includes("\n");
+      });
+    });
+  }
+
+  for (const table of ["word_blocks", "block_messages"]) {
+    it(`makes the search index again where ${table} is damaged`, async () => {
+      await using place = await damaged(table);
+      await using opened = await openNoting(place.file, place.clock);
+      const { conversations, damages, store, clock } = opened;
+      assert.ok(damages.length === 1 && damages[0]?.includes(`the table ${table} of`), `${damages}`);
+      assert.equal((await conversations.search("owner", "canary", 10)).length, 1);
+      await conversationOf(conversations, "owner", "Another canary.");
+      assert.equal((await conversations.search("owner", "canary", 10)).length, 2);
+      await clock.advance(10_000);
+      assert.equal(store.fault, undefined);
+    });
+  }
+
+  it("goes on without the conversations that cannot be read", async () => {
+    await using place = await damaged("messages");
+    await using opened = await openNoting(place.file, place.clock);
+    const { conversations, damages, store, clock } = opened;
+    assert.ok(damages[0]?.includes("the table messages of"), `${damages}`);
+    assert.equal((await conversations.list("owner", { limit: 10 })).conversations.length, 1);
+    await store.journal([1, 1, []], true);
+    await clock.advance(10_000);
+    assert.equal(store.fault, undefined);
+  });
+});
