@@ -10,12 +10,12 @@ const deadline = new URL("../../scripts/test-deadline.ts", import.meta.url).href
 async function run(code: string, ms: number, role: "test file" | "runner") {
   const { NODE_TEST_CONTEXT, ...environment } = process.env;
   const env = role === "runner" ? environment : { ...environment, NODE_TEST_CONTEXT: "child" };
-  const child = spawn(process.execPath, [`--import=${deadline}?ms=${ms}`, "--eval", code], {
+  const child = spawn(process.execPath, [`--import=${deadline}?ms=${ms}`, "--eval", code, "some.test.ts"], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  const [errors, [exitCode]] = await Promise.all([text(child.stderr), once(child, "close")]);
-  return { exitCode, errors };
+  const [errors, [exitCode, signal]] = await Promise.all([text(child.stderr), once(child, "close")]);
+  return { exitCode, signal, errors };
 }
 
 test("a file that leaves something open fails at its deadline and names it", async () => {
@@ -25,7 +25,13 @@ test("a file that leaves something open fails at its deadline and names it", asy
 });
 
 test("a file that ends by itself does not wait for its deadline", async () => {
-  assert.deepEqual(await run("", 600_000, "test file"), { exitCode: 0, errors: "" });
+  assert.deepEqual(await run("", 600_000, "test file"), { exitCode: 0, signal: null, errors: "" });
+});
+
+test("a file that spins is killed after its deadline and named in one line", async () => {
+  const { signal, errors } = await run("for (;;);", 20, "test file");
+  assert.equal(signal, "SIGKILL");
+  assert.match(errors, /^some\.test\.ts: killed after 0\.02 s, because its event loop does not turn\n$/);
 });
 
 test("the runner has no deadline", async () => {
