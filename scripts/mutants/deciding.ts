@@ -1,0 +1,35 @@
+/** The sources that decide who may do something and who pays for it; a folder ends in a slash. Their threshold is higher. */
+export const deciding: readonly string[] = [
+  "src/adapters/http/",
+  "src/adapters/rate-limiter/",
+  "src/adapters/ws/",
+  "src/adapters/cluster/budget-hub.ts",
+  "src/adapters/cluster/handshake-methods.ts",
+  "src/adapters/cluster/key-hub.ts",
+  "src/adapters/cluster/remote-budgets.ts",
+  "src/adapters/cluster/remote-keys.ts",
+  "src/adapters/cluster/serve-budgets.ts",
+  "src/adapters/cluster/serve-keys.ts",
+  "src/adapters/cluster/usage-methods.ts",
+  "src/adapters/memory/memory-keys.ts",
+  "src/adapters/memory/memory-usage.ts",
+  "src/adapters/sqlite/sqlite-keys.ts",
+  "src/adapters/sqlite/sqlite-usage.ts",
+  "src/adapters/sqlite/usage-statements.ts",
+  "src/chat/meter.ts",
+  "src/chat/usage.ts",
+  "src/server/admission.ts",
+  "src/server/budget-day.ts",
+  "src/server/budgets.ts",
+  "src/server/day-budgets.ts",
+  "src/server/ledger.ts",
+  "src/server/reservation.ts",
+  "src/server/session.ts",
+  "src/server/start-turn.ts",
+  "src/server/turn-budget.ts",
+];
+
+/** Whether a source decides who may do something or who pays. */
+export function isDeciding(file: string): boolean {
+  return deciding.some((path) => (path.endsWith("/") ? file.startsWith(path) : file === path));
+}
