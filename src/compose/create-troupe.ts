@@ -57,6 +57,13 @@ export interface Troupe {
   stats(): {
     readonly connections: number;
     readonly turns: number;
+    /** Requests that are counted in: those that start, and those that run. */
+    readonly places: number;
+    /** Followers of requests, and subscriptions to conversations. */
+    readonly watchers: number;
+    readonly subscriptions: number;
+    /** Tokens that are held back for calls that run; 0 in a process whose budgets another one counts. */
+    readonly reservedTokens: number;
     readonly logs: number;
     readonly logBytes: number;
     /** Bytes that requests which wait or run hold, estimated. */
@@ -120,16 +127,17 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     .catch(disposeAfter);
   const ends = reportEnds(logger);
   const memory = requestMemory(settings);
+  const admission = createAdmission({
+    budgets,
+    mostPerKey: settings.maxRequestsPerKey,
+    mostPerOwner: settings.maxRequestsPerOwner,
+    mostInAll: settings.maxRequests,
+    maxBytesPerOwner: memory.perOwner,
+    maxBytes: memory.inAll,
+  });
   const turns = createTurns({
     budgets,
-    admission: createAdmission({
-      budgets,
-      mostPerKey: settings.maxRequestsPerKey,
-      mostPerOwner: settings.maxRequestsPerOwner,
-      mostInAll: settings.maxRequests,
-      maxBytesPerOwner: memory.perOwner,
-      maxBytes: memory.inAll,
-    }),
+    admission,
     chat: {
       clock,
       personas,
@@ -237,6 +245,10 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     stats: () => ({
       connections: sockets.count,
       turns: turns.count,
+      places: admission.count,
+      watchers: turns.watchers,
+      subscriptions: turns.subscriptions,
+      reservedTokens: budgets.reservedTokens ?? 0,
       logs: logs.count,
       logBytes: logs.bytes,
       requestBytes: turns.heldBytes,

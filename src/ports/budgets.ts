@@ -23,6 +23,8 @@ export interface Budgets {
   admit(caller: Caller, inputTokens: number): Promise<void>;
   /** What a turn's calls are paid from; disposing ends what is still open as `failed`. */
   openTurn(expense: TurnExpense): TurnBudget & Disposable;
+  /** Tokens that are held back for calls that run; absent in a process that asks another one. */
+  readonly reservedTokens?: number;
   /** The day whose budget is being spent. */
   today(): Promise<DayNumber>;
 }

@@ -28,6 +28,8 @@ export interface Admission {
   hold(caller: Caller, bytes: number, connection: HeldBytes): Hold;
   /** Bytes that all requests hold now. */
   readonly heldBytes: number;
+  /** Turns that are counted in now. */
+  readonly count: number;
 }
 
 /** When a turn of the same caller may have ended. */
@@ -79,6 +81,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return held.bytes;
     },
     hold: ({ owner }, bytes, connection) => held.hold(owner, bytes, [connection]),
+    get count() {
+      return inAll;
+    },
     async admit(caller, inputTokens) {
       const release = takeSlot(caller);
       try {

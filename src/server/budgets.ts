@@ -30,6 +30,9 @@ export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOpt
   }
 
   return {
+    get reservedTokens() {
+      return days.reservedTokens;
+    },
     async admit(caller, inputTokens) {
       days.check(caller, inputTokens);
       await countRequest(caller);

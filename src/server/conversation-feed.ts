@@ -8,6 +8,12 @@ export function createConversationFeed() {
   const keyOf = (owner: string, conversationId: string) => `${owner}\n${conversationId}`;
 
   return {
+    /** Subscriptions that are open. */
+    get count(): number {
+      let open = 0;
+      for (const set of listeners.values()) open += set.size;
+      return open;
+    },
     announce(turn: LiveTurn): void {
       const { owner, conversationId } = turn.record;
       if (conversationId === undefined) return;

@@ -28,6 +28,8 @@ export interface DayBudgetOptions {
 /** What the calls of a day are paid from. */
 export interface DayBudgets {
   readonly day: BudgetDay;
+  /** Tokens that are held back for calls that run. */
+  readonly reservedTokens: number;
   /** Goes on with what was spent today before this process began; once, at the start. */
   takeUp(): Promise<void>;
   /** The call is counted as it was reserved, and may go on. */
@@ -113,6 +115,9 @@ export function createDayBudgets({
 
   return {
     day,
+    get reservedTokens() {
+      return tokens.reserved;
+    },
     async takeUp() {
       const before = await usage.takeUp(day.current());
       for (const spending of before.spent) add(spending, 1);

@@ -54,6 +54,9 @@ export interface Turns {
   endIn(owner: string, conversationId: string): Promise<void>;
   /** How many run. */
   readonly count: number;
+  /** Followers that are counted in, and subscriptions that are open. */
+  readonly watchers: number;
+  readonly subscriptions: number;
   /**
    * Counts what a request holds while it waits, in the limits of its connection, its caller and the server; `Ask.hold` hands it on.
    * Throws `too_many_requests`, `overloaded`.
@@ -86,6 +89,7 @@ export function createTurns(options: TurnsOptions): Turns {
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
   let closing = false;
+  let watchers = 0;
   const { start, run, hold } = createTurnStart(options, {
     isClosing: () => closing,
     onBegin(begun) {
@@ -153,9 +157,21 @@ export function createTurns(options: TurnsOptions): Turns {
     },
   });
 
+  function watch({ record: { owner, id }, log }: KeptTurn): () => void {
+    const here = running.get(keyOf(owner, id));
+    if (here !== undefined) return here.turn.watch();
+    return log.ended ? () => undefined : peers.watch(owner, id);
+  }
+
   return {
     get count() {
       return running.size;
+    },
+    get watchers() {
+      return watchers;
+    },
+    get subscriptions() {
+      return feed.count;
     },
     start: (ask) => noteBeginning(ask.caller.owner, start(ask)),
     goOn: (turn, kept, lanes) => noteBeginning(turn.record.owner, goOn(turn, kept, lanes)),
@@ -177,10 +193,15 @@ export function createTurns(options: TurnsOptions): Turns {
         unsubscribeElsewhere();
       };
     },
-    watch({ record: { owner, id }, log }) {
-      const here = running.get(keyOf(owner, id));
-      if (here !== undefined) return here.turn.watch();
-      return log.ended ? () => undefined : peers.watch(owner, id);
+    watch(turn) {
+      const unwatch = watch(turn);
+      watchers += 1;
+      let counted = true;
+      return () => {
+        if (counted) watchers -= 1;
+        counted = false;
+        unwatch();
+      };
     },
     async cancel(owner, id, lane) {
       const found = running.get(keyOf(owner, id));

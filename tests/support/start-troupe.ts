@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createTroupe, type Troupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { listen } from "../../src/compose/listen.ts";
 import { connect, type WireClient } from "./wire-client.ts";
@@ -38,6 +40,20 @@ export async function serveTroupe(troupe: Troupe): Promise<RunningTroupe> {
     async [Symbol.asyncDispose]() {
       cut();
       await listening.stop(troupe.close({ drainMs: 0 }));
+      await assertBalanced(troupe);
     },
   };
+}
+
+/** Turns of the event loop that a server has to put down the last of what it holds. */
+const turnsToSettle = 100;
+
+/** Whatever a scenario refused, cut off or ended: nothing of it may be counted any more when its server is closed. */
+async function assertBalanced(troupe: Troupe): Promise<void> {
+  const held = () => {
+    const { logs, logBytes, ...counts } = troupe.stats();
+    return Object.entries(counts).filter(([, count]) => count !== 0);
+  };
+  for (let turn = 0; turn < turnsToSettle && held().length > 0; turn += 1) await nextLoopTurn();
+  assert.deepEqual(held(), [], "a closed server still holds something");
 }
