@@ -21,7 +21,7 @@ import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-t
 export interface TurnStartOptions {
   readonly chat: ChatDependencies;
   readonly logs: TurnLogStore;
-  readonly admission: Admission;
+  readonly admission: Omit<Admission, "count">;
   /** Digest of a text, by which a repeated request is known. */
   readonly digest: (text: string) => string;
   readonly budgets: Pick<Budgets, "openTurn">;

@@ -196,6 +196,7 @@ async function assertNothingHeld({ server }: Stage): Promise<void> {
   await until(() => held().turns === 0 && held().connections === 0);
   assert.deepEqual(held(), {
     ...{ connections: 0, turns: 0, places: 0, watchers: 0, subscriptions: 0, reservedTokens: 0 },
+    requestBytes: 0,
   });
 }
 

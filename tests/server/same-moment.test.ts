@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Hold } from "../../src/ports/held-bytes.ts";
 import type { Ask } from "../../src/server/start-turn.ts";
 import { startHeld } from "../doors/held-server.ts";
 import { until } from "../support/until.ts";
@@ -10,6 +11,7 @@ const places = 10;
 const ask = (id: string): Ask => ({
   caller: { owner: "ada", keyId: "k", limits: {} },
   id,
+  hold: () => new Hold([], 0),
   isNamed: true,
   request: {
     kind: "responses",

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { WebSocket } from "ws";
+import type { HandshakeRefusal } from "../../../src/adapters/ws/handshake.ts";
+import { createWsServer } from "../../../src/adapters/ws/ws-server.ts";
+import type { Caller } from "../../../src/ports/caller.ts";
+import { openRawSocket } from "../../support/raw-socket.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { until } from "../../support/until.ts";
+
+const ada: Caller = { owner: "ada", keyId: "k", limits: {} };
+
+interface Limits {
+  readonly mostConnections?: number;
+  readonly mostConnectionsPerKey?: number;
+}
+
+/** A door whose decisions the test makes; nothing is done with its frames. */
+async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits: Limits = {}) {
+  const faults: unknown[] = [];
+  const refused: number[] = [];
+  const door = createWsServer({
+    ...{ clock: createTestClock(), path: "/ws", pingIntervalMs: 60_000, retryAfterMs: () => 3_000 },
+    ...{ mostConnections: 10, mostConnectionsPerKey: 10, ...limits },
+    isAdmitted: () => true,
+    onFault: () => assert.fail("a fault of a client"),
+    onHandshakeFault: (fault) => faults.push(fault),
+    onRefused: ({ status }) => refused.push(status),
+    connect: () => ({
+      receive: async () => undefined,
+      settle: async () => undefined,
+      close: async () => undefined,
+    }),
+    admit,
+  });
+  const http = createServer();
+  door.attach(http);
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  const { port } = http.address() as AddressInfo;
+  const open = new Set<WebSocket>();
+  return {
+    ...{ door, faults, refused, httpUrl: `http://127.0.0.1:${port}` },
+    /** The status that answers a handshake; 101 when it was let in. */
+    async knock(): Promise<number> {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
+      open.add(socket);
+      return new Promise((resolve) => {
+        socket.once("open", () => resolve(101));
+        socket.once("unexpected-response", (_, { statusCode = 0 }) => resolve(statusCode));
+        socket.on("error", () => resolve(0));
+      });
+    },
+    async leave() {
+      for (const socket of open) socket.terminate();
+      await until(() => door.count === 0);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.terminate();
+      await door.close(Promise.resolve(), 0);
+      http.close();
+      http.closeAllConnections();
+    },
+  };
+}
+
+for (const [name, fail, status] of [
+  ["a decision that fails", () => Promise.reject(new Error("The store is gone.")), 500],
+  ["a refusal", () => Promise.resolve({ status: 401, message: "Who are you?" }), 401],
+] as const)
+  test(`${name} is answered with ${status}, and its place is free again`, async () => {
+    let decide: () => Promise<Caller | HandshakeRefusal> = fail;
+    await using system = await startDoor(() => decide(), { mostConnections: 1, mostConnectionsPerKey: 1 });
+    for (let time = 1; time <= 2; time += 1) {
+      assert.equal(await system.knock(), status);
+      assert.equal(system.faults.length, status === 500 ? time : 0);
+    }
+    decide = async () => ada;
+    assert.equal(await system.knock(), 101);
+  });
+
+test("a handshake that is being decided about takes a place", async () => {
+  const decided = Promise.withResolvers<Caller>();
+  let asked = 0;
+  const admit = () => {
+    asked += 1;
+    return decided.promise;
+  };
+  await using system = await startDoor(admit, { mostConnections: 1 });
+  const first = system.knock();
+  await until(() => asked === 1);
+  assert.equal(await system.knock(), 503);
+  decided.resolve(ada);
+  assert.equal(await first, 101);
+  assert.equal(await system.knock(), 503);
+  await system.leave();
+  assert.equal(await system.knock(), 101);
+});
+
+test("one socket more than a key may have is answered with 429; there is room again when one is gone", async () => {
+  await using system = await startDoor(async () => ada, { mostConnectionsPerKey: 2 });
+  for (let round = 0; round < 2; round += 1) {
+    assert.deepEqual([await system.knock(), await system.knock()], [101, 101]);
+    assert.deepEqual([await system.knock(), await system.knock()], [429, 429]);
+    assert.deepEqual(system.refused.splice(0), [429, 429]);
+    assert.equal(system.door.count, 2);
+    await system.leave();
+  }
+});
+
+test("pings that come together have two pongs: for the first and the latest", async () => {
+  await using system = await startDoor(async () => ada);
+  using socket = await openRawSocket(system.httpUrl);
+  const ping = (payload: string) => ({ opcode: 9, payload });
+  await socket.send(...["1", "2", "3"].map(ping));
+  assert.equal((await socket.next())?.payload.toString(), "1");
+  assert.equal((await socket.next())?.payload.toString(), "3");
+  await socket.send(ping("4"));
+  assert.equal((await socket.next())?.payload.toString(), "4");
+});

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type DefaultPacing, readAsk } from "../../src/doors/websocket/read-ask.ts";
+import type { RequestMessage } from "../../src/protocol/client-messages.ts";
+import { decodeClientMessage } from "../../src/protocol/decode.ts";
+
+const defaults: DefaultPacing = {
+  mode: "natural",
+  chunkChars: { responses: 51, personas: 31 },
+  intervalMs: 101,
+  maxLagMs: 401,
+};
+const ofResponses = { mode: "natural", chunkChars: 51, intervalMs: 101, maxLagMs: 401 };
+const ofPersonas = { ...ofResponses, chunkChars: 31 };
+
+/** What every request may say. */
+const said = {
+  budget_tokens: 900,
+  pacing: { mode: "fixed", chunk_chars: 7, interval_ms: 18, max_lag_ms: 9 },
+  on_interrupt: "restart",
+};
+const saidPacing = { mode: "fixed", chunkChars: 7, intervalMs: 18, maxLagMs: 9 };
+const saidOfPersonas = {
+  ...{ message: "Hi", api: "demo", model: "m", temperature: 0, max_tokens: 20, conversation_id: "new" },
+};
+const readOfPersonas = { message: "Hi", api: "demo", model: "m", temperature: 0, maxTokens: 20 };
+const tool = { type: "web_search" };
+
+/** Each frame with the request that it becomes. */
+const rows: readonly (readonly [string, object, object])[] = [
+  [
+    "the least to a model",
+    { type: "openai_chat", data: { input_text: "Hi" } },
+    {
+      request: {
+        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, options: {}, pacing: ofResponses },
+      },
+    },
+  ],
+  [
+    "everything to a model",
+    {
+      ...{ type: "openai_chat", id: "r" },
+      data: {
+        ...{ input_text: "Hi", model: "m", previous_response_id: "resp_1", include_reasoning: true },
+        ...{ tools: [tool], options: { top_p: 0.5 }, on_disconnect: 0, ...said },
+      },
+    },
+    {
+      ...{ id: "r", whenUnwatched: 0, whenInterrupted: "restart" },
+      request: {
+        ...{ kind: "responses", inputText: "Hi", includeReasoning: true, options: { top_p: 0.5 } },
+        ...{ model: "m", previousResponseId: "resp_1", tools: [tool], budgetTokens: 900, pacing: saidPacing },
+      },
+    },
+  ],
+  [
+    "the least to a persona",
+    { type: "chat", data: { message: "Hi", persona_id: "teacher" } },
+    {
+      request: { kind: "persona", message: "Hi", personaIds: ["teacher"], api: "openai", pacing: ofPersonas },
+    },
+  ],
+  [
+    "everything to a persona",
+    {
+      ...{ type: "chat", id: "r" },
+      data: { ...saidOfPersonas, persona_id: "teacher", on_disconnect: "cancel", ...said },
+    },
+    {
+      ...{ id: "r", conversation: "new", whenUnwatched: 0, whenInterrupted: "restart" },
+      request: {
+        ...{ kind: "persona", personaIds: ["teacher"], ...readOfPersonas },
+        ...{ budgetTokens: 900, pacing: saidPacing },
+      },
+    },
+  ],
+  [
+    "the least to several personas",
+    { type: "multi_chat", data: { message: "Hi", persona_ids: ["teacher", "skeptic"] } },
+    {
+      request: {
+        ...{ kind: "personas", message: "Hi", personaIds: ["teacher", "skeptic"], api: "openai" },
+        ...{ showText: true, pacing: ofPersonas },
+      },
+    },
+  ],
+  [
+    "everything to several personas",
+    {
+      ...{ type: "multi_chat", id: "r" },
+      data: { ...saidOfPersonas, persona_ids: ["teacher"], stream: false, on_disconnect: "finish", ...said },
+    },
+    {
+      ...{ id: "r", conversation: "new", whenUnwatched: "finish", whenInterrupted: "restart" },
+      request: {
+        ...{ kind: "personas", personaIds: ["teacher"], showText: false, ...readOfPersonas },
+        ...{ budgetTokens: 900, pacing: saidPacing },
+      },
+    },
+  ],
+];
+
+function decode(frame: object): RequestMessage {
+  const decoded = decodeClientMessage(JSON.stringify(frame));
+  if (!decoded.ok) throw decoded.error;
+  const { message } = decoded;
+  assert.ok(message.type === "openai_chat" || message.type === "chat" || message.type === "multi_chat");
+  return message;
+}
+
+for (const [name, frame, expected] of rows)
+  test(`a frame becomes exactly its request: ${name}`, () => {
+    assert.deepEqual(readAsk(decode(frame), defaults), expected);
+  });
+
+for (const [field, value, name] of [
+  ["mode", "raw", "mode"],
+  ["chunk_chars", 1, "chunkChars"],
+  ["interval_ms", 10, "intervalMs"],
+  ["max_lag_ms", 0, "maxLagMs"],
+] as const)
+  test(`a request that names ${field} changes nothing else of the pacing`, () => {
+    const data = { input_text: "Hi", pacing: { [field]: value } };
+    const { request } = readAsk(decode({ type: "openai_chat", data }), defaults);
+    assert.deepEqual(request.pacing, { ...ofResponses, [name]: value });
+  });

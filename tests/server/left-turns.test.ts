@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import type { TurnStep } from "../../src/ports/turn-event.ts";
+import type { TurnLogStore, UnfinishedTurn } from "../../src/ports/turn-log.ts";
+import type { ResumableRequest, WhenInterrupted } from "../../src/ports/turn-request.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+import { recoverTurns } from "../../src/server/recover-turns.ts";
+import { createRememberLater } from "../../src/server/remember-later.ts";
+import { answering, createChatSetup } from "../chat/chat-setup.ts";
+import { until } from "../support/until.ts";
+
+const owner = "ada";
+const half: TurnStep = { type: "text", lane: "teacher", text: "Half", final: false };
+const end: TurnStep = { type: "failure", error: new TroupeError("interrupted") };
+
+function request(whenInterrupted: WhenInterrupted): ResumableRequest {
+  return {
+    ...{ caller: { owner, keyId: "k", limits: {} }, whenUnwatched: "finish", whenInterrupted },
+    request: {
+      ...{ kind: "persona", message: "Hi", personaIds: ["teacher"], api: "openai" },
+      pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },
+    },
+  };
+}
+
+interface Left {
+  readonly steps?: readonly TurnStep[];
+  readonly whenInterrupted?: WhenInterrupted;
+}
+
+/** Stores with a question, and the turn that had begun to answer it when its process died. */
+async function setUp() {
+  const { dependencies, clock } = createChatSetup(answering("Hello."));
+  const { conversations, personas } = dependencies;
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
+  return {
+    ...{ clock, conversations, personas, logs },
+    async leftTurn(id: string, { steps = [half], whenInterrupted = "restart" }: Left = {}) {
+      const conversationId = await conversations.create(owner);
+      const [question] =
+        (await conversations.append(owner, conversationId, undefined, [
+          { role: "user", text: "Hi", status: "completed", requestId: id },
+        ])) ?? [];
+      assert.ok(question !== undefined);
+      await conversations.moveHead(owner, conversationId, question);
+      const record = { owner, id, contentHash: "hash", conversationId };
+      const created = await logs.create(record);
+      assert.ok(created.type === "created");
+      await created.log.append(steps);
+      const turn: UnfinishedTurn = { record, log: created.log, steps, request: request(whenInterrupted) };
+      return {
+        turn,
+        texts: async () => (await conversations.ofRequest(owner, conversationId, id)).map(({ text }) => text),
+      };
+    },
+    leaving: (...unfinished: UnfinishedTurn[]): TurnLogStore => ({
+      ...{ isLasting: true, create: logs.create, find: logs.find, forget: logs.forget },
+      unfinished: async () => unfinished,
+    }),
+  };
+}
+
+test("one turn that this process may not go on with ends as interrupted, and the others go on", async () => {
+  const { conversations, personas, leftTurn, leaving } = await setUp();
+  const [first, refused, last] = [await leftTurn("first"), await leftTurn("refused"), await leftTurn("last")];
+  const continued: string[] = [];
+  const recovery = await recoverTurns({
+    ...{ conversations, personas, logs: leaving(first.turn, refused.turn, last.turn) },
+    turns: {
+      async goOn({ record: { id } }) {
+        if (id === "refused") throw new TroupeError("provider_not_configured");
+        continued.push(id);
+      },
+    },
+    onFault: () => assert.fail("a fault"),
+  });
+  assert.deepEqual(recovery, { continued: 2, interrupted: 1 });
+  assert.deepEqual(continued, ["first", "last"]);
+  assert.deepEqual(
+    [first, refused, last].map(({ turn }) => turn.log.ended),
+    [false, true, false],
+  );
+  assert.deepEqual(await refused.texts(), ["Hi", "Half"]);
+});
+
+const reset: TurnStep = { type: "reset", lanes: [{ lane: "teacher" }] };
+for (const [name, left, goesOn] of [
+  ["asks for it", {}, true],
+  ["does not ask for it", { whenInterrupted: "error" }, false],
+  ["was answered again twice", { steps: [half, reset, reset] }, true],
+  ["was answered again three times", { steps: [half, reset, reset, reset] }, false],
+] as const)
+  test(`a request that ${name} is ${goesOn ? "" : "not "}answered again after a crash`, async () => {
+    const { conversations, personas, leftTurn, leaving } = await setUp();
+    const { turn } = await leftTurn("r", left);
+    const recovery = await recoverTurns({
+      ...{ conversations, personas, logs: leaving(turn) },
+      turns: { goOn: async () => undefined },
+      onFault: () => assert.fail("a fault"),
+    });
+    assert.deepEqual(recovery, { continued: goesOn ? 1 : 0, interrupted: goesOn ? 0 : 1 });
+    assert.equal(turn.log.ended, !goesOn);
+  });
+
+for (const [code, remembered] of [
+  ["storage_unavailable", ["Hi", "Half"]],
+  ["upstream_error", ["Hi"]],
+] as const)
+  test(`a turn that ended as ${code} is ${remembered.length === 2 ? "" : "not "}put into its conversation later`, async () => {
+    const { clock, conversations, personas, leftTurn } = await setUp();
+    const { turn, texts } = await leftTurn("r", { steps: [half, end] });
+    const later = createRememberLater({ clock, conversations, personas }, () => assert.fail("a fault"));
+    later.noteEnd(turn, new TroupeError(code));
+    await clock.advance(5_000);
+    await later.close();
+    assert.deepEqual(await texts(), remembered);
+  });
+
+test("what cannot be stored yet is tried again until it can, and told of only if it never can", async () => {
+  const { clock, conversations, personas, leftTurn } = await setUp();
+  const { turn, texts } = await leftTurn("r", { steps: [half, end] });
+  const faults: unknown[] = [];
+  let tries = 0;
+  let fault: Error | undefined = new TroupeError("storage_unavailable");
+  const failing: typeof conversations.append = async (...args) => {
+    tries += 1;
+    if (fault !== undefined) throw fault;
+    return conversations.append(...args);
+  };
+  const stores = { clock, personas, conversations: { ...conversations, append: failing } };
+  const later = createRememberLater(stores, (_, heard) => faults.push(heard));
+  later.noteEnd(turn, new TroupeError("storage_unavailable"));
+  for (let round = 1; round <= 3; round += 1) {
+    await clock.advance(5_000);
+    await until(() => tries === round);
+  }
+  assert.deepEqual([await texts(), faults], [["Hi"], []]);
+  fault = new Error("The row is not valid.");
+  later.noteEnd(turn, new TroupeError("storage_unavailable"));
+  await clock.advance(5_000);
+  await until(() => faults.length === 2);
+  fault = undefined;
+  await later.close();
+});
