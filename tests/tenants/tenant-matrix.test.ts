@@ -124,7 +124,7 @@ function assertNothingOf({ ids }: TwoTenants, reply: string, asked: string, name
 test("every message type and every route has its place in the matrix", () => {
   assert.deepEqual(Object.keys(plainData).sort(), [...clientMessageTypes].sort());
   // Nothing is asked of them before a request comes.
-  const app = createHttpApp({} as HttpAppOptions);
+  const app = createHttpApp({ page: { html: "", policy: "" } } as HttpAppOptions);
   const routes = app.routes
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`);
