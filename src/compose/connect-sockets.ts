@@ -16,6 +16,7 @@ export interface SocketsOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly path: string;
   readonly logger: Logger;
   readonly access: Access;
   readonly callers: Callers;
@@ -29,11 +30,12 @@ export interface SocketsOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** The sockets at `/ws`: who may open one, and what each is connected to. */
+/** The sockets: who may open one, and what each is connected to. */
 export function connectSockets({
   settings,
   clock,
   random,
+  path,
   logger,
   access,
   callers,
@@ -65,24 +67,22 @@ export function connectSockets({
   };
   return createWsServer({
     clock,
-    path: "/ws",
+    path,
     pingIntervalMs: settings.pingMs,
     mostConnections: settings.maxConnections,
     mostConnectionsPerKey: settings.maxConnectionsPerKey,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
-    async admit(request) {
+    async admit(request, isHandshake) {
       const refusal = access.refuseHead(request);
       if (refusal !== undefined) return refusal;
       const { headers, url = "" } = request;
       const protocols = headers["sec-websocket-protocol"];
-      const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+      const ticket = isHandshake ? ticketIn(url) : undefined;
       const address = clientAddress(request);
-      const who = await callers.identify({
-        authorization: headers.authorization,
-        protocols,
-        ticket,
-        address,
-      });
+      const who = await callers.identify(
+        { authorization: headers.authorization, protocols, ticket, address },
+        request,
+      );
       const caller = "role" in who ? refusals.needsKey : who;
       const holdsKey = callers.admission === "keys" && !("status" in caller);
       const { host, origin } = headers;
@@ -95,4 +95,8 @@ export function connectSockets({
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });
+}
+
+function ticketIn(url: string): string | undefined {
+  return new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
 }

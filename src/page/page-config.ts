@@ -26,11 +26,15 @@ export const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist
 
 /** Reads the JSON that the server writes into the page; `{}` stands there in a plain copy. */
 export function readPageConfig(json: string, location: Location): PageConfig {
-  const given = JSON.parse(json) as Partial<PageConfig>;
+  const given = JSON.parse(json) as Partial<PageConfig & { readonly path: string }>;
   const fromDisk = location.protocol === "file:";
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   return {
-    url: given.url ?? (fromDisk ? "ws://localhost:8000/ws" : `${scheme}://${location.host}/ws`),
+    url:
+      given.url ??
+      (fromDisk
+        ? "ws://localhost:8000/ws"
+        : `${scheme}://${location.host}${socketPath(location.pathname, given.path ?? "/ws")}`),
     token: given.token ?? "",
     fromDisk,
     needsKey: given.needsKey ?? false,
@@ -39,4 +43,17 @@ export function readPageConfig(json: string, location: Location): PageConfig {
     simulated: given.simulated ?? false,
     model: given.model,
   };
+}
+
+/**
+ * The path of the socket as the browser sees it: the page lies in the folder of the socket's path, and a proxy may serve both in a
+ * further folder that the server does not know of.
+ */
+export function socketPath(pagePath: string, path: string): string {
+  const folder = pagePath.slice(0, pagePath.lastIndexOf("/") + 1);
+  for (let start = 0; start < folder.length; start += 1) {
+    const end = folder.slice(start);
+    if (end.startsWith("/") && path.startsWith(end)) return folder.slice(0, start) + path;
+  }
+  return path;
 }

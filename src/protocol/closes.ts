@@ -19,6 +19,7 @@ export const closeTable = {
   message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
   restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
   key_revoked: { code: 4401, reconnect: false, reason: "The key was revoked." },
+  logged_out: { code: 4403, reconnect: true, reason: "Show again who you are." },
   unresponsive: { code: 4408, reconnect: true, reason: "The peer did not answer pings." },
   slow_reader: { code: 4409, reconnect: true, reason: "The peer reads too slowly; resume." },
 } as const satisfies Record<string, CloseRow>;

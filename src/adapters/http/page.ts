@@ -6,6 +6,8 @@ import type { PublicPersona } from "../../ports/persona.ts";
 export interface PageConfiguration {
   /** Where the socket is; absent where the page's own address tells. */
   readonly url?: string;
+  /** The socket's path as this server knows it; a proxy may serve it in a folder. */
+  readonly path: string;
   /** Only for a copy that is opened from disk. */
   readonly token?: string;
   readonly personas: readonly PublicPersona[];
