@@ -27,7 +27,7 @@ export const closeTable = {
 export type CloseName = keyof typeof closeTable;
 
 /** Longest wait that a client believes a server. */
-const longestRetryAfterMs = 600_000;
+export const longestRetryAfterMs = 600_000;
 
 /** The reason of a close, and when the client should come back where that is not at its own choice. */
 export function closeReason(name: CloseName, retryAfterMs?: number): string {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** Why a handshake is refused, with any HTTP status. */
 interface Refusal {
@@ -24,7 +24,7 @@ const preflightSeconds = 600;
 export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { origin } = request.headers;
-    const shared: OutgoingHttpHeaders = {
+    const shared: Record<string, string> = {
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
@@ -38,7 +38,7 @@ export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswer
         ...shared,
         "access-control-allow-methods": "GET",
         "access-control-allow-headers": "authorization",
-        "access-control-max-age": preflightSeconds,
+        "access-control-max-age": String(preflightSeconds),
       });
       response.end();
       return;
@@ -53,13 +53,13 @@ export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswer
     response.writeHead(refusal?.status ?? 426, {
       ...shared,
       "content-type": type,
-      "content-length": Buffer.byteLength(body),
+      "content-length": String(Buffer.byteLength(body)),
       "access-control-expose-headers": "retry-after",
       ...(refusal === undefined ? { upgrade: "websocket" } : {}),
       ...(refusal?.status === 401 ? { "www-authenticate": "Bearer" } : {}),
       ...(refusal?.retryAfterMs === undefined
         ? {}
-        : { "retry-after": Math.ceil(refusal.retryAfterMs / 1_000) }),
+        : { "retry-after": String(Math.ceil(refusal.retryAfterMs / 1_000)) }),
     });
     // Node leaves the body out where a `HEAD` asks.
     response.end(body);

@@ -38,9 +38,10 @@ export async function renderPage(
     "default-src 'none'",
     `script-src ${hashes(html, /<script>([\s\S]*?)<\/script>/g)}`,
     `style-src ${hashes(html, /<style>([\s\S]*?)<\/style>/g)}`,
-    ["connect-src 'self' ws://localhost:* ws://127.0.0.1:*", ...servedNames.flatMap(secureSocketOf)].join(
-      " ",
-    ),
+    [
+      "connect-src 'self' ws://localhost:* ws://127.0.0.1:* http://localhost:* http://127.0.0.1:*",
+      ...servedNames.flatMap(secureSocketOf),
+    ].join(" "),
     "img-src 'self' data:",
     "base-uri 'none'",
     "form-action 'none'",
