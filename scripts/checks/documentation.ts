@@ -7,7 +7,7 @@ import { runCommand } from "../run-command.ts";
 import { readSnippets, type Snippet } from "../snippets.ts";
 
 /** The pages whose code a reader will copy. */
-const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/deploy.md"];
 
 /** Ignored by git and outside `node_modules`, where the package could not import itself by its name. */
 const workFolder = "artifacts/snippets";

@@ -1,40 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  createTroupeClient,
-  type Fetch,
-  type TroupeClientOptions,
-  TroupeRequestError,
-  ticketUrl,
-} from "../../src/client/index.ts";
+import { createTroupeClient, type TroupeClientOptions, TroupeRequestError } from "../../src/client/index.ts";
 import { fakeSockets, manualTimers } from "./fake-socket.ts";
+import { scriptedFetch } from "./scripted-fetch.ts";
 
 const gone = { type: "close", code: 1006, reason: "" };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-interface Answer {
-  readonly status: number;
-  readonly body?: object | string;
-  readonly headers?: Record<string, string>;
-}
-
-/** A `fetch` that answers from a list, and what it was asked. `never` answers nothing. */
-function scriptedFetch(...answers: (Answer | "never" | Error)[]) {
-  const asked: { url: string; method: string; headers: Record<string, string>; signal?: AbortSignal }[] = [];
-  const fetch: Fetch = async (url, { method, headers, credentials, signal }) => {
-    asked.push({ url, method, headers, ...(signal === undefined ? {} : { signal }) });
-    assert.equal(credentials, "include");
-    const answer = answers.length > 1 ? answers.shift() : answers[0];
-    if (answer === undefined || answer === "never") return new Promise(() => undefined);
-    if (answer instanceof Error) throw answer;
-    const { status, body = "", headers: more = {} } = answer;
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    const type = typeof body === "string" ? "text/plain" : "application/json";
-    const about = { "content-type": type, "content-length": String(text.length), ...more };
-    return new Response(text, { status, headers: about });
-  };
-  return { fetch, asked };
-}
 
 function parts(options: Partial<TroupeClientOptions> = {}) {
   const fake = fakeSockets();
@@ -270,34 +241,4 @@ describe("an attempt that did not open", () => {
     newest()?.emit({ type: "close", code: 1008, reason: "" });
     assert.deepEqual([client.state.name, asked.length], ["closed", 1]);
   });
-});
-
-describe("ticketUrl", () => {
-  it("asks beside the socket, with the key, and puts the ticket into the address", async () => {
-    const { fetch, asked } = scriptedFetch({ status: 201, body: { ticket: "t 1", valid_for_ms: 30_000 } });
-    const url = "wss://server.test/chat/ws?x=1";
-    const address = await ticketUrl({ url, key: "k", headers: { "x-app": "a" }, fetch })();
-    assert.equal(address, "wss://server.test/chat/ws?x=1&ticket=t+1");
-    assert.deepEqual(asked, [
-      {
-        url: "https://server.test/chat/api/tickets",
-        method: "POST",
-        headers: { "x-app": "a", authorization: "Bearer k" },
-      },
-    ]);
-  });
-
-  for (const [status, headers, failure] of [
-    [401, {}, { code: "unauthenticated", retryable: false }],
-    [403, {}, { code: "forbidden", retryable: false }],
-    [429, { "retry-after": "9" }, { code: "lost", retryable: true, retryAfterMs: 9_000 }],
-    [503, {}, { code: "lost", retryable: true, retryAfterMs: undefined }],
-    [200, {}, { code: "lost", retryable: true }],
-  ] as const) {
-    it(`rejects as a client understands after ${status}`, async () => {
-      const { fetch } = scriptedFetch({ status, headers, body: { message: "Why." } });
-      const asked = ticketUrl({ url: "ws://server.test/ws", key: "k", fetch })();
-      await assert.rejects(asked, { name: "TroupeRequestError", message: "Why.", ...failure });
-    });
-  }
 });
