@@ -72,7 +72,7 @@ async function compile(
   await mkdir(join(root, folder), { recursive: true });
   const pageOfFile = new Map<string, string>();
   for (const { page, language, line, code } of snippets) {
-    const path = `${folder}/${page}-${line}.${language}`;
+    const path = `${folder}/${page.replaceAll("/", "-")}-${line}.${language}`;
     pageOfFile.set(path, page);
     await writeFile(join(root, path), "\n".repeat(line - 1) + code);
   }

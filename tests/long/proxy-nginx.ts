@@ -55,7 +55,7 @@ describe("the client library through nginx with TLS", withNginx, () => {
         url: isTicket ? ticketUrl({ url: socketUrl, key: ada, fetch }) : socketUrl,
         protocols: isTicket ? [] : ["troupe", `troupe.token.${ada}`],
       });
-      const slow = { mode: "fixed", interval_ms: 100, chunk_chars: 20 } as const;
+      const slow = { mode: "fixed", interval_ms: 25, chunk_chars: 20 } as const;
       for (let cut = 0; cut < 3; cut += 1) {
         const request = client.request("chat", { ...question, pacing: slow });
         let text = "";
