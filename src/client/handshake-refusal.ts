@@ -52,7 +52,7 @@ export async function askWhyRefused(
   const [token, ...more] = protocols.filter((protocol) => protocol.startsWith(tokenProtocol));
   const headers: Record<string, string> = {};
   if (token !== undefined && more.length === 0)
-    headers["authorization"] = `Bearer ${token.slice(tokenProtocol.length)}`;
+    headers.authorization = `Bearer ${token.slice(tokenProtocol.length)}`;
   try {
     const address = httpAddress(url);
     const usedTicket = address.searchParams.has("ticket");
@@ -96,7 +96,7 @@ export async function ask(
     ? Math.min(Number(seconds) * 1_000, longestRetryAfterMs)
     : undefined;
   const body = await readBody(response);
-  return { status: response.status, retryAfterMs, body, code: body["code"], message: messageIn(body) };
+  return { status: response.status, retryAfterMs, body, code: body.code, message: messageIn(body) };
 }
 
 async function readBody(response: Awaited<ReturnType<Fetch>>): Promise<Record<string, unknown>> {

@@ -27,12 +27,12 @@ export function ticketUrl({ url, key, headers = {}, fetch }: TicketUrlOptions): 
     const { status, body, message = `The request for a ticket was answered with ${status}.` } = answer;
     if (status === 401) throw new TroupeRequestError(failureOf("unauthenticated", message));
     if (status === 403) throw new TroupeRequestError(failureOf("forbidden", message));
-    if (status !== 201 || typeof body["ticket"] !== "string") {
+    if (status !== 201 || typeof body.ticket !== "string") {
       const { retryAfterMs } = answer;
       throw new TroupeRequestError({ code: "lost", message, retryable: true, retryAfterMs });
     }
     const address = absoluteUrl(url);
-    address.searchParams.set("ticket", body["ticket"]);
+    address.searchParams.set("ticket", body.ticket);
     return address.href;
   };
 }

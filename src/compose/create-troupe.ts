@@ -7,6 +7,7 @@ import { createHandshakeAnswer } from "../adapters/http/handshake-answer.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { createHttpExchanges } from "../adapters/http/http-exchanges.ts";
 import { createHttpListener } from "../adapters/http/http-listener.ts";
+import { mounted } from "../adapters/http/mount.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
@@ -271,7 +272,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
 
   return {
     attach: sockets.attach,
-    listener: exchanges.guard(listener),
+    listener: mounted(path, exchanges.guard(listener)),
     providerSummary: chosen.summary,
     simulated,
     renderDiskPage: async (url) =>

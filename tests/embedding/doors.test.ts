@@ -63,3 +63,27 @@ test("a path that no client could ask for is refused at the start", async () => 
       path,
     );
 });
+
+test("probes in the folder of the path are answered however full the server is", async () => {
+  const late = Promise.withResolvers<undefined>();
+  const asked = Promise.withResolvers<void>();
+  const troupe = await createTroupe({
+    ...{ localProviders: [], store: "memory", path: "/troupe/ws", maxHttpConnections: 1 },
+    authenticate() {
+      asked.resolve();
+      return late.promise;
+    },
+  });
+  const server = createServer(troupe.listener);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/troupe`;
+  const first = fetch(`${url}/api/personas`);
+  await asked.promise;
+  assert.equal((await fetch(`${url}/api/personas`)).status, 503);
+  for (const probe of ["/healthz", "/readyz"]) assert.equal((await fetch(`${url}${probe}`)).status, 200);
+  late.resolve(undefined);
+  assert.equal((await first).status, 401);
+  server.close();
+  await troupe.close();
+  server.closeAllConnections();
+});

@@ -15,7 +15,7 @@ test("a plain GET is answered as the handshake would be, to any page", async () 
     const body = await answer.text();
     const handshake = await statusOfHandshake(server.httpUrl, headers, query);
     const allowed = answer.headers.get("access-control-allow-origin");
-    assert.equal(allowed, headers["origin"] ?? null);
+    assert.equal(allowed, headers.origin ?? null);
     const isOpened = handshake === 101;
     assert.equal(answer.status, isOpened ? 426 : handshake, JSON.stringify([headers, query, body]));
     return { status: answer.status, body, retryAfter: answer.headers.get("retry-after") };

@@ -3,7 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
-import { mountOf, pageAddress, pathOf, sentUrl, takeMount } from "./mount.ts";
+import { pageAddress, pathOf, sentUrl } from "./mount.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** Hears of a refusal, for the log. */
@@ -30,7 +30,6 @@ export interface HttpListenerOptions {
  */
 export function createHttpListener(options: HttpListenerOptions) {
   const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, onFault } = options;
-  const mount = mountOf(socketPath);
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
 
   async function answerReadiness(response: ServerResponse): Promise<void> {
@@ -45,7 +44,6 @@ export function createHttpListener(options: HttpListenerOptions) {
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    takeMount(request, mount);
     const path = pathOf(request.url ?? "");
     const movedTo = pageAddress(request);
     const isRead = request.method === "GET" || request.method === "HEAD";

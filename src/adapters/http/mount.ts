@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { HttpListener } from "./http-exchanges.ts";
 
 /** Express and Connect keep here what the address was before they took their mount point from it. */
 interface MountedRequest extends IncomingMessage {
@@ -11,7 +12,7 @@ export function pathOf(url: string): string {
 }
 
 /** The folder of the socket's path, in which the HTTP routes are served as well: `/troupe` for `/troupe/ws`, empty for `/ws`. */
-export function mountOf(socketPath: string): string {
+function mountOf(socketPath: string): string {
   return socketPath.slice(0, socketPath.lastIndexOf("/"));
 }
 
@@ -21,13 +22,22 @@ export function sentUrl({ url = "", originalUrl = url }: MountedRequest): string
 }
 
 /** Takes the mount point from a request's address, if a framework has not done so, and keeps the whole as frameworks do. */
-export function takeMount(request: MountedRequest, mount: string): void {
+function takeMount(request: MountedRequest, mount: string): void {
   const { url = "", originalUrl = url } = request;
   if (mount === "" || originalUrl !== url) return;
   const rest = url.slice(mount.length);
   if (!url.startsWith(mount) || !/^($|[/?])/.test(rest)) return;
   request.originalUrl = url;
   request.url = rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** A listener for requests in the folder of the socket's path as well, which sees them without it. */
+export function mounted(socketPath: string, listener: HttpListener): HttpListener {
+  const mount = mountOf(socketPath);
+  return (request, response) => {
+    takeMount(request, mount);
+    listener(request, response);
+  };
 }
 
 /**
