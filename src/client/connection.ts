@@ -86,7 +86,10 @@ export function createConnection(options: ConnectionOptions): Connection {
         options.onOpen();
         break;
       case "waiting":
-        stopTimer = options.setTimer(() => dispatch({ type: "connect" }), state.retryAtMs - options.now());
+        stopTimer = options.setTimer(
+          () => dispatch({ type: "connect" }),
+          Math.max(0, state.retryAtMs - options.now()),
+        );
         options.onGone();
         break;
       case "closed":

@@ -1,6 +1,7 @@
 import type { Access } from "../adapters/http/access.ts";
 import type { Callers } from "../adapters/http/callers.ts";
 import type { ClientAddress } from "../adapters/http/client-address.ts";
+import { tokenProtocol } from "../adapters/http/credentials.ts";
 import { refusals } from "../adapters/http/refusals.ts";
 import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import { Connection } from "../doors/websocket/connection.ts";
@@ -76,7 +77,8 @@ export function connectSockets({
       const refusal = access.refuseHead(request);
       if (refusal !== undefined) return refusal;
       const { headers, url = "" } = request;
-      const protocols = headers["sec-websocket-protocol"];
+      // A plain request shows in its header what a browser's handshake shows as a subprotocol.
+      const protocols = isHandshake ? headers["sec-websocket-protocol"] : protocolOf(headers.authorization);
       const ticket = isHandshake ? ticketIn(url) : undefined;
       const address = clientAddress(request);
       const who = await callers.identify(
@@ -99,4 +101,9 @@ export function connectSockets({
 
 function ticketIn(url: string): string | undefined {
   return new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+}
+
+function protocolOf(authorization = ""): string | undefined {
+  const secret = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  return secret && `${tokenProtocol}${secret}`;
 }

@@ -59,6 +59,16 @@ test("a full server tells a plain GET when to come back, and a page's preflight 
   assert.equal(preflight.headers.get("access-control-allow-origin"), "https://evil.example");
 });
 
+test("a page from disk shows its token to a plain GET as the client does, in its header", async () => {
+  const pageToken = "0123456789abcdef0123456789abcdef";
+  await using server = await startTroupe({ pageToken });
+  const ask = async (token: string) => {
+    const headers = { origin: "null", authorization: `Bearer ${token}` };
+    return (await fetch(`${server.httpUrl}/ws`, { headers })).status;
+  };
+  assert.deepEqual([await ask(pageToken), await ask("wrong")], [426, 403]);
+});
+
 async function statusOfHandshake(
   httpUrl: string,
   headers: Record<string, string>,
