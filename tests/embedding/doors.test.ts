@@ -47,7 +47,7 @@ test("several doors on one server open their own paths, and one answers for all 
 
 test("a foreign listener keeps every path that is not a door's, however long it takes", async () => {
   await using several = await serve("/ws", "/second/ws");
-  several.server.prependListener("upgrade", ({ url }, stream) => {
+  several.server.on("upgrade", ({ url }, stream) => {
     if (url?.endsWith("/ws") === false)
       setImmediate(() => stream.end("HTTP/1.1 418 Mine\r\nConnection: close\r\n\r\n"));
   });
