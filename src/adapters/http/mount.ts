@@ -1,5 +1,6 @@
-import type { IncomingMessage } from "node:http";
-import type { HttpListener } from "./http-exchanges.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Express and Connect keep here what the address was before they took their mount point from it. */
 interface MountedRequest extends IncomingMessage {
@@ -32,7 +33,7 @@ function takeMount(request: MountedRequest, mount: string): void {
 }
 
 /** A listener for requests in the folder of the socket's path as well, which sees them without it. */
-export function mounted(socketPath: string, listener: HttpListener): HttpListener {
+export function mounted(socketPath: string, listener: Listener): Listener {
   const mount = mountOf(socketPath);
   return (request, response) => {
     takeMount(request, mount);
