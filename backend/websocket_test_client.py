@@ -30,9 +30,12 @@ except ModuleNotFoundError:
 Message = Dict[str, Any]
 CONNECT_ATTEMPTS = 10  # in a row after a drop: about 40 s
 FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 4401}  # connecting again would not help
+REFUSALS = {0: ("unauthenticated", "needs a key: give one by --key or TROUPE_KEY"),
+            401: ("unauthenticated", "does not accept this key"),
+            403: ("forbidden", "lets nobody in this way; its log says why")}
 FACTS = ("id", "model", "conversation_id", "outcome", "finish_reason", "usage", "error", "cancel", "simulated")
 TERMINAL_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
-DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "raw": False, "id": None, "named": True, "kind": None}
+DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "key": None, "raw": False, "id": None, "named": True, "kind": None}
 CAST = ["tech_enthusiast", "creative_writer", "data_scientist"]
 TOUR: list[tuple[str, Message]] = [
     ("openai_chat", {"input_text": "Hello, world!"}),
@@ -42,7 +45,7 @@ TOUR: list[tuple[str, Message]] = [
 
 
 class TroupeError(Exception):
-    """A failure: the server's code, or `unreachable`, `disconnected`, `sequence_gap` from this side."""
+    """A failure: the server's code or, from this side, one of REFUSALS, `unreachable`, `disconnected`, `sequence_gap`."""
 
     def __init__(self, code: str, message: str, retryable: bool) -> None:
         super().__init__(f"{code}: {message}")
@@ -51,10 +54,10 @@ class TroupeError(Exception):
 
 class TroupeClient:
     """One connection and one request at a time on it (others wait); after a drop it connects again and resumes.
-    `notify` hears of drops and returns, a sentence each."""
+    `key` is a caller's key; `notify` hears of drops and returns, a sentence each."""
 
-    def __init__(self, url: str, notify: Callable[[str], object] = lambda _: None) -> None:
-        self._url, self._notify = url, notify
+    def __init__(self, url: str, notify: Callable[[str], object] = lambda _: None, key: str | None = None) -> None:
+        self._url, self._notify, self._key = url, notify, key
         self.request_id: str | None = None  # of the latest request, as soon as it is known
         self._attempts = 0  # to connect, since the last message
         self._cancels: list[Message] = []  # of the present request: a drop may swallow them
@@ -126,8 +129,14 @@ class TroupeClient:
             host, known = urlsplit(self._url).hostname, websockets.connect.__init__.__kwdefaults__
             if host in ("localhost", "127.0.0.1", "::1") and "proxy" in known:
                 options["proxy"] = None  # from 15 on, the environment's proxy would be asked even for localhost
+            headers = "additional_headers" if "additional_headers" in known else "extra_headers"  # the latter before 14
+            options[headers] = {"Authorization": f"Bearer {self._key}"} if self._key else None
             return await websockets.connect(self._url, **options)
         except (OSError, ValueError, asyncio.TimeoutError, WebSocketException) as cause:
+            status = getattr(getattr(cause, "response", cause), "status_code", None)  # the response's from 14 on
+            if status in REFUSALS:
+                code, advice = REFUSALS[status if self._key or status != 401 else 0]
+                raise TroupeError(code, f"{self._url} {advice}.", False) from cause
             reason = "connection refused" if f"Errno {errno.ECONNREFUSED}]" in str(cause) else str(cause) or "no answer"
             raise TroupeError("unreachable", f"Cannot connect to {self._url}: {reason}.", True) from cause
 
@@ -140,9 +149,12 @@ class TroupeClient:
             own_s = min(8, 0.25 * 2**self._attempts) * random.uniform(0.5, 1)
             await asyncio.sleep(min(600, int(wait) / 1000) if wait.isdecimal() else own_s)
             wait, self._attempts = "", self._attempts + 1
-            with contextlib.suppress(TroupeError):  # the last line tells
+            try:
                 self._socket = await self._connect()
                 return self._notify("connected again")
+            except TroupeError as error:
+                if not error.retryable:
+                    raise
         raise TroupeError("disconnected", f"{self._url} cannot be reached any more.", True) from closed
 
     async def _send(self, *frames: Message) -> None:
@@ -227,6 +239,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line; what was not given is absent, so that the server's defaults hold."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--url", help=f"default {DEFAULTS['url']}")
+    common.add_argument("--key", help="the caller's key; default the variable TROUPE_KEY, which other users cannot see")
     common.add_argument("--raw", action="store_true", help="print the server's frames as JSON lines")
     common.add_argument("--id", help="the request's id; default a new UUID")
     common.add_argument("--no-id", dest="named", action="store_false", help="none, as in the specification")
@@ -255,7 +268,7 @@ def parse_arguments() -> argparse.Namespace:
 async def converse(kind: str, data: Message, options: argparse.Namespace) -> int:
     """Sends one request, shows its messages and returns the exit code."""
     terminal, loop = Terminal(data.get("persona_ids", []), options.raw), asyncio.get_running_loop()
-    client = TroupeClient(options.url, terminal.note)
+    client = TroupeClient(options.url, terminal.note, options.key or os.environ.get("TROUPE_KEY"))
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
@@ -288,7 +301,8 @@ def main() -> int:
                 codes.append(asyncio.run(converse(*request, options)))
         return max(codes)
     except TroupeError as error:
-        print(error.message, "Is the server running? `npm start` starts it; --url names another.", file=sys.stderr)
+        hint = " Is the server running? `npm start` starts it; --url names another." if error.retryable else ""
+        print(f"{error.message}{hint}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `... | head`

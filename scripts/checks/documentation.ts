@@ -7,7 +7,7 @@ import { runCommand } from "../run-command.ts";
 import { readSnippets, type Snippet } from "../snippets.ts";
 
 /** The pages whose code a reader will copy. */
-const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/deploy.md"];
 
 /** Ignored by git and outside `node_modules`, where the package could not import itself by its name. */
 const workFolder = "artifacts/snippets";
@@ -72,7 +72,7 @@ async function compile(
   await mkdir(join(root, folder), { recursive: true });
   const pageOfFile = new Map<string, string>();
   for (const { page, language, line, code } of snippets) {
-    const path = `${folder}/${page}-${line}.${language}`;
+    const path = `${folder}/${page.replaceAll("/", "-")}-${line}.${language}`;
     pageOfFile.set(path, page);
     await writeFile(join(root, path), "\n".repeat(line - 1) + code);
   }

@@ -1,8 +1,9 @@
 import { wireLimits } from "../protocol/limits.ts";
 import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
 import { exponentialBackoff } from "./backoff.ts";
-import { createConnection } from "./connection.ts";
-import type { ConnectionState } from "./connection-state.ts";
+import { type Changing, createConnection } from "./connection.ts";
+import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+import type { Fetch } from "./handshake-refusal.ts";
 import { createMessageLog, type MessageLog } from "./message-log.ts";
 import { createOwnConversation } from "./own-conversation.ts";
 import { readServerMessage } from "./read-message.ts";
@@ -13,9 +14,18 @@ import type { SetTimer, SocketConstructor } from "./socket.ts";
 
 export interface TroupeClientOptions {
   /** Where the server listens, e.g. `ws://localhost:8000/ws`. */
-  readonly url: string;
-  /** WebSocket subprotocols, e.g. `["troupe", "troupe.token.<token>"]`. Default none. */
-  readonly protocols?: readonly string[];
+  /**
+   * The server's address, e.g. `ws://localhost:8000/ws`, or a function that gives it before every attempt, as `ticketUrl` makes one.
+   * If the function rejects, the attempt has failed; a `TroupeRequestError` that is not `retryable` ends the attempts.
+   */
+  readonly url: Changing<string>;
+  /** WebSocket subprotocols, e.g. `["troupe", "troupe.token.<token>"]`, or a function as for `url`. Default none. */
+  readonly protocols?: Changing<readonly string[]>;
+  /**
+   * Asks the server by HTTP why an attempt failed, once for each that did not open, because browsers do not tell: 401 and 403 end the
+   * attempts, 429 and 503 say when to try again. Default: the global `fetch`. `false`: never asks.
+   */
+  readonly fetch?: Fetch | false;
   /** Default: the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor;
   /** Takes the number of failed attempts, gives the wait in milliseconds. Default `exponentialBackoff()`. */
@@ -59,7 +69,7 @@ export interface TroupeClient {
   request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
   /**
    * The conversation's requests, those running now and every later one, except this client's own. Ends when the client is closed
-   * and throws what the server refuses it with, e.g. `conversation_not_found`.
+   * and throws what the server refuses it with, e.g. `conversation_not_found`, or the client, e.g. `unauthenticated`.
    */
   follow(conversationId: string): AsyncIterable<FollowedRequest>;
   /** Ends the connection for good; unfinished requests end with `closed`, while the server goes on with them. */
@@ -86,6 +96,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   const connection = createConnection({
     url,
     protocols,
+    fetch: options.fetch ?? globalThis.fetch,
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
     backoff,
     setTimer: options.setTimer ?? setStandardTimer,
@@ -103,7 +114,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     },
     onGone() {
       requests.detachAll();
-      if (connection.state.name === "closed") endEverything(connection.state.loss.reason);
+      if (connection.state.name === "closed") endEverything(connection.state.loss);
     },
     onState() {
       for (const listener of [...listeners]) listener();
@@ -134,14 +145,14 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     }
   }
 
-  function endEverything(reason: string): void {
-    const failure = {
+  function endEverything({ reason, error }: ConnectionLoss): void {
+    const closed = {
       code: "closed",
       message: `The connection is closed. ${reason}`.trim(),
       retryable: true,
     } as const;
-    requests.endAll(failure);
-    for (const follow of follows.values()) follow.end();
+    requests.endAll(error ?? closed);
+    for (const follow of follows.values()) follow.end(error && new TroupeRequestError(error));
     follows.clear();
   }
 

@@ -1,7 +1,11 @@
+import type { RequestFailure } from "./request-error.ts";
+
 /** Why a connection ended or could not be made; `code` is a WebSocket close code, 1006 where none came. */
 export interface ConnectionLoss {
   readonly code: number;
   readonly reason: string;
+  /** There if the server refuses this client, which ends the attempts; every open request ends with the same. */
+  readonly error?: RequestFailure;
 }
 
 /**

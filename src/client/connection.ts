@@ -5,6 +5,8 @@ import {
   type ConnectionState,
   transition,
 } from "./connection-state.ts";
+import { askWhyRefused, type Fetch, type Target, type Verdict } from "./handshake-refusal.ts";
+import { TroupeRequestError } from "./request-error.ts";
 import type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
 
 /** How often an open connection is asked whether it lives, and how long it may stay silent then, or take to open. */
@@ -12,9 +14,13 @@ const heartbeatMs = 20_000;
 /** A timer that is this late was not kept by a busy moment: the machine was asleep, or the tab frozen. */
 const asleepMs = 1_000;
 
+/** A value, or a function that is asked for it before every attempt. */
+export type Changing<T> = T | (() => T | Promise<T>);
+
 export interface ConnectionOptions {
-  readonly url: string;
-  readonly protocols: readonly string[];
+  readonly url: Changing<string>;
+  readonly protocols: Changing<readonly string[]>;
+  readonly fetch: Fetch | false;
   readonly WebSocket: SocketConstructor;
   readonly backoff: (attempt: number) => number;
   readonly setTimer: SetTimer;
@@ -38,6 +44,8 @@ export interface Connection {
   close(): void;
 }
 
+/** What a WebSocket tells if no close came. */
+const lostCode = 1006;
 const finalCodes: ReadonlySet<number> = new Set(
   Object.values(closeTable)
     .filter((row) => !row.reconnect)
@@ -50,6 +58,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let socket: SocketLike | undefined;
   let stopTimer: () => void = () => undefined;
   let heard = false;
+  /** Aborted when the present attempt has opened or failed. */
+  let attempt = new AbortController();
 
   function dispatch(event: ConnectionEvent): void {
     const before = state;
@@ -57,6 +67,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (state === before) return;
     if (state.name !== before.name) {
       stopTimer();
+      attempt.abort();
       if (state.name === "waiting" || state.name === "closed") leaveSocket(before.name);
       enter();
     }
@@ -67,14 +78,18 @@ export function createConnection(options: ConnectionOptions): Connection {
     switch (state.name) {
       case "connecting":
         setHeartbeat(() => giveUp("The server did not answer in time."));
-        open();
+        attempt = new AbortController();
+        begin(attempt.signal);
         break;
       case "open":
         listenForLife(false);
         options.onOpen();
         break;
       case "waiting":
-        stopTimer = options.setTimer(() => dispatch({ type: "connect" }), state.retryAtMs - options.now());
+        stopTimer = options.setTimer(
+          () => dispatch({ type: "connect" }),
+          Math.max(0, state.retryAtMs - options.now()),
+        );
         options.onGone();
         break;
       case "closed":
@@ -82,13 +97,29 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  function open(): void {
+  function begin(signal: AbortSignal): void {
+    const { url, protocols } = options;
+    if (typeof url !== "function" && typeof protocols !== "function") {
+      open({ url, protocols, isFresh: false }, signal);
+      return;
+    }
+    Promise.all([resolved(url), resolved(protocols)]).then(
+      ([address, offered]) => {
+        const isFresh = typeof url === "function";
+        if (!signal.aborted) open({ url: address, protocols: offered, isFresh }, signal);
+      },
+      (cause) => {
+        if (!signal.aborted) fail({ code: lostCode, reason: "" }, verdictOf(cause));
+      },
+    );
+  }
+
+  function open(target: Target, signal: AbortSignal): void {
     let opening: SocketLike;
     try {
-      opening = new options.WebSocket(options.url, [...options.protocols]);
+      opening = new options.WebSocket(target.url, [...target.protocols]);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const reason = `Cannot connect to ${options.url}: ${why}`;
+      const reason = `Cannot connect to ${withoutQuery(target.url)}: ${wordsOf(cause)}`;
       dispatch({ type: "refused", loss: { code: closeTable.normal.code, reason } });
       return;
     }
@@ -111,16 +142,48 @@ export function createConnection(options: ConnectionOptions): Connection {
     );
     opening.addEventListener(
       "close",
-      whilePresent((event) => lose({ code: event.code ?? 1006, reason: event.reason ?? "" })),
+      whilePresent((event) => {
+        const loss = { code: event.code ?? lostCode, reason: event.reason ?? "" };
+        if (state.name === "connecting" && !finalCodes.has(loss.code)) void explain(loss, target, signal);
+        else lose(loss);
+      }),
     );
+    // The package `ws` throws an error that nobody listens to; its close follows.
+    opening.addEventListener("error", () => undefined);
+  }
+
+  /** Ends an attempt that did not open, once the server was asked why. */
+  async function explain(loss: ConnectionLoss, target: Target, signal: AbortSignal): Promise<void> {
+    socket = undefined;
+    const { fetch } = options;
+    if (fetch === false) return lose(loss);
+    const verdict = await askWhyRefused(target, fetch, signal);
+    if (signal.aborted) return;
+    if (verdict === undefined) lose(loss);
+    else fail(loss, verdict);
+  }
+
+  function fail({ code }: ConnectionLoss, verdict: Verdict): void {
+    if ("failure" in verdict) {
+      const { failure: error } = verdict;
+      dispatch({ type: "refused", loss: { code, reason: error.message, error } });
+    } else {
+      const { reason, retryAfterMs } = verdict;
+      retry({ code, reason }, retryAfterMs);
+    }
+  }
+
+  function retry(loss: ConnectionLoss, retryAfterMs: number | undefined): void {
+    const failed = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
+    const retryAtMs = options.now() + (retryAfterMs ?? options.backoff(failed + 1));
+    dispatch({ type: "lost", loss, retryAtMs });
   }
 
   function lose({ code, reason }: ConnectionLoss): void {
     const loss = { code, reason: closeWords(reason) };
-    const attempt = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
+    if (finalCodes.has(code)) dispatch({ type: "refused", loss });
     // A server that stops gives each of its clients a moment of its own, so that they do not all come back at the same one.
-    const retryAtMs = options.now() + (retryAfterMsIn(reason) ?? options.backoff(attempt + 1));
-    dispatch(finalCodes.has(code) ? { type: "refused", loss } : { type: "lost", loss, retryAtMs });
+    else retry(loss, retryAfterMsIn(reason));
   }
 
   /** Whatever the server sends is a sign of life: behind much text the `pong` itself may come late. */
@@ -170,4 +233,24 @@ export function createConnection(options: ConnectionOptions): Connection {
     close: () =>
       dispatch({ type: "close", loss: { code: closeTable.normal.code, reason: "Closed by this side." } }),
   };
+}
+
+async function resolved<T extends string | readonly string[]>(given: Changing<T>): Promise<T> {
+  return typeof given === "function" ? given() : given;
+}
+
+function verdictOf(cause: unknown): Verdict {
+  if (!(cause instanceof TroupeRequestError))
+    return { reason: `The address could not be had: ${wordsOf(cause)}`, retryAfterMs: undefined };
+  const { code, message, retryable, retryAfterMs } = cause;
+  return retryable ? { reason: message, retryAfterMs } : { failure: { code, message, retryable } };
+}
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** A ticket is not for logs. */
+function withoutQuery(url: string): string {
+  return url.split("?", 1)[0] ?? "";
 }

@@ -7,9 +7,11 @@ export {
   type TroupeClientOptions,
 } from "./client.ts";
 export type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+export type { Fetch } from "./handshake-refusal.ts";
 export type { RequestData, RequestType, ResponseMessage, TroupeRequest } from "./request.ts";
 export { type LocalErrorCode, type RequestFailure, TroupeRequestError } from "./request-error.ts";
 export type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
+export { type TicketUrlOptions, ticketUrl } from "./ticket-url.ts";
 export {
   createTranscript,
   failTranscript,

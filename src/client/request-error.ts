@@ -4,9 +4,19 @@ import type { ServerMessages } from "../protocol/server-messages.ts";
 /**
  * Reasons of this side's own, beside the server's: `closed` (the connection was closed for good), `cancelled` (before the server
  * knew of the request), `lost` (the connection broke and the request had no id to resume, or the server left out what was asked
- * for again), `message_too_big` (it would end the connection).
+ * for again), `message_too_big` (it would end the connection); and why the server let no connection in: `unauthenticated` (401),
+ * `forbidden_origin` (403, a page of an origin that is not allowed), `forbidden_proxy` (403, through a proxy without keys), `forbidden`
+ * (403 of another kind).
  */
-export type LocalErrorCode = "closed" | "cancelled" | "lost" | "message_too_big";
+export type LocalErrorCode =
+  | "closed"
+  | "cancelled"
+  | "lost"
+  | "message_too_big"
+  | "unauthenticated"
+  | "forbidden"
+  | "forbidden_origin"
+  | "forbidden_proxy";
 
 export interface RequestFailure {
   readonly code: ErrorCode | LocalErrorCode;

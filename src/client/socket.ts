@@ -10,7 +10,10 @@ export interface SocketEvent {
 export interface SocketLike {
   send(text: string): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: "open" | "message" | "close", listener: (event: SocketEvent) => void): void;
+  addEventListener(
+    type: "open" | "message" | "close" | "error",
+    listener: (event: SocketEvent) => void,
+  ): void;
 }
 
 /** The standard `WebSocket` constructor, or one that makes the same. */

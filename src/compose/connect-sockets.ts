@@ -1,6 +1,7 @@
 import type { Access } from "../adapters/http/access.ts";
 import type { Callers } from "../adapters/http/callers.ts";
 import type { ClientAddress } from "../adapters/http/client-address.ts";
+import { tokenProtocol } from "../adapters/http/credentials.ts";
 import { refusals } from "../adapters/http/refusals.ts";
 import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import { Connection } from "../doors/websocket/connection.ts";
@@ -16,6 +17,7 @@ export interface SocketsOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly path: string;
   readonly logger: Logger;
   readonly access: Access;
   readonly callers: Callers;
@@ -29,11 +31,12 @@ export interface SocketsOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** The sockets at `/ws`: who may open one, and what each is connected to. */
+/** The sockets: who may open one, and what each is connected to. */
 export function connectSockets({
   settings,
   clock,
   random,
+  path,
   logger,
   access,
   callers,
@@ -65,24 +68,23 @@ export function connectSockets({
   };
   return createWsServer({
     clock,
-    path: "/ws",
+    path,
     pingIntervalMs: settings.pingMs,
     mostConnections: settings.maxConnections,
     mostConnectionsPerKey: settings.maxConnectionsPerKey,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
-    async admit(request) {
+    async admit(request, isHandshake) {
       const refusal = access.refuseHead(request);
       if (refusal !== undefined) return refusal;
       const { headers, url = "" } = request;
-      const protocols = headers["sec-websocket-protocol"];
-      const ticket = new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+      // A plain request shows in its header what a browser's handshake shows as a subprotocol.
+      const protocols = isHandshake ? headers["sec-websocket-protocol"] : protocolOf(headers.authorization);
+      const ticket = isHandshake ? ticketIn(url) : undefined;
       const address = clientAddress(request);
-      const who = await callers.identify({
-        authorization: headers.authorization,
-        protocols,
-        ticket,
-        address,
-      });
+      const who = await callers.identify(
+        { authorization: headers.authorization, protocols, ticket, address },
+        request,
+      );
       const caller = "role" in who ? refusals.needsKey : who;
       const holdsKey = callers.admission === "keys" && !("status" in caller);
       const { host, origin } = headers;
@@ -95,4 +97,13 @@ export function connectSockets({
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });
+}
+
+function ticketIn(url: string): string | undefined {
+  return new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
+}
+
+function protocolOf(authorization = ""): string | undefined {
+  const secret = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  return secret && `${tokenProtocol}${secret}`;
 }

@@ -1,22 +1,25 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
 import { createAccess } from "../adapters/http/access.ts";
-import { anonymous } from "../adapters/http/callers.ts";
 import { createClientAddress } from "../adapters/http/client-address.ts";
+import { type Authenticate, keyIdOfUser } from "../adapters/http/embedded-callers.ts";
+import { createHandshakeAnswer } from "../adapters/http/handshake-answer.ts";
 import { createHttpApp } from "../adapters/http/http-app.ts";
 import { createHttpExchanges } from "../adapters/http/http-exchanges.ts";
 import { createHttpListener } from "../adapters/http/http-listener.ts";
+import { mounted } from "../adapters/http/mount.ts";
 import { renderPage } from "../adapters/http/page.ts";
 import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Persona, PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { createAdmission } from "../server/admission.ts";
 import { createConversationDeletion } from "../server/delete-conversation.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns } from "../server/turns.ts";
+import { choosePersonas } from "./choose-personas.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { connectSockets } from "./connect-sockets.ts";
 import type { Logger } from "./logger.ts";
@@ -27,7 +30,7 @@ import { reportEnds } from "./report-ends.ts";
 import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
 import { requestMemory } from "./request-memory.ts";
-import { defaultSettings, type Settings } from "./settings.ts";
+import { defaultSettings, SettingError, type Settings } from "./settings.ts";
 
 export interface TroupeOptions extends Partial<Settings> {
   /** Default: the system's time. Tests pass their own. */
@@ -36,6 +39,15 @@ export interface TroupeOptions extends Partial<Settings> {
   readonly random?: () => number;
   /** Providers of one's own instead of those that the settings choose. */
   readonly providers?: ProviderCatalog;
+  /**
+   * Joins an application's login: tells whose a request is. Nobody else is let in then: neither keys nor tickets count, and a page
+   * must be of the server's own origin or an allowed one. Default: the settings decide.
+   */
+  readonly authenticate?: Authenticate;
+  /** The socket's path. Its folder holds the HTTP routes: with `/troupe/ws` the page is at `/troupe/`. Default `/ws`. */
+  readonly path?: string;
+  /** Personas of one's own instead of the built-in ones: a list, or a store that may have others for each owner. */
+  readonly personas?: readonly Persona[] | PersonaStore;
   /** Default: says nothing. */
   readonly logger?: Logger;
   /** Token for pages opened from disk. Default: a fresh one, which nobody knows. */
@@ -44,15 +56,26 @@ export interface TroupeOptions extends Partial<Settings> {
 
 /** A server inside somebody's HTTP server. */
 export interface Troupe {
-  /** Takes the WebSocket upgrades for `/ws` of an HTTP server; the returned function gives them back. */
+  /**
+   * Takes the WebSocket upgrades for `path` of an HTTP server; the returned function gives them back. Upgrades for other paths get 404
+   * while no listener but those of troupes takes upgrades; any other listener has to answer what it does not serve.
+   */
   attach(server: Server): () => void;
-  /** Answers `/`, `/healthz`, `/readyz` and `/api/...`: pass it to `http.createServer` or call it for the paths you want. */
+  /**
+   * Answers `/`, `/healthz`, `/readyz`, `/api/...` and plain requests for the socket's path, in the folder of `path` or where a
+   * framework mounts it: pass it to `http.createServer`, to `app.use` of Express, or call it before a body is read.
+   */
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
   /** One line about who answers. */
   readonly providerSummary: string;
   readonly simulated: boolean;
   /** The test page for opening from disk, holding the page token; where callers need a key it asks for that instead. */
   renderDiskPage(url: string): Promise<string>;
+  /**
+   * Closes the sockets of an owner as `authenticate` names it, after a logout: its clients come back, and each is asked again who it is.
+   * Requests that run go on.
+   */
+  closeSockets(owner: string): void;
   /** What is in flight now. */
   stats(): {
     readonly connections: number;
@@ -76,6 +99,7 @@ export interface Troupe {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
+const pathForm = /^(\/[\w~-]+)+$/;
 /** How long clients get to answer the close. */
 const closePatienceMs = 1_000;
 
@@ -94,6 +118,9 @@ export function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
 export async function assembleTroupe(options: TroupeOptions, open: OpenStores): Promise<Troupe> {
   const settings: Settings = { ...defaultSettings(), ...options };
   const { clock = systemClock, logger = silent, random = Math.random } = options;
+  const { authenticate, path = "/ws" } = options;
+  if (!pathForm.test(path))
+    throw new SettingError("path: write it as /ws or /chat/ws, each part of A-Z a-z 0-9 _ ~ -");
   const { pageToken = randomBytes(16).toString("hex") } = options;
   const onFault = (fault: unknown) => logger.debug({ err: fault }, "a connection or a request of it failed");
   const clientAddress = createClientAddress(settings.trustedProxies);
@@ -109,17 +136,18 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       onWarning,
     },
   );
-  const personas = createBuiltinPersonaStore();
+  const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
   const stores = await open(settings, { clock, ...reportStorage(logger) });
   const { logs, conversations, usage, peers, tickets } = stores;
   async function disposeAfter(fault: unknown): Promise<never> {
     await stores[Symbol.asyncDispose]();
     throw fault;
   }
-  const callers = await Promise.resolve({ settings, stores, clock, onWarning })
+  const callers = await Promise.resolve({ settings, stores, clock, authenticate, onWarning })
     .then(openCallers)
     .catch(disposeAfter);
   const needsKey = callers.admission === "keys";
+  const showsToken = callers.admission === "shared" || callers.admission === "separate";
   const simulated = options.providers === undefined && chosen.simulated;
   const vendorIds = await openVendorIds(settings, stores, callers).catch(disposeAfter);
   const budgets = await stores
@@ -176,10 +204,11 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     allowedHosts: settings.allowedHosts,
     host: settings.host,
     isShared: callers.admission === "shared",
+    byCookies: callers.admission === "authenticate",
     pageToken,
   });
   const sockets = connectSockets({
-    ...{ settings, clock, random, logger, access, callers, clientAddress, turns, conversations },
+    ...{ settings, clock, random, path, logger, access, callers, clientAddress, turns, conversations },
     onRefused,
     maxRequestBytes: memory.perConnection,
     onFault,
@@ -191,7 +220,8 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   });
 
   const pageConfiguration = {
-    personas: await personas.list(anonymous.owner),
+    path,
+    personas: shown,
     simulated,
     model: chosen.model,
     needsKey,
@@ -225,6 +255,11 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   });
 
   const listener = createHttpListener({
+    socketPath: path,
+    answerHandshake: createHandshakeAnswer({
+      whyRefused: async (request) => access.refuseHead(request) ?? sockets.whyRefused(request),
+      onRefused,
+    }),
     app,
     access,
     onRefused,
@@ -237,11 +272,12 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
 
   return {
     attach: sockets.attach,
-    listener: exchanges.guard(listener),
+    listener: mounted(path, exchanges.guard(listener)),
     providerSummary: chosen.summary,
     simulated,
     renderDiskPage: async (url) =>
-      (await renderPage({ ...pageConfiguration, url, ...(needsKey ? {} : { token: pageToken }) }, [])).html,
+      (await renderPage({ ...pageConfiguration, url, ...(showsToken ? { token: pageToken } : {}) }, [])).html,
+    closeSockets: (owner) => sockets.closeAllOf(keyIdOfUser(owner), "logged_out"),
     stats: () => ({
       connections: sockets.count,
       turns: turns.count,

@@ -5,9 +5,12 @@ import { SettingError, type Settings } from "./settings.ts";
 /**
  * Who may come, as the settings and the keys that were given out before say (`hasStoredKeys`).
  * Throws a `SettingError` if others than this machine's users could come and all would be the same caller, and if a key does not
- * tell whose it is. An embedding program that knows its users itself would be one more way to be admitted, decided here.
+ * tell whose it is.
  */
-export function decideAdmission(settings: Settings, hasStoredKeys: boolean): Admission {
+export function decideAdmission(
+  settings: Settings,
+  hasStoredKeys: boolean,
+): Exclude<Admission, "authenticate"> {
   const { apiKeys, adminKey, allowAnonymous } = settings;
   refuseBadNames(settings);
   refuseSharedKeys(settings);
@@ -18,6 +21,19 @@ export function decideAdmission(settings: Settings, hasStoredKeys: boolean): Adm
   throw new SettingError(
     `${way} would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
   );
+}
+
+/**
+ * An embedding program that knows its users itself is the only one that is asked. Throws a `SettingError` for settings that would let
+ * in others as well, or are malformed.
+ */
+export function refuseOtherWays(settings: Settings): void {
+  const { apiKeys, adminKey, allowAnonymous } = settings;
+  refuseBadNames(settings);
+  if (apiKeys.length > 0 || adminKey !== undefined || allowAnonymous)
+    throw new SettingError(
+      "authenticate alone decides who may come; leave out TROUPE_API_KEYS, TROUPE_ADMIN_KEY and TROUPE_ALLOW_ANONYMOUS",
+    );
 }
 
 /** The first setting by which others than this machine's users can come. The host of an allowed origin is served as well. */

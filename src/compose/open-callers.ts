@@ -1,7 +1,8 @@
 import { type Callers, createCallers } from "../adapters/http/callers.ts";
+import { type Authenticate, createEmbeddedCallers } from "../adapters/http/embedded-callers.ts";
 import type { Clock } from "../ports/clock.ts";
 import { anonymousLimitsOf } from "./anonymous-settings.ts";
-import { decideAdmission } from "./decide-admission.ts";
+import { decideAdmission, refuseOtherWays } from "./decide-admission.ts";
 import type { Stores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
 
@@ -9,11 +10,17 @@ export interface OpenCallersOptions {
   readonly settings: Settings;
   readonly stores: Stores;
   readonly clock: Clock;
+  readonly authenticate: Authenticate | undefined;
   readonly onWarning: (warning: string) => void;
 }
 
 /** Who may come, as the settings and the keys that were given out say. Throws as `decideAdmission`. */
-export function openCallers({ settings, stores, clock, onWarning }: OpenCallersOptions): Callers {
+export function openCallers(options: OpenCallersOptions): Callers {
+  const { settings, stores, clock, authenticate, onWarning } = options;
+  if (authenticate !== undefined) {
+    refuseOtherWays(settings);
+    return createEmbeddedCallers({ authenticate, clock });
+  }
   const hasStoredKeys = stores.keysBefore.some(({ revokedAtMs }) => revokedAtMs === undefined);
   const admission = decideAdmission(settings, hasStoredKeys);
   const anonymousLimits = anonymousLimitsOf(settings);

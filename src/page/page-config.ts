@@ -1,3 +1,5 @@
+import { socketPath } from "./socket-path.ts";
+
 export interface PagePersona {
   readonly id: string;
   readonly name: string;
@@ -26,11 +28,15 @@ export const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist
 
 /** Reads the JSON that the server writes into the page; `{}` stands there in a plain copy. */
 export function readPageConfig(json: string, location: Location): PageConfig {
-  const given = JSON.parse(json) as Partial<PageConfig>;
+  const given = JSON.parse(json) as Partial<PageConfig & { readonly path: string }>;
   const fromDisk = location.protocol === "file:";
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   return {
-    url: given.url ?? (fromDisk ? "ws://localhost:8000/ws" : `${scheme}://${location.host}/ws`),
+    url:
+      given.url ??
+      (fromDisk
+        ? "ws://localhost:8000/ws"
+        : `${scheme}://${location.host}${socketPath(location.pathname, given.path ?? "/ws")}`),
     token: given.token ?? "",
     fromDisk,
     needsKey: given.needsKey ?? false,

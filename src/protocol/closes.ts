@@ -19,6 +19,7 @@ export const closeTable = {
   message_too_big: { code: 1009, reconnect: false, reason: "The message is larger than the limit." },
   restarting: { code: 1012, reconnect: true, reason: "The server restarts." },
   key_revoked: { code: 4401, reconnect: false, reason: "The key was revoked." },
+  logged_out: { code: 4403, reconnect: true, reason: "Show again who you are." },
   unresponsive: { code: 4408, reconnect: true, reason: "The peer did not answer pings." },
   slow_reader: { code: 4409, reconnect: true, reason: "The peer reads too slowly; resume." },
 } as const satisfies Record<string, CloseRow>;
@@ -26,7 +27,7 @@ export const closeTable = {
 export type CloseName = keyof typeof closeTable;
 
 /** Longest wait that a client believes a server. */
-const longestRetryAfterMs = 600_000;
+export const longestRetryAfterMs = 600_000;
 
 /** The reason of a close, and when the client should come back where that is not at its own choice. */
 export function closeReason(name: CloseName, retryAfterMs?: number): string {

@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { TroupeClientOptions } from "../client/index.ts";
 import { createRequestStore, type RequestStore, type TroupeSnapshot } from "./request-store.ts";
 
@@ -12,14 +12,37 @@ export interface Troupe extends TroupeSnapshot {
 /**
  * A connection to a server for as long as the component is mounted, with the transcripts of what was asked over it. Takes the
  * server's address or all of the client's options; another address or other subprotocols make another connection, while further
- * options are read when it is made.
+ * options are read when it is made. Where `url` or `protocols` is a function, each attempt asks the one of the newest render, and another
+ * function makes no other connection.
  */
 export function useTroupe(target: string | TroupeClientOptions): Troupe {
   const options = typeof target === "string" ? { url: target } : target;
   const [store] = useState(createRequestStore);
+  const newest = useRef(options);
+  useEffect(() => {
+    newest.current = options;
+  });
   const address = JSON.stringify([options.url, options.protocols]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the address stands for the options, which are a new object in each render.
-  useEffect(() => store.open(options), [store, address]);
+  useEffect(() => store.open(withNewest(options, newest)), [store, address]);
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   return { ...snapshot, send: store.send, cancel: store.cancel };
+}
+
+/** The options with functions that ask those of the newest render. */
+function withNewest(
+  options: TroupeClientOptions,
+  newest: { readonly current: TroupeClientOptions },
+): TroupeClientOptions {
+  return {
+    ...options,
+    url: typeof options.url === "function" ? () => resolved(newest.current.url) : options.url,
+    ...(typeof options.protocols === "function"
+      ? { protocols: () => resolved(newest.current.protocols ?? []) }
+      : {}),
+  };
+}
+
+function resolved<T extends string | readonly string[]>(given: T | (() => T | Promise<T>)): T | Promise<T> {
+  return typeof given === "function" ? given() : given;
 }

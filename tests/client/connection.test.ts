@@ -14,6 +14,7 @@ function connectedParts() {
   const clock = { nowMs: 50_000 };
   const client = createTroupeClient({
     url: "ws://server.test/ws",
+    fetch: false,
     protocols: ["troupe", "troupe.token.secret"],
     WebSocket: fake.WebSocket,
     backoff: (attempt) => attempt * 1000,

@@ -84,3 +84,19 @@ test("the embedding snippet of README.md carries a server beside other routes", 
     assert.ok(code.includes(call), call);
   }
 });
+
+test("the client of docs/deploy.md comes with a ticket for each attempt, and is told if its key is wrong", async () => {
+  const { createTroupeClient, ticketUrl } = await import("troupe/client");
+  const [, code] = (await snippet("ticket-client", "docs/deploy.md")).split('from "troupe/client";');
+  assert.ok(code);
+  const key = "ada-0123456789abcdef";
+  for (const [known, words] of [
+    [key, /This is a scripted demonstration/],
+    ["bob-0123456789abcdef", /"code":"unauthenticated"/],
+  ] as const) {
+    const clock = createTestClock({ instantMs: 1_000 });
+    await using server = await startTroupe({ clock, apiKeys: [{ owner: "ada", key: known }] });
+    const lines = await run(code, server.url, { createTroupeClient, ticketUrl });
+    assert.match(lines.join("\n"), words);
+  }
+});

@@ -1,44 +1,23 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { test } from "node:test";
-import { createDemoProvider } from "../../src/adapters/demo/demo-provider.ts";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { textOf } from "../support/wire-client.ts";
+import { countingDemo } from "./python/counting-demo.ts";
+import { startCuttingProxy } from "./python/cutting-proxy.ts";
+import {
+  clientFile,
+  framesOf,
+  runClient,
+  startClient,
+  startPython,
+  withPython,
+} from "./python/python-client.ts";
 
-const clientFile = `${import.meta.dirname}/../../backend/websocket_test_client.py`;
 const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
 /** So slow that no answer ends by itself while a test looks on. */
 const endless = ["--pacing", '{"mode":"fixed","interval_ms":10000,"chunk_chars":10}'];
-
-const python = ["/usr/bin/python3", "python3", "python"].find(
-  (command) => spawnSync(command, ["-c", "import websockets"]).status === 0,
-);
-/** On CI the package has to be there; elsewhere there may be nothing to test with. */
-const mayLack = python === undefined && process.env.CI !== "true";
-const withPython = { skip: mayLack && "no Python with the package websockets" };
-
-function startPython(...args: string[]) {
-  assert.ok(python, "no Python with the package websockets");
-  const child = spawn(python, ["-B", "-W", "error", ...args], { timeout: 120_000, killSignal: "SIGKILL" });
-  const output = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
-      output[name] += text;
-    });
-  }
-  return { child, ended: once(child, "close").then(([code]) => ({ code: code as unknown, ...output })) };
-}
-
-const startClient = (url: string, ...args: string[]) => startPython(clientFile, "--url", url, ...args);
-const runClient = (url: string, ...args: string[]) => startClient(url, ...args).ended;
-
-/** The frames that a run printed, one a line. */
-const framesOf = ({ stdout }: { stdout: string }): ServerMessage[] =>
-  JSON.parse(`[${stdout.trimEnd().replaceAll("\n", ",")}]`);
 
 function finalOf(frames: readonly ServerMessage[]) {
   const last = frames.at(-1);
@@ -57,45 +36,6 @@ function assertLane(lane: readonly ServerMessage[], mostChars: number): void {
     return frame.type === "status" ? frame.status : frame.type;
   });
   assert.deepEqual(flow, ["starting", "processing", "streaming", ...chunks, "completed"]);
-}
-
-/** The demonstration without pauses, and how often it was called. */
-function countingDemo() {
-  const demo = createDemoProvider({ clock: systemClock, tokenIntervalMs: 0, firstTokenMs: 0 });
-  const calls: unknown[] = [];
-  const stream: typeof demo.stream = (...call) => {
-    calls.push(call);
-    return demo.stream(...call);
-  };
-  const choose = (api: string) => ({ provider: { ...demo, stream }, api, model: "demo" });
-  return { calls, providers: { choose } };
-}
-
-/**
- * A TCP proxy: each of its first connections is cut after so many bytes of frames from the server. Once `deaf` is aborted nothing
- * of the client gets through, and `unheard` settles when something should have.
- */
-async function startProxy(url: string, cutAfterBytes: number[]) {
-  const deaf = new AbortController();
-  const { promise: unheard, resolve: hush } = Promise.withResolvers<void>();
-  const server = createServer((client) => {
-    let leftBytes = cutAfterBytes.shift() ?? Number.POSITIVE_INFINITY;
-    const upstream = connectTcp(Number(new URL(url).port), "127.0.0.1");
-    client.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
-    upstream.on("error", () => client.destroy()).on("close", () => client.end());
-    client.on("data", (bytes) => (deaf.signal.aborted ? hush() : upstream.write(bytes)));
-    upstream.once("data", (handshake) => {
-      client.write(handshake);
-      upstream.on("data", (bytes) => {
-        client.write(bytes.subarray(0, leftBytes));
-        leftBytes -= bytes.length;
-        if (leftBytes <= 0) upstream.destroy();
-      });
-    });
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  return { url: `ws://127.0.0.1:${port}/ws`, deaf, unheard, [Symbol.dispose]: () => void server.close() };
 }
 
 /** The specification's requests as it prints them, but that the id of an earlier response is left out or a real one. */
@@ -233,7 +173,7 @@ test("Ctrl-C cancels, prints the cancelled ending and leaves with 130", withPyth
 
 test("a second Ctrl-C leaves at once", withPython, async () => {
   await using server = await startTroupe(countingDemo());
-  using proxy = await startProxy(server.url, []);
+  using proxy = await startCuttingProxy(server.url, []);
   const { child, ended } = startClient(proxy.url, "chat", "Go on.", ...endless);
   await once(child.stdout, "data");
   proxy.deaf.abort();
@@ -249,7 +189,7 @@ test("after any number of drops the text is whole and nothing was called twice",
   const ask = (url: string) => runClient(url, "multi_chat", "Why?", "--personas", ...cast, "--raw");
   const whole = framesOf(await ask(server.url));
   // Nothing arrives, half a frame, the first frames, then twice some of the answers.
-  using proxy = await startProxy(server.url, [0, 5, 700, 3000, 4000]);
+  using proxy = await startCuttingProxy(server.url, [0, 5, 700, 3000, 4000]);
   const { code, stdout, stderr } = await ask(proxy.url);
   const frames = framesOf({ stdout });
   assert.deepEqual([code, stderr.match(/connection lost/g)?.length, calls.length], [0, 5, 2 * cast.length]);
@@ -262,7 +202,7 @@ test("what cannot be done is told in one line, with status 1", withPython, async
   await using server = await startTroupe(countingDemo());
   const refused = await runClient(server.url, "chat", "Hello", "--temperature", "hot");
   assert.match(refused.stderr, /error invalid_message: .*data\.temperature/);
-  using proxy = await startProxy(server.url, []);
+  using proxy = await startCuttingProxy(server.url, []);
   proxy[Symbol.dispose]();
   const nobody = await runClient(proxy.url, "chat", "Hello");
   assert.match(nobody.stderr, /^Cannot connect to ws:\S+: connection refused\. .*npm start.*\n$/);

@@ -94,6 +94,7 @@ test("HTTP: health, readiness, personas without their prompts, the page with its
     "makesSecret",
     "model",
     "needsKey",
+    "path",
     "personas",
     "simulated",
   ]);

@@ -120,7 +120,13 @@ test("where callers are told apart, the same requests pass", async () => {
 });
 
 test("a caller that is everyone comes from this machine, wherever a program listens", () => {
-  const options = { allowedOrigins: [], allowedHosts: [], host: "localhost", pageToken: "x" };
+  const options = {
+    allowedOrigins: [],
+    allowedHosts: [],
+    host: "localhost",
+    byCookies: false,
+    pageToken: "x",
+  };
   const refusalOf = (isShared: boolean, remoteAddress: string | undefined) =>
     createAccess({ ...options, isShared }).refuseHead({
       httpVersion: "1.1",

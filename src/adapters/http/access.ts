@@ -12,6 +12,8 @@ export interface AccessOptions {
   readonly host: string;
   /** Everyone is the same caller, so that nobody may come from beyond this machine. */
   readonly isShared: boolean;
+  /** Callers are known by the cookies of an application, which a browser sends along for any page. */
+  readonly byCookies: boolean;
   /** What a page opened from disk must show, since its origin is `null` like that of any sandboxed frame. */
   readonly pageToken: string;
 }
@@ -41,7 +43,14 @@ interface PageHead {
  * Who may talk to the server, judged by what a browser cannot forge: `Host` keeps out pages that rebind their own name to this
  * address, `Origin` keeps out pages of other sites. A request without `Origin` does not come from a page.
  */
-export function createAccess({ allowedOrigins, allowedHosts, host, isShared, pageToken }: AccessOptions) {
+export function createAccess({
+  allowedOrigins,
+  allowedHosts,
+  host,
+  isShared,
+  byCookies,
+  pageToken,
+}: AccessOptions) {
   const isLocal = isLoopback(host);
   const origins = new Set([
     ...allowedOrigins.map((origin) => new URL(origin).origin),
@@ -57,12 +66,14 @@ export function createAccess({ allowedOrigins, allowedHosts, host, isShared, pag
 
   function originAllowed({ host, origin, protocols, holdsKey }: PageHead): boolean {
     if (origin === undefined) return true;
+    if (origin === "null" && byCookies) return false;
     if (origin === "null") return holdsKey || equalInConstantTime(tokenIn(protocols) ?? "", pageToken);
     if (origin.length > maxOriginChars || !URL.canParse(origin)) return false;
     const url = new URL(origin);
     if (url.origin !== origin.toLowerCase() || !/^https?:$/.test(url.protocol)) return false;
     if (isOwn(url, host) || origins.has(url.origin)) return true;
-    return isLocal && isLoopback(url.hostname);
+    // With cookies another application of this machine would act as whoever is logged in.
+    return isLocal && !byCookies && isLoopback(url.hostname);
   }
 
   return {

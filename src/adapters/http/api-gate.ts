@@ -26,6 +26,8 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
     allowHeaders: ["authorization", "content-type"],
     exposeHeaders: ["content-disposition", "retry-after"],
     maxAge: preflightSeconds,
+    // A page of an allowed origin may use the application's login, as its socket does.
+    credentials: callers.admission === "authenticate",
   });
 
   function refuseOrigin(context: Context<ApiEnv>, holdsKey: boolean): Refusal | undefined {
@@ -48,10 +50,11 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
   });
 
   gate.use("/*", async (context, next) => {
-    const who = await callers.identify({
-      authorization: context.req.header("authorization"),
-      address: clientAddress(context.env.incoming),
-    });
+    const { incoming } = context.env;
+    const who = await callers.identify(
+      { authorization: context.req.header("authorization"), address: clientAddress(incoming) },
+      incoming,
+    );
     if ("status" in who) return refuse(context, who);
     if (!("role" in who)) {
       context.set("caller", who);

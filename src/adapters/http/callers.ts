@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Caller, CallerLimits } from "../../ports/caller.ts";
 import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
@@ -7,11 +8,14 @@ import { type Credential, type Credentials, credentialIn, digest } from "./crede
 import { createFailedAttempts } from "./failed-attempts.ts";
 import { type Refusal, refusals } from "./refusals.ts";
 
-/** Who may come: holders of keys; anyone, each with what is its own; or anyone, and all are the same caller. */
-export type Admission = "keys" | "separate" | "shared";
+/**
+ * Who may come: holders of keys; anyone, each with what is its own; anyone, and all are the same caller; or the users of the
+ * application that the server is embedded in.
+ */
+export type Admission = "keys" | "separate" | "shared" | "authenticate";
 
 export interface CallersOptions {
-  readonly admission: Admission;
+  readonly admission: Exclude<Admission, "authenticate">;
   /** Owners and their keys as the settings give them; one owner may have several. */
   readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
   /** Keys that were given out. */
@@ -47,8 +51,16 @@ interface Administrator {
 /** A secret that a caller chose: long enough that nobody guesses another's. */
 const secretForm = /^.{16,128}$/;
 
-/** The one path from a request to its caller, for the socket and for HTTP. Keys are held as digests only. */
-export function createCallers(options: CallersOptions) {
+/** The one path from a request to its caller, for the socket and for HTTP. */
+export interface Callers {
+  readonly admission: Admission;
+  /** Whether what a caller was admitted with is still good. */
+  readonly isAdmitted: (caller: Caller) => boolean;
+  identify(credentials: Credentials, request: IncomingMessage): Promise<Caller | Administrator | Refusal>;
+}
+
+/** Callers that show a key, a secret or nothing. Keys are held as digests only. */
+export function createCallers(options: CallersOptions): Callers {
   const { admission, fixedKeys, keys, keysBefore, adminKey, tickets, attempts, newId } = options;
   const { perAddress, inAll } = options.anonymousLimits;
   const needsKey = admission === "keys";
@@ -97,7 +109,7 @@ export function createCallers(options: CallersOptions) {
   return {
     admission,
     isAdmitted,
-    async identify(credentials: Credentials): Promise<Caller | Administrator | Refusal> {
+    async identify(credentials) {
       if (admission === "shared") return anonymous;
       const credential = credentialIn(credentials);
       const { address } = credentials;
@@ -109,8 +121,6 @@ export function createCallers(options: CallersOptions) {
     },
   };
 }
-
-export type Callers = ReturnType<typeof createCallers>;
 
 /** The name of a key that stands in the settings: made of its digest, which a name that is shown must not give away. */
 function idOf(keyDigest: string): string {

@@ -19,7 +19,7 @@ export type Credential =
   | { readonly type: "ticket"; readonly ticket: string };
 
 /** Prefix of the subprotocol that carries a key or the page's token. */
-const tokenProtocol = "troupe.token.";
+export const tokenProtocol = "troupe.token.";
 
 /** A longer list of subprotocols is not searched for a token: each name in it would be a string of its own. */
 const maxProtocolsChars = 8 * 1024;

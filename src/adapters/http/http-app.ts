@@ -55,13 +55,12 @@ export function createHttpApp({
     context.header("content-length", String(html.length));
     return context.body(sharedBody(html));
   });
-  app.get("/ws", (context) =>
-    context.text("This is a WebSocket: connect with ws://.", 426, { upgrade: "websocket" }),
-  );
   app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
-  app.post("/api/tickets", async (context) =>
-    context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
-  );
+  // An application that knows its users is asked for every socket, and a ticket would pass it by.
+  if (callers.admission !== "authenticate")
+    app.post("/api/tickets", async (context) =>
+      context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),
+    );
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );

@@ -3,6 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
+import { pageAddress, pathOf, sentUrl } from "./mount.ts";
 import type { Refusal } from "./refusals.ts";
 
 /** Hears of a refusal, for the log. */
@@ -12,6 +13,9 @@ export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;
 export const probePaths = { health: "/healthz", readiness: "/readyz" } as const;
 
 export interface HttpListenerOptions {
+  /** Where the socket is. A plain request for it gets what `answerHandshake` answers. */
+  readonly socketPath: string;
+  readonly answerHandshake: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly app: ApiRoutes;
   readonly access: Access;
   /** The code of what keeps the server from taking new requests, where something does. */
@@ -24,7 +28,8 @@ export interface HttpListenerOptions {
  * Answers HTTP requests: health and readiness to everyone, since a probe knows an address and no name; anything else as the routes
  * do, once its head is accepted.
  */
-export function createHttpListener({ app, access, whyNotReady, onRefused, onFault }: HttpListenerOptions) {
+export function createHttpListener(options: HttpListenerOptions) {
+  const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, onFault } = options;
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
 
   async function answerReadiness(response: ServerResponse): Promise<void> {
@@ -39,10 +44,17 @@ export function createHttpListener({ app, access, whyNotReady, onRefused, onFaul
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const path = pathOf(request);
+    const path = pathOf(request.url ?? "");
+    const movedTo = pageAddress(request);
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (isRead && path === probePaths.health) sendJson(response, 200, { status: "ok" });
     else if (isRead && path === probePaths.readiness) void answerReadiness(response);
+    else if (
+      [path, pathOf(sentUrl(request))].includes(socketPath) &&
+      (isRead || request.method === "OPTIONS")
+    )
+      void answerHandshake(request, response);
+    else if (isRead && movedTo !== undefined) response.writeHead(307, { location: movedTo }).end();
     else {
       const refusal = access.refuseHead(request);
       if (refusal === undefined) void answer(request, response);
@@ -52,10 +64,6 @@ export function createHttpListener({ app, access, whyNotReady, onRefused, onFaul
       }
     }
   };
-}
-
-function pathOf({ url = "" }: IncomingMessage): string {
-  return url.split("?", 1)[0] ?? "";
 }
 
 function sendRefusal(response: ServerResponse, path: string, { status, code, message }: Refusal): void {

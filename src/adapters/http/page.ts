@@ -6,6 +6,8 @@ import type { PublicPersona } from "../../ports/persona.ts";
 export interface PageConfiguration {
   /** Where the socket is; absent where the page's own address tells. */
   readonly url?: string;
+  /** The socket's path as this server knows it; a proxy may serve it in a folder. */
+  readonly path: string;
   /** Only for a copy that is opened from disk. */
   readonly token?: string;
   readonly personas: readonly PublicPersona[];
@@ -36,9 +38,10 @@ export async function renderPage(
     "default-src 'none'",
     `script-src ${hashes(html, /<script>([\s\S]*?)<\/script>/g)}`,
     `style-src ${hashes(html, /<style>([\s\S]*?)<\/style>/g)}`,
-    ["connect-src 'self' ws://localhost:* ws://127.0.0.1:*", ...servedNames.flatMap(secureSocketOf)].join(
-      " ",
-    ),
+    [
+      "connect-src 'self' ws://localhost:* ws://127.0.0.1:* http://localhost:* http://127.0.0.1:*",
+      ...servedNames.flatMap(secureSocketOf),
+    ].join(" "),
     "img-src 'self' data:",
     "base-uri 'none'",
     "form-action 'none'",

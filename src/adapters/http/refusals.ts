@@ -35,6 +35,11 @@ export const refusals = {
     message:
       "A valid key is needed, as Authorization: Bearer <key>; TROUPE_API_KEYS lists keys, and the holder of TROUPE_ADMIN_KEY gives them out.",
   },
+  needsLogin: {
+    status: 401,
+    code: "unauthenticated",
+    message: "Log in to the application that this server is a part of.",
+  },
   badTicket: {
     status: 401,
     code: "unauthenticated",

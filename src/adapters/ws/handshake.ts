@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 /** Why there will be no socket, as an HTTP answer. */
 export interface HandshakeRefusal {
   readonly status: number;
+  /** The same for programs. */
+  readonly code: string;
   /** One sentence in ASCII: what was refused, and which setting allows it. */
   readonly message: string;
   /** When trying again makes sense. */
@@ -31,7 +33,7 @@ export function refuseHead(head: IncomingMessage): HandshakeRefusal | undefined 
 }
 
 function refuse(status: number, message: string): HandshakeRefusal {
-  return { status, message };
+  return { status, code: "bad_handshake", message };
 }
 
 /** Answers and lets go of the connection, also where the peer keeps its half open. */

@@ -118,10 +118,10 @@ export class WsConnection implements FrameSource {
       this.#endPatience ??= this.#options.clock.callAfter(closePatienceMs, () => this.terminate());
   }
 
-  /** Its key is of no use any more: nothing is told to it from now on, and it is closed. */
-  revoke(): void {
+  /** What it was opened with is of no use any more: nothing is told to it from now on, and it is closed. */
+  revoke(name: CloseName = "key_revoked"): void {
     this.#leave();
-    this.close("key_revoked");
+    this.close(name);
   }
 
   terminate(): void {

@@ -2,10 +2,12 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
+import type { CloseName } from "../../protocol/closes.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { callAfterReading } from "../system/call-after-reading.ts";
-import { type HandshakeRefusal, pathOf, refuseHead, sendRefusal } from "./handshake.ts";
+import { attachDoor } from "./attach-door.ts";
+import { type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
 import { createKeyCounter } from "./key-counter.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
 
@@ -20,10 +22,13 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   readonly mostConnectionsPerKey: number;
   /** How long one who is sent away for now should wait; each is given a time of its own, so that they do not return together. */
   readonly retryAfterMs: () => number;
+  /**
+   * Decides about a handshake: whose connection it will be, or the status to refuse it with. Where `isHandshake` is false, it only tells
+   * what it would decide about the same head without its ticket.
+   */
+  readonly admit: (request: IncomingMessage, isHandshake: boolean) => Promise<Caller | HandshakeRefusal>;
   /** Hears of a handshake that could not be decided about, which is no fault of its client. */
   readonly onHandshakeFault: (fault: unknown) => void;
-  /** Decides about a handshake: whose connection it will be, or the status to refuse it with. */
-  readonly admit: (request: IncomingMessage) => Promise<Caller | HandshakeRefusal>;
   /** Hears of every handshake that is refused, for the log. */
   readonly onRefused: (refusal: HandshakeRefusal, request: IncomingMessage) => void;
 }
@@ -61,11 +66,22 @@ export function createWsServer(options: WsServerOptions) {
 
   /** Why nobody is let in now. */
   function refuseAll(): HandshakeRefusal | undefined {
-    if (stopped.signal.aborted)
-      return { status: 503, message: "The server restarts.", retryAfterMs: retryAfterMs() };
+    if (stopped.signal.aborted) return unavailable("shutting_down", "The server restarts.");
     if (connections.size + deciding < mostConnections) return undefined;
-    const message = "The server has as many sockets open as TROUPE_MAX_CONNECTIONS allows.";
-    return { status: 503, message, retryAfterMs: retryAfterMs() };
+    return unavailable(
+      "too_many_connections",
+      "The server has as many sockets open as TROUPE_MAX_CONNECTIONS allows.",
+    );
+  }
+
+  function unavailable(code: string, message: string): HandshakeRefusal {
+    return { status: 503, code, message, retryAfterMs: retryAfterMs() };
+  }
+
+  /** Why a caller gets no further socket. */
+  function refuseMore(caller: Caller): HandshakeRefusal | undefined {
+    const message = keys.whyFull(caller);
+    return message === undefined ? undefined : { status: 429, code: "too_many_connections", message };
   }
 
   function refuse(request: IncomingMessage, stream: Duplex, refusal: HandshakeRefusal): void {
@@ -73,12 +89,18 @@ export function createWsServer(options: WsServerOptions) {
     sendRefusal(stream, refusal);
   }
 
-  function upgrade(alone: boolean, request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    if (pathOf(request) !== path) {
-      // Another listener may serve this path; where there is none, nobody would ever answer.
-      if (alone) sendRefusal(stream, { status: 404, message: "There is nothing here." });
-      return;
+  /** What a client is told of a fault that nobody foresaw, or that the storage is away. */
+  function refusalAfter(fault: unknown): HandshakeRefusal {
+    const { code, retryAfterMs: askedMs } = TroupeError.from(fault);
+    if (code === "storage_unavailable") {
+      const laterMs = askedMs === undefined ? {} : { retryAfterMs: askedMs };
+      return { status: 503, code, message: "The server cannot store or read anything now.", ...laterMs };
     }
+    onHandshakeFault(fault);
+    return { status: 500, code: "internal_error", message: "The server failed." };
+  }
+
+  function upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const refusal = refuseHead(request) ?? refuseAll();
     if (refusal === undefined) void decide(request, stream, head);
     else refuse(request, stream, refusal);
@@ -89,21 +111,14 @@ export function createWsServer(options: WsServerOptions) {
     stream.on("error", onFault);
     deciding += 1;
     try {
-      const admitted = await admit(request);
+      const admitted = await admit(request, true);
+      if ("status" in admitted) return refuse(request, stream, admitted);
       // Counted and opened at once, so that a burst cannot slip past the limit.
-      const whyFull = "status" in admitted ? undefined : keys.whyFull(admitted);
-      if ("status" in admitted) refuse(request, stream, admitted);
-      else if (whyFull !== undefined) refuse(request, stream, { status: 429, message: whyFull });
+      const refusal = refuseMore(admitted);
+      if (refusal !== undefined) refuse(request, stream, refusal);
       else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
     } catch (fault) {
-      const { code, retryAfterMs: askedMs } = TroupeError.from(fault);
-      if (code === "storage_unavailable") {
-        const laterMs = askedMs === undefined ? {} : { retryAfterMs: askedMs };
-        const message = "The server cannot store or read anything now.";
-        return sendRefusal(stream, { status: 503, message, ...laterMs });
-      }
-      onHandshakeFault(fault);
-      sendRefusal(stream, { status: 500, message: "The server failed." });
+      sendRefusal(stream, refusalAfter(fault));
     } finally {
       deciding -= 1;
       stream.off("error", onFault);
@@ -132,15 +147,21 @@ export function createWsServer(options: WsServerOptions) {
       return connections.size;
     },
     /** Takes this server's upgrades for the path; the returned function gives them back. */
-    attach(httpServer: Server): () => void {
-      const listener = (request: IncomingMessage, stream: Duplex, head: Buffer) =>
-        upgrade(httpServer.listenerCount("upgrade") === 1, request, stream, head);
-      httpServer.on("upgrade", listener);
-      return () => httpServer.off("upgrade", listener);
+    attach: (httpServer: Server): (() => void) => attachDoor(httpServer, path, upgrade),
+    /** Why a handshake with this request's head would be refused now, but for a ticket. */
+    async whyRefused(request: IncomingMessage): Promise<HandshakeRefusal | undefined> {
+      const refusal = refuseAll();
+      if (refusal !== undefined) return refusal;
+      try {
+        const admitted = await admit(request, false);
+        return "status" in admitted ? admitted : refuseMore(admitted);
+      } catch (fault) {
+        return refusalAfter(fault);
+      }
     },
     /** Closes every socket that was opened with a key; from now on nothing is told to them. */
-    closeAllOf(keyId: string): void {
-      for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke();
+    closeAllOf(keyId: string, name?: CloseName): void {
+      for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke(name);
     },
     /**
      * Lets nobody in any more, and tells each client to come back, and when, as soon as all that it follows was delivered to its end:

@@ -68,7 +68,7 @@ async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits
 
 for (const [name, fail, status] of [
   ["a decision that fails", () => Promise.reject(new Error("The store is gone.")), 500],
-  ["a refusal", () => Promise.resolve({ status: 401, message: "Who are you?" }), 401],
+  ["a refusal", () => Promise.resolve({ status: 401, code: "refused", message: "Who are you?" }), 401],
 ] as const)
   test(`${name} is answered with ${status}, and its place is free again`, async () => {
     let decide: () => Promise<Caller | HandshakeRefusal> = fail;

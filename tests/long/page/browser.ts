@@ -19,6 +19,8 @@ const flags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // The name of the tests with a proxy, which no DNS server is asked about.
+  "--host-resolver-rules=MAP chat.example.com 127.0.0.1",
 ];
 
 let launched: Promise<Browser> | undefined;

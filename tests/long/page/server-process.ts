@@ -17,7 +17,8 @@ export interface ServerProcess extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function startServerProcess(): Promise<ServerProcess> {
+/** Starts it on a free port of this machine, with the demonstration; `env` adds variables. */
+export async function startServerProcess(env: Record<string, string> = {}): Promise<ServerProcess> {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-page-"));
   let port = "0";
   let child = await start();
@@ -26,6 +27,7 @@ export async function startServerProcess(): Promise<ServerProcess> {
     const flags = ["--port", port, "--data", data, "--log-level", "silent", "--local-providers", ""];
     const started = spawn(process.execPath, ["--conditions=troupe-source", cli, ...flags], {
       stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
     });
     for await (const line of createInterface({ input: started.stdout })) {
       const found = /listens on ws:\/\/[^:]+:(\d+)/.exec(line);

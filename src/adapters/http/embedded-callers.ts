@@ -1,0 +1,101 @@
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import type { Caller } from "../../ports/caller.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Callers } from "./callers.ts";
+import { refusals } from "./refusals.ts";
+
+/** A user of the application that a server is embedded in. */
+export interface AuthenticatedCaller {
+  /** Names the user, 1 to 128 characters without control characters; what the user asks is kept under it. */
+  readonly owner: string;
+  /** Limits of this user, each at least 1; what is absent has the default of a key. */
+  readonly limits?: {
+    readonly connections?: number;
+    readonly requestsPerMinute?: number;
+    readonly requestsInFlight?: number;
+    readonly tokensPerDay?: number;
+  };
+}
+
+/**
+ * Tells which user of the application a request comes from, by its cookies or headers; `undefined` gets 401. It is asked for every
+ * handshake and every HTTP request under `/api`, and has ten seconds. What it throws is logged, and the client gets 500.
+ */
+export type Authenticate = (
+  request: IncomingMessage,
+) => AuthenticatedCaller | undefined | Promise<AuthenticatedCaller | undefined>;
+
+export interface EmbeddedCallersOptions {
+  readonly authenticate: Authenticate;
+  readonly clock: Clock;
+}
+
+const patienceMs = 10_000;
+/** No key has such an owner, and no caller without a key: their names have no colon or begin otherwise. */
+const prefix = "user:";
+
+const limit = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
+/** Strict, because a limit that is misspelt would be none. */
+const answerSchema = z.strictObject({
+  owner: z
+    .string()
+    .regex(/^\P{Cc}{1,128}$/u, "must have 1 to 128 characters, none of them a control character")
+    // Two halves of different surrogate pairs would be the same name once they are stored.
+    .refine((owner) => owner.isWellFormed(), "must be well-formed Unicode"),
+  limits: z
+    .strictObject({
+      connections: limit,
+      requestsPerMinute: limit,
+      requestsInFlight: limit,
+      tokensPerDay: limit,
+    })
+    .optional(),
+});
+
+/** Callers that the embedding application knows: nothing but its own word counts, neither a key nor a ticket. */
+export function createEmbeddedCallers({ authenticate, clock }: EmbeddedCallersOptions): Callers {
+  async function ask(request: IncomingMessage): Promise<AuthenticatedCaller | undefined> {
+    const late = Promise.withResolvers<never>();
+    const stopTimer = clock.callAfter(patienceMs, () =>
+      late.reject(new Error(`authenticate has not answered within ${patienceMs / 1_000} seconds`)),
+    );
+    try {
+      return await Promise.race([authenticate(request), late.promise]);
+    } finally {
+      stopTimer();
+    }
+  }
+
+  return {
+    admission: "authenticate",
+    isAdmitted: () => true,
+    async identify(_credentials, request) {
+      const answer = await ask(request);
+      return answer === undefined ? refusals.needsLogin : callerOf(answer);
+    },
+  };
+}
+
+/** The caller of a user; throws for an answer that is none. */
+function callerOf(answer: AuthenticatedCaller): Caller {
+  const parsed = answerSchema.safeParse(answer);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new TypeError(`authenticate answered a bad caller: ${issue?.path.join(".")} ${issue?.message}`);
+  }
+  const { owner, limits = {} } = parsed.data;
+  const keyId = keyIdOfUser(owner);
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return { owner: keyId, keyId, limits: Object.fromEntries(given) };
+}
+
+/** The name under which what belongs to a user is kept, and by which its sockets are known. */
+export function keyIdOfUser(owner: string): string {
+  return `${prefix}${owner}`;
+}
+
+/** The application's own name of a user; any other owner stays as it is. */
+export function userOf(owner: string): string {
+  return owner.startsWith(prefix) ? owner.slice(prefix.length) : owner;
+}

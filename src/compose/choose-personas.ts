@@ -1,0 +1,50 @@
+import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
+import { anonymous } from "../adapters/http/callers.ts";
+import { userOf } from "../adapters/http/embedded-callers.ts";
+import type { Persona, PersonaStore, PublicPersona } from "../ports/persona.ts";
+import { personaId } from "../protocol/fields.ts";
+import { SettingError } from "./settings.ts";
+
+export interface ChosenPersonas {
+  readonly store: PersonaStore;
+  /** Those that the test page offers to everyone. */
+  readonly shown: readonly PublicPersona[];
+}
+
+/**
+ * The built-in personas, a list of an embedding program's own, or its store. A store is asked with the owner's name as the program
+ * knows it, and the page offers what it lists for `anonymous`, or nothing if the program knows its users.
+ * Throws a `SettingError` for a list that no client could use.
+ */
+export async function choosePersonas(
+  own: readonly Persona[] | PersonaStore | undefined,
+  knowsUsers: boolean,
+): Promise<ChosenPersonas> {
+  const given = own === undefined ? createBuiltinPersonaStore() : isList(own) ? storeOf(own) : own;
+  const store: PersonaStore = {
+    find: (owner, id) => given.find(userOf(owner), id),
+    list: (owner) => given.list(userOf(owner)),
+  };
+  const isPrivate = knowsUsers && own !== undefined && !isList(own);
+  return { store, shown: isPrivate ? [] : await store.list(anonymous.owner) };
+}
+
+function isList(own: readonly Persona[] | PersonaStore): own is readonly Persona[] {
+  return Array.isArray(own);
+}
+
+function storeOf(personas: readonly Persona[]): PersonaStore {
+  const byId = new Map(personas.map((persona) => [persona.id, persona]));
+  if (byId.size === 0) throw new SettingError("personas: there must be at least one");
+  if (byId.size < personas.length) throw new SettingError("personas: two have the same id");
+  for (const { id, name, instructions } of personas) {
+    if (!personaId.safeParse(id).success)
+      throw new SettingError("personas: an id has 1 to 128 of A-Z a-z 0-9 _ . : -");
+    if (name === "" || instructions === "")
+      throw new SettingError(`personas: ${id} needs a name and instructions`);
+  }
+  const shown = [...byId.values()]
+    .map(({ id, name, description }): PublicPersona => ({ id, name, description }))
+    .sort((one, other) => (one.id < other.id ? -1 : 1));
+  return { find: async (_owner, id) => byId.get(id), list: async () => [...shown] };
+}

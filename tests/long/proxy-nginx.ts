@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, describe, it } from "node:test";
+import { createTroupeClient, ticketUrl } from "../../src/client/index.ts";
+import { closeBrowser, openContext, withBrowser } from "./page/browser.ts";
+import { openPlayground } from "./page/playground.ts";
+import { startServerProcess } from "./page/server-process.ts";
+import { type NginxProxy, proxyName, startNginx, withNginx } from "./proxy/nginx.ts";
+import { createVisitor } from "./proxy/visitor.ts";
+import { clientFile, startPythonIn, withPython } from "./python/python-client.ts";
+
+const ada = "ada-0123456789abcdef";
+const bob = "bob-0123456789abcdef";
+const proxied = { TROUPE_ALLOWED_HOSTS: proxyName, TROUPE_TRUSTED_PROXIES: "127.0.0.1" };
+const keys = { ...proxied, TROUPE_API_KEYS: `ada=${ada},bob=${bob}` };
+const anonymous = { ...proxied, TROUPE_ALLOW_ANONYMOUS: "true" };
+const forged = { "x-forwarded-for": "198.51.100.1", forwarded: "for=198.51.100.2" };
+const question = { message: "Hello", persona_id: "skeptic", pacing: { mode: "raw" } } as const;
+const withAll = { skip: withNginx.skip || withBrowser.skip };
+
+/** A server with these variables, and nginx in front of it. */
+async function startBoth(env: Record<string, string>) {
+  const server = await startServerProcess(env);
+  const proxy = await startNginx(server.httpUrl).catch(async (fault) => {
+    await server[Symbol.asyncDispose]();
+    throw fault;
+  });
+  return {
+    ...{ server, proxy },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const runPython = ({ port, caFile }: NginxProxy, env: Record<string, string> = {}) =>
+  startPythonIn(
+    { SSL_CERT_FILE: caFile, ...env },
+    ...[clientFile, "--url", `wss://localhost:${port}/troupe/ws`, "chat", "Hello", "--pacing", "raw"],
+  ).ended;
+
+describe("the client library through nginx with TLS", withNginx, () => {
+  for (const way of ["a key", "a fresh ticket for each attempt", "a secret of its own"] as const) {
+    it(`comes with ${way}, and comes back after a cut`, async () => {
+      await using both = await startBoth(way === "a secret of its own" ? anonymous : keys);
+      const visitor = createVisitor(both.proxy, "127.0.0.2");
+      const { socketUrl, WebSocket, fetch } = visitor;
+      const isTicket = way.includes("ticket");
+      const client = createTroupeClient({
+        ...{ WebSocket, fetch, backoff: () => 0 },
+        url: isTicket ? ticketUrl({ url: socketUrl, key: ada, fetch }) : socketUrl,
+        protocols: isTicket ? [] : ["troupe", `troupe.token.${ada}`],
+      });
+      const slow = { mode: "fixed", interval_ms: 25, chunk_chars: 20 } as const;
+      for (let cut = 0; cut < 3; cut += 1) {
+        const request = client.request("chat", { ...question, pacing: slow });
+        let text = "";
+        for await (const message of request) {
+          if (message.type !== "chunk") continue;
+          if (text === "") visitor.cut();
+          text += message.chunk;
+        }
+        assert.equal((await request.done).data["response" as never], text);
+      }
+      const list = await visitor.call("/api/conversations", { authorization: `Bearer ${ada}` });
+      assert.equal(JSON.parse(list.body).conversations.length, 1);
+      const others = await visitor.call("/api/conversations", { authorization: `Bearer ${bob}` });
+      assert.deepEqual(JSON.parse(others.body).conversations, []);
+      client.close();
+      visitor.leave();
+    });
+  }
+
+  it("stops at a wrong key with a typed error", async () => {
+    await using both = await startBoth(keys);
+    const { socketUrl, WebSocket, fetch } = createVisitor(both.proxy, "127.0.0.2");
+    for (const [url, protocols] of [
+      [socketUrl, ["troupe", "troupe.token.wrong-0123456789abcdef"]],
+      [ticketUrl({ url: socketUrl, key: "wrong-0123456789abcdef", fetch }), []],
+    ] as const) {
+      const client = createTroupeClient({ url, protocols, WebSocket, fetch });
+      await assert.rejects(client.request("chat", question).done, { code: "unauthenticated" });
+      assert.equal(client.state.name, "closed");
+    }
+  });
+});
+
+describe("visitors behind nginx", withNginx, () => {
+  it("are told apart by their real address, whatever they forge", async () => {
+    await using both = await startBoth(keys);
+    const guesser = createVisitor(both.proxy, "127.0.0.2", forged);
+    const neighbour = createVisitor(both.proxy, "127.0.0.3", { "x-forwarded-for": "127.0.0.2" });
+    const guess = (visitor: typeof guesser, count: number) =>
+      visitor.call("/api/personas", { authorization: `Bearer guess-${count}-0123456789` });
+    for (let count = 0; count < 20; count += 1) assert.equal((await guess(guesser, count)).status, 401);
+    assert.equal((await guess(guesser, 20)).status, 429);
+    // Another forged address is no other visitor.
+    const again = createVisitor(both.proxy, "127.0.0.2", { "x-forwarded-for": "198.51.100.99" });
+    assert.equal((await guess(again, 21)).status, 429);
+    assert.equal((await guess(neighbour, 22)).status, 401);
+    for (const visitor of [guesser, again, neighbour]) {
+      assert.equal((await visitor.call("/api/personas", { authorization: `Bearer ${ada}` })).status, 200);
+      assert.equal(await visitor.handshake({ authorization: `Bearer ${ada}` }), 101);
+      visitor.leave();
+    }
+  });
+
+  it("share the limits of their address without keys, and of nobody else's", async () => {
+    await using both = await startBoth({ ...anonymous, TROUPE_MAX_CONNECTIONS_PER_ADDRESS: "2" });
+    const [one, other] = ["127.0.0.2", "127.0.0.3"].map((address) =>
+      createVisitor(both.proxy, address, forged),
+    );
+    assert.ok(one !== undefined && other !== undefined);
+    assert.deepEqual([await one.handshake(), await one.handshake(), await one.handshake()], [101, 101, 429]);
+    assert.equal(await other.handshake(), 101);
+    one.leave();
+    other.leave();
+  });
+
+  it("are all refused by a server for this machine only, and such a server starts under no other name", async () => {
+    await using both = await startBoth({});
+    const visitor = createVisitor(both.proxy, "127.0.0.2");
+    for (const host of [{}, { host: "localhost" }]) {
+      const isServed = "host" in host;
+      assert.equal((await visitor.call("/api/conversations", host)).status, isServed ? 403 : 421);
+      assert.equal((await visitor.call("/", host)).status, isServed ? 403 : 421);
+    }
+    const data = await mkdtemp(path.join(tmpdir(), "troupe-refused-"));
+    for (const env of [{ TROUPE_ALLOWED_HOSTS: proxyName }, { TROUPE_TRUSTED_PROXIES: "127.0.0.1" }]) {
+      const bin = path.resolve(import.meta.dirname, "../../bin/troupe.js");
+      const { status, stderr } = spawnSync(process.execPath, ["--conditions=troupe-source", bin], {
+        ...{
+          env: { ...process.env, ...env, TROUPE_DATA: data, PORT: "0" },
+          encoding: "utf8",
+          timeout: 60_000,
+        },
+      });
+      assert.equal(status, 1);
+      assert.match(stderr, /^troupe: .* would let others in without keys; set TROUPE_API_KEYS .*\n$/);
+    }
+    await rm(data, { recursive: true });
+  });
+});
+
+describe("the Python client through nginx with TLS", { skip: withNginx.skip || withPython.skip }, () => {
+  it("comes with a key, and without one where that is allowed", async () => {
+    for (const [env, given] of [
+      [keys, { TROUPE_KEY: bob }],
+      [anonymous, {}],
+      [anonymous, { TROUPE_KEY: bob }],
+    ] as const) {
+      await using both = await startBoth(env);
+      const { code, stdout, stderr } = await runPython(both.proxy, given);
+      assert.deepEqual([code, stdout.length > 0], [0, true], stderr);
+    }
+  });
+
+  it("says in a sentence why it may not come, and stops", async () => {
+    for (const [env, words] of [
+      [keys, /needs a key: give one by --key or TROUPE_KEY/],
+      [{}, /lets nobody in this way/],
+    ] as const) {
+      await using both = await startBoth(env);
+      const { code, stderr } = await runPython(both.proxy);
+      assert.match(stderr, words);
+      assert.equal(code, 1);
+    }
+  });
+});
+
+describe("Chromium through nginx with TLS", withAll, () => {
+  after(closeBrowser);
+  const options = { ignoreHTTPSErrors: true };
+  const pageUrl = ({ port }: NginxProxy) => `https://${proxyName}:${port}/troupe/`;
+
+  it("shows a key on the page, which stops at a wrong one", async () => {
+    await using both = await startBoth(keys);
+    await using context = await openContext(options);
+    const playground = await openPlayground(context, pageUrl(both.proxy));
+    const { page, status } = playground;
+    const socketUrl = `wss://${proxyName}:${both.proxy.port}/troupe/ws`;
+    assert.equal(await page.locator("#url").inputValue(), socketUrl);
+    await page.locator("#token").fill("wrong-0123456789abcdef");
+    await page.getByRole("button", { name: "Connect" }).click();
+    await status.getByText("Disconnected. A valid key is needed").waitFor();
+    await playground.screenshot("proxy-wrong-key");
+    await page.locator("#token").fill(ada);
+    await playground.fill("pacing.mode", "raw");
+    await playground.send();
+    await playground.untilTurn("completed");
+    await status.getByText(`Connected to ${socketUrl}.`).waitFor();
+    await playground.screenshot("proxy-key");
+    // The page's own refused attempt and the question why are all that the browser complains of.
+    assert.deepEqual(
+      playground.faults.filter((fault) => !/401|Authentication failed/.test(fault)),
+      [],
+    );
+  });
+
+  it("opens a socket with a ticket once", async () => {
+    await using both = await startBoth(keys);
+    await using context = await openContext(options);
+    const { page } = await openPlayground(context, pageUrl(both.proxy));
+    const opened = await page.evaluate(`(async () => {
+      const headers = { authorization: "Bearer ${ada}" };
+      const { ticket } = await (await fetch("api/tickets", { method: "POST", headers })).json();
+      const address = new URL("ws?ticket=" + ticket, location.href.replace("https:", "wss:"));
+      const open = () => new Promise((resolve) => {
+        const socket = new WebSocket(address);
+        socket.onopen = () => resolve("open");
+        socket.onerror = () => resolve("refused");
+      });
+      return [await open(), await open()];
+    })()`);
+    assert.deepEqual(opened, ["open", "refused"]);
+  });
+
+  it("is a caller of its own without a key, and known again after a reload", async () => {
+    await using both = await startBoth(anonymous);
+    await using context = await openContext(options);
+    await using another = await openContext(options);
+    const conversations = `fetch("api/conversations", { headers: { authorization: "Bearer " + localStorage["troupe-secret"] } })
+      .then((answer) => answer.json()).then(({ conversations }) => conversations.length)`;
+    for (const [browser, before] of [
+      [context, 0],
+      [another, 0],
+      [context, 1],
+    ] as const) {
+      const playground = await openPlayground(browser, pageUrl(both.proxy));
+      assert.equal(await playground.page.evaluate(conversations), before);
+      await playground.fill("pacing.mode", "raw");
+      await playground.send();
+      await playground.untilTurn("completed");
+      assert.deepEqual(playground.faults, []);
+      await playground.screenshot("proxy-anonymous");
+    }
+  });
+});

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readSnippets } from "../../../scripts/snippets.ts";
+
+const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((file) => existsSync(file));
+const openssl = ["/usr/bin/openssl"].find((file) => existsSync(file));
+
+/** On CI both have to be there; elsewhere there may be nothing to test with. */
+export const withNginx = {
+  skip: (nginx === undefined || openssl === undefined) && process.env.CI !== "true" && "no nginx or openssl",
+};
+
+/** The name by which the proxy is known, and the folder in which it serves. */
+export const proxyName = "chat.example.com";
+
+export interface NginxProxy extends AsyncDisposable {
+  readonly port: number;
+  /** The certificate of the proxy, which is its own authority. */
+  readonly ca: string;
+  readonly caFile: string;
+}
+
+/** nginx with TLS in front of a server, as docs/deploy.md configures it. */
+export async function startNginx(upstreamUrl: string): Promise<NginxProxy> {
+  assert.ok(nginx !== undefined && openssl !== undefined, "no nginx or openssl");
+  const folder = await mkdtemp(path.join(tmpdir(), "troupe-nginx-"));
+  const file = (name: string) => path.join(folder, name);
+  const names = `subjectAltName=DNS:${proxyName},DNS:localhost,IP:127.0.0.1`;
+  const request = [
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "2",
+  ];
+  const files = ["-keyout", file("key.pem"), "-out", file("certificate.pem")];
+  execFileSync(openssl, [...request, ...files, "-subj", `/CN=${proxyName}`, "-addext", names], {
+    stdio: "pipe",
+  });
+
+  const port = await freePort();
+  const documented = (await readSnippets("docs/deploy.md")).find(({ name }) => name === "nginx")?.code ?? "";
+  const replace = (text: string, from: string, to: string) => {
+    assert.ok(text.includes(from), from);
+    return text.replace(from, to);
+  };
+  const server = [
+    ["listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`],
+    ["/etc/ssl/chat.example.com.pem", file("certificate.pem")],
+    ["/etc/ssl/chat.example.com.key", file("key.pem")],
+    ["http://127.0.0.1:8000/", `${upstreamUrl.replace("localhost", "127.0.0.1")}/`],
+  ].reduce((text, [from = "", to = ""]) => replace(text, from, to), documented);
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `${kind}_temp_path ${file(kind)};`,
+  );
+  await writeFile(
+    file("nginx.conf"),
+    `daemon off;\nworker_processes 1;\npid ${file("nginx.pid")};\nerror_log stderr error;\nevents {}\nhttp {\naccess_log off;\n${temporary.join("\n")}\n${server}}\n`,
+  );
+  const child = spawn(nginx, ["-e", "stderr", "-p", folder, "-c", file("nginx.conf")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const ended = once(child, "exit");
+  while (!existsSync(file("nginx.pid"))) {
+    assert.equal(child.exitCode, null, errors);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return {
+    ...{ port, caFile: file("certificate.pem") },
+    ca: await readFile(file("certificate.pem"), "utf8"),
+    async [Symbol.asyncDispose]() {
+      // In order, so that its worker goes as well.
+      child.kill("SIGTERM");
+      await ended;
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  assert.ok(typeof address === "object" && address !== null);
+  return address.port;
+}

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { socketPath } from "../../src/page/socket-path.ts";
+
+test("the page finds its socket beside itself, in folders that a proxy or a framework adds", () => {
+  const rows = [
+    ["/", "/ws", "/ws"],
+    ["/index.html", "/ws", "/ws"],
+    ["/chat/", "/ws", "/chat/ws"],
+    ["/a/b/", "/ws", "/a/b/ws"],
+    ["/troupe/", "/troupe/ws", "/troupe/ws"],
+    ["/proxy/troupe/", "/troupe/ws", "/proxy/troupe/ws"],
+    ["/troupe/", "/troupe/more/ws", "/troupe/more/ws"],
+    ["/ws/", "/ws", "/ws/ws"],
+  ] as const;
+  for (const [page, path, socket] of rows) assert.equal(socketPath(page, path), socket, page);
+});
