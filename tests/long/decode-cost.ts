@@ -1,8 +1,11 @@
 import { describe, it } from "node:test";
 import { checkDecodeCosts } from "../fuzz/decode-cost.ts";
 
+/** One of so many combinations of a field and a value is tried; 1 tries all, which takes a quarter of an hour. */
+const share = Number(process.env.DECODE_COST_SHARE ?? 13);
+
 describe("the most expensive megabyte in every field", () => {
-  it("costs a small multiple of parsing it, in time and memory, with every value in every field", async () => {
-    console.log(await checkDecodeCosts(1));
+  it("costs a small multiple of parsing it, in time and memory", async () => {
+    console.log(await checkDecodeCosts(share));
   });
 });
