@@ -33,12 +33,9 @@ export interface Attacker {
   close(): void;
 }
 
-export async function openAttacker(
-  url: string,
-  { key, protocols = [] }: { readonly key?: string; readonly protocols?: string[] },
-): Promise<Attacker> {
+export async function openAttacker(url: string, { key }: { readonly key?: string } = {}): Promise<Attacker> {
   const headers = key === undefined ? {} : bearer(key);
-  const socket = new WebSocket(url, protocols, { perMessageDeflate: false, headers });
+  const socket = new WebSocket(url, { perMessageDeflate: false, headers });
   const counts = new Map<string, number>();
   const listeners = new Set<(message: Message | undefined) => void>();
   let ends = 0;

@@ -108,7 +108,7 @@ export async function playAttack(attack: Attack, bystanders: Bystanders): Promis
   const attackers = stack.use(await startChild<AttackerAnswers>(program("attacker")));
   await upstream.ask("begin");
   await neighbour.ask("begin", url, keys.neighbour);
-  await control.ask("takeStalls");
+  await control.ask("watch", server.pid);
   await sleep(asideMs);
   const before = await server.rssBytes();
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { answer, answerParts, eventsOf } from "../../doubles/answer.ts";
+import { answer, answerParts } from "../../doubles/answer.ts";
 import { type AnyEvent, eventText } from "../../doubles/event-text.ts";
 import { answerParent } from "../load/child-program.ts";
 import { monotonicMs } from "./monotonic-ms.ts";
@@ -53,31 +53,29 @@ async function answerSteadily(response: ServerResponse): Promise<void> {
   response.end();
 }
 
-/** A delta again and again, until the client has gone. */
-async function flood(response: ServerResponse, events: readonly AnyEvent[]): Promise<void> {
+/** An event again and again, until the client has gone. */
+async function flood(response: ServerResponse, event: AnyEvent): Promise<void> {
   const write = eventWriter(response);
-  const first = events.findIndex(({ type }) => type.endsWith(".delta"));
-  await write(...events.slice(0, first));
-  const delta = deltaLike(events, "x".repeat(pieceChars));
-  for (let bytes = 0; bytes < floodBytes && !response.destroyed; bytes += pieceChars) {
-    await write(delta);
-    floodedBytes = bytes;
-  }
+  await write(...answerParts().prologue.slice(0, 2));
+  for (floodedBytes = 0; floodedBytes < floodBytes && !response.destroyed; floodedBytes += pieceChars)
+    await write(event);
   response.destroy();
 }
+
+const piece = "x".repeat(pieceChars);
+const search = { type: "web_search_call", id: "ws_1", status: "completed", action: { query: piece } };
 
 const endings: Readonly<Record<string, (response: ServerResponse) => Promise<void> | void>> = {
   steady: answerSteadily,
   brief: (response) => void response.end(answer({ deltas: ["An answer."] }).join("")),
   silent: () => undefined,
   long(response) {
-    const piece = "word ".repeat(pieceChars / 5);
-    const deltas = Array.from({ length: Math.ceil(longAnswerChars / piece.length) }, () => piece);
+    const deltas = Array.from({ length: Math.ceil(longAnswerChars / pieceChars) }, () => piece);
     response.end(answer({ deltas }).join(""));
   },
-  reasoning: (response) => flood(response, eventsOf(answerParts({ reasoning: ["x"], deltas: ["y"] }))),
-  tools: (response) =>
-    flood(response, eventsOf(answerParts({ tool: { type: "function", name: "f", argumentDeltas: ["x"] } }))),
+  reasoning: (response) =>
+    flood(response, { type: "response.reasoning_summary_text.delta", item_id: "rs_1", delta: piece }),
+  tools: (response) => flood(response, { type: "response.output_item.done", output_index: 0, item: search }),
 };
 
 /** The question says how it wants to be answered. */
@@ -115,7 +113,7 @@ const answers = {
     await sleep(2 * intervalMs);
     return steadyWords;
   },
-  floodedBytes: () => floodedBytes,
+  floodedMegabytes: () => Math.round(floodedBytes / 1e6),
 };
 export type UpstreamAnswers = typeof answers;
 

@@ -4,6 +4,8 @@ import { fillConversation } from "../fill-conversation.ts";
 
 const messages = 100;
 const searches = 3;
+/** No message has the first, all have the second, and all have the words of the third but not in a row. */
+const queries = ["needle", "xneedle", "xneedle-xneedle-needle"];
 
 /** A letter with two marks in the wrong order has to be put in order before it can be compared. */
 const crafted = "xneedle\u0301\u0323 ".repeat(20_000);
@@ -18,7 +20,7 @@ export const craftedSearch: Attack = {
   async attack({ httpUrl, key }) {
     const statuses = await Promise.all(
       Array.from({ length: searches }, async (_, number) => {
-        const query = ["needle", "\u0301", "n\u0323"][number % 3] ?? "needle";
+        const query = queries[number % queries.length] ?? "";
         const address = `${httpUrl}/api/conversations?q=${encodeURIComponent(query)}`;
         const answer = await fetch(address, { headers: bearer(key) });
         await answer.arrayBuffer();

@@ -18,7 +18,7 @@ export const manyTickets: Attack = {
     const others = await takeTicket(target, target.otherKey);
     for (let taken = 0; taken < tickets; taken += atOnce)
       await Promise.all(Array.from({ length: atOnce }, () => takeTicket(target, target.key)));
-    const client = await openAttacker(`${target.url}?ticket=${others}`, {});
+    const client = await openAttacker(`${target.url}?ticket=${others}`);
     client.close();
     return "another caller's ticket is good";
   },

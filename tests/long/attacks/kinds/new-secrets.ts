@@ -21,8 +21,7 @@ export const newSecrets: Attack = {
     const open: Attacker[] = [];
     let refused = 0;
     for (let opened = 0; opened < sockets; opened += 1) {
-      const protocols = [`troupe.token.${randomUUID()}`];
-      const client = await openAttacker(url, { protocols }).catch(() => undefined);
+      const client = await openAttacker(url, { key: randomUUID() }).catch(() => undefined);
       if (client === undefined) {
         refused += 1;
         continue;

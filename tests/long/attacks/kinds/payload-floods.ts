@@ -20,5 +20,5 @@ function payloadFlood(kind: "tools" | "reasoning", what: string): Attack {
   };
 }
 
-export const toolFlood = payloadFlood("tools", "a tool's arguments");
+export const toolFlood = payloadFlood("tools", "a tool's payloads");
 export const reasoningFlood = payloadFlood("reasoning", "reasoning");
