@@ -1,7 +1,7 @@
 import { type Attack, scaled } from "../attack.ts";
 import { describeEnds, openAttacker, questionOf } from "../attack-clients.ts";
 
-const requests = scaled(4_000);
+const requests = scaled(2_500);
 
 export const refusedRequests: Attack = {
   name: `${requests} requests of 1 MB that the provider refuses`,
