@@ -15,12 +15,17 @@ import { writeRecord } from "./record/report.ts";
 /** So much of a pause must have been the machine's for an attack to be played once more. */
 const noisyMs = 200;
 
+/** A shorter pause is the rhythm of the answer. */
+const rhythmMs = 40;
+
 const rows: string[] = [];
 let bystanders: Bystanders;
 
 function describeOutcome({ pause, growthMiB, tookMs, seen, wrong }: Outcome): string {
   const figures = [
-    `longest pause ${Math.max(0, pause.serverMs).toFixed(0)} ms`,
+    pause.serverMs < rhythmMs
+      ? `no pause above ${rhythmMs} ms`
+      : `longest pause ${pause.serverMs.toFixed(0)} ms`,
     `memory +${Math.max(0, growthMiB).toFixed(0)} MiB`,
     `in ${(tookMs / 1_000).toFixed(1)} s: ${seen}`,
     ...wrong,

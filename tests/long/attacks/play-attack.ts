@@ -38,7 +38,7 @@ export const maxPauseMs = 200;
 const keys = { attacker: "key-of-the-attacker-0123456789", neighbour: "key-of-the-neighbour-0123456789" };
 /** The neighbour is watched for so long before and after the attack. */
 const asideMs = 500;
-const maxAttackMs = 150_000;
+const maxAttackMs = 300_000;
 const mebibyte = 1024 ** 2;
 
 const program = (name: string) => new URL(`${name}-program.ts`, import.meta.url).href;

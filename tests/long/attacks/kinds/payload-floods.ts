@@ -3,10 +3,10 @@ import { describeEnds, openAttacker } from "../attack-clients.ts";
 
 const logBytes = 16 * 1024 ** 2;
 
-function payloadFlood(kind: "tools" | "reasoning", what: string): Attack {
+function payloadFlood(kind: "tools" | "reasoning", what: string, before: string): Attack {
   return {
     name: `a provider that sends 200 MB of ${what}`,
-    before: "200 MB passed with a limit of 16 MiB",
+    before,
     limit: "16,000,000 characters of an answer; `TROUPE_LOG_BYTES`",
     environment: { TROUPE_LOG_BYTES: String(logBytes) },
     maxGrowthMiB: 192,
@@ -20,5 +20,13 @@ function payloadFlood(kind: "tools" | "reasoning", what: string): Attack {
   };
 }
 
-export const toolFlood = payloadFlood("tools", "a tool's payloads");
-export const reasoningFlood = payloadFlood("reasoning", "reasoning");
+export const toolFlood = payloadFlood(
+  "tools",
+  "a tool's payloads",
+  "all of it passed with a limit of 16 MiB",
+);
+export const reasoningFlood = payloadFlood(
+  "reasoning",
+  "reasoning",
+  "all of it passed with a limit of 16 MiB; ended the process at this heap",
+);

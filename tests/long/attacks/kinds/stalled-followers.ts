@@ -6,7 +6,7 @@ const followers = 100;
 
 export const stalledFollowers: Attack = {
   name: `${followers} followers that do not read an answer of 3.8 MB`,
-  before: "+319 MB",
+  before: "+319 MB, a pause of 464 ms",
   limit: "a frame above 64 KiB is one piece of memory for all; the outbox of a socket",
   maxGrowthMiB: 128,
   async attack(target) {

@@ -7,7 +7,7 @@ const id = "unread";
 
 export const unreadBodies: Attack = {
   name: `${connections} HTTP connections that do not read 16 MB each`,
-  before: "+565 MB, never closed",
+  before: "+565 MB, never closed; ended the process at this heap",
   limit: "pages of 32 KiB; `TROUPE_MAX_HTTP_CONNECTIONS_PER_ADDRESS`; cut after 30 to 40 s without progress",
   maxGrowthMiB: 96,
   fill: (database) => fillConversation(database, { id, messages: megabytes(16) }),

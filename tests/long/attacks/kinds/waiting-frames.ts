@@ -6,7 +6,7 @@ const frames = 128;
 
 export const waitingFrames: Attack = {
   name: `${frames} unnamed requests of 1 MB waiting on each of ${sockets} sockets`,
-  before: "+647 MB",
+  before: "+647 MB; ended the process at this heap, after pauses of 466 ms",
   limit:
     "`TROUPE_MAX_REQUEST_BYTES_PER_CONNECTION`, `TROUPE_MAX_REQUEST_BYTES_PER_OWNER`, `TROUPE_MAX_REQUEST_BYTES`",
   maxGrowthMiB: 192,
