@@ -13,7 +13,6 @@ const intervalMs = 20;
 const pieceChars = 64 * 1024;
 /** After so much an upstream that was never told to stop ends by itself. */
 const floodBytes = 200 * 1024 ** 2;
-const longAnswerChars = 3_800_000;
 
 let goesOn = true;
 let steadyWords = 0;
@@ -65,14 +64,17 @@ async function flood(response: ServerResponse, event: AnyEvent): Promise<void> {
 const piece = "x".repeat(pieceChars);
 const search = { type: "web_search_call", id: "ws_1", status: "completed", action: { query: piece } };
 
+function answerAtOnce(response: ServerResponse, chars: number): void {
+  const deltas = Array.from({ length: Math.ceil(chars / pieceChars) }, () => piece);
+  response.end(answer({ deltas }).join(""));
+}
+
 const endings: Readonly<Record<string, (response: ServerResponse) => Promise<void> | void>> = {
   steady: answerSteadily,
   brief: (response) => void response.end(answer({ deltas: ["An answer."] }).join("")),
   silent: () => undefined,
-  long(response) {
-    const deltas = Array.from({ length: Math.ceil(longAnswerChars / pieceChars) }, () => piece);
-    response.end(answer({ deltas }).join(""));
-  },
+  long: (response) => answerAtOnce(response, 1_900_000),
+  longest: (response) => answerAtOnce(response, 3_800_000),
   reasoning: (response) =>
     flood(response, { type: "response.reasoning_summary_text.delta", item_id: "rs_1", delta: piece }),
   tools: (response) => flood(response, { type: "response.output_item.done", output_index: 0, item: search }),

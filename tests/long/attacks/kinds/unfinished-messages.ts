@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import { type Attack, isFull } from "../attack.ts";
+import { type Attack, isLong } from "../attack.ts";
 import { bearer, holdOn } from "../attack-clients.ts";
 
 const sockets = 50;
 /** The limit and a ping more; the short form only looks at the memory and the pauses. */
-const heldMs = isFull ? 75_000 : 5_000;
+const heldMs = isLong ? 75_000 : 5_000;
 
 export const unfinishedMessages: Attack = {
   name: `${sockets} messages of 900 KB that never end, with pings answered`,
