@@ -27,7 +27,7 @@ export interface Attack {
   readonly attack: (target: Target) => Promise<string>;
 }
 
-/** 1 is the size of the attacks that were reported, 0.5 that of the record; smaller ones are for every change. */
+/** 1 is the size of the attacks that were reported; smaller ones are for every change. */
 const scale = Number(process.env.ATTACKS_SCALE ?? 0.25);
 
 /** A number of things in this form of the run. */
@@ -36,7 +36,7 @@ export function scaled(full: number): number {
 }
 
 /** Whether there is time to wait for the limits that take a minute. */
-export const isLong = scale >= 0.5;
+export const isLong = scale >= 1;
 export const attacksScale = scale;
 /** Whose the filled rows are. */
 export const attacker = "attacker";
