@@ -12,9 +12,8 @@ import {
 } from "./attacks/play-attack.ts";
 import { writeRecord } from "./record/report.ts";
 
-/** So much of a pause must have been the machine's for an attack to be played once more. */
-const noisyMs = 200;
-
+/** If the machine stood still for this share of an attack, a pause that is too long is looked at once more. */
+const noisyShare = 0.1;
 /** A shorter pause is the rhythm of the answer. */
 const rhythmMs = 40;
 
@@ -36,10 +35,10 @@ function describeOutcome({ pause, growthMiB, tookMs, seen, wrong }: Outcome): st
 /** Plays it once more if the machine itself stood still in the first try. */
 async function play(attack: Attack): Promise<Outcome> {
   const first = await playAttack(attack, bystanders);
-  const machineMs = first.pause.seenMs - first.pause.serverMs;
-  if (first.wrong.length === 0 || machineMs < noisyMs) return first;
+  if (first.wrong.length === 0 || first.stoodStill < noisyShare) return first;
+  const percent = (100 * first.stoodStill).toFixed(0);
   console.log(
-    `${attack.name}: played again, the machine stood still for ${machineMs.toFixed(0)} ms; ${describeOutcome(first)}`,
+    `${attack.name}: played again, the machine stood still for ${percent} %; ${describeOutcome(first)}`,
   );
   return await playAttack(attack, bystanders);
 }
