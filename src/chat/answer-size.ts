@@ -1,3 +1,4 @@
+import { jsonChars } from "../ports/json-chars.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -47,10 +48,10 @@ function keptChars(event: ProviderEvent): number {
     case "reasoning":
       return event.text.length;
     case "tool":
-      return event.payload === undefined ? 0 : JSON.stringify(event.payload).length;
+      return event.payload === undefined ? 0 : jsonChars(event.payload);
     case "started":
     case "end":
-      return event.response === undefined ? 0 : JSON.stringify(event.response).length;
+      return event.response === undefined ? 0 : jsonChars(event.response);
     default:
       return 0;
   }

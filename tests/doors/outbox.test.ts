@@ -51,6 +51,23 @@ describe("the outbox of a connection", () => {
     assert.equal(writes.flat().length, 128 * 256);
   });
 
+  it("lets the loop turn between two writes that are taken at once", async () => {
+    let writes = 0;
+    const socket = {
+      send() {
+        writes += 1;
+        return true;
+      },
+      close: () => undefined,
+    };
+    const all = put(new Outbox(socket), sender("fast", 64).texts);
+    for (let turn = 1; turn <= 3; turn += 1) {
+      await nextImmediate();
+      assert.ok(writes <= turn + 1, `${writes} writes in ${turn} turns of the loop`);
+    }
+    await all;
+  });
+
   it("gives everyone a turn: a short message waits for two writes, not for all that another has", async () => {
     const { socket, writes, take } = heldSocket();
     const outbox = new Outbox(socket);

@@ -1,3 +1,4 @@
+import { jsonChars } from "../../ports/json-chars.ts";
 import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
 import { laneTexts } from "./lane-texts.ts";
@@ -178,5 +179,5 @@ function endsTooEarly(steps: readonly TurnStep[]): boolean {
 function sizeOf(event: TurnEvent): number {
   if (event.type === "text" || event.type === "reasoning") return eventBytes + 2 * event.text.length;
   if (event.type === "status") return eventBytes;
-  return eventBytes + 2 * JSON.stringify(event).length;
+  return eventBytes + 2 * jsonChars(event);
 }

@@ -44,6 +44,12 @@ export class Outbox {
     process.nextTick(Outbox.#writeWhatIsDue, this);
   }
 
+  /** A connection that catches up and reads fast would otherwise keep the loop until it has everything. */
+  #writeInNextTurn(): void {
+    this.#life = "due";
+    setImmediate(Outbox.#writeWhatIsDue, this);
+  }
+
   /** One for all connections. */
   static readonly #writeWhatIsDue = (outbox: Outbox): void => outbox.#write();
 
@@ -89,7 +95,7 @@ export class Outbox {
       const ended = new SocketEndedError("The connection has ended.", { cause });
       for (const parcel of done.concat(this.#waiting?.splice(0) ?? [])) parcel.onTaken(ended);
     } else for (const parcel of done) parcel.onTaken();
-    if (this.#waiting !== undefined && this.#waiting.length > 0) this.#writeSoon();
+    if (this.#waiting !== undefined && this.#waiting.length > 0) this.#writeInNextTurn();
     else this.#life = "idle";
   }
 }

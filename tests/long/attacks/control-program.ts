@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { answerParent } from "../load/child-program.ts";
+import { monotonicMs } from "./monotonic-ms.ts";
+import { type Stall, watchStalls } from "./watch-stalls.ts";
+
+/**
+ * A process that does nothing but sleep: if it is late, the machine stood still. It also notes when the server's main thread had work and
+ * was given no core, as Linux tells it; a system that does not tell has no such times.
+ */
+const sleeper = watchStalls();
+const intervalMs = 5;
+/** A shorter wait is part of any work. */
+const leastMs = 2;
+let waits: Stall[] = [];
+let watching: NodeJS.Timeout | undefined;
+
+function waitedMs(pid: number): number {
+  try {
+    const [, waitedNs] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+    return Number(waitedNs) / 1e6;
+  } catch {
+    // It has ended, or the system does not count.
+    return 0;
+  }
+}
+
+const answers = {
+  /** From here on only what comes is told, of this server. */
+  watch(pid: number) {
+    clearInterval(watching);
+    sleeper.take();
+    waits = [];
+    let seenMs = waitedMs(pid);
+    watching = setInterval(() => {
+      const nowMs = monotonicMs();
+      const nextMs = waitedMs(pid);
+      if (nextMs - seenMs > leastMs) waits.push({ fromMs: nowMs - (nextMs - seenMs), toMs: nowMs });
+      seenMs = nextMs;
+    }, intervalMs);
+  },
+  /** When the machine stood still, for everybody or for the server. */
+  takeStalls: () => [...sleeper.take(), ...waits],
+};
+export type ControlAnswers = typeof answers;
+
+answerParent(answers);
