@@ -35,8 +35,15 @@ export function sumUsage(usages: readonly (Usage | undefined)[]): Usage | undefi
   }));
 }
 
-/** The length of a text in UTF-8; each half of a surrogate pair counts two, which together is what the pair takes. */
+/** Below it a loop is faster than a call of Node's own code; above it is up to thirty times as slow, 5 ms for 1 MB. */
+const longTextChars = 256;
+
+/**
+ * The length of a piece of a text in UTF-8. Half a surrogate pair at either end counts two bytes, so that the pieces of a text have
+ * as many as the text.
+ */
 export function utf8Bytes(text: string): number {
+  if (text.length >= longTextChars) return Buffer.byteLength(text) - halvesAtEnds(text);
   let bytes = text.length;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -44,4 +51,11 @@ export function utf8Bytes(text: string): number {
     bytes += code < 0x800 || (code >= 0xd800 && code <= 0xdfff) ? 1 : 2;
   }
   return bytes;
+}
+
+/** A pair's half without the other takes three bytes when it is encoded. */
+function halvesAtEnds(text: string): number {
+  const startsWithLow = (text.charCodeAt(0) & 0xfc00) === 0xdc00;
+  const endsWithHigh = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
+  return Number(startsWithLow) + Number(endsWithHigh);
 }

@@ -31,6 +31,28 @@ describe("utf8Bytes", () => {
     for (const text of ["", "plain", "äöü", "漢字かな", "😀👩‍👩‍👧", "\ud83d", "a\u0000b"])
       assert.equal(utf8Bytes(text.toWellFormed()), new TextEncoder().encode(text).length, text);
     assert.equal(utf8Bytes("\ud83d") + utf8Bytes("\ude00"), utf8Bytes("😀"));
+    const long = "aä漢😀".repeat(200);
+    assert.equal(utf8Bytes(long), new TextEncoder().encode(long).length);
+    assert.equal(utf8Bytes(`${long}\ud83d`) + utf8Bytes(`\ude00${long}`), utf8Bytes(`${long}😀${long}`));
+  });
+
+  it("of 1 MB takes a small part of the time of a walk over its characters", () => {
+    const text = "words ".repeat(200_000);
+    const walk = () => {
+      let bytes = 0;
+      for (let index = 0; index < text.length; index += 1) bytes += text.charCodeAt(index) < 0x80 ? 1 : 2;
+      return bytes;
+    };
+    const fastest = (count: () => number) =>
+      Math.min(
+        ...Array.from({ length: 20 }, () => {
+          const startedAtMs = performance.now();
+          assert.equal(count(), text.length);
+          return performance.now() - startedAtMs;
+        }),
+      );
+    const [walked, counted] = [fastest(walk), fastest(() => utf8Bytes(text))];
+    assert.ok(counted < walked / 2, `${counted} ms against ${walked} ms`);
   });
 });
 
