@@ -95,7 +95,7 @@ const settings = {
   conversationBytes: {
     name: "TROUPE_CONVERSATION_BYTES",
     schema: count(64 * 1024 ** 2, 1024),
-    help: "most memory of all conversations where they are kept in memory",
+    help: "max memory of all conversations if they are kept in memory; those used longest ago are forgotten, then the oldest messages",
   },
   contextChars: {
     name: "TROUPE_CONTEXT_CHARS",

@@ -14,6 +14,8 @@ interface Conversation {
   readonly messages: Map<string, KeptMessage>;
   /** The same, oldest first. */
   readonly inOrder: KeptMessage[];
+  /** How many older ones were forgotten: a place in a reading counts them. */
+  forgotten: number;
   readonly createdAtMs: number;
   updatedAtMs: number;
   title: string;
@@ -26,7 +28,13 @@ interface Conversation {
 /** Rough size of a message or a conversation beside its text. */
 const recordBytes = 300;
 
-/** Conversations in memory; beyond `mostBytes` (estimated) those used longest ago are forgotten as a whole. */
+/** Room is made down to this share, so that not every message has to make some. */
+const shareAfterForgetting = 0.9;
+
+/**
+ * Conversations in memory. Beyond `mostBytes` (estimated) those used longest ago are forgotten as a whole; the one in use forgets its
+ * oldest messages when it is the last. An answer that was shown is thus always kept, at the cost of older ones.
+ */
 export function createMemoryConversations({
   clock,
   mostBytes,
@@ -60,6 +68,23 @@ export function createMemoryConversations({
     }
   }
 
+  /** Forgets the oldest messages of a conversation that is too large by itself, but never the `newest` ones. */
+  function shorten(conversation: Conversation, newest: number): void {
+    if (bytes <= mostBytes) return;
+    const { inOrder, messages } = conversation;
+    let count = 0;
+    for (const { message } of inOrder.slice(0, inOrder.length - newest)) {
+      if (bytes <= mostBytes * shareAfterForgetting) break;
+      messages.delete(message.id);
+      if (message.id === conversation.headId) delete conversation.headId;
+      bytes -= bytesOf(message);
+      conversation.bytes -= bytesOf(message);
+      count += 1;
+    }
+    inOrder.splice(0, count);
+    conversation.forgotten += count;
+  }
+
   function drop(conversation: Conversation): void {
     const { id, owner } = conversation;
     conversations.delete(id);
@@ -85,6 +110,7 @@ export function createMemoryConversations({
         owner,
         messages: new Map(),
         inOrder: [],
+        forgotten: 0,
         createdAtMs: nowMs,
         updatedAtMs: nowMs,
         title: "",
@@ -139,8 +165,9 @@ export function createMemoryConversations({
         if (message.role === "user") conversation.title ||= titleOf(message.text);
         parent = messageId;
         ids.push(messageId);
-        grow(conversation, recordBytes + 2 * message.text.length);
+        grow(conversation, bytesOf(message));
       }
+      shorten(conversation, ids.length);
       if (ids.length > 0) noteChange(conversation);
       return ids;
     },
@@ -168,7 +195,16 @@ export function createMemoryConversations({
     },
     async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
       const conversation = use(owner, id);
-      return conversation === undefined ? undefined : pageOf(conversation.inOrder, maxBytes, from);
+      if (conversation === undefined) return undefined;
+      const { inOrder, forgotten } = conversation;
+      // The rest of a message that was begun cannot be had any more.
+      if (from.message < forgotten && from.offset > 0) return undefined;
+      const message = Math.max(0, from.message - forgotten);
+      const { pieces, next } = pageOf(inOrder, maxBytes, { ...from, message });
+      return {
+        pieces,
+        ...(next === undefined ? {} : { next: { ...next, message: next.message + forgotten } }),
+      };
     },
     async beginning(owner, id, messageId, maxChars) {
       return use(owner, id)?.messages.get(messageId)?.message.text.slice(0, maxChars);
@@ -188,9 +224,16 @@ export function createMemoryConversations({
     async search(owner, query, limit) {
       const found = await searching.search(owner, ownedBy(owner), query, limit);
       // Others ran meanwhile.
-      return found.filter(({ conversationId }) => conversations.has(conversationId));
+      return found.filter(
+        ({ conversationId, messageId }) =>
+          conversations.get(conversationId)?.messages.has(messageId) === true,
+      );
     },
   };
+}
+
+function bytesOf({ text }: StoredMessage): number {
+  return recordBytes + 2 * text.length;
 }
 
 function summaryOf(conversation: Conversation): ConversationSummary {
