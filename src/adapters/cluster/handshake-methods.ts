@@ -27,4 +27,4 @@ export const caller = z.object({
 export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };
 
 /** Counts that all processes share. */
-export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]), read: z.tuple([text]) };
+export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]) };

@@ -14,22 +14,13 @@ export interface RateCounterOptions {
 export function createRateCounter({ clock, windowMs }: RateCounterOptions): RateCounter {
   const limiter = new RateLimiterMemory({ points: 0, duration: Math.ceil(windowMs / 1_000) });
 
-  function window() {
-    const nowMs = clock.now();
-    const number = Math.floor(nowMs / windowMs);
-    return { number, windowEndsInMs: (number + 1) * windowMs - nowMs };
-  }
-
   return {
     async add(name) {
-      const { number, windowEndsInMs } = window();
+      const nowMs = clock.now();
+      const number = Math.floor(nowMs / windowMs);
+      const windowEndsInMs = (number + 1) * windowMs - nowMs;
       const { consumedPoints: count } = await limiter.penalty(`${number} ${name}`);
       return { count, windowEndsInMs };
-    },
-    async read(name) {
-      const { number, windowEndsInMs } = window();
-      const found = await limiter.get(`${number} ${name}`);
-      return { count: found?.consumedPoints ?? 0, windowEndsInMs };
     },
   };
 }
