@@ -125,7 +125,9 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const onFault = (fault: unknown) => logger.debug({ err: fault }, "a connection or a request of it failed");
   const clientAddress = createClientAddress(settings.trustedProxies);
   const onRefused = reportRefusals({ logger, clock, clientAddress });
-  const agents = createUpstreamAgents(process.env);
+  /** Undone in reverse if the start fails. */
+  await using begun = new AsyncDisposableStack();
+  const agents = begun.use(createUpstreamAgents(process.env));
   const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
   const chosen = await chooseProviders(
     options.providers === undefined ? settings : { ...settings, localProviders: [] },
@@ -137,22 +139,18 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     },
   );
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
-  const stores = await open(settings, { clock, ...reportStorage(logger) });
+  const stores = begun.use(await open(settings, { clock, ...reportStorage(logger) }));
   const { logs, conversations, usage, peers, tickets } = stores;
-  async function disposeAfter(fault: unknown): Promise<never> {
-    await stores[Symbol.asyncDispose]();
-    throw fault;
-  }
-  const callers = await Promise.resolve({ settings, stores, clock, authenticate, onWarning })
-    .then(openCallers)
-    .catch(disposeAfter);
+  const callers = openCallers({ settings, stores, clock, authenticate, onWarning });
   const needsKey = callers.admission === "keys";
   const showsToken = callers.admission === "shared" || callers.admission === "separate";
   const simulated = options.providers === undefined && chosen.simulated;
-  const vendorIds = await openVendorIds(settings, stores, callers).catch(disposeAfter);
-  const budgets = await stores
-    .openBudgets({ model: chosen.model, simulated, onWarning: (warning) => logger.warn({}, warning) })
-    .catch(disposeAfter);
+  const vendorIds = await openVendorIds(settings, stores, callers);
+  const budgets = await stores.openBudgets({
+    model: chosen.model,
+    simulated,
+    onWarning: (warning) => logger.warn({}, warning),
+  });
   const ends = reportEnds(logger);
   const memory = requestMemory(settings);
   const admission = createAdmission({
@@ -192,12 +190,14 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     turnLimitMs: settings.turnLimitMs,
     ...ends,
   });
+  // Requests that were recovered by then are left to the next start.
+  begun.defer(() => turns.close(0));
   async function recover(): Promise<void> {
     const recovered = await recoverTurns({ logs, conversations, personas, turns, onFault: ends.onFault });
     if (recovered.continued + recovered.interrupted > 0)
       logger.warn(recovered, "requests of a process that is gone were recovered");
   }
-  await recover().catch(disposeAfter);
+  await recover();
 
   const access = createAccess({
     allowedOrigins: settings.allowedOrigins,
@@ -270,6 +270,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     },
   });
 
+  begun.move();
   return {
     attach: sockets.attach,
     listener: mounted(path, exchanges.guard(listener)),

@@ -44,10 +44,11 @@ export class Hold {
   readonly #limits: readonly HeldBytes[];
   #isReleased = false;
 
-  /** Throws the refusal of the first limit that has no room, and holds nothing then. */
-  constructor(limits: readonly HeldBytes[], bytes: number) {
+  /** Throws the refusal of the first limit that has no room, and holds nothing then. `mayExceed`: every limit has room. */
+  constructor(limits: readonly HeldBytes[], bytes: number, mayExceed = false) {
     this.#limits = limits;
-    this.resize(bytes);
+    if (mayExceed) this.#change(bytes);
+    else this.resize(bytes);
   }
 
   /** It holds so much from now on. Throws the refusal of the first limit that has no room, and changes nothing then. */
@@ -56,14 +57,18 @@ export class Hold {
     const change = bytes - this.bytes;
     const full = change > 0 ? this.#limits.find((limit) => !limit.hasRoomFor(change, this.bytes)) : undefined;
     if (full !== undefined) throw full.refusal();
-    this.bytes = bytes;
-    for (const limit of this.#limits) limit.add(change);
+    this.#change(change);
   }
 
   /** Gives everything back; later calls change nothing. */
   release(): void {
     this.resize(0);
     this.#isReleased = true;
+  }
+
+  #change(by: number): void {
+    this.bytes += by;
+    for (const limit of this.#limits) limit.add(by);
   }
 }
 
@@ -86,11 +91,14 @@ export class HeldByOwners {
     return this.#inAll.bytes;
   }
 
-  /** Counts a request in, and in `limits` of its own as well. Throws `too_many_requests`, `overloaded`. */
-  hold(owner: string, bytes: number, limits: readonly HeldBytes[] = []): Hold {
+  /**
+   * Counts a request in, and in `limits` of its own as well. `mayExceed`: whatever the limits are.
+   * Throws `too_many_requests`, `overloaded`.
+   */
+  hold(owner: string, bytes: number, limits: readonly HeldBytes[] = [], mayExceed = false): Hold {
     const ofOwner = this.#byOwner.get(owner) ?? this.#add(owner);
     try {
-      return new Hold([...limits, ofOwner, this.#inAll], bytes);
+      return new Hold([...limits, ofOwner, this.#inAll], bytes, mayExceed);
     } finally {
       if (ofOwner.bytes === 0) this.#byOwner.delete(owner);
     }

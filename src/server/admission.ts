@@ -26,6 +26,11 @@ export interface Admission {
    * releases it. Throws `too_many_requests`, `overloaded`.
    */
   hold(caller: Caller, bytes: number, connection: HeldBytes): Hold;
+  /**
+   * Counts what a turn of another process holds that goes on here, whatever the limits are: new requests wait for its end.
+   * Whoever takes a hold releases it.
+   */
+  holdRecovered(owner: string, bytes: number): Hold;
   /** Bytes that all requests hold now. */
   readonly heldBytes: number;
   /** Turns that are counted in now. */
@@ -84,6 +89,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     get count() {
       return inAll;
     },
+    holdRecovered: (owner, bytes) => held.hold(owner, bytes, [], true),
     async admit(caller, inputTokens) {
       const release = takeSlot(caller);
       try {

@@ -1,4 +1,4 @@
-import type { ChatDependencies, Emit, TurnContext } from "../chat/chat-context.ts";
+import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
 import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
@@ -74,7 +74,9 @@ export interface TurnRegistry {
 }
 
 /** What a turn gives back on its way. */
-interface RunHooks extends Pick<TurnContext, "onSent"> {
+interface Taken {
+  /** Made smaller as the bodies of its calls have been sent. */
+  readonly hold: Hold;
   /** Gives its place and what it holds back. */
   readonly release: () => void;
 }
@@ -107,8 +109,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       return attach(created.turn, record);
     }
     const { log } = created;
-    const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
-    run({ record, log }, ask, prepared, { onSent, release });
+    run({ record, log }, ask, prepared, { hold, release });
     return { turn: { record, log }, started: true };
   }
 
@@ -116,7 +117,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     { record, log }: KeptTurn,
     asked: ResumableRequest,
     prepared: PreparedReply,
-    { onSent, release }: RunHooks,
+    { hold, release }: Taken,
   ): RunningTurn {
     const { caller, request, whenUnwatched } = asked;
     const turn = createRunningTurn({
@@ -138,6 +139,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...(record.transient === true ? {} : { requestId: record.id }),
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
     });
+    const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
     const isFull = () => log.isFull;
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
     const watch = {

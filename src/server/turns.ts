@@ -71,8 +71,6 @@ export interface Turns {
   close(drainMs: number): Promise<void>;
 }
 
-const nothing = () => undefined;
-
 export function createTurns(options: TurnsOptions): Turns {
   const { chat, logs, peers = noPeers, onLeft, onFault } = options;
   const running = new Map<string, BegunTurn>();
@@ -130,7 +128,8 @@ export function createTurns(options: TurnsOptions): Turns {
   ): Promise<void> {
     const { owner, id, conversationId } = turn.record;
     const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
-    const running = run(turn, kept, prepared, { onSent: nothing, release: nothing });
+    const hold = options.admission.holdRecovered(owner, prepared.bytes.total);
+    const running = run(turn, kept, prepared, { hold, release: () => hold.release() });
     running.observe(
       lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
         ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),

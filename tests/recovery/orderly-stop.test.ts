@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { describe, it } from "node:test";
+import { assembleTroupe } from "../../src/compose/create-troupe.ts";
+import { openStores } from "../../src/compose/open-stores.ts";
 import { answer } from "../doubles/answer.ts";
 import { brokenAfter, restOf } from "../doubles/background-answer.ts";
 import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
@@ -92,6 +95,49 @@ describe("an answer with which the next process can go on", () => {
     const reset = messages.findIndex(({ type }) => type === "reset");
     assert.ok(reset > 0);
     assert.equal(textOf(messages.slice(reset)), deltas.join(""));
+    assert.equal(messages.at(-1)?.type, "response");
+  });
+
+  it("is counted in what requests hold when it goes on, beyond every limit, until it ends", async () => {
+    const text = "words ".repeat(20_000);
+    await using half = await halfway(ask("large", { input_text: text, on_interrupt: "restart" }, {}));
+    await half.server.troupe.close({ drainMs: 0 });
+    assert.equal(half.server.troupe.stats().requestBytes, 0);
+    await using next = await half.at.start({ maxRequestBytes: 1, maxRequestBytesPerOwner: 1 });
+    const { requestBytes } = next.troupe.stats();
+    assert.ok(requestBytes >= text.length, String(requestBytes));
+    const client = await next.connect();
+    client.send(ask("other", {}, {}));
+    const refused = await client.next(({ type }) => type === "error");
+    assert.ok(refused.type === "error" && refused.code === "too_many_requests");
+    client.send({ type: "cancel", data: { request_id: "large" } });
+    while (next.troupe.stats().turns > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(next.troupe.stats().requestBytes, 0);
+  });
+
+  it("is left to the next start by one that fails after it went on", async () => {
+    await using half = await halfway(ask("again", { on_interrupt: "restart" }, {}));
+    const { at, server } = half;
+    await server.troupe.close({ drainMs: 0 });
+    const today = () => {
+      throw new Error("The start fails.");
+    };
+    const options = {
+      openaiApiKey: "k",
+      openaiBaseUrl: at.upstream.baseUrl,
+      data: path.dirname(at.database),
+    };
+    const failing = assembleTroupe(options, async (...opened) => {
+      const stores = await openStores(...opened);
+      const openBudgets: typeof stores.openBudgets = async (models) =>
+        Object.create(await stores.openBudgets(models), { today: { get: today } });
+      return { ...stores, openBudgets };
+    });
+    await assert.rejects(failing, /The start fails/);
+    while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
+    at.upstream.respond(streamScript(events));
+    await using next = await at.start();
+    const messages = await replay(await next.connect(), "again");
     assert.equal(messages.at(-1)?.type, "response");
   });
 

@@ -42,6 +42,7 @@ test("a turn that has found its conversation and has no log yet when that is del
     admission: {
       admit: async () => () => undefined,
       hold: () => new Hold([], 0),
+      holdRecovered: () => new Hold([], 0),
       heldBytes: 0,
     },
     digest: (text) => text,
