@@ -2,34 +2,35 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { endings } from "../memory/endings.ts";
 import { playEndings } from "../memory/play-endings.ts";
+import { slopeOf } from "../memory/slope-of.ts";
 import { reportFigures } from "./record/report.ts";
 
-/** `ENDINGS_REQUESTS` changes how many end in each way, `ENDINGS_NAME` lets them end in ways whose name contains this. */
-const requests = Number(process.env.ENDINGS_REQUESTS ?? 600);
+/** `ENDINGS_REQUESTS` sets how many requests end in each way; `ENDINGS_NAME` chooses the ways whose name contains it. */
+const requests = Number(process.env.ENDINGS_REQUESTS ?? 40);
 const names = Object.keys(endings).filter((name) => name.includes(process.env.ENDINGS_NAME ?? ""));
-const looks = 8;
-/** What comes and goes in a heap of 30 MB between two looks, whatever was asked. A text that stays is a million bytes. */
-const noiseBytes = 200_000;
-const maxBytesPerRequest = 50;
+const looks = Math.min(25, requests / 4);
+const warmUps = 400;
+/** What stays of a request is a log of several hundred bytes at least, if not its text of a million. */
+const maxBytesPerRequest = 100;
 
-it(`${requests} requests of 1 MB for each way to end: the heap stays as it is`, async () => {
-  const played = await playEndings(names, { requests, looks });
-  const between = (requests * (looks - 2)) / looks;
-  const slopes = played.map(({ name, heaps, tookMs }) => {
-    const [, early = 0] = heaps;
-    const growth = (heaps.at(-1) ?? 0) - early;
-    return { name, growth, bytesPerRequest: growth / between, tookMs };
+it(`${requests} requests of 1 MB for each way to end: the heap has no slope`, async () => {
+  const played = await playEndings(names, { requests, looks, warmUps });
+  const apart = Math.floor(requests / looks);
+  const slopes = played.map(({ name, heaps }) => {
+    // The first large texts bring buffers that stay.
+    const { slope, standardError } = slopeOf(heaps.slice(Math.floor(looks / 4)));
+    return { name, slope: slope / apart, standardError: standardError / apart };
   });
   reportFigures({
     program: "endings",
     settings: { ENDINGS_REQUESTS: requests },
     figures: Object.fromEntries(
-      slopes.map(({ name, bytesPerRequest, tookMs }) => [
+      slopes.map(({ name, slope, standardError }) => [
         name,
-        `${bytesPerRequest.toFixed(1)} bytes a request; ${(tookMs / requests).toFixed(1)} ms each`,
+        `${slope.toFixed(1)} bytes a request, standard error ${standardError.toFixed(1)}`,
       ]),
     ),
   });
-  const wrong = slopes.filter(({ growth }) => growth > noiseBytes + maxBytesPerRequest * between);
+  const wrong = slopes.filter(({ slope, standardError }) => slope > maxBytesPerRequest + 3 * standardError);
   assert.deepEqual(wrong, []);
 });

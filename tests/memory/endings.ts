@@ -6,6 +6,8 @@ export interface Ending {
   readonly type?: "openai_chat" | "chat" | "multi_chat";
   /** The fields of the request beside its text. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** Its budget has room for its text and so many tokens of an answer. */
+  readonly answerTokens?: number;
   readonly settings?: TroupeOptions;
   /** What happens once the answer has begun, or the provider is asked: the client stops it, or the time passes. */
   readonly act?: { readonly when: "asked" | "begun"; readonly what: "cancel" | { readonly waitMs: number } };
@@ -65,7 +67,9 @@ export const endings: Readonly<Record<string, Ending>> = {
   },
   "without a budget": { type: chat, data: { ...teacher, budget_tokens: 5 }, end: "budget_exhausted" },
   "stopped by its budget": {
-    data: { model: "floods", budget_tokens: 250_600, pacing: raw },
+    data: { model: "floods", pacing: raw },
+    answerTokens: 600,
+    settings: { logBytes: 256 * 1024 },
     end: "budget",
   },
   "too large": {

@@ -1,15 +1,21 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Bytes in use when nothing more can be freed, those beside the heap included: some things are let go of only when others are gone. */
+/** V8 compiles a program for as long as it runs; nothing of a request is in these. */
+const spacesOfCode = /^(shared_)?(code|trusted)_/;
+
+/**
+ * Bytes in use when nothing more can be freed, without compiled code and with what is beside the heap: some things are let go of only
+ * when others are gone.
+ */
 export async function heapInUse(): Promise<number> {
   const inUse = () => {
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
+    const spaces = getHeapSpaceStatistics().filter(({ space_name: name }) => !spacesOfCode.test(name));
+    return spaces.reduce((sum, space) => sum + space.space_used_size, process.memoryUsage().external);
   };
   let [least, before] = [inUse(), Number.POSITIVE_INFINITY];
   while (least < before) {

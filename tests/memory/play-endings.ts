@@ -1,27 +1,34 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import type { RunOptions } from "./run-ending.ts";
 
 /** What the heap held while requests ended in one way. */
 export interface PlayedEnding {
   readonly name: string;
-  /** Bytes, looked at after equal numbers of requests. */
+  /** Bytes, measured after equal numbers of requests. */
   readonly heaps: readonly number[];
-  readonly tookMs: number;
 }
 
 const program = fileURLToPath(new URL("./endings-program.ts", import.meta.url));
+const options = ["--max-old-space-size=256", "--expose-gc", "--conditions=troupe-source"];
 
-/** Lets requests of 1 MB end in these ways, in a process of its own whose heap is at most 256 MiB. */
-export async function playEndings(
-  names: readonly string[],
-  { requests, looks }: { readonly requests: number; readonly looks: number },
-): Promise<PlayedEnding[]> {
-  const options = ["--max-old-space-size=256", "--expose-gc", "--conditions=troupe-source"];
-  const args = [...options, program, String(requests), String(looks), ...names];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  return stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as PlayedEnding);
+/** Ends requests of 1 MB in these ways, in two processes whose heaps are at most 256 MiB each. */
+export async function playEndings(names: readonly string[], run: RunOptions): Promise<PlayedEnding[]> {
+  const halves = [0, 1].map((half) => names.filter((_, index) => index % 2 === half));
+  const played = (await Promise.all(halves.map((half) => playHalf(half, run)))).flat();
+  return played.sort((one, other) => names.indexOf(one.name) - names.indexOf(other.name));
+}
+
+async function playHalf(names: readonly string[], run: RunOptions): Promise<PlayedEnding[]> {
+  if (names.length === 0) return [];
+  const args = [...options, program, String(run.requests), String(run.looks), String(run.warmUps), ...names];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const closed = once(child, "close");
+  const played: PlayedEnding[] = [];
+  for await (const line of createInterface({ input: child.stdout })) played.push(JSON.parse(line));
+  const [code] = await closed;
+  if (code !== 0) throw new Error(`The process of the endings ended with ${code}.`);
+  return played;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { WebSocket } from "ws";
+import { estimateTokens } from "../../src/chat/usage.ts";
 import { assembleTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { type OpenStores, openStores } from "../../src/compose/open-stores.ts";
 import type { TurnLog } from "../../src/ports/turn-log.ts";
@@ -15,17 +16,22 @@ import { type Ending, firstByteMs, idleMs, turnLimitMs } from "./endings.ts";
 import { heapInUse } from "./heap-in-use.ts";
 
 const textChars = 1_000_000;
-/** What the server may keep for itself, so little that it is full after a few requests and keeps its size from then on. */
-const keptBytes = { logBytes: 2 * 1024 ** 2, conversationBytes: 8 * 1024 ** 2 };
+/** Of a message whose last field is an empty text: all from the end of that text on. */
+const endChars = '"}}'.length;
+const shortTextChars = 1_000;
+/** The server may keep so little for itself that short requests fill it, and it has the same size from then on. */
+const keptBytes = { logBytes: 32 * 1024, conversationBytes: 8 * 1024 ** 2 };
 
 export interface RunOptions {
   readonly requests: number;
-  /** How often the heap is looked at, at equal distances. */
+  /** How often the heap is measured, after equal numbers of requests. */
   readonly looks: number;
+  /** Short requests before the first measured one: they fill the stores and compile the code. */
+  readonly warmUps: number;
 }
 
-/** Lets so many requests of 1 MB end in one way, one after the other; returns the heap in use, looked at on the way. */
-export async function runEnding(ending: Ending, { requests, looks }: RunOptions): Promise<number[]> {
+/** Ends so many requests of 1 MB in one way, one after the other. Returns the heap in use, in bytes, of each look. */
+export async function runEnding(ending: Ending, { requests, looks, warmUps }: RunOptions): Promise<number[]> {
   const clock = createTestClock({ instantMs: 1_000 });
   await using upstream = await createClosingUpstream();
   const settings: TroupeOptions = {
@@ -45,9 +51,11 @@ export async function runEnding(ending: Ending, { requests, looks }: RunOptions)
   let onMessage: (message: ServerMessage) => void = () => undefined;
   socket.on("message", (data) => onMessage(JSON.parse(String(data))));
 
-  function endOf(id: string, text: string): Promise<string> {
+  function endOf(id: string, text: Buffer): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
-    const { type = "openai_chat", data, act } = ending;
+    const { type = "openai_chat", act, answerTokens } = ending;
+    const budget =
+      answerTokens === undefined ? {} : { budget_tokens: estimateTokens(text.length) + answerTokens };
     async function play(): Promise<void> {
       if (act === undefined) return;
       if (act.what === "cancel") socket.send(JSON.stringify({ type: "cancel", data: { request_id: id } }));
@@ -64,14 +72,23 @@ export async function runEnding(ending: Ending, { requests, looks }: RunOptions)
       }
     };
     const field = type === "openai_chat" ? "input_text" : "message";
-    socket.send(JSON.stringify({ type, id, data: { [field]: text, ...data } }));
+    const message = JSON.stringify({ type, id, data: { ...ending.data, ...budget, [field]: "" } });
+    const [head, tail] = [message.slice(0, -endChars), message.slice(-endChars)];
+    socket.send(Buffer.concat([Buffer.from(head), text, Buffer.from(tail)]), { binary: false });
     return promise;
   }
 
+  async function end(id: string, text: Buffer): Promise<void> {
+    assert.equal(await endOf(id, text), ending.end);
+    while (server.troupe.stats().turns > 0) await nextLoopTurn();
+  }
+
+  const short = Buffer.alloc(shortTextChars, "words ");
+  for (let count = 1; count <= warmUps; count += 1) await end(`w-${count}`, short);
+  const long = Buffer.alloc(textChars, "words ");
   const heaps: number[] = [];
   for (let count = 1; count <= requests; count += 1) {
-    assert.equal(await endOf(`r-${count}`, `${count} `.padEnd(textChars, "words ")), ending.end);
-    while (server.troupe.stats().turns > 0) await nextLoopTurn();
+    await end(`r-${count}`, long);
     if (count % Math.floor(requests / looks) === 0) heaps.push(await heapInUse());
   }
   socket.terminate();
