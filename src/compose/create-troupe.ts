@@ -146,11 +146,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   const showsToken = callers.admission === "shared" || callers.admission === "separate";
   const simulated = options.providers === undefined && chosen.simulated;
   const vendorIds = await openVendorIds(settings, stores, callers);
-  const budgets = await stores.openBudgets({
-    model: chosen.model,
-    simulated,
-    onWarning: (warning) => logger.warn({}, warning),
-  });
+  const budgets = await stores.openBudgets({ model: chosen.model, simulated, onWarning });
   const ends = reportEnds(logger);
   const memory = requestMemory(settings);
   const admission = createAdmission({

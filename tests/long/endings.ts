@@ -6,7 +6,7 @@ import { slopeOf } from "../memory/slope-of.ts";
 import { reportFigures } from "./record/report.ts";
 
 /** `ENDINGS_REQUESTS` sets how many requests end in each way; `ENDINGS_NAME` chooses the ways whose name contains it. */
-const requests = Number(process.env.ENDINGS_REQUESTS ?? 40);
+const requests = Number(process.env.ENDINGS_REQUESTS ?? 32);
 const names = Object.keys(endings).filter((name) => name.includes(process.env.ENDINGS_NAME ?? ""));
 const looks = Math.min(25, requests / 4);
 const warmUps = 400;
