@@ -209,6 +209,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
     maxRequestBytes: memory.perConnection,
     onFault,
   });
+  begun.defer(() => sockets.close(Promise.resolve(), closePatienceMs));
 
   stores.keys.onRevoked((keyId) => {
     sockets.closeAllOf(keyId);

@@ -7,6 +7,7 @@ import { answer } from "../doubles/answer.ts";
 import { brokenAfter, restOf } from "../doubles/background-answer.ts";
 import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
 import { streamScript } from "../doubles/stream-script.ts";
+import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
@@ -122,10 +123,10 @@ describe("an answer with which the next process can go on", () => {
     const today = () => {
       throw new Error("The start fails.");
     };
+    const clock = createTestClock({ instantMs: 9_000 });
     const options = {
-      openaiApiKey: "k",
-      openaiBaseUrl: at.upstream.baseUrl,
-      data: path.dirname(at.database),
+      ...{ openaiApiKey: "k", openaiBaseUrl: at.upstream.baseUrl },
+      ...{ data: path.dirname(at.database), clock },
     };
     const failing = assembleTroupe(options, async (...opened) => {
       const stores = await openStores(...opened);
@@ -134,6 +135,7 @@ describe("an answer with which the next process can go on", () => {
       return { ...stores, openBudgets };
     });
     await assert.rejects(failing, /The start fails/);
+    assert.equal(clock.sleeping, 0);
     while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
     at.upstream.respond(streamScript(events));
     await using next = await at.start();
