@@ -124,12 +124,16 @@ function assertNothingOf({ ids }: TwoTenants, reply: string, asked: string, name
 test("every message type and every route has its place in the matrix", () => {
   assert.deepEqual(Object.keys(plainData).sort(), [...clientMessageTypes].sort());
   // Nothing is asked of them before a request comes.
-  const app = createHttpApp({ page: { html: "", policy: "" } } as HttpAppOptions);
+  const app = createHttpApp({
+    page: { html: "", policy: "" },
+    callers: { admission: "keys" },
+  } as HttpAppOptions);
   const routes = app.routes
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`);
-  const probes = Object.values(probePaths).map((path) => `GET ${path}`);
-  assert.deepEqual([...new Set([...routes, ...probes])].sort(), Object.keys(routeCalls).sort());
+  // Probes and a plain request for the socket are answered before the app is asked.
+  const before = ["/ws", ...Object.values(probePaths)].map((path) => `GET ${path}`);
+  assert.deepEqual([...new Set([...routes, ...before])].sort(), Object.keys(routeCalls).sort());
 });
 
 for (const store of ["memory", "sqlite"] as const) {

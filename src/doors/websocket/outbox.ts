@@ -24,6 +24,8 @@ export class Outbox {
   readonly #socket: Socket;
   #life: "idle" | "due" | "writing" = "idle";
   #waiting: Parcel[] | undefined;
+  /** The last write took all that one may hold: there is more than the connection was just given. */
+  #isFull = false;
   /** Those whose last message is in the write that is under way. */
   #leaving: Parcel[] | undefined;
   #onWritten: ((cause?: Error | null) => void) | undefined;
@@ -85,6 +87,7 @@ export class Outbox {
       }
       room -= mostCharsOfOne - share;
     }
+    this.#isFull = room <= 0;
     return empty;
   }
 
@@ -95,7 +98,8 @@ export class Outbox {
       const ended = new SocketEndedError("The connection has ended.", { cause });
       for (const parcel of done.concat(this.#waiting?.splice(0) ?? [])) parcel.onTaken(ended);
     } else for (const parcel of done) parcel.onTaken();
-    if (this.#waiting !== undefined && this.#waiting.length > 0) this.#writeInNextTurn();
-    else this.#life = "idle";
+    if (this.#waiting === undefined || this.#waiting.length === 0) this.#life = "idle";
+    else if (this.#isFull) this.#writeInNextTurn();
+    else this.#writeSoon();
   }
 }
