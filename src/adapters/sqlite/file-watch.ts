@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Clock } from "../../ports/clock.ts";
-import { DatabaseFault } from "./storage-faults.ts";
+import { DatabaseFault, isDamage } from "./storage-faults.ts";
 import type { WorkerThread } from "./worker-thread.ts";
 
 export interface FileWatchOptions {
@@ -8,7 +8,7 @@ export interface FileWatchOptions {
   /** The database, which is open. */
   readonly file: string;
   /** A thread that reads it. */
-  readonly reader: WorkerThread;
+  readonly reader: Pick<WorkerThread, "call">;
   /** Hears which file is gone or damaged. */
   readonly onLost: (fault: Error) => void;
 }
@@ -56,7 +56,8 @@ export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptio
     try {
       await check();
     } catch (fault) {
-      if (!isStopped && fault instanceof Error) onLost(fault);
+      // A look that could not be made, because no more files can be opened for example, tells nothing of the database.
+      if (!isStopped && isDamage(fault)) onLost(fault);
     }
     if (!isStopped) cancel = clock.callAfter(intervalMs, look);
   }

@@ -31,7 +31,7 @@ export function isStorageFault(fault: unknown): fault is Error {
 }
 
 /** Whether the file holds something that SQLite cannot read: CORRUPT, NOTADB. Other parts of it may be whole. */
-export function isDamage(fault: Error): boolean {
+export function isDamage(fault: unknown): fault is DatabaseFault {
   return fault instanceof DatabaseFault && [11, 26].includes((fault.errcode ?? 0) & 0xff);
 }
 

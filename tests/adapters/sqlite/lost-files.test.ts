@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { open, rename, rm } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
+import { watchFiles } from "../../../src/adapters/sqlite/file-watch.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { DatabaseFault, isStorageUnavailable } from "../../../src/adapters/sqlite/storage-faults.ts";
+import type { WorkerThread } from "../../../src/adapters/sqlite/worker-thread.ts";
 import { createDataFolder } from "../../crash/data-folder.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { startTroupe } from "../../support/start-troupe.ts";
@@ -23,7 +26,14 @@ async function openNoting(file: string, clock = createTestClock({ instantMs: 1_0
     onStorage: (fault) => void faults.push(fault?.message ?? "works again"),
     onDamage: (damage) => void damages.push(damage),
   });
-  const conversations = createSqliteConversations({ store, clock, onFault });
+  const conversations = createSqliteConversations({
+    store,
+    clock,
+    onFault(fault) {
+      // A read in the background may meet the lost file before the next look does.
+      if (!isStorageUnavailable(fault)) onFault(fault);
+    },
+  });
   return {
     ...{ store, clock, faults, damages, conversations },
     async [Symbol.asyncDispose]() {
@@ -56,6 +66,28 @@ describe("the database's files while they are open", () => {
       assert.ok(faults[0]?.includes(`${place.file}${suffix} was deleted`), faults[0]);
     });
   }
+
+  it("are not missed when no look can be made, because no more files can be opened", async () => {
+    await using place = await dataFolder();
+    const clock = createTestClock();
+    const lost: Error[] = [];
+    let looks = 0;
+    const reader: Pick<WorkerThread, "call"> = {
+      async call() {
+        looks += 1;
+        throw new DatabaseFault(
+          looks < 4 ? "unable to open database file" : "malformed",
+          looks < 4 ? 14 : 11,
+        );
+      },
+    };
+    using _ = await watchFiles({ clock, file: place.file, reader, onLost: (fault) => lost.push(fault) });
+    while (looks < 3) await clock.advance(2_000);
+    assert.deepEqual(lost, []);
+    while (looks < 4) await clock.advance(2_000);
+    await clock.advance(0);
+    assert.equal(lost.length, 1);
+  });
 
   it("are found again when they are put back", async () => {
     await using place = await dataFolder();
