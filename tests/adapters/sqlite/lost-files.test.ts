@@ -63,7 +63,9 @@ describe("the database's files while they are open", () => {
       await rm(place.file + suffix);
       while (store.fault === undefined) await clock.advance(2_000);
       assert.equal(faults.length, 1);
-      assert.ok(faults[0]?.includes(`${place.file}${suffix} was deleted`), faults[0]);
+      // A connection that opens the database meanwhile makes some of them again.
+      const [told = ""] = faults;
+      assert.ok(told.startsWith(`${place.file}${suffix} was `) && /was (deleted|replaced)/.test(told), told);
     });
   }
 
