@@ -17,8 +17,17 @@ function damageOf(database: DatabaseSync, table: string): string | undefined {
     const found = String(row?.quick_check);
     return found === "ok" ? undefined : found.replace(/\s+/g, " ");
   } catch (fault) {
+    if (saysNothing(fault)) throw fault;
     return fault instanceof Error ? fault.message : String(fault);
   }
+}
+
+/** NOMEM, CANTOPEN (SQLite, Result and Error Codes): the file could not be looked at, for want of memory or of open files. */
+const notLooked: ReadonlySet<number> = new Set([7, 14]);
+
+/** Whether a check failed for reasons that tell nothing of the file. */
+function saysNothing(fault: unknown): boolean {
+  return fault instanceof Error && "errcode" in fault && notLooked.has(Number(fault.errcode) & 0xff);
 }
 
 function tablesOf(database: DatabaseSync): Set<unknown> {
@@ -87,15 +96,13 @@ export function createRunningCheck(
     try {
       const startedAtMs = performance.now();
       for (let left = waiting.length; left > 0; left -= 1) {
-        const table = waiting.shift();
+        const [table] = waiting;
         if (table === undefined) return undefined;
         const tableStartedAtMs = performance.now();
         const damage = damageOf(database, table);
         const nowMs = performance.now();
-        if (damage !== undefined) {
-          waiting.unshift(table);
-          return `table ${table}: ${damage}`;
-        }
+        if (damage !== undefined) return `table ${table}: ${damage}`;
+        waiting.shift();
         if (nowMs - tableStartedAtMs <= lookMs) waiting.push(table);
         if (nowMs - startedAtMs > lookMs) return undefined;
       }
