@@ -128,7 +128,8 @@ it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes ba
   for (const call of traffic.repeatedCalls) findings.note("repeated provider calls", call);
   for (const fault of await server.ask("faults")) findings.note("faults in the server's log", fault);
   for (const warning of warnings.first)
-    if (!/^(a persona of )?a request failed/.test(warning)) findings.note("faults in the server's log", warning);
+    if (!/^(a persona of )?a request failed/.test(warning))
+      findings.note("faults in the server's log", warning);
   const figures = {
     seed,
     minutes,
