@@ -42,7 +42,7 @@ export class AnswerSize {
 }
 
 /** Characters of an event that are logged, or held until the answer ends. */
-function keptChars(event: ProviderEvent): number {
+export function keptChars(event: ProviderEvent): number {
   switch (event.type) {
     case "text":
     case "reasoning":

@@ -2,7 +2,7 @@ import type { ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { AnswerSize, answerTooLarge } from "./answer-size.ts";
+import { AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isUnread } from "./unread-calls.ts";
@@ -47,7 +47,7 @@ export function createMeter(
   const counted = new CountedStream(open, metered);
   return {
     // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
-    events: metered.call.isLimited ? readAhead(counted, charsOf) : counted,
+    events: metered.call.isLimited ? readAhead(counted, keptChars) : counted,
     usage: () => counted.usage(),
     spent: () => counted.spent(),
     isCut: () => counted.isCut,
@@ -118,7 +118,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     // Nothing comes with it, because nothing of the attempt was shown.
     if (first?.type === "retrying") return first.isUnread ? step : this.#repeat(step);
     this.#began = true;
-    for (const event of batch) this.#outputBytes += utf8Bytes(outputOf(event));
+    for (const event of batch) this.#outputBytes += outputBytes(event);
     const fitting = this.#size.fitting(batch);
     if (fitting !== batch) return this.#stopAfter(fitting);
     const end = batch.at(-1);
@@ -197,15 +197,10 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 }
 
-/** What an event takes while it waits for the rhythm. */
-function charsOf(event: ProviderEvent): number {
-  return outputOf(event).length;
-}
-
-/** What of an event a model has written. */
-function outputOf(event: ProviderEvent): string {
-  if (event.type === "text" || event.type === "reasoning") return event.text;
-  return event.type === "tool" && event.payload !== undefined ? JSON.stringify(event.payload) : "";
+/** Bytes of an event that a model has written; about, for a tool. */
+function outputBytes(event: ProviderEvent): number {
+  if (event.type === "text" || event.type === "reasoning") return utf8Bytes(event.text);
+  return event.type === "tool" ? keptChars(event) : 0;
 }
 
 /** An answer that ends at a limit that a budget has set ends for the budget's sake. */

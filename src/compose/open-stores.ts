@@ -6,6 +6,7 @@ import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
+import { openServedTime } from "../adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
 import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
@@ -96,13 +97,14 @@ export async function openStores(
   opening.use(store);
   const conversations = opening.use(createSqliteConversations({ store, clock, onFault }));
   const { answerRetentionMs } = settings;
+  const served = await openServedTime(store, clock);
   const logs = opening.use(
-    await createSqliteTurnLogs({ store, clock, retentionMs, answerRetentionMs, mostBytes, onFault }),
+    await createSqliteTurnLogs({ store, clock, served, retentionMs, answerRetentionMs, mostBytes, onFault }),
   );
   const keys = createSqliteKeys({ store, clock });
   const keysBefore = await keys.list();
   const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
-  const vendorIds = await createSqliteVendorIds({ store, clock });
+  const vendorIds = createSqliteVendorIds({ store, served });
   const opened = opening.move();
   return {
     logs,

@@ -61,7 +61,7 @@ describe("a lane whose budget is used up on its way", () => {
     );
     const { result } = await run(setup);
     assert.deepEqual([result?.finishReason, result?.text], ["budget", ""]);
-    assert.deepEqual(result?.usage, estimated(2, 12));
+    assert.deepEqual(result?.usage, estimated(2, 13));
   });
 
   it("ends for the budget's sake at the limit that the budget sends", async () => {

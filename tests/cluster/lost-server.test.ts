@@ -76,47 +76,30 @@ test("what the last server left is ended by the next that starts", async () => {
   }
 });
 
-test("the bytes of requests are limited over all servers, and those of one that is gone count no more", async () => {
-  await using system = await startGatedCluster({ maxBytesPerOwner: 150_000 });
-  const [first, second] = [await system.first.connect(), await system.second.connect()];
-  first.send(chat("one"));
-  await first.next(isChunk);
-  second.send(chat("two"));
-  await second.next(isChunk);
-  for (const client of [first, second]) {
-    client.send(chat("three"));
-    const refused = await client.next((message) => message.type === "error");
-    assert.ok(refused.type === "error" && refused.code === "too_many_requests");
-    assert.match(refused.message, /may hold 150000 bytes/);
-  }
-  second.send({ type: "resume", data: { request_id: "one", after_seq: 0 } });
-  system.first.die();
-  await second.untilTerminal("one");
-  second.send(chat("three"));
-  await second.next(
-    (message) => isChunk(message) && "request_id" in message && message.request_id === "three",
-  );
-});
-
-test("requests in flight are limited over all servers, and those of one that is gone count no more", async () => {
-  await using system = await startGatedCluster({ mostPerOwner: 2 });
-  const [first, second] = [await system.first.connect(), await system.second.connect()];
-  first.send(chat("one"));
-  await first.next(isChunk);
-  second.send(chat("two"));
-  await second.next(isChunk);
-  for (const client of [first, second]) {
-    client.send(chat("three"));
-    const refused = await client.next((message) => message.type === "error");
-    assert.ok(
-      refused.type === "error" && refused.code === "too_many_requests" && refused.in_reply_to?.id === "three",
+for (const [what, limits, sentence] of [
+  ["the bytes of requests", { maxBytesPerOwner: 150_000 }, /may hold 150000 bytes/],
+  ["requests in flight", { mostPerOwner: 2 }, /Too many requests are in flight/],
+] as const) {
+  test(`${what} are limited over all servers, and those of one that is gone count no more`, async () => {
+    await using system = await startGatedCluster(limits);
+    const [first, second] = [await system.first.connect(), await system.second.connect()];
+    first.send(chat("one"));
+    await first.next(isChunk);
+    second.send(chat("two"));
+    await second.next(isChunk);
+    for (const client of [first, second]) {
+      client.send(chat("three"));
+      const refused = await client.next((message) => message.type === "error");
+      assert.ok(refused.type === "error" && refused.code === "too_many_requests");
+      assert.equal(refused.in_reply_to?.id, "three");
+      assert.match(refused.message, sentence);
+    }
+    second.send({ type: "resume", data: { request_id: "one", after_seq: 0 } });
+    system.first.die();
+    await second.untilTerminal("one");
+    second.send(chat("three"));
+    await second.next(
+      (message) => isChunk(message) && "request_id" in message && message.request_id === "three",
     );
-  }
-  second.send({ type: "resume", data: { request_id: "one", after_seq: 0 } });
-  system.first.die();
-  await second.untilTerminal("one");
-  second.send(chat("three"));
-  await second.next(
-    (message) => isChunk(message) && "request_id" in message && message.request_id === "three",
-  );
-});
+  });
+}

@@ -40,6 +40,9 @@ export const requestPoints = bothSides({
   "its end is sent": { at: "send", containing: '"type":"response"' },
 });
 
+/** In the life of a request whose answer shows ids of the vendor. */
+export const responsesPoints = bothSides({ "the commit of the vendor's id": commit("INTO vendor_ids") });
+
 /** In the life of a request to personas. */
 export const conversationPoints = bothSides({
   "the commit of its conversation": commit("INSERT INTO conversations"),
@@ -66,7 +69,6 @@ export const forgettingPoints = bothSides({
 export const erasingPoints = bothSides({
   "the commit of a deletion": commit("SET owner = NULL"),
   "the commit of erased messages": commit("DELETE FROM messages"),
-  "the commit of erased words": commit("'merge'"),
   "the commit of an erased conversation": commit("DELETE FROM conversations"),
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { openServedTime } from "../../src/adapters/sqlite/served-time.ts";
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -34,6 +35,7 @@ async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
   const logs = await createSqliteTurnLogs({
     store,
     clock,
+    served: await openServedTime(store, clock),
     retentionMs: 24 * 3_600_000,
     answerRetentionMs: 0,
     mostBytes,

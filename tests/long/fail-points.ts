@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { plainAsks } from "../crash/every-commit.ts";
 import {
   compactionPoints,
@@ -10,6 +10,7 @@ import {
   migrationPoint,
   recoveryPoints,
   requestPoints,
+  responsesPoints,
 } from "../crash/fail-points.ts";
 import {
   dieInCompaction,
@@ -37,29 +38,32 @@ const inAText = requestPoints["after the commit of a text"];
 const inTheHead = conversationPoints["before the commit of the head"];
 assert.ok(inAText !== undefined && inTheHead !== undefined);
 
-for (const kind of Object.keys(plainAsks) as Kind[]) {
-  const hasConversation = kind !== "openai_chat";
-  const inRequest = hasConversation ? { ...requestPoints, ...conversationPoints } : requestPoints;
-  for (const [name, point] of Object.entries(inRequest)) {
-    // Who asked not to be streamed to is sent no chunks.
-    if (kind === "multi_chat_unstreamed" && point.containing === '"type":"chunk"') continue;
-    die(`${kind}: ${name}`, () => dieInRequest(kind, point));
+// They mostly wait for processes to start.
+describe("a server that is killed", { concurrency: 3 }, () => {
+  for (const kind of Object.keys(plainAsks) as Kind[]) {
+    const hasConversation = kind !== "openai_chat";
+    const inRequest = { ...requestPoints, ...(hasConversation ? conversationPoints : responsesPoints) };
+    for (const [name, point] of Object.entries(inRequest)) {
+      // Who asked not to be streamed to is sent no chunks.
+      if (kind === "multi_chat_unstreamed" && point.containing === '"type":"chunk"') continue;
+      die(`${kind}: ${name}`, () => dieInRequest(kind, point));
+    }
+    for (const [name, point] of Object.entries(recoveryPoints))
+      die(`${kind}: ${name}`, () => dieInRecovery(kind, inAText, point));
+    for (const [name, point] of Object.entries(compactionPoints))
+      die(`${kind}: ${name}`, () => dieInCompaction(kind, point));
+    for (const [name, point] of Object.entries(forgettingPoints))
+      die(`${kind}: ${name}`, () => dieInForgetting(kind, point));
+    if (kind === "openai_chat") continue;
+    for (const [name, point] of Object.entries(erasingPoints))
+      die(`${kind}: ${name}`, () => dieInErasing(kind, point));
   }
-  for (const [name, point] of Object.entries(recoveryPoints))
-    die(`${kind}: ${name}`, () => dieInRecovery(kind, inAText, point));
-  for (const [name, point] of Object.entries(compactionPoints))
-    die(`${kind}: ${name}`, () => dieInCompaction(kind, point));
-  for (const [name, point] of Object.entries(forgettingPoints))
-    die(`${kind}: ${name}`, () => dieInForgetting(kind, point));
-  if (kind === "openai_chat") continue;
-  for (const [name, point] of Object.entries(erasingPoints))
-    die(`${kind}: ${name}`, () => dieInErasing(kind, point));
-}
 
-for (const [name, point] of Object.entries(conversationRecoveryPoints)) {
-  const isHead = point.statement === "SET head_id";
-  die(`chat: ${name}`, () => dieInRecovery("chat", isHead ? inTheHead : inAText, point));
-}
+  for (const [name, point] of Object.entries(conversationRecoveryPoints)) {
+    const isHead = point.statement === "SET head_id";
+    die(`chat: ${name}`, () => dieInRecovery("chat", isHead ? inTheHead : inAText, point));
+  }
+});
 
 it("in every step of the schema", async () => {
   let version = 1;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { openServedTime } from "../../src/adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore, type SqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
@@ -106,9 +107,10 @@ for (const [name, { prepare }] of Object.entries(attacks)) {
       ...{ clock: systemClock, file: place.file, synchronous: "NORMAL", onStorage: onFault },
     });
     using conversations = createSqliteConversations({ store, clock: systemClock, onFault });
+    const served = await openServedTime(store, systemClock);
     const retention = { retentionMs: 3_600_000, answerRetentionMs: 3_600_000 };
     using logs = await createSqliteTurnLogs({
-      ...{ store, clock: systemClock, ...retention, mostBytes: 100_000_000, onFault },
+      ...{ store, clock: systemClock, served, ...retention, mostBytes: 100_000_000, onFault },
     });
     const attack = await prepare({ store, conversations, logs });
     const control = await longestPause(logs, "control", systemClock.sleep(controlMs));

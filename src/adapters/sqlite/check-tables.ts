@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { createSearchIndex } from "./search-index-schema.ts";
+import { isFailedLook } from "./storage-faults.ts";
 
 /** Without one of these no turn can be run or taken up. */
 const essential = ["turns", "journal", "counters", "usage", "usage_days", "keys"];
@@ -17,17 +18,9 @@ function damageOf(database: DatabaseSync, table: string): string | undefined {
     const found = String(row?.quick_check);
     return found === "ok" ? undefined : found.replace(/\s+/g, " ");
   } catch (fault) {
-    if (saysNothing(fault)) throw fault;
+    if (isFailedLook(fault)) throw fault;
     return fault instanceof Error ? fault.message : String(fault);
   }
-}
-
-/** NOMEM, CANTOPEN (SQLite, Result and Error Codes): the file could not be looked at, for want of memory or of open files. */
-const notLooked: ReadonlySet<number> = new Set([7, 14]);
-
-/** Whether a check failed for reasons that tell nothing of the file. */
-function saysNothing(fault: unknown): boolean {
-  return fault instanceof Error && "errcode" in fault && notLooked.has(Number(fault.errcode) & 0xff);
 }
 
 function tablesOf(database: DatabaseSync): Set<unknown> {

@@ -13,7 +13,7 @@ import { forgetOrphans } from "./forget-orphans.ts";
 import { forgetTurns } from "./forget-turns.ts";
 import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
-import { openServedTime } from "./served-time.ts";
+import type { ServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import { storageUnavailable } from "./storage-faults.ts";
 import { readRunning } from "./turn-rows.ts";
@@ -21,6 +21,7 @@ import { readRunning } from "./turn-rows.ts";
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
+  readonly served: ServedTime;
   /** How long an ended turn's answer is kept, milliseconds from its end; at least as long as the log. */
   readonly answerRetentionMs: number;
   /** Hears of writes that nobody waits for and that failed. */
@@ -41,7 +42,7 @@ export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "byte
  * them before the store.
  */
 export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promise<SqliteTurnLogs> {
-  const { store, clock, retentionMs, answerRetentionMs, onFault } = options;
+  const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
   const memory = createMemoryTurnLogs({
     ...options,
     retentionMs: Math.min(retentionMs, inMemoryMs),
@@ -49,7 +50,6 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
   const restored = createRestoredTurns(store);
-  const served = await openServedTime(store, clock);
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */

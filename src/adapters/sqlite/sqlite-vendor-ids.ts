@@ -1,17 +1,15 @@
-import type { Clock } from "../../ports/clock.ts";
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
-import { openServedTime } from "./served-time.ts";
+import type { ServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 
 export interface SqliteVendorIdOptions {
   readonly store: SqliteStore;
-  readonly clock: Clock;
+  readonly served: ServedTime;
 }
 
 /** Ids of a vendor in the database, written together with the turns that show them. They age by the time that servers ran. */
-export async function createSqliteVendorIds({ store, clock }: SqliteVendorIdOptions): Promise<VendorIds> {
-  const served = await openServedTime(store, clock);
+export function createSqliteVendorIds({ store, served }: SqliteVendorIdOptions): VendorIds {
   return {
     async note(owner, ids) {
       const nowMs = served.now();

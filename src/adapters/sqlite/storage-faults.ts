@@ -26,13 +26,22 @@ const storageCodes: ReadonlySet<number> = new Set([3, 5, 6, 7, 8, 10, 11, 13, 14
 /** Whether it is the storage that failed, so that anything else would have failed as well. */
 export function isStorageFault(fault: unknown): fault is Error {
   if (fault instanceof ThreadEndedError) return true;
-  // The code's lowest byte is the kind, the others say more about it.
-  return fault instanceof DatabaseFault && storageCodes.has((fault.errcode ?? 0) & 0xff);
+  return fault instanceof DatabaseFault && storageCodes.has(primaryCode(fault));
 }
 
 /** Whether the file holds something that SQLite cannot read: CORRUPT, NOTADB. Other parts of it may be whole. */
 export function isDamage(fault: unknown): fault is DatabaseFault {
-  return fault instanceof DatabaseFault && [11, 26].includes((fault.errcode ?? 0) & 0xff);
+  return fault instanceof DatabaseFault && [11, 26].includes(primaryCode(fault));
+}
+
+/** Whether the file could not be looked at, for want of memory or of open files: NOMEM, CANTOPEN. It says nothing about the file. */
+export function isFailedLook(fault: unknown): boolean {
+  return [7, 14].includes(primaryCode(fault));
+}
+
+/** SQLite's primary result code; 0 for a fault that is not SQLite's. An extended code has it in its lowest byte. */
+function primaryCode(fault: unknown): number {
+  return fault instanceof Error && "errcode" in fault ? Number(fault.errcode ?? 0) & 0xff : 0;
 }
 
 /** When it makes sense to try again: as long as it can take until the storage is found to work again. */

@@ -3,6 +3,7 @@ import { createHub } from "../../../src/adapters/cluster/hub.ts";
 import type { Line } from "../../../src/adapters/cluster/line.ts";
 import { createTickets } from "../../../src/adapters/http/tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
@@ -52,9 +53,11 @@ export async function openCluster({
   const opened = await openStore(onFault);
   const { store } = opened;
   const time = clock ?? opened.clock;
+  const served = await openServedTime(store, time);
   const logs = await createSqliteTurnLogs({
     store,
     clock: time,
+    served,
     retentionMs,
     answerRetentionMs: retentionMs,
     mostBytes: 1_000_000,
@@ -63,7 +66,7 @@ export async function openCluster({
   const conversations = createSqliteConversations({ store, clock: time, onFault });
   const keys = createSqliteKeys({ store, clock: time });
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
-  const vendorIds = await createSqliteVendorIds({ store, clock: time });
+  const vendorIds = createSqliteVendorIds({ store, served });
   const tickets = createTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
   const budgets = await openBudgets(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
@@ -21,6 +22,7 @@ async function open(file: string) {
   const options = {
     store,
     clock,
+    served: await openServedTime(store, clock),
     retentionMs: 3_600_000,
     answerRetentionMs: 0,
     mostBytes: 1_000_000,

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import {
   createSqliteTurnLogs,
@@ -49,7 +50,10 @@ export async function openStore(onStorage: (fault: unknown) => void = onFault) {
 export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   const opened = await openStore();
   const { store, clock } = opened;
-  const defaults = { store, clock, retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000, onFault };
+  const defaults = {
+    ...{ store, clock, served: await openServedTime(store, clock), onFault },
+    ...{ retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000 },
+  };
   const logs = await createSqliteTurnLogs({ ...defaults, ...options });
   return {
     logs,

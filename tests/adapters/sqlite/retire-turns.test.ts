@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
@@ -16,7 +17,15 @@ const hourMs = 3_600_000;
 async function open(file: string, clock: Clock) {
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
   const retention = { retentionMs: hourMs, answerRetentionMs: 10 * hourMs };
-  const logs = await createSqliteTurnLogs({ store, clock, ...retention, mostBytes: 1_000_000, onFault });
+  const served = await openServedTime(store, clock);
+  const logs = await createSqliteTurnLogs({
+    store,
+    clock,
+    served,
+    ...retention,
+    mostBytes: 1_000_000,
+    onFault,
+  });
   return {
     logs,
     async [Symbol.asyncDispose]() {

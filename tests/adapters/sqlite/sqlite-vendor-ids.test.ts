@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";
@@ -11,13 +12,14 @@ import { dataFolder, onFault, openStore } from "./open-store.ts";
 
 describeVendorIds("sqlite", async () => {
   const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
-  return { store: await createSqliteVendorIds({ store, clock }), clock, [Symbol.asyncDispose]: dispose };
+  const served = await openServedTime(store, clock);
+  return { store: createSqliteVendorIds({ store, served }), clock, [Symbol.asyncDispose]: dispose };
 });
 
 async function openVendorIds(file: string) {
   const clock = createTestClock({ instantMs: 1_000 });
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
-  const ids = await createSqliteVendorIds({ store, clock });
+  const ids = createSqliteVendorIds({ store, served: await openServedTime(store, clock) });
   return { clock, store, ids, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
