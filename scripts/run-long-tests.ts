@@ -1,12 +1,32 @@
 import { globSync } from "node:fs";
+import { basename } from "node:path";
 import { root } from "./repository.ts";
-import { runTestFiles } from "./run-test-files.ts";
+import { chooseFiles, runTestFiles } from "./run-test-files.ts";
+
+/** Programs that only wait and compare. The others load the machine or measure pauses, so each of them runs alone. */
+const patient = /^(client-cuts|delta-scan|endings|fail-points|fault-matrix|fuzz-frames|page-|proxy-|python-|storage-faults)/;
 
 /**
- * `npm run test:long`: the programs in `tests/long`, one after the other, each for at most ten minutes, with all that they
- * print. Arguments choose programs by a part of their path, as in `npm test`. Returns the exit code.
+ * `npm run test:long`: the programs in `tests/long`, each for at most ten minutes, with all that they print. Patient ones run two
+ * at a time, then the others one after the other. Arguments choose programs by a part of their path, as in `npm test`. Returns the
+ * exit code.
  */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const files = globSync("tests/long/*.ts", { cwd: root });
-  return runTestFiles(files, args, { concurrency: 1, timeoutMs: 600_000, reporter: "spec", environment });
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const filters = args.filter((arg) => !arg.startsWith("-"));
+  const chosen = chooseFiles(globSync("tests/long/*.ts", { cwd: root }), filters);
+  const groups = [
+    { files: chosen.filter((file) => patient.test(basename(file))), concurrency: 2 },
+    { files: chosen.filter((file) => !patient.test(basename(file))), concurrency: 1 },
+  ].filter(({ files }) => files.length > 0);
+  if (groups.length === 0) {
+    console.error(`no long test matches ${filters.join(" ")}`);
+    return 1;
+  }
+  let exitCode = 0;
+  for (const { files, concurrency } of groups) {
+    const run = { concurrency, timeoutMs: 600_000, reporter: "spec", environment };
+    exitCode = Math.max(exitCode, await runTestFiles(files, options, run));
+  }
+  return exitCode;
 }

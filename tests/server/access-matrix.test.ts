@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
 import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
@@ -9,21 +10,31 @@ const key = "ada-0123456789abcdef";
 const pageToken = "0123456789abcdef0123456789abcdef";
 const allowed = { allowedOrigins: ["https://app.example"], allowedHosts: ["chat.example.com"] };
 
+/** The login of an application. */
+function byCookie({ headers }: IncomingMessage) {
+  return headers.cookie === "user=ada" ? { owner: "ada" } : undefined;
+}
+
 interface Admission {
   readonly options: TroupeOptions;
-  /** What every request of the row shows. */
-  readonly authorization?: string;
+  /** A header that every request of the column has. */
+  readonly shown?: string;
 }
 
 /** Ways to be admitted. Each is one column. */
 const admissions = {
   keys: {
     options: { ...allowed, apiKeys: [{ owner: "ada", key }] },
-    authorization: `Bearer ${key}`,
+    shown: `Authorization: Bearer ${key}`,
   },
   "keys without one": { options: { ...allowed, apiKeys: [{ owner: "ada", key }] } },
-  separate: { options: { ...allowed, allowAnonymous: true }, authorization: `Bearer ${key}` },
+  separate: { options: { ...allowed, allowAnonymous: true }, shown: `Authorization: Bearer ${key}` },
   shared: { options: {} },
+  authenticate: { options: { ...allowed, authenticate: byCookie }, shown: "Cookie: user=ada" },
+  "authenticate without a login": {
+    options: { ...allowed, authenticate: byCookie },
+    shown: `Authorization: Bearer ${key}`,
+  },
 } as const satisfies Record<string, Admission>;
 type AdmissionName = keyof typeof admissions;
 
@@ -66,6 +77,7 @@ interface Cell {
 /** What PROTOCOL.md says about a request. */
 function expectedStatus(place: Place, admission: AdmissionName, { host, origin, action }: Cell): number {
   const isConfigured = admission !== "shared";
+  const byCookies = admission === "authenticate" || admission === "authenticate without a login";
   const isServed = {
     loopback: true,
     allowed: isConfigured,
@@ -78,23 +90,25 @@ function expectedStatus(place: Place, admission: AdmissionName, { host, origin, 
   const mayUse = {
     none: true,
     own: true,
-    loopback: place === "loopback",
+    loopback: place === "loopback" && !byCookies,
     allowed: isConfigured,
     "https of an allowed host": isConfigured,
     // Such a page was not served over TLS: it is the own one only if the request names the same host.
     "http of an allowed host": host === "allowed",
     foreign: false,
     null: admission === "keys",
-    "null with the token": admission === "keys" || action === "handshake",
+    "null with the token": admission === "keys" || (action === "handshake" && !byCookies),
     malformed: false,
   };
-  const isAdmitted = admission !== "keys without one";
+  const isAdmitted = admission !== "keys without one" && admission !== "authenticate without a login";
   if (action !== "handshake" && !isAdmitted) return 401;
   if (action !== "GET" && !mayUse[origin]) return 403;
+  // An application's users have no tickets.
+  if (isAdmitted && byCookies && action === "POST") return 404;
   return isAdmitted ? actions[action][1] : 401;
 }
 
-function headOf({ host, origin, action }: Cell, port: string, authorization: string | undefined): string {
+function headOf({ host, origin, action }: Cell, port: string, shown: string | undefined): string {
   const names: Record<Host, readonly string[]> = {
     loopback: [`127.0.0.1:${port}`],
     allowed: ["chat.example.com"],
@@ -127,7 +141,7 @@ function headOf({ host, origin, action }: Cell, port: string, authorization: str
     `${actions[action][0]} HTTP/1.1`,
     ...names[host].map((name) => `Host: ${name}`),
     ...(values[origin] === undefined ? [] : [`Origin: ${values[origin]}`]),
-    ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
+    ...(shown === undefined ? [] : [shown]),
     ...(origin === "null with the token"
       ? [`Sec-WebSocket-Protocol: troupe, troupe.token.${pageToken}`]
       : []),
@@ -150,7 +164,7 @@ const cells = hosts.flatMap((host) =>
 
 for (const place of Object.keys(places) as Place[]) {
   for (const admission of Object.keys(admissions) as AdmissionName[]) {
-    const { options, authorization }: Admission = admissions[admission];
+    const { options, shown }: Admission = admissions[admission];
     const settings = { ...options, host: places[place], pageToken };
     if (place === "a public address" && admission === "shared") {
       test("nobody shares a public address", async () => {
@@ -167,7 +181,7 @@ for (const place of Object.keys(places) as Place[]) {
       const { port } = new URL(server.httpUrl);
       const wrong: string[] = [];
       for (const cell of cells) {
-        const got = await statusOf(server.httpUrl, headOf(cell, port, authorization));
+        const got = await statusOf(server.httpUrl, headOf(cell, port, shown));
         const wanted = expectedStatus(place, admission, cell);
         if (got !== wanted)
           wrong.push(`${cell.action}, host ${cell.host}, origin ${cell.origin}: ${got}, not ${wanted}`);
