@@ -100,6 +100,43 @@ test("what goes on with a turn comes back with it, each checkpoint behind its ev
   assert.equal(database.prepare("SELECT request FROM turns").get()?.request, null);
 });
 
+test("a request and a part of the journal that cannot be read keep no other turn from being taken up", async () => {
+  using threads = createMortalThreads();
+  await using place = await createDataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  {
+    await using first = await openLogs(place.database, clock);
+    for (const id of ["left", "gap", "whole"]) {
+      const answer = await first.logs.create(recordOf("owner", id), resumable);
+      assert.ok(answer.type === "created");
+      for (const text of ["a", "b", "c"]) await answer.log.append([{ type: "text", text, final: true }]);
+    }
+    await threads.die();
+  }
+  {
+    using database = new DatabaseSync(place.database);
+    database.exec("UPDATE turns SET request = '{' WHERE id = 'left'");
+    // The second text of the second turn: each was committed by itself.
+    database.exec(
+      "UPDATE journal SET entries = '[' WHERE beat = (SELECT beat FROM journal ORDER BY beat LIMIT 1 OFFSET 4)",
+    );
+  }
+  await using second = await openLogs(place.database, clock);
+  const unfinished = await second.logs.unfinished();
+  assert.deepEqual(
+    unfinished.map(({ record, request, log }) => [record.id, request !== undefined, log.headSeq]),
+    [
+      ["left", false, 3],
+      ["gap", true, 1],
+      ["whole", true, 3],
+    ],
+  );
+  assert.deepEqual(second.faults.map(String), [
+    "Error: the request of turn 1 cannot be read",
+    "Error: beat 5 of the journal cannot be read",
+  ]);
+});
+
 test("what a turn said before a crash is not pruned before its end is kept", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();

@@ -121,7 +121,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, steps, request } of await readRunning(store)) {
+      for (const { number, record, steps, request } of await readRunning(store, onFault)) {
         const events = steps.filter(isEvent);
         let remembered: MemoryTurnLog | undefined;
         store.retain(number);

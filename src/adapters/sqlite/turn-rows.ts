@@ -17,18 +17,29 @@ interface RunningRow {
   readonly request: ResumableRequest | undefined;
 }
 
-/** The turns without an end in the database, with what the journal holds of them. */
-export async function readRunning(store: SqliteStore): Promise<Iterable<RunningRow>> {
+/**
+ * The turns without an end in the database, with what the journal holds of them. A part that cannot be read costs no other turn:
+ * without its request a turn does not go on, and after a gap nothing more of it is used. `onFault` hears of both.
+ */
+export async function readRunning(
+  store: SqliteStore,
+  onFault: (fault: unknown) => void,
+): Promise<Iterable<RunningRow>> {
   await store.flushed();
   const turns = new Map<number, RunningRow>();
   for (const row of await store.read("runningTurns")) {
     const number = Number(row.number);
-    const request = row.request === null ? undefined : (JSON.parse(String(row.request)) as ResumableRequest);
+    const request =
+      row.request === null
+        ? undefined
+        : readable(`the request of turn ${number}`, onFault, () => {
+            return JSON.parse(String(row.request)) as ResumableRequest;
+          });
     turns.set(number, { number, record: recordOf(row), steps: [], headSeq: 0, request });
   }
-  await readJournal(store, ([number, firstSeq, events, checkpoints = []]) => {
+  await readJournal(store, onFault, ([number, firstSeq, events, checkpoints = []]) => {
     const turn = turns.get(number);
-    if (turn === undefined) return;
+    if (turn === undefined || firstSeq > turn.headSeq + 1) return;
     const added = events.slice(turn.headSeq + 1 - firstSeq);
     turn.headSeq += added.length;
     turn.steps.push(...added, ...checkpoints);
@@ -36,13 +47,30 @@ export async function readRunning(store: SqliteStore): Promise<Iterable<RunningR
   return turns.values();
 }
 
-async function readJournal(store: SqliteStore, onEntry: (entry: JournalEntry) => void): Promise<void> {
+/** What `read` gives; `undefined`, and a fault, for text that is no JSON. */
+function readable<T>(what: string, onFault: (fault: unknown) => void, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (cause) {
+    onFault(new Error(`${what} cannot be read`, { cause }));
+    return undefined;
+  }
+}
+
+async function readJournal(
+  store: SqliteStore,
+  onFault: (fault: unknown) => void,
+  onEntry: (entry: JournalEntry) => void,
+): Promise<void> {
   for (let beat = 0; ; ) {
     const rows = await store.read("journalFrom", beat);
     if (rows.length === 0) return;
     for (const row of rows) {
       beat = Number(row.beat);
-      for (const entry of parseEvents<JournalEntry[]>(String(row.entries))) onEntry(entry);
+      const entries = readable(`beat ${beat} of the journal`, onFault, () => {
+        return parseEvents<JournalEntry[]>(String(row.entries));
+      });
+      for (const entry of entries ?? []) onEntry(entry);
     }
   }
 }
