@@ -1,0 +1,100 @@
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+import { table } from "../markdown-tables.ts";
+import { root } from "../repository.ts";
+import { testEnvironment } from "../test-environment.ts";
+import { type FaultKind, faultKinds } from "./kinds.ts";
+
+/** One example of a kind. */
+interface Case {
+  readonly kind: string;
+  readonly name: string;
+  readonly passed: boolean;
+}
+
+/** A test without tests of its own. */
+interface Leaf {
+  readonly file: string;
+  /** With the names of its suites before it. */
+  readonly name: string;
+  readonly passed: boolean;
+}
+
+/**
+ * `npm run fault-kinds`: plays every example of every kind of fault in `kinds.ts` and prints one row for each. If `RECORDS` names a
+ * folder, the table is written there. Returns the exit code: 1 if an example failed, or a kind has none.
+ */
+export async function main(environment: NodeJS.ProcessEnv): Promise<number> {
+  const files = [...new Set(faultKinds.flatMap(({ tests }) => tests.map(([file]) => file)))];
+  const leaves = await runLeaves(files, environment);
+  const cases = faultKinds.flatMap((kind) => casesOf(kind, leaves));
+  const empty = faultKinds.filter(({ kind }) => !cases.some((one) => one.kind === kind));
+  const failed = cases.filter(({ passed }) => !passed);
+  const text = [
+    `${faultKinds.length} kinds, ${cases.length} cases, ${failed.length} failed`,
+    "",
+    table(
+      ["kind", "case", "result"],
+      cases.map(({ kind, name, passed }, index) => [
+        kind === cases[index - 1]?.kind ? "" : kind,
+        name,
+        passed ? "holds" : "FAILED",
+      ]),
+    ),
+  ].join("\n");
+  console.log(text);
+  for (const { kind } of empty) console.error(`no test plays the kind: ${kind}`);
+  if (environment.RECORDS !== undefined) await writeRecord(environment.RECORDS, text);
+  return failed.length === 0 && empty.length === 0 ? 0 : 1;
+}
+
+function casesOf({ kind, tests }: FaultKind, leaves: readonly Leaf[]): Case[] {
+  return tests.flatMap(([file, pattern]) =>
+    leaves
+      .filter((leaf) => leaf.file === file && (pattern?.test(leaf.name) ?? true))
+      .map(({ name, passed }) => ({ kind, name, passed })),
+  );
+}
+
+async function runLeaves(files: readonly string[], environment: NodeJS.ProcessEnv): Promise<Leaf[]> {
+  const env = testEnvironment(environment);
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
+  const events = run({
+    files: files.map((file) => join(root, file)),
+    concurrency: 2,
+    timeout: 120_000,
+    execArgv: ["--conditions=troupe-source"],
+  });
+  const leaves: Leaf[] = [];
+  // Names by depth; the end of a suite comes after those of its tests, and its start before them.
+  const open = new Map<string, string[]>();
+  for await (const { type, data } of events) {
+    if (type !== "test:start" && type !== "test:pass" && type !== "test:fail") continue;
+    const file = relative(root, data.file ?? "").replaceAll("\\", "/");
+    const names = open.get(file) ?? [];
+    open.set(file, names);
+    names[data.nesting] = data.name;
+    if (type === "test:start" || data.details.type === "suite") continue;
+    leaves.push({
+      file,
+      name: names.slice(0, data.nesting + 1).join(" > "),
+      passed: type === "test:pass",
+    });
+  }
+  return leaves;
+}
+
+async function writeRecord(folder: string, text: string): Promise<void> {
+  const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
+  const head = [
+    "program  scripts/fault-kinds.js",
+    "command  npm run fault-kinds",
+    `date     ${new Date().toISOString().slice(0, 16)}Z`,
+    `commit   ${commit}`,
+    `machine  Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores`,
+  ];
+  await writeFile(join(folder, "fault-kinds.txt"), `${head.join("\n")}\n${text}\n`);
+}
