@@ -6,14 +6,15 @@ import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
 import type { Fetch } from "./handshake-refusal.ts";
 import { createMessageLog, type MessageLog } from "./message-log.ts";
 import { createOwnConversation } from "./own-conversation.ts";
+import { randomId } from "./random-id.ts";
 import { readServerMessage } from "./read-message.ts";
 import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
 import { failureOf, TroupeRequestError } from "./request-error.ts";
 import { createRequestTable } from "./request-table.ts";
 import type { SetTimer, SocketConstructor } from "./socket.ts";
+import { readConversation, type StoredConversation } from "./stored-conversation.ts";
 
 export interface TroupeClientOptions {
-  /** Where the server listens, e.g. `ws://localhost:8000/ws`. */
   /**
    * The server's address, e.g. `ws://localhost:8000/ws`, or a function that gives it before every attempt, as `ticketUrl` makes one.
    * If the function rejects, the attempt has failed; a `TroupeRequestError` that is not `retryable` ends the attempts.
@@ -30,7 +31,12 @@ export interface TroupeClientOptions {
   readonly WebSocket?: SocketConstructor;
   /** Takes the number of failed attempts, gives the wait in milliseconds. Default `exponentialBackoff()`. */
   readonly backoff?: (attempt: number) => number;
-  /** Names the requests. Default `crypto.randomUUID`. */
+  /**
+   * Headers of the requests over HTTP, e.g. `authorization` if the socket is opened by a ticket. Default: the key among
+   * `protocols`, if there is one.
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Names the requests. Default: random UUIDs. */
   readonly newId?: () => string;
   readonly setTimer?: SetTimer;
   /** Milliseconds, for the state's `retryAtMs`. Default `Date.now`. */
@@ -59,14 +65,31 @@ export interface TroupeClient {
   readonly state: ConnectionState;
   /** Calls `listener` after every change of `state`; gives the function that stops it. */
   subscribe(listener: () => void): () => void;
-  /** Connects, or ends a wait early. A request connects by itself. */
+  /** Connects, or ends a wait early. A request connects by itself. What is unfinished is picked up. */
   connect(): void;
+  /**
+   * Leaves the connection without ending anything: `state` is `idle`, requests that run are `unfollowed`, and the next connection
+   * picks them up. Until then the server does with them as their `on_disconnect` says. A request without an id that the server
+   * has not named yet ends with `lost`.
+   */
+  disconnect(): void;
   /**
    * Asks for an answer. A `chat` or `multi_chat` that names no conversation continues this client's own, also after a reconnect.
    * Throws a `TroupeRequestError`: `closed` after `close`, `request_id_conflict` where a request of this id is running,
    * `message_too_big`.
    */
   request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
+  /**
+   * Follows a request that was asked elsewhere, or by an earlier client: its messages after number `after` (default 0, all), then
+   * what comes. Calls no model. Ends with the server's `request_not_found` or `seq_out_of_range` as its failure; throws
+   * `closed` after `close`, and `request_id_conflict` if this client has the request already.
+   */
+  resume(id: string, options?: { readonly after?: number }): TroupeRequest;
+  /**
+   * Reads a conversation with all its messages over HTTP, whoever asked them. Rejects with a `TroupeRequestError`:
+   * `conversation_not_found`, `unauthenticated` and other codes of the server, or `lost` if there was no usable answer.
+   */
+  conversation(conversationId: string): Promise<StoredConversation>;
   /**
    * The conversation's requests, those running now and every later one, except this client's own. Ends when the client is closed
    * and throws what the server refuses it with, e.g. `conversation_not_found`, or the client, e.g. `unauthenticated`.
@@ -81,13 +104,7 @@ export interface TroupeClient {
  * Dispose of it with `close`.
  */
 export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
-  const {
-    url,
-    protocols = [],
-    backoff = exponentialBackoff(),
-    newId = () => crypto.randomUUID(),
-    onFrame,
-  } = options;
+  const { url, protocols = [], backoff = exponentialBackoff(), newId = randomId, onFrame } = options;
   const listeners = new Set<() => void>();
   const own = createOwnConversation();
   let connections = 0;
@@ -134,7 +151,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
 
   function receive(message: ServerMessage): void {
     if (message.type === "question") {
-      const request = requests.join(message.request_type, message.request_id);
+      const request = requests.join(message.request_id);
       if (request !== undefined) follows.get(message.conversation_id)?.push({ question: message, request });
     } else if (message.type === "error" && message.in_reply_to?.type === "follow") {
       const { id = "" } = message.in_reply_to;
@@ -192,6 +209,17 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       connection.connect();
       return request;
     },
+    resume(id, { after = 0 } = {}) {
+      assertNotClosed();
+      const request = requests.resume(id, after);
+      connection.connect();
+      return request;
+    },
+    conversation: (conversationId) =>
+      readConversation(conversationId, {
+        ...{ url, protocols, headers: options.headers ?? {} },
+        fetch: options.fetch || globalThis.fetch,
+      }),
     follow(conversationId) {
       assertNotClosed();
       const known = follows.get(conversationId);
@@ -202,6 +230,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       connection.connect();
       return { [Symbol.asyncIterator]: () => log[Symbol.asyncIterator]() };
     },
+    disconnect: () => connection.disconnect(),
     close: () => connection.close(),
   };
 }

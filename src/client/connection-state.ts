@@ -9,8 +9,9 @@ export interface ConnectionLoss {
 }
 
 /**
- * The life of a client's connection. `attempt` counts the failed attempts in a row: it is 0 again as soon as the server has said
- * something. `retryAtMs` is on the client's own clock, `Date.now()` by default.
+ * The life of a client's connection. `idle` is not connected, before the first `connect` and after a `disconnect`. `attempt` counts
+ * the failed attempts in a row: it is 0 again as soon as the server has said something. `retryAtMs` is on the client's own clock,
+ * `Date.now()` by default.
  */
 export type ConnectionState =
   | { readonly name: "idle" }
@@ -24,13 +25,14 @@ export type ConnectionState =
     }
   | { readonly name: "closed"; readonly loss: ConnectionLoss };
 
-/** What can happen to a connection. `lost` comes back after a wait, `refused` and `close` are final. */
+/** What can happen to a connection. `lost` comes back after a wait, `disconnect` when asked to, `refused` and `close` are final. */
 export type ConnectionEvent =
   | { readonly type: "connect" }
   | { readonly type: "opened" }
   | { readonly type: "heard" }
   | { readonly type: "lost"; readonly loss: ConnectionLoss; readonly retryAtMs: number }
   | { readonly type: "refused"; readonly loss: ConnectionLoss }
+  | { readonly type: "disconnect" }
   | { readonly type: "close"; readonly loss: ConnectionLoss };
 
 /** The one transition function. An event that means nothing in a state gives back that very state. */
@@ -51,6 +53,8 @@ export function transition(state: ConnectionState, event: ConnectionEvent): Conn
       return state.name === "connecting" || state.name === "open"
         ? { name: "closed", loss: event.loss }
         : state;
+    case "disconnect":
+      return state.name === "idle" ? state : { name: "idle" };
     case "close":
       return { name: "closed", loss: event.loss };
   }

@@ -41,6 +41,8 @@ export interface Connection {
   connect(): void;
   /** Sends where the connection is open; what is not sent is the caller's to send again. */
   send(text: string): void;
+  /** Leaves the connection, or ends the attempts; `connect` begins again. */
+  disconnect(): void;
   close(): void;
 }
 
@@ -68,7 +70,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (state.name !== before.name) {
       stopTimer();
       attempt.abort();
-      if (state.name === "waiting" || state.name === "closed") leaveSocket(before.name);
+      if (state.name !== "connecting" && state.name !== "open") leaveSocket(before.name);
       enter();
     }
     options.onState();
@@ -92,6 +94,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         );
         options.onGone();
         break;
+      case "idle":
       case "closed":
         options.onGone();
     }
@@ -230,12 +233,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     connect: () => dispatch({ type: "connect" }),
     send,
+    disconnect: () => dispatch({ type: "disconnect" }),
     close: () =>
       dispatch({ type: "close", loss: { code: closeTable.normal.code, reason: "Closed by this side." } }),
   };
 }
 
-async function resolved<T extends string | readonly string[]>(given: Changing<T>): Promise<T> {
+export async function resolved<T extends string | readonly string[]>(given: Changing<T>): Promise<T> {
   return typeof given === "function" ? given() : given;
 }
 

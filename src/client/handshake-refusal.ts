@@ -49,10 +49,7 @@ export async function askWhyRefused(
   fetch: Fetch,
   signal: AbortSignal,
 ): Promise<Verdict | undefined> {
-  const [token, ...more] = protocols.filter((protocol) => protocol.startsWith(tokenProtocol));
-  const headers: Record<string, string> = {};
-  if (token !== undefined && more.length === 0)
-    headers.authorization = `Bearer ${token.slice(tokenProtocol.length)}`;
+  const headers = keyHeaders(protocols);
   try {
     const address = httpAddress(url);
     const usedTicket = address.searchParams.has("ticket");
@@ -77,6 +74,13 @@ export async function askWhyRefused(
     // The attempt failed for whatever reason this failed for.
     return undefined;
   }
+}
+
+/** The key that the subprotocols show, as a header; none if they show two, which the server refuses. */
+export function keyHeaders(protocols: readonly string[]): Record<string, string> {
+  const [token, ...more] = protocols.filter((protocol) => protocol.startsWith(tokenProtocol));
+  if (token === undefined || more.length > 0) return {};
+  return { authorization: `Bearer ${token.slice(tokenProtocol.length)}` };
 }
 
 /** Sends a request and reads of its answer what says why it was refused. Rejects as `fetch` does. */

@@ -8,14 +8,22 @@ export {
 } from "./client.ts";
 export type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
 export type { Fetch } from "./handshake-refusal.ts";
-export type { RequestData, RequestType, ResponseMessage, TroupeRequest } from "./request.ts";
+export type {
+  RequestData,
+  RequestStanding,
+  RequestType,
+  ResponseMessage,
+  TroupeRequest,
+} from "./request.ts";
 export { type LocalErrorCode, type RequestFailure, TroupeRequestError } from "./request-error.ts";
 export type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
+export type { StoredConversation, StoredMessage } from "./stored-conversation.ts";
 export { type TicketUrlOptions, ticketUrl } from "./ticket-url.ts";
 export {
   createTranscript,
   failTranscript,
   foldMessage,
+  followAgain,
   type Lane,
   type LaneStatus,
   type ToolActivity,

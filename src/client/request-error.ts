@@ -13,10 +13,15 @@ export type LocalErrorCode =
   | "cancelled"
   | "lost"
   | "message_too_big"
-  | "unauthenticated"
-  | "forbidden"
-  | "forbidden_origin"
-  | "forbidden_proxy";
+  | (typeof connectionRefusals)[number];
+
+/** Codes of a server that lets no connection of this client in. */
+export const connectionRefusals = [
+  "unauthenticated",
+  "forbidden",
+  "forbidden_origin",
+  "forbidden_proxy",
+] as const;
 
 export interface RequestFailure {
   readonly code: ErrorCode | LocalErrorCode;

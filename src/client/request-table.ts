@@ -11,8 +11,10 @@ interface TableOptions {
 export interface RequestTable {
   /** Adds a request of this client; `id: undefined` sends it without a name. */
   ask(type: RequestType, id: string | undefined, frame: string): TroupeRequest;
+  /** Adds a request that was asked elsewhere or earlier, to be followed behind `afterSeq`. */
+  resume(id: string, afterSeq: number): TroupeRequest;
   /** Adds another client's request whose messages are about to come; `undefined` where it is known already. */
-  join(type: RequestType, id: string): TroupeRequest | undefined;
+  join(id: string): TroupeRequest | undefined;
   /** Takes a message that belongs to a request. */
   receive(message: ServerMessage): void;
   attachAll(): void;
@@ -30,7 +32,8 @@ const cancelledBeforeStart: RequestFailure = {
 };
 const connectionLost: RequestFailure = {
   code: "lost",
-  message: "The connection broke, and a request without an id cannot be resumed.",
+  message:
+    "The connection ended before the server had named the request. Without an id it cannot be resumed.",
   retryable: true,
 };
 const gapStays: RequestFailure = {
@@ -139,24 +142,37 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     }
   }
 
+  function assertFree(id: string): void {
+    if (!named.has(id)) return;
+    throw new TroupeRequestError({
+      code: "request_id_conflict",
+      message: "A request with this id is running on this client.",
+      retryable: false,
+    });
+  }
+
   return {
     ask(type, id, frame) {
-      if (id !== undefined && named.has(id)) {
-        throw new TroupeRequestError({
-          code: "request_id_conflict",
-          message: "A request with this id is running on this client.",
-          retryable: false,
-        });
-      }
+      if (id !== undefined) assertFree(id);
       const entry = createRequestEntry({ type, id, frame, phase: "queued", onCancel: cancel });
       if (id === undefined) unnamed.push(entry);
       else named.set(id, entry);
       if (isOpen()) attach(entry);
       return entry.request;
     },
-    join(type, id) {
+    resume(id, lastSeq) {
+      assertFree(id);
+      const entry = createRequestEntry({
+        ...{ id, frame: undefined, lastSeq },
+        ...{ phase: "detached", onCancel: cancel },
+      });
+      named.set(id, entry);
+      if (isOpen()) attach(entry);
+      return entry.request;
+    },
+    join(id) {
       if (named.has(id)) return undefined;
-      const entry = createRequestEntry({ type, id, frame: undefined, phase: "live", onCancel: cancel });
+      const entry = createRequestEntry({ id, frame: undefined, phase: "live", onCancel: cancel });
       named.set(id, entry);
       return entry.request;
     },

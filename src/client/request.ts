@@ -12,6 +12,8 @@ export type ResponseMessage = ServerMessages["response"];
 export interface TroupeRequest extends AsyncIterable<ServerMessage> {
   /** The name it has on the wire; `undefined` until the server has named a request that was sent without one. */
   readonly id: string | undefined;
+  /** Where it stands now. Changes with the client's `state`, and with the request's end. */
+  readonly standing: RequestStanding;
   /**
    * The last message, a `response` (also after a cancel). Rejects with a `TroupeRequestError` whose code is one of the server's
    * or `closed`, `cancelled`, `lost`.
@@ -22,6 +24,12 @@ export interface TroupeRequest extends AsyncIterable<ServerMessage> {
 }
 
 /**
+ * Where a request stands for the client: `unsent` waits for a connection, `followed` was sent and gets what the server says,
+ * `unfollowed` has no connection: the server may go on with it, and a connection picks it up.
+ */
+export type RequestStanding = "unsent" | "followed" | "unfollowed" | "ended";
+
+/**
  * Where a request stands on the present connection: `queued` was never sent, `detached` was sent on a connection that is gone,
  * `resuming` has asked for what it missed, `live` receives.
  */
@@ -30,8 +38,9 @@ export type RequestPhase = "queued" | "detached" | "resuming" | "live" | "ended"
 /** What the table keeps of a request. */
 export interface RequestEntry {
   readonly request: TroupeRequest;
-  readonly type: RequestType;
-  /** The message as it is sent; `undefined` for another client's request that is only followed. */
+  /** `undefined` for a request that is only followed: it has a name. */
+  readonly type: RequestType | undefined;
+  /** The message as it is sent; `undefined` for a request that is only followed. */
   readonly frame: string | undefined;
   id: string | undefined;
   phase: RequestPhase;
@@ -47,14 +56,25 @@ export interface RequestEntry {
 }
 
 interface EntryOptions {
-  readonly type: RequestType;
+  readonly type?: RequestType;
   readonly id: string | undefined;
   readonly frame: string | undefined;
   readonly phase: RequestPhase;
+  /** The last message that was seen elsewhere. Default 0. */
+  readonly lastSeq?: number;
   readonly onCancel: (entry: RequestEntry, personaId: string | undefined) => void;
 }
 
-export function createRequestEntry({ type, id, frame, phase, onCancel }: EntryOptions): RequestEntry {
+const standings: Readonly<Record<RequestPhase, RequestStanding>> = {
+  queued: "unsent",
+  detached: "unfollowed",
+  resuming: "followed",
+  live: "followed",
+  ended: "ended",
+};
+
+export function createRequestEntry(options: EntryOptions): RequestEntry {
+  const { type, id, frame, phase, lastSeq = 0, onCancel } = options;
   const log = createMessageLog<ServerMessage>();
   const outcome = Promise.withResolvers<ResponseMessage>();
   // Who only iterates never asks for `done`; its rejection must not count as unhandled then.
@@ -65,6 +85,9 @@ export function createRequestEntry({ type, id, frame, phase, onCancel }: EntryOp
       get id() {
         return entry.id;
       },
+      get standing() {
+        return standings[entry.phase];
+      },
       done: outcome.promise,
       cancel: (personaId) => onCancel(entry, personaId),
       [Symbol.asyncIterator]: () => log[Symbol.asyncIterator](),
@@ -73,7 +96,7 @@ export function createRequestEntry({ type, id, frame, phase, onCancel }: EntryOp
     frame,
     id,
     phase,
-    lastSeq: 0,
+    lastSeq,
     gapAfterSeq: undefined,
     cancels: new Set(),
     push: (message) => log.push(message),

@@ -1,6 +1,6 @@
 import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
 import type { RequestFailure } from "./request-error.ts";
-import { failureOf } from "./request-error.ts";
+import { connectionRefusals, failureOf } from "./request-error.ts";
 
 type Response = ServerMessages["response"];
 type PersonaResponse = ServerMessages["persona_response"];
@@ -44,7 +44,11 @@ export interface Lane {
 export interface Transcript {
   readonly requestId: string | undefined;
   readonly lanes: readonly Lane[];
-  readonly status: "waiting" | "running" | "completed" | "cancelled" | "failed";
+  /**
+   * `unfollowed`: this side was closed, refused or lost the request, and the server may go on with it; `error` says why, and
+   * `followAgain`, or the next message, takes it back.
+   */
+  readonly status: "waiting" | "running" | "completed" | "cancelled" | "failed" | "unfollowed";
   /** The number of the last message that was folded in. */
   readonly seq: number;
   readonly error: RequestFailure | undefined;
@@ -73,7 +77,7 @@ export function createTranscript(personaIds: readonly (string | undefined)[] = [
 
 /** Folds a request's next message into its transcript; both stay as they are, the result is new. */
 export function foldMessage(before: Transcript, message: ServerMessage): Transcript {
-  const transcript = withPosition(before, message);
+  const transcript = withPosition(followAgain(before), message);
   switch (message.type) {
     case "status":
       return withLane(transcript, message.persona_id, () => ({
@@ -116,12 +120,26 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
   }
 }
 
-/** Ends a transcript whose request failed without a message, e.g. because the client was closed. */
+/**
+ * Ends a transcript by a failure, of the server or of this side. A request is `unfollowed` and not `failed` if the failure says
+ * nothing about it: it was `closed` or `lost`, or a later connection was refused.
+ */
 export function failTranscript(transcript: Transcript, error: RequestFailure): Transcript {
-  const lanes = transcript.lanes.map((lane) =>
-    isEnded(lane) ? lane : { ...lane, status: "failed" as const },
-  );
-  return { ...transcript, lanes, status: "failed", error };
+  if (error.code === "closed" || error.code === "lost" || (transcript.seq > 0 && isRefusal(error.code)))
+    return { ...transcript, status: "unfollowed", error };
+  const status: "cancelled" | "failed" = error.code === "cancelled" ? "cancelled" : "failed";
+  const lanes = transcript.lanes.map((lane) => (isEnded(lane) ? lane : { ...lane, status }));
+  return { ...transcript, lanes, status, error };
+}
+
+/** The transcript of a request that is resumed behind its `seq`, after it was `unfollowed`. */
+export function followAgain(transcript: Transcript): Transcript {
+  if (transcript.status !== "unfollowed") return transcript;
+  return { ...transcript, status: transcript.seq === 0 ? "waiting" : "running", error: undefined };
+}
+
+function isRefusal(code: RequestFailure["code"]): boolean {
+  return connectionRefusals.some((refusal) => refusal === code);
 }
 
 function isEnded(lane: Lane): boolean {

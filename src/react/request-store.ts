@@ -4,9 +4,12 @@ import {
   createTroupeClient,
   failTranscript,
   foldMessage,
+  followAgain,
   type RequestData,
+  type RequestStanding,
   type RequestType,
   type Transcript,
+  type TroupeClient,
   type TroupeClientOptions,
   type TroupeRequest,
   TroupeRequestError,
@@ -17,6 +20,10 @@ export interface ShownRequest {
   /** Key of the list and argument of `cancel`. */
   readonly id: string;
   readonly type: RequestType;
+  /** What was asked: the `message` or `input_text` of the request. */
+  readonly question: string;
+  /** Whether the request was sent and is followed; see the client's `RequestStanding`. */
+  readonly standing: RequestStanding;
   readonly transcript: Transcript;
 }
 
@@ -26,15 +33,39 @@ export interface TroupeSnapshot {
   readonly requests: readonly ShownRequest[];
 }
 
+/** Asks for an answer and gives the request's id. Throws a `TroupeRequestError`, `closed` if the store is not open. */
+export type Send = <T extends RequestType>(
+  type: T,
+  data: RequestData<T>,
+  /** `id` names the request; the same id asked again takes the place of the one that is shown. Default: a new one. */
+  options?: { readonly id?: string },
+) => string;
+
 export interface RequestStore {
   /** The same object until something changes. */
   readonly snapshot: () => TroupeSnapshot;
   readonly subscribe: (listener: () => void) => () => void;
-  /** Connects; the function that comes back disconnects, and the store can be opened again. */
+  /**
+   * Connects; the function that comes back disconnects, and the store can be opened again. Requests that had not ended then go on
+   * if it is opened to the same address.
+   */
   open(options: TroupeClientOptions): () => void;
-  /** Asks and gives the request's id. Throws a `TroupeRequestError` `closed` where the store is not open. */
-  readonly send: <T extends RequestType>(type: T, data: RequestData<T>) => string;
+  readonly send: Send;
+  /** Shows a request that was asked elsewhere, or before a reload, from its first message on. Throws like `send`. */
+  readonly resume: (type: RequestType, id: string, question?: string) => void;
   readonly cancel: (id: string, personaId?: string) => void;
+  readonly connect: () => void;
+  /** Leaves the connection; running requests are `unfollowed` until the next one. */
+  readonly disconnect: () => void;
+}
+
+/** What asking a request again takes. */
+interface Asked {
+  readonly type: RequestType;
+  /** `undefined` if it was asked elsewhere. */
+  readonly data: RequestData<RequestType> | undefined;
+  /** The server's address; empty where a function gives it. */
+  readonly server: string;
 }
 
 /** Older requests are no longer shown; they still run to their end. */
@@ -44,8 +75,10 @@ const idle: TroupeSnapshot = { state: { name: "idle" }, requests: [] };
 /** What `useTroupe` reads: a client and the transcripts of its requests, without any React. */
 export function createRequestStore(): RequestStore {
   const listeners = new Set<() => void>();
+  const asked = new Map<string, Asked>();
   const running = new Map<string, TroupeRequest>();
-  let client: ReturnType<typeof createTroupeClient> | undefined;
+  let client: TroupeClient | undefined;
+  let server = "";
   let snapshot = idle;
 
   function change(part: Partial<TroupeSnapshot>): void {
@@ -56,20 +89,78 @@ export function createRequestStore(): RequestStore {
   function changeTranscript(id: string, next: (transcript: Transcript) => Transcript): void {
     change({
       requests: snapshot.requests.map((shown) =>
-        shown.id === id ? { ...shown, transcript: next(shown.transcript) } : shown,
+        shown.id === id ? { ...shown, standing: standingOf(id), transcript: next(shown.transcript) } : shown,
       ),
     });
   }
 
+  function standingOf(id: string): RequestStanding {
+    const request = running.get(id);
+    // Ended for the client, it still has messages to be folded in here.
+    return request?.standing === "ended" ? "followed" : (request?.standing ?? "ended");
+  }
+
+  function showState(opened: TroupeClient): void {
+    const requests = snapshot.requests.map((shown) => {
+      const standing = standingOf(shown.id);
+      return standing === shown.standing ? shown : { ...shown, standing };
+    });
+    change({ state: opened.state, requests });
+  }
+
   async function show(id: string, request: TroupeRequest): Promise<void> {
+    running.set(id, request);
+    // Another request may have taken its place: the same one, on the next connection.
+    const isPresent = () => running.get(id) === request;
     try {
-      for await (const message of request)
+      for await (const message of request) {
+        if (!isPresent()) return;
         changeTranscript(id, (transcript) => foldMessage(transcript, message));
+      }
+      endShown(id, isPresent, (transcript) => transcript);
     } catch (thrown) {
       if (!(thrown instanceof TroupeRequestError)) throw thrown;
-      changeTranscript(id, (transcript) => failTranscript(transcript, thrown));
-    } finally {
-      running.delete(id);
+      endShown(id, isPresent, (transcript) => failTranscript(transcript, thrown));
+    }
+  }
+
+  function endShown(id: string, isPresent: () => boolean, last: (transcript: Transcript) => Transcript) {
+    if (!isPresent()) return;
+    running.delete(id);
+    changeTranscript(id, last);
+    if (snapshot.requests.find((shown) => shown.id === id)?.transcript.status !== "unfollowed")
+      asked.delete(id);
+  }
+
+  function add(id: string, request: TroupeRequest, about: Asked, question: string): void {
+    asked.set(id, about);
+    const { type, data } = about;
+    const transcript = createTranscript(data === undefined ? [] : personasOf(data));
+    const shown: ShownRequest = { id, type, question, standing: request.standing, transcript };
+    const others = snapshot.requests.filter((other) => other.id !== id);
+    change({ requests: [...others, shown].slice(-shownRequests) });
+    void show(id, request);
+  }
+
+  function present(): TroupeClient {
+    if (client !== undefined) return client;
+    throw new TroupeRequestError({
+      ...{ code: "closed", message: "The component is not mounted.", retryable: false },
+    });
+  }
+
+  /** Goes on with what an earlier client of the same server left. One that was never heard of is asked again under its id. */
+  function pickUp(opened: TroupeClient): void {
+    for (const { id, transcript } of snapshot.requests) {
+      const known = asked.get(id);
+      if (transcript.status !== "unfollowed" || known === undefined || known.server !== server) continue;
+      const { type, data } = known;
+      const request =
+        transcript.seq === 0 && data !== undefined
+          ? opened.request(type, data, { id })
+          : opened.resume(id, { after: transcript.seq });
+      void show(id, request);
+      changeTranscript(id, followAgain);
     }
   }
 
@@ -82,35 +173,41 @@ export function createRequestStore(): RequestStore {
     open(options) {
       const opened = createTroupeClient(options);
       client = opened;
-      const stop = opened.subscribe(() => change({ state: opened.state }));
+      server = typeof options.url === "string" ? options.url : "";
+      const stop = opened.subscribe(() => showState(opened));
       opened.connect();
+      pickUp(opened);
       return () => {
+        const left = [...running.keys()];
+        running.clear();
         opened.close();
         stop();
         client = undefined;
+        const closed = { code: "closed", message: "The connection was closed.", retryable: true } as const;
+        for (const id of left) changeTranscript(id, (transcript) => failTranscript(transcript, closed));
       };
     },
-    send(type, data) {
-      if (client === undefined) {
-        throw new TroupeRequestError({
-          code: "closed",
-          message: "The component is not mounted.",
-          retryable: false,
-        });
-      }
-      const id = crypto.randomUUID();
-      const request = client.request(type, data, { id });
-      running.set(id, request);
-      const shown: ShownRequest = { id, type, transcript: createTranscript(personasOf(data)) };
-      change({ requests: [...snapshot.requests, shown].slice(-shownRequests) });
-      void show(id, request);
+    send(type, data, options = {}) {
+      const request = present().request(type, data, options);
+      const id = request.id ?? "";
+      add(id, request, { type, data, server }, questionOf(data));
       return id;
     },
+    resume(type, id, question = "") {
+      add(id, present().resume(id), { type, data: undefined, server }, question);
+    },
     cancel: (id, personaId) => running.get(id)?.cancel(personaId),
+    connect: () => client?.connect(),
+    disconnect: () => client?.disconnect(),
   };
 }
 
 function personasOf(data: object): (string | undefined)[] {
   if ("persona_ids" in data && Array.isArray(data.persona_ids)) return data.persona_ids;
   return ["persona_id" in data && typeof data.persona_id === "string" ? data.persona_id : undefined];
+}
+
+function questionOf(data: object): string {
+  const question = "message" in data ? data.message : "input_text" in data ? data.input_text : "";
+  return typeof question === "string" ? question : "";
 }

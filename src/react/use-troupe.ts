@@ -5,8 +5,13 @@ import { createRequestStore, type RequestStore, type TroupeSnapshot } from "./re
 export interface Troupe extends TroupeSnapshot {
   /** Asks for an answer, which grows in `requests`; gives its id. */
   readonly send: RequestStore["send"];
+  /** Shows a request that was asked elsewhere or before a reload, by its id; a running answer grows on. */
+  readonly resume: RequestStore["resume"];
   /** Stops a request, or only the lane of one persona. */
   readonly cancel: RequestStore["cancel"];
+  readonly connect: RequestStore["connect"];
+  /** Leaves the connection. Running requests are `unfollowed` until `connect`, or until the next request, picks them up. */
+  readonly disconnect: RequestStore["disconnect"];
 }
 
 /**
@@ -26,7 +31,8 @@ export function useTroupe(target: string | TroupeClientOptions): Troupe {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the address stands for the options, which are a new object in each render.
   useEffect(() => store.open(withNewest(options, newest)), [store, address]);
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
-  return { ...snapshot, send: store.send, cancel: store.cancel };
+  const { send, resume, cancel, connect, disconnect } = store;
+  return { ...snapshot, send, resume, cancel, connect, disconnect };
 }
 
 /** The options with functions that ask those of the newest render. */

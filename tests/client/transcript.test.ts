@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createTranscript, failTranscript, foldMessage, type Transcript } from "../../src/client/index.ts";
+import {
+  createTranscript,
+  failTranscript,
+  foldMessage,
+  followAgain,
+  type RequestFailure,
+  type Transcript,
+} from "../../src/client/index.ts";
 import type { ServerMessage, ServerMessages } from "../../src/protocol/server-messages.ts";
 import { chatAnswer, chatResponse, refusal } from "./answers.ts";
 
@@ -201,7 +208,27 @@ describe("a transcript", () => {
     const failed = fold([{ ...refusal("upstream_error", { type: "chat" }), ...at(6) }], noted);
     assert.deepEqual([failed.status, failed.error?.code], ["failed", "upstream_error"]);
     assert.deepEqual([failed.lanes[0]?.status, failed.lanes[0]?.text], ["failed", "part 0 part 1 "]);
-    const closed = failTranscript(noted, { code: "closed", message: "Closed.", retryable: true });
-    assert.deepEqual([closed.status, closed.error?.code], ["failed", "closed"]);
+  });
+
+  const failure = (code: RequestFailure["code"]) => ({ code, message: `${code}.`, retryable: true });
+  for (const code of ["closed", "lost", "unauthenticated", "forbidden", "forbidden_origin"] as const) {
+    it(`is not followed, and not failed, when this side says \`${code}\`; it goes on with its next message`, () => {
+      const shown = fold(chatAnswer("r", 8).slice(0, 5));
+      const left = failTranscript(shown, failure(code));
+      assert.deepEqual([left.status, left.error?.code], ["unfollowed", code]);
+      assert.deepEqual(left.lanes, shown.lanes);
+      assert.deepEqual(followAgain(left), shown);
+      assert.deepEqual(fold(chatAnswer("r", 8).slice(5), left), fold(chatAnswer("r", 8)));
+    });
+  }
+
+  it("has failed when no connection was let in before its first message, and is cancelled if it was by this side", () => {
+    const waiting = createTranscript(["ada"]);
+    const refused = failTranscript(waiting, failure("forbidden_origin"));
+    assert.deepEqual([refused.status, refused.lanes[0]?.status], ["failed", "failed"]);
+    const cancelled = failTranscript(waiting, failure("cancelled"));
+    assert.deepEqual([cancelled.status, cancelled.lanes[0]?.status], ["cancelled", "cancelled"]);
+    assert.equal(followAgain(failTranscript(waiting, failure("closed"))).status, "waiting");
+    assert.deepEqual(followAgain(refused), refused);
   });
 });

@@ -1,0 +1,11 @@
+/**
+ * A random UUID (version 4). `crypto.randomUUID` is missing on pages without a secure context, such as one of plain HTTP under a
+ * name of the local network; `crypto.getRandomValues` is there as well.
+ */
+export function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
