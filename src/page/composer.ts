@@ -26,6 +26,10 @@ interface ComposerOptions {
 export interface Composer {
   /** Says what is wrong beside the field at fault, e.g. `data.pacing.mode`; `false` where the form has no such field. */
   showProblem(field: string, problem: string): boolean;
+  /** Fills in a field that is empty or holds an earlier suggestion. */
+  suggest(path: string, value: string): void;
+  /** Where the next question is written. */
+  questionField(): HTMLElement;
 }
 
 /** The form of the three messages. */
@@ -34,6 +38,7 @@ export function createComposer({ config, onSend, lastOf, onFollow }: ComposerOpt
   const personas = createPersonaPicker(config.personas);
   const views = fields.map((field) => createFieldView(field, () => lastOf(field.path)));
   const named = element("input", { type: "checkbox", id: "field-id", checked: true });
+  const suggested = new Map<string, string>();
   const follow = element("button", { type: "button" }, "Follow this conversation");
   placeAll();
   showFor(typeOf(form));
@@ -124,6 +129,14 @@ export function createComposer({ config, onSend, lastOf, onFollow }: ComposerOpt
       reveal(view, problem);
       return true;
     },
+    suggest(path, value) {
+      const input = views.find(({ field }) => field.path === path)?.input;
+      if (input === undefined || (input.value !== "" && input.value !== suggested.get(path))) return;
+      input.value = value;
+      suggested.set(path, value);
+    },
+    questionField: () =>
+      views.find(({ field, root }) => field.kind === "lines" && !root.hidden)?.input ?? form,
   };
 }
 

@@ -82,12 +82,25 @@ function pretty(text: string): string {
   }
 }
 
-/** Whether it worked: a browser may refuse a page from disk. */
+/** Whether it worked. The clipboard's interface exists in secure contexts only, and may be refused to a page from disk. */
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false;
+    return copySelected(text);
   }
+}
+
+/** Copies as a reader does who selects the text: this works on plain HTTP as well. */
+function copySelected(text: string): boolean {
+  const selected = element("textarea", { class: "unseen", readonly: true, "aria-hidden": "true" });
+  const focused = document.activeElement;
+  selected.value = text;
+  document.body.append(selected);
+  selected.select();
+  const copied = document.execCommand("copy");
+  selected.remove();
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  return copied;
 }

@@ -1,11 +1,13 @@
 import type { Lane } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import { stickToBottom } from "./stick-to-bottom.ts";
-import { failureWords, laneWords } from "./words.ts";
+import { withFocusKept } from "./with-focus-kept.ts";
+import { failureWords, laneWords, type Standstill } from "./words.ts";
 
 export interface LaneView {
   readonly root: HTMLElement;
-  show(lane: Lane): void;
+  /** `standstill` says why the lane does not grow, if it has not ended; `isStoppable`, whether a stop can reach it. */
+  show(lane: Lane, standstill: Standstill, isStoppable: boolean): void;
 }
 
 interface LaneViewOptions {
@@ -57,9 +59,25 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
   const follow = stickToBottom(body);
   let shown: Lane | undefined;
 
+  function showStop(isStoppable: boolean): void {
+    if (stop.disabled === !isStoppable) return;
+    withFocusKept(
+      stop,
+      () => body,
+      () => {
+        stop.classList.toggle("away", !isStoppable);
+        stop.disabled = !isStoppable;
+      },
+    );
+  }
+
   return {
     root,
-    show(lane) {
+    show(lane, standstill, isStoppable) {
+      const ended = lane.status === "completed" || lane.status === "failed" || lane.status === "cancelled";
+      const doing = laneWords(lane, standstill);
+      if (status.textContent !== doing) status.textContent = doing;
+      showStop(isStoppable && !ended);
       if (lane === shown) return;
       growText(words, lane.text);
       if (lane.reasoning !== shown?.reasoning) {
@@ -75,12 +93,8 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
         );
       }
       if (lane.name !== undefined && lane.name !== name.textContent) name.textContent = lane.name;
-      const ended = lane.status === "completed" || lane.status === "failed" || lane.status === "cancelled";
       root.dataset.status = lane.status;
-      status.textContent = laneWords(lane);
       showText(problem, lane.error === undefined ? "" : failureWords(lane.error));
-      stop.classList.toggle("away", ended);
-      stop.disabled = ended;
       shown = lane;
       follow();
     },

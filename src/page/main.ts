@@ -4,18 +4,27 @@ import { createConnectionPanel } from "./connection-panel.ts";
 import { byId, element, showText } from "./elements.ts";
 import { createFramesLog } from "./frames-log.ts";
 import { readPageConfig } from "./page-config.ts";
+import { createPageMemory } from "./page-memory.ts";
 import { createStage } from "./stage.ts";
 import { connectThemeButton } from "./theme.ts";
-import { connectionWords, failureWords } from "./words.ts";
+import { withFocusKept } from "./with-focus-kept.ts";
+import { activityWords, connectionWords, failureWords } from "./words.ts";
 
 const config = readPageConfig(byId("troupe-config", HTMLElement).textContent, location);
 const stopAll = byId("stop-all", HTMLButtonElement);
 const last = new Map<string, string>();
+const memory = createPageMemory(() => sessionStorage);
 let problem = "";
 
 const frames = createFramesLog();
-const connection = createConnectionPanel({ config, onFrame: frames.add, onState: showStatus });
-const stage = createStage({ nameOf, onChange: showStatus, onEnd: rememberLast });
+const connection = createConnectionPanel({
+  ...{ config, memory, onFrame: frames.add, onState: showAll },
+  onClient: (server, client) => stage.pickUp(server, client),
+});
+const stage = createStage({
+  ...{ nameOf, stateOf: () => connection.state, onChange: showStatus, onEnd: rememberLast },
+  onNamed: memory.remember,
+});
 const composer = createComposer({
   config,
   onSend: send,
@@ -25,9 +34,14 @@ const composer = createComposer({
 
 connectThemeButton(byId("theme", HTMLButtonElement));
 byId("demo", HTMLElement).hidden = !config.simulated;
-stopAll.addEventListener("click", () => {
-  for (const { request } of stage.running) request.cancel();
-});
+stopAll.addEventListener("click", stage.stopAll);
+const askedBefore = memory.asked(connection.url);
+/** After a reload the connection has no conversation of its own yet, so the form names the one of before. */
+const recalled = new Set(askedBefore.map(({ id }) => id));
+if (askedBefore.length > 0) {
+  stage.recall(connection.url, askedBefore);
+  connection.restore();
+}
 showStatus();
 
 function nameOf(personaId: string): string {
@@ -36,12 +50,13 @@ function nameOf(personaId: string): string {
 
 function send({ type, data, named, personaIds, question }: ComposedRequest): void {
   problem = "";
+  recalled.clear();
   try {
     // The form sends what was written, also what the types would not allow: judging it is the server's part.
     const request = connection
       .client()
       .request(type, data as RequestData<RequestType>, named ? {} : { id: false });
-    stage.show({ request, type, question, personaIds });
+    stage.show(connection.url, { request, type, question, personaIds });
     request.done.catch(showFailure);
   } catch (thrown) {
     showFailure(thrown);
@@ -59,7 +74,7 @@ async function follow(conversationId: string): Promise<void> {
   try {
     for await (const { question, request } of client.follow(conversationId)) {
       const { message, request_type: type, persona_ids: personaIds } = question;
-      stage.show({ request, type, question: message, personaIds });
+      stage.show(connection.url, { request, type, question: message, personaIds });
     }
   } catch (thrown) {
     showFailure(thrown);
@@ -69,6 +84,8 @@ async function follow(conversationId: string): Promise<void> {
 /** An error stands where it belongs: beside its field, in its turn, and in words in the status line. */
 function showFailure(thrown: unknown): void {
   if (!(thrown instanceof TroupeRequestError)) throw thrown;
+  // The request of a client that was replaced goes on with the next one.
+  if (thrown.code === "closed") return;
   problem = failureWords(thrown);
   if (thrown.field !== undefined) composer.showProblem(thrown.field, thrown.message);
   showStatus();
@@ -82,6 +99,7 @@ function rememberLast({ response }: Transcript): void {
       byId("conversations", HTMLElement).append(element("option", { value: data.conversation_id }));
     }
     last.set("conversation_id", data.conversation_id);
+    if (recalled.has(response.request_id)) composer.suggest("conversation_id", data.conversation_id);
   } else if ("id" in data && typeof data.id === "string") {
     last.set("previous_response_id", data.id);
   }
@@ -95,16 +113,18 @@ new ResizeObserver(([entry]) => {
 
 function showStatus(): void {
   const { state, url } = connection;
-  const running = stage.running;
+  const { running, standstills } = stage;
   byId("status", HTMLElement).dataset.state = state.name;
-  showText(byId("status-connection", HTMLElement), connectionWords(state, url));
-  showText(byId("status-activity", HTMLElement), activityWords(running.map(({ type }) => type)));
+  showText(byId("status-connection", HTMLElement), connectionWords(state, url, connection.wasOpen));
+  showText(byId("status-activity", HTMLElement), activityWords(running, standstills));
   showText(byId("status-problem", HTMLElement), problem);
-  stopAll.disabled = running.length === 0;
+  withFocusKept(stopAll, composer.questionField, () => {
+    stopAll.disabled = !stage.isStoppable;
+  });
 }
 
-function activityWords(types: readonly RequestType[]): string {
-  if (types.length === 0) return "Nothing runs.";
-  const count = types.length === 1 ? "1 request runs" : `${types.length} requests run`;
-  return `${count}: ${types.join(", ")}.`;
+/** After a change of the connection every request may stand elsewhere. */
+function showAll(): void {
+  stage.refresh();
+  showStatus();
 }

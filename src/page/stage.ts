@@ -2,13 +2,17 @@ import {
   createTranscript,
   failTranscript,
   foldMessage,
+  followAgain,
   type RequestType,
   type Transcript,
+  type TroupeClient,
   type TroupeRequest,
   TroupeRequestError,
 } from "../client/index.ts";
 import { byId } from "./elements.ts";
-import { createTurnView } from "./turn-view.ts";
+import type { AskedRequest } from "./page-memory.ts";
+import { createTurnView, type TurnView } from "./turn-view.ts";
+import { isOver, type Standstill, standstillOf } from "./words.ts";
 
 /** Older ended turns are taken off the page. */
 const keptTurns = 30;
@@ -22,62 +26,158 @@ export interface StagedRequest {
 }
 
 export interface Stage {
-  /** Shows a request above the earlier ones until it has ended. */
-  show(staged: StagedRequest): void;
-  readonly running: readonly StagedRequest[];
+  /** Shows a request of this server above the earlier ones until it has ended. */
+  show(server: string, staged: StagedRequest): void;
+  /** Shows what was asked before a reload, oldest first; `pickUp` brings the answers. */
+  recall(server: string, asked: readonly AskedRequest[]): void;
+  /** Follows what this server has not ended for all the page knows, and this client does not follow yet. */
+  pickUp(server: string, client: TroupeClient): void;
+  /** Shows again where the requests stand, after a change of the connection. */
+  refresh(): void;
+  /** Requests that were sent, are followed and have not ended. */
+  readonly running: readonly RequestType[];
+  /** Why each other request that has not ended does not grow. */
+  readonly standstills: readonly NonNullable<Standstill>[];
+  /** Whether there is a request that a stop would reach, now or with the next connection. */
+  readonly isStoppable: boolean;
+  stopAll(): void;
 }
 
 interface StageOptions {
   readonly nameOf: (personaId: string) => string;
+  readonly stateOf: () => TroupeClient["state"];
   /** Called when a request has begun to run or has ended. */
   readonly onChange: () => void;
+  /** Called once the server's name of a request is known. */
+  readonly onNamed: (server: string, asked: AskedRequest) => void;
   readonly onEnd: (transcript: Transcript) => void;
 }
 
-export function createStage({ nameOf, onChange, onEnd }: StageOptions): Stage {
-  const turns = byId("turns", HTMLElement);
-  const empty = byId("empty", HTMLElement);
-  const running = new Set<StagedRequest>();
+/** A request on the page. `request` is the one of the present client; `undefined` after a reload, until it is picked up. */
+interface Turn {
+  readonly server: string;
+  readonly type: RequestType;
+  readonly question: string;
+  readonly personaIds: readonly string[];
+  readonly view: TurnView;
+  id: string | undefined;
+  request: TroupeRequest | undefined;
+  transcript: Transcript;
+}
 
-  async function follow(staged: StagedRequest): Promise<void> {
-    const { request, type, question, personaIds } = staged;
-    const view = createTurnView({
-      type,
-      question,
-      nameOf,
-      onStop: () => request.cancel(),
-      onStopLane: (personaId) => request.cancel(personaId),
-    });
-    let transcript = createTranscript(type === "openai_chat" ? [undefined] : personaIds);
-    view.show(transcript);
-    turns.prepend(view.root);
-    view.root.scrollIntoView({ block: "nearest" });
+const notYetFollowed = { code: "closed", message: "The page was loaded again.", retryable: true } as const;
+
+export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: StageOptions): Stage {
+  const place = byId("turns", HTMLElement);
+  const empty = byId("empty", HTMLElement);
+  let turns: Turn[] = [];
+
+  function addTurn(server: string, about: Omit<StagedRequest, "request">, request?: TroupeRequest): Turn {
+    const { type, question, personaIds } = about;
+    const transcript = createTranscript(type === "openai_chat" ? [undefined] : personaIds);
+    const turn: Turn = {
+      ...{ server, type, question, personaIds, request, id: request?.id },
+      transcript: request === undefined ? failTranscript(transcript, notYetFollowed) : transcript,
+      view: createTurnView({
+        ...{ type, question, nameOf },
+        onStop: () => turn.request?.cancel(),
+        onStopLane: (personaId) => turn.request?.cancel(personaId),
+      }),
+    };
+    empty.hidden = true;
+    turns.push(turn);
+    refreshTurn(turn);
+    place.prepend(turn.view.root);
+    return turn;
+  }
+
+  /** While its last messages are folded in, a request has ended for the client, and not yet here. */
+  function standingOf({ request, transcript }: Turn) {
+    return request?.standing === "ended" && transcript.status !== "unfollowed"
+      ? "followed"
+      : request?.standing;
+  }
+
+  function refreshTurn(turn: Turn): void {
+    turn.view.show(turn.transcript, standingOf(turn), stateOf());
+  }
+
+  async function follow(turn: Turn, request: TroupeRequest): Promise<void> {
+    const { server, type, question, personaIds } = turn;
+    const name = (id: string | undefined) => {
+      turn.id = id;
+      if (id !== undefined) onNamed(server, { id, type, question, personaIds });
+    };
+    name(request.id);
     try {
       for await (const message of request) {
-        transcript = foldMessage(transcript, message);
-        view.show(transcript);
+        if (turn.request !== request) return;
+        if (turn.id === undefined) name(request.id);
+        turn.transcript = foldMessage(turn.transcript, message);
+        refreshTurn(turn);
       }
     } catch (thrown) {
       if (!(thrown instanceof TroupeRequestError)) throw thrown;
-      transcript = failTranscript(transcript, thrown);
-      view.show(transcript);
+      if (turn.request !== request) return;
+      turn.transcript = failTranscript(turn.transcript, thrown);
+      refreshTurn(turn);
     }
-    running.delete(staged);
     onChange();
-    onEnd(transcript);
+    onEnd(turn.transcript);
   }
 
+  /** Takes the oldest ended turns off the page, except one in which the reader is. */
+  function trim(): void {
+    const ended = turns.filter(
+      ({ transcript, view }) => isOver(transcript) && !view.root.matches(":focus-within"),
+    );
+    for (const old of ended.slice(0, -keptTurns)) {
+      old.view.root.remove();
+      turns = turns.filter((turn) => turn !== old);
+    }
+  }
+
+  const standstill = (turn: Turn) => standstillOf(turn.transcript, standingOf(turn), stateOf());
+
   return {
-    show(staged) {
-      empty.hidden = true;
-      running.add(staged);
+    show(server, { request, ...about }) {
+      const turn = addTurn(server, about, request);
+      trim();
       onChange();
-      void follow(staged);
-      const ended = [...turns.children].filter((turn) => turn.querySelector("button.stop:disabled") !== null);
-      for (const old of ended.slice(keptTurns)) old.remove();
+      turn.view.root.scrollIntoView({ block: "nearest" });
+      void follow(turn, request);
+    },
+    recall(server, asked) {
+      for (const { id, ...about } of asked) addTurn(server, about).id = id;
+      onChange();
+    },
+    pickUp(server, client) {
+      for (const turn of turns) {
+        const isFollowed = turn.request !== undefined && turn.request.standing !== "ended";
+        if (turn.server !== server || turn.id === undefined || isOver(turn.transcript) || isFollowed)
+          continue;
+        const request = client.resume(turn.id, { after: turn.transcript.seq });
+        turn.request = request;
+        turn.transcript = followAgain(turn.transcript);
+        void follow(turn, request);
+      }
+    },
+    refresh() {
+      for (const turn of turns) if (!isOver(turn.transcript)) refreshTurn(turn);
     },
     get running() {
-      return [...running];
+      return turns
+        .filter((turn) => !isOver(turn.transcript) && standstill(turn) === undefined)
+        .map(({ type }) => type);
+    },
+    get standstills() {
+      return turns.map(standstill).filter((why) => why !== undefined);
+    },
+    get isStoppable() {
+      return turns.some((turn) => !isOver(turn.transcript) && turn.request !== undefined);
+    },
+    stopAll() {
+      for (const { request } of turns) request?.cancel();
     },
   };
 }

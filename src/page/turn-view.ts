@@ -1,11 +1,13 @@
-import type { RequestType, Transcript } from "../client/index.ts";
+import type { ConnectionState, RequestStanding, RequestType, Transcript } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import { createLaneView, type LaneView } from "./lane-view.ts";
-import { failureWords, positionWords, transcriptWords } from "./words.ts";
+import { withFocusKept } from "./with-focus-kept.ts";
+import { isOver, noticeWords, positionWords, problemWords, standstillOf, transcriptWords } from "./words.ts";
 
 export interface TurnView {
   readonly root: HTMLElement;
-  show(transcript: Transcript): void;
+  /** `standing` is the request's; `undefined` while there is none, as after a reload. */
+  show(transcript: Transcript, standing: RequestStanding | undefined, state: ConnectionState): void;
 }
 
 interface TurnViewOptions {
@@ -25,13 +27,15 @@ export function createTurnView({ type, question, nameOf, onStop, onStopLane }: T
   stop.addEventListener("click", onStop);
   const problem = element("p", { class: "problem", hidden: true });
   const notice = element("p", { class: "hint", hidden: true });
+  const asked = element("h3", { class: "question", tabindex: "-1" });
+  asked.textContent = question === "" ? "(an empty message)" : question;
   const lanes = element("div", { class: "lanes" });
   const views = new Map<string | undefined, LaneView>();
   const root = element(
     "article",
     { class: "turn" },
     element("div", { class: "row" }, element("code", {}, type), status, stop),
-    element("h3", { class: "question" }, question === "" ? "(an empty message)" : question),
+    asked,
     position,
     problem,
     notice,
@@ -53,19 +57,27 @@ export function createTurnView({ type, question, nameOf, onStop, onStopLane }: T
 
   return {
     root,
-    show(transcript) {
-      const ended = transcript.status !== "waiting" && transcript.status !== "running";
+    show(transcript, standing, state) {
+      const standstill = standstillOf(transcript, standing, state);
+      const isStoppable = !isOver(transcript) && standing !== undefined && standing !== "ended";
       root.dataset.status = transcript.status;
+      root.dataset.standstill = standstill ?? "";
       root.dataset.requestId = transcript.requestId ?? "";
-      for (const lane of transcript.lanes) viewOf(lane.personaId).show(lane);
+      for (const lane of transcript.lanes) viewOf(lane.personaId).show(lane, standstill, isStoppable);
       // A request that was refused has no voices to show.
       lanes.hidden = transcript.status === "failed" && transcript.seq === 0;
-      showText(status, transcriptWords(transcript));
-      showText(problem, transcript.error === undefined ? "" : failureWords(transcript.error));
-      showText(notice, transcript.notice === undefined ? "" : failureWords(transcript.notice));
+      showText(status, transcriptWords(transcript, standstill));
+      showText(problem, problemWords(transcript));
+      showText(notice, noticeWords(transcript));
       position.textContent = positionWords(transcript);
-      stop.classList.toggle("away", ended);
-      stop.disabled = ended;
+      withFocusKept(
+        stop,
+        () => asked,
+        () => {
+          stop.classList.toggle("away", !isStoppable);
+          stop.disabled = !isStoppable;
+        },
+      );
     },
   };
 }

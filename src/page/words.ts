@@ -1,7 +1,15 @@
-import type { ConnectionState, Lane, RequestFailure, Transcript } from "../client/index.ts";
+import type {
+  ConnectionLoss,
+  ConnectionState,
+  Lane,
+  RequestFailure,
+  RequestStanding,
+  RequestType,
+  Transcript,
+} from "../client/index.ts";
 
-/** The connection's state as a sentence. */
-export function connectionWords(state: ConnectionState, url: string): string {
+/** The connection's state as a sentence. `wasOpen`: the server has answered before. */
+export function connectionWords(state: ConnectionState, url: string, wasOpen: boolean): string {
   switch (state.name) {
     case "idle":
       return "Not connected.";
@@ -12,17 +20,16 @@ export function connectionWords(state: ConnectionState, url: string): string {
     case "open":
       return `Connected to ${url}.`;
     case "waiting":
-      return `${lossWords(state.loss, state.attempt)} Trying again soon.`;
+      return `${lossWords(state.loss, !wasOpen || state.attempt > 1, url)} Trying again soon.`;
     case "closed":
       return `Disconnected. ${state.loss.reason}`.trim();
   }
 }
 
-/** A browser tells a page nothing about why a connection was refused, so the usual reasons are named. */
-function lossWords({ code, reason }: { code: number; reason: string }, attempt: number): string {
+/** A browser tells a page nothing about why a connection was refused, so the usual reason is named. */
+function lossWords({ code, reason }: ConnectionLoss, isSilent: boolean, url: string): string {
   if (reason !== "") return `Connection lost: ${reason}`;
-  if (attempt > 1)
-    return `No connection after ${attempt} attempts. Is the server running, and does it know this page?`;
+  if (isSilent) return `No Troupe answers at ${url}. Is the server running?`;
   return `Connection lost (code ${code}).`;
 }
 
@@ -34,16 +41,38 @@ export function failureWords(failure: RequestFailure): string {
   return `${failure.message} (${failure.code})${failure.retryable ? ` ${later}` : ""}`;
 }
 
+/** Why a request that has not ended does not grow; `undefined` if it may. */
+export type Standstill = "not sent yet" | "no connection" | "not followed" | undefined;
+
+/** Says whether anything comes of a request now: only one that was sent and has a connection runs for all the page knows. */
+export function standstillOf(
+  transcript: Transcript,
+  standing: RequestStanding | undefined,
+  state: ConnectionState,
+): Standstill {
+  if (isOver(transcript)) return undefined;
+  if (transcript.status === "unfollowed") return "not followed";
+  if (standing === "unsent") return "not sent yet";
+  if (standing !== "unfollowed") return undefined;
+  return state.name === "waiting" || state.name === "connecting" ? "no connection" : "not followed";
+}
+
+/** Whether nothing more can come. */
+export function isOver({ status }: Transcript): boolean {
+  return status === "completed" || status === "cancelled" || status === "failed";
+}
+
 /** What a lane does, then how it ended; short, so that it stays on its line. */
-export function laneWords({ status, statusMessage, finishReason, usage, model }: Lane): string {
+export function laneWords(lane: Lane, standstill: Standstill): string {
+  const { status, statusMessage, finishReason, usage, model } = lane;
   switch (status) {
     case "starting":
     case "processing":
-      return statusMessage;
+      return standstill ?? statusMessage;
     case "streaming":
-      return "speaking";
+      return standstill ?? "speaking";
     case "waiting":
-      return "waiting";
+      return standstill ?? "waiting";
     default: {
       const words = { completed: "done", failed: "failed", cancelled: "stopped" }[status];
       const tokens = usage && `${usage.estimated ? "about " : ""}${usage.output_tokens} tokens`;
@@ -54,23 +83,56 @@ export function laneWords({ status, statusMessage, finishReason, usage, model }:
   }
 }
 
-export function transcriptWords(transcript: Transcript): string {
-  switch (transcript.status) {
+export function transcriptWords({ status }: Transcript, standstill: Standstill): string {
+  switch (status) {
     case "waiting":
-      return "waiting for the server";
-    case "running":
-      return "running";
-    case "completed":
-      return "completed";
+      return standstill ?? "waiting for the server";
     case "cancelled":
       return "stopped";
-    case "failed":
-      return "failed";
+    case "unfollowed":
+      return "not followed";
+    case "running":
+      return standstill ?? "running";
+    default:
+      return status;
   }
+}
+
+/** Why a request failed. One that is not followed has not. */
+export function problemWords({ status, error }: Transcript): string {
+  return status === "failed" && error !== undefined ? failureWords(error) : "";
+}
+
+export function noticeWords({ status, notice, error }: Transcript): string {
+  if (notice !== undefined) return failureWords(notice);
+  if (status !== "unfollowed") return "";
+  const why = error?.code === "lost" ? error.message : "The server may go on with it.";
+  return `${why} Connect to see how it went on.`;
 }
 
 /** How far a request has come, and whether a model is behind it at all. */
 export function positionWords({ seq, simulated }: Transcript): string {
   if (seq === 0) return "";
   return simulated ? `message ${seq} · demonstration, no model` : `message ${seq}`;
+}
+
+/** How many requests run, and how many do not although they have not ended. */
+export function activityWords(
+  running: readonly RequestType[],
+  standstills: readonly NonNullable<Standstill>[],
+): string {
+  const parts = [
+    running.length === 0
+      ? "Nothing runs."
+      : `${requests(running.length, "runs", "run")}: ${running.join(", ")}.`,
+  ];
+  const unsent = standstills.filter((standstill) => standstill === "not sent yet").length;
+  const others = standstills.length - unsent;
+  if (unsent > 0) parts.push(`${requests(unsent, "waits", "wait")} to be sent.`);
+  if (others > 0) parts.push(`${requests(others, "is", "are")} not followed.`);
+  return parts.join(" ");
+}
+
+function requests(count: number, one: string, several: string): string {
+  return count === 1 ? `1 request ${one}` : `${count} requests ${several}`;
 }
