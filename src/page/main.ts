@@ -105,11 +105,12 @@ function rememberLast({ response }: Transcript): void {
   }
 }
 
-/** Beneath the status line, which stays in view, things stay in view too. */
-new ResizeObserver(([entry]) => {
-  const height = entry?.borderBoxSize[0]?.blockSize ?? 0;
+/** Beneath the status line, which stays in view, things stay in view too: what is scrolled to comes to rest below it. */
+function measureStatus(): void {
+  const { height } = byId("status", HTMLElement).getBoundingClientRect();
   document.documentElement.style.setProperty("--status-height", `${height}px`);
-}).observe(byId("status", HTMLElement));
+}
+new ResizeObserver(measureStatus).observe(byId("status", HTMLElement));
 
 function showStatus(): void {
   const { state, url } = connection;
@@ -118,6 +119,7 @@ function showStatus(): void {
   showText(byId("status-connection", HTMLElement), connectionWords(state, url, connection.wasOpen));
   showText(byId("status-activity", HTMLElement), activityWords(running, standstills));
   showText(byId("status-problem", HTMLElement), problem);
+  measureStatus();
   withFocusKept(stopAll, composer.questionField, () => {
     stopAll.disabled = !stage.isStoppable;
   });

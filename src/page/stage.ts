@@ -65,6 +65,14 @@ interface Turn {
   transcript: Transcript;
 }
 
+/** Shows as much of a turn as the window holds, from its question on. One that is in view as a whole stays where it is. */
+function bringIntoView(turn: HTMLElement): void {
+  const { top, bottom } = turn.getBoundingClientRect();
+  const { scrollPaddingTop } = getComputedStyle(document.documentElement);
+  if (top < Number.parseFloat(scrollPaddingTop) || bottom > innerHeight)
+    turn.scrollIntoView({ block: "start" });
+}
+
 const notYetFollowed = { code: "closed", message: "The page was loaded again.", retryable: true } as const;
 
 export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: StageOptions): Stage {
@@ -144,7 +152,7 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
       const turn = addTurn(server, about, request);
       trim();
       onChange();
-      turn.view.root.scrollIntoView({ block: "nearest" });
+      bringIntoView(turn.view.root);
       void follow(turn, request);
     },
     recall(server, asked) {

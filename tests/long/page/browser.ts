@@ -10,6 +10,9 @@ export const withBrowser = {
   skip: executablePath === undefined && process.env.CI !== "true" && "no Chromium in /usr/bin",
 };
 
+/** A name of the local network: a page of plain HTTP under it has no secure context. */
+export const lanName = "troupe.lan";
+
 const flags = [
   "--headless",
   "--no-sandbox",
@@ -19,8 +22,8 @@ const flags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // The name of the tests with a proxy, which no DNS server is asked about.
-  "--host-resolver-rules=MAP chat.example.com 127.0.0.1",
+  // The names of the tests with a proxy and of those in a local network, which no DNS server is asked about.
+  `--host-resolver-rules=MAP chat.example.com 127.0.0.1,MAP ${lanName} 127.0.0.1`,
 ];
 
 let launched: Promise<Browser> | undefined;

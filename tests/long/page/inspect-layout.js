@@ -38,7 +38,7 @@
       .split(" ")
       .map((id) => document.getElementById(id));
     const labels = [...(element.labels ?? []), ...by].map((label) => label?.textContent ?? "");
-    const own = element.matches("button, summary, a") ? element.textContent : "";
+    const own = element.matches("button, summary, a, h3") ? element.textContent : "";
     const name = [element.getAttribute("aria-label") ?? "", ...labels, own].join("").trim();
     if (name === "") report(element, "it has no accessible name");
   }

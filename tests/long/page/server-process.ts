@@ -14,7 +14,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly diskPageUrl: string;
   /** Ends the process as a crash would. */
   kill(): Promise<void>;
-  restart(): Promise<void>;
+  /** Starts it again; `more` adds variables. */
+  restart(more?: Record<string, string>): Promise<void>;
 }
 
 /** Starts it on a free port of this machine, with the demonstration; `env` adds variables. */
@@ -23,11 +24,11 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
   let port = "0";
   let child = await start();
 
-  async function start(): Promise<ChildProcess> {
+  async function start(more: Record<string, string> = {}): Promise<ChildProcess> {
     const flags = ["--port", port, "--data", data, "--log-level", "silent", "--local-providers", ""];
     const started = spawn(process.execPath, ["--conditions=troupe-source", cli, ...flags], {
       stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, ...more },
     });
     for await (const line of createInterface({ input: started.stdout })) {
       const found = /listens on ws:\/\/[^:]+:(\d+)/.exec(line);
@@ -51,8 +52,8 @@ export async function startServerProcess(env: Record<string, string> = {}): Prom
     },
     diskPageUrl: `file://${path.join(data, "websocket_test.html")}`,
     kill,
-    async restart() {
-      child = await start();
+    async restart(more) {
+      child = await start(more);
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) await kill();
