@@ -12,12 +12,12 @@ export const pageGenerator: Generator = {
   source: `${folder}/index.html`,
   outputFile: "backend/websocket_test.html",
   async render() {
-    const [html, style, script] = await Promise.all([
-      readFile(join(root, folder, "index.html"), "utf8"),
-      readFile(join(root, folder, "style.css"), "utf8"),
+    const files = ["index.html", "style.css", "answers.css"];
+    const [script, html = "", ...styles] = await Promise.all([
       bundle(`${folder}/main.ts`),
+      ...files.map((file) => readFile(join(root, folder, file), "utf8")),
     ]);
-    return embed(html, style, script);
+    return embed(html, styles.join(""), script);
   },
 };
 

@@ -55,14 +55,15 @@ export function createPageMemory(storage: () => Storage): PageMemory {
   }
 
   return {
-    asked: (server) => read().asked[server] ?? [],
+    asked: (server) => askedOf(read(), server),
     remember(server, request) {
       const kept = read();
-      const { [server]: before = [], ...others } = kept.asked;
+      const others = Object.entries(kept.asked).filter(([other]) => other !== server);
+      const before = askedOf(kept, server);
       const cut = { ...request, question: cutText(request.question) };
       const at = before.findIndex(({ id }) => id === request.id);
       const all = at === -1 ? [...before, cut] : before.with(at, cut);
-      const servers = [...Object.entries(others), [server, all.slice(-maxRequests)] as const];
+      const servers = [...others, [server, all.slice(-maxRequests)] as const];
       write({ ...kept, asked: Object.fromEntries(servers.slice(-maxServers)) });
     },
     connection(page) {
@@ -73,6 +74,11 @@ export function createPageMemory(storage: () => Storage): PageMemory {
       write({ ...read(), connection: { page, server, isConnected } });
     },
   };
+}
+
+/** The address is what a reader wrote: `__proto__` for all we know. */
+function askedOf({ asked }: Kept, server: string): readonly AskedRequest[] {
+  return Object.hasOwn(asked, server) ? (asked[server] ?? []) : [];
 }
 
 function cutText(text: string): string {

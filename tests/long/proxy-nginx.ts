@@ -7,41 +7,14 @@ import { after, describe, it } from "node:test";
 import { createTroupeClient, ticketUrl } from "../../src/client/index.ts";
 import { closeBrowser, openContext, withBrowser } from "./page/browser.ts";
 import { openPlayground } from "./page/playground.ts";
-import { startServerProcess } from "./page/server-process.ts";
-import { type NginxProxy, proxyName, startNginx, withNginx } from "./proxy/nginx.ts";
+import { proxyName, withNginx } from "./proxy/nginx.ts";
+import { ada, anonymous, bob, keys, runPython, startBoth } from "./proxy/start-both.ts";
 import { createVisitor } from "./proxy/visitor.ts";
-import { clientFile, startPythonIn, withPython } from "./python/python-client.ts";
+import { withPython } from "./python/python-client.ts";
 
-const ada = "ada-0123456789abcdef";
-const bob = "bob-0123456789abcdef";
-const proxied = { TROUPE_ALLOWED_HOSTS: proxyName, TROUPE_TRUSTED_PROXIES: "127.0.0.1" };
-const keys = { ...proxied, TROUPE_API_KEYS: `ada=${ada},bob=${bob}` };
-const anonymous = { ...proxied, TROUPE_ALLOW_ANONYMOUS: "true" };
 const forged = { "x-forwarded-for": "198.51.100.1", forwarded: "for=198.51.100.2" };
 const question = { message: "Hello", persona_id: "skeptic", pacing: { mode: "raw" } } as const;
 const withAll = { skip: withNginx.skip || withBrowser.skip };
-
-/** A server with these variables, and nginx in front of it. */
-async function startBoth(env: Record<string, string>) {
-  const server = await startServerProcess(env);
-  const proxy = await startNginx(server.httpUrl).catch(async (fault) => {
-    await server[Symbol.asyncDispose]();
-    throw fault;
-  });
-  return {
-    ...{ server, proxy },
-    async [Symbol.asyncDispose]() {
-      await proxy[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const runPython = ({ port, caFile }: NginxProxy, env: Record<string, string> = {}) =>
-  startPythonIn(
-    { SSL_CERT_FILE: caFile, ...env },
-    ...[clientFile, "--url", `wss://localhost:${port}/troupe/ws`, "chat", "Hello", "--pacing", "raw"],
-  ).ended;
 
 describe("the client library through nginx with TLS", withNginx, () => {
   for (const way of ["a key", "a fresh ticket for each attempt", "a secret of its own"] as const) {
@@ -74,6 +47,28 @@ describe("the client library through nginx with TLS", withNginx, () => {
       visitor.leave();
     });
   }
+
+  it("resumes what another client asked, and reads its conversation, in the proxy's folder", async () => {
+    await using both = await startBoth(keys);
+    const { socketUrl, WebSocket, fetch, leave } = createVisitor(both.proxy, "127.0.0.2");
+    const way = { url: socketUrl, protocols: ["troupe", `troupe.token.${ada}`], WebSocket, fetch };
+    const asking = createTroupeClient(way);
+    const { request_id: id, data } = await asking.request("chat", question).done;
+    asking.close();
+    const looking = createTroupeClient(way);
+    assert.deepEqual((await looking.resume(id).done).data, data);
+    const { messages } = await looking.conversation(String(data.conversation_id));
+    assert.deepEqual(
+      messages.map(({ request_id }) => request_id),
+      [id, id],
+    );
+    const another = createTroupeClient({ ...way, protocols: ["troupe", `troupe.token.${bob}`] });
+    await assert.rejects(another.conversation(String(data.conversation_id)), {
+      code: "conversation_not_found",
+    });
+    for (const client of [looking, another]) client.close();
+    leave();
+  });
 
   it("stops at a wrong key with a typed error", async () => {
     await using both = await startBoth(keys);
@@ -146,7 +141,7 @@ describe("visitors behind nginx", withNginx, () => {
   });
 });
 
-describe("the Python client through nginx with TLS", { skip: withNginx.skip || withPython.skip }, () => {
+describe("the Python client through nginx", { skip: withNginx.skip || withPython.skip }, () => {
   it("comes with a key, and without one where that is allowed", async () => {
     for (const [env, given] of [
       [keys, { TROUPE_KEY: bob }],
@@ -172,15 +167,14 @@ describe("the Python client through nginx with TLS", { skip: withNginx.skip || w
   });
 });
 
-describe("Chromium through nginx with TLS", withAll, () => {
+describe("Chromium through nginx", withAll, () => {
   after(closeBrowser);
   const options = { ignoreHTTPSErrors: true };
-  const pageUrl = ({ port }: NginxProxy) => `https://${proxyName}:${port}/troupe/`;
 
   it("shows a key on the page, which stops at a wrong one", async () => {
     await using both = await startBoth(keys);
     await using context = await openContext(options);
-    const playground = await openPlayground(context, pageUrl(both.proxy));
+    const playground = await openPlayground(context, both.proxy.pageUrl);
     const { page, status } = playground;
     const socketUrl = `wss://${proxyName}:${both.proxy.port}/troupe/ws`;
     assert.equal(await page.locator("#url").inputValue(), socketUrl);
@@ -204,7 +198,7 @@ describe("Chromium through nginx with TLS", withAll, () => {
   it("opens a socket with a ticket once", async () => {
     await using both = await startBoth(keys);
     await using context = await openContext(options);
-    const { page } = await openPlayground(context, pageUrl(both.proxy));
+    const { page } = await openPlayground(context, both.proxy.pageUrl);
     const opened = await page.evaluate(`(async () => {
       const headers = { authorization: "Bearer ${ada}" };
       const { ticket } = await (await fetch("api/tickets", { method: "POST", headers })).json();
@@ -230,7 +224,7 @@ describe("Chromium through nginx with TLS", withAll, () => {
       [another, 0],
       [context, 1],
     ] as const) {
-      const playground = await openPlayground(browser, pageUrl(both.proxy));
+      const playground = await openPlayground(browser, both.proxy.pageUrl);
       assert.equal(await playground.page.evaluate(conversations), before);
       await playground.fill("pacing.mode", "raw");
       await playground.send();

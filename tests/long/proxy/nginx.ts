@@ -21,13 +21,25 @@ export const proxyName = "chat.example.com";
 
 export interface NginxProxy extends AsyncDisposable {
   readonly port: number;
+  /** The page and the socket as a browser has them. */
+  readonly pageUrl: string;
+  readonly socketUrl: string;
   /** The certificate of the proxy, which is its own authority. */
   readonly ca: string;
   readonly caFile: string;
 }
 
-/** nginx with TLS in front of a server, as docs/deploy.md configures it. */
-export async function startNginx(upstreamUrl: string): Promise<NginxProxy> {
+/** Where it differs from docs/deploy.md, which has TLS and serves in `/troupe/`. */
+export interface NginxDifference {
+  readonly tls?: boolean;
+  readonly folder?: string;
+}
+
+/** nginx before a server, as docs/deploy.md configures it. */
+export async function startNginx(
+  upstreamUrl: string,
+  { tls = true, folder: servedIn = "/troupe/" }: NginxDifference = {},
+): Promise<NginxProxy> {
   assert.ok(nginx !== undefined && openssl !== undefined, "no nginx or openssl");
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-nginx-"));
   const file = (name: string) => path.join(folder, name);
@@ -59,6 +71,8 @@ export async function startNginx(upstreamUrl: string): Promise<NginxProxy> {
     ["/etc/ssl/chat.example.com.pem", file("certificate.pem")],
     ["/etc/ssl/chat.example.com.key", file("key.pem")],
     ["http://127.0.0.1:8000/", `${upstreamUrl.replace("localhost", "127.0.0.1")}/`],
+    ["location /troupe/ {", `location ${servedIn} {`],
+    ...(tls ? [] : [[" ssl;", ";"]]),
   ].reduce((text, [from = "", to = ""]) => replace(text, from, to), documented);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${file(kind)};`,
@@ -81,6 +95,8 @@ export async function startNginx(upstreamUrl: string): Promise<NginxProxy> {
   }
   return {
     ...{ port, caFile: file("certificate.pem") },
+    pageUrl: `${tls ? "https" : "http"}://${proxyName}:${port}${servedIn}`,
+    socketUrl: `${tls ? "wss" : "ws"}://${proxyName}:${port}${servedIn}ws`,
     ca: await readFile(file("certificate.pem"), "utf8"),
     async [Symbol.asyncDispose]() {
       // In order, so that its worker goes as well.
