@@ -201,10 +201,10 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
         });
       }
       const request = requests.ask(type, name, frame);
-      // A failure names no conversation.
       request.done.then(
         ({ data: { conversation_id: id } }) => typeof id === "string" && placed.learn?.(id),
-        () => undefined,
+        // It was deleted, or went with a server that keeps nothing: the next request begins another.
+        ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
       );
       connection.connect();
       return request;

@@ -9,11 +9,14 @@ interface Known {
  * new connection does not have; there the earlier one's is named instead. Connections are counted from 1.
  */
 export interface OwnConversation {
-  /** The data to send on this connection, and what to call with the conversation that the response names. */
+  /**
+   * The data to send on this connection, and what to call with the conversation that the response names, or when the server does
+   * not know the one that was named here.
+   */
   place<Data extends object>(
     data: Data,
     connection: number,
-  ): { readonly data: Data; readonly learn?: (id: string) => void };
+  ): { readonly data: Data; readonly learn?: (id: string) => void; readonly forget?: () => void };
 }
 
 export function createOwnConversation(): OwnConversation {
@@ -30,7 +33,11 @@ export function createOwnConversation(): OwnConversation {
         if (known === undefined || known.ask < ask) known = { conversationId, connection, ask };
       };
       if (named === "new" || known === undefined || known.connection === connection) return { data, learn };
-      return { data: { ...data, conversation_id: known.conversationId } };
+      const { conversationId } = known;
+      const forget = () => {
+        if (known?.conversationId === conversationId) known = undefined;
+      };
+      return { data: { ...data, conversation_id: conversationId }, forget };
     },
   };
 }

@@ -109,6 +109,20 @@ describe("the client's own conversation", () => {
     assert.equal(server.frames.at(-1)?.data?.conversation_id, "another");
   });
 
+  it("is forgotten when a server that was started anew does not know it", async () => {
+    await using server = await startScriptedServer((frame, connection) => {
+      if (frame.data?.conversation_id === undefined)
+        connection.send(chatResponse(frame.id ?? "", 1, "", "own"));
+      else connection.send(refusal("conversation_not_found", frame));
+    });
+    using client = eagerClient(server.url);
+    await client.request("chat", question).done;
+    server.connection.drop();
+    await reconnected(client);
+    await assert.rejects(client.request("chat", question).done, { code: "conversation_not_found" });
+    assert.equal((await client.request("chat", question).done).data.conversation_id, "own");
+  });
+
   it("is asked in while the connection is still down", async () => {
     await using server = await startScriptedServer((frame, connection) =>
       connection.send(...chatAnswer(frame.id ?? "", 6)),
