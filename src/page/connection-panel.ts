@@ -108,7 +108,7 @@ export function createConnectionPanel(options: ConnectionPanelOptions): Connecti
     if (server !== undefined) memory.rememberConnection(config.url, server, isOpen);
   }
 
-  /** The step stands below the button that was pressed, and is brought into view with it, but nobody is taken away from an answer. */
+  /** The step stands below the button that connects, and is brought into view, but nobody is taken away from an answer that came. */
   function showStep(state: TroupeClient["state"]): void {
     if (state.name === "connecting" && state.attempt > 0) return;
     const found = nextStep(state, {
@@ -124,7 +124,7 @@ export function createConnectionPanel(options: ConnectionPanelOptions): Connecti
     step.append(found.text);
     if (found.link !== undefined) step.append(" ", element("a", { href: found.link }, found.link));
     const isAtConnection = document.activeElement === document.body || form.contains(document.activeElement);
-    if (isAtConnection) step.scrollIntoView({ block: "nearest" });
+    if (isAtConnection || !wasOpen) step.scrollIntoView({ block: "nearest" });
   }
 
   return {

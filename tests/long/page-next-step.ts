@@ -69,6 +69,22 @@ describe("a page that cannot connect", withBrowser, () => {
     });
   }
 
+  it("says it in view also when a question is sent without connecting first", async () => {
+    await using server = await startServerProcess();
+    await using context = await openContext({ viewport: windows[0] });
+    const playground = await openPlayground(context, plainCopy);
+    const { page } = playground;
+    const step = page.locator("#next-step");
+    await page.locator("#url").fill(`${server.httpUrl.replace("http", "ws")}/ws`);
+    await playground.send();
+    await step.getByText("This copy of the page has no token.").waitFor();
+    await assertInView(step);
+    await server.kill();
+    await playground.send();
+    await step.getByText("npm start").waitFor();
+    await assertInView(step);
+  });
+
   it("says that an address is none, and lets it be corrected while it tries", async () => {
     await using server = await startTroupe();
     await using context = await openContext();

@@ -70,6 +70,31 @@ describe("a page that is loaded again", withBrowser, () => {
     assert.deepEqual(playground.faults, []);
   });
 
+  for (const { name, type, isNamed } of [
+    { name: "of a model", type: "openai_chat", isNamed: true },
+    { name: "that it sent without a name", type: "chat", isNamed: false },
+  ] as const) {
+    it(`follows an answer ${name}`, async () => {
+      await using server = await startTroupe();
+      await using context = await openContext();
+      const playground = await openPlayground(context, server.httpUrl);
+      await playground.choose(type);
+      await playground.fill("pacing.mode", "fixed");
+      await playground.fill("pacing.chunk_chars", "10");
+      if (!isNamed) await playground.page.getByLabel("Name the request").uncheck();
+      await playground.send();
+      await playground.untilText(20);
+      await playground.page.reload();
+      await playground.untilText(40);
+      assert.equal(await playground.turn.getAttribute("data-status"), "running");
+      await playground.untilTurn("completed");
+      assert.deepEqual(
+        playground.sent.map((frame) => frame.type),
+        [type, "resume"],
+      );
+    });
+  }
+
   it("can stop what it asked before", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
