@@ -81,12 +81,12 @@ export interface TroupeClient {
   request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
   /**
    * Follows a request that was asked elsewhere, or by an earlier client: its messages after number `after` (default 0, all), then
-   * what comes. Calls no model. Ends with the server's `request_not_found` or `seq_out_of_range` as its failure; throws
+   * what comes. Calls no model. Fails with the server's `request_not_found` or `seq_out_of_range`; throws
    * `closed` after `close`, and `request_id_conflict` if this client has the request already.
    */
   resume(id: string, options?: { readonly after?: number }): TroupeRequest;
   /**
-   * Reads a conversation with all its messages over HTTP, whoever asked them. Rejects with a `TroupeRequestError`:
+   * Reads a conversation with all its messages over HTTP. Rejects with a `TroupeRequestError`:
    * `conversation_not_found`, `unauthenticated` and other codes of the server, or `lost` if there was no usable answer.
    */
   conversation(conversationId: string): Promise<StoredConversation>;

@@ -10,8 +10,8 @@ interface Known {
  */
 export interface OwnConversation {
   /**
-   * The data to send on this connection, and what to call with the conversation that the response names, or when the server does
-   * not know the one that was named here.
+   * The data to send on this connection. Call `learn` with the conversation that the response names, and `forget` if the server
+   * does not know the one that was named here.
    */
   place<Data extends object>(
     data: Data,

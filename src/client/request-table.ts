@@ -11,7 +11,7 @@ interface TableOptions {
 export interface RequestTable {
   /** Adds a request of this client; `id: undefined` sends it without a name. */
   ask(type: RequestType, id: string | undefined, frame: string): TroupeRequest;
-  /** Adds a request that was asked elsewhere or earlier, to be followed behind `afterSeq`. */
+  /** Adds a request that was asked elsewhere or earlier, and follows it after `afterSeq`. */
   resume(id: string, afterSeq: number): TroupeRequest;
   /** Adds another client's request whose messages are about to come; `undefined` where it is known already. */
   join(id: string): TroupeRequest | undefined;

@@ -24,7 +24,7 @@ export interface TroupeRequest extends AsyncIterable<ServerMessage> {
 }
 
 /**
- * Where a request stands for the client: `unsent` waits for a connection, `followed` was sent and gets what the server says,
+ * Where a request stands for the client: `unsent` waits for a connection, `followed` was sent and gets the server's messages,
  * `unfollowed` has no connection: the server may go on with it, and a connection picks it up.
  */
 export type RequestStanding = "unsent" | "followed" | "unfollowed" | "ended";

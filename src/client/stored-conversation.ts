@@ -61,7 +61,7 @@ async function read(url: string, headers: Record<string, string>, fetch: Fetch) 
   }
 }
 
-/** The parts that a reader goes through; what else the server writes is left as it came. */
+/** Checks only the part that a reader goes through; other fields stay as the server sent them. */
 function isConversation(body: object): body is StoredConversation {
   return "messages" in body && Array.isArray(body.messages);
 }

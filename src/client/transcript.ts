@@ -132,7 +132,7 @@ export function failTranscript(transcript: Transcript, error: RequestFailure): T
   return { ...transcript, lanes, status, error };
 }
 
-/** The transcript of a request that is resumed behind its `seq`, after it was `unfollowed`. */
+/** The transcript of a request that was `unfollowed` and is resumed after its `seq`. */
 export function followAgain(transcript: Transcript): Transcript {
   if (transcript.status !== "unfollowed") return transcript;
   return { ...transcript, status: transcript.seq === 0 ? "waiting" : "running", error: undefined };

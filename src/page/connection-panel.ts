@@ -8,9 +8,9 @@ import type { PageMemory } from "./page-memory.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 
 export interface ConnectionPanel {
-  /** The present client; a new one where the last was closed, or the address or the token is another. */
+  /** The present client; a new one if the last was closed, or if the address or the token has changed. */
   client(): TroupeClient;
-  /** Connects as the page did before it was loaded again, if it can show what it showed then. */
+  /** Connects as the page did before the reload, if it still has the key or needs none. */
   restore(): void;
   readonly url: string;
   readonly state: TroupeClient["state"];

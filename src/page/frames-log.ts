@@ -92,7 +92,7 @@ async function copyText(text: string): Promise<boolean> {
   }
 }
 
-/** Copies as a reader does who selects the text: this works on plain HTTP as well. */
+/** Selects the text and copies the selection, which works on plain HTTP as well. */
 function copySelected(text: string): boolean {
   const selected = element("textarea", { class: "unseen", readonly: true, "aria-hidden": "true" });
   const focused = document.activeElement;

@@ -105,7 +105,7 @@ function rememberLast({ response }: Transcript): void {
   }
 }
 
-/** Beneath the status line, which stays in view, things stay in view too: what is scrolled to comes to rest below it. */
+/** Tells the style sheet the status line's height, so that scrolling brings things to rest below the line, not under it. */
 function measureStatus(): void {
   const { height } = byId("status", HTMLElement).getBoundingClientRect();
   document.documentElement.style.setProperty("--status-height", `${height}px`);

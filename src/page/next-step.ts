@@ -17,7 +17,7 @@ interface Situation {
   readonly wasOpen: boolean;
 }
 
-/** Says what to do if the page cannot connect; `undefined` if it can, or if only waiting helps. */
+/** The next step of a page that cannot connect; `undefined` if it can, or if only waiting helps. */
 export function nextStep(state: ConnectionState, situation: Situation): NextStep | undefined {
   const { url, fromDisk, token, wasOpen } = situation;
   if (state.name !== "waiting" && state.name !== "closed") return undefined;

@@ -76,7 +76,7 @@ export function createPageMemory(storage: () => Storage): PageMemory {
   };
 }
 
-/** The address is what a reader wrote: `__proto__` for all we know. */
+/** The reader writes the address: it may be `__proto__`. */
 function askedOf({ asked }: Kept, server: string): readonly AskedRequest[] {
   return Object.hasOwn(asked, server) ? (asked[server] ?? []) : [];
 }
@@ -85,7 +85,7 @@ function cutText(text: string): string {
   return text.length <= maxQuestion ? text : `${text.slice(0, maxQuestion)}…`;
 }
 
-/** Reads what an earlier page wrote, perhaps of another version; what is not as it should be is left out. */
+/** Reads the text of an earlier page, perhaps of another version, and leaves out every part that is not as it should be. */
 function keptIn(value: unknown): Kept {
   const { asked, connection } = Object(value) as { asked?: unknown; connection?: unknown };
   const servers = Object.entries(Object(asked) as Record<string, unknown>);

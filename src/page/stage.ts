@@ -28,11 +28,11 @@ export interface StagedRequest {
 export interface Stage {
   /** Shows a request of this server above the earlier ones until it has ended. */
   show(server: string, staged: StagedRequest): void;
-  /** Shows what was asked before a reload, oldest first; `pickUp` brings the answers. */
+  /** Shows requests of before a reload, oldest first; `pickUp` brings the answers. */
   recall(server: string, asked: readonly AskedRequest[]): void;
-  /** Follows what this server has not ended for all the page knows, and this client does not follow yet. */
+  /** Follows this server's unfinished requests that the client does not follow yet. */
   pickUp(server: string, client: TroupeClient): void;
-  /** Shows again where the requests stand, after a change of the connection. */
+  /** Updates every unfinished request after a change of the connection. */
   refresh(): void;
   /** Requests that were sent, are followed and have not ended. */
   readonly running: readonly RequestType[];

@@ -64,7 +64,7 @@ interface Asked {
   readonly type: RequestType;
   /** `undefined` if it was asked elsewhere. */
   readonly data: RequestData<RequestType> | undefined;
-  /** The server's address; empty where a function gives it. */
+  /** The server's address; empty if a function gives it. */
   readonly server: string;
 }
 
@@ -149,7 +149,7 @@ export function createRequestStore(): RequestStore {
     });
   }
 
-  /** Goes on with what an earlier client of the same server left. One that was never heard of is asked again under its id. */
+  /** Goes on with the requests of an earlier client of the same server. One without any message is asked again under its id. */
   function pickUp(opened: TroupeClient): void {
     for (const { id, transcript } of snapshot.requests) {
       const known = asked.get(id);

@@ -109,7 +109,7 @@ describe("the client's own conversation", () => {
     assert.equal(server.frames.at(-1)?.data?.conversation_id, "another");
   });
 
-  it("is forgotten when a server that was started anew does not know it", async () => {
+  it("is forgotten when a restarted server does not know it", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.data?.conversation_id === undefined)
         connection.send(chatResponse(frame.id ?? "", 1, "", "own"));

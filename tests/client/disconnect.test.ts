@@ -41,7 +41,7 @@ describe("a client that disconnects", () => {
     ]);
   });
 
-  it("picks up all that runs with its next request, and stops meanwhile what it was asked to", async () => {
+  it("picks up all that runs with its next request, and then sends the cancel of meanwhile", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "chat") connection.send(...chatAnswer(frame.id ?? "", 8).slice(0, 3));
       if (frame.type === "resume") connection.send(resumed("r", 3));
@@ -112,7 +112,7 @@ describe("a request that was asked elsewhere", () => {
   }
 
   for (const code of ["request_not_found", "seq_out_of_range"] as const) {
-    it(`ends with \`${code}\` and is not asked for anew`, async () => {
+    it(`ends with \`${code}\` and is not asked for again`, async () => {
       await using server = await startScriptedServer((frame, connection) =>
         connection.send(refusal(code, frame)),
       );

@@ -26,7 +26,7 @@ describe("without a secure context", () => {
     assert.equal(new Set(ids).size, 100);
   });
 
-  it("so does what the React hook reads", () => {
+  it("the React hook names them too", () => {
     using _ = withoutSecureContext();
     const store = createRequestStore();
     const close = store.open({ url, WebSocket: fakeSockets().WebSocket });

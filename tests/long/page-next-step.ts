@@ -176,7 +176,7 @@ describe("a dead server", withBrowser, () => {
 
 describe("eight lanes", withBrowser, () => {
   for (const viewport of windows) {
-    it(`leave the question and Stop in view, ${viewport.width} wide, and the focus where it was of use`, async () => {
+    it(`leave the question and Stop in view, ${viewport.width} wide, and keep the focus nearby`, async () => {
       await using server = await startTroupe();
       await using context = await openContext({ viewport });
       const playground = await openPlayground(context, server.httpUrl);
@@ -194,7 +194,7 @@ describe("eight lanes", withBrowser, () => {
         await assertInView(stop);
         await playground.screenshot(`lanes-${viewport.width}-${asked}`);
       }
-      // By the keyboard, from below: what gets the focus comes out from under the bar.
+      // By the keyboard, from below: the bar does not cover the element with the focus.
       const lane = turn.locator(".lane").nth(5);
       await lane.locator(".lane-body").focus();
       await page.keyboard.press("Shift+Tab");

@@ -26,7 +26,7 @@ function answersOf({ received }: Playground): string[] {
 }
 
 describe("a page that is loaded again", withBrowser, () => {
-  it("shows what it asked, ended and running, and the running answer grows on", async () => {
+  it("shows its ended and running requests again, and the running answer grows on", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);
@@ -95,7 +95,7 @@ describe("a page that is loaded again", withBrowser, () => {
     });
   }
 
-  it("can stop what it asked before", async () => {
+  it("can stop a request of before", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);
@@ -107,7 +107,7 @@ describe("a page that is loaded again", withBrowser, () => {
     assert.equal(server.troupe.stats().turns, 0);
   });
 
-  it("says what the server no longer knows, and stays away if it was away", async () => {
+  it("says that the server no longer knows a request, and stays disconnected if it was", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);
@@ -163,7 +163,7 @@ describe("a page that is loaded again", withBrowser, () => {
 });
 
 describe("a page that disconnects", withBrowser, () => {
-  it("does not follow what runs, and does not call it failed; connected again it goes on", async () => {
+  it("calls a running request not followed, and not failed; connected again it goes on", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);
@@ -185,7 +185,7 @@ describe("a page that disconnects", withBrowser, () => {
     assert.equal(playground.sent.filter(({ type }) => type === "resume").length, 1);
   });
 
-  it("picks up with another key of the same caller what the first one asked", async () => {
+  it("picks up its requests with another key of the same caller", async () => {
     const other = "ada-another-0123456789";
     await using server = await startTroupe({
       apiKeys: [

@@ -6,7 +6,7 @@ import { type NginxDifference, withNginx } from "./proxy/nginx.ts";
 import { ada, anonymous, keys, runPython, startBoth } from "./proxy/start-both.ts";
 import { withPython } from "./python/python-client.ts";
 
-/** The documented nginx, and what people make of it. */
+/** The documented nginx, and usual variations of it. */
 const ways: readonly (NginxDifference & { readonly name: string })[] = [
   { name: "as documented, with TLS" },
   { name: "without TLS", tls: false },
@@ -29,7 +29,7 @@ describe("the page through nginx", { skip: withNginx.skip || withBrowser.skip },
   const options = { ignoreHTTPSErrors: true };
 
   for (const { name, ...difference } of ways) {
-    it(`streams, resumes, knows what it asked after a reload and stops ${name}`, async () => {
+    it(`streams, resumes, goes on after a reload and stops ${name}`, async () => {
       await using both = await startBoth(anonymous, difference);
       await using context = await openContext(options);
       // Without the slash as well: nginx sends the browser to the folder.

@@ -48,7 +48,7 @@ describe("the client library through nginx with TLS", withNginx, () => {
     });
   }
 
-  it("resumes what another client asked, and reads its conversation, in the proxy's folder", async () => {
+  it("resumes another client's request, and reads its conversation, in the proxy's folder", async () => {
     await using both = await startBoth(keys);
     const { socketUrl, WebSocket, fetch, leave } = createVisitor(both.proxy, "127.0.0.2");
     const way = { url: socketUrl, protocols: ["troupe", `troupe.token.${ada}`], WebSocket, fetch };

@@ -19,7 +19,7 @@ function storageOf(kept = new Map<string, string>(), maxChars = Number.POSITIVE_
 }
 
 describe("the page's memory", () => {
-  it("knows after a reload what was asked of each server, in order, each once", () => {
+  it("knows the requests of each server after a reload, in order, each once", () => {
     const { storage } = storageOf();
     const memory = createPageMemory(storage);
     memory.remember(server, asked("a"));
@@ -75,7 +75,7 @@ describe("the page's memory", () => {
     '{"asked": {"ws://localhost:8000/ws": [{"id": "a", "type": "chat", "question": "", "personaIds": [1]}]}}',
     '{"connection": {"page": "ws://localhost:8000/ws"}}',
   ]) {
-    it(`begins afresh over what something else has written: ${text.slice(0, 50)}`, () => {
+    it(`starts empty over foreign text: ${text.slice(0, 50)}`, () => {
       const { storage } = storageOf(new Map([["troupe-page", text]]));
       const memory = createPageMemory(storage);
       assert.deepEqual([memory.asked(server), memory.connection(server)], [[], undefined]);
@@ -94,7 +94,7 @@ describe("the page's memory", () => {
     ["missing", () => undefined as unknown as Storage],
     ["full", storageOf(new Map(), 10).storage],
   ] as const) {
-    it(`knows nothing where storage is ${name}, and nothing fails`, () => {
+    it(`knows nothing if storage is ${name}, and nothing fails`, () => {
       const memory = createPageMemory(storage);
       memory.remember(server, asked("a"));
       memory.rememberConnection(server, server, true);

@@ -70,7 +70,7 @@ describe("the requests of a component", () => {
   });
 
   for (const seen of [0, 1, 5]) {
-    it(`go on after message ${seen} when the component connects anew to its server`, async () => {
+    it(`go on after message ${seen} when the component connects to its server again`, async () => {
       await using server = await inParts(seen);
       const store = createRequestStore();
       const close = store.open({ url: server.url });
@@ -98,7 +98,7 @@ describe("the requests of a component", () => {
         assert.equal(server.frames.at(-1)?.id, "r2");
       }
       closeAgain();
-      // What was not heard of is asked again under its id; what was is resumed.
+      // A request without any message is asked again under its id; another one is resumed.
       assert.deepEqual(
         server.frames.slice(0, 2).map(({ type, id, data }) => [type, id, data?.after_seq]),
         [["chat", "r", undefined], seen === 0 ? ["chat", "r", undefined] : ["resume", "r", seen]],

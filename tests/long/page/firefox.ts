@@ -19,7 +19,7 @@ export const withFirefox = { skip: executable === undefined && "no Firefox in PA
 
 /** A tab of Firefox, which is driven over WebDriver BiDi: `playwright-core` needs a Firefox of its own build. */
 export interface FirefoxTab extends AsyncDisposable {
-  /** Console errors, and what the page threw. */
+  /** Console errors and uncaught exceptions of the page. */
   readonly faults: readonly string[];
   open(url: string): Promise<void>;
   reload(): Promise<void>;
@@ -93,7 +93,7 @@ async function addressIn(lines: AsyncIterable<string>): Promise<string> {
   throw new Error("Firefox ended before it listened.");
 }
 
-/** Answers commands by their numbers, and collects what the page complains of. */
+/** Answers commands by their numbers, and collects the page's errors. */
 async function openSession(url: string) {
   const socket = new WebSocket(url);
   await once(socket, "open");
