@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { type ClientMessage, type ClientMessageType, clientMessages } from "./client-messages.ts";
 import { TroupeError } from "./errors.ts";
 import { faultIn } from "./fault-in.ts";
+import { inPlainWords } from "./plain-words.ts";
 import { isEchoable, surveyJson, whyTooLarge } from "./survey-json.ts";
 
 /** What could be recognised of a frame, so that its error can be told apart. */
@@ -44,13 +45,13 @@ export function decodeClientMessage(text: string): Decoded {
     return refuse(new TroupeError("unknown_type", { field: "type" }), origin);
   }
   const schema: z.ZodType<ClientMessage> = clientMessages[type];
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: inPlainWords });
   if (parsed.success) return { ok: true, message: parsed.data };
   const { field, detail } = faultIn(parsed.error);
   return refuse(
     new TroupeError(
       "invalid_message",
-      field === undefined ? { detail } : { field, detail: `${field}: ${detail}` },
+      field === undefined ? { detail: `The message ${detail}.` } : { field, detail: `${field} ${detail}.` },
     ),
     origin,
   );

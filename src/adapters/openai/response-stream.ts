@@ -44,6 +44,10 @@ export class ResponseStream
   readonly #onAbort = () => void this.#call.close();
   #body: OnDemandReader | undefined;
   #isOver = false;
+  /** Something to show has come, or a tool is at work. */
+  #hasBegun = false;
+  /** How long the provider may be silent now. */
+  #limitMs: number;
   #stalled: TroupeError | undefined;
   /** What came beside the last batch. */
   #failure: { readonly error: unknown } | undefined;
@@ -55,10 +59,9 @@ export class ResponseStream
     const { agents, clock, firstByteMs, idleMs, machine } = options;
     this.#call = createUpstreamCall(agents);
     this.#events = new EventReader(machine);
+    this.#limitMs = firstByteMs;
     this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-      this.#stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled", {
-        isUnread: !this.#call.isConnected,
-      });
+      this.#stalled = silenceError(machine.silent, this.#limitMs, this.#hasBegun, !this.#call.isConnected);
       void this.#call.close();
     });
   }
@@ -87,7 +90,7 @@ export class ResponseStream
     // What had come already would still be read, although the connection is closed.
     if (this.#options.signal.aborted) return void this.#fail(undefined);
     const { events, isProgress, failure } = this.#events.read(bytes);
-    if (isProgress) this.#watchdog.progress(this.#options.idleMs);
+    if (isProgress) this.#noteProgress(events);
     if (events.length > 0) {
       this.#failure = failure;
       this.#watchdog.rest();
@@ -97,6 +100,14 @@ export class ResponseStream
     } else {
       this.#body?.ask();
     }
+  }
+
+  /** A model that is still loading, or reading a long prompt, has the first event's time again after each event without output. */
+  #noteProgress(events: readonly ProviderEvent[]): void {
+    const { firstByteMs, idleMs } = this.#options;
+    this.#hasBegun ||= events.some(({ type }) => type !== "started" && type !== "checkpoint");
+    this.#limitMs = this.#hasBegun ? idleMs : Math.max(firstByteMs, idleMs);
+    this.#watchdog.progress(this.#limitMs);
   }
 
   onEnd(): void {
@@ -155,6 +166,20 @@ export class ResponseStream
     if (machine.ended) this.#call.release();
     else await this.#call.close();
   }
+}
+
+/** Says how long the limit was and which setting moves it: most often a local model still loads. */
+function silenceError(isSilent: boolean, limitMs: number, hasBegun: boolean, isUnread: boolean): TroupeError {
+  const limit = limitMs < 1_000 ? `${limitMs} ms` : `${Math.round(limitMs / 1_000)} s`;
+  if (isSilent) {
+    const detail = `It had ${limit}; a model that has to load may need longer: TROUPE_FIRST_BYTE_MS sets the time.`;
+    return new TroupeError("upstream_timeout", { detail, isUnread });
+  }
+  const setting = hasBegun ? "TROUPE_IDLE_MS sets" : "TROUPE_FIRST_BYTE_MS and TROUPE_IDLE_MS set";
+  return new TroupeError("upstream_stalled", {
+    detail: `It said nothing for ${limit}; ${setting} the time.`,
+    isUnread,
+  });
 }
 
 /** What was not reported by the stream itself: its connection broke, or its bytes could not be unpacked. */
