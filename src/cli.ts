@@ -1,19 +1,26 @@
 import cluster from "node:cluster";
-import path from "node:path";
 import { pino } from "pino";
-import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { Announcement } from "./compose/announcement.ts";
+import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { readEnvFile } from "./compose/env-file.ts";
 import { listen } from "./compose/listen.ts";
 import { keepPageToken } from "./compose/page-token.ts";
-import { openPrivateFolder, writePrivate } from "./compose/private-folder.ts";
+import { openPrivateFolder } from "./compose/private-folder.ts";
+import { readFlags } from "./compose/read-flags.ts";
+import { readSettings } from "./compose/read-settings.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
-import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
+import { SettingError, type Settings } from "./compose/settings.ts";
+import { settingsHelp } from "./compose/settings-help.ts";
 
 /** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   try {
-    const { help, ...settings } = readSettings(args, env);
-    if (help) return void process.stdout.write(`${settingsHelp()}\n`);
+    if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
+    const fileEnv = await readEnvFile(process.cwd());
+    const { settings, notes } = readSettings(args, { env, fileEnv });
+    // Each worker reads the same once more.
+    if (cluster.isPrimary) for (const note of notes) process.stderr.write(`troupe: ${note}\n`);
     await start(settings, args);
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
@@ -28,43 +35,32 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   if (settings.store === "memory")
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
-  if (settings.workers === 1) return startAlone(settings, { logger, pageToken });
-  if (cluster.isWorker) {
-    return runWorker(settings, { logger, pageToken }, (troupe, port) => announce(troupe, settings, port));
-  }
+  const announcement = new Announcement(settings);
+  const options = { logger, pageToken, onAnswering: announcement.tellAnswering };
+  if (settings.workers === 1) return startAlone(settings, options, announcement);
+  if (cluster.isWorker)
+    return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
   const whenAsked = stopOnSignals();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
   else whenAsked(primary.stop, primary.kill);
 }
 
-async function startAlone(settings: Settings, options: TroupeOptions): Promise<void> {
+async function startAlone(
+  settings: Settings,
+  options: TroupeOptions,
+  announcement: Announcement,
+): Promise<void> {
   const whenAsked = stopOnSignals();
   const troupe = await createTroupe({ ...settings, ...options });
   try {
     const listening = await listen(troupe, settings);
-    await announce(troupe, settings, listening.port);
+    await announcement.announce(troupe, listening.port);
     whenAsked(() => listening.stop(troupe.close()));
   } catch (error) {
     await troupe.close({ drainMs: 0 });
     throw error;
   }
-}
-
-/** Tells the user where to go. */
-async function announce(troupe: Troupe, settings: Settings, port: number): Promise<void> {
-  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-  const diskPage = path.resolve(settings.data, "websocket_test.html");
-  await writePrivate(diskPage, await troupe.renderDiskPage(`ws://${host}:${port}/ws`));
-  process.stdout.write(
-    [
-      `Troupe listens on ws://${host}:${port}/ws`,
-      `  page      http://${host}:${port}/`,
-      `  from disk ${diskPage}`,
-      `  provider  ${troupe.providerSummary}`,
-      "",
-    ].join("\n"),
-  );
 }
 
 /**
@@ -93,6 +89,8 @@ function explain(error: unknown): string {
   if (error instanceof SettingError) return error.message;
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
   if (code === "EADDRINUSE") return `port ${port} is in use; choose another with PORT or --port`;
+  if (code === "ENOTFOUND" || code === "EADDRNOTAVAIL" || code === "EAI_AGAIN")
+    return `HOST: this machine has no such address; write localhost, 0.0.0.0 or one of its own (${message})`;
   if (code === "EACCES" || code === "EROFS") return `no permission: ${message}`;
   return message ?? String(error);
 }

@@ -14,15 +14,16 @@ import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../adapters/sqlite/sqlite-vendor-ids.ts";
 import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore, StoredKey } from "../ports/key-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
-import type { UsageSums } from "../ports/usage-store.ts";
+import type { UsageStore, UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
-import { openBudgets, type PricedModels } from "./open-budgets.ts";
+import { type BudgetDependencies, openBudgets, type PricedModels } from "./open-budgets.ts";
 import { openPrivateFolder } from "./private-folder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -81,7 +82,7 @@ export async function openStores(
       keysBefore: [],
       canStore: async () => true,
       usage,
-      openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
+      openBudgets: (models) => openBudgets(settings, dependenciesOf(clock, usage, models)),
       tickets,
       vendorIds: createMemoryVendorIds({ clock }),
       attempts,
@@ -112,12 +113,23 @@ export async function openStores(
     keys,
     keysBefore,
     usage,
-    openBudgets: (models) => openBudgets(settings, { clock, usage, ...models }),
+    openBudgets: (models) => openBudgets(settings, dependenciesOf(clock, usage, models)),
     tickets,
     vendorIds,
     attempts,
     peers: noPeers,
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** Copied as they are: who answers may change. */
+function dependenciesOf(clock: Clock, usage: UsageStore, models: PricedModels): BudgetDependencies {
+  const { model, onWarning } = models;
+  return {
+    ...{ clock, usage, model, onWarning },
+    get simulated() {
+      return models.simulated;
+    },
   };
 }

@@ -11,11 +11,12 @@ import { createHub } from "../adapters/cluster/hub.ts";
 import { processLine } from "../adapters/cluster/process-line.ts";
 import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
-import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
-import type { PricedModels } from "./open-budgets.ts";
+import { type PricedModels, pricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
+import { proxiesOf } from "./provider-settings.ts";
 import { reportStorage } from "./report-storage.ts";
 import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
@@ -56,8 +57,8 @@ export async function runPrimary(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
-  const answering = await whoAnswers(settings, logger);
   await using opening = new AsyncDisposableStack();
+  const answering = await whoAnswers(settings, logger, opening);
   const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
@@ -152,14 +153,27 @@ export async function runPrimary(
   };
 }
 
-/** Who will answer in the workers, as far as prices are concerned. */
-async function whoAnswers(settings: Settings, logger: Logger): Promise<PricedModels> {
-  using agents = createUpstreamAgents(process.env);
-  const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
-  const { model, simulated } = await chooseProviders(settings, {
-    ...{ clock: systemClock, agents, random: Math.random, onWarning },
+/**
+ * Who will answer in the workers, as far as prices are concerned. Each worker looks for itself, and this process for all as long as it
+ * runs: a local server that starts later is told once.
+ */
+async function whoAnswers(
+  settings: Settings,
+  logger: Logger,
+  stack: AsyncDisposableStack,
+): Promise<PricedModels> {
+  const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
+  const onWarning = (warning: string, cause?: unknown) =>
+    logger.warn(cause === undefined ? {} : { err: cause }, warning);
+  const chosen = stack.use(
+    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, onWarning }),
+  );
+  const priced = pricedModels(chosen, onWarning);
+  void chosen.changed.then(() => {
+    warnOfPrices(settings, priced);
+    logger.info({}, `from now on ${chosen.summary}`);
   });
-  return { model, simulated, onWarning };
+  return priced;
 }
 
 /** The port for all workers. Rejects where somebody else has it, which workers that share it would not notice. */

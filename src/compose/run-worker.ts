@@ -19,7 +19,7 @@ import type { Settings } from "./settings.ts";
  */
 export async function runWorker(
   settings: Settings,
-  options: Pick<TroupeOptions, "logger" | "pageToken">,
+  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering">,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });
@@ -33,7 +33,9 @@ export async function runWorker(
     maxConnections: share(settings.maxConnections),
     maxHttpConnections: share(settings.maxHttpConnections),
   };
-  const troupe = await assembleTroupe({ ...settings, ...shares, ...options }, openRemoteStores(channel));
+  const troupe = await assembleTroupe({ ...settings, ...shares, ...options }, openRemoteStores(channel), {
+    isWorker: true,
+  });
   // Linux lets all listen at the same port. Elsewhere the first process accepts connections and hands them on, which leaves those
   // open and unserved for ever that a dying worker was about to be given.
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });

@@ -56,7 +56,8 @@ function isMissing({ code, input }: Issue): boolean {
 }
 
 /** What a number has to be by all that its schema says, whichever part of it was hurt. */
-function numberIn({ inst, schema = inst }: Issue): string | undefined {
+function numberIn(issue: Issue): string | undefined {
+  const schema = issue.schema ?? issue.inst;
   if (!(schema instanceof z.core.$ZodNumber)) return undefined;
   const { type, minimum, maximum } = z.toJSONSchema(schema);
   const kind = type === "integer" ? "a whole number" : "a number";

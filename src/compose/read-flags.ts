@@ -1,0 +1,46 @@
+import { parseArgs } from "node:util";
+import { nearestName } from "./nearest-name.ts";
+import { allSettings, SettingError } from "./settings.ts";
+
+export interface Flags {
+  readonly help: boolean;
+  /** By the name of the flag, without the dashes. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+const names = new Set(allSettings.map(({ flag }) => flag));
+const options = Object.fromEntries([...names].map((name) => [name, { type: "string" as const }]));
+
+/** The flags of a command line, as `--port 80` or `--port=80`. Throws a `SettingError` for what is no flag, and for a flag given twice. */
+export function readFlags(args: readonly string[]): Flags {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: "boolean", short: "h" } },
+    strict: false,
+    tokens: true,
+  });
+  const values = new Map<string, string>();
+  let help = false;
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional")
+      throw new SettingError(
+        `${token.value.slice(0, 100)}: this is no flag; write --name value (--help lists the names)`,
+      );
+    const { name, rawName, value } = token;
+    if (name === "help") help = true;
+    else if (!names.has(name))
+      throw new SettingError(`Unknown option '${rawName.slice(0, 100)}'${suggestion(name)}`);
+    else if (value === undefined || (value.startsWith("--") && names.has(value.slice(2))))
+      throw new SettingError(`${rawName}: its value is missing`);
+    else if (values.has(name)) throw new SettingError(`${rawName}: it is given twice`);
+    else values.set(name, value);
+  }
+  return { help, values };
+}
+
+function suggestion(name: string): string {
+  const byVariable = allSettings.find((setting) => setting.name.toLowerCase().replaceAll("_", "-") === name);
+  const near = byVariable?.flag ?? nearestName(name, [...names, "help"], 3);
+  return near === undefined ? "; --help lists them all" : `; did you mean --${near}?`;
+}
