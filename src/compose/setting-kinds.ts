@@ -17,7 +17,7 @@ export interface Setting {
 export const text = z.string().min(1);
 
 /** `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`; default false. */
-export const flag = z.stringbool().default(false);
+export const flag = z.stringbool("true or false").default(false);
 
 /** A number of things. */
 export const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);

@@ -2,6 +2,9 @@
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|(?! )\p{Zs}/u;
 const quotes = /^(["'`\u201c\u201d\u2018\u2019])[\s\S]*(["'`\u201c\u201d\u2018\u2019])$/;
 
+/** What may stand around one of several values. Not all that `trim` takes: it would hide the invisible. */
+const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+
 export interface ValueForm {
   /** Several values with commas between them; spaces and line breaks may stand around each. */
   readonly hasParts?: boolean | undefined;
@@ -18,9 +21,8 @@ export function whyUnclean(
   { hasParts = false, hasLines = false }: ValueForm = {},
 ): string | undefined {
   if (quotes.test(value.trim())) return "it has quotes around it; leave them out";
-  if (hasParts)
-    return firstOf(value.split(",").map((part) => whyUnclean(part.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ""))));
-  if (hasLines) return firstOf(value.split(/\r?\n/).map((line) => whyUnclean(line.trim())));
+  if (hasParts) return firstOf(value.split(",").map((part) => whyUnclean(part.replace(around, ""))));
+  if (hasLines) return firstOf(value.split("\n").map((line) => whyUnclean(line.replace(around, ""))));
   if (/^[ \t]|[ \t]$/.test(value))
     return `it has a space ${/^[ \t]/.test(value) ? "before" : "after"} it; leave it out`;
   if (/^[\r\n]|[\r\n]$/.test(value))

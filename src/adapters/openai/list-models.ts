@@ -19,7 +19,7 @@ export interface ListModelsOptions {
 }
 
 const modelList = z.object({
-  data: z.array(z.looseObject({ id: z.string().min(1), type: z.unknown(), capabilities: z.unknown() })),
+  data: z.array(z.looseObject({ id: z.string().min(1), type: z.unknown().optional(), capabilities: z.unknown().optional() })),
 });
 
 /** Parts of names of models that make no text: embeddings, rerankers, speech, pictures. */
