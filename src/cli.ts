@@ -17,10 +17,11 @@ import { settingsHelp } from "./compose/settings-help.ts";
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   try {
     if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
-    const fileEnv = await readEnvFile(process.cwd());
-    const { settings, notes } = readSettings(args, { env, fileEnv });
+    const file = await readEnvFile(process.cwd());
+    const { settings, notes } = readSettings(args, { env, fileEnv: file.variables });
     // Each worker reads the same once more.
-    if (cluster.isPrimary) for (const note of notes) process.stderr.write(`troupe: ${note}\n`);
+    if (cluster.isPrimary)
+      for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
     await start(settings, args);
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);

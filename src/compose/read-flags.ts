@@ -41,6 +41,7 @@ export function readFlags(args: readonly string[]): Flags {
 
 function suggestion(name: string): string {
   const byVariable = allSettings.find((setting) => setting.name.toLowerCase().replaceAll("_", "-") === name);
-  const near = byVariable?.flag ?? nearestName(name, [...names, "help"], Math.min(3, Math.floor(name.length / 3)));
+  const near =
+    byVariable?.flag ?? nearestName(name, [...names, "help"], Math.min(3, Math.floor(name.length / 3)));
   return near === undefined ? "; --help lists them all" : `; did you mean --${near}?`;
 }

@@ -6,7 +6,11 @@ import { allSettings, SettingError, type Settings } from "../../src/compose/sett
 import { validatorWords } from "../protocol/validator-words.ts";
 
 /** The line that refuses a start. */
-function refusal(args: readonly string[], env: Record<string, string> = {}, fileEnv: Record<string, string> = {}): string {
+function refusal(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  fileEnv: Record<string, string> = {},
+): string {
   try {
     readSettings(args, { env, fileEnv });
   } catch (error) {
@@ -20,8 +24,35 @@ const notesOf = (env: Record<string, string>, fileEnv = {}) => readSettings([], 
 const valueOf = (env: Record<string, string>, key: keyof Settings) => readSettings([], { env }).settings[key];
 
 const nonsense = [
-  ...["abc", "NaN", "-1", "1.5", "1e999", "0x", "true", "{}", "[object Object]", "undefined", "null", "a b", "\u00e4", "=", ","],
-  ...["a=b", "http://", "ftp://x", "://", "../..", "$HOME", "%PATH%", "<key>", "x".repeat(5_000), "99999999999999999999"],
+  ...[
+    "abc",
+    "NaN",
+    "-1",
+    "1.5",
+    "1e999",
+    "0x",
+    "true",
+    "{}",
+    "[object Object]",
+    "undefined",
+    "null",
+    "a b",
+    "\u00e4",
+    "=",
+    ",",
+  ],
+  ...[
+    "a=b",
+    "http://",
+    "ftp://x",
+    "://",
+    "../..",
+    "$HOME",
+    "%PATH%",
+    "<key>",
+    "x".repeat(5_000),
+    "99999999999999999999",
+  ],
 ];
 
 describe("a value that a setting cannot have", () => {
@@ -44,7 +75,8 @@ describe("a value that a setting cannot have", () => {
             assert.doesNotMatch(sentence.replaceAll(value, ""), validatorWords);
           }
           const number = read?.settings[setting.key];
-          if (typeof number === "number") assert.ok(Number.isFinite(number), `${setting.name}=${value} is ${number}`);
+          if (typeof number === "number")
+            assert.ok(Number.isFinite(number), `${setting.name}=${value} is ${number}`);
         }
     });
 
@@ -96,13 +128,31 @@ describe("a value that a setting cannot have", () => {
       [{ TROUPE_WORKERS: "0" }, "TROUPE_WORKERS: it must be a whole number from 1 to 64"],
       [{ TROUPE_PACING: "quick" }, "TROUPE_PACING: it must be natural, fixed or raw"],
       [{ TROUPE_ALLOW_ANONYMOUS: "maybe" }, "TROUPE_ALLOW_ANONYMOUS: it must be true or false"],
-      [{ OPENAI_BASE_URL: "localhost:11434" }, "OPENAI_BASE_URL: it must be an address such as http://host:port/v1"],
-      [{ OPENAI_BASE_URL: "http://a/v1/responses" }, "OPENAI_BASE_URL: it must end before the name of the call, as http://host:port/v1"],
-      [{ OPENAI_BASE_URL: "http://u:p@a/v1" }, "OPENAI_BASE_URL: it must have no user name or password in it"],
+      [
+        { OPENAI_BASE_URL: "localhost:11434" },
+        "OPENAI_BASE_URL: it must be an address such as http://host:port/v1",
+      ],
+      [
+        { OPENAI_BASE_URL: "http://a/v1/responses" },
+        "OPENAI_BASE_URL: it must end before the name of the call, as http://host:port/v1",
+      ],
+      [
+        { OPENAI_BASE_URL: "http://u:p@a/v1" },
+        "OPENAI_BASE_URL: it must have no user name or password in it",
+      ],
       [{ OPENAI_BASE_URL: "http://a/v1?x=1" }, "OPENAI_BASE_URL: it must end with its path, without ? or #"],
-      [{ TROUPE_LOCAL_PROVIDERS: "http://a/v1,b" }, "TROUPE_LOCAL_PROVIDERS: entry 2 must be an address such as http://host:port/v1"],
-      [{ TROUPE_ALLOWED_ORIGINS: "https://a.example,b" }, "TROUPE_ALLOWED_ORIGINS: entry 2 must be an address such as http://host:port"],
-      [{ OPENAI_CUSTOM_HEADERS: "A: b\nnonsense" }, "OPENAI_CUSTOM_HEADERS: line 2 must be a header such as Name: value"],
+      [
+        { TROUPE_LOCAL_PROVIDERS: "http://a/v1,b" },
+        "TROUPE_LOCAL_PROVIDERS: entry 2 must be an address such as http://host:port/v1",
+      ],
+      [
+        { TROUPE_ALLOWED_ORIGINS: "https://a.example,b" },
+        "TROUPE_ALLOWED_ORIGINS: entry 2 must be an address such as http://host:port",
+      ],
+      [
+        { OPENAI_CUSTOM_HEADERS: "A: b\nnonsense" },
+        "OPENAI_CUSTOM_HEADERS: line 2 must be a header such as Name: value",
+      ],
       [{ OPENAI_CUSTOM_HEADERS: "A: b\na: c" }, "OPENAI_CUSTOM_HEADERS: line 2 names a a second time"],
       [
         { OPENAI_CUSTOM_HEADERS: "Host: b" },
@@ -117,11 +167,19 @@ describe("a proxy", () => {
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
   const refused: readonly (readonly [string, RegExp])[] = [
     ...["socks5h", "socks5", "socks4a", "socks", "quic", "ftp", "file"].map(
-      (scheme) => [`${scheme}://ada:s3cret@p.example:1080`, new RegExp(`: ${scheme}:// is no kind of proxy`)] as const,
+      (scheme) =>
+        [`${scheme}://ada:s3cret@p.example:1080`, new RegExp(`: ${scheme}:// is no kind of proxy`)] as const,
     ),
-    ...["garbage", "p.example", "http://", "http://p.example:99999", "::1:3128", ":3128", "DIRECT", "ada:s3cret@p.example"].map(
-      (value) => [value, /: it must be http:\/\/host:port or https:\/\/host:port$/] as const,
-    ),
+    ...[
+      "garbage",
+      "p.example",
+      "http://",
+      "http://p.example:99999",
+      "::1:3128",
+      ":3128",
+      "DIRECT",
+      "ada:s3cret@p.example",
+    ].map((value) => [value, /: it must be http:\/\/host:port or https:\/\/host:port$/] as const),
     ["http://p.example:3128/proxy.pac", /: it must end with the proxy's port/],
   ];
   for (const name of names) {
@@ -164,21 +222,40 @@ describe("a proxy", () => {
 
 describe("a name that is no setting", () => {
   const meant: Readonly<Record<string, string>> = {
-    ...{ TROUPE_MODLE: "TROUPE_MODEL", TROUPE_MODELS: "TROUPE_MODEL", TROUPE_MODE: "TROUPE_MODEL", troupe_model: "TROUPE_MODEL" },
-    ...{ TROUPE_WORKER: "TROUPE_WORKERS", TROUPE_API_KEY: "TROUPE_API_KEYS", TROUPE_ALOWED_HOSTS: "TROUPE_ALLOWED_HOSTS" },
+    ...{
+      TROUPE_MODLE: "TROUPE_MODEL",
+      TROUPE_MODELS: "TROUPE_MODEL",
+      TROUPE_MODE: "TROUPE_MODEL",
+      troupe_model: "TROUPE_MODEL",
+    },
+    ...{
+      TROUPE_WORKER: "TROUPE_WORKERS",
+      TROUPE_API_KEY: "TROUPE_API_KEYS",
+      TROUPE_ALOWED_HOSTS: "TROUPE_ALLOWED_HOSTS",
+    },
     ...{ TROUP_MODEL: "TROUPE_MODEL", TROUPEMODEL: "TROUPE_MODEL", TROUPE_PERSONA: "" },
     ...{ PORTT: "PORT", PROT: "PORT", PORTS: "PORT", PRT: "PORT", port: "PORT", HOSTT: "HOST", HSOT: "HOST" },
     ...{ LOGLEVEL: "LOG_LEVEL", LOG_LEVLE: "LOG_LEVEL" },
     ...{ OPENAI_APIKEY: "OPENAI_API_KEY", OPENAI_KEY: "OPENAI_API_KEY", OPEN_AI_API_KEY: "OPENAI_API_KEY" },
-    ...{ OPENAI_API_BASE: "OPENAI_BASE_URL", OPENAI_BASEURL: "OPENAI_BASE_URL", OPENAI_BASE_URI: "OPENAI_BASE_URL" },
-    ...{ OPENAI_ORGANIZATION: "OPENAI_ORG_ID", OPENAI_PROJECT: "OPENAI_PROJECT_ID", OPENAI_MODEL: "TROUPE_MODEL" },
+    ...{
+      OPENAI_API_BASE: "OPENAI_BASE_URL",
+      OPENAI_BASEURL: "OPENAI_BASE_URL",
+      OPENAI_BASE_URI: "OPENAI_BASE_URL",
+    },
+    ...{
+      OPENAI_ORGANIZATION: "OPENAI_ORG_ID",
+      OPENAI_PROJECT: "OPENAI_PROJECT_ID",
+      OPENAI_MODEL: "TROUPE_MODEL",
+    },
     ...{ OPENAI_LOG: "LOG_LEVEL", OPENAI_CUSTOM_HEADER: "OPENAI_CUSTOM_HEADERS" },
     ...{ HTTPPROXY: "HTTP_PROXY", HTTPS_PROXYS: "HTTPS_PROXY", NOPROXY: "NO_PROXY" },
   };
   for (const [name, right] of Object.entries(meant)) {
     it(`${name} is told, with ${right || "the list"}, and its value is not`, () => {
       const advice = right === "" ? "; --help lists them all" : `; did you mean ${right}?`;
-      const line = (where: string) => [`${name}${where} is no setting of Troupe and changes nothing${advice}`];
+      const line = (where: string) => [
+        `${name}${where} is no setting of Troupe and changes nothing${advice}`,
+      ];
       assert.deepEqual(notesOf({ [name]: "s3cret" }), line(""));
       assert.deepEqual(notesOf({}, { [name]: "s3cret" }), line(" in .env"));
     });
@@ -186,9 +263,40 @@ describe("a name that is no setting", () => {
 
   it("but another program's is nobody's slip", () => {
     const others = [
-      ...["PATH", "HOME", "HOSTNAME", "POST", "SORT", "SHELL", "USER", "PWD", "LANG", "TERM", "PORTAL", "HOSTTYPE", "LOGNAME", "MODEL"],
-      ...["FTP_PROXY", "ftp_proxy", "SOCKS_PROXY", "RSYNC_PROXY", "DATABASE_URL", "AZURE_OPENAI_API_KEY", "ANTHROPIC_API_KEY"],
-      ...["npm_config_port", "npm_package_version", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "DATA", "TROUPE_KEY", "OPENAI_API_VERSION"],
+      ...[
+        "PATH",
+        "HOME",
+        "HOSTNAME",
+        "POST",
+        "SORT",
+        "SHELL",
+        "USER",
+        "PWD",
+        "LANG",
+        "TERM",
+        "PORTAL",
+        "HOSTTYPE",
+        "LOGNAME",
+        "MODEL",
+      ],
+      ...[
+        "FTP_PROXY",
+        "ftp_proxy",
+        "SOCKS_PROXY",
+        "RSYNC_PROXY",
+        "DATABASE_URL",
+        "AZURE_OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+      ],
+      ...[
+        "npm_config_port",
+        "npm_package_version",
+        "NODE_OPTIONS",
+        "NODE_EXTRA_CA_CERTS",
+        "DATA",
+        "TROUPE_KEY",
+        "OPENAI_API_VERSION",
+      ],
     ];
     assert.deepEqual(notesOf(Object.fromEntries(others.map((name) => [name, "x"]))), []);
   });
@@ -213,7 +321,10 @@ describe("a name that is no setting", () => {
 describe("a setting that changes nothing", () => {
   const given: readonly (readonly [Record<string, string>, string])[] = [
     [{ TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_API_KEY: "k" }, "OPENAI_API_KEY says who answers"],
-    [{ TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_BASE_URL: "http://a/v1" }, "OPENAI_BASE_URL says who answers"],
+    [
+      { TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_BASE_URL: "http://a/v1" },
+      "OPENAI_BASE_URL says who answers",
+    ],
     [{ OPENAI_ORG_ID: "o" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ OPENAI_PROJECT_ID: "p" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ OPENAI_CUSTOM_HEADERS: "a: b" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
@@ -233,7 +344,10 @@ describe("a setting that changes nothing", () => {
         ({ name }) =>
           [{ [name]: "5" }, "it limits callers without keys, which TROUPE_ALLOW_ANONYMOUS lets in"] as const,
       ),
-    [{ TROUPE_SHARED_VENDOR_IDS: "a", TROUPE_FOREIGN_VENDOR_IDS: "true" }, "TROUPE_FOREIGN_VENDOR_IDS allows all ids"],
+    [
+      { TROUPE_SHARED_VENDOR_IDS: "a", TROUPE_FOREIGN_VENDOR_IDS: "true" },
+      "TROUPE_FOREIGN_VENDOR_IDS allows all ids",
+    ],
   ];
   for (const [env, reason] of given) {
     const [name = ""] = Object.keys(env);
@@ -243,8 +357,19 @@ describe("a setting that changes nothing", () => {
   }
 
   it("is not told of settings that work", () => {
-    const all = { TROUPE_ALLOW_ANONYMOUS: "true", TROUPE_MONEY_PER_DAY: "5", TROUPE_PRICES: "a=1/2", OPENAI_API_KEY: "k" };
-    const more = { OPENAI_ORG_ID: "o", TROUPE_ADDRESS_TOKENS_PER_DAY: "5", HTTP_PROXY: "p:1", NO_PROXY: "*", PORT: "1" };
+    const all = {
+      TROUPE_ALLOW_ANONYMOUS: "true",
+      TROUPE_MONEY_PER_DAY: "5",
+      TROUPE_PRICES: "a=1/2",
+      OPENAI_API_KEY: "k",
+    };
+    const more = {
+      OPENAI_ORG_ID: "o",
+      TROUPE_ADDRESS_TOKENS_PER_DAY: "5",
+      HTTP_PROXY: "p:1",
+      NO_PROXY: "*",
+      PORT: "1",
+    };
     assert.deepEqual(notesOf({ ...all, ...more }), []);
   });
 });

@@ -36,6 +36,9 @@ export async function createProxyDouble(upstream?: string): Promise<ProxyDouble>
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
+    // Either side that goes takes the other with it.
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
     asked.pipe(onward);
   });
   server.on("connect", ({ method = "", url = "", headers }, socket) => {

@@ -14,7 +14,8 @@ const variables: Readonly<Record<string, string>> = {
   OPENAI_ADMIN_KEY: "admin-key-of-the-environment",
   OPENAI_ORG_ID: "org-of-the-environment",
   OPENAI_PROJECT_ID: "project-of-the-environment",
-  OPENAI_CUSTOM_HEADERS: "Authorization: Bearer of-the-environment\nX-Of: the-environment\nUser-Agent: of-the-environment",
+  OPENAI_CUSTOM_HEADERS:
+    "Authorization: Bearer of-the-environment\nX-Of: the-environment\nUser-Agent: of-the-environment",
   OPENAI_WEBHOOK_SECRET: "secret-of-the-environment",
   OPENAI_LOG: "debug",
   TROUPE_MODEL: "model-of-the-environment",
@@ -30,7 +31,8 @@ describe("a server in somebody's program reads no environment", () => {
   before(async () => {
     proxy = await createProxyDouble();
     for (const scheme of ["HTTP", "HTTPS", "ALL"])
-      for (const name of [`${scheme}_PROXY`, `${scheme}_PROXY`.toLowerCase()]) process.env[name] = `http://${proxy.host}`;
+      for (const name of [`${scheme}_PROXY`, `${scheme}_PROXY`.toLowerCase()])
+        process.env[name] = `http://${proxy.host}`;
     Object.assign(process.env, variables);
   });
   after(async () => {
@@ -53,7 +55,10 @@ describe("a server in somebody's program reads no environment", () => {
   it("which could send its key elsewhere, add headers, or take a proxy", async () => {
     const headers = await headersOf({ openaiApiKey: "its-own-key" });
     assert.equal(headers.authorization, "Bearer its-own-key");
-    assert.deepEqual([headers["openai-organization"], headers["openai-project"], headers["x-of"]], [undefined, undefined, undefined]);
+    assert.deepEqual(
+      [headers["openai-organization"], headers["openai-project"], headers["x-of"]],
+      [undefined, undefined, undefined],
+    );
     assert.deepEqual(proxy.calls, []);
   });
 
@@ -75,7 +80,12 @@ describe("a server in somebody's program reads no environment", () => {
       openaiHeaders: { "x-gateway": "a", "User-Agent": "mine" },
     });
     assert.deepEqual(
-      [headers["openai-organization"], headers["openai-project"], headers["x-gateway"], headers["user-agent"]],
+      [
+        headers["openai-organization"],
+        headers["openai-project"],
+        headers["x-gateway"],
+        headers["user-agent"],
+      ],
       ["org-1", "proj-1", "a", "mine"],
     );
   });

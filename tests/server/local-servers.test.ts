@@ -10,7 +10,12 @@ import { until } from "../support/until.ts";
 function listener() {
   const warnings: string[] = [];
   const nothing = () => undefined;
-  const logger = { debug: nothing, info: nothing, error: nothing, warn: (_: object, text: string) => void warnings.push(text) };
+  const logger = {
+    debug: nothing,
+    info: nothing,
+    error: nothing,
+    warn: (_: object, text: string) => void warnings.push(text),
+  };
   return { logger, warnings };
 }
 
@@ -18,20 +23,41 @@ describe("which model of a local server answers", () => {
   const cases: readonly (readonly [name: string, models: readonly (string | object)[], chosen: string])[] = [
     ["Ollama: an embedding model first", ["nomic-embed-text:latest", "llama3.2:3b"], "llama3.2:3b"],
     ["LM Studio: its own embedding model", ["text-embedding-nomic-embed-text-v1.5", "qwen3-8b"], "qwen3-8b"],
-    ["named without the word", ["bge-m3", "mxbai-embed-large", "all-minilm:l6", "e5-base", "gte-large", "phi4"], "phi4"],
+    [
+      "named without the word",
+      ["bge-m3", "mxbai-embed-large", "all-minilm:l6", "e5-base", "gte-large", "phi4"],
+      "phi4",
+    ],
     ["rerankers", ["bge-reranker-v2-m3", "qwen3-reranker-8b", "mistral-small"], "mistral-small"],
     ["speech and pictures", ["whisper-large-v3", "kokoro", "stable-diffusion-3", "gemma3:4b"], "gemma3:4b"],
     ["in a folder", ["/models/embeddinggemma-300m.gguf", "/models/Qwen3 8B.gguf"], "/models/Qwen3 8B.gguf"],
     ["a folder with such a name", ["/embeddings/llama-3.gguf", "phi4"], "/embeddings/llama-3.gguf"],
-    ["by the server's word: its type", [{ id: "a", type: "embeddings" }, { id: "b", type: "llm" }], "b"],
-    ["by the server's word: what it can", [{ id: "a", capabilities: ["embedding"] }, { id: "b", capabilities: ["completion"] }], "b"],
+    [
+      "by the server's word: its type",
+      [
+        { id: "a", type: "embeddings" },
+        { id: "b", type: "llm" },
+      ],
+      "b",
+    ],
+    [
+      "by the server's word: what it can",
+      [
+        { id: "a", capabilities: ["embedding"] },
+        { id: "b", capabilities: ["completion"] },
+      ],
+      "b",
+    ],
     ["the default model, where it is there", ["llama3.2", "gpt-4o-mini"], "gpt-4o-mini"],
   ];
   for (const [name, models, chosen] of cases) {
     it(`${name}: ${chosen}`, async () => {
       await using models_ = await createModelServer({ list: listing(...models) });
       await using server = await startTroupe({ localProviders: [models_.baseUrl] });
-      assert.match(server.troupe.providerSummary, new RegExp(`answered by the local server at 127.*\\(${chosen.replaceAll(/[/.]/g, "\\$&")}\\)$`));
+      assert.match(
+        server.troupe.providerSummary,
+        new RegExp(`answered by the local server at 127.*\\(${chosen.replaceAll(/[/.]/g, "\\$&")}\\)$`),
+      );
       assert.equal(server.troupe.simulated, false);
     });
   }
@@ -46,7 +72,10 @@ describe("where a local server is found", () => {
       const client = await server.connect();
       client.send({ type: "openai_chat", data: { input_text: "Hi" } });
       await client.untilTerminal();
-      assert.deepEqual(upstream.requests.map(({ path }) => path), ["/v1/responses"]);
+      assert.deepEqual(
+        upstream.requests.map(({ path }) => path),
+        ["/v1/responses"],
+      );
     });
   }
 
@@ -133,13 +162,21 @@ describe("a named server that cannot answer", () => {
       "has only models that cannot answer, such as embedding models",
     ],
     ["is another program", html, "answers something else than a list of models"],
-    ["has a list of another form", (response: { end(text: string): void }) => response.end('{"models":[]}'), "answers something else than a list of models"],
+    [
+      "has a list of another form",
+      (response: { end(text: string): void }) => response.end('{"models":[]}'),
+      "answers something else than a list of models",
+    ],
   ] as const;
   for (const [name, list, fault] of cases) {
     it(`is told: it ${name}`, async () => {
       const { logger, warnings } = listener();
       await using models = await createModelServer({ list });
-      await using server = await startTroupe({ clock: createTestClock(), logger, localProviders: [models.baseUrl] });
+      await using server = await startTroupe({
+        clock: createTestClock(),
+        logger,
+        localProviders: [models.baseUrl],
+      });
       assert.equal(server.troupe.simulated, true);
       assert.deepEqual(warnings, [`TROUPE_LOCAL_PROVIDERS: ${models.baseUrl} ${fault}`]);
     });
@@ -166,6 +203,8 @@ describe("a named server that cannot answer", () => {
     await using server = await startTroupe({ logger, model: "llama9", localProviders: [models.baseUrl] });
     assert.equal(server.troupe.simulated, false);
     const { host } = new URL(models.baseUrl);
-    assert.deepEqual(warnings, [`TROUPE_MODEL: the local server at ${host} has no llama9; phi4 answers instead`]);
+    assert.deepEqual(warnings, [
+      `TROUPE_MODEL: the local server at ${host} has no llama9; phi4 answers instead`,
+    ]);
   });
 });

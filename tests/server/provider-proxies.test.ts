@@ -11,7 +11,11 @@ import { textOf } from "../support/wire-client.ts";
 const far = "http://provider.example/v1";
 
 async function ask(options: TroupeOptions) {
-  await using server = await startTroupe({ openaiApiKey: "k", clock: createTestClock({ instantMs: 30_000 }), ...options });
+  await using server = await startTroupe({
+    openaiApiKey: "k",
+    clock: createTestClock({ instantMs: 30_000 }),
+    ...options,
+  });
   const client = await server.connect();
   client.send({ type: "openai_chat", data: { input_text: "Hi" } });
   const messages = await client.untilTerminal();
@@ -25,7 +29,10 @@ describe("a call over a proxy", () => {
     ["HTTP_PROXY with a slash", (host: string) => ({ httpProxy: `http://${host}/` })],
     ["ALL_PROXY", (host: string) => ({ allProxy: host })],
     ["HTTP_PROXY before ALL_PROXY", (host: string) => ({ httpProxy: host, allProxy: "http://127.0.0.1:9" })],
-    ["NO_PROXY that covers others", (host: string) => ({ httpProxy: host, noProxy: "other.example,10.0.0.0/8" })],
+    [
+      "NO_PROXY that covers others",
+      (host: string) => ({ httpProxy: host, noProxy: "other.example,10.0.0.0/8" }),
+    ],
   ] as const) {
     it(`goes there by ${name}, and the summary says so`, async () => {
       await using upstream = await createUpstreamDouble();
@@ -94,5 +101,6 @@ it("a proxy's password reaches the proxy, and neither a client nor the log", asy
   }
   assert.ok(logged.length > 0);
   for (const text of [...logged, ...seen])
-    for (const secret of ["s3cret pass", "s3cret%20pass", btoa("ada:s3cret pass")]) assert.ok(!text.includes(secret), text);
+    for (const secret of ["s3cret pass", "s3cret%20pass", btoa("ada:s3cret pass")])
+      assert.ok(!text.includes(secret), text);
 });

@@ -19,7 +19,13 @@ export interface ListModelsOptions {
 }
 
 const modelList = z.object({
-  data: z.array(z.looseObject({ id: z.string().min(1), type: z.unknown().optional(), capabilities: z.unknown().optional() })),
+  data: z.array(
+    z.looseObject({
+      id: z.string().min(1),
+      type: z.unknown().optional(),
+      capabilities: z.unknown().optional(),
+    }),
+  ),
 });
 
 /** Parts of names of models that make no text: embeddings, rerankers, speech, pictures. */

@@ -3,16 +3,28 @@ import { describe, it } from "node:test";
 import { readNoProxy } from "../../../src/adapters/upstream/no-proxy.ts";
 
 const rows: readonly (readonly [noProxy: string, covered: readonly string[], others: readonly string[]])[] = [
-  ["", ["http://localhost:1", "http://127.3.2.1", "http://[::1]:11434/v1"], ["http://10.0.0.1", "https://example.com"]],
+  [
+    "",
+    ["http://localhost:1", "http://127.3.2.1", "http://[::1]:11434/v1"],
+    ["http://10.0.0.1", "https://example.com"],
+  ],
   ["*", ["http://example.com", "https://10.0.0.1:9", "http://[2001:db8::1]"], []],
   [
     "example.com",
     ["http://example.com", "https://EXAMPLE.com.", "http://api.example.com:8080"],
     ["http://badexample.com", "http://example.com.evil.org", "http://example.org"],
   ],
-  [".example.com", ["http://a.example.com", "http://a.b.example.com", "http://example.com"], ["http://xexample.com"]],
+  [
+    ".example.com",
+    ["http://a.example.com", "http://a.b.example.com", "http://example.com"],
+    ["http://xexample.com"],
+  ],
   ["*.example.com", ["http://a.example.com"], ["http://example.com", "http://xexample.com"]],
-  ["example.com:8080", ["http://example.com:8080", "http://a.example.com:8080"], ["http://example.com", "https://example.com"]],
+  [
+    "example.com:8080",
+    ["http://example.com:8080", "http://a.example.com:8080"],
+    ["http://example.com", "https://example.com"],
+  ],
   ["example.com:443", ["https://example.com/v1"], ["http://example.com", "https://example.com:444"]],
   ["example.com:80", ["http://example.com"], ["https://example.com"]],
   ["10.1.2.3", ["http://10.1.2.3", "https://10.1.2.3:9"], ["http://10.1.2.30", "http://a10.1.2.3.example"]],
@@ -27,7 +39,11 @@ const rows: readonly (readonly [noProxy: string, covered: readonly string[], oth
   ["fd00::/8", ["http://[fd12::1]"], ["http://[fc12::1]"]],
   ["[fd00::]/8", ["http://[fd12::1]"], ["http://[2001:db8::1]"]],
   ["ollama", ["http://ollama:11434"], ["http://ollama2", "http://xollama"]],
-  ["a.example, b.example  c.example,,", ["http://a.example", "http://b.example", "http://c.example"], ["http://d.example"]],
+  [
+    "a.example, b.example  c.example,,",
+    ["http://a.example", "http://b.example", "http://c.example"],
+    ["http://d.example"],
+  ],
   ["LOCALHOST,Example.COM", ["http://example.com"], ["http://example.org"]],
 ];
 
@@ -42,7 +58,18 @@ describe("NO_PROXY", () => {
   }
 
   it("tells which entries it cannot read", () => {
-    const entries = ["10.0.0.0/33", "fd00::/129", "1.2.3", "<local>", "http://x", "a..b", "1.2.3.9-1.2.3.1", "[::1", "10.*", "a:b:c"];
+    const entries = [
+      "10.0.0.0/33",
+      "fd00::/129",
+      "1.2.3",
+      "<local>",
+      "http://x",
+      "a..b",
+      "1.2.3.9-1.2.3.1",
+      "[::1",
+      "10.*",
+      "a:b:c",
+    ];
     assert.deepEqual(readNoProxy(`${entries.join(",")},ok.example`).unreadable, entries);
   });
 });
