@@ -103,7 +103,10 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
     ],
     [settings.foreignVendorIds, ["sharedVendorIds"], "TROUPE_FOREIGN_VENDOR_IDS allows all ids"],
   ];
-  return cases
+  const keptMs = 15 * 60_000;
+  const isShortened = store === "memory" && given.has("logRetentionMs") && settings.logRetentionMs > keptMs;
+  const shortened = `${given.get("logRetentionMs")} counts as ${keptMs}: TROUPE_STORE=memory keeps nothing longer`;
+  const notes = cases
     .filter(([applies]) => applies)
     .flatMap(([, keys, reason]) =>
       keys.flatMap((key) => {
@@ -111,6 +114,7 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
         return from === undefined ? [] : [`${from} changes nothing: ${reason}`];
       }),
     );
+  return isShortened ? [...notes, shortened] : notes;
 }
 
 function unreadableHosts(given: NotedSettings["given"], { noProxy = "", ...settings }: Settings): string[] {

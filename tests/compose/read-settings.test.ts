@@ -21,7 +21,7 @@ function refusal(
 }
 
 const notesOf = (env: Record<string, string>, fileEnv = {}) => readSettings([], { env, fileEnv }).notes;
-const valueOf = (env: Record<string, string>, key: keyof Settings) => readSettings([], { env }).settings[key];
+const readOf = (env: Record<string, string>, key: keyof Settings) => readSettings([], { env }).settings[key];
 
 const nonsense = [
   ...[
@@ -203,13 +203,13 @@ describe("a proxy", () => {
       ["[::1]:3128", "http://[::1]:3128"],
       ["ada:s3cret@p.example:3128", "http://ada:s3cret@p.example:3128"],
     ] as const)
-      assert.equal(valueOf({ HTTPS_PROXY: written }, "httpsProxy"), read);
+      assert.equal(readOf({ HTTPS_PROXY: written }, "httpsProxy"), read);
   });
 
   it("counts in small letters first, and capitals after that", () => {
-    assert.equal(valueOf({ http_proxy: "http://a:1", HTTP_PROXY: "http://b:1" }, "httpProxy"), "http://a:1");
-    assert.equal(valueOf({ no_proxy: "a", NO_PROXY: "b" }, "noProxy"), "a");
-    assert.equal(valueOf({ ALL_PROXY: "http://b:1" }, "allProxy"), "http://b:1");
+    assert.equal(readOf({ http_proxy: "http://a:1", HTTP_PROXY: "http://b:1" }, "httpProxy"), "http://a:1");
+    assert.equal(readOf({ no_proxy: "a", NO_PROXY: "b" }, "noProxy"), "a");
+    assert.equal(readOf({ ALL_PROXY: "http://b:1" }, "allProxy"), "http://b:1");
   });
 
   it("has exceptions, each of which is told if it covers nothing", () => {
@@ -355,6 +355,13 @@ describe("a setting that changes nothing", () => {
       assert.deepEqual(notesOf(env), [`${name} changes nothing: ${reason}`]);
     });
   }
+
+  it("or less than it says: told with what counts", () => {
+    assert.deepEqual(notesOf({ TROUPE_LOG_RETENTION_MS: "900001", TROUPE_STORE: "memory" }), [
+      "TROUPE_LOG_RETENTION_MS counts as 900000: TROUPE_STORE=memory keeps nothing longer",
+    ]);
+    assert.deepEqual(notesOf({ TROUPE_LOG_RETENTION_MS: "900000", TROUPE_STORE: "memory" }), []);
+  });
 
   it("is not told of settings that work", () => {
     const all = {
