@@ -116,7 +116,13 @@ function configured(settings: Settings, dependencies: ProviderDependencies): Ans
   const url = new URL(openaiBaseUrl ?? "https://api.openai.com/v1");
   const where = openaiBaseUrl === undefined ? "OpenAI" : url.host;
   const summary = `api "openai" is answered by ${where}${overProxy(url, dependencies)}`;
-  return { ...only(provider, (asked) => asked ?? model), simulated: false, isFree: false, model, summary };
+  return {
+    ...oneProvider(provider, (asked) => asked ?? model),
+    simulated: false,
+    isFree: false,
+    model,
+    summary,
+  };
 }
 
 function local(
@@ -137,7 +143,7 @@ function local(
     );
   const where = `the local server at ${url.host}${overProxy(url, dependencies)}`;
   const summary = `api "openai" is answered by ${where} (${fallback})`;
-  return { ...only(provider, choose), simulated: false, isFree: false, model: fallback, summary };
+  return { ...oneProvider(provider, choose), simulated: false, isFree: false, model: fallback, summary };
 }
 
 function demonstration({ localProviders }: Settings, { clock }: ProviderDependencies): Answering {
@@ -164,7 +170,7 @@ function warningOf({ baseUrl, list }: UnusableServer, { localProviders }: Settin
 }
 
 /** One provider, for `api: "openai"`. */
-function only(provider: Provider, modelFor: (asked: string | undefined) => string): ProviderCatalog {
+function oneProvider(provider: Provider, modelFor: (asked: string | undefined) => string): ProviderCatalog {
   return {
     choose(api, model) {
       if (api === "openai") return { provider, api, model: modelFor(model) };
