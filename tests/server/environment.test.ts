@@ -4,6 +4,7 @@ import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createProxyDouble, type ProxyDouble } from "../doubles/proxy-double.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
 
 const elsewhere = "http://127.0.0.1:9/v1";
 
@@ -68,8 +69,18 @@ describe("a server in somebody's program reads no environment", () => {
   });
 
   it("which has a base address: a key alone goes to OpenAI", async () => {
-    await using server = await startTroupe({ openaiApiKey: "its-own-key" });
-    assert.equal(server.troupe.providerSummary, 'api "openai" is answered by OpenAI');
+    await using other = await createUpstreamDouble();
+    process.env.OPENAI_BASE_URL = other.baseUrl;
+    // The way to OpenAI ends here: what is asked of the proxy is whom the call is for.
+    await using way = await createProxyDouble();
+    const options = { openaiApiKey: "its-own-key", httpsProxy: way.host };
+    await using server = await startTroupe({ ...options, clock: createTestClock({ instantMs: 30_000 }) });
+    assert.match(server.troupe.providerSummary, /^api "openai" is answered by OpenAI over the proxy /);
+    const client = await server.connect();
+    client.send({ type: "openai_chat", data: { input_text: "Hi" } });
+    await client.untilTerminal();
+    assert.equal(other.calls, 0);
+    assert.deepEqual([...new Set(way.calls.map(({ target }) => target))], ["api.openai.com:443"]);
   });
 
   it("but its own options, which are the settings of the command line", async () => {
