@@ -1,11 +1,16 @@
 import cluster from "node:cluster";
 import { pino } from "pino";
+import { systemClock } from "./adapters/system/system-clock.ts";
+import { createUpstreamAgents } from "./adapters/upstream/upstream-agents.ts";
 import { Announcement } from "./compose/announcement.ts";
+import { checkNamedServer } from "./compose/check-named-server.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { readEnvFile } from "./compose/env-file.ts";
 import { listen } from "./compose/listen.ts";
+import type { Logger } from "./compose/logger.ts";
 import { keepPageToken } from "./compose/page-token.ts";
 import { openPrivateFolder } from "./compose/private-folder.ts";
+import { proxiesOf } from "./compose/provider-settings.ts";
 import { readFlags } from "./compose/read-flags.ts";
 import { readSettings } from "./compose/read-settings.ts";
 import { runPrimary } from "./compose/run-primary.ts";
@@ -38,13 +43,24 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
   const options = { logger, pageToken, onAnswering: announcement.tellAnswering };
-  if (settings.workers === 1) return startAlone(settings, options, announcement);
+  if (settings.workers === 1) {
+    void tellNamedServer(settings, logger);
+    return startAlone(settings, options, announcement);
+  }
   if (cluster.isWorker)
     return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
+  void tellNamedServer(settings, logger);
   const whenAsked = stopOnSignals();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
   else whenAsked(primary.stop, primary.kill);
+}
+
+async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {
+  if (["silent", "fatal", "error"].includes(settings.logLevel)) return;
+  using agents = createUpstreamAgents(proxiesOf(settings));
+  const onWarning = (warning: string) => logger.warn({}, warning);
+  await checkNamedServer(settings, { agents, clock: systemClock, onWarning });
 }
 
 async function startAlone(

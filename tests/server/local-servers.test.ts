@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createModelServer, listing } from "../doubles/model-server.ts";
+import { passLoopTurns } from "../adapters/upstream/call-setup.ts";
+import { createModelServer, listing, type ModelServer } from "../doubles/model-server.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
-import { createTestClock } from "../support/test-clock.ts";
+import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { until } from "../support/until.ts";
 
 /** A logger that keeps its warnings. */
@@ -17,6 +18,20 @@ function listener() {
     warn: (_: object, text: string) => void warnings.push(text),
   };
   return { logger, warnings };
+}
+
+/** Moves the time on until the server is asked for its list again, and no further than its patience reaches. */
+async function askedAgain(models: ModelServer, clock: TestClock) {
+  const asked = models.held();
+  let isAsked = false;
+  void asked.then(() => {
+    isAsked = true;
+  });
+  while (!isAsked) {
+    await clock.advance(500);
+    await passLoopTurns();
+  }
+  return asked;
 }
 
 describe("which model of a local server answers", () => {
@@ -121,14 +136,7 @@ describe("a server that starts after Troupe", () => {
     const port = Number(new URL(upstream.baseUrl).port);
     await clock.advance(3_000);
     await using models = await createModelServer({ port });
-    const asked = models.held();
-    let isAsked = false;
-    void asked.then(() => {
-      isAsked = true;
-    });
-    // It looks again as often as it takes until the new server hears of it.
-    while (!isAsked) await clock.advance(1_000);
-    listing("bge-m3", "phi4")(await asked);
+    listing("bge-m3", "phi4")(await askedAgain(models, clock));
     await until(() => told.length > 0);
     const summary = `api "openai" is answered by the local server at 127.0.0.1:${port} (phi4)`;
     assert.deepEqual(told, [summary]);
@@ -140,6 +148,34 @@ describe("a server that starts after Troupe", () => {
     await clock.advance(60_000);
     assert.equal(models.asked.length, looks, "it looks no more");
     assert.equal(warnings.length, 1);
+  });
+
+  it("costs what the prices say: calls were free only as long as the demonstration answered", async () => {
+    const clock = createTestClock({ instantMs: 1_000 });
+    const { logger, warnings } = listener();
+    await using models = await createModelServer();
+    const first = models.held();
+    let isChanged = false;
+    const starting = startTroupe({
+      ...{ clock, logger, moneyPerDay: 5, localProviders: [models.baseUrl] },
+      onAnswering: () => {
+        isChanged = true;
+      },
+    });
+    listing()(await first);
+    await using server = await starting;
+    const client = await server.connect();
+    const ask = async () => {
+      client.send({ type: "openai_chat", data: { input_text: "Hi" } });
+      return (await client.untilTerminal()).at(-1);
+    };
+    assert.equal((await ask())?.type, "response");
+    assert.equal(warnings.filter((warning) => warning.includes("MONEY")).length, 0);
+    listing("phi4")(await askedAgain(models, clock));
+    await until(() => isChanged);
+    assert.match(warnings.at(-1) ?? "", /^TROUPE_MONEY_PER_DAY is set, but no price fits the model phi4:/);
+    const refused = await ask();
+    assert.ok(refused?.type === "error" && refused.code === "budget_exhausted");
   });
 
   it("is looked for no more once Troupe is closed", async () => {

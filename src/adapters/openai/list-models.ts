@@ -8,7 +8,13 @@ import type { UpstreamAgents } from "../upstream/upstream-agents.ts";
 /** The models of a server that can answer, or why there are none, as an end of a sentence that begins with its address. */
 export type ModelList =
   | { readonly models: readonly [string, ...string[]] }
-  | { readonly fault: string; readonly isModelServer: boolean };
+  | {
+      readonly fault: string;
+      /** Something answers there. */
+      readonly isThere: boolean;
+      /** It lists models. */
+      readonly isModelServer: boolean;
+    };
 
 export interface ListModelsOptions {
   readonly agents: UpstreamAgents;
@@ -16,6 +22,7 @@ export interface ListModelsOptions {
   /** How long the server may take, milliseconds. */
   readonly patienceMs: number;
   readonly signal: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const modelList = z.object({
@@ -34,7 +41,7 @@ const otherUse =
 
 /** Asks a server that speaks OpenAI's API which models it has. Never rejects. Models that only make embeddings and the like are left out. */
 export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
-  const { clock, patienceMs, signal } = options;
+  const { clock, patienceMs, signal, agents, headers = {} } = options;
   const patience = new AbortController();
   let isLate = false;
   const stopTimer = clock.callAfter(patienceMs, () => {
@@ -44,13 +51,16 @@ export async function listModels(baseUrl: string, options: ListModelsOptions): P
   const end = () => patience.abort();
   signal.addEventListener("abort", end, { once: true });
   try {
-    return read(await get(new URL(`${baseUrl}/models`), options.agents, patience.signal), baseUrl);
+    return read(
+      await get(new URL(`${baseUrl}/models`), { agents, headers, signal: patience.signal }),
+      baseUrl,
+    );
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const fault = isLate
       ? `has not answered within ${patienceMs / 1_000} s`
       : (faults[code ?? ""] ?? "cannot be reached");
-    return { fault, isModelServer: false };
+    return { fault, isThere: isLate || !absent.has(code ?? ""), isModelServer: false };
   } finally {
     stopTimer();
     signal.removeEventListener("abort", end);
@@ -63,18 +73,22 @@ const faults: Readonly<Record<string, string>> = {
   ECONNRESET: "hangs up",
 };
 
+/** Nobody listens, which is no question of time or of what was asked. */
+const absent = new Set(["ECONNREFUSED", "ENOTFOUND"]);
+
 interface Answer {
   readonly status: number;
   readonly body: string;
 }
 
-function get(url: URL, agents: UpstreamAgents, signal: AbortSignal): Promise<Answer> {
+function get(url: URL, options: Pick<ListModelsOptions, "agents" | "signal" | "headers">): Promise<Answer> {
+  const { agents, signal, headers } = options;
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const { request } = url.protocol === "https:" ? https : http;
   const outgoing = request(url, {
     agent: agents.agentFor(url),
     signal,
-    headers: { accept: "application/json" },
+    headers: { accept: "application/json", ...headers },
   });
   outgoing.on("error", reject);
   outgoing.on("response", (message) => {
@@ -89,16 +103,21 @@ function read({ status, body }: Answer, baseUrl: string): ModelList {
   const lacksPath = new URL(baseUrl).pathname === "/";
   if (status !== 200) {
     const advice = lacksPath ? "; most servers want /v1 at the end of the address" : "";
-    return { fault: `answers ${status} when asked for its models${advice}`, isModelServer: false };
+    return {
+      fault: `answers ${status} when asked for its models${advice}`,
+      isThere: true,
+      isModelServer: false,
+    };
   }
   const parsed = modelList.safeParse(parseJson(body));
-  if (!parsed.success) return { fault: "answers something else than a list of models", isModelServer: false };
+  if (!parsed.success)
+    return { fault: "answers something else than a list of models", isThere: true, isModelServer: false };
   const { data } = parsed.data;
   const [first, ...more] = data.filter(canAnswer).map(({ id }) => id);
   if (first !== undefined) return { models: [first, ...more] };
   const fault =
     data.length === 0 ? "has no model yet" : "has only models that cannot answer, such as embedding models";
-  return { fault, isModelServer: true };
+  return { fault, isThere: true, isModelServer: true };
 }
 
 /** By what the server says of a model, and else by its name without the folders before it. */
