@@ -17,6 +17,7 @@ import type { Logger } from "./logger.ts";
 import { type PricedModels, pricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
+import { withFlag } from "./read-flags.ts";
 import { reportStorage } from "./report-storage.ts";
 import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
@@ -128,7 +129,7 @@ export async function runPrimary(
   }
 
   const port = await findPort(settings);
-  cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
+  cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
   const first = start();
   await Promise.race([first.listening, first.ended]);
   if (!hasAnnounced) {
