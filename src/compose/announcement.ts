@@ -3,7 +3,7 @@ import { writePrivate } from "./private-folder.ts";
 import type { Settings } from "./settings.ts";
 import type { Troupe } from "./troupe.ts";
 
-/** Tells the user where to go, and again who answers if that changes. */
+/** Prints the addresses and the provider at the start, and the provider again if it changes. */
 export class Announcement {
   readonly #settings: Settings;
   #announced: { readonly troupe: Troupe; readonly url: string } | undefined;
@@ -28,7 +28,7 @@ export class Announcement {
     );
   }
 
-  /** For `TroupeOptions.onAnswering`; says nothing for a process that has not announced itself. */
+  /** For `TroupeOptions.onAnswering`. Prints only in a process that has printed its addresses. */
   readonly tellAnswering = (providerSummary: string): void => {
     if (this.#announced === undefined) return;
     process.stdout.write(`  provider  from now on ${providerSummary}\n`);

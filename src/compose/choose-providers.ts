@@ -13,22 +13,22 @@ export interface ProviderDependencies {
   readonly agents: UpstreamAgents;
   readonly random: () => number;
   readonly onWarning: (warning: string, cause?: unknown) => void;
-  /** The application's own providers, which answer instead of what the settings say. */
+  /** The application's own providers, which replace those of the settings. */
   readonly own?: ProviderCatalog | undefined;
 }
 
-/** Who answers, as far as it is to be told. */
+/** A catalog and its description. */
 interface Answering extends ProviderCatalog {
   readonly simulated: boolean;
   /** Whether calls cost nothing. */
   readonly isFree: boolean;
   /** The model of requests that name none; `undefined` if an application has not said it. */
   readonly model: string | undefined;
-  /** One line that says who answers. */
+  /** One line that names the provider. */
   readonly summary: string;
 }
 
-/** The providers of this server. Who answers changes once if a local server starts after this one. */
+/** The providers of this server. They change once, if a local server is found after the start. */
 export interface ChosenProviders extends Answering, Disposable {
   /** Settles when a local server was found, which answers from then on in the place of the demonstration. */
   readonly changed: Promise<void>;
@@ -163,7 +163,7 @@ function overProxy(url: URL, { agents }: ProviderDependencies): string {
   return proxy === undefined ? "" : ` over the proxy ${proxy}`;
 }
 
-/** A server that somebody has named, or that is one for models, should have answered; that nothing is at the usual ports says nothing. */
+/** Warns of a named server, and of a model server without a usable model. An empty default port is normal. */
 function warningOf({ baseUrl, list }: UnusableServer, { localProviders }: Settings): string[] {
   const isNamed = String(localProviders) !== String(defaultSettings().localProviders);
   return isNamed || list.isModelServer ? [`TROUPE_LOCAL_PROVIDERS: ${baseUrl} ${list.fault}`] : [];

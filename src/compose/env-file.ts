@@ -5,7 +5,7 @@ import { allSettings, SettingError } from "./settings.ts";
 
 export interface EnvFile {
   readonly variables: Readonly<Record<string, string>>;
-  /** One line for each line that names a setting and sets nothing. */
+  /** One note for each line that names a setting without a value. */
   readonly notes: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export async function readEnvFile(folder: string): Promise<EnvFile> {
   return { variables, notes: unreadLines(text, variables) };
 }
 
-/** Node passes over what has no equals sign, as `PORT: 80` and `PORT 80`. */
+/** Node skips lines without an equals sign, such as `PORT: 80` and `PORT 80`. */
 function unreadLines(text: string, variables: EnvFile["variables"]): string[] {
   return text.split("\n").flatMap((line, at) => {
     const named = /^\s*(?:export\s+)?([A-Z][A-Z\d_]*)(?!\w|\s*=)/.exec(line)?.[1] ?? "";

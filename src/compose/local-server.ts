@@ -14,9 +14,9 @@ export interface LookOptions {
   readonly signal: AbortSignal;
 }
 
-/** How long a server may take to list its models. Where none listens, the system says so at once. */
+/** Max time for the list of models. A port without a server is refused at once and costs no time. */
 const patienceMs = 3_000;
-/** How long after a look the next one begins. */
+/** Pause between two looks. */
 const lookAgainMs = 3_000;
 
 /** Looks once at all addresses; the first of them that can answer, and why each of the others cannot. */
@@ -42,7 +42,7 @@ export interface UnusableServer {
   readonly list: Exclude<ModelList, { readonly models: unknown }>;
 }
 
-/** Looks again and again; settles with the first server that is found, or with nothing after an abort. Never rejects. */
+/** Looks until a server is found; settles with `undefined` after an abort. Never rejects. */
 export async function waitForServer(
   baseUrls: readonly string[],
   options: LookOptions,

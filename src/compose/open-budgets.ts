@@ -13,12 +13,12 @@ import type { Settings } from "./settings.ts";
 export interface PricedModels {
   /** The model of requests that name none; `undefined` if it is not known. */
   readonly model: string | undefined;
-  /** Nothing but the demonstration answers, and calls are free. Asked for each call: a local server may be found later. */
+  /** Only the demonstration answers, and calls are free. Read for each call, because a local server may be found later. */
   readonly simulated: boolean;
   readonly onWarning: (warning: string) => void;
 }
 
-/** What providers were chosen, as it is now and will be. */
+/** A live view of the chosen providers: both fields follow a change. */
 export function pricedModels(
   chosen: { readonly model: string | undefined; readonly isFree: boolean },
   onWarning: (warning: string) => void,

@@ -3,7 +3,7 @@ import { type PageConfiguration, renderPage } from "../adapters/http/page.ts";
 export interface PagesOptions {
   /** Names by which a proxy that ends TLS serves the page. */
   readonly servedNames: readonly string[];
-  /** What a page that is opened from disk has to show. */
+  /** The token of a page that is opened from disk. */
   readonly pageToken?: string;
 }
 

@@ -123,7 +123,7 @@ export async function openStores(
   };
 }
 
-/** Copied as they are: who answers may change. */
+/** Keeps `simulated` a getter, because it may change. */
 function dependenciesOf(clock: Clock, usage: UsageStore, models: PricedModels): BudgetDependencies {
   const { model, onWarning } = models;
   return {

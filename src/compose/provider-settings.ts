@@ -2,14 +2,14 @@ import { z } from "zod";
 import type { Proxies } from "../adapters/upstream/upstream-agents.ts";
 import { duration, list, text } from "./setting-kinds.ts";
 
-/** Where requests go to, not what they are called for. */
+/** Paths of calls, which the SDK adds itself. */
 const endpoint = /\/(responses|chat\/completions|completions|models)\/*$/;
 const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
-/** What a call is framed by; another value would break it. */
+/** Headers that frame a call; another value would break it. */
 const framing = new Set(["connection", "content-length", "host", "transfer-encoding", "upgrade"]);
 const proxySchemes = new Set(["http:", "https:"]);
 
-/** Says why an address cannot be what stands before `/responses`; it quotes nothing, because there may be a password in it. */
+/** Why an address cannot be a base URL. The value is not quoted, because it may hold a password. */
 function whyNoBaseUrl(address: string): string | undefined {
   if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
     return "must be an address such as http://host:port/v1";
@@ -33,7 +33,7 @@ function readBaseUrls(addresses: readonly string[], context: z.RefinementCtx): s
   });
 }
 
-/** Accepts `host:port` as well, which is how proxies are told often; quotes nothing, because there may be a password in it. */
+/** Reads a proxy's address, also without a scheme. The value is not quoted, because it may hold a password. */
 function readProxy(written: string, context: z.RefinementCtx): string {
   const scheme = /^([a-z][a-z\d+.-]*:)\/\//i.exec(written)?.[1]?.toLowerCase();
   const refuse = (message: string) => {
@@ -71,7 +71,7 @@ function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record
 
 const proxy = text.transform(readProxy).optional();
 
-/** The settings that decide who answers, and how a provider is called. */
+/** The settings of providers and of the way to them. */
 export const providerSettings = {
   openaiApiKey: { name: "OPENAI_API_KEY", schema: text.optional(), help: "key of the OpenAI API" },
   openaiBaseUrl: {

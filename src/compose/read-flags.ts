@@ -11,7 +11,7 @@ export interface Flags {
 const names = new Set(allSettings.map(({ flag }) => flag));
 const options = Object.fromEntries([...names].map((name) => [name, { type: "string" as const }]));
 
-/** The flags of a command line, as `--port 80` or `--port=80`. Throws a `SettingError` for what is no flag, and for a flag given twice. */
+/** The flags of a command line, as `--port 80` or `--port=80`. Throws a `SettingError` for an unknown flag and for a flag given twice. */
 export function readFlags(args: readonly string[]): Flags {
   const values = new Map<string, string>();
   let help = false;

@@ -9,7 +9,7 @@ import {
   type Settings,
 } from "./settings.ts";
 
-/** Where settings come from beside the command line. */
+/** The sources of settings beside the command line. */
 export interface SettingSources {
   readonly env: NodeJS.ProcessEnv;
   /** The variables of the file `.env`. */
@@ -18,7 +18,7 @@ export interface SettingSources {
 
 export interface ReadSettings {
   readonly settings: Settings;
-  /** One line for each variable that is no setting but looks like one, and for each setting that changes nothing. */
+  /** One line for each misspelt variable, and for each setting without effect. */
   readonly notes: readonly string[];
 }
 

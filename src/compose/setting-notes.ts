@@ -14,9 +14,9 @@ export interface NotedSettings {
 const names = allSettings.flatMap(({ name, lowerCaseToo }) =>
   lowerCaseToo === true ? [name, name.toLowerCase()] : [name],
 );
-/** What the Python client and the project's scripts read. */
+/** Variables of the Python client and of the project's scripts. */
 const ofOthers = new Set(["TROUPE_KEY", "TROUPE_TEST_CONCURRENCY"]);
-/** What other programs call a thing that has another name here. */
+/** Names that other programs use for a setting of Troupe. */
 const otherNames: ReadonlyMap<string, string> = new Map([
   ["OPENAI_API_BASE", "OPENAI_BASE_URL"],
   ["OPENAI_BASE", "OPENAI_BASE_URL"],
@@ -32,10 +32,10 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["OPENAI_LOG", "LOG_LEVEL"],
   ["OPENAI_PROXY", "HTTPS_PROXY"],
 ]);
-/** What Node reads before any file could be. */
+/** Variables that Node reads when it starts, before this file is read. */
 const readByNode = /^NODE_(EXTRA_CA_CERTS|OPTIONS|TLS_REJECT_UNAUTHORIZED|USE_SYSTEM_CA)$/;
 
-/** One line for each variable that is no setting but looks like one, and for each setting that changes nothing. Values are not quoted. */
+/** One line for each misspelt variable, and for each setting without effect. Values are not quoted, because they may be keys. */
 export function settingNotes({ env, fileEnv, given, settings }: NotedSettings): string[] {
   const late = Object.keys(fileEnv).filter((name) => readByNode.test(name) && env[name] === undefined);
   return [
@@ -70,7 +70,7 @@ function nameMeantBy(name: string): string | undefined {
 
 const sorted = (word: string) => [...word.toUpperCase()].sort().join("");
 
-/** When a setting has no effect, and why. */
+/** Settings without effect, each with the reason. */
 function unused(given: NotedSettings["given"], settings: Settings): string[] {
   const { openaiApiKey, openaiBaseUrl, store, allowAnonymous, apiKeys, adminKey, moneyPerDay } = settings;
   const isConfigured = openaiApiKey !== undefined || openaiBaseUrl !== undefined;

@@ -140,7 +140,7 @@ export function readValue(setting: Setting, value: unknown, from: string): unkno
 function sentenceOf({ code, message, path: [entry] }: z.core.$ZodIssue): string {
   if (code === "custom") return message;
   const subject = typeof entry === "number" ? `entry ${entry + 1}` : "it";
-  // In the environment nothing has quotes around it.
+  // Values of variables have no quotes around them.
   return `${subject} ${predicate(message).replaceAll('"', "")}`;
 }
 

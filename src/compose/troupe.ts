@@ -12,7 +12,7 @@ export interface TroupeOptions extends Partial<Settings> {
   readonly clock?: Clock;
   /** Uniform in [0, 1), for the spread of retries. Default `Math.random`. */
   readonly random?: () => number;
-  /** Providers of one's own instead of those that the settings choose. At the start it is asked who answers `openai`, to tell it. */
+  /** Providers of one's own instead of those that the settings choose. At the start `openai` is looked up once, for the summary. */
   readonly providers?: ProviderCatalog;
   /**
    * Joins an application's login: tells whose a request is. Nobody else is let in then: neither keys nor tickets count, and a page
@@ -26,7 +26,7 @@ export interface TroupeOptions extends Partial<Settings> {
   /** Default: says nothing. */
   readonly logger?: Logger;
   /**
-   * Hears who answers if that changes: a local server was found after the start. Default: the logger is told.
+   * Called with the new `providerSummary` when a local server is found after the start. Default: it is logged.
    */
   readonly onAnswering?: (providerSummary: string) => void;
   /** Token for pages opened from disk. Default: a fresh one, which nobody knows. */
@@ -45,9 +45,9 @@ export interface Troupe {
    * framework mounts it: pass it to `http.createServer`, to `app.use` of Express, or call it before a body is read.
    */
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
-  /** One line about who answers, now: a local server may be found after the start. */
+  /** One line that names the provider. It changes if a local server is found after the start. */
   readonly providerSummary: string;
-  /** Whether nothing but a demonstration answers, now. */
+  /** Only a demonstration answers. It changes if a local server is found after the start. */
   readonly simulated: boolean;
   /** The test page for opening from disk, holding the page token; where callers need a key it asks for that instead. */
   renderDiskPage(url: string): Promise<string>;

@@ -1,8 +1,8 @@
-/** Characters that nobody sees: controls, formats such as U+200B and U+FEFF, line separators, and spaces other than the usual one. */
+/** Invisible characters: controls, formats such as U+200B and U+FEFF, line separators, and unusual spaces. */
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|(?! )\p{Zs}/u;
 const quotes = /^(["'`\u201c\u201d\u2018\u2019])[\s\S]*(["'`\u201c\u201d\u2018\u2019])$/;
 
-/** What may stand around one of several values. Not all that `trim` takes: it would hide the invisible. */
+/** White space around one of several values. `trim` takes invisible characters too, and would hide them. */
 const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 
 export interface ValueForm {
@@ -13,8 +13,8 @@ export interface ValueForm {
 }
 
 /**
- * Says what in a value came with it by accident: a line break from a file, a character that is not to be seen from a web page, quotes that
- * a shell would have taken off. `undefined` for a clean one. It quotes nothing of the value, which may be a key.
+ * Finds characters that were copied by accident: a line break from a file, an invisible character from a web page, quotes that a shell
+ * would remove. `undefined` for a clean value. The value is not quoted, because it may be a key.
  */
 export function whyUnclean(
   value: string,

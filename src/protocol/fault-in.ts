@@ -11,7 +11,7 @@ export interface Fault {
   readonly field: string | undefined;
   /** Path of the object that has an unknown field, if that is the fault; `undefined` for the outermost. */
   readonly holder?: string | undefined;
-  /** What is wrong, to stand behind the name of the field: "must be a number from 0 to 2". */
+  /** The fault, to follow the name of the field: "must be a number from 0 to 2". */
   readonly detail: string;
 }
 

@@ -20,7 +20,7 @@ const forms: Readonly<Record<string, string>> = {
 };
 
 /**
- * Puts into plain words what a value has to be, to stand behind the name of its field: "must be a number from 0 to 2". Given to a
+ * Describes a fault in plain words, to follow the name of the field: "must be a number from 0 to 2". Given to a
  * parse as its `error`; a schema's own message goes before it. No word of a validator reaches a user.
  */
 export function inPlainWords(issue: Issue): string {
@@ -46,7 +46,7 @@ export function inPlainWords(issue: Issue): string {
   }
 }
 
-/** What stands behind a field's name: a schema's own message may be only what the value has to be, as "a model name". */
+/** Completes a schema's own message, which may be a bare noun such as "a model name". */
 export function predicate(message: string): string {
   return /^(must|is|has|have) /.test(message) ? message : `must be ${message}`;
 }
@@ -55,7 +55,7 @@ function isMissing({ code, input }: Issue): boolean {
   return code === "invalid_type" && (input === undefined || input === null);
 }
 
-/** What a number has to be by all that its schema says, whichever part of it was hurt. */
+/** The whole range of a number, whichever bound was crossed. */
 function numberIn(issue: Issue): string | undefined {
   const schema = issue.schema ?? issue.inst;
   if (!(schema instanceof z.core.$ZodNumber)) return undefined;

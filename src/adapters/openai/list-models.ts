@@ -73,7 +73,7 @@ const faults: Readonly<Record<string, string>> = {
   ECONNRESET: "hangs up",
 };
 
-/** Nobody listens, which is no question of time or of what was asked. */
+/** No program listens there; any other fault comes from a program that does. */
 const absent = new Set(["ECONNREFUSED", "ENOTFOUND"]);
 
 interface Answer {
@@ -120,7 +120,7 @@ function read({ status, body }: Answer, baseUrl: string): ModelList {
   return { fault, isThere: true, isModelServer: true };
 }
 
-/** By what the server says of a model, and else by its name without the folders before it. */
+/** Judges a model by the server's own words if there are any, and otherwise by its name without folders. */
 function canAnswer({
   id,
   type,

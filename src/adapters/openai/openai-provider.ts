@@ -25,14 +25,14 @@ export interface OpenaiProviderOptions {
   readonly apiKey: string;
   /** Where the API is. Default: OpenAI itself. */
   readonly baseUrl?: string | undefined;
-  /** Whose usage it is, if the key is of several organizations or projects. */
+  /** The organization and the project that are billed, if the key belongs to several. */
   readonly organization?: string | undefined;
   readonly project?: string | undefined;
   /** Further headers of every call, instead of those of the same name. Their values are kept out of errors as the key is. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
-  /** Longest wait for the first event. Default: 60 s, and 10 min for a machine of this network, whose model may have to load. */
+  /** Max wait for the first event, milliseconds. Default 60 s; 10 min on this machine or a private network, because a model may have to load. */
   readonly firstByteMs?: number | undefined;
   /** Longest silence between two events; keep-alive comments do not count. */
   readonly idleMs: number;
@@ -50,7 +50,7 @@ const openaiUrl = "https://api.openai.com/v1";
 const usualFirstByteMs = 60_000;
 const nearbyFirstByteMs = 600_000;
 
-/** The SDK's client with what it is given and nothing else: by itself it sends headers that it finds in the environment. */
+/** The SDK's client, without the headers of `OPENAI_CUSTOM_HEADERS`, which it adds from the environment by itself. */
 class GivenClient extends OpenAI {
   constructor(options: ClientOptions) {
     super({ adminAPIKey: null, webhookSecret: null, ...options });

@@ -1,10 +1,10 @@
 import { BlockList, isIP } from "node:net";
 import { placeOf, plainHost } from "./place-of.ts";
 
-/** What is called without a proxy. */
+/** The addresses that are called without a proxy. */
 export interface NoProxy {
   covers(url: URL): boolean;
-  /** Entries that are neither a name, an address, a block nor a range, and so cover nothing. */
+  /** Entries that are no name, address, block or range, and so cover no address. */
   readonly unreadable: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 
-/** Where a host is: on this machine, in a network of its owner, or anywhere else. */
+/** A host is on this machine, in a private network, or anywhere else. */
 export type Place = "machine" | "network" | "internet";
 
 /** Loopback, and the address that means every one of this machine. */
@@ -17,10 +17,10 @@ const network = blocks([
   "fe80::/10",
 ]);
 
-/** Domains of local networks: RFC 6762, RFC 8375, the reserved `internal` (as in `host.docker.internal`), and what routers use. */
+/** Domains of local networks: RFC 6762, RFC 8375, the reserved `internal` (as in `host.docker.internal`), and domains that routers use. */
 const networkDomains = [".local", ".home.arpa", ".internal", ".lan", ".localdomain"];
 
-/** Tells where the host of an address is, by its name alone: nothing is looked up. */
+/** Places the host of an address by its name alone, without a look-up. */
 export function placeOf({ hostname }: URL): Place {
   const host = plainHost(hostname);
   const family = isIP(host);

@@ -10,7 +10,7 @@ export interface Proxies {
   readonly https?: string | undefined;
   /** For addresses of both kinds that have no proxy of their own. */
   readonly all?: string | undefined;
-  /** What is called without a proxy, as `NO_PROXY` has it; loopback always is. */
+  /** Addresses to call directly, in the form of `NO_PROXY`. Loopback is always called directly. */
   readonly none?: string | undefined;
 }
 
@@ -32,10 +32,10 @@ export function createUpstreamAgents(proxies: Proxies = {}) {
   const isProxied = (url: URL) => proxied[schemeOf(url)] !== undefined && !noProxy.covers(url);
 
   return {
-    /** Those that need no proxy. */
+    /** The agents without a proxy. */
     http: direct["http:"],
     https: direct["https:"],
-    /** Who makes the connections to this address. */
+    /** The agent that makes connections to this address. */
     agentFor(url: URL): http.Agent {
       const scheme = schemeOf(url);
       return (isProxied(url) ? proxied[scheme] : undefined) ?? direct[scheme];
@@ -45,7 +45,7 @@ export function createUpstreamAgents(proxies: Proxies = {}) {
       const proxy = proxyOf[schemeOf(url)];
       return proxy === undefined || !isProxied(url) ? undefined : new URL(proxy).host;
     },
-    /** What of the proxies nobody may read. */
+    /** The passwords of the proxies, in each form in which they can be quoted. */
     secrets: Object.values(proxyOf).flatMap(secretsIn),
     [Symbol.dispose]() {
       for (const agent of [...Object.values(direct), ...Object.values(proxied)]) agent?.destroy();
