@@ -60,7 +60,7 @@ export async function chooseProviders(
     [Symbol.dispose]: () => leaving.abort(),
   });
   if (own !== undefined) {
-    const answering = describeOwn(own);
+    const answering = describeOwn(own, onWarning);
     return chosen(() => answering);
   }
   if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined) {
@@ -85,19 +85,19 @@ export async function chooseProviders(
   return chosen(() => answering);
 }
 
-function describeOwn(own: ProviderCatalog): Answering {
+/** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */
+function describeOwn(own: ProviderCatalog, onWarning: ProviderDependencies["onWarning"]): Answering {
   const unnamed = { simulated: false, isFree: false, choose: own.choose.bind(own) };
   try {
     const { provider, model } = own.choose("openai", undefined);
     const summary = `api "openai" is answered by ${provider.name} (${model}), a provider of the application`;
     return { ...unnamed, simulated: provider.simulated, model, summary };
   } catch (error) {
-    if (!(error instanceof TroupeError)) throw error;
-    return {
-      ...unnamed,
-      model: undefined,
-      summary: 'providers of the application answer, none of them api "openai"',
-    };
+    const summary = "providers of the application answer";
+    if (error instanceof TroupeError)
+      return { ...unnamed, model: undefined, summary: `${summary}, none of them api "openai"` };
+    onWarning('the providers of the application failed when they were asked for api "openai"', error);
+    return { ...unnamed, model: undefined, summary };
   }
 }
 

@@ -154,4 +154,19 @@ test("with providers of an application the summary, the page and the wire say wh
     server.troupe.providerSummary,
     'providers of the application answer, none of them api "openai"',
   );
+  const defect = new Error("a defect");
+  const defective: ProviderCatalog = {
+    choose() {
+      throw defect;
+    },
+  };
+  const warned: unknown[] = [];
+  const quiet = () => undefined;
+  const warn = (fields: object) => void warned.push("err" in fields ? fields.err : undefined);
+  await using started = await startTroupe({
+    providers: defective,
+    logger: { debug: quiet, info: quiet, error: quiet, warn },
+  });
+  assert.equal(started.troupe.providerSummary, "providers of the application answer");
+  assert.deepEqual(warned, [defect]);
 });
