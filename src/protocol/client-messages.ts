@@ -11,6 +11,7 @@ import {
   personaId,
   requestId,
   responseId,
+  seqOfError,
   temperature,
   text,
   tokenBudget,
@@ -28,6 +29,9 @@ const requestFields = {
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",
+  ),
+  retry: optional(seqOfError).describe(
+    "Runs the request again: the `seq` of the retryable `error` that ended it. Default: a request that has ended is not run again.",
   ),
   on_interrupt: optional(onInterrupt).describe(
     "What a server that ends in the middle means: `error` ends the request as `interrupted`, `restart` answers anew what was cut off. Default `error`.",

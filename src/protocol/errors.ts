@@ -28,7 +28,7 @@ export const errorTable = {
   seq_out_of_range: {
     scope: "frame",
     retryable: false,
-    message: "after_seq lies beyond the last event of this request.",
+    message: "This position lies beyond the last event of the request.",
   },
   conversation_not_found: { scope: "both", retryable: false, message: "There is no such conversation." },
   persona_not_found: { scope: "frame", retryable: false, message: "There is no such persona." },

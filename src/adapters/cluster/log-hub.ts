@@ -38,8 +38,8 @@ export interface LogHub {
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  /** Returns whether the log is full from now on. */
-  append(turn: number, steps: string): Promise<boolean>;
+  /** Returns whether the log is full from now on, or why the turn's end could not be kept, as JSON. */
+  append(turn: number, steps: string): Promise<boolean | string>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
@@ -59,6 +59,7 @@ export const turnRecord = z.object({
   contentHash: text,
   conversationId: text.exactOptional(),
   transient: z.boolean().exactOptional(),
+  afterSeq: z.int().min(1).exactOptional(),
 });
 
 export const logHubMethods: Methods<LogHub> = {

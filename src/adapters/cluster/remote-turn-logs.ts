@@ -35,16 +35,22 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   /** A turn that runs here from now on. */
   function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: MemoryTurnLog } {
     const name = nameOf(record.owner, record.id);
+    const forget = () => {
+      own.delete(name);
+      bytes -= copy.bytes;
+    };
     const copy = new MemoryTurnLog({
+      from: { throughSeq: record.afterSeq ?? 0, lanes: [] },
       onBytes: (change) => {
         bytes += change;
       },
-      onEnd: () => {
-        own.delete(name);
-        bytes -= copy.bytes;
-      },
+      onEnd: forget,
     });
-    const kept = { record, log: new RelayedLog({ turn, copy, channel, onFault }), copy };
+    const kept = {
+      record,
+      log: new RelayedLog({ turn, copy, channel, onUnkept: forget, onFault }),
+      copy,
+    };
     own.set(name, kept);
     return kept;
   }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../ports/json.ts";
 import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import type { SessionAsk } from "../../server/session.ts";
 
 /** The server's own pacing; a request changes what it names. */
@@ -8,9 +9,14 @@ export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
   readonly chunkChars: { readonly responses: number; readonly personas: number };
 }
 
-/** From a decoded message to a request in no door's words, every default filled in. */
+/**
+ * From a decoded message to a request in no door's words, every default filled in. Throws `invalid_message` for a retry of a request
+ * without an id.
+ */
 export function readAsk(message: RequestMessage, defaults: DefaultPacing): SessionAsk {
   const { data } = message;
+  if (data.retry !== undefined && message.id === undefined)
+    throw new TroupeError("invalid_message", { field: "data.retry", detail: "data.retry needs an id." });
   const whenUnwatched = data.on_disconnect === "cancel" ? 0 : data.on_disconnect;
   return {
     ...(message.id === undefined ? {} : { id: message.id }),
@@ -20,6 +26,7 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
       : {}),
     ...(whenUnwatched === undefined ? {} : { whenUnwatched }),
     ...(data.on_interrupt === undefined ? {} : { whenInterrupted: data.on_interrupt }),
+    ...(data.retry === undefined ? {} : { retrySeq: data.retry }),
   };
 }
 
