@@ -53,6 +53,11 @@ export const errorTable = {
     retryable: true,
     message: "The budget of the day is used up.",
   },
+  larger_than_day_budget: {
+    scope: "both",
+    retryable: false,
+    message: "The request is larger than the budget of a whole day.",
+  },
   overloaded: { scope: "frame", retryable: true, message: "The server has no room for another request now." },
   key_revoked: { scope: "frame", retryable: false, message: "The key was revoked." },
   shutting_down: { scope: "frame", retryable: true, message: "The server is shutting down; connect again." },
@@ -124,7 +129,7 @@ export const errorTable = {
   budget_exhausted: {
     scope: "turn",
     retryable: true,
-    message: "No budget covers this call of the model.",
+    message: "What is left of a budget does not cover this call of the model.",
   },
   turn_timeout: {
     scope: "turn",

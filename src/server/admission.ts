@@ -18,7 +18,7 @@ export interface AdmissionOptions {
 export interface Admission {
   /**
    * Counts a turn in, before anything is awaited, so that a burst cannot slip past the limits. The returned function counts it
-   * out, once. Throws `too_many_requests`, `overloaded`, `day_budget_spent`, `request_rate_exceeded`.
+   * out, once. Throws `too_many_requests`, `overloaded`, `larger_than_day_budget`, `day_budget_spent`, `request_rate_exceeded`.
    */
   admit(caller: Caller, inputTokens: number): Promise<() => void>;
   /**

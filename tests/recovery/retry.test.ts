@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
+import { createNumbers } from "../support/seen-numbers.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const pacing = { mode: "fixed", chunk_chars: 8, interval_ms: 100 };
@@ -25,20 +26,6 @@ const frameOf = (kind: Kind, onInterrupt: string, retry?: number) => ({
 
 /** From one commit that a crash comes before to the next. */
 const strides = { openai_chat: 3, chat: 5, multi_chat: 9 };
-
-/** What every number of a request meant to anybody; a second meaning fails. */
-class Numbers {
-  readonly #byNumber = new Map<number, string>();
-
-  note(messages: readonly ServerMessage[]): void {
-    for (const message of messages) {
-      if (!("seq" in message) || message.seq === undefined) continue;
-      const said = JSON.stringify(message);
-      assert.equal(this.#byNumber.get(message.seq) ?? said, said);
-      this.#byNumber.set(message.seq, said);
-    }
-  }
-}
 
 function seqOf(message: ServerMessage | undefined): number {
   return message !== undefined && "seq" in message ? (message.seq ?? 0) : 0;
@@ -71,7 +58,7 @@ describe("a request that is retried while its server dies", () => {
         let deaths = 0;
         for (let nth = onInterrupt === "error" ? 1 : 2; ; nth += strides[kind]) {
           await using at = await createInterruptedServer();
-          const numbers = new Numbers();
+          const numbers = createNumbers();
           let isBroken = true;
           at.upstream.respond(() => (isBroken ? [...script.slice(0, 7), { reset: true }] : [...script]));
           let error = 0;

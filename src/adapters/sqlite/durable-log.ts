@@ -90,7 +90,10 @@ export class DurableLog implements TurnLog {
   #loseEnd(steps: readonly TurnStep[], fault: unknown): void {
     const { inner, end, forget } = this.#options;
     inner.loseEnd(TroupeError.from(fault).asData());
-    if (this.#row === "failed") return forget();
+    if (this.#row === "failed") {
+      forget();
+      return;
+    }
     void end([...inner.events(), ...steps.filter(isEvent)]).then((outcome) => {
       if (outcome === "kept") inner.add(steps);
     });

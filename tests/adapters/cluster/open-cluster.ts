@@ -82,6 +82,8 @@ export async function openCluster({
 
   return {
     store,
+    /** The store's own time, and that of the lines. */
+    storeClock: opened.clock,
     logs,
     usage,
     join(): ClusterMember {
