@@ -1,4 +1,5 @@
 import type { TroupeError } from "../protocol/errors.ts";
+import type { Caller } from "./caller.ts";
 import type { TurnEvent, TurnStep } from "./turn-event.ts";
 import type { ResumableRequest } from "./turn-request.ts";
 
@@ -92,6 +93,13 @@ export interface KeptTurn {
   readonly log: TurnLog;
 }
 
+/** What a turn counts in while it runs. */
+export interface TurnPlace {
+  readonly caller: Caller;
+  /** What its request holds in memory. */
+  readonly heldBytes: number;
+}
+
 export interface UnfinishedTurn extends KeptTurn {
   /** What was appended, each checkpoint behind the events that it came with. */
   readonly steps: readonly TurnStep[];
@@ -108,14 +116,14 @@ export interface TurnLogStore {
    * the new log takes its place; `full` when there is no room in memory. A request
    * that is given is kept as durably as the log, until its end. `isNew` (default false) says that there is no kept turn of this name
    * but perhaps one that began a moment ago: the caller has just looked, or made the id. Throws `storage_unavailable` while nothing
-   * can be kept. `heldBytes` is what the request holds while it runs, for a store that limits this over several processes: throws
+   * can be kept. `place` is what the turn takes while it runs, for a store that limits this over several processes: throws
    * `too_many_requests`, `overloaded`.
    */
   create(
     record: TurnRecord,
     request?: ResumableRequest,
     isNew?: boolean,
-    heldBytes?: number,
+    place?: TurnPlace,
   ): Promise<
     | { readonly type: "created"; readonly log: TurnLog }
     | { readonly type: "exists"; readonly turn: KeptTurn }

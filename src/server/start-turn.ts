@@ -103,7 +103,8 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
     const isNew = record.afterSeq === undefined;
-    const created = await logs.create(record, resumable(ask, record), isNew, hold.bytes);
+    const place = { caller: ask.caller, heldBytes: hold.bytes };
+    const created = await logs.create(record, resumable(ask, record), isNew, place);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();

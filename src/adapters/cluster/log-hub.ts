@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnPlace, TurnRecord } from "../../ports/turn-log.ts";
+import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
 /** A kept turn as it was when it was found; its events are asked for with `follow`. */
@@ -31,7 +32,7 @@ export interface LogHub {
     record: TurnRecord,
     request: string | null,
     isNew: boolean,
-    heldBytes: number,
+    place: TurnPlace,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
@@ -63,7 +64,7 @@ export const turnRecord = z.object({
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean(), number]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean(), z.object({ caller, heldBytes: number })]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

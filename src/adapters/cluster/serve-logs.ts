@@ -50,9 +50,9 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   return {
-    async create(record, request, isNew, heldBytes) {
+    async create(record, request, isNew, { caller, heldBytes }) {
       const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
-      const release = directory.hold(record.owner, heldBytes);
+      const release = directory.hold(caller, heldBytes);
       try {
         const created = await logs.create(record, resumable, isNew);
         if (created.type === "created") {
