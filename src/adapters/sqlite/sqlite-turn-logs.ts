@@ -15,6 +15,7 @@ import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import type { ServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
+import type { Write } from "./statements.ts";
 import { storageUnavailable } from "./storage-faults.ts";
 import { readRunning } from "./turn-rows.ts";
 
@@ -94,7 +95,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       afterSeq,
       request === undefined ? null : JSON.stringify(request),
     ] as const;
-    return { number: lastNumber, record, begun: store.of(owner).write([row], true, lastNumber) };
+    const before: readonly Write[] = afterSeq === 0 ? [] : [["replaceTurn", served.now(), owner, id]];
+    return { number: lastNumber, record, begun: store.of(owner).write([...before, row], true, lastNumber) };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {

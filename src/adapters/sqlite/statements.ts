@@ -13,9 +13,13 @@ export const statements = {
   ...usageStatements,
   ...searchStatements,
 
-  // A row in the way is of a turn that is not found any more, or is repeated; refusing it would undo the whole beat of all turns.
+  // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, after_seq, request, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
+  // Nobody finds it any more, and it goes with its conversation or its time like others. Its own end may not be written yet.
+  replaceTurn: `UPDATE turns SET id = id || ' ' || number, request = NULL, ended_at_ms = coalesce(ended_at_ms, ?),
+      last_beat = coalesce(last_beat, (SELECT max(beat) FROM journal))
+    WHERE owner = ? AND id = ?`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
   findTurn: `SELECT number, owner, id, content_hash, conversation_id, after_seq, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,

@@ -1,7 +1,6 @@
 import type { JsonObject } from "../../ports/json.ts";
 import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
-import { TroupeError } from "../../protocol/errors.ts";
 import type { SessionAsk } from "../../server/session.ts";
 
 /** The server's own pacing; a request changes what it names. */
@@ -9,14 +8,9 @@ export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
   readonly chunkChars: { readonly responses: number; readonly personas: number };
 }
 
-/**
- * From a decoded message to a request in no door's words, every default filled in. Throws `invalid_message` for a retry of a request
- * without an id.
- */
+/** From a decoded message to a request in no door's words, every default filled in. */
 export function readAsk(message: RequestMessage, defaults: DefaultPacing): SessionAsk {
   const { data } = message;
-  if (data.retry !== undefined && message.id === undefined)
-    throw new TroupeError("invalid_message", { field: "data.retry", detail: "data.retry needs an id." });
   const whenUnwatched = data.on_disconnect === "cancel" ? 0 : data.on_disconnect;
   return {
     ...(message.id === undefined ? {} : { id: message.id }),
