@@ -1,4 +1,7 @@
-/** Fields of a text delta whose value changes from event to event. */
+/** What a model writes as it streams: its answer, or its reasoning. */
+export type DeltaKind = "text" | "reasoning";
+
+/** Fields of a delta whose value changes from event to event. */
 type Hole = "delta" | "obfuscation" | "sequence_number";
 
 /** What stands between two holes, and the hole behind it. */
@@ -9,18 +12,23 @@ interface Part {
 
 /** An event as the vendor writes it: literal text with holes. */
 interface Template {
+  readonly kind: DeltaKind;
   readonly parts: readonly Part[];
   readonly end: string;
 }
 
-const deltaType = "response.output_text.delta";
+const kinds: ReadonlyMap<unknown, DeltaKind> = new Map<unknown, DeltaKind>([
+  ["response.output_text.delta", "text"],
+  ["response.reasoning_summary_text.delta", "reasoning"],
+  ["response.reasoning_text.delta", "reasoning"],
+]);
 /** After so many events in a row for which no template was of use, none is looked for any more. */
 const mostMisses = 8;
 /** What may not stand in a JSON string as it is (control characters), or stands for something else (the backslash). */
 const notPlain = /[^ -[\]-\uffff]/;
 
 /**
- * Reads text deltas without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
+ * Reads deltas of text and of reasoning without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
  * text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and is parsed in full.
  */
 export class DeltaScan {
@@ -28,6 +36,11 @@ export class DeltaScan {
   delta = "";
   #template: Template | undefined;
   #misses = 0;
+
+  /** Of the event that was matched last. */
+  get kind(): DeltaKind {
+    return this.#template?.kind ?? "text";
+  }
 
   /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
   match(text: string, start: number): number {
@@ -84,7 +97,8 @@ function templateOf(event: string, data: string): Template | undefined {
   const parsed: unknown = JSON.parse(data);
   if (typeof parsed !== "object" || parsed === null || JSON.stringify(parsed) !== data) return undefined;
   const fields = Object.entries(parsed as Record<string, unknown>);
-  if (!fields.some(([name, value]) => name === "type" && value === deltaType)) return undefined;
+  const kind = kinds.get(fields.find(([name]) => name === "type")?.[1]);
+  if (kind === undefined) return undefined;
   const parts: Part[] = [];
   let literal = `${head}{`;
   for (const [index, [name, value]] of fields.entries()) {
@@ -96,7 +110,7 @@ function templateOf(event: string, data: string): Template | undefined {
       literal += JSON.stringify(value);
     }
   }
-  return parts.some(({ hole }) => hole === "delta") ? { parts, end: `${literal}}\n\n` } : undefined;
+  return parts.some(({ hole }) => hole === "delta") ? { kind, parts, end: `${literal}}\n\n` } : undefined;
 }
 
 function isHole(name: string, value: unknown): name is Hole {

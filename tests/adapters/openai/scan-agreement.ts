@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
+import { isHeartbeat } from "../../../src/adapters/openai/heartbeat.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
@@ -8,7 +9,7 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { anyStream } from "./any-stream.ts";
 
 interface Read {
-  /** Texts that follow one another are one. */
+  /** Texts that follow one another are one, and so are pieces of reasoning. */
   readonly events: readonly ProviderEvent[];
   readonly progress: number;
   readonly error: string | undefined;
@@ -25,9 +26,11 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
   let error: string | undefined;
   try {
     for (const piece of pieces) {
-      const data = parser.push(decoder.decode(piece, { stream: true }));
-      if (data.length > 0) progress += 1;
-      for (const item of data) events.push(...machine.accept(item));
+      const given = parser
+        .push(decoder.decode(piece, { stream: true }))
+        .filter((event) => !isHeartbeat(event));
+      if (given.length > 0) progress += 1;
+      for (const event of given) events.push(...machine.accept(event));
     }
   } catch (thrown) {
     error = TroupeError.from(thrown).code;
@@ -57,8 +60,9 @@ export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
   const joined: ProviderEvent[] = [];
   for (const event of events) {
     const last = joined.at(-1);
-    if (event.type === "text" && last?.type === "text")
-      joined[joined.length - 1] = { type: "text", text: last.text + event.text };
+    const isDelta = event.type === "text" || event.type === "reasoning";
+    if (isDelta && last?.type === event.type)
+      joined[joined.length - 1] = { type: event.type, text: last.text + event.text };
     else joined.push(event);
   }
   return joined;
