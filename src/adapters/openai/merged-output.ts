@@ -19,10 +19,11 @@ export function mergedOutput(final: unknown, streamed: readonly JsonObject[]): J
   });
   const missing = [...streamed.keys()].filter((index) => !partners.includes(index));
   const text = fullText(merged);
+  const hasMessage = merged.some((item) => isObject(item) && item.type === "message");
   const isLost = (index: number) => {
     const own = fullText([streamed[index]]);
     // What was streamed as several messages may be one in the end.
-    return streamed[index]?.type !== "message" || (own !== "" && !text.includes(own));
+    return streamed[index]?.type !== "message" || !hasMessage || (own !== "" && !text.includes(own));
   };
   const lost = missing.filter(isLost);
   if (lost.length === 0) return merged.some((item, place) => item !== final[place]) ? merged : final;

@@ -4,6 +4,10 @@ import type { Growth } from "./growths.ts";
 import { enrichedItem } from "./merged-output.ts";
 
 /** An item of which nothing but a part has come. */
+export function unnamedItem(type: string, id: unknown): JsonObject {
+  return { ...(typeof id === "string" ? { id } : {}), ...emptyItem(type) };
+}
+
 function emptyItem(type: string): JsonObject {
   if (type === "message") return { type, role: "assistant", status: "in_progress", content: [] };
   return type === "reasoning" ? { type, summary: [] } : { type, status: "in_progress" };
@@ -19,13 +23,10 @@ export class StreamedItem {
   /** In the order in which they came. */
   readonly parts: StreamedPart[] = [];
 
-  constructor(
-    type: string,
-    { index, isLoose, id }: { index: number; isLoose: boolean; id: JsonValue | undefined },
-  ) {
+  constructor(json: JsonObject, { index, isLoose }: { index: number; isLoose: boolean }) {
     this.index = index;
     this.isLoose = isLoose;
-    this.json = { ...(typeof id === "string" ? { id } : {}), ...emptyItem(type) };
+    this.json = json;
   }
 
   /** Of its JSON without the texts of its parts. */

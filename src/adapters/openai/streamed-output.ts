@@ -1,8 +1,8 @@
-import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
+import { isObject, type JsonObject } from "../../ports/json.ts";
 import { jsonChars } from "../../ports/json-chars.ts";
 import type { DeltaKind } from "./delta-scan.ts";
 import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
-import { StreamedItem, type StreamedPart } from "./streamed-item.ts";
+import { StreamedItem, type StreamedPart, unnamedItem } from "./streamed-item.ts";
 
 /** Text that came in another event than a delta, and was not shown yet. */
 export interface LateText {
@@ -138,7 +138,10 @@ export class StreamedOutput {
   #takeItem(event: JsonObject, isAdded: boolean): readonly LateText[] {
     const given = event.item;
     if (!isObject(given) || typeof given.type !== "string") return noText;
-    const item = this.#itemOf(given.type, event.output_index, given.id, isAdded);
+    const { type, id } = given;
+    const item =
+      this.#findItem(given.type, event.output_index, id, isAdded) ??
+      this.#addItem({ type }, event.output_index);
     item.isAnnounced = true;
     const late: LateText[] = [];
     for (const list of ["summary", "content"] as const) {
@@ -173,7 +176,9 @@ export class StreamedOutput {
   }
 
   #partOf(growth: Growth, event: JsonObject, isNew = false): StreamedPart {
-    const item = this.#itemOf(growth.item, event.output_index, event.item_id, false);
+    const { output_index: index, item_id: id } = event;
+    const item =
+      this.#findItem(growth.item, index, id, false) ?? this.#addItem(unnamedItem(growth.item, id), index);
     const place = growth.list === "summary" ? event.summary_index : event.content_index;
     return isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
   }
@@ -182,7 +187,7 @@ export class StreamedOutput {
    * Which item an event speaks of. Its place says more than its id: some servers give an item another id in each event
    * (GitHub Copilot). Others name no place, or the same one for all items.
    */
-  #itemOf(type: string, place: JsonValue | undefined, id: JsonValue | undefined, isNew: boolean) {
+  #findItem(type: string, place: unknown, id: unknown, isNew: boolean): StreamedItem | undefined {
     const fits = (item: StreamedItem) => item.json.type === type && !(isNew && item.isAnnounced);
     const isSame = (item: StreamedItem) => item.json.id === id;
     const isAt = (item: StreamedItem) => fits(item) && item.index === place;
@@ -194,13 +199,15 @@ export class StreamedOutput {
           items.findLast(isAt) ??
           items.findLast((item) => fits(item) && item.isLoose))
         : items.findLast((item) => fits(item) && mayBe(item));
-    if (found !== undefined) {
-      if (typeof place === "number") found.settle(place);
-      return found;
-    }
-    const index = typeof place === "number" ? place : 1 + Math.max(-1, ...items.map((item) => item.index));
-    const item = new StreamedItem(type, { index, isLoose: typeof place !== "number", id });
-    items.push(item);
+    if (typeof place === "number") found?.settle(place);
+    return found;
+  }
+
+  #addItem(json: JsonObject, place: unknown): StreamedItem {
+    const isLoose = typeof place !== "number";
+    const index = isLoose ? 1 + Math.max(-1, ...this.#items.map((item) => item.index)) : place;
+    const item = new StreamedItem(json, { index, isLoose });
+    this.#items.push(item);
     this.#count(item.ownChars);
     return item;
   }
