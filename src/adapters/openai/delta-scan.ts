@@ -1,3 +1,5 @@
+import type { StreamedPart } from "./streamed-item.ts";
+
 /** What a model writes as it streams: its answer, or its reasoning. */
 export type DeltaKind = "text" | "reasoning";
 
@@ -13,6 +15,7 @@ interface Part {
 /** An event as the vendor writes it: literal text with holes. */
 interface Template {
   readonly kind: DeltaKind;
+  readonly part: StreamedPart | undefined;
   readonly parts: readonly Part[];
   readonly end: string;
 }
@@ -28,24 +31,46 @@ const mostMisses = 8;
 const notPlain = /[^ -[\]-\uffff]/;
 
 /**
- * Reads deltas of text and of reasoning without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
- * text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and is parsed in full.
+ * Reads deltas of text and of reasoning without parsing them: one that was parsed in full gives a template, and an event that is
+ * the same but for its text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and
+ * is parsed in full.
  */
 export class DeltaScan {
   /** The text of the event that was matched last. */
   delta = "";
-  #template: Template | undefined;
-  #misses = 0;
-
   /** Of the event that was matched last. */
-  get kind(): DeltaKind {
-    return this.#template?.kind ?? "text";
-  }
+  kind: DeltaKind = "text";
+  /** The part of the answer that the event belongs to which was matched last, if it is held. */
+  part: StreamedPart | undefined;
+  #text: Template | undefined;
+  #reasoning: Template | undefined;
+  #misses = 0;
 
   /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
   match(text: string, start: number): number {
-    const template = this.#template;
-    if (template === undefined) return -1;
+    // A model mostly goes on with what it was writing.
+    const likely = this.kind === "text" ? this.#text : this.#reasoning;
+    const other = this.kind === "text" ? this.#reasoning : this.#text;
+    const end = likely === undefined ? -1 : this.#matchOne(likely, text, start);
+    return end >= 0 || other === undefined ? end : this.#matchOne(other, text, start);
+  }
+
+  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
+  learn(event: string, data: string, part?: StreamedPart): void {
+    if (this.#misses >= mostMisses) return;
+    this.#misses += 1;
+    const template = templateOf(event, data, part);
+    if (template?.kind === "reasoning") this.#reasoning = template;
+    else if (template !== undefined) this.#text = template;
+  }
+
+  /** What comes next may look the same and mean something else. */
+  forget(): void {
+    this.#text = undefined;
+    this.#reasoning = undefined;
+  }
+
+  #matchOne(template: Template, text: string, start: number): number {
     let at = start;
     for (const { before, hole } of template.parts) {
       // Compared as a whole: `startsWith` compares a character at a time, which is most of what a token costs here.
@@ -56,14 +81,9 @@ export class DeltaScan {
     const end = at + template.end.length;
     if (text.slice(at, end) !== template.end) return -1;
     this.#misses = 0;
+    this.kind = template.kind;
+    this.part = template.part;
     return end;
-  }
-
-  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
-  learn(event: string, data: string): void {
-    if (this.#misses >= mostMisses) return;
-    this.#misses += 1;
-    this.#template = templateOf(event, data);
   }
 
   /** Where the hole's value ends, or -1 where it is not one that is written plainly. */
@@ -91,7 +111,7 @@ const nine = 0x39;
 const backslash = 0x5c;
 
 /** A template only where writing the parsed event again gives the same text: then the places of its values are known. */
-function templateOf(event: string, data: string): Template | undefined {
+function templateOf(event: string, data: string, part: StreamedPart | undefined): Template | undefined {
   const head = event.slice(0, event.length - data.length - 2);
   if (event !== `${head}${data}\n\n`) return undefined;
   const parsed: unknown = JSON.parse(data);
@@ -110,7 +130,9 @@ function templateOf(event: string, data: string): Template | undefined {
       literal += JSON.stringify(value);
     }
   }
-  return parts.some(({ hole }) => hole === "delta") ? { kind, parts, end: `${literal}}\n\n` } : undefined;
+  return parts.some(({ hole }) => hole === "delta")
+    ? { kind, part, parts, end: `${literal}}\n\n` }
+    : undefined;
 }
 
 function isHole(name: string, value: unknown): name is Hole {

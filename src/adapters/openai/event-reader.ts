@@ -35,10 +35,11 @@ export class EventReader {
   /** What the deltas say that were not given yet. */
   #text = "";
   #kind: DeltaKind = "text";
-  /** The deltas of it that were matched and that the machine has not heard of. */
+  /** The deltas of it that were matched and that the machine has not heard of, and the part of the answer that they belong to. */
   #matched = "";
-  /** The part of the answer whose deltas are matched. */
   #matchedPart: StreamedPart | undefined;
+  /** The deltas do not say which part is theirs. */
+  #isLoose = false;
   #isProgress = false;
   #isStream: boolean | undefined;
   /** A body that is no stream. */
@@ -97,6 +98,8 @@ export class EventReader {
       const matched = this.#parser.isIdle && this.#machine.takesDeltas ? this.#scan.match(piece, at) : -1;
       if (matched >= 0) {
         if (this.#scan.kind !== this.#kind) this.#turnTo(this.#scan.kind);
+        if (this.#scan.part !== this.#matchedPart) this.#endMatched();
+        this.#matchedPart = this.#scan.part;
         this.#matched += this.#scan.delta;
         this.#isProgress = true;
         at = matched;
@@ -118,9 +121,10 @@ export class EventReader {
       this.#endMatched();
       this.#give(this.#machine.accept(event));
       const { lastDelta } = this.#machine;
+      if (lastDelta === undefined && this.#isLoose) this.#scan.forget();
       if (lastDelta === undefined || !wasIdle) continue;
-      this.#scan.learn(text, event.data);
-      this.#matchedPart = lastDelta.part;
+      this.#isLoose ||= lastDelta.part?.item.isLoose === true;
+      this.#scan.learn(text, event.data, lastDelta.part);
     }
     return end;
   }

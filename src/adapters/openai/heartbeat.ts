@@ -5,7 +5,7 @@ const maxHeartbeatChars = 256;
 const word = "(ping|pong|heartbeat|keep[-_ ]?alive)";
 const named = new RegExp(`^${word}$`, "i");
 /** `{"type":"keepalive","sequence_number":7}` and the like. */
-const typed = new RegExp(`^\\s*\\{.*"type"\\s*:\\s*"${word}"`, "is");
+const typed = new RegExp(`^\\s*\\{.*"type"\\s*:\\s*"${word}".*\\}\\s*$`, "is");
 /**
  * Data that says nothing: none at all, JSON that holds nothing, a heartbeat's name as a bare word or as JSON text, and a comment
  * that a gateway has put after `data:` (mnfst/llm-gateway does so with those of OpenRouter).

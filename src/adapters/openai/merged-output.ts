@@ -120,7 +120,10 @@ function withParts(own: JsonValue[], streamed: readonly JsonValue[]): JsonValue[
     const other = streamed[place];
     return isObject(part) && isObject(other) && part.type === other.type ? enrichedItem(part, other) : part;
   });
-  if (streamed.length > own.length) return [...merged, ...streamed.slice(own.length)];
+  // What was streamed as several parts may be one in the end.
+  const text = merged.map(partText).join("");
+  const lost = streamed.slice(own.length).filter((part) => !text.includes(partText(part)));
+  if (lost.length > 0) return [...merged, ...lost];
   return merged.some((part, place) => part !== own[place]) ? merged : own;
 }
 
@@ -153,5 +156,9 @@ function partTexts(output: unknown, type: string, list: "content" | "summary"): 
   return (Array.isArray(output) ? output : [])
     .filter((item) => isObject(item) && item.type === type)
     .flatMap((item) => (Array.isArray(item[list]) ? item[list] : []))
-    .map((part) => (isObject(part) ? String(part.text ?? part.refusal ?? "") : ""));
+    .map(partText);
+}
+
+function partText(part: unknown): string {
+  return isObject(part) ? String(part.text ?? part.refusal ?? "") : "";
 }

@@ -20,6 +20,7 @@ export class StreamedItem {
   /** The stream named no place for it. */
   isLoose: boolean;
   isAnnounced = false;
+  isDone = false;
   /** In the order in which they came. */
   readonly parts: StreamedPart[] = [];
 

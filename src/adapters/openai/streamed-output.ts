@@ -140,9 +140,11 @@ export class StreamedOutput {
     if (!isObject(given) || typeof given.type !== "string") return noText;
     const { type, id } = given;
     const item =
-      this.#findItem(given.type, event.output_index, id, isAdded) ??
-      this.#addItem({ type }, event.output_index);
+      this.#findItem(given.type, event.output_index, id, (found) =>
+        isAdded ? !found.isAnnounced : !found.isDone || found.json.id === id,
+      ) ?? this.#addItem({ type }, event.output_index);
     item.isAnnounced = true;
+    item.isDone ||= !isAdded;
     const late: LateText[] = [];
     for (const list of ["summary", "content"] as const) {
       for (const [place, value] of listOf(given[list]).entries()) {
@@ -177,8 +179,7 @@ export class StreamedOutput {
 
   #partOf(growth: Growth, event: JsonObject, isNew = false): StreamedPart {
     const { output_index: index, item_id: id } = event;
-    const item =
-      this.#findItem(growth.item, index, id, false) ?? this.#addItem(unnamedItem(growth.item, id), index);
+    const item = this.#findItem(growth.item, index, id) ?? this.#addItem(unnamedItem(growth.item, id), index);
     const place = growth.list === "summary" ? event.summary_index : event.content_index;
     return isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
   }
@@ -187,8 +188,13 @@ export class StreamedOutput {
    * Which item an event speaks of. Its place says more than its id: some servers give an item another id in each event
    * (GitHub Copilot). Others name no place, or the same one for all items.
    */
-  #findItem(type: string, place: unknown, id: unknown, isNew: boolean): StreamedItem | undefined {
-    const fits = (item: StreamedItem) => item.json.type === type && !(isNew && item.isAnnounced);
+  #findItem(
+    type: string,
+    place: unknown,
+    id: unknown,
+    mayTake: (item: StreamedItem) => boolean = () => true,
+  ): StreamedItem | undefined {
+    const fits = (item: StreamedItem) => item.json.type === type && mayTake(item);
     const isSame = (item: StreamedItem) => item.json.id === id;
     const isAt = (item: StreamedItem) => fits(item) && item.index === place;
     const mayBe = (item: StreamedItem) => id === undefined || item.json.id === undefined || isSame(item);

@@ -14,6 +14,15 @@ interface Read {
   readonly progress: number;
   readonly error: string | undefined;
   readonly state: readonly boolean[];
+  /** What is held of the answer, as a poor end shows it. */
+  readonly output: unknown;
+}
+
+const poorEnd = { name: "", data: '{"type":"response.completed","response":{"output":null}}' };
+
+function outputOf(machine: ResponsesMachine, error: string | undefined): unknown {
+  const end = error === undefined && !machine.ended ? machine.accept(poorEnd).at(-1) : undefined;
+  return end?.type === "end" ? end.response?.output : undefined;
 }
 
 /** Every event parsed in full. */
@@ -35,7 +44,8 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
   } catch (thrown) {
     error = TroupeError.from(thrown).code;
   }
-  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+  const state = [machine.silent, machine.ended];
+  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
 }
 
 function readQuickly(pieces: readonly Uint8Array[]): Read {
@@ -52,7 +62,8 @@ function readQuickly(pieces: readonly Uint8Array[]): Read {
     error = TroupeError.from(read.failure.error).code;
     break;
   }
-  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+  const state = [machine.silent, machine.ended];
+  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
 }
 
 /** What a read gives as one text may have come as several. */
