@@ -1,7 +1,5 @@
+import type { DeltaKind } from "./growths.ts";
 import type { StreamedPart } from "./streamed-item.ts";
-
-/** What a model writes as it streams: its answer, or its reasoning. */
-export type DeltaKind = "text" | "reasoning";
 
 /** Fields of a delta whose value changes from event to event. */
 type Hole = "delta" | "obfuscation" | "sequence_number";

@@ -1,6 +1,7 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { EventStreamParser, type StreamEvent } from "../upstream/event-stream-parser.ts";
-import { type DeltaKind, DeltaScan } from "./delta-scan.ts";
+import { DeltaScan } from "./delta-scan.ts";
+import type { DeltaKind } from "./growths.ts";
 import { isHeartbeat } from "./heartbeat.ts";
 import { notAStream, parseJson } from "./parse-event.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";

@@ -1,4 +1,5 @@
-import type { DeltaKind } from "./delta-scan.ts";
+/** What a model writes as it streams: its answer, or its reasoning. */
+export type DeltaKind = "text" | "reasoning";
 
 /** A text of an answer that comes in deltas. */
 export interface Growth {

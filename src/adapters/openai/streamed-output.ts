@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import { jsonChars } from "../../ports/json-chars.ts";
-import type { DeltaKind } from "./delta-scan.ts";
+import type { DeltaKind } from "./growths.ts";
 import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
 import { StreamedItem, type StreamedPart, unnamedItem } from "./streamed-item.ts";
 
