@@ -5,19 +5,29 @@ const growing = new Set(["text", "refusal", "arguments", "input", "code"]);
 /** Lists whose members are the same as those at the same place. */
 const partLists = new Set(["content", "summary"]);
 
+/** An item as it was streamed, and as it can stand by itself: with the fields that every such item has. */
+export interface StreamedJson {
+  readonly said: JsonObject;
+  readonly whole: JsonObject;
+}
+
 /**
  * The output of the response object, with everything that was streamed and is missing in it: items, parts, texts, annotations,
  * fields. What it says itself stays. Returns `final` itself if nothing is missing.
  */
-export function mergedOutput(final: unknown, streamed: readonly JsonObject[]): JsonValue[] | undefined {
-  if (!Array.isArray(final) || final.length === 0)
-    return streamed.length > 0 ? [...streamed] : Array.isArray(final) ? final : undefined;
+export function mergedOutput(final: unknown, items: readonly StreamedJson[]): JsonValue[] | undefined {
+  if (!Array.isArray(final) || final.length === 0) {
+    if (items.length > 0) return items.map(({ whole }) => whole);
+    return Array.isArray(final) ? final : undefined;
+  }
+  const streamed = items.map(({ said }) => said);
   const partners = findPartners(final, streamed);
+  const known = new Set(partners);
   const merged = final.map((item, place) => {
     const partner = streamed[partners[place] ?? -1];
     return isObject(item) && partner !== undefined ? enrichedItem(item, partner) : item;
   });
-  const missing = [...streamed.keys()].filter((index) => !partners.includes(index));
+  const missing = [...streamed.keys()].filter((index) => !known.has(index));
   const text = fullText(merged);
   const hasMessage = merged.some((item) => isObject(item) && item.type === "message");
   const isLost = (index: number) => {
@@ -27,7 +37,7 @@ export function mergedOutput(final: unknown, streamed: readonly JsonObject[]): J
   };
   const lost = missing.filter(isLost);
   if (lost.length === 0) return merged.some((item, place) => item !== final[place]) ? merged : final;
-  return insertAll(merged, partners, streamed, lost);
+  return insertAll(merged, partners, items, lost);
 }
 
 /** For each item of the response object the index of the streamed item that is the same one. */
@@ -62,15 +72,15 @@ function isSameText(item: JsonObject, other: JsonObject): boolean {
 function insertAll(
   merged: readonly JsonValue[],
   partners: readonly (number | undefined)[],
-  streamed: readonly JsonObject[],
+  items: readonly StreamedJson[],
   lost: readonly number[],
 ): JsonValue[] {
   const all: JsonValue[] = [];
   let next = 0;
   const insertUntil = (index: number) => {
     for (let at = lost[next]; at !== undefined && at < index; at = lost[next]) {
-      const item = streamed[at];
-      if (item !== undefined) all.push(item);
+      const item = items[at];
+      if (item !== undefined) all.push(item.whole);
       next += 1;
     }
   };

@@ -11,9 +11,7 @@ import { notAStream, parseEvent, parseJson } from "./parse-event.ts";
 import { fromStreamError } from "./stream-error.ts";
 import type { StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
-
-/** Items of an answer that are no tool calls. */
-const plainItems = new Set(["message", "reasoning", "compaction"]);
+import { ToolEvents } from "./tool-events.ts";
 
 /** What is held of an answer for a poor end: as much as the end itself may have. */
 const maxHeldChars = 16 * 1024 * 1024;
@@ -54,6 +52,7 @@ export class ResponsesMachine {
   #responseId: string | undefined;
   #sequenceNumber: number | undefined;
   readonly #isNewCall: boolean;
+  readonly #tools = new ToolEvents();
   readonly #output: StreamedOutput;
   #lastDelta: { readonly part: StreamedPart | undefined } | undefined;
 
@@ -172,7 +171,7 @@ export class ResponsesMachine {
         return this.#responseId === undefined && isObject(event.response) ? this.#start(event.response) : [];
       case "response.output_item.added":
       case "response.output_item.done":
-        return toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
+        return this.#tools.item(event.item, type.endsWith("added") ? "in_progress" : "completed");
       case "response.completed":
       case "response.done":
       case "response.incomplete":
@@ -180,7 +179,7 @@ export class ResponsesMachine {
       case "response.cancelled":
         return this.#end(type, event.response);
       default:
-        return toolProgress(type, event.item_id);
+        return this.#tools.progress(type, event.item_id);
     }
   }
 
@@ -253,25 +252,6 @@ export class ResponsesMachine {
     ]);
     return [...reasoning, ...this.#show("text", text)];
   }
-}
-
-/** A tool call's item appeared or is done; messages and reasoning have events of their own. */
-function toolItem(item: unknown, fallbackStatus: string): ProviderEvent[] {
-  if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
-  const status = typeof item.status === "string" ? item.status : fallbackStatus;
-  return [{ type: "tool", tool: toolName(item.type), status, callId: String(item.id ?? ""), payload: item }];
-}
-
-/** `response.web_search_call.searching` and the like; their first and last states come with the items. */
-function toolProgress(type: string, itemId: unknown): ProviderEvent[] {
-  const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
-  if (call === undefined || status === undefined || status === "in_progress" || status === "completed")
-    return [];
-  return [{ type: "tool", tool: toolName(call), status, callId: String(itemId ?? "") }];
-}
-
-function toolName(itemType: string): string {
-  return itemType.replace(/_call$/, "");
 }
 
 function usageOf(usage: unknown): Usage | undefined {

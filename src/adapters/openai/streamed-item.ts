@@ -1,16 +1,17 @@
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import { jsonChars } from "../../ports/json-chars.ts";
 import type { Growth } from "./growths.ts";
-import { enrichedItem } from "./merged-output.ts";
+import { enrichedItem, type StreamedJson } from "./merged-output.ts";
 
 /** An item of which nothing but a part has come. */
-export function unnamedItem(type: string, id: unknown): JsonObject {
-  return { ...(typeof id === "string" ? { id } : {}), ...emptyItem(type) };
+export function namedItem(type: string, id: unknown): JsonObject {
+  return { type, ...(typeof id === "string" ? { id } : {}) };
 }
 
-function emptyItem(type: string): JsonObject {
-  if (type === "message") return { type, role: "assistant", status: "in_progress", content: [] };
-  return type === "reasoning" ? { type, summary: [] } : { type, status: "in_progress" };
+/** What every item of its type has. */
+function usualFields(type: unknown, status: string): JsonObject {
+  if (type === "message") return { role: "assistant", status, content: [] };
+  return type === "reasoning" ? { summary: [] } : { status };
 }
 
 /** One item of an answer, as far as it was streamed. What it is given is copied before it is changed: others hold it too. */
@@ -33,6 +34,12 @@ export class StreamedItem {
   /** Of its JSON without the texts of its parts. */
   get ownChars(): number {
     return jsonChars(this.json) - this.parts.reduce((chars, { text }) => chars + text.length, 0);
+  }
+
+  /** Of a response that ended with this status. */
+  asEnded(status: string): StreamedJson {
+    const said = this.json.status === "in_progress" ? { ...this.json, status } : this.json;
+    return { said, whole: this.isAnnounced ? said : { ...usualFields(said.type, status), ...said } };
   }
 
   settle(index: number): void {

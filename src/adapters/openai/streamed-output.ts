@@ -2,7 +2,8 @@ import { isObject, type JsonObject } from "../../ports/json.ts";
 import { jsonChars } from "../../ports/json-chars.ts";
 import type { DeltaKind } from "./growths.ts";
 import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
-import { StreamedItem, type StreamedPart, unnamedItem } from "./streamed-item.ts";
+import type { StreamedJson } from "./merged-output.ts";
+import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
 
 /** Text that came in another event than a delta, and was not shown yet. */
 export interface LateText {
@@ -78,8 +79,8 @@ export class StreamedOutput {
   }
 
   /** The items in their order. Those that were not ended have the status of the response. */
-  items(status: "completed" | "incomplete"): readonly JsonObject[] {
-    return this.#inOrder().map(({ json }) => (json.status === "in_progress" ? { ...json, status } : json));
+  items(status: "completed" | "incomplete"): readonly StreamedJson[] {
+    return this.#inOrder().map((item) => item.asEnded(status));
   }
 
   /** The text that was shown; `undefined` if it is not held, or if the vendor said another one in the end. */
@@ -179,7 +180,7 @@ export class StreamedOutput {
 
   #partOf(growth: Growth, event: JsonObject, isNew = false): StreamedPart {
     const { output_index: index, item_id: id } = event;
-    const item = this.#findItem(growth.item, index, id) ?? this.#addItem(unnamedItem(growth.item, id), index);
+    const item = this.#findItem(growth.item, index, id) ?? this.#addItem(namedItem(growth.item, id), index);
     const place = growth.list === "summary" ? event.summary_index : event.content_index;
     return isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
   }
