@@ -140,7 +140,7 @@ class PacedAnswer {
       const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
       const lateAtMs = mode === "natural" ? nowMs + Math.max(beatMs, maxLagMs) : Infinity;
       const askAtMs = source.sawText ? this.#nextTextAtMs : 0;
-      // Reasoning has the rhythm of text: what comes in an interval is read as one.
+      // Reasoning has the rhythm of text: all that comes in an interval is read together.
       const restedAtMs = source.isReasoning ? nowMs + nextBeat(this.#pacing, [], nowMs).waitMs : 0;
       this.#askAtMs = Math.min(Math.max(askAtMs, restedAtMs), heldAtMs, lateAtMs);
     }

@@ -89,7 +89,7 @@ function addSide(counts: { reasoningUnits: number; toolEvents: number }, step: S
   else counts.toolEvents += 1;
 }
 
-/** `sides`: what was shown by then, each event as it was counted. */
+/** `sides`: the events that were shown by then. */
 function withUnits(
   { sideEvents, ...checkpoint }: StoredCheckpoint,
   sides: readonly SideStep[],

@@ -62,7 +62,7 @@ export class DeltaScan {
     else if (template !== undefined) this.#text = template;
   }
 
-  /** What comes next may look the same and mean something else. */
+  /** Later events may look the same and belong to another part. */
   forget(): void {
     this.#text = undefined;
     this.#reasoning = undefined;

@@ -10,7 +10,7 @@ const endStatuses: ReadonlySet<unknown> = new Set<EndStatus>([
   "cancelled",
 ]);
 
-/** The response's own status decides. Where it has none that can be an end, its error does, and then the event's name. */
+/** The response's own status decides. If it is missing or no end, an error in it decides, and then the event's name. */
 export function endStatus(type: string, response: unknown): EndStatus {
   const status = isObject(response) ? response.status : undefined;
   if (endStatuses.has(status)) return status as EndStatus;
@@ -19,7 +19,7 @@ export function endStatus(type: string, response: unknown): EndStatus {
   return endStatuses.has(named) ? (named as EndStatus) : "completed";
 }
 
-/** Whether an event is a failure: by its name, or since it carries an error, which no event of an answer does. */
+/** Whether an event is a failure: by its name, or because it carries an error, which no event of an answer does. */
 export function isFailure(type: string, event: unknown): boolean {
   if (type === "error" || type === "response.error") return true;
   if (!isObject(event)) return false;

@@ -24,7 +24,7 @@ export interface ReadEvents {
 
 /**
  * Reads the bytes of an answer, in pieces that may be cut anywhere. What came before an error in the same piece is given beside the
- * error, so that where the network cuts its packets never decides what is shown. The first character decides whether the body is
+ * error, so that the cuts of the network never decide what is shown. The first character decides whether the body is
  * an event stream: servers and proxies name its type wrongly, or not at all.
  */
 export class EventReader {
@@ -33,7 +33,7 @@ export class EventReader {
   readonly #scan = new DeltaScan();
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
-  /** What the deltas say that were not given yet. */
+  /** Text of deltas that was not given yet. */
   #text = "";
   #kind: DeltaKind = "text";
   /** The deltas of it that were matched and that the machine has not heard of, and the part of the answer that they belong to. */
@@ -54,7 +54,7 @@ export class EventReader {
     return this.#collect(() => this.#take(this.#decoder.decode(bytes, { stream: true })));
   }
 
-  /** The body is over: what its last piece left open. */
+  /** The body is over: reads the event or the object that its last piece left open. */
   end(): ReadEvents {
     return this.#collect(() => {
       this.#take(this.#decoder.decode());
@@ -155,7 +155,7 @@ export class EventReader {
     this.#kind = kind;
   }
 
-  /** Tells the machine of what was matched: once for many deltas. */
+  /** Tells the machine the matched text: once for many deltas. */
   #endMatched(): void {
     if (this.#matched === "") return;
     const matched = this.#matched;

@@ -1,9 +1,9 @@
-/** What a model writes as it streams: its answer, or its reasoning. */
+/** A streamed text is part of the answer or of its reasoning. */
 export type DeltaKind = "text" | "reasoning";
 
 /** A text of an answer that comes in deltas. */
 export interface Growth {
-  /** What is shown of it; `undefined` if it only stands in the response object. */
+  /** How it is shown; `undefined` if it only stands in the response object. */
   readonly kind?: DeltaKind;
   /** The type of the item that it belongs to. */
   readonly item: string;
@@ -37,7 +37,7 @@ const byPart: ReadonlyMap<unknown, Growth> = new Map(
 
 const eventName = /^response\.(\w+)\.(delta|done)$/;
 
-/** What an event adds to (`delta`) or gives whole (`done`). */
+/** The text that an event adds to (`delta`) or gives whole (`done`). */
 export function growthOfEvent(
   type: string,
 ): { readonly growth: Growth; readonly stage: "delta" | "done" } | undefined {

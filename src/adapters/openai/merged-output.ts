@@ -13,7 +13,7 @@ export interface StreamedJson {
 
 /**
  * The output of the response object, with everything that was streamed and is missing in it: items, parts, texts, annotations,
- * fields. What it says itself stays. Returns `final` itself if nothing is missing.
+ * fields. Its own values stay. Returns `final` itself if nothing is missing.
  */
 export function mergedOutput(final: unknown, items: readonly StreamedJson[]): JsonValue[] | undefined {
   if (!Array.isArray(final) || final.length === 0) {
@@ -32,7 +32,7 @@ export function mergedOutput(final: unknown, items: readonly StreamedJson[]): Js
   const hasMessage = merged.some((item) => isObject(item) && item.type === "message");
   const isLost = (index: number) => {
     const own = fullText([streamed[index]]);
-    // What was streamed as several messages may be one in the end.
+    // Several streamed messages may be one in the end.
     return streamed[index]?.type !== "message" || !hasMessage || (own !== "" && !text.includes(own));
   };
   const lost = missing.filter(isLost);
@@ -130,7 +130,7 @@ function withParts(own: JsonValue[], streamed: readonly JsonValue[]): JsonValue[
     const other = streamed[place];
     return isObject(part) && isObject(other) && part.type === other.type ? enrichedItem(part, other) : part;
   });
-  // What was streamed as several parts may be one in the end.
+  // Several streamed parts may be one in the end.
   const text = merged.map(partText).join("");
   const lost = streamed.slice(own.length).filter((part) => !text.includes(partText(part)));
   if (lost.length > 0) return [...merged, ...lost];
@@ -143,7 +143,7 @@ function withAnnotations(own: JsonValue[], streamed: readonly JsonValue[]): Json
   return [...own, ...streamed.filter((annotation) => !known.has(sourceOf(annotation)))];
 }
 
-/** What an annotation points to and where it stands, whatever else is said of it. */
+/** The source and the place of an annotation, which identify it. */
 function sourceOf(annotation: JsonValue): string {
   if (!isObject(annotation)) return JSON.stringify(annotation);
   const { type, url, file_id, container_id, start_index, end_index, index } = annotation;

@@ -26,7 +26,7 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["server_error", "upstream_error"],
 ]);
 
-/** What one of the vendor's own codes or types means. */
+/** Our code for one of the vendor's own codes or types. */
 export function byVendorCode(code: string | null | undefined): ErrorCode | undefined {
   if (code == null) return undefined;
   return quotaCodes.has(code) ? "quota_exceeded" : codes.get(code);

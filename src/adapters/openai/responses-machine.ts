@@ -13,7 +13,7 @@ import type { StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
 import { ToolEvents } from "./tool-events.ts";
 
-/** What is held of an answer for a poor end: as much as the end itself may have. */
+/** Max characters that are held of an answer for a poor end: as many as the end itself may have. */
 const maxHeldChars = 16 * 1024 * 1024;
 
 type State = "silent" | "open" | "ended";
@@ -161,7 +161,7 @@ export class ResponsesMachine {
     return [...gap, ...late, ...this.#tell(type, event)];
   }
 
-  /** What an event says beside texts of the answer. */
+  /** The rest of an event, beside texts of the answer. */
   #tell(type: string, event: JsonObject): ProviderEvent[] {
     switch (type) {
       case "response.created":
@@ -237,7 +237,7 @@ export class ResponsesMachine {
     ];
   }
 
-  /** What only the end has: all of an answer that was not streamed, and text that goes on after what was shown. */
+  /** Text that only the end has: a whole answer that was not streamed, or the rest after the shown text. */
   #unshown(output: unknown): ProviderEvent[] {
     const text = fullText(output);
     if (this.#sawText) {

@@ -8,13 +8,13 @@ export function namedItem(type: string, id: unknown): JsonObject {
   return { type, ...(typeof id === "string" ? { id } : {}) };
 }
 
-/** What every item of its type has. */
+/** The fields that every item of its type has. */
 function usualFields(type: unknown, status: string): JsonObject {
   if (type === "message") return { role: "assistant", status, content: [] };
   return type === "reasoning" ? { summary: [] } : { status };
 }
 
-/** One item of an answer, as far as it was streamed. What it is given is copied before it is changed: others hold it too. */
+/** One item of an answer, as far as it was streamed. Objects of events are copied before they are changed: others hold them too. */
 export class StreamedItem {
   json: JsonObject;
   index: number;
@@ -59,7 +59,7 @@ export class StreamedItem {
     return this.#addPart(growth, 1 + Math.max(-1, ...this.parts.map(({ number }) => number)));
   }
 
-  /** Takes what an event says of the whole item; what was streamed and is not in it stays. */
+  /** Takes an event's description of the whole item; streamed values that it lacks stay. */
   describe(given: JsonObject): void {
     const { content, summary } = given;
     const own = {
@@ -90,7 +90,7 @@ export class StreamedItem {
 export class StreamedPart {
   readonly item: StreamedItem;
   readonly growth: Growth;
-  /** What the events call its place. */
+  /** Its index in the events. */
   readonly number: number;
   readonly #place: number;
   isAnnounced = false;
@@ -130,7 +130,7 @@ export class StreamedPart {
     this.json[this.growth.field] = text;
   }
 
-  /** Takes what an event says of the whole part. */
+  /** Takes an event's description of the whole part. */
   describe(given: JsonObject): void {
     const { json } = this;
     Object.assign(json, enrichedItem(given, json));

@@ -24,7 +24,7 @@ const noText: readonly LateText[] = [];
 
 /**
  * The items of an answer as their events tell them, for the case that the response object at the end says less. There is one copy
- * of each text: whole texts and items take the place of what was put together from deltas.
+ * of each text: whole texts and items replace those that were put together from deltas.
  */
 export class StreamedOutput {
   readonly #maxChars: number;
@@ -161,7 +161,7 @@ export class StreamedOutput {
     return late;
   }
 
-  /** The vendor's whole text takes the place of what was put together, unless it is less. */
+  /** The vendor's whole text replaces the one from deltas, unless it is less. */
   #replace(part: StreamedPart, value: string): readonly LateText[] {
     const { text, shownChars, growth } = part;
     if (value === text || text.startsWith(value)) return noText;

@@ -4,7 +4,7 @@ import type { ProviderEvent } from "../../ports/provider.ts";
 /** Items of an answer that are no tool calls. */
 const plainItems = new Set(["message", "reasoning", "compaction"]);
 
-/** What events of a stream say of tool calls. */
+/** Reads tool calls from the events of a stream. */
 export class ToolEvents {
   /** The calls' own ids by those of their items, if a call has one: its caller answers it under that. */
   #callIds: Map<string, string> | undefined;
