@@ -1,7 +1,6 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import { jsonChars } from "../../ports/json-chars.ts";
-import type { DeltaKind } from "./growths.ts";
-import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
+import { type DeltaKind, type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
 import type { StreamedJson } from "./merged-output.ts";
 import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
 
