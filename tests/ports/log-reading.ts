@@ -11,7 +11,8 @@ export function textOf(text: string, lane?: string): TurnEvent {
 export const checkpoint: LaneCheckpoint = {
   type: "checkpoint",
   textUnits: 1,
-  sideEvents: 0,
+  reasoningUnits: 0,
+  toolEvents: 0,
   place: { at: 7 },
 };
 
