@@ -166,6 +166,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
       conversations,
       vendorIds,
       providers: options.providers ?? chosen.catalog,
+      digest: sha256,
       contextChars: settings.contextChars,
       mostAnswerChars: 4_000_000,
       retry: {

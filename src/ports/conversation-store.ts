@@ -13,9 +13,14 @@ export interface StoredMessage {
   readonly text: string;
   /** Anything but `completed` marks a partial text. */
   readonly status: "completed" | "failed" | "cancelled";
+  /**
+   * Characters (UTF-16 units) of all texts from the root to this one. A path has it; absent for what earlier versions stored, and the
+   * count after such messages begins somewhere before the newest million of characters.
+   */
+  readonly pathChars?: number;
 }
 
-export type NewMessage = Omit<StoredMessage, "id">;
+export type NewMessage = Omit<StoredMessage, "id" | "pathChars">;
 
 /** A message with the time at which it was stored, for display. */
 export interface DatedMessage extends StoredMessage {
@@ -85,7 +90,8 @@ export interface MessageMatch {
  * more characters together (UTF-16 units), and always the newest that has a text. So a long conversation costs no more than a short one.
  */
 export interface ConversationStore {
-  create(owner: string): Promise<string>;
+  /** A new conversation, under an id of the caller's choice that no conversation has; returns its id. */
+  create(owner: string, conversationId?: string): Promise<string>;
   head(owner: string, conversationId: string): Promise<{ readonly messageId?: string } | undefined>;
   path(
     owner: string,

@@ -48,12 +48,20 @@ export interface Ask {
   readonly request: TurnRequest;
   /** Takes what the request holds, or gives what it took when it began to wait; asked once, for a new request. */
   readonly hold: () => Hold;
-  /** What the client said of the conversation, which is part of the request's content. */
+  /** What the client sent, without the server's defaults: a request of the same name and content is the same request. */
+  readonly content: object;
+  /** What the client said of the conversation. */
   readonly conversation: string | undefined;
-  /** Finds or makes the conversation; asked only when the request is new. */
-  readonly findConversation: () => Promise<string | undefined>;
+  /** Finds the conversation, or the id of one that the reply is to make; asked only when the request is new. */
+  readonly findConversation: () => Promise<FoundConversation | undefined>;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
+}
+
+/** Where a request goes; nothing is stored of a new conversation before its first turn has begun. */
+export interface FoundConversation {
+  readonly id: string;
+  readonly isNew: boolean;
 }
 
 /** A turn that was started, or found by its id. */
@@ -87,7 +95,8 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   const { onEnd, onLaneFailure, onFault } = options;
 
   async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
-    const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
+    const found = ask.request.kind === "responses" ? undefined : await ask.findConversation();
+    const conversationId = found?.id;
     const record: TurnRecord = {
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
@@ -96,7 +105,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     };
     const prepared = await prepareReply(
       ask.request,
-      { owner: record.owner, id: ask.id, conversationId },
+      { owner: record.owner, id: ask.id, conversationId, isNewConversation: found?.isNew === true },
       chat,
     );
     hold.resize(prepared.bytes.total);
@@ -106,7 +115,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
-      return attach(created.turn, record);
+      return attach(created.turn, ask, record);
     }
     const { log } = created;
     run({ record, log }, ask, prepared, { hold, release });
@@ -172,10 +181,16 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return turn;
   }
 
-  function attach(turn: KeptTurn, record: TurnRecord) {
-    if (turn.record.contentHash !== record.contentHash)
+  function attach(turn: KeptTurn, ask: Ask, { contentHash: asked }: Pick<TurnRecord, "contentHash">) {
+    const { contentHash: kept } = turn.record;
+    if (kept !== asked && kept !== earlierHash(ask))
       throw new TroupeError("request_id_conflict", { field: "id" });
     return { turn, started: false };
+  }
+
+  /** What earlier versions kept of a request: it had the defaults of the server then. */
+  function earlierHash({ request, conversation }: Ask): string {
+    return contentHash([request, conversation ?? null], digest);
   }
 
   return {
@@ -183,10 +198,9 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     async start(ask: Ask): Promise<StartedTurn> {
       const { id, isNamed } = ask;
       const { owner } = ask.caller;
-      const content = [ask.request, ask.conversation ?? null];
-      const record = { owner, id, contentHash: contentHash(content, digest) };
+      const record = { owner, id, contentHash: contentHash(ask.content, digest) };
       const kept = isNamed ? await logs.find(owner, id) : undefined;
-      if (kept !== undefined) return attach(kept, record);
+      if (kept !== undefined) return attach(kept, ask, record);
       if (registry.isClosing()) throw new TroupeError("shutting_down");
       if (options.isMoneyLimited) refuseUnpriced(ask.request);
       const hold = ask.hold();

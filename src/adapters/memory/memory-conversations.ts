@@ -102,8 +102,7 @@ export function createMemoryConversations({
   const ownedBy = (owner: string) => [...(owned.get(owner)?.values() ?? [])];
 
   return {
-    async create(owner) {
-      const id = clock.newId();
+    async create(owner, id = clock.newId()) {
       const nowMs = clock.wallTimeMs();
       const conversation: Conversation = {
         id,
@@ -150,12 +149,15 @@ export function createMemoryConversations({
       if (conversation === undefined) return undefined;
       if (parentId !== undefined && !conversation.messages.has(parentId)) return undefined;
       let parent = parentId;
+      let pathChars = parent === undefined ? 0 : (conversation.messages.get(parent)?.message.pathChars ?? 0);
       const ids: string[] = [];
       for (const added of messages) {
         const messageId = clock.newId();
+        pathChars += added.text.length;
         const message = {
           ...added,
           id: messageId,
+          pathChars,
           ...(parent === undefined ? {} : { parentId: parent }),
         };
         messageCount += 1;

@@ -53,6 +53,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
+  const dialect = { takesCacheKey: takesCacheKey(sdk.baseURL) };
+
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
     return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
   }
@@ -69,7 +71,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   function create(request: ProviderRequest): ResponseStreamOptions["open"] {
-    return (fetch) => sdk.responses.create(responsesParams(request), over(fetch)).asResponse();
+    return (fetch) => sdk.responses.create(responsesParams(request, dialect), over(fetch)).asResponse();
   }
 
   function continueFrom({ responseId, sequenceNumber }: ResponsePlace): ResponseStreamOptions["open"] {
@@ -136,8 +138,19 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 }
 
 /** What of a request an upstream may quote and nobody else may read. */
-function textsOf({ messages, instructions = "", options = {}, tools = [] }: ProviderRequest): string[] {
-  return [...messages.map(({ text }) => text), instructions, ...textsIn(options), ...textsIn(tools)];
+function textsOf({
+  messages,
+  instructions = "",
+  note = "",
+  options = {},
+  tools = [],
+}: ProviderRequest): string[] {
+  return [...messages.map(({ text }) => text), instructions, note, ...textsIn(options), ...textsIn(tools)];
+}
+
+/** OpenAI itself, in any of its regions, and Azure: `prompt_cache_key` is in their references. */
+function takesCacheKey(baseUrl: string): boolean {
+  return /(^|\.)openai\.(com|azure\.com)$/.test(new URL(baseUrl).hostname);
 }
 
 /** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */

@@ -40,6 +40,8 @@ export class ResponsesMachine {
   #reasoningParts: number;
   #responseId: string | undefined;
   #sequenceNumber: number | undefined;
+  /** The calls' own ids by those of their items, where a call has one: what its caller answers it under. */
+  #callIds: Map<string, string> | undefined;
 
   constructor({ includeReasoning, numbered = false, place }: ResponsesMachineOptions) {
     this.#includeReasoning = includeReasoning;
@@ -127,7 +129,7 @@ export class ResponsesMachine {
         return this.#reasoning(event.delta);
       case "response.output_item.added":
       case "response.output_item.done":
-        return toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
+        return this.#toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
       case "response.completed":
       case "response.incomplete":
         return this.#end(event.response);
@@ -138,7 +140,7 @@ export class ResponsesMachine {
       case "error":
         throw fromStreamError(isObject(event.error) ? event.error : event);
       default:
-        return toolProgress(type, event.item_id);
+        return this.#toolProgress(type, event.item_id);
     }
   }
 
@@ -152,6 +154,25 @@ export class ResponsesMachine {
     return this.#includeReasoning && typeof delta === "string" && delta !== ""
       ? [{ type: "reasoning", text: delta }]
       : [];
+  }
+
+  /** A tool call's item appeared or is done; messages and reasoning have events of their own. */
+  #toolItem(item: unknown, fallbackStatus: string): ProviderEvent[] {
+    if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
+    const status = typeof item.status === "string" ? item.status : fallbackStatus;
+    const itemId = String(item.id ?? "");
+    const callId = typeof item.call_id === "string" && item.call_id !== "" ? item.call_id : itemId;
+    if (callId !== itemId) this.#callIds = (this.#callIds ?? new Map<string, string>()).set(itemId, callId);
+    return [{ type: "tool", tool: toolName(item.type), status, callId, payload: item }];
+  }
+
+  /** `response.web_search_call.searching` and the like; their first and last states come with the items. */
+  #toolProgress(type: string, item: unknown): ProviderEvent[] {
+    const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
+    if (call === undefined || status === undefined || status === "in_progress" || status === "completed")
+      return [];
+    const itemId = String(item ?? "");
+    return [{ type: "tool", tool: toolName(call), status, callId: this.#callIds?.get(itemId) ?? itemId }];
   }
 
   #end(response: unknown): ProviderEvent[] {
@@ -187,21 +208,6 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A tool call's item appeared or is done; messages and reasoning have events of their own. */
-function toolItem(item: unknown, fallbackStatus: string): ProviderEvent[] {
-  if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
-  const status = typeof item.status === "string" ? item.status : fallbackStatus;
-  return [{ type: "tool", tool: toolName(item.type), status, callId: String(item.id ?? ""), payload: item }];
-}
-
-/** `response.web_search_call.searching` and the like; their first and last states come with the items. */
-function toolProgress(type: string, itemId: unknown): ProviderEvent[] {
-  const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
-  if (call === undefined || status === undefined || status === "in_progress" || status === "completed")
-    return [];
-  return [{ type: "tool", tool: toolName(call), status, callId: String(itemId ?? "") }];
-}
-
 function toolName(itemType: string): string {
   return itemType.replace(/_call$/, "");
 }
@@ -231,7 +237,15 @@ function usageOf(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
   if (!isCount(inputTokens) || !isCount(outputTokens)) return undefined;
-  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false };
+  const details = usage.input_tokens_details;
+  const cachedTokens = isObject(details) ? details.cached_tokens : undefined;
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    estimated: false,
+    ...(isCount(cachedTokens) && cachedTokens <= inputTokens ? { cachedTokens } : {}),
+  };
 }
 
 function isCount(value: unknown): value is number {

@@ -175,6 +175,8 @@ const steps: readonly string[] = [
   INSERT INTO counters (name, value) VALUES ('to_index', (SELECT coalesce(max(number), 0) FROM messages));
   ${createSearchIndex("")}
   `,
+  // Characters of all texts from the root to the message: where a long history is cut depends on it.
+  `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

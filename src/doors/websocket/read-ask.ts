@@ -15,12 +15,38 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
   return {
     ...(message.id === undefined ? {} : { id: message.id }),
     request: readRequest(message, defaults),
+    content: readContent(message),
     ...("conversation_id" in data && data.conversation_id !== undefined
       ? { conversation: data.conversation_id }
       : {}),
     ...(whenUnwatched === undefined ? {} : { whenUnwatched }),
     ...(data.on_interrupt === undefined ? {} : { whenInterrupted: data.on_interrupt }),
   };
+}
+
+/** Defaults that the wire gives once and for all; the server's own may change, and so they are not filled in here. */
+const wireDefaults: Readonly<Record<string, unknown>> = {
+  api: "openai",
+  stream: true,
+  include_reasoning: false,
+};
+
+/** What is asked for, as it was sent: without the fields that say what the server does if the socket or the server ends. */
+function readContent({ type, data }: RequestMessage): object {
+  const { on_disconnect: _, on_interrupt: __, ...asked } = data;
+  const named = Object.entries(asked).filter(
+    ([name, value]) => value !== wireDefaults[name] && !(withDefaults.has(name) && isEmpty(value)),
+  );
+  return { type, data: Object.fromEntries(named) };
+}
+
+/** Objects in which nothing has to be said. */
+const withDefaults: ReadonlySet<string> = new Set(["options", "pacing"]);
+
+function isEmpty(value: unknown): boolean {
+  return (
+    typeof value === "object" && value !== null && Object.values(value).every((inner) => inner === undefined)
+  );
 }
 
 function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {
