@@ -1,4 +1,4 @@
-import type { StoredMessage } from "../ports/conversation-store.ts";
+import type { PathMessage, StoredMessage } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import type { ProviderMessage } from "../ports/provider.ts";
 
@@ -11,7 +11,7 @@ const blocksOfHistory = 3;
  * It has at most `maxChars` of the newest texts, whole ones, and always the last.
  */
 export function personaContext(
-  path: readonly StoredMessage[],
+  path: readonly PathMessage[],
   personaId: string,
   maxChars: number,
 ): ProviderMessage[] {
@@ -31,7 +31,7 @@ export function personaContext(
  * it is full again: a vendor's prompt cache holds what begins with the same words, and a start that moves with every turn is never held.
  * The start depends on nothing but the texts from the root on, so every process finds the same one.
  */
-function startOf(path: readonly StoredMessage[], maxChars: number): number {
+function startOf(path: readonly PathMessage[], maxChars: number): number {
   const told = path.reduce((chars, { text }) => chars + text.length, 0);
   const total = path.at(-1)?.pathChars ?? told;
   if (total <= maxChars) return 0;

@@ -13,14 +13,15 @@ export interface StoredMessage {
   readonly text: string;
   /** Anything but `completed` marks a partial text. */
   readonly status: "completed" | "failed" | "cancelled";
-  /**
-   * Characters (UTF-16 units) of all texts from the root to this one. A path has it; absent for what earlier versions stored, and the
-   * count after such messages begins somewhere before the newest million of characters.
-   */
+}
+
+/** A message on a path. */
+export interface PathMessage extends StoredMessage {
+  /** Characters (UTF-16 units) of all texts from the root to this one. Absent for what earlier versions stored. */
   readonly pathChars?: number;
 }
 
-export type NewMessage = Omit<StoredMessage, "id" | "pathChars">;
+export type NewMessage = Omit<StoredMessage, "id">;
 
 /** A message with the time at which it was stored, for display. */
 export interface DatedMessage extends StoredMessage {
@@ -88,6 +89,7 @@ export interface MessageMatch {
  * child of `parentId`, and returns their ids in order. `moveHead` makes a message the head. `path` leads from the root to the
  * message, without the oldest where not all have room in `mostChars`: of the newest it holds at least those whose texts have no
  * more characters together (UTF-16 units), and always the newest that has a text. So a long conversation costs no more than a short one.
+ * Its messages count the characters of the whole path, whatever was left out of it.
  */
 export interface ConversationStore {
   /** A new conversation, under an id of the caller's choice that no conversation has; returns its id. */
@@ -98,7 +100,7 @@ export interface ConversationStore {
     conversationId: string,
     messageId: string,
     mostChars: number,
-  ): Promise<readonly StoredMessage[] | undefined>;
+  ): Promise<readonly PathMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   append(

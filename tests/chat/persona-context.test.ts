@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { castNote, personaContext } from "../../src/chat/persona-context.ts";
-import type { StoredMessage } from "../../src/ports/conversation-store.ts";
+import type { PathMessage, StoredMessage } from "../../src/ports/conversation-store.ts";
 import { manyRuns } from "./any-text.ts";
 import { personas } from "./personas.ts";
 
@@ -102,7 +102,7 @@ describe("personaContext", () => {
 describe("the history of a persona", () => {
   it("keeps its start from turn to turn, and is two thirds full after each time it is cut", () => {
     const maxChars = 300;
-    const history: StoredMessage[] = [];
+    const history: PathMessage[] = [];
     const say = (text: string, personaId?: string) => {
       const pathChars = (history.at(-1)?.pathChars ?? 0) + text.length;
       history.push({ ...said(text, personaId), pathChars });
@@ -135,7 +135,7 @@ describe("the history of a persona", () => {
       fc.property(fc.array(turn, { maxLength: 30 }), fc.integer({ min: 1, max: 200 }), (turns, maxChars) => {
         let pathChars = 0;
         const path = turns.flatMap((lengths) =>
-          lengths.map((length, index): StoredMessage => {
+          lengths.map((length, index): PathMessage => {
             pathChars += length;
             return { ...said("x".repeat(length), index === 0 ? undefined : `p${index}`), pathChars };
           }),

@@ -4,6 +4,7 @@ import type {
   ConversationSummary,
   MessagePage,
   MessagePiece,
+  PathMessage,
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
@@ -65,7 +66,7 @@ export function createSqliteConversations({
     async path(owner, id, messageId, mostChars) {
       if ((await find(owner, id)) === undefined) return undefined;
       const rows = await store.of(owner).read("path", messageId, id, mostChars);
-      return rows.length === 0 ? undefined : rows.map((row) => toMessage(row));
+      return rows.length === 0 ? undefined : rows.map(toPathMessage);
     },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
@@ -180,9 +181,13 @@ function toMessage(row: Row, text = String(row.text)): StoredMessage {
     role: row.role === "assistant" ? "assistant" : "user",
     text,
     status: row.status as StoredMessage["status"],
-    ...(typeof row.path_chars === "number" ? { pathChars: row.path_chars } : {}),
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
   };
+}
+
+function toPathMessage(row: Row): PathMessage {
+  const { path_chars: pathChars } = row;
+  return { ...toMessage(row), ...(typeof pathChars === "number" ? { pathChars } : {}) };
 }
 
 /** Rows whose last may be cut in the middle of its text. */
