@@ -5,7 +5,8 @@ import { test } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { Persona } from "../../src/ports/persona.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
-import { answer } from "../doubles/answer.ts";
+import { answer, answerParts, eventsOf } from "../doubles/answer.ts";
+import { eventTexts } from "../doubles/event-text.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
@@ -114,6 +115,42 @@ test("the start of a history stays where it is over a restart, and in another pr
   }
   const breaks = breaksIn(system.promptsOf("ada"));
   assert.ok(breaks >= 3 && breaks <= 5, `${breaks}`);
+});
+
+test("tokens that came from the vendor's cache are in the usage of every answer and of their sum", async () => {
+  await using upstream = await createUpstreamDouble();
+  const parts = answerParts();
+  const { terminal } = parts;
+  assert.ok("response" in terminal);
+  const { usage } = terminal.response;
+  assert.ok(usage !== null);
+  const told = {
+    ...usage,
+    input_tokens: 100,
+    input_tokens_details: { cached_tokens: 64, cache_write_tokens: 0 },
+  };
+  const end = { ...terminal, response: { ...terminal.response, usage: told } } as typeof terminal;
+  upstream.respond(streamScript(eventTexts([...eventsOf(parts).slice(0, -1), end])));
+  await using server = await startTroupe({
+    ...{ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, personas },
+    clock: createTestClock({ instantMs: 1_000 }),
+  });
+  const client = await server.connect();
+  client.send(ask(0, ["ada", "bob"]));
+  const messages = await client.untilTerminal("turn-0");
+  const last = messages.at(-1);
+  assert.ok(last?.type === "response" && last.request_type === "multi_chat");
+  const each = messages.flatMap((message) => (message.type === "persona_response" ? [message.usage] : []));
+  assert.deepEqual(
+    [...each, ...last.data.responses.map((one) => one.usage), last.data.usage].map(
+      (one) => one?.cached_tokens,
+    ),
+    [64, 64, 64, 64, 128],
+  );
+  client.send({ type: "chat", id: "one", data: { message: "Hi", persona_id: "ada" } });
+  const one = (await client.untilTerminal("one")).at(-1);
+  assert.ok(one?.type === "response" && one.request_type === "chat");
+  assert.deepEqual([one.data.usage?.input_tokens, one.data.usage?.cached_tokens], [100, 64]);
 });
 
 test("a conversation of an earlier version goes on, and its history is cut in blocks from there", async () => {

@@ -15,7 +15,7 @@ import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../
 import { readBackgroundStream } from "./background-stream.ts";
 import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
-import { responsesParams } from "./responses-params.ts";
+import { dialectOf, responsesParams } from "./responses-params.ts";
 
 /** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
 const longestCancelMs = 10_000;
@@ -53,7 +53,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
-  const dialect = { takesCacheKey: takesCacheKey(sdk.baseURL) };
+  const dialect = dialectOf(sdk.baseURL);
 
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
     return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
@@ -146,11 +146,6 @@ function textsOf({
   tools = [],
 }: ProviderRequest): string[] {
   return [...messages.map(({ text }) => text), instructions, note, ...textsIn(options), ...textsIn(tools)];
-}
-
-/** OpenAI itself, in any of its regions, and Azure: `prompt_cache_key` is in their references. */
-function takesCacheKey(baseUrl: string): boolean {
-  return /(^|\.)openai\.(com|azure\.com)$/.test(new URL(baseUrl).hostname);
 }
 
 /** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */

@@ -8,6 +8,11 @@ export interface ResponsesDialect {
   readonly takesCacheKey?: boolean;
 }
 
+/** OpenAI itself, in any of its regions, and Azure have `prompt_cache_key` in their references; of others nobody knows. */
+export function dialectOf(baseUrl: string): ResponsesDialect {
+  return { takesCacheKey: /(^|\.)openai\.(com|azure\.com)$/.test(new URL(baseUrl).hostname) };
+}
+
 /** What the Responses API is sent. Options go first, so that none can undo what the server decides. */
 export function responsesParams(
   request: ProviderRequest,

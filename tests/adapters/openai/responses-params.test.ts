@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { responsesParams } from "../../../src/adapters/openai/responses-params.ts";
+import { dialectOf, responsesParams } from "../../../src/adapters/openai/responses-params.ts";
 import type { ProviderRequest } from "../../../src/ports/provider.ts";
 
 const question = { role: "user", text: "Well?" } as const;
@@ -51,6 +51,20 @@ describe("what the Responses API is sent", () => {
     assert.equal("prompt_cache_key" in responsesParams(request, { takesCacheKey: false }), false);
     const options = { prompt_cache_key: "mine" };
     assert.equal(paramsOf({ options }).prompt_cache_key, "mine");
+  });
+
+  it("has that key for OpenAI and Azure, and for no server that may not know it", () => {
+    for (const [baseUrl, takesCacheKey] of [
+      ["https://api.openai.com/v1", true],
+      ["https://eu.api.openai.com/v1", true],
+      ["https://mine.openai.azure.com/openai/v1", true],
+      ["http://127.0.0.1:8080/v1", false],
+      ["http://localhost:11434/v1", false],
+      ["https://openai.com.example/v1", false],
+      ["https://notopenai.com/v1", false],
+      ["https://gateway.example/openai.com/v1", false],
+    ] as const)
+      assert.deepEqual(dialectOf(baseUrl), { takesCacheKey }, baseUrl);
   });
 
   it("has the vendor's names for what was asked for, and zero is not nothing", () => {
