@@ -78,7 +78,8 @@ describe("what a reply names can be sent back, whatever its maker put into the n
         const { model: named } = dataOf(await endOf(vendor.client, first));
         assert.equal(named, model);
         dataOf(await endOf(vendor.client, again(named)));
-        assert.equal((vendor.upstream.requests.at(-1)?.body as { model: unknown }).model, model);
+        const body = vendor.upstream.requests.at(-1)?.body as Record<string, unknown>;
+        assert.equal(body.model, model);
       }
     }
   });
@@ -216,7 +217,10 @@ for (const store of ["memory", "sqlite"] as const)
     it("a conversation is continued, followed, read, named, exported and deleted by its id", async () => {
       await using place = await createDataFolder();
       let next = 0;
-      const newId = () => `${inAddresses[((next += 1)) % inAddresses.length]}${next}`;
+      const newId = () => {
+        next += 1;
+        return `${inAddresses[next % inAddresses.length]}${next}`;
+      };
       const clock = Object.assign(createTestClock({ instantMs: 1_000 }), { newId });
       await using server = await startTroupe({ store, data: place.folder, clock });
       const seen = new Set<string>();
