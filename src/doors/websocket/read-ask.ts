@@ -31,17 +31,19 @@ const wireDefaults: Readonly<Record<string, unknown>> = {
   include_reasoning: false,
 };
 
-/** What is asked for, as it was sent: without the fields that say what the server does if the socket or the server ends. */
-function readContent({ type, data }: RequestMessage): object {
-  const { on_disconnect: _, on_interrupt: __, ...asked } = data;
-  const named = Object.entries(asked).filter(
-    ([name, value]) => value !== wireDefaults[name] && !(withDefaults.has(name) && isEmpty(value)),
-  );
-  return { type, data: Object.fromEntries(named) };
-}
-
+/** Fields that say how a request is looked after and not what is asked. */
+const uncounted: ReadonlySet<string> = new Set(["on_disconnect", "on_interrupt", "retry"]);
 /** Objects in which nothing has to be said. */
-const withDefaults: ReadonlySet<string> = new Set(["options", "pacing"]);
+const mayBeEmpty: ReadonlySet<string> = new Set(["options", "pacing"]);
+
+/** What is asked for, as it was sent. */
+function readContent({ type, data }: RequestMessage): object {
+  const asked = Object.entries(data).filter(
+    ([name, value]) =>
+      !uncounted.has(name) && value !== wireDefaults[name] && !(mayBeEmpty.has(name) && isEmpty(value)),
+  );
+  return { type, data: Object.fromEntries(asked) };
+}
 
 function isEmpty(value: unknown): boolean {
   return (
