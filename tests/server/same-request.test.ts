@@ -5,7 +5,7 @@ import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
-import { startTroupe } from "../support/start-troupe.ts";
+import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
 const requests = {
@@ -20,20 +20,28 @@ async function startRestarts() {
   const stack = new AsyncDisposableStack();
   const { folder, database: file } = stack.use(await createDataFolder());
   const upstream = stack.use(await createUpstreamDouble());
-  /** Sends a frame to a server of its own, and gives all that came in answer. */
-  async function ask(frame: object, options: TroupeOptions = {}): Promise<string> {
-    await using server = await startTroupe({
+  const start = (options: TroupeOptions = {}) =>
+    startTroupe({
       ...{ store: "sqlite", data: folder, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl },
       clock: Object.assign(createTestClock({ instantMs: 1_000 }), { newId: () => crypto.randomUUID() }),
       ...options,
     });
-    const client = await server.connect();
-    client.send(frame);
-    await client.next(({ type }) => type === "response" || type === "error");
-    const last = client.received.at(-1);
-    return last?.type === "error" ? last.code : JSON.stringify(client.received);
+  /** Sends a frame to a server of its own, and gives all that came in answer. */
+  async function ask(frame: object, options: TroupeOptions = {}): Promise<string> {
+    await using server = await start(options);
+    return await answerOf(server, frame);
   }
-  return { upstream, file, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { upstream, file, start, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** All that comes on a connection of its own in answer to a frame, or the code of a refusal. */
+async function answerOf(server: RunningTroupe, frame: object): Promise<string> {
+  const client = await server.connect();
+  client.send(frame);
+  await client.next(({ type }) => type === "response" || type === "error");
+  client.terminate();
+  const last = client.received.at(-1);
+  return last?.type === "error" ? last.code : JSON.stringify(client.received);
 }
 
 /** What another start of the server, or another version of it, may have other defaults of. */
@@ -58,23 +66,29 @@ describe("a request that is sent again under its id is the same request", () => 
     it(`whatever it says of lost sockets and servers, and of fields that nobody knows: ${kind}`, async () => {
       await using system = await startRestarts();
       const { data, ...head } = requests[kind];
-      const first = await system.ask(requests[kind]);
+      await using server = await system.start();
+      const first = await answerOf(server, requests[kind]);
       for (const more of [
         ...[{ on_disconnect: "cancel" }, { on_disconnect: 10 }, { on_interrupt: "restart" }],
         ...[{ pacing: {} }, { pacing: null }, { model: null }, { of_a_later_version: { a: 1 } }],
       ])
-        assert.equal(await system.ask({ ...head, data: { ...more, ...data } }), first, JSON.stringify(more));
+        assert.equal(
+          await answerOf(server, { ...head, data: { ...more, ...data } }),
+          first,
+          JSON.stringify(more),
+        );
     });
 
     it(`and not with another rhythm, model or budget: ${kind}`, async () => {
       await using system = await startRestarts();
       const { data, ...head } = requests[kind];
-      await system.ask(requests[kind]);
+      await using server = await system.start();
+      await answerOf(server, requests[kind]);
       for (const more of [
         ...[{ pacing: { mode: "natural" } }, { pacing: { interval_ms: 100 } }],
         ...[{ model: "gpt-4o-mini" }, { budget_tokens: 100_000 }],
       ])
-        assert.equal(await system.ask({ ...head, data: { ...data, ...more } }), "request_id_conflict");
+        assert.equal(await answerOf(server, { ...head, data: { ...data, ...more } }), "request_id_conflict");
     });
   }
 
