@@ -103,6 +103,14 @@ function fieldRows({ properties = {}, required = [] }: Schema, prefix: string): 
   ]);
 }
 
+function patternText(pattern: string | undefined): string {
+  if (pattern === undefined) return "";
+  return pattern === "\\S" ? ", not only white space" : ` \`${pattern}\``;
+}
+
+/** The pattern of a name that somebody else made. */
+const opaqueForm = /^\^\[\^.*\]\{1,(\d+)\}\$$/;
+
 function typeText(schema: Schema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.enum !== undefined) {
@@ -115,8 +123,11 @@ function typeText(schema: Schema): string {
   }
   const type = typeof schema.type === "string" ? schema.type : schema.type?.find((one) => one !== "null");
   switch (type) {
-    case "string":
-      return `string${range(schema.minLength, schema.maxLength, " characters")}${schema.pattern === undefined ? "" : ` \`${schema.pattern}\``}`;
+    case "string": {
+      const [, maxChars] = opaqueForm.exec(schema.pattern ?? "") ?? [];
+      if (maxChars !== undefined) return `name, 1 to ${Number(maxChars).toLocaleString("en")} characters`;
+      return `string${range(schema.minLength, schema.maxLength, " characters")}${patternText(schema.pattern)}`;
+    }
     case "number":
     case "integer":
       return `${type}${range(schema.minimum, schema.maximum, "")}`;

@@ -1,5 +1,5 @@
 import type { Persona } from "../ports/persona.ts";
-import type { FinishReason } from "../ports/provider.ts";
+import type { FinishReason, ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CancelReport, PersonaAnswer, TurnAnswer } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -7,10 +7,13 @@ import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
-import { personaContext, personaInstructions } from "./persona-context.ts";
+import { castNote, personaContext } from "./persona-context.ts";
 import type { RecoveredLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
 import { sumUsage } from "./usage.ts";
+
+/** OpenAI takes at most 64 characters. */
+const cacheKeyChars = 32;
 
 type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
 
@@ -45,7 +48,7 @@ export async function answerPersonas(
         {
           id: persona.id,
           choice: cast.choice,
-          request: providerRequest(request, persona, cast, dependencies.contextChars),
+          request: providerRequest(request, persona, cast, dependencies),
           pacing: request.pacing,
           showText: whenOne || request.showText,
           budget: context.budget,
@@ -87,14 +90,20 @@ function keptResult({ status = "failed", text }: RecoveredLane, model: string): 
   return { status, text, model, ...error };
 }
 
-function providerRequest(request: PersonaRequest, persona: Persona, cast: Cast, contextChars: number) {
+/** The persona's own words first and unchanged, then the history, then what is for this answer only: a prompt cache holds the beginning. */
+function providerRequest(
+  request: PersonaRequest,
+  persona: Persona,
+  { personas, choice, conversation: { owner, id, path } }: Cast,
+  { contextChars, digest }: ChatDependencies,
+): ProviderRequest {
+  const note = castNote(persona, personas);
   return {
-    model: cast.choice.model,
-    instructions: personaInstructions(persona, cast.personas),
-    messages: [
-      ...personaContext(cast.conversation.path, persona.id, contextChars),
-      { role: "user" as const, text: request.message },
-    ],
+    model: choice.model,
+    instructions: persona.instructions,
+    messages: [...personaContext(path, persona.id, contextChars), { role: "user", text: request.message }],
+    ...(note === undefined ? {} : { note }),
+    cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
   };

@@ -15,7 +15,9 @@ export interface ChatDependencies {
   readonly conversations: ConversationStore;
   readonly vendorIds: VendorIds;
   readonly retry: RetryPolicy;
-  /** Most characters of earlier messages that a persona is given; whole messages, newest first. */
+  /** Digest of a text, as hexadecimal. */
+  readonly digest: (text: string) => string;
+  /** Max characters of earlier messages that a persona is given; whole messages, newest first. */
   readonly contextChars: number;
   /**
    * An answer with more text than this ends with `answer_too_large`, and so does one that comes to four times as much with reasoning, tools

@@ -1,4 +1,4 @@
-import type { ConversationStore, StoredMessage } from "../ports/conversation-store.ts";
+import type { ConversationStore, PathMessage, StoredMessage } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
@@ -9,7 +9,7 @@ export interface ConversationTurn {
   readonly owner: string;
   readonly id: string;
   /** From the root to the head as it was when the turn began, without the question and without what is too old to be told. */
-  readonly path: readonly StoredMessage[];
+  readonly path: readonly PathMessage[];
   readonly questionId: string;
   /** The request that asked. */
   readonly requestId?: string;
@@ -24,7 +24,7 @@ export interface ConversationTurn {
 /** A conversation's head, and the path to it as far as it can be told. */
 export interface ConversationHead {
   readonly messageId?: string;
-  readonly path: readonly StoredMessage[];
+  readonly path: readonly PathMessage[];
 }
 
 type Told = Pick<ChatDependencies, "conversations" | "contextChars">;

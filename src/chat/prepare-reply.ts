@@ -7,6 +7,7 @@ import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
   beginConversationTurn,
+  type ConversationHead,
   findHead,
   recoverConversationTurn,
   repeatConversationTurn,
@@ -15,6 +16,12 @@ import { refuseForeignIds } from "./foreign-ids.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
+
+/** Whose request it is, and where it goes. */
+export interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
+  /** There is no such conversation yet: the reply makes it, so that a request which is refused leaves none. Default false. */
+  readonly isNewConversation?: boolean;
+}
 
 /** A request that was found to be answerable. */
 export interface PreparedReply {
@@ -35,7 +42,7 @@ export interface PreparedReply {
  */
 export async function prepareReply(
   request: TurnRequest,
-  { owner, id, conversationId, afterSeq }: Omit<TurnRecord, "contentHash">,
+  { owner, id, conversationId, afterSeq, isNewConversation = false }: ReplyPlace,
   dependencies: ChatDependencies,
   recovered?: readonly RecoveredLane[],
 ): Promise<PreparedReply> {
@@ -59,12 +66,15 @@ export async function prepareReply(
   const choice = dependencies.providers.choose(request.api, request.model);
   if (conversationId === undefined)
     throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
-  const head = await findHead(dependencies, owner, conversationId);
+  const head: ConversationHead = isNewConversation
+    ? { path: [] }
+    : await findHead(dependencies, owner, conversationId);
   return {
     lanes: personas.map((persona) => persona.id),
     bytes: bytesOfRequest(request, head.path),
     async reply(context) {
       const { message } = request;
+      if (isNewConversation) await dependencies.conversations.create(owner, conversationId);
       const place = [dependencies, owner, conversationId, message, id] as const;
       const conversation = isRepeat
         ? await repeatConversationTurn(...place)

@@ -15,11 +15,12 @@ export function estimateTokens(bytes: number): number {
 export function estimateInput({
   instructions = "",
   messages,
+  note = "",
   tools = [],
   options = {},
 }: ProviderRequest): number {
   const parameters = [...tools, ...Object.values(options)].map((value) => JSON.stringify(value) ?? "");
-  const texts = [instructions, ...messages.map(({ text }) => text), ...parameters];
+  const texts = [instructions, note, ...messages.map(({ text }) => text), ...parameters];
   return estimateTokens(texts.reduce((sum, text) => sum + utf8Bytes(text), 0));
 }
 
@@ -32,6 +33,9 @@ export function sumUsage(usages: readonly (Usage | undefined)[]): Usage | undefi
     outputTokens: sum.outputTokens + usage.outputTokens,
     totalTokens: sum.totalTokens + usage.totalTokens,
     estimated: sum.estimated || usage.estimated,
+    ...((sum.cachedTokens ?? usage.cachedTokens) === undefined
+      ? {}
+      : { cachedTokens: (sum.cachedTokens ?? 0) + (usage.cachedTokens ?? 0) }),
   }));
 }
 

@@ -3,7 +3,7 @@ import { count, list } from "./setting-kinds.ts";
 
 const pricePattern = String.raw`(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)`;
 const priceForm = new RegExp(`^${pricePattern}$`);
-const modelPriceForm = new RegExp(`^([^\\s=]{1,256})=${pricePattern}$`);
+const modelPriceForm = new RegExp(`^(\\P{Cc}{1,256})=${pricePattern}$`, "u");
 
 /** Tokens or requests, of which there is no limit unless one is set. */
 const limit = z.coerce.number().int().min(1).optional();

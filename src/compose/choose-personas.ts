@@ -39,7 +39,7 @@ function storeOf(personas: readonly Persona[]): PersonaStore {
   if (byId.size < personas.length) throw new SettingError("personas: two have the same id");
   for (const { id, name, instructions } of personas) {
     if (!personaId.safeParse(id).success)
-      throw new SettingError("personas: an id has 1 to 128 of A-Z a-z 0-9 _ . : -");
+      throw new SettingError("personas: an id has 1 to 128 characters, none of them a control character");
     if (name === "" || instructions === "")
       throw new SettingError(`personas: ${id} needs a name and instructions`);
   }

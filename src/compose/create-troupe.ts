@@ -106,6 +106,7 @@ export async function assembleTroupe(
       conversations,
       vendorIds,
       providers: chosen,
+      digest: sha256,
       contextChars: settings.contextChars,
       mostAnswerChars: 4_000_000,
       retry: {

@@ -15,6 +15,12 @@ export interface StoredMessage {
   readonly status: "completed" | "failed" | "cancelled";
 }
 
+/** A message on a path. */
+export interface PathMessage extends StoredMessage {
+  /** Characters (UTF-16 units) of all texts from the root to this one. Absent for what earlier versions stored. */
+  readonly pathChars?: number;
+}
+
 export type NewMessage = Omit<StoredMessage, "id">;
 
 /** A message with the time at which it was stored, for display. */
@@ -83,16 +89,18 @@ export interface MessageMatch {
  * child of `parentId`, and returns their ids in order. `moveHead` makes a message the head. `path` leads from the root to the
  * message, without the oldest where not all have room in `mostChars`: of the newest it holds at least those whose texts have no
  * more characters together (UTF-16 units), and always the newest that has a text. So a long conversation costs no more than a short one.
+ * Its messages count the characters of the whole path, whatever was left out of it.
  */
 export interface ConversationStore {
-  create(owner: string): Promise<string>;
+  /** A new conversation, under an id of the caller's choice that no conversation has; returns its id. */
+  create(owner: string, conversationId?: string): Promise<string>;
   head(owner: string, conversationId: string): Promise<{ readonly messageId?: string } | undefined>;
   path(
     owner: string,
     conversationId: string,
     messageId: string,
     mostChars: number,
-  ): Promise<readonly StoredMessage[] | undefined>;
+  ): Promise<readonly PathMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   /** The answers that came with a request are no longer its own: it is answered again. Its question stays its own. */

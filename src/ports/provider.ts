@@ -11,8 +11,15 @@ export interface ProviderRequest {
   readonly model: string;
   /** System prompt; never shown to a client. */
   readonly instructions?: string;
-  /** The context, oldest first; the last one is the question. */
+  /**
+   * The context, oldest first; the first is a user's, the last one is the question. Neighbours may have one role, where several have
+   * answered: an API that wants roles to alternate is sent them joined.
+   */
   readonly messages: readonly ProviderMessage[];
+  /** A word for this answer only. It goes after the question, so that what comes before it is the same in the next request. */
+  readonly note?: string;
+  /** Requests with the same key begin with the same words: a hint for the vendor's prompt cache. At most 64 characters. */
+  readonly cacheKey?: string;
   /** 0 to 2. Left out: the vendor's default. */
   readonly temperature?: number;
   /** Upper limit of the answer in tokens. */
@@ -29,6 +36,8 @@ export interface ProviderRequest {
 /** Tokens of one call. `estimated` when the vendor gave none and they were counted from the characters. */
 export interface Usage {
   readonly inputTokens: number;
+  /** Input tokens that the vendor read from its prompt cache, where it tells; `inputTokens` counts them too. */
+  readonly cachedTokens?: number;
   readonly outputTokens: number;
   readonly totalTokens: number;
   readonly estimated: boolean;

@@ -17,5 +17,5 @@ export interface VendorIds {
 /** How long an id is kept, milliseconds: as long as OpenAI keeps a response (API reference, `store`). */
 export const vendorIdRetentionMs = 30 * 24 * 3_600_000;
 
-/** UTF-16 code units of the longest id that a request can name. */
-export const maxIdChars = 256;
+/** UTF-16 code units of the longest id that a request can name (`vendorIdChars` of the wire, each perhaps a pair). */
+export const maxIdChars = 2_048;

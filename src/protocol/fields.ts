@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { wireLimits } from "./limits.ts";
 
+/** Written as escapes that every dialect of regular expressions has: the patterns are published. */
+const controls = "\\u0000-\\u001f\\u007f-\\u009f";
+
 /** An optional field that may also be sent as `null`, as many clients write what they leave out. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema
@@ -43,26 +46,37 @@ export function pairs<K extends z.ZodType<string, string>, V extends z.ZodType>(
 /** An object of the vendor's own. Its contents go on as they came: nothing in them is copied or looked at. */
 export const vendorObject = z.looseObject({});
 
-/** Text to a model: at least one character; lone surrogates are replaced, since no encoding can carry them. */
+/** Text to a model, which has words: many models refuse one of white space only. Lone surrogates are replaced, since no encoding can carry them. */
 export const text = z
   .string()
   .min(1)
   .max(wireLimits.textChars)
+  .regex(/\S/, "it needs more than white space")
   .overwrite((value) => value.toWellFormed());
 
-export const requestId = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, "1 to 128 of A-Z a-z 0-9 _ . : -");
-export const personaId = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, "1 to 128 of A-Z a-z 0-9 _ . : -");
-export const conversationId = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, "1 to 128 of A-Z a-z 0-9 _ . : -");
-/** Model names as vendors write them: `gpt-4o-mini`, `ft:gpt-4o:org::id`, `llama3.2:3b`, `org/model@version`. */
-export const model = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,255}$/, "a model name");
-export const api = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, "a short lower-case name, not an address");
+/**
+ * A name that somebody else made. It means nothing here, and so all that is limited is its length, in characters, and that it has no
+ * control characters and no half of a surrogate pair, which no encoding can carry.
+ */
+export function opaqueName(maxChars: number) {
+  const form = new RegExp(`^[^${controls}\\ud800-\\udfff]{1,${maxChars}}$`, "u");
+  return z.string().regex(form, `1 to ${maxChars} characters, none of them a control character`);
+}
+
+export const requestId = opaqueName(wireLimits.idChars);
+export const personaId = opaqueName(wireLimits.idChars);
+export const conversationId = opaqueName(wireLimits.idChars);
+/** Model names as vendors and files have them: `gpt-4o-mini`, `ft:gpt-4o:org::id`, `llama3.2:3b`, `/models/Qwen3 8B.gguf`. */
+export const model = opaqueName(wireLimits.modelChars);
+/** The name under which a server has a provider. */
+export const api = opaqueName(wireLimits.apiChars);
 export const temperature = z.number().min(0).max(2);
 export const tokenLimit = z.number().int().min(1).max(1_000_000);
 /** Tokens of a whole request: input and output of all its lanes. */
 export const tokenBudget = z.number().int().min(1).max(1_000_000_000);
 /** A place in a request's log at which an error ended it. */
 export const seqOfError = z.number().int().min(1).max(1_000_000_000);
-export const responseId = z.string().regex(/^[A-Za-z0-9_.:-]{1,256}$/, "an id of a response");
+export const responseId = opaqueName(wireLimits.vendorIdChars);
 
 /** An upstream tool; everything but its type is the vendor's business. */
 export const tool = z.looseObject({ type: z.string().min(1).max(64) });

@@ -18,8 +18,14 @@ export const wireLimits = {
   messageValues: 20_000,
   /** Max members of one object in it. */
   objectMembers: 5_000,
-  /** Longest request, persona, conversation or model id, characters. */
+  /** Longest id of a request, persona or conversation, characters. */
   idChars: 128,
+  /** Longest name of a model, characters. */
+  modelChars: 256,
+  /** Longest name of a provider, characters. */
+  apiChars: 64,
+  /** Longest id that a vendor made, characters. Gateways put names and ids of their own into one. */
+  vendorIdChars: 1_024,
   /** Longest text of one request, UTF-16 code units (the frame limit may be reached first). */
   textChars: 1_000_000,
   /** Most personas that one `multi_chat` can name. */

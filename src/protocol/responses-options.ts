@@ -1,6 +1,18 @@
 import { z } from "zod";
-import { list, optional, pairs, responseId, temperature, tokenLimit, vendorObject } from "./fields.ts";
+import {
+  list,
+  opaqueName,
+  optional,
+  pairs,
+  responseId,
+  temperature,
+  tokenLimit,
+  vendorObject,
+} from "./fields.ts";
 import { wireLimits } from "./limits.ts";
+
+/** A word of the vendor's, who has others tomorrow and tells them in answers: a tier, a choice. */
+const vendorWord = opaqueName(64);
 
 /**
  * Further parameters of the Responses API that `openai_chat` passes on from `data.options`. Unknown names are refused, so that a
@@ -9,7 +21,7 @@ import { wireLimits } from "./limits.ts";
 export const responsesOptions = z.strictObject({
   background: optional(z.boolean()),
   context_management: optional(list(vendorObject, { max: wireLimits.contextManagement })),
-  conversation: optional(z.union([responseId, z.strictObject({ id: responseId })])),
+  conversation: optional(z.union([responseId, z.looseObject({ id: responseId })])),
   include: optional(list(z.string().max(128), { max: 32 })),
   instructions: optional(z.string().max(1_000_000)),
   max_output_tokens: optional(tokenLimit),
@@ -18,17 +30,17 @@ export const responsesOptions = z.strictObject({
   parallel_tool_calls: optional(z.boolean()),
   prompt: optional(vendorObject),
   prompt_cache_key: optional(z.string().max(1024)),
-  prompt_cache_retention: optional(z.enum(["in_memory", "24h"])),
+  prompt_cache_retention: optional(vendorWord),
   reasoning: optional(vendorObject),
   safety_identifier: optional(z.string().max(256)),
-  service_tier: optional(z.enum(["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"])),
+  service_tier: optional(vendorWord),
   store: optional(z.boolean()),
   temperature: optional(temperature),
   text: optional(vendorObject),
-  tool_choice: optional(z.union([z.enum(["none", "auto", "required"]), vendorObject])),
+  tool_choice: optional(z.union([vendorWord, vendorObject])),
   top_logprobs: optional(z.number().int().min(0).max(20)),
   top_p: optional(z.number().min(0).max(1)),
-  truncation: optional(z.enum(["auto", "disabled"])),
+  truncation: optional(vendorWord),
   user: optional(z.string().max(256)),
 });
 

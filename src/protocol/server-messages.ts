@@ -16,6 +16,11 @@ const simulated = z
 
 export const usage = z.object({
   input_tokens: z.int().min(0),
+  cached_tokens: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("Of the input, read from the provider's prompt cache; absent where it does not tell."),
   output_tokens: z.int().min(0),
   total_tokens: z.int().min(0),
   estimated: z.boolean().describe("Counted from characters, since the provider gave no figure."),
@@ -132,7 +137,7 @@ export const serverMessages = {
       type: z.literal("tool"),
       tool: z.string(),
       status: z.string(),
-      call_id: z.string(),
+      call_id: z.string().describe("The call's own id; the item's where it has none."),
       payload: z.looseObject({}).optional().describe("The provider's own item."),
       ...lane,
       ...position,

@@ -26,7 +26,7 @@ const space = 0x20;
 const notCounted = -1;
 
 /** The longest token of a short string: quotes, and every character written as `\u0000`. */
-const maxTokenChars = 6 * wireLimits.idChars + 2;
+const maxTokenChars = 12 * wireLimits.idChars + 2;
 
 /**
  * Counts the values that `JSON.parse` would make of a text, in one pass that allocates nothing for them: a megabyte of small
@@ -129,5 +129,6 @@ export function whyTooLarge({ depth, values, members }: JsonSurvey): string | un
 
 /** Whether a `type` or an `id` is short enough to come back in a refusal. */
 export function isEchoable(value: unknown): value is string {
-  return typeof value === "string" && value.length <= wireLimits.idChars;
+  if (typeof value !== "string" || value.length > 2 * wireLimits.idChars) return false;
+  return value.length <= wireLimits.idChars || [...value].length <= wireLimits.idChars;
 }

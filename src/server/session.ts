@@ -7,6 +7,7 @@ import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { Followers, type Recipient } from "./followers.ts";
+import type { FoundConversation } from "./start-turn.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a door does with what a session follows. */
@@ -35,6 +36,8 @@ export interface SessionAsk {
   /** The client's name for it. */
   readonly id?: string;
   readonly request: TurnRequest;
+  /** What the client sent, by which a repeat is known. */
+  readonly content: object;
   /** A conversation's id, `new`, or absent for the session's own. */
   readonly conversation?: string;
   readonly whenUnwatched?: WhenUnwatched;
@@ -155,16 +158,15 @@ export class Session {
     await this.#followers.close();
   }
 
-  async #findConversation(asked: string | undefined): Promise<string> {
-    if (asked !== undefined && asked !== "new") return asked;
-    const { conversations } = this.#options;
-    const { owner } = this.#caller;
+  async #findConversation(asked: string | undefined): Promise<FoundConversation> {
+    if (asked !== undefined && asked !== "new") return { id: asked, isNew: false };
+    const { conversations, clock } = this.#options;
     const own = this.#ownConversation;
-    if (asked !== "new" && own !== undefined && (await conversations.head(owner, own)) !== undefined)
-      return own;
-    const made = await conversations.create(owner);
-    this.#ownConversation = made;
-    return made;
+    const hasOwn =
+      asked !== "new" &&
+      own !== undefined &&
+      (await conversations.head(this.#caller.owner, own)) !== undefined;
+    return hasOwn ? { id: own, isNew: false } : { id: clock.newId(), isNew: true };
   }
 
   async #start(ask: SessionAsk, id: string, waited?: Hold): Promise<KeptTurn> {
@@ -177,11 +179,12 @@ export class Session {
       counted = false;
     };
     try {
-      const { turn } = await turns.start({
+      const { turn, started } = await turns.start({
         caller: this.#caller,
         id,
         isNamed: ask.id !== undefined,
         request: ask.request,
+        content: ask.content,
         hold: () => waited ?? this.#hold(ask),
         conversation: ask.conversation,
         findConversation: () => this.#findConversation(ask.conversation),
@@ -189,6 +192,9 @@ export class Session {
         whenInterrupted: ask.whenInterrupted ?? "error",
         ...(ask.retrySeq === undefined ? {} : { retrySeq: ask.retrySeq }),
       });
+      // Not before: a request that is refused makes no conversation.
+      if (started && (ask.conversation ?? "new") === "new")
+        this.#ownConversation = turn.record.conversationId ?? this.#ownConversation;
       const running = turns.running(this.#caller.owner, id);
       if (running === undefined) countOut();
       else running.ended.addEventListener("abort", countOut, { once: true });

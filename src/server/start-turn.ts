@@ -49,14 +49,22 @@ export interface Ask {
   readonly request: TurnRequest;
   /** Takes what the request holds, or gives what it took when it began to wait; asked once, for a new request. */
   readonly hold: () => Hold;
-  /** What the client said of the conversation, which is part of the request's content. */
+  /** What the client sent, without the server's defaults: a request of the same name and content is the same request. */
+  readonly content: object;
+  /** What the client said of the conversation. */
   readonly conversation: string | undefined;
-  /** Finds or makes the conversation; asked only when the request is new. */
-  readonly findConversation: () => Promise<string | undefined>;
+  /** Finds the conversation, or the id of one that the reply is to make; asked only when the request is new. */
+  readonly findConversation: () => Promise<FoundConversation | undefined>;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
   /** The number of the error that ended the request: it runs again if that is still its end and can be retried. */
   readonly retrySeq?: number;
+}
+
+/** Where a request goes; nothing is stored of a new conversation before its first turn has begun. */
+export interface FoundConversation {
+  readonly id: string;
+  readonly isNew: boolean;
 }
 
 /** A turn that was started, or found by its id. */
@@ -90,15 +98,21 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   const { onEnd, onLaneFailure, onFault } = options;
 
   async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
-    const conversationId =
-      asked.conversationId ?? (ask.request.kind === "responses" ? undefined : await ask.findConversation());
+    const found =
+      asked.conversationId === undefined
+        ? ask.request.kind === "responses"
+          ? undefined
+          : await ask.findConversation()
+        : { id: asked.conversationId, isNew: false };
+    const conversationId = found?.id;
     const record: TurnRecord = {
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
       // The vendor is told not to store it; then nothing of it stays here either.
       ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
     };
-    const prepared = await prepareReply(ask.request, record, chat);
+    const isNewConversation = found?.isNew === true;
+    const prepared = await prepareReply(ask.request, { ...record, isNewConversation }, chat);
     hold.resize(prepared.bytes.total);
     if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
@@ -108,7 +122,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
-      return attach(created.turn, record);
+      return attach(created.turn, ask, record);
     }
     const { log } = created;
     run({ record, log }, ask, prepared, { hold, release });
@@ -174,10 +188,16 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return turn;
   }
 
-  function attach(turn: KeptTurn, record: TurnRecord) {
-    if (turn.record.contentHash !== record.contentHash)
+  function attach(turn: KeptTurn, ask: Ask, { contentHash: asked }: Pick<TurnRecord, "contentHash">) {
+    const { contentHash: kept } = turn.record;
+    if (kept !== asked && kept !== earlierHash(ask))
       throw new TroupeError("request_id_conflict", { field: "id" });
     return { turn, started: false };
+  }
+
+  /** What earlier versions kept of a request: it had the defaults of the server then. */
+  function earlierHash({ request, conversation }: Ask): string {
+    return contentHash([request, conversation ?? null], digest);
   }
 
   /** Whether the turn ended with the error of this number and may run again. Throws `seq_out_of_range`. */
@@ -196,11 +216,10 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     async start(ask: Ask): Promise<StartedTurn> {
       const { id, isNamed, retrySeq } = ask;
       const { owner } = ask.caller;
-      const content = [ask.request, ask.conversation ?? null];
-      const asked = { owner, id, contentHash: contentHash(content, digest) };
+      const asked = { owner, id, contentHash: contentHash(ask.content, digest) };
       const kept = isNamed ? await logs.find(owner, id) : undefined;
       if (kept !== undefined) {
-        const attached = attach(kept, asked);
+        const attached = attach(kept, ask, asked);
         if (retrySeq === undefined || !(await mayRepeat(kept, retrySeq))) return attached;
       }
       const { conversationId } = kept?.record ?? {};

@@ -93,9 +93,12 @@ describe("several personas", () => {
     const setup = createChatSetup(byPersona({ Ada: answers("A."), Bob: answers("B.") }));
     await ask(setup, { personaIds: ["ada", "bob"], temperature: 0.3, maxTokens: 55 });
     const [first, second] = setup.choice.requests;
-    assert.ok(first?.instructions?.startsWith(ada.instructions));
-    assert.match(first?.instructions ?? "", /Bob/);
-    assert.ok(second?.instructions?.startsWith(bob.instructions));
+    assert.equal(first?.instructions, ada.instructions);
+    assert.match(first?.note ?? "", /Bob/);
+    assert.equal(second?.instructions, bob.instructions);
+    assert.match(second?.note ?? "", /Ada/);
+    assert.match(`${first?.cacheKey} ${second?.cacheKey}`, /^[0-9a-f]{32} [0-9a-f]{32}$/);
+    assert.notEqual(first?.cacheKey, second?.cacheKey);
     assert.deepEqual(first?.messages, [{ role: "user", text: "Well?" }]);
     assert.deepEqual([first?.model, first?.temperature, first?.maxOutputTokens], ["model-asked", 0.3, 55]);
   });

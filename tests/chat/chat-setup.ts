@@ -1,5 +1,6 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import { createMemoryVendorIds } from "../../src/adapters/memory/memory-vendor-ids.ts";
+import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import {
   Cancellation,
   type ChatDependencies,
@@ -82,6 +83,7 @@ export function createChatSetup(
         longestAskedDelayMs: 20_000,
         random: () => 0,
       },
+      digest: sha256,
       contextChars: 1_000,
       mostAnswerChars: 10_000,
       ...dependencies,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { personaContext, personaInstructions } from "../../src/chat/persona-context.ts";
-import type { StoredMessage } from "../../src/ports/conversation-store.ts";
+import { castNote, personaContext } from "../../src/chat/persona-context.ts";
+import type { PathMessage, StoredMessage } from "../../src/ports/conversation-store.ts";
 import { manyRuns } from "./any-text.ts";
 import { personas } from "./personas.ts";
 
@@ -57,13 +57,13 @@ describe("personaContext", () => {
     );
   });
 
-  it("gives the newest messages that fit, whole ones, in their order", () => {
-    const path = ["aaaaa", "bbbbb", "ccccc", "ddddd"].map((text) => said(text));
-    const texts = (mostChars: number) => personaContext(path, "ada", mostChars).map(({ text }) => text);
-    assert.deepEqual(texts(20), ["aaaaa", "bbbbb", "ccccc", "ddddd"]);
-    assert.deepEqual(texts(19), ["bbbbb", "ccccc", "ddddd"]);
-    assert.deepEqual(texts(10), ["ccccc", "ddddd"]);
-    assert.deepEqual(texts(1), ["ddddd"]);
+  it("gives all of what fits, and of a path that is full the newest two thirds", () => {
+    const path = ["aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee", "fffff"].map((text) => said(text));
+    const texts = (maxChars: number) => personaContext(path, "ada", maxChars).map(({ text }) => text);
+    assert.deepEqual(texts(30).length, 6);
+    assert.deepEqual(texts(29), ["ccccc", "ddddd", "eeeee", "fffff"]);
+    assert.deepEqual(texts(15), ["ddddd", "eeeee", "fffff"]);
+    assert.deepEqual(texts(1), ["fffff"]);
   });
 
   it("stops at the first that does not fit, so that nothing is missing in between", () => {
@@ -74,25 +74,96 @@ describe("personaContext", () => {
     );
   });
 
-  it("leaves out what has no text", () => {
-    assert.deepEqual(personaContext([said("Hm?"), said("", "bob", "Bob")], "ada", 100), [
-      { role: "user", text: "Hm?" },
+  it("leaves out a whole turn rather than its question alone, unless the turn is longer than a block", () => {
+    const answers = (chars: number) => ["bob", "cleo"].map((id) => said("a".repeat(chars), id));
+    const turns = (chars: number) => [said("q1"), ...answers(chars), said("q2"), ...answers(chars)];
+    assert.deepEqual(personaContext(turns(10), "ada", 36)[0], { role: "user", text: "q2" });
+    const [first] = personaContext(turns(20), "ada", 36);
+    assert.equal(first?.text, `(cleo answered:)\n> ${"a".repeat(20)}`);
+  });
+
+  it("begins with a user's message, also where the persona's own would be the first", () => {
+    const path = [said("q".repeat(40)), said("Mine.", "ada", "Ada"), said("Why?")];
+    assert.deepEqual(personaContext(path, "ada", 20), [
+      { role: "user", text: "(You answered:)\n> Mine." },
+      { role: "user", text: "Why?" },
     ]);
+  });
+
+  it("leaves out what has no words", () => {
+    for (const blank of ["", " ", "\n\n", "\t\u00a0\u3000\ufeff"])
+      assert.deepEqual(personaContext([said("Hm?"), said(blank, "bob"), said(blank, "ada")], "ada", 100), [
+        { role: "user", text: "Hm?" },
+      ]);
     assert.deepEqual(personaContext([], "ada", 100), []);
   });
 });
 
-describe("personaInstructions", () => {
-  it("are the persona's own where it answers alone", () => {
-    const [ada] = personas;
-    assert.equal(personaInstructions(ada, [ada]), ada.instructions);
+describe("the history of a persona", () => {
+  it("keeps its start from turn to turn, and is two thirds full after each time it is cut", () => {
+    const maxChars = 300;
+    const history: PathMessage[] = [];
+    const say = (text: string, personaId?: string) => {
+      const pathChars = (history.at(-1)?.pathChars ?? 0) + text.length;
+      history.push({ ...said(text, personaId), pathChars });
+    };
+    let cuts = 0;
+    let before: string[] = [];
+    for (let turn = 0; turn < 60; turn += 1) {
+      say(`${turn}?`.padEnd(10, "q"));
+      say(`${turn}!`.padEnd(20, "a"), "ada");
+      // A store gives no more than has room, so what is told must not depend on more.
+      const room = history.slice(-20);
+      const texts = personaContext(room, "ada", maxChars).map(({ text }) => text);
+      const length = texts.join("").length;
+      assert.ok(length <= maxChars);
+      const isSame = before.every((text, index) => texts[index] === text);
+      if (!isSame) {
+        cuts += 1;
+        assert.deepEqual(length, 210, `after ${turn} turns`);
+        assert.match(texts[0] ?? "", /\?/);
+      }
+      before = texts;
+    }
+    // 60 turns of 30 characters are 1,800, of which 300 have room and 100 go at a time.
+    assert.equal(cuts, 15);
   });
 
-  it("begin with the persona's own and name the others", () => {
+  it("has the same start in every process and for every window of a store that holds it", () => {
+    const turn = fc.array(fc.nat({ max: 40 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 30 }), fc.integer({ min: 1, max: 200 }), (turns, maxChars) => {
+        let pathChars = 0;
+        const path = turns.flatMap((lengths) =>
+          lengths.map((length, index): PathMessage => {
+            pathChars += length;
+            return { ...said("x".repeat(length), index === 0 ? undefined : `p${index}`), pathChars };
+          }),
+        );
+        const whole = personaContext(path, "ada", maxChars);
+        let chars = 0;
+        const first = path.findLastIndex(({ text }) => {
+          const isFull = chars > 0 && chars + text.length > maxChars;
+          chars += text.length;
+          return isFull;
+        });
+        assert.deepEqual(personaContext(path.slice(first + 1), "ada", maxChars), whole);
+      }),
+      manyRuns,
+    );
+  });
+});
+
+describe("castNote", () => {
+  it("is nothing for a persona that answers alone", () => {
+    const [ada] = personas;
+    assert.equal(castNote(ada, [ada]), undefined);
+  });
+
+  it("names the others, and says nothing of their instructions", () => {
     const [ada, bob, cleo] = personas;
-    const text = personaInstructions(bob, [ada, bob, cleo]);
-    assert.ok(text.startsWith(`${bob.instructions}\n\n`));
-    assert.match(text, /Ada, Cleo/);
+    const text = castNote(bob, [ada, bob, cleo]) ?? "";
+    assert.match(text, /Ada, Cleo\. Speak only as Bob/);
     assert.equal(text.includes(ada.instructions), false);
   });
 });

@@ -20,6 +20,7 @@ describe("estimateInput", () => {
       ],
     };
     assert.equal(estimateInput(request), 3);
+    assert.equal(estimateInput({ ...request, note: "1234" }), 4);
     assert.equal(estimateInput({ ...request, tools: [{ type: "t" }] }), 6);
     assert.equal(estimateInput({ ...request, options: { instructions: "1234567890", user: undefined } }), 6);
     assert.equal(estimateInput({ model: "m", messages: [] }), 0);
@@ -63,6 +64,12 @@ describe("sumUsage", () => {
 
   it("is estimated as soon as one part is", () => {
     assert.deepEqual(sumUsage([usage(1, 2), usage(1, 1, true)]), usage(2, 3, true));
+  });
+
+  it("adds up what came from prompt caches, where any vendor told", () => {
+    const cached = (cachedTokens: number) => ({ ...usage(10, 1), cachedTokens });
+    assert.deepEqual(sumUsage([cached(3), usage(1, 1), cached(4)]), { ...usage(21, 3), cachedTokens: 7 });
+    assert.deepEqual(sumUsage([usage(1, 1), cached(0)]), { ...usage(11, 2), cachedTokens: 0 });
   });
 
   it("is unknown where nothing is known", () => {

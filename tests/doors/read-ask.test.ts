@@ -111,8 +111,60 @@ function decode(frame: object): RequestMessage {
 
 for (const [name, frame, expected] of rows)
   test(`a frame becomes exactly its request: ${name}`, () => {
-    assert.deepEqual(readAsk(decode(frame), defaults), expected);
+    const { content: _, ...ask } = readAsk(decode(frame), defaults);
+    assert.deepEqual(ask, expected);
   });
+
+const contentOf = (frame: object) => JSON.stringify(readAsk(decode(frame), defaults).content);
+const least: Record<"openai_chat" | "chat" | "multi_chat", object> = {
+  openai_chat: { input_text: "Hi" },
+  chat: { message: "Hi", persona_id: "teacher" },
+  multi_chat: { message: "Hi", persona_ids: ["teacher", "skeptic"] },
+};
+
+/** What does not make another request of it: each beside the least that its type needs. */
+const sameContent = {
+  openai_chat: [{ include_reasoning: false }, { options: {} }, { options: { store: null } }],
+  chat: [{ api: "openai" }],
+  multi_chat: [{ api: "openai" }, { stream: true }],
+} as const;
+const sameForAll: readonly object[] = [
+  ...[{ on_disconnect: "cancel" }, { on_disconnect: 5 }, { on_interrupt: "restart" }, { pacing: {} }],
+  ...[{ pacing: null, model: null }, { unknown: 1 }, { pacing: { mode: null } }],
+];
+/** What does: the server's own defaults may be others tomorrow. */
+const otherContent = {
+  openai_chat: [
+    ...[{ input_text: "Ho" }, { include_reasoning: true }, { options: { store: true } }],
+    ...[{ previous_response_id: "r" }, { tools: [] }],
+  ],
+  chat: [
+    ...[{ message: "Ho" }, { persona_id: "skeptic" }, { api: "demo" }, { conversation_id: "new" }],
+    ...[{ temperature: 0 }, { max_tokens: 1 }],
+  ],
+  multi_chat: [{ persona_ids: ["skeptic", "teacher"] }, { stream: false }],
+} as const;
+const otherForAll: readonly object[] = [
+  ...[{ model: "gpt-4o-mini" }, { budget_tokens: 1 }, { pacing: { mode: "natural" } }],
+  { pacing: { interval_ms: 100 } },
+];
+
+for (const type of ["openai_chat", "chat", "multi_chat"] as const) {
+  const plain = contentOf({ type, data: least[type] });
+  for (const more of [...sameContent[type], ...sameForAll])
+    test(`the content of ${type} is the same with ${JSON.stringify(more)}`, () => {
+      assert.equal(contentOf({ type, id: "r", data: { ...least[type], ...more } }), plain);
+    });
+  for (const more of [...otherContent[type], ...otherForAll])
+    test(`the content of ${type} is another with ${JSON.stringify(more)}`, () => {
+      assert.notEqual(contentOf({ type, data: { ...least[type], ...more } }), plain);
+    });
+}
+
+test("the content of a request holds none of the server's defaults, and no word of the server", () => {
+  for (const type of ["openai_chat", "chat", "multi_chat"] as const)
+    assert.deepEqual(JSON.parse(contentOf({ type, data: least[type] })), { type, data: least[type] });
+});
 
 for (const [field, value, name] of [
   ["mode", "raw", "mode"],

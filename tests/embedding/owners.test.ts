@@ -106,7 +106,7 @@ test("a store of personas is asked by the user's own name, and a bad list stops 
   // Nobody in particular asks for the page, so that it names nobody's personas.
   assert.match(await (await fetch(`${server.httpUrl}/`)).text(), /"personas":\[\]/);
 
-  for (const bad of [[], [porter, porter], [{ ...porter, id: "no id" }], [{ ...porter, instructions: "" }]])
+  for (const bad of [[], [porter, porter], [{ ...porter, id: "no\nid" }], [{ ...porter, instructions: "" }]])
     await assert.rejects(
       createTroupe({ localProviders: [], store: "memory", personas: bad }),
       /^SettingError: personas/,

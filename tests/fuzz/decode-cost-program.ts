@@ -29,7 +29,7 @@ function read(text: string): Decoded {
   if (!decoded.ok) return decoded;
   const { message } = decoded;
   if (message.type === "openai_chat" || message.type === "chat" || message.type === "multi_chat")
-    contentHash([readAsk(message, defaults).request, null], digest);
+    contentHash(readAsk(message, defaults).content, digest);
   return decoded;
 }
 

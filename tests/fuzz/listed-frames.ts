@@ -69,7 +69,7 @@ const oddEnvelopes = [
   ping(nested('{"a":', "}", 10_000).replace(":}", ":1}")),
   ping('{"a":1e400,"b":-0,"c":9007199254740993}'),
   ping("{}", ',"id":9007199254740993'),
-  ping("{}", ',"id":"bad id"'),
+  ping("{}", ',"id":"bad\\nid"'),
   ping("{}", ',"id":""'),
   ping("{}", `,"id":"${"x".repeat(128)}"`),
   ping("{}", `,"id":"${"x".repeat(129)}"`),

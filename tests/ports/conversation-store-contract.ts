@@ -23,6 +23,30 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await store.head("owner", ids[0]), {});
     });
 
+    it("makes one under an id that is given", async () => {
+      await using under = await create();
+      const { store } = under;
+      assert.equal(await store.head("owner", "mine"), undefined);
+      assert.equal(await store.create("owner", "mine"), "mine");
+      assert.deepEqual(await store.head("owner", "mine"), {});
+      assert.equal(await store.head("other", "mine"), undefined);
+    });
+
+    it("counts the characters of a path from its root on, on each branch and whatever is left out", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [root, left] = (await store.append("owner", id, undefined, [asks("12345"), answers("")])) ?? [];
+      const [right] = (await store.append("owner", id, root, [answers("😀")])) ?? [];
+      const [leaf = ""] = (await store.append("owner", id, left, [asks("123")])) ?? [];
+      const counts = async (messageId = "", chars = 100) =>
+        (await store.path("owner", id, messageId, chars))?.map(({ pathChars }) => pathChars);
+      assert.deepEqual(await counts(leaf), [5, 5, 8]);
+      assert.deepEqual(await counts(right), [5, 7]);
+      assert.deepEqual(await counts(leaf, 3), [5, 8]);
+      assert.deepEqual((await counts(right, 0))?.at(-1), 7);
+    });
+
     it("stores messages as a chain behind their parent and gives their ids in order", async () => {
       await using under = await create();
       const { store } = under;
@@ -31,9 +55,9 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const ids = (await store.append("owner", id, question, [answers("One."), answers("Two. 😀")])) ?? [];
       assert.equal(new Set([question, ...ids]).size, 3);
       assert.deepEqual(await store.path("owner", id, ids[1] ?? "", mostChars), [
-        { ...asks("One?"), id: question },
-        { ...answers("One."), id: ids[0], parentId: question },
-        { ...answers("Two. 😀"), id: ids[1], parentId: ids[0] },
+        { ...asks("One?"), id: question, pathChars: 4 },
+        { ...answers("One."), id: ids[0], parentId: question, pathChars: 8 },
+        { ...answers("Two. 😀"), id: ids[1], parentId: ids[0], pathChars: 15 },
       ]);
       assert.deepEqual(await store.append("owner", id, ids[1], []), []);
     });

@@ -192,8 +192,8 @@ describe("what a refusal tells", () => {
     const secret = "sk-0123456789";
     for (const data of [
       { message: 7, persona_id: secret },
-      { persona_id: `${secret} `, message: "a" },
-      { message: "a", persona_id: "b", api: secret.toUpperCase() },
+      { persona_id: `${secret}\n`, message: "a" },
+      { message: "a", persona_id: "b", api: `${secret}\n` },
     ]) {
       assert.doesNotMatch(refusal(JSON.stringify({ type: "chat", data })).message, /0123456789/);
     }

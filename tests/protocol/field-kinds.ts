@@ -12,46 +12,68 @@ const notStrings = [7, true, {}, []];
 const notNumbers = ["1", "NaN", "", true, {}, [1]];
 const notBooleans = ["true", 0, 1, {}, []];
 
-const idOf = (most: number) =>
+/** Names that others made: whatever is in them but control characters and halves of surrogate pairs. */
+export const namesOfOthers = [
+  ...[
+    "a",
+    "7",
+    "Aa0_.:-",
+    " ",
+    "a b",
+    " a ",
+    "a/b",
+    "../x",
+    ".",
+    "a%20",
+    "a%2Fb",
+    "a?b#c&d=e",
+    "a\\b",
+    "a'b\"c",
+  ],
+  ...[
+    "cmVzcDo0Lzc+PQ==",
+    "/models/Qwen3 8B.gguf",
+    "http://host/v1",
+    "\u00e4",
+    "e\u0301",
+    "\u0430",
+    "\u{1f600}",
+  ],
+  ...["<b>", "$(x)", "{{x}}", "__proto__", "null", "\u200d", "\u202e"],
+] as const;
+const notNames = ["", "a\n", "\t", "\u0000", "\r\n", "a\u001b[0m", "\u007f", "\u0085", "\ud800", "a\udc00b"];
+
+const nameOf = (maxChars: number) =>
   of(
-    ["a", "7", "Aa0_.:-", "x".repeat(most)],
-    ...["", " ", "a b", "a\n", "\u00e4", "\u0430", "a/b", "a%20", "x".repeat(most + 1)],
+    [...namesOfOthers, "x".repeat(maxChars), "\u{1f600}".repeat(maxChars)],
+    ...[...notNames, "x".repeat(maxChars + 1), "\u{1f600}".repeat(maxChars + 1)],
     ...notStrings,
   );
 
 /** By the word under which the table of fields names them. Limits are the ones that PROTOCOL.md prints. */
 export const fieldKinds = {
-  id: idOf(128),
-  responseId: idOf(256),
+  id: nameOf(128),
+  responseId: nameOf(1_024),
   text: of(
-    ["a", " ", "\u0000", "\u{1f600}", "x".repeat(1_000_000)],
-    "",
-    "x".repeat(1_000_001),
+    ["a", " a", "\u0000", "\u{1f600}", "x".repeat(1_000_000)],
+    ...["", " ", "\n", " \t\r\n\u00a0\u3000\ufeff", "x".repeat(1_000_001)],
     ...notStrings,
   ),
-  model: of(
-    ["gpt-4o-mini", "ft:gpt-4o:org::id", "llama3.2:3b", "org/model@version+x", "m".repeat(256)],
-    ...["", "../../x", "/m", ".m", "a b", "m\n", "g\u0440t", "m".repeat(257)],
-    ...notStrings,
-  ),
-  api: of(
-    ["openai", "a", "local-1_b", "a".repeat(32)],
-    ...["", "http://169.254.169.254", "OpenAI", "1a", "a.b", "\u043epenai", "a".repeat(33)],
-    ...notStrings,
-  ),
+  model: nameOf(256),
+  api: nameOf(64),
   temperature: of([0, 0.7, 2, -0], -1, 2.000001, 3, 1e9, ...notNumbers),
   tokenLimit: of([1, 1000, 1_000_000], 0, -1, 1.5, 1_000_001, 1e12, ...notNumbers),
   tokenBudget: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
   seqOfError: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
   flag: of([true, false], ...notBooleans),
-  conversation: of(["new", "id-1", "x".repeat(128)], "", "a b", "x".repeat(129), ...notStrings),
+  conversation: nameOf(128),
   personas: {
     good: [["skeptic"], ["skeptic", "skeptic"], Array(16).fill("p")],
     bad: [
       [[]],
       [Array(17).fill("p")],
       [Array(1_000).fill("p")],
-      [["a b"], "0"],
+      [["a\n"], "0"],
       [["a", null], "1"],
       ["skeptic"],
       [{ 0: "a" }],
@@ -103,9 +125,10 @@ export const fieldKinds = {
   options: {
     good: [
       {},
-      { store: false, metadata: { a: "b" }, conversation: "conv_1", service_tier: "flex" },
+      { store: false, metadata: { a: "b" }, conversation: "conv/1+=", service_tier: "on_demand" },
       {
-        conversation: { id: "conv_1" },
+        conversation: { id: "conv_1", object: "conversation" },
+        truncation: "some",
         tool_choice: { type: "function", name: "f" },
         tool_choice_: undefined,
       },
@@ -127,9 +150,12 @@ export const fieldKinds = {
       [{ include: [1] }, "include.0"],
       [{ metadata: { a: 1 } }, "metadata.a"],
       [{ metadata: { a: { b: "c" } } }, "metadata.a"],
-      [{ conversation: "a b" }, "conversation"],
-      [{ conversation: { id: "c", other: 1 } }, "conversation.other"],
-      [{ truncation: "some" }, "truncation"],
+      [{ conversation: "a\nb" }, "conversation"],
+      [{ conversation: { id: "" } }, "conversation.id"],
+      [{ conversation: {} }, "conversation.id"],
+      [{ truncation: "a\n" }, "truncation"],
+      [{ service_tier: "" }, "service_tier"],
+      [{ service_tier: "x".repeat(65) }, "service_tier"],
       [{ reasoning: "high" }, "reasoning"],
       [{ user: "u".repeat(257) }, "user"],
     ],

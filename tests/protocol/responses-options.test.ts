@@ -28,9 +28,12 @@ const opaque = [
   "context_management",
   "include",
   "prompt",
+  "prompt_cache_retention",
   "reasoning",
+  "service_tier",
   "text",
   "tool_choice",
+  "truncation",
 ] as const satisfies readonly (keyof ResponsesOptions & Name)[];
 
 /** Options that the SDK does not know, or does not take with every value that the schema lets through. */

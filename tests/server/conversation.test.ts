@@ -38,14 +38,19 @@ test("the socket's own conversation keeps the context, personas see each other's
     JSON.stringify(request.body).includes("Speak only as Viktor"),
   );
   assert.deepEqual(inputOf(skeptic), [
-    { role: "user", content: "First?" },
-    { role: "user", content: "(Joyce, teacher answered:)\n> Answer 1.\n> Second line." },
-    { role: "user", content: "Second?" },
+    {
+      type: "message",
+      role: "user",
+      content: [
+        ...["First?", "(Joyce, teacher answered:)\n> Answer 1.\n> Second line.", "Second?"],
+        "<note>Also answering this message, each on their own: Joyce, teacher. Speak only as Viktor, skeptic.</note>",
+      ].join("\n\n"),
+    },
   ]);
   client.send({ type: "chat", data: { message: "Third?", persona_id: "teacher" } });
   await client.untilTerminal();
   const roles = (inputOf(system.upstream.requests.at(-1)) as { role: string }[]).map(({ role }) => role);
-  assert.deepEqual(roles, ["user", "assistant", "user", "assistant", "user", "user"]);
+  assert.deepEqual(roles, ["user", "assistant", "user", "assistant", "user"]);
 });
 
 test("another socket continues a conversation by its id; new begins another; an unknown one is refused", async () => {

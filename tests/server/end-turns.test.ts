@@ -57,9 +57,9 @@ test("a turn that has found its conversation and has no log yet when that is del
   const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, onFault });
   const id = await conversations.create("owner");
   const started = turns.start({
-    ...{ caller, request, id: "r", isNamed: true, conversation: id },
+    ...{ caller, request, content: request, id: "r", isNamed: true, conversation: id },
     hold: () => new Hold([], 0),
-    findConversation: async () => id,
+    findConversation: async () => ({ id, isNew: false }),
     whenUnwatched: "finish",
     whenInterrupted: "error",
   });

@@ -111,13 +111,16 @@ describe("an internal error is one line in the log, with its cause", () => {
     }
     for (const frame of [
       chat,
-      unnamed,
       openaiChat,
       { type: "resume", data: { request_id: "x", after_seq: 0 } },
       { type: "follow", data: { conversation_id: "x" } },
       { type: "cancel", data: { request_id: "x" } },
     ])
       await adds(frame.type, () => codeOf(frame), "internal_error");
+    // A request without an id is not looked for: it has begun when the store fails, which tells what it could not write as well.
+    const before = lines.length;
+    assert.equal(await codeOf(unnamed), "internal_error");
+    assert.ok(lines.length > before && lines.slice(before).every((line) => line.includes("no such table")));
     for (const route of ["conversations", "conversations/x", "usage", "requests/x"])
       await adds(route, async () => (await fetch(`${server.httpUrl}/api/${route}`, { headers })).status, 500);
     await adds(

@@ -20,6 +20,7 @@ const ask = (id: string): Ask => ({
     options: {},
     pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },
   },
+  content: {},
   conversation: undefined,
   findConversation: async () => undefined,
   whenUnwatched: "finish",

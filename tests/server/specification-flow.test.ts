@@ -121,7 +121,9 @@ test("chat: one persona answers, in character and in its lane", async () => {
   const body = system.upstream.requests[0]?.body as Record<string, unknown>;
   assert.equal(body.temperature, 0.7);
   assert.equal(body.max_output_tokens, 1000);
-  assert.deepEqual(body.input, [{ role: "user", content: "What's your favorite programming language?" }]);
+  assert.deepEqual(body.input, [
+    { type: "message", role: "user", content: "What's your favorite programming language?" },
+  ]);
   assert.ok(typeof body.instructions === "string" && body.instructions.length > 200);
   assert.ok(
     !JSON.stringify(messages).includes(body.instructions.slice(0, 40)),

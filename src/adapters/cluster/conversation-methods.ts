@@ -18,7 +18,7 @@ const place = z.object({ message: count, offset: count });
 
 /** Conversations between processes. */
 export const conversationMethods: Methods<ConversationStore> = {
-  create: z.tuple([text]),
+  create: z.tuple([text, text.optional()]),
   head: z.tuple([text, text]),
   path: z.tuple([text, text, text, count]),
   ofRequest: z.tuple([text, text, text]),

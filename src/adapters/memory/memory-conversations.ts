@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type {
   ConversationStore,
   ConversationSummary,
+  PathMessage,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
@@ -102,8 +103,7 @@ export function createMemoryConversations({
   const ownedBy = (owner: string) => [...(owned.get(owner)?.values() ?? [])];
 
   return {
-    async create(owner) {
-      const id = clock.newId();
+    async create(owner, id = clock.newId()) {
       const nowMs = clock.wallTimeMs();
       const conversation: Conversation = {
         id,
@@ -129,15 +129,16 @@ export function createMemoryConversations({
     },
     async path(owner, id, messageId, mostChars) {
       const conversation = use(owner, id);
-      const path: StoredMessage[] = [];
-      let message = conversation?.messages.get(messageId)?.message;
-      if (message === undefined) return undefined;
+      const path: PathMessage[] = [];
+      let kept = conversation?.messages.get(messageId);
+      if (kept === undefined) return undefined;
       let chars = 0;
-      while (message !== undefined && (chars === 0 || chars + message.text.length <= mostChars)) {
-        path.push(message);
+      while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= mostChars)) {
+        const { message, pathChars }: KeptMessage = kept;
+        path.push({ ...message, pathChars });
         chars += message.text.length;
         const { parentId }: StoredMessage = message;
-        message = parentId === undefined ? undefined : conversation?.messages.get(parentId)?.message;
+        kept = parentId === undefined ? undefined : conversation?.messages.get(parentId);
       }
       return path.reverse();
     },
@@ -160,16 +161,18 @@ export function createMemoryConversations({
       if (conversation === undefined) return undefined;
       if (parentId !== undefined && !conversation.messages.has(parentId)) return undefined;
       let parent = parentId;
+      let pathChars = parent === undefined ? 0 : (conversation.messages.get(parent)?.pathChars ?? 0);
       const ids: string[] = [];
       for (const added of messages) {
         const messageId = clock.newId();
+        pathChars += added.text.length;
         const message = {
           ...added,
           id: messageId,
           ...(parent === undefined ? {} : { parentId: parent }),
         };
         messageCount += 1;
-        const kept = { message, createdAtMs: clock.wallTimeMs(), number: messageCount };
+        const kept = { message, createdAtMs: clock.wallTimeMs(), pathChars, number: messageCount };
         conversation.messages.set(messageId, kept);
         conversation.inOrder.push(kept);
         if (message.role === "user") conversation.title ||= titleOf(message.text);

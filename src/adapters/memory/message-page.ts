@@ -10,6 +10,8 @@ import type { SearchedMessage } from "./search-messages.ts";
 export interface KeptMessage extends SearchedMessage {
   readonly message: StoredMessage;
   readonly createdAtMs: number;
+  /** Characters of all texts from the root to this one. */
+  readonly pathChars: number;
 }
 
 /** Messages of one page; each has its own fields beside the text. */

@@ -16,7 +16,7 @@ import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../
 import { readBackgroundStream } from "./background-stream.ts";
 import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
-import { responsesParams } from "./responses-params.ts";
+import { dialectOf, responsesParams } from "./responses-params.ts";
 
 /** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
 const longestCancelMs = 10_000;
@@ -77,6 +77,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     fetch: fetchOver,
   });
 
+  const dialect = dialectOf(sdk.baseURL);
+
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
     return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
   }
@@ -93,7 +95,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   function create(request: ProviderRequest): ResponseStreamOptions["open"] {
-    return (fetch) => sdk.responses.create(responsesParams(request), over(fetch)).asResponse();
+    return (fetch) => sdk.responses.create(responsesParams(request, dialect), over(fetch)).asResponse();
   }
 
   function continueFrom({ responseId, sequenceNumber }: ResponsePlace): ResponseStreamOptions["open"] {
@@ -160,8 +162,14 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 }
 
 /** What of a request an upstream may quote and nobody else may read. */
-function textsOf({ messages, instructions = "", options = {}, tools = [] }: ProviderRequest): string[] {
-  return [...messages.map(({ text }) => text), instructions, ...textsIn(options), ...textsIn(tools)];
+function textsOf({
+  messages,
+  instructions = "",
+  note = "",
+  options = {},
+  tools = [],
+}: ProviderRequest): string[] {
+  return [...messages.map(({ text }) => text), instructions, note, ...textsIn(options), ...textsIn(tools)];
 }
 
 /** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */

@@ -257,7 +257,15 @@ function usageOf(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
   if (!isCount(inputTokens) || !isCount(outputTokens)) return undefined;
-  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false };
+  const details = usage.input_tokens_details;
+  const cachedTokens = isObject(details) ? details.cached_tokens : undefined;
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    estimated: false,
+    ...(isCount(cachedTokens) && cachedTokens <= inputTokens ? { cachedTokens } : {}),
+  };
 }
 
 function isCount(value: unknown): value is number {

@@ -179,6 +179,8 @@ const steps: readonly string[] = [
   -- The numbers of its log begin after this one: those up to it belong to the attempts that it repeats.
   ALTER TABLE turns ADD COLUMN after_seq INTEGER NOT NULL DEFAULT 0;
   `,
+  // Characters of all texts from the root to the message: where a long history is cut depends on it.
+  `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

@@ -4,6 +4,7 @@ import type {
   ConversationSummary,
   MessagePage,
   MessagePiece,
+  PathMessage,
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
@@ -23,6 +24,9 @@ export interface SqliteConversationOptions {
 /** A search that takes longer ends with what it has found, milliseconds. */
 const searchLimitMs = 2_000;
 
+/** Earlier versions did not count a path: of what they stored the newest is counted, once for each branch that goes on. */
+const maxUncountedChars = 1_000_000;
+
 /**
  * Conversations in the database. What is deleted is overwritten there; dispose them before the store, and what is still to be
  * erased is left to the next start.
@@ -39,9 +43,17 @@ export function createSqliteConversations({
     return (await store.of(owner).read("findConversation", id, owner))[0];
   }
 
+  /** Characters of the texts from the root to a message, `undefined` where there is none. */
+  async function charsTo(owner: string, id: string, messageId: string): Promise<number | undefined> {
+    const [row] = await store.of(owner).read("findMessage", messageId, id);
+    if (row === undefined) return undefined;
+    if (typeof row.path_chars === "number") return row.path_chars;
+    const path = await store.of(owner).read("path", messageId, id, maxUncountedChars);
+    return path.reduce((chars, { text }) => chars + String(text).length, 0);
+  }
+
   return {
-    async create(owner) {
-      const id = clock.newId();
+    async create(owner, id = clock.newId()) {
       const nowMs = clock.wallTimeMs();
       await store.of(owner).write([["createConversation", id, owner, nowMs, nowMs]], true);
       return id;
@@ -54,7 +66,7 @@ export function createSqliteConversations({
     async path(owner, id, messageId, mostChars) {
       if ((await find(owner, id)) === undefined) return undefined;
       const rows = await store.of(owner).read("path", messageId, id, mostChars);
-      return rows.length === 0 ? undefined : rows.map((row) => toMessage(row));
+      return rows.length === 0 ? undefined : rows.map(toPathMessage);
     },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
@@ -65,15 +77,17 @@ export function createSqliteConversations({
     },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
-      if (parentId !== undefined && (await store.of(owner).read("findMessage", parentId, id)).length === 0)
-        return undefined;
+      let pathChars = parentId === undefined ? 0 : await charsTo(owner, id, parentId);
+      if (pathChars === undefined) return undefined;
       const nowMs = clock.wallTimeMs();
       let parent = parentId ?? null;
       const ids: string[] = [];
-      const writes = messages.map((message): Write => {
+      const writes: Write[] = [];
+      for (const message of messages) {
         const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
         const messageId = clock.newId();
-        const write: Write = [
+        pathChars += text.length;
+        writes.push([
           "insertMessage",
           messageId,
           parent,
@@ -84,13 +98,13 @@ export function createSqliteConversations({
           text,
           status,
           nowMs,
+          pathChars,
           id,
           owner,
-        ];
+        ]);
         parent = messageId;
         ids.push(messageId);
-        return write;
-      });
+      }
       if (writes.length === 0) return [];
       const questions = messages.filter(({ role }) => role === "user");
       const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
@@ -172,6 +186,11 @@ function toMessage(row: Row, text = String(row.text)): StoredMessage {
     status: row.status as StoredMessage["status"],
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
   };
+}
+
+function toPathMessage(row: Row): PathMessage {
+  const { path_chars: pathChars } = row;
+  return { ...toMessage(row), ...(typeof pathChars === "number" ? { pathChars } : {}) };
 }
 
 /** Rows whose last may be cut in the middle of its text. */

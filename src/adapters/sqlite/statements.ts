@@ -69,9 +69,9 @@ export const statements = {
   renameConversation: `UPDATE conversations AS it SET title = ?, ${change}`,
 
   // Stores nothing where the conversation was deleted meanwhile; to fail would undo the whole beat of all turns.
-  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, status, created_at_ms, conversation_id, owner)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
-  findMessage: `SELECT 1 FROM messages WHERE id = ? AND conversation_id = ?`,
+  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, status, created_at_ms, path_chars, conversation_id, owner)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
+  findMessage: `SELECT path_chars FROM messages WHERE id = ? AND conversation_id = ?`,
   messagesOfRequest: `SELECT * FROM messages WHERE conversation_id = ? AND request_id = ? ORDER BY number`,
   disownMessages: `UPDATE messages SET request_id = NULL
     WHERE conversation_id = ? AND request_id = ? AND owner = ? AND role = 'assistant'`,

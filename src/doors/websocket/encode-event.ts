@@ -139,9 +139,15 @@ function personaAnswer(answer: PersonaAnswer) {
 
 function usage(tokens: Usage | undefined) {
   if (tokens === undefined) return {};
-  const { inputTokens, outputTokens, totalTokens, estimated } = tokens;
+  const { inputTokens, cachedTokens, outputTokens, totalTokens, estimated } = tokens;
   return {
-    usage: { input_tokens: inputTokens, output_tokens: outputTokens, total_tokens: totalTokens, estimated },
+    usage: {
+      input_tokens: inputTokens,
+      ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
+      output_tokens: outputTokens,
+      total_tokens: totalTokens,
+      estimated,
+    },
   };
 }
 

@@ -15,6 +15,7 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
   return {
     ...(message.id === undefined ? {} : { id: message.id }),
     request: readRequest(message, defaults),
+    content: readContent(message),
     ...("conversation_id" in data && data.conversation_id !== undefined
       ? { conversation: data.conversation_id }
       : {}),
@@ -22,6 +23,33 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
     ...(data.on_interrupt === undefined ? {} : { whenInterrupted: data.on_interrupt }),
     ...(data.retry === undefined ? {} : { retrySeq: data.retry }),
   };
+}
+
+/** Defaults that the wire gives once and for all; the server's own may change, and so they are not filled in here. */
+const wireDefaults: Readonly<Record<string, unknown>> = {
+  api: "openai",
+  stream: true,
+  include_reasoning: false,
+};
+
+/** Fields that say how a request is looked after and not what is asked. */
+const uncounted: ReadonlySet<string> = new Set(["on_disconnect", "on_interrupt", "retry"]);
+/** Objects in which nothing has to be said. */
+const mayBeEmpty: ReadonlySet<string> = new Set(["options", "pacing"]);
+
+/** What is asked for, as it was sent. */
+function readContent({ type, data }: RequestMessage): object {
+  const asked = Object.entries(data).filter(
+    ([name, value]) =>
+      !uncounted.has(name) && value !== wireDefaults[name] && !(mayBeEmpty.has(name) && isEmpty(value)),
+  );
+  return { type, data: Object.fromEntries(asked) };
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    typeof value === "object" && value !== null && Object.values(value).every((inner) => inner === undefined)
+  );
 }
 
 function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {

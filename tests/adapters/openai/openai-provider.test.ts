@@ -29,7 +29,8 @@ describe("a call of the Responses API", () => {
     );
     const end = events.at(-1);
     assert.ok(end?.type === "end");
-    assert.deepEqual(end.usage, { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false });
+    const usage = { inputTokens: 3, cachedTokens: 0, outputTokens: 4, totalTokens: 7, estimated: false };
+    assert.deepEqual(end.usage, usage);
     assert.equal(end.response?.status, "completed");
     assert.equal(events.filter(({ type }) => type === "end").length, 1);
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { responsesParams } from "../../../src/adapters/openai/responses-params.ts";
+import { dialectOf, responsesParams } from "../../../src/adapters/openai/responses-params.ts";
 import type { ProviderRequest } from "../../../src/ports/provider.ts";
 
 const question = { role: "user", text: "Well?" } as const;
@@ -12,20 +12,59 @@ describe("what the Responses API is sent", () => {
     assert.deepEqual(paramsOf({}), { model: "m", input: "Well?", stream: true });
   });
 
-  it("is a list of messages where there are several, and not stored where there are instructions", () => {
+  it("is a list of typed messages where there are several, and not stored where there are instructions", () => {
     assert.deepEqual(paramsOf({ instructions: "Be Ada." }), {
       model: "m",
-      input: [{ role: "user", content: "Well?" }],
+      input: [{ type: "message", role: "user", content: "Well?" }],
       stream: true,
       instructions: "Be Ada.",
       store: false,
     });
     const messages = [question, { role: "assistant", text: "Well." } as const, question];
     assert.deepEqual(paramsOf({ messages }).input, [
-      { role: "user", content: "Well?" },
-      { role: "assistant", content: "Well." },
-      { role: "user", content: "Well?" },
+      { type: "message", role: "user", content: "Well?" },
+      { type: "message", role: "assistant", content: "Well." },
+      { type: "message", role: "user", content: "Well?" },
     ]);
+  });
+
+  it("has a note after the question, in a tag", () => {
+    assert.deepEqual(paramsOf({ note: "Be short." }).input, [
+      { type: "message", role: "user", content: "Well?\n\n<note>Be short.</note>" },
+    ]);
+  });
+
+  it("has no instructions without words", () => {
+    for (const instructions of ["", " ", "\n"])
+      assert.deepEqual(paramsOf({ instructions }), {
+        model: "m",
+        input: [{ type: "message", role: "user", content: "Well?" }],
+        stream: true,
+        store: false,
+      });
+  });
+
+  it("has a key for the prompt cache only where the API takes it", () => {
+    const request: ProviderRequest = { model: "m", messages: [question], cacheKey: "k" };
+    assert.equal(responsesParams(request, { takesCacheKey: true }).prompt_cache_key, "k");
+    assert.equal("prompt_cache_key" in responsesParams(request), false);
+    assert.equal("prompt_cache_key" in responsesParams(request, { takesCacheKey: false }), false);
+    const options = { prompt_cache_key: "mine" };
+    assert.equal(paramsOf({ options }).prompt_cache_key, "mine");
+  });
+
+  it("has that key for OpenAI and Azure, and for no server that may not know it", () => {
+    for (const [baseUrl, takesCacheKey] of [
+      ["https://api.openai.com/v1", true],
+      ["https://eu.api.openai.com/v1", true],
+      ["https://mine.openai.azure.com/openai/v1", true],
+      ["http://127.0.0.1:8080/v1", false],
+      ["http://localhost:11434/v1", false],
+      ["https://openai.com.example/v1", false],
+      ["https://notopenai.com/v1", false],
+      ["https://gateway.example/openai.com/v1", false],
+    ] as const)
+      assert.deepEqual(dialectOf(baseUrl), { takesCacheKey }, baseUrl);
   });
 
   it("has the vendor's names for what was asked for, and zero is not nothing", () => {
@@ -67,7 +106,7 @@ describe("what the Responses API is sent", () => {
         top_p: 0.5,
         store: false,
         model: "m",
-        input: [{ role: "user", content: "Well?" }],
+        input: [{ type: "message", role: "user", content: "Well?" }],
         stream: true,
         instructions: "Be Ada.",
         temperature: 0.1,

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { alternateRoles } from "../../../src/adapters/upstream/alternate-roles.ts";
+import type { ProviderMessage } from "../../../src/ports/provider.ts";
+
+const user = (text: string): ProviderMessage => ({ role: "user", text });
+const assistant = (text: string): ProviderMessage => ({ role: "assistant", text });
+
+describe("alternateRoles", () => {
+  it("joins neighbours of one role by an empty line", () => {
+    assert.deepEqual(alternateRoles([user("a"), user("b"), assistant("c"), assistant("d"), user("e")]), [
+      user("a\n\nb"),
+      assistant("c\n\nd"),
+      user("e"),
+    ]);
+  });
+
+  it("leaves out what has no words, and joins what that had kept apart", () => {
+    for (const blank of ["", " ", "\n", "\t\u00a0\u3000\ufeff"])
+      assert.deepEqual(alternateRoles([user("a"), assistant(blank), user("b"), user(blank)]), [
+        user("a\n\nb"),
+      ]);
+  });
+
+  it("puts a note at the end, after what was asked", () => {
+    assert.deepEqual(alternateRoles([user("a"), assistant("b"), user("c")], "Be short.").at(-1), {
+      ...user("c\n\n<note>Be short.</note>"),
+    });
+  });
+
+  it("keeps every word in its order, and never has two of one role beside each other", () => {
+    const message = fc.record({
+      role: fc.constantFrom("user" as const, "assistant" as const),
+      text: fc.oneof(fc.constantFrom("", " ", "\n"), fc.string()),
+    });
+    fc.assert(
+      fc.property(fc.array(message), (messages) => {
+        const joined = alternateRoles(messages);
+        for (const [index, { role, text }] of joined.entries()) {
+          assert.notEqual(role, joined[index - 1]?.role);
+          assert.notEqual(text.trim(), "");
+        }
+        const wordsOf = (of: readonly ProviderMessage[]) =>
+          of.flatMap(({ text }) => text.split(/\s+/u)).filter((word) => word !== "");
+        assert.deepEqual(wordsOf(joined), wordsOf(messages));
+      }),
+    );
+  });
+});

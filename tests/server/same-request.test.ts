@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it } from "node:test";
+import { sha256 } from "../../src/adapters/system/sha-256.ts";
+import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { createDataFolder } from "../crash/data-folder.ts";
+import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
+
+const requests = {
+  openai_chat: { type: "openai_chat", id: "r", data: { input_text: "Hi", options: { top_p: 0.5 } } },
+  chat: { type: "chat", id: "r", data: { message: "Hi", persona_id: "teacher" } },
+  multi_chat: { type: "multi_chat", id: "r", data: { message: "Hi", persona_ids: ["teacher", "skeptic"] } },
+} as const;
+type Kind = keyof typeof requests;
+const kinds = Object.keys(requests) as Kind[];
+
+async function startRestarts() {
+  const stack = new AsyncDisposableStack();
+  const { folder, database: file } = stack.use(await createDataFolder());
+  const upstream = stack.use(await createUpstreamDouble());
+  const start = (options: TroupeOptions = {}) =>
+    startTroupe({
+      ...{ store: "sqlite", data: folder, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl },
+      clock: Object.assign(createTestClock({ instantMs: 1_000 }), { newId: () => crypto.randomUUID() }),
+      ...options,
+    });
+  /** Sends a frame to a server of its own, and gives all that came in answer. */
+  async function ask(frame: object, options: TroupeOptions = {}): Promise<string> {
+    await using server = await start(options);
+    return await answerOf(server, frame);
+  }
+  return { upstream, file, start, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** All that comes on a connection of its own in answer to a frame, or the code of a refusal. */
+async function answerOf(server: RunningTroupe, frame: object): Promise<string> {
+  const client = await server.connect();
+  client.send(frame);
+  await client.next(({ type }) => type === "response" || type === "error");
+  client.terminate();
+  const last = client.received.at(-1);
+  return last?.type === "error" ? last.code : JSON.stringify(client.received);
+}
+
+/** What another start of the server, or another version of it, may have other defaults of. */
+const settings: readonly TroupeOptions[] = [
+  { pacing: "raw" },
+  { pacing: "fixed" },
+  { model: "another-model" },
+  { contextChars: 10, firstByteMs: 5, idleMs: 7, turnLimitMs: 1_000_000, unnamedGraceMs: 1 },
+];
+
+describe("a request that is sent again under its id is the same request", () => {
+  for (const kind of kinds) {
+    it(`after a restart with other settings: ${kind}`, async () => {
+      await using system = await startRestarts();
+      const first = await system.ask(requests[kind]);
+      const { calls } = system.upstream;
+      for (const options of settings)
+        assert.equal(await system.ask(requests[kind], options), first, JSON.stringify(options));
+      assert.equal(system.upstream.calls, calls);
+    });
+
+    it(`whatever it says of lost sockets and servers, and of fields that nobody knows: ${kind}`, async () => {
+      await using system = await startRestarts();
+      const { data, ...head } = requests[kind];
+      await using server = await system.start();
+      const first = await answerOf(server, requests[kind]);
+      for (const more of [
+        ...[{ on_disconnect: "cancel" }, { on_disconnect: 10 }, { on_interrupt: "restart" }],
+        ...[{ pacing: {} }, { pacing: null }, { model: null }, { of_a_later_version: { a: 1 } }],
+      ])
+        assert.equal(
+          await answerOf(server, { ...head, data: { ...more, ...data } }),
+          first,
+          JSON.stringify(more),
+        );
+    });
+
+    it(`and not with another rhythm, model or budget: ${kind}`, async () => {
+      await using system = await startRestarts();
+      const { data, ...head } = requests[kind];
+      await using server = await system.start();
+      await answerOf(server, requests[kind]);
+      for (const more of [
+        ...[{ pacing: { mode: "natural" } }, { pacing: { interval_ms: 100 } }],
+        ...[{ model: "gpt-4o-mini" }, { budget_tokens: 100_000 }],
+      ])
+        assert.equal(await answerOf(server, { ...head, data: { ...data, ...more } }), "request_id_conflict");
+    });
+  }
+
+  it("where an earlier version kept it, as long as the server's defaults are those of then", async () => {
+    await using system = await startRestarts();
+    const first = await system.ask(requests.chat);
+    const asKept = [
+      '[{"api":"openai","kind":"persona","message":"Hi",',
+      '"pacing":{"chunkChars":30,"intervalMs":100,"maxLagMs":400,"mode":"natural"},"personaIds":["teacher"]},null]',
+    ].join("");
+    const database = new DatabaseSync(system.file);
+    database.prepare("UPDATE turns SET content_hash = ?").run(sha256(asKept));
+    database.close();
+    assert.equal(await system.ask(requests.chat), first);
+    const { data } = requests.chat;
+    const other = { ...requests.chat, data: { ...data, message: "Ho" } };
+    assert.equal(await system.ask(other), "request_id_conflict");
+    assert.equal(await system.ask(requests.chat, { pacing: "raw" }), "request_id_conflict");
+  });
+});
