@@ -1,16 +1,20 @@
 import cluster from "node:cluster";
 import path from "node:path";
-import { pino } from "pino";
 import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
+import { openLog } from "./compose/open-log.ts";
 import { keepPageToken } from "./compose/page-token.ts";
 import { openPrivateFolder, writePrivate } from "./compose/private-folder.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
+import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
 /** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  // A pipe or a terminal that is gone takes nothing more; the server goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     const { help, ...settings } = readSettings(args, env);
     if (help) return void process.stdout.write(`${settingsHelp()}\n`);
@@ -24,7 +28,7 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
-  const logger = pino({ level: settings.logLevel }, pino.destination(2));
+  const logger = openLog(settings.logLevel);
   if (settings.store === "memory")
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
@@ -32,19 +36,23 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   if (cluster.isWorker) {
     return runWorker(settings, { logger, pageToken }, (troupe, port) => announce(troupe, settings, port));
   }
-  const whenAsked = stopOnSignals();
+  const whenAsked = stopWhenAsked();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
-  else whenAsked(primary.stop, primary.kill);
+  else whenAsked({ ...primary, drainMs: settings.drainMs });
 }
 
 async function startAlone(settings: Settings, options: TroupeOptions): Promise<void> {
-  const whenAsked = stopOnSignals();
+  const whenAsked = stopWhenAsked();
   const troupe = await createTroupe({ ...settings, ...options });
   try {
     const listening = await listen(troupe, settings);
     await announce(troupe, settings, listening.port);
-    whenAsked(() => listening.stop(troupe.close()));
+    whenAsked({
+      stop: () => listening.stop(troupe.close()),
+      running: () => troupe.stats().turns,
+      drainMs: settings.drainMs,
+    });
   } catch (error) {
     await troupe.close({ drainMs: 0 });
     throw error;
@@ -67,26 +75,15 @@ async function announce(troupe: Troupe, settings: Settings, port: number): Promi
   );
 }
 
-/**
- * From now on the first signal stops in order, the second at once. The result takes what is to be stopped, when there is something: a
- * signal that came before is obeyed then.
- */
-function stopOnSignals(): (stop: () => Promise<void>, kill?: () => void) => void {
-  const asked = new AbortController();
-  let killNow: () => void = () => undefined;
-  const obey = () => {
-    if (asked.signal.aborted) {
-      killNow();
-      process.exit(1);
-    }
-    asked.abort();
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, obey);
-  return (stop, kill = killNow) => {
-    killNow = kill;
-    if (asked.signal.aborted) void stop();
-    else asked.signal.addEventListener("abort", () => void stop(), { once: true });
-  };
+/** Stops on signals; started by npm or another runner of scripts, also when that has ended. */
+function stopWhenAsked(): (what: Stoppable) => void {
+  return stopOnSignals({
+    source: process,
+    now: () => performance.now(),
+    say: (line) => process.stderr.write(`troupe: ${line}\n`),
+    exit: (code) => process.exit(code),
+    parent: findRunner(process.env),
+  });
 }
 
 function explain(error: unknown): string {

@@ -29,6 +29,7 @@ import { openVendorIds } from "./open-vendor-ids.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
+import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { defaultSettings, SettingError, type Settings } from "./settings.ts";
 
@@ -128,7 +129,7 @@ export async function assembleTroupe(options: TroupeOptions, open: OpenStores): 
   /** Undone in reverse if the start fails. */
   await using begun = new AsyncDisposableStack();
   const agents = begun.use(createUpstreamAgents(process.env));
-  const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
+  const onWarning = reportWarnings(logger);
   const chosen = await chooseProviders(
     options.providers === undefined ? settings : { ...settings, localProviders: [] },
     {

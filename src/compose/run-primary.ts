@@ -17,6 +17,7 @@ import type { Logger } from "./logger.ts";
 import type { PricedModels } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { reportStorage } from "./report-storage.ts";
+import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
@@ -155,7 +156,7 @@ export async function runPrimary(
 /** Who will answer in the workers, as far as prices are concerned. */
 async function whoAnswers(settings: Settings, logger: Logger): Promise<PricedModels> {
   using agents = createUpstreamAgents(process.env);
-  const onWarning = (warning: string, cause?: unknown) => logger.warn({ err: cause }, warning);
+  const onWarning = reportWarnings(logger);
   const { model, simulated } = await chooseProviders(settings, {
     ...{ clock: systemClock, agents, random: Math.random, onWarning },
   });

@@ -13,6 +13,7 @@ import { textsIn } from "../upstream/request-mask.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
+import { adviceFor } from "./provider-advice.ts";
 import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { responsesParams } from "./responses-params.ts";
@@ -54,7 +55,9 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   });
 
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
-    return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
+    const error = TroupeError.from(thrown);
+    const advice = adviceFor(error, request.model);
+    return withoutKey.error(advice === undefined ? error : error.withDetail(advice), () => textsOf(request));
   }
 
   /** One connection for a request, and how it begins. */
