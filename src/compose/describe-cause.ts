@@ -19,13 +19,13 @@ export function describeCause(cause: unknown): string | undefined {
         told.push(`${name === "requestID" ? "request" : name} ${fact}`);
     }
   }
-  const unsaid = [...new Set(told)].filter((fact) => !parts.some((part) => part.includes(valueOf(fact))));
+  const unsaid = [...new Set(told)].filter((fact) => !parts.some((part) => part.includes(figureIn(fact))));
   const line = oneLine([parts.join(": "), unsaid.join(", ")].filter((part) => part !== "").join("; "));
   if (line === "") return undefined;
   return line.length > maxChars ? `${line.slice(0, maxChars)}…` : line;
 }
 
-function valueOf(fact: string): string {
+function figureIn(fact: string): string {
   return fact.slice(fact.indexOf(" ") + 1);
 }
 

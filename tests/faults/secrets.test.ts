@@ -146,7 +146,9 @@ it("nor is it where a background response cannot be cancelled", async () => {
   bench.client.send({ type: "cancel", data: { request_id: "asked" } });
   const last = (await bench.untilTerminal()).at(-1);
   assert.ok(last?.type === "response" && last.status === "cancelled");
-  assert.ok(bench.logged.some((line) => line.startsWith("A background response could not be cancelled. (401")));
+  assert.ok(
+    bench.logged.some((line) => line.startsWith("A background response could not be cancelled. (401")),
+  );
   assert.ok(!bench.logged.some((line) => line.includes(canary)), "a log line holds the key");
 });
 

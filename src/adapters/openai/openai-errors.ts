@@ -98,6 +98,9 @@ export function fromStreamError(error: {
   });
 }
 
+/** Codes that leave no question which parameter is meant. */
+const saysItself: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["model_not_found", "context_length_exceeded"]);
+
 /** What went wrong before the stream began, from what the SDK threw. `nowMs` is the wall clock, for dates in `retry-after`. */
 export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   if (thrown instanceof APIConnectionError) return fromConnectionError(thrown.cause ?? thrown);
@@ -109,10 +112,10 @@ export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   const read = readRefusal({ status, message: thrown.message, param: thrown.param, error: thrown.error });
   // "The request is not valid" is said of everything; the words may say more.
   const sureCode = vendorCode === "upstream_invalid_request" ? undefined : vendorCode;
-  const code = sureCode ?? read.code ?? vendorCode ?? byStatus(status);
+  const code = sureCode ?? read.code ?? byStatus(status);
   const retryAfterMs = retryAfter(headers, nowMs);
   return new TroupeError(code, {
-    ...(code === "model_not_found" ? {} : paramDetail(read.param)),
+    ...(saysItself.has(code) ? {} : paramDetail(read.param)),
     cause: thrown,
     safeToRepeat: code !== "quota_exceeded" && isRepeatable(status, headers),
     isUnread: isUnreadStatus(status, vendorCode ?? read.code),

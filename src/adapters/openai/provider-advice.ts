@@ -57,6 +57,7 @@ const failedConnections: ReadonlyMap<string, string> = new Map([
   ["ERR_PROXY_INVALID_CONFIG", "The proxy's address is not valid: check HTTPS_PROXY and HTTP_PROXY."],
 ]);
 
+const noApi = "There is no Responses API at this address: check OPENAI_BASE_URL.";
 const proxyPassword =
   "The proxy wants a name and a password: set them in HTTPS_PROXY or HTTP_PROXY (http://name:password@host:port).";
 
@@ -98,12 +99,10 @@ const advices: Partial<Record<ErrorCode, (failure: Failure) => string | undefine
   quota_exceeded: () => "Add credit to the account of OPENAI_API_KEY, or raise its limit.",
   upstream_invalid_request({ status, detail, isBare }) {
     if (detail !== undefined) return undefined;
-    if (status === 404 || status === 405 || status === 501) {
-      if (isBare) return "There is no Responses API at this address: check OPENAI_BASE_URL.";
-      return "Check OPENAI_BASE_URL: what answers there may not have the Responses API.";
-    }
-    return "The server's log says why.";
+    if (status !== 404 && status !== 405) return "The server's log says why.";
+    return isBare ? noApi : "Check OPENAI_BASE_URL: what answers there may not have the Responses API.";
   },
+  upstream_error: ({ status }) => (status === 501 ? noApi : undefined),
   upstream_unreachable({ status, codes }) {
     if (status === 407) return proxyPassword;
     if (codes.some((code) => code === "EPROTO" || code.startsWith("ERR_SSL_"))) return noTls;
