@@ -1,6 +1,7 @@
 import cluster from "node:cluster";
 import path from "node:path";
 import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { describeCause } from "./compose/describe-cause.ts";
 import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
 import { openLog } from "./compose/open-log.ts";
@@ -91,5 +92,5 @@ function explain(error: unknown): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
   if (code === "EADDRINUSE") return `port ${port} is in use; choose another with PORT or --port`;
   if (code === "EACCES" || code === "EROFS") return `no permission: ${message}`;
-  return message ?? String(error);
+  return describeCause(error) ?? String(error);
 }
