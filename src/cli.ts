@@ -81,7 +81,7 @@ function stopWhenAsked(): (what: Stoppable) => void {
   return stopOnSignals({
     source: process,
     now: () => performance.now(),
-    say: (line) => process.stderr.write(`troupe: ${line}\n`),
+    say: (line) => process.stdout.write(`${line}\n`),
     exit: (code) => process.exit(code),
     parent: findRunner(process.env),
   });

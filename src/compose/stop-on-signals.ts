@@ -82,8 +82,8 @@ export function stopOnSignals({
 
 function whatIsWaitedFor({ running, drainMs }: Stoppable): string {
   const count = running?.();
-  if (count === 0) return "stopping";
+  if (count === 0) return "Troupe stops";
   const requests =
     count === undefined ? "requests that still run" : `${count} running request${count === 1 ? "" : "s"}`;
-  return `stopping; ${requests} may take up to ${drainMs / 1000} s (TROUPE_DRAIN_MS), a second Ctrl-C stops at once`;
+  return `Troupe stops; ${requests} may take up to ${drainMs / 1000} s (TROUPE_DRAIN_MS), a second Ctrl-C stops at once`;
 }

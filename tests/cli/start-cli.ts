@@ -20,7 +20,7 @@ export interface CliRun extends AsyncDisposable {
   listening(): Promise<number>;
   /** As a terminal does: signals every process that it came to. */
   killGroup(signal: NodeJS.Signals): void;
-  /** Settles once the standard error stream holds such a text. */
+  /** Settles once the standard output holds such a text. */
   said(words: RegExp): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export async function startCommand(
       }
     },
     async said(words) {
-      while (!words.test(errors)) {
-        await Promise.race([once(child.stderr as NodeJS.ReadableStream, "data"), fail()]);
+      while (!words.test(output)) {
+        await Promise.race([once(child.stdout as NodeJS.ReadableStream, "data"), fail()]);
       }
     },
     async [Symbol.asyncDispose]() {

@@ -64,11 +64,11 @@ describe("signals that stop a server", () => {
 
   it("say what is waited for, how long, and how to end it at once", () => {
     for (const [running, drainMs, line] of [
-      [0, 10_000, /^stopping$/],
+      [0, 10_000, /^Troupe stops$/],
       [
         1,
         10_000,
-        /^stopping; 1 running request may take up to 10 s \(TROUPE_DRAIN_MS\), a second Ctrl-C stops at once$/,
+        /^Troupe stops; 1 running request may take up to 10 s \(TROUPE_DRAIN_MS\), a second Ctrl-C stops at once$/,
       ],
       [7, 500, /; 7 running requests may take up to 0\.5 s /],
       [undefined, 10_000, /; requests that still run may take up to 10 s /],
