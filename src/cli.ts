@@ -1,15 +1,24 @@
 import cluster from "node:cluster";
-import path from "node:path";
-import { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { systemClock } from "./adapters/system/system-clock.ts";
+import { createUpstreamAgents } from "./adapters/upstream/upstream-agents.ts";
+import { Announcement } from "./compose/announcement.ts";
+import { checkNamedServer } from "./compose/check-named-server.ts";
+import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { describeCause } from "./compose/describe-cause.ts";
+import { readEnvFile } from "./compose/env-file.ts";
 import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
+import type { Logger } from "./compose/logger.ts";
 import { openLog } from "./compose/open-log.ts";
 import { keepPageToken } from "./compose/page-token.ts";
-import { openPrivateFolder, writePrivate } from "./compose/private-folder.ts";
+import { openPrivateFolder } from "./compose/private-folder.ts";
+import { proxiesOf } from "./compose/provider-settings.ts";
+import { readFlags } from "./compose/read-flags.ts";
+import { readSettings } from "./compose/read-settings.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
-import { readSettings, SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
+import { SettingError, type Settings } from "./compose/settings.ts";
+import { settingsHelp } from "./compose/settings-help.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
 /** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
@@ -17,8 +26,12 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   // A pipe or a terminal that is gone takes nothing more; the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
-    const { help, ...settings } = readSettings(args, env);
-    if (help) return void process.stdout.write(`${settingsHelp()}\n`);
+    if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
+    const file = await readEnvFile(process.cwd());
+    const { settings, notes } = readSettings(args, { env, fileEnv: file.variables });
+    // Each worker reads the same once more.
+    if (cluster.isPrimary)
+      for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
     await start(settings, args);
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
@@ -33,22 +46,38 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   if (settings.store === "memory")
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
-  if (settings.workers === 1) return startAlone(settings, { logger, pageToken });
-  if (cluster.isWorker) {
-    return runWorker(settings, { logger, pageToken }, (troupe, port) => announce(troupe, settings, port));
+  const announcement = new Announcement(settings);
+  const options = { logger, pageToken, onAnswering: announcement.tellAnswering };
+  if (settings.workers === 1) {
+    void tellNamedServer(settings, logger);
+    return startAlone(settings, options, announcement);
   }
+  if (cluster.isWorker)
+    return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
+  void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs });
 }
 
-async function startAlone(settings: Settings, options: TroupeOptions): Promise<void> {
+async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {
+  if (["silent", "fatal", "error"].includes(settings.logLevel)) return;
+  using agents = createUpstreamAgents(proxiesOf(settings));
+  const onWarning = (warning: string) => logger.warn({}, warning);
+  await checkNamedServer(settings, { agents, clock: systemClock, onWarning });
+}
+
+async function startAlone(
+  settings: Settings,
+  options: TroupeOptions,
+  announcement: Announcement,
+): Promise<void> {
   const whenAsked = stopWhenAsked();
   const troupe = await createTroupe({ ...settings, ...options });
   try {
     const listening = await listen(troupe, settings);
-    await announce(troupe, settings, listening.port);
+    await announcement.announce(troupe, listening.port);
     whenAsked({
       stop: () => listening.stop(troupe.close()),
       running: () => troupe.stats().turns,
@@ -58,22 +87,6 @@ async function startAlone(settings: Settings, options: TroupeOptions): Promise<v
     await troupe.close({ drainMs: 0 });
     throw error;
   }
-}
-
-/** Tells the user where to go. */
-async function announce(troupe: Troupe, settings: Settings, port: number): Promise<void> {
-  const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-  const diskPage = path.resolve(settings.data, "websocket_test.html");
-  await writePrivate(diskPage, await troupe.renderDiskPage(`ws://${host}:${port}/ws`));
-  process.stdout.write(
-    [
-      `Troupe listens on ws://${host}:${port}/ws`,
-      `  page      http://${host}:${port}/`,
-      `  from disk ${diskPage}`,
-      `  provider  ${troupe.providerSummary}`,
-      "",
-    ].join("\n"),
-  );
 }
 
 /** Stops on signals; started by npm or another runner of scripts, also when that has ended. */
@@ -91,6 +104,8 @@ function explain(error: unknown): string {
   if (error instanceof SettingError) return error.message;
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
   if (code === "EADDRINUSE") return `port ${port} is in use; choose another with PORT or --port`;
+  if (code === "ENOTFOUND" || code === "EADDRNOTAVAIL" || code === "EAI_AGAIN")
+    return `HOST: this machine has no such address; write localhost, 0.0.0.0 or one of its own (${message})`;
   if (code === "EACCES" || code === "EROFS") return `no permission: ${message}`;
   return describeCause(error) ?? String(error);
 }

@@ -178,6 +178,35 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     throw new TroupeRequestError({ code: "closed", message: "This client is closed.", retryable: false });
   }
 
+  /** Sends a request; `retrySeq` is the number of the error that it is to run again after, or 0. */
+  function ask(
+    type: RequestType,
+    id: string | undefined,
+    placed: ReturnType<typeof own.place<object>>,
+    retrySeq: number,
+  ): TroupeRequest {
+    assertNotClosed();
+    const data = retrySeq === 0 ? placed.data : { ...placed.data, retry: retrySeq };
+    const frame = JSON.stringify({ type, id, data });
+    if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
+      throw new TroupeRequestError({
+        code: "message_too_big",
+        message: `The message is larger than ${wireLimits.messageBytes} bytes.`,
+        retryable: false,
+      });
+    }
+    const again = (seq: number) => ask(type, id, placed, id === undefined ? 0 : seq);
+    const request = requests.ask({ type, id, frame, retrySeq, again });
+    request.done.then(
+      ({ data: { conversation_id: conversationId } }) =>
+        typeof conversationId === "string" && placed.learn?.(conversationId),
+      // It was deleted, or went with a server that keeps nothing: the next request begins another.
+      ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
+    );
+    connection.connect();
+    return request;
+  }
+
   return {
     get state() {
       return connection.state;
@@ -192,22 +221,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       const name = id === false ? undefined : id;
       const placed =
         type === "openai_chat" ? { data } : own.place(data, isOpen() ? connections : connections + 1);
-      const frame = JSON.stringify({ type, id: name, data: placed.data });
-      if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
-        throw new TroupeRequestError({
-          code: "message_too_big",
-          message: `The message is larger than ${wireLimits.messageBytes} bytes.`,
-          retryable: false,
-        });
-      }
-      const request = requests.ask(type, name, frame);
-      request.done.then(
-        ({ data: { conversation_id: id } }) => typeof id === "string" && placed.learn?.(id),
-        // It was deleted, or went with a server that keeps nothing: the next request begins another.
-        ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
-      );
-      connection.connect();
-      return request;
+      return ask(type, name, placed, 0);
     },
     resume(id, { after = 0 } = {}) {
       assertNotClosed();

@@ -11,7 +11,7 @@ function readKeys(entries: readonly string[], context: z.RefinementCtx): { owner
     if (owner !== undefined && key !== undefined) return { owner, key };
     context.addIssue({
       code: "custom",
-      message: "write owner=key, the key 16 to 128 of A-Z a-z 0-9 _ . -",
+      message: "each must be owner=key, the key 16 to 128 of A-Z a-z 0-9 _ . -",
     });
     return z.NEVER;
   });
@@ -32,6 +32,7 @@ function refuseNetworks(entries: readonly string[], context: z.RefinementCtx): v
 export const accessSettings = {
   apiKeys: {
     name: "TROUPE_API_KEYS",
+    hasParts: true,
     schema: list.transform(readKeys).default([]),
     help: "keys that callers need, as owner=key, comma-separated; each owner sees only its own",
   },
@@ -45,16 +46,19 @@ export const accessSettings = {
   },
   allowedOrigins: {
     name: "TROUPE_ALLOWED_ORIGINS",
+    hasParts: true,
     schema: list.pipe(z.array(z.url({ protocol: /^https?$/ }))).default([]),
     help: "origins of pages that may connect, comma-separated",
   },
   allowedHosts: {
     name: "TROUPE_ALLOWED_HOSTS",
+    hasParts: true,
     schema: list.superRefine(refuseNames).default([]),
     help: "host names under which the server may be addressed, comma-separated; others than this machine's need keys",
   },
   trustedProxies: {
     name: "TROUPE_TRUSTED_PROXIES",
+    hasParts: true,
     schema: list.superRefine(refuseNetworks).default([]),
     help: "proxies whose X-Forwarded-For or Forwarded tells a client's address: addresses or CIDR blocks, comma-separated",
   },
@@ -70,6 +74,7 @@ export const accessSettings = {
   },
   sharedVendorIds: {
     name: "TROUPE_SHARED_VENDOR_IDS",
+    hasParts: true,
     schema: list.default([]),
     help: "ids at the provider that every caller may name, such as vector stores and prompts, comma-separated",
   },

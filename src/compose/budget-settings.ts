@@ -56,6 +56,7 @@ export const budgetSettings = {
   },
   prices: {
     name: "TROUPE_PRICES",
+    hasParts: true,
     schema: list.transform(readPrices).default([]),
     help: "what models cost per million tokens, as model=input/output, comma-separated; a version without a price costs as its dearest other",
   },

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { createDemoProvider } from "../adapters/demo/demo-provider.ts";
 import { createOpenaiProvider } from "../adapters/openai/openai-provider.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
@@ -6,63 +5,172 @@ import type { Clock } from "../ports/clock.ts";
 import type { Provider } from "../ports/provider.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { Settings } from "./settings.ts";
+import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
 
 export interface ProviderDependencies {
   readonly clock: Clock;
   readonly agents: UpstreamAgents;
   readonly random: () => number;
-  readonly onWarning: (warning: string, cause: unknown) => void;
+  readonly onWarning: (warning: string, cause?: unknown) => void;
+  /** The application's own providers, which replace those of the settings. */
+  readonly own?: ProviderCatalog | undefined;
 }
 
-/** The providers of this server, and one line that says which. */
-export interface ChosenProviders {
-  readonly catalog: ProviderCatalog;
+/** A catalog and its description. */
+interface Answering extends ProviderCatalog {
   readonly simulated: boolean;
-  readonly model: string;
+  /** Whether calls cost nothing. */
+  readonly isFree: boolean;
+  /** The model of requests that name none; `undefined` if an application has not said it. */
+  readonly model: string | undefined;
+  /** One line that names the provider. */
   readonly summary: string;
 }
 
-/** How long a server on this machine may take to list its models. */
-const probeMs = 300;
-const modelList = z.object({ data: z.array(z.object({ id: z.string() })).min(1) });
+/** The providers of this server. They change once, if a local server is found after the start. */
+export interface ChosenProviders extends Answering, Disposable {
+  /** Settles when a local server was found, which answers from then on in the place of the demonstration. */
+  readonly changed: Promise<void>;
+}
 
-/** Explicit settings and keys first, then a local server, and only without any of them the demonstration. */
+/** Explicit settings and keys first, then a local server, and only without any of them the demonstration, until a local server is found. */
 export async function chooseProviders(
   settings: Settings,
   dependencies: ProviderDependencies,
 ): Promise<ChosenProviders> {
-  const { openaiApiKey, openaiBaseUrl, model } = settings;
-  const openai = (apiKey: string, baseUrl: string | undefined) =>
-    createOpenaiProvider({
-      apiKey,
-      ...(baseUrl === undefined ? {} : { baseUrl }),
-      ...dependencies,
-      firstByteMs: settings.firstByteMs,
-      idleMs: settings.idleMs,
+  const { clock, agents, own, onWarning } = dependencies;
+  const leaving = new AbortController();
+  const changed = Promise.withResolvers<void>();
+  const chosen = (answering: () => Answering): ChosenProviders => ({
+    choose: (api, model) => answering().choose(api, model),
+    get simulated() {
+      return answering().simulated;
+    },
+    get isFree() {
+      return answering().isFree;
+    },
+    get model() {
+      return answering().model;
+    },
+    get summary() {
+      return answering().summary;
+    },
+    changed: changed.promise,
+    [Symbol.dispose]: () => leaving.abort(),
+  });
+  if (own !== undefined) {
+    const answering = describeOwn(own, onWarning);
+    return chosen(() => answering);
+  }
+  if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined) {
+    const answering = configured(settings, dependencies);
+    return chosen(() => answering);
+  }
+  const { localProviders } = settings;
+  const looking = { agents, clock, signal: leaving.signal };
+  const { server, unusable } = await lookForServer(localProviders, looking);
+  for (const warning of unusable.flatMap((one) => warningOf(one, settings))) onWarning(warning);
+  if (server !== undefined) {
+    const answering = local(server, settings, dependencies);
+    return chosen(() => answering);
+  }
+  let answering = demonstration(settings, dependencies);
+  if (localProviders.length > 0)
+    void waitForServer(localProviders, looking).then((found) => {
+      if (found === undefined || leaving.signal.aborted) return;
+      answering = local(found, settings, dependencies);
+      changed.resolve();
     });
-  if (openaiApiKey !== undefined || openaiBaseUrl !== undefined) {
-    const provider = openai(openaiApiKey ?? "none", openaiBaseUrl);
-    const catalog = only(provider, (asked) => asked ?? model);
-    const where = openaiBaseUrl === undefined ? "OpenAI" : new URL(openaiBaseUrl).host;
-    return { catalog, simulated: false, model, summary: `api "openai" is answered by ${where}` };
+  return chosen(() => answering);
+}
+
+/** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */
+function describeOwn(own: ProviderCatalog, onWarning: ProviderDependencies["onWarning"]): Answering {
+  const unnamed = { simulated: false, isFree: false, choose: own.choose.bind(own) };
+  try {
+    const { provider, model } = own.choose("openai", undefined);
+    const summary = `api "openai" is answered by ${provider.name} (${model}), a provider of the application`;
+    return { ...unnamed, simulated: provider.simulated, model, summary };
+  } catch (error) {
+    const summary = "providers of the application answer";
+    if (error instanceof TroupeError)
+      return { ...unnamed, model: undefined, summary: `${summary}, none of them api "openai"` };
+    onWarning('the providers of the application failed when they were asked for api "openai"', error);
+    return { ...unnamed, model: undefined, summary };
   }
-  for (const { baseUrl, models } of await findLocal(settings.localProviders)) {
-    const fallback = models.includes(model) ? model : (models[0] ?? model);
-    const catalog = only(openai("none", baseUrl), (asked) =>
-      asked !== undefined && models.includes(asked) ? asked : fallback,
+}
+
+function configured(settings: Settings, dependencies: ProviderDependencies): Answering {
+  const { openaiApiKey, openaiBaseUrl, model } = settings;
+  const provider = createOpenaiProvider({
+    ...dependencies,
+    apiKey: openaiApiKey ?? "none",
+    baseUrl: openaiBaseUrl,
+    organization: settings.openaiOrganization,
+    project: settings.openaiProject,
+    headers: settings.openaiHeaders,
+    firstByteMs: settings.firstByteMs,
+    idleMs: settings.idleMs,
+  });
+  const url = new URL(openaiBaseUrl ?? "https://api.openai.com/v1");
+  const where = openaiBaseUrl === undefined ? "OpenAI" : url.host;
+  const summary = `api "openai" is answered by ${where}${overProxy(url, dependencies)}`;
+  return {
+    ...oneProvider(provider, (asked) => asked ?? model),
+    simulated: false,
+    isFree: false,
+    model,
+    summary,
+  };
+}
+
+function local(
+  { baseUrl, models }: LocalServer,
+  settings: Settings,
+  dependencies: ProviderDependencies,
+): Answering {
+  const { model, firstByteMs, idleMs } = settings;
+  const isThere = models.includes(model);
+  const fallback = isThere ? model : models[0];
+  const provider = createOpenaiProvider({ ...dependencies, apiKey: "none", baseUrl, firstByteMs, idleMs });
+  const choose = (asked: string | undefined) =>
+    asked !== undefined && models.includes(asked) ? asked : fallback;
+  const url = new URL(baseUrl);
+  if (!isThere && model !== defaultSettings().model)
+    dependencies.onWarning(
+      `TROUPE_MODEL: the local server at ${url.host} has no ${model}; ${fallback} answers instead`,
     );
-    const summary = `api "openai" is answered by the local server at ${new URL(baseUrl).host} (${fallback})`;
-    return { catalog, simulated: false, model: fallback, summary };
-  }
-  const demo = createDemoProvider({ clock: dependencies.clock });
-  const catalog: ProviderCatalog = { choose: (api) => ({ provider: demo, api, model: "demo" }) };
-  const summary = "no model is configured: every answer is a scripted demonstration (set OPENAI_API_KEY)";
-  return { catalog, simulated: true, model: "demo", summary };
+  const where = `the local server at ${url.host}${overProxy(url, dependencies)}`;
+  const summary = `api "openai" is answered by ${where} (${fallback})`;
+  return { ...oneProvider(provider, choose), simulated: false, isFree: false, model: fallback, summary };
+}
+
+function demonstration({ localProviders }: Settings, { clock }: ProviderDependencies): Answering {
+  const provider = createDemoProvider({ clock });
+  const looks = localProviders.length === 0 ? "" : ", or start a local model server, which is found";
+  return {
+    choose: (api) => ({ provider, api, model: "demo" }),
+    simulated: true,
+    isFree: true,
+    model: "demo",
+    summary: `no model is configured: every answer is a scripted demonstration (set OPENAI_API_KEY${looks})`,
+  };
+}
+
+function overProxy(url: URL, { agents }: ProviderDependencies): string {
+  const proxy = agents.proxyFor(url);
+  return proxy === undefined ? "" : ` over the proxy ${proxy}`;
+}
+
+/** Warns of a named server, and of a model server without a usable model. An empty default port is normal. */
+function warningOf({ baseUrl, list }: UnusableServer, { localProviders }: Settings): string[] {
+  const isNamed = String(localProviders) !== String(defaultSettings().localProviders);
+  return isNamed || list.isModelServer ? [`TROUPE_LOCAL_PROVIDERS: ${baseUrl} ${list.fault}`] : [];
 }
 
 /** One provider, for `api: "openai"`. */
-function only(provider: Provider, modelFor: (asked: string | undefined) => string): ProviderCatalog {
+function oneProvider(provider: Provider, modelFor: (asked: string | undefined) => string): ProviderCatalog {
   return {
     choose(api, model) {
       if (api === "openai") return { provider, api, model: modelFor(model) };
@@ -72,23 +180,4 @@ function only(provider: Provider, modelFor: (asked: string | undefined) => strin
       });
     },
   };
-}
-
-/** Servers on this machine that list models the way OpenAI does, in the order of the settings. */
-async function findLocal(baseUrls: readonly string[]) {
-  const answers = await Promise.all(
-    baseUrls.map(async (baseUrl) => {
-      try {
-        const response = await fetch(`${baseUrl}/models`, {
-          signal: AbortSignal.timeout(probeMs),
-          redirect: "error",
-        });
-        const parsed = modelList.safeParse(await response.json());
-        return parsed.success ? { baseUrl, models: parsed.data.data.map(({ id }) => id) } : undefined;
-      } catch {
-        return undefined; // Nothing answers there, which is the usual case.
-      }
-    }),
-  );
-  return answers.filter((answer) => answer !== undefined);
 }

@@ -11,10 +11,27 @@ import type { Settings } from "./settings.ts";
 
 /** Who answers here, as far as prices are concerned. */
 export interface PricedModels {
-  /** The model of requests that name none, and whether nothing but the demonstration answers. */
-  readonly model: string;
+  /** The model of requests that name none; `undefined` if it is not known. */
+  readonly model: string | undefined;
+  /** Only the demonstration answers, and calls are free. Read for each call, because a local server may be found later. */
   readonly simulated: boolean;
   readonly onWarning: (warning: string) => void;
+}
+
+/** A live view of the chosen providers: both fields follow a change. */
+export function pricedModels(
+  chosen: { readonly model: string | undefined; readonly isFree: boolean },
+  onWarning: (warning: string) => void,
+): PricedModels {
+  return {
+    get model() {
+      return chosen.model;
+    },
+    get simulated() {
+      return chosen.isFree;
+    },
+    onWarning,
+  };
 }
 
 export interface BudgetDependencies extends PricedModels {
@@ -27,18 +44,12 @@ const free: Price = { input: 0, output: 0 };
 /** What a minute and a day allow, as the settings say and with what was spent today already. */
 export async function openBudgets(
   settings: Settings,
-  { clock, usage, model, simulated, onWarning }: BudgetDependencies,
+  dependencies: BudgetDependencies,
 ): Promise<CountedBudgets> {
-  const { moneyPerDay, fallbackPrice } = settings;
-  const priceOf = simulated ? () => free : createPriceList(settings.prices, fallbackPrice);
-
-  if (moneyPerDay !== undefined && fallbackPrice === undefined && !simulated) {
-    onWarning(
-      priceOf(model) === undefined
-        ? `TROUPE_MONEY_PER_DAY is set, but no price fits the model ${model}: its calls are refused until TROUPE_PRICES or TROUPE_FALLBACK_PRICE has one`
-        : "TROUPE_MONEY_PER_DAY is set without TROUPE_FALLBACK_PRICE: calls of models without a price are refused",
-    );
-  }
+  const { clock, usage } = dependencies;
+  const listed = createPriceList(settings.prices, settings.fallbackPrice);
+  const priceOf = (model: string) => (dependencies.simulated ? free : listed(model));
+  warnOfPrices(settings, dependencies);
   const days = createDayBudgets({
     clock,
     usage,
@@ -47,7 +58,7 @@ export async function openBudgets(
     limits: {
       tokensPerKey: settings.tokensPerDay,
       tokens: settings.serverTokensPerDay,
-      money: moneyPerDay,
+      money: settings.moneyPerDay,
     },
   });
   await days.takeUp();
@@ -59,4 +70,18 @@ export async function openBudgets(
     mostPerMinute: settings.requestsPerMinute,
     minutes: createRateCounter({ clock, windowMs: 60_000 }),
   });
+}
+
+/** Tells if money is limited and calls may be refused because they have no price. */
+export function warnOfPrices(
+  { moneyPerDay, prices, fallbackPrice }: Settings,
+  { model, simulated, onWarning }: PricedModels,
+): void {
+  if (moneyPerDay === undefined || fallbackPrice !== undefined || simulated) return;
+  const hasPrice = model === undefined || createPriceList(prices, fallbackPrice)(model) !== undefined;
+  onWarning(
+    hasPrice
+      ? "TROUPE_MONEY_PER_DAY is set without TROUPE_FALLBACK_PRICE: calls of models without a price are refused"
+      : `TROUPE_MONEY_PER_DAY is set, but no price fits the model ${model}: its calls are refused until TROUPE_PRICES or TROUPE_FALLBACK_PRICE has one`,
+  );
 }

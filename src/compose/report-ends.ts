@@ -19,7 +19,8 @@ export function reportEnds(logger: Logger): Pick<TurnsOptions, "onEnd" | "onLane
     // That the storage fails is told once, not with every request that it ends.
     const quiet = code === "storage_unavailable" ? logger.debug : undefined;
     // A budget that does its work is no fault.
-    const tell = quiet ?? (code === "budget_exhausted" ? logger.info : logger.warn);
+    const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
+    const tell = quiet ?? (isUnpaid ? logger.info : logger.warn);
     tell.call(logger, { ...fields, code }, line);
     if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "what was behind the failure");
   }

@@ -11,11 +11,13 @@ import { createHub } from "../adapters/cluster/hub.ts";
 import { processLine } from "../adapters/cluster/process-line.ts";
 import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
-import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import type { Logger } from "./logger.ts";
-import type { PricedModels } from "./open-budgets.ts";
+import { type PricedModels, pricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
+import { proxiesOf } from "./provider-settings.ts";
+import { withFlag } from "./read-flags.ts";
 import { reportStorage } from "./report-storage.ts";
 import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
@@ -57,13 +59,14 @@ export async function runPrimary(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
-  const answering = await whoAnswers(settings, logger);
   await using opening = new AsyncDisposableStack();
+  const answering = await whoAnswers(settings, logger, opening);
   const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
     ...stores,
     budgets: await stores.openBudgets(answering),
+    mostPerKey: settings.maxRequestsPerKey,
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
     // Each worker limits what it holds itself. Of that at most half is held here: the request once or twice, and no call of it.
@@ -128,7 +131,7 @@ export async function runPrimary(
   }
 
   const port = await findPort(settings);
-  cluster.setupPrimary({ serialization: "advanced", args: [...args, "--port", String(port)] });
+  cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
   const first = start();
   await Promise.race([first.listening, first.ended]);
   if (!hasAnnounced) {
@@ -153,14 +156,26 @@ export async function runPrimary(
   };
 }
 
-/** Who will answer in the workers, as far as prices are concerned. */
-async function whoAnswers(settings: Settings, logger: Logger): Promise<PricedModels> {
-  using agents = createUpstreamAgents(process.env);
+/**
+ * Who will answer in the workers, as far as prices are concerned. Each worker looks for itself, and this process for all as long as it
+ * runs: a local server that starts later is told once.
+ */
+async function whoAnswers(
+  settings: Settings,
+  logger: Logger,
+  stack: AsyncDisposableStack,
+): Promise<PricedModels> {
+  const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
   const onWarning = reportWarnings(logger);
-  const { model, simulated } = await chooseProviders(settings, {
-    ...{ clock: systemClock, agents, random: Math.random, onWarning },
+  const chosen = stack.use(
+    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, onWarning }),
+  );
+  const priced = pricedModels(chosen, onWarning);
+  void chosen.changed.then(() => {
+    warnOfPrices(settings, priced);
+    logger.info({}, `from now on ${chosen.summary}`);
   });
-  return { model, simulated, onWarning };
+  return priced;
 }
 
 /** The port for all workers. Rejects where somebody else has it, which workers that share it would not notice. */

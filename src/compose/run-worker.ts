@@ -20,7 +20,7 @@ import { stopSignals } from "./stop-on-signals.ts";
  */
 export async function runWorker(
   settings: Settings,
-  options: Pick<TroupeOptions, "logger" | "pageToken">,
+  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering">,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });
@@ -29,12 +29,9 @@ export async function runWorker(
   channel.ended.addEventListener("abort", () => process.exit(exitCode));
   // A terminal and a service manager send their signals to all processes, but the first one says when to stop.
   for (const signal of stopSignals) process.on(signal, () => undefined);
-  const share = (max: number) => Math.ceil(max / settings.workers);
-  const shares = {
-    maxConnections: share(settings.maxConnections),
-    maxHttpConnections: share(settings.maxHttpConnections),
-  };
-  const troupe = await assembleTroupe({ ...settings, ...shares, ...options }, openRemoteStores(channel));
+  const maxHttpConnections = Math.ceil(settings.maxHttpConnections / settings.workers);
+  const ownSettings = { ...settings, maxHttpConnections, ...options };
+  const troupe = await assembleTroupe(ownSettings, openRemoteStores(channel), { isWorker: true });
   // Linux lets all listen at the same port. Elsewhere the first process accepts connections and hands them on, which leaves those
   // open and unserved for ever that a dying worker was about to be given.
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });

@@ -1,14 +1,35 @@
 import { z } from "zod";
 
+/** One setting: its environment variable, what it may be, and one line of help. */
+export interface Setting {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  readonly help: string;
+  /** Several values with commas between them. */
+  readonly hasParts?: boolean;
+  /** Several values, a line each. */
+  readonly hasLines?: boolean;
+  /** The variable counts in small letters as well, and before that in capitals, as tools have it with proxies. */
+  readonly lowerCaseToo?: boolean;
+}
+
+/** Text of one line. */
+export const text = z.string().min(1);
+
 /** `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`; default false. */
-export const flag = z.stringbool().default(false);
+export const flag = z.stringbool("true or false").default(false);
 
 /** A number of things. */
 export const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
 
-/** Milliseconds, as far as a timer of the system reaches: a longer one would fire at once. */
-export const duration = (fallback: number, least = 0) =>
-  z.coerce.number().int().min(least).max(2_147_483_647).default(fallback);
+const timer = (least: number) => z.coerce.number().int().min(least).max(2_147_483_647);
+
+/** Milliseconds, as far as a timer of the system reaches: a longer one would fire at once. Without a fallback it may be absent. */
+export function duration(fallback: number, least?: number): z.ZodDefault<ReturnType<typeof timer>>;
+export function duration(fallback: undefined, least?: number): z.ZodOptional<ReturnType<typeof timer>>;
+export function duration(fallback: number | undefined, least = 0) {
+  return fallback === undefined ? timer(least).optional() : timer(least).default(fallback);
+}
 
 /** What stands between commas. */
 export const list = z.string().transform((value) =>

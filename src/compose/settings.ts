@@ -1,16 +1,12 @@
-import { parseArgs } from "node:util";
 import { z } from "zod";
+import { inPlainWords, predicate } from "../protocol/plain-words.ts";
 import { accessSettings } from "./access-settings.ts";
 import { anonymousSettings } from "./anonymous-settings.ts";
 import { budgetSettings } from "./budget-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
-import { count, duration, list } from "./setting-kinds.ts";
-
-interface Setting {
-  readonly name: string;
-  readonly schema: z.ZodType;
-  readonly help: string;
-}
+import { providerSettings } from "./provider-settings.ts";
+import { count, duration, type Setting, text } from "./setting-kinds.ts";
+import { whyUnclean } from "./unclean-value.ts";
 
 /** Every setting: its environment variable, what it may be, and one line of help. The flag is the name in kebab-case. */
 const settings = {
@@ -21,36 +17,13 @@ const settings = {
   },
   host: {
     name: "HOST",
-    schema: z.string().min(1).default("localhost"),
+    schema: text.default("localhost"),
     help: "address to listen on; localhost means both loopback addresses",
   },
-  openaiApiKey: {
-    name: "OPENAI_API_KEY",
-    schema: z.string().min(1).optional(),
-    help: "key of the OpenAI API",
-  },
-  openaiBaseUrl: {
-    name: "OPENAI_BASE_URL",
-    schema: z.url({ protocol: /^https?$/ }).optional(),
-    help: "another server that speaks the Responses API, as http://host:port/v1",
-  },
-  model: {
-    name: "TROUPE_MODEL",
-    schema: z.string().min(1).default("gpt-4o-mini"),
-    help: "model of requests that name none",
-  },
-  localProviders: {
-    name: "TROUPE_LOCAL_PROVIDERS",
-    schema: list.default([
-      "http://127.0.0.1:11434/v1",
-      "http://127.0.0.1:1234/v1",
-      "http://127.0.0.1:8080/v1",
-    ]),
-    help: "where to look for local models when no key is set, comma-separated; empty looks nowhere",
-  },
+  ...providerSettings,
   data: {
     name: "TROUPE_DATA",
-    schema: z.string().min(1).default("./data"),
+    schema: text.default("./data"),
     help: "folder of what the server keeps",
   },
   store: {
@@ -71,7 +44,7 @@ const settings = {
   },
   workers: {
     name: "TROUPE_WORKERS",
-    schema: count(1, 1).pipe(z.number().max(64)),
+    schema: z.coerce.number().int().min(1).max(64).default(1),
     help: "processes that serve the port; they share the database, kept by one more",
   },
   ...limitSettings,
@@ -102,12 +75,6 @@ const settings = {
     schema: count(60_000, 1),
     help: "most characters of earlier messages that a persona is given",
   },
-  firstByteMs: {
-    name: "TROUPE_FIRST_BYTE_MS",
-    schema: duration(60_000, 1),
-    help: "longest wait for a provider's first event",
-  },
-  idleMs: { name: "TROUPE_IDLE_MS", schema: duration(300_000, 1), help: "longest silence of a provider" },
   turnLimitMs: { name: "TROUPE_TURN_LIMIT_MS", schema: duration(30 * 60_000, 1), help: "longest request" },
   unnamedGraceMs: {
     name: "TROUPE_UNNAMED_GRACE_MS",
@@ -136,7 +103,7 @@ const settings = {
   },
 } as const satisfies Record<string, Setting>;
 
-type SettingKey = keyof typeof settings;
+export type SettingKey = keyof typeof settings;
 /** Settings as the server uses them. Every figure in `...Ms` is milliseconds, in `...Bytes` bytes. */
 export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
 
@@ -145,70 +112,51 @@ export class SettingError extends Error {
   override readonly name = "SettingError";
 }
 
-const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/**
- * Reads flags, then the environment, then the defaults; an empty variable counts as absent, except for lists.
- * Throws `SettingError` with one line for an unknown flag or a bad value.
- */
-export function readSettings(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Settings & { readonly help: boolean } {
-  const flags = readFlags(args);
-  const result: Record<string, unknown> = { help: flags.help === true };
-  for (const [key, { name, schema }] of Object.entries(settings)) {
-    const flagValue = flags[flagOf(key)];
-    const value = flagValue ?? (env[name] === "" && key !== "localProviders" ? undefined : env[name]);
-    const parsed = (schema as z.ZodType).safeParse(value);
-    if (!parsed.success) {
-      const from = flagValue === undefined ? name : `--${flagOf(key)}`;
-      throw new SettingError(`${from}: ${parsed.error.issues[0]?.message ?? "bad value"}`);
-    }
-    result[key] = parsed.data;
-  }
-  return result as Settings & { readonly help: boolean };
+export interface NamedSetting extends Setting {
+  /** Its name in `Settings`. */
+  readonly key: SettingKey;
+  /** The key in kebab-case, without the dashes before it. */
+  readonly flag: string;
 }
 
-function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const options = Object.fromEntries(
-    Object.keys(settings).map((key) => [flagOf(key), { type: "string" as const }]),
-  );
-  try {
-    const help = { help: { type: "boolean" as const, short: "h" } };
-    return parseArgs({ args: [...args], options: { ...options, ...help }, strict: true }).values;
-  } catch (error) {
-    throw new SettingError(error instanceof Error ? (error.message.split(". ")[0] ?? "") : "bad arguments");
-  }
+export const allSettings: readonly NamedSetting[] = (Object.keys(settings) as SettingKey[]).map((key) => ({
+  ...settings[key],
+  key,
+  flag: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+}));
+
+/** A value as the setting's schema reads it. Throws a `SettingError` that begins with `from`, the name under which it was given. */
+export function readValue(setting: Setting, value: unknown, from: string): unknown {
+  const isFigure = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+  const given = isFigure ? value.trim() : value;
+  const unclean = typeof given === "string" ? whyUnclean(given, setting) : undefined;
+  if (unclean !== undefined) throw new SettingError(`${from}: ${unclean}`);
+  const parsed = setting.schema.safeParse(given, { error: inPlainWords });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new SettingError(`${from}: ${issue === undefined ? "it is not valid" : sentenceOf(issue)}`);
+}
+
+function sentenceOf({ code, message, path: [entry] }: z.core.$ZodIssue): string {
+  if (code === "custom") return message;
+  const subject = typeof entry === "number" ? `entry ${entry + 1}` : "it";
+  // Values of variables have no quotes around them.
+  return `${subject} ${predicate(message).replaceAll('"', "")}`;
 }
 
 /** The defaults, for embedding: what an environment without variables gives. */
 export function defaultSettings(): Settings {
-  return readSettings([], {});
+  const values = allSettings.map((setting) => [setting.key, readValue(setting, undefined, setting.name)]);
+  return Object.fromEntries(values) as Settings;
 }
 
 /** Every setting as documentation shows it; `fallback` is empty where there is no default. */
 export function listSettings(): { name: string; flag: string; fallback: string; help: string }[] {
-  const fallbacks: Record<string, unknown> = { ...defaultSettings() };
-  return Object.entries(settings).map(([key, { name, help }]) => ({
+  const fallbacks = defaultSettings();
+  return allSettings.map(({ key, name, flag, help }) => ({
     name,
-    flag: `--${flagOf(key)}`,
+    flag: `--${flag}`,
     fallback: String(fallbacks[key] ?? ""),
     help,
   }));
-}
-
-/** The text of `--help`. */
-export function settingsHelp(): string {
-  const rows = listSettings().map(({ name, flag, fallback, help }) => {
-    const shown = fallback === "" ? "" : ` (default ${fallback})`;
-    return `${`  ${flag} VALUE`.padEnd(42)}${name}\n      ${help}${shown}`;
-  });
-  return [
-    "Usage: troupe [flags]",
-    "",
-    "Every flag can be set by the environment variable beside it.",
-    "",
-    ...rows,
-  ].join("\n");
 }

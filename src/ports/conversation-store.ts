@@ -95,6 +95,8 @@ export interface ConversationStore {
   ): Promise<readonly StoredMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
+  /** The answers that came with a request are no longer its own: it is answered again. Its question stays its own. */
+  disown(owner: string, conversationId: string, requestId: string): Promise<void>;
   append(
     owner: string,
     conversationId: string,

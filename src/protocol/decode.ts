@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { type ClientMessage, type ClientMessageType, clientMessages } from "./client-messages.ts";
 import { TroupeError } from "./errors.ts";
 import { faultIn } from "./fault-in.ts";
+import { inPlainWords } from "./plain-words.ts";
 import { isEchoable, surveyJson, whyTooLarge } from "./survey-json.ts";
 
 /** What could be recognised of a frame, so that its error can be told apart. */
@@ -44,16 +45,24 @@ export function decodeClientMessage(text: string): Decoded {
     return refuse(new TroupeError("unknown_type", { field: "type" }), origin);
   }
   const schema: z.ZodType<ClientMessage> = clientMessages[type];
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { ok: true, message: parsed.data };
+  const parsed = schema.safeParse(value, { error: inPlainWords });
+  if (parsed.success) {
+    if (!isNamelessRetry(parsed.data)) return { ok: true, message: parsed.data };
+    const detail = "data.retry needs an id beside it: only a named request can be retried.";
+    return refuse(new TroupeError("invalid_message", { field: "data.retry", detail }), origin);
+  }
   const { field, detail } = faultIn(parsed.error);
   return refuse(
     new TroupeError(
       "invalid_message",
-      field === undefined ? { detail } : { field, detail: `${field}: ${detail}` },
+      field === undefined ? { detail: `The message ${detail}.` } : { field, detail: `${field} ${detail}.` },
     ),
     origin,
   );
+}
+
+function isNamelessRetry({ id, data }: ClientMessage): boolean {
+  return id === undefined && data !== undefined && "retry" in data && data.retry !== undefined;
 }
 
 function isClientMessageType(type: string): type is ClientMessageType {

@@ -1,28 +1,30 @@
 import type { z } from "zod";
+import { predicate } from "./plain-words.ts";
 import { isEchoable } from "./survey-json.ts";
 
 /** Longest path that a refusal names, characters. */
 const maxPathChars = 512;
 
-/** The first fault that a schema found. It quotes nothing of the input but names of fields, and holds nothing of the schema's error. */
+/** The first fault that a schema found, parsed with `inPlainWords`. It quotes nothing of the input but names of fields, and holds nothing of the schema's error. */
 export interface Fault {
   /** Path of the field at fault, at most 512 characters; `undefined` if it is the whole input. */
   readonly field: string | undefined;
   /** Path of the object that has an unknown field, if that is the fault; `undefined` for the outermost. */
   readonly holder?: string | undefined;
+  /** The fault, to follow the name of the field: "must be a number from 0 to 2". */
   readonly detail: string;
 }
 
 export function faultIn(error: z.ZodError): Fault {
   const issue = deepest(error.issues[0]);
-  if (issue === undefined) return { field: undefined, detail: "Invalid input" };
+  if (issue === undefined) return { field: undefined, detail: "is not valid" };
   const unknownKey = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-  if (unknownKey === undefined) return { field: pathText(issue.path), detail: issue.message };
+  if (unknownKey === undefined) return { field: pathText(issue.path), detail: predicate(issue.message) };
   const names = isEchoable(unknownKey) ? [unknownKey] : [];
   return {
     field: pathText([...issue.path, ...names]),
     holder: pathText(issue.path),
-    detail: "This field is not known here.",
+    detail: "is not known here",
   };
 }
 

@@ -165,7 +165,9 @@ export const serverMessages = {
       request_id: position.request_id.optional(),
       seq: position.seq.optional(),
     })
-    .describe("With `seq` it ends a request; without, it answers a frame."),
+    .describe(
+      "With `seq` it ends a request, with `in_reply_to` it answers a frame; with neither the end of a request could not be stored.",
+    ),
   resumed: z
     .object({
       type: z.literal("resumed"),
@@ -207,7 +209,9 @@ export const serverMessages = {
       message: z.string(),
       persona_ids: z.array(z.string()),
     })
-    .describe("To followers of a conversation: what was asked; the request's messages follow from `seq` 1."),
+    .describe(
+      "To followers of a conversation: what was asked; the request's messages follow from the first.",
+    ),
   pong: z.object({ type: z.literal("pong"), id: z.string().optional() }).describe("Answers `ping`."),
 } as const;
 

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LLMock } from "@copilotkit/aimock";
+import type { Provider, ProviderEvent } from "../../src/ports/provider.ts";
+import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -105,4 +108,65 @@ test("a local server is found by its list of models and answers with what it has
   };
   assert.equal(await modelFor("gpt-4o-mini"), "llama3.2:3b");
   assert.equal(await modelFor("qwen3:8b"), "qwen3:8b");
+});
+
+test("with providers of an application the summary, the page and the wire say who answers", async () => {
+  const stream = async function* (): AsyncGenerator<ProviderEvent[]> {
+    yield [
+      { type: "text", text: "Hello." },
+      { type: "end", finishReason: "stop", model: "house-1" },
+    ];
+  };
+  const cases: readonly (readonly [Provider, string, boolean])[] = [
+    [
+      { name: "house", simulated: false, stream },
+      'api "openai" is answered by house (house-1), a provider of the application',
+      false,
+    ],
+    [
+      { name: "rehearsal", simulated: true, stream },
+      'api "openai" is answered by rehearsal (house-1), a provider of the application',
+      true,
+    ],
+  ];
+  for (const [provider, summary, simulated] of cases) {
+    const providers: ProviderCatalog = { choose: (api) => ({ provider, api, model: "house-1" }) };
+    // A key beside them, and local servers, change nothing.
+    await using server = await startTroupe({
+      providers,
+      openaiApiKey: "k",
+      localProviders: ["http://127.0.0.1:9/v1"],
+    });
+    assert.deepEqual([server.troupe.providerSummary, server.troupe.simulated], [summary, simulated]);
+    const page = await (await fetch(server.httpUrl)).text();
+    assert.match(page, new RegExp(`"simulated":${simulated},"model":"house-1"`));
+    const client = await server.connect();
+    client.send({ type: "openai_chat", data: { input_text: "Hi" } });
+    assert.equal(textOf(await client.untilTerminal()), "Hello.");
+  }
+  const other: ProviderCatalog = {
+    choose() {
+      throw new TroupeError("provider_not_configured", { field: "data.api" });
+    },
+  };
+  await using server = await startTroupe({ providers: other });
+  assert.equal(
+    server.troupe.providerSummary,
+    'providers of the application answer, none of them api "openai"',
+  );
+  const defect = new Error("a defect");
+  const defective: ProviderCatalog = {
+    choose() {
+      throw defect;
+    },
+  };
+  const warned: unknown[] = [];
+  const quiet = () => undefined;
+  const warn = (fields: object) => void warned.push("err" in fields ? fields.err : undefined);
+  await using started = await startTroupe({
+    providers: defective,
+    logger: { debug: quiet, info: quiet, error: quiet, warn },
+  });
+  assert.equal(started.troupe.providerSummary, "providers of the application answer");
+  assert.deepEqual(warned, [defect]);
 });

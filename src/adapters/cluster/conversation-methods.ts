@@ -22,6 +22,7 @@ export const conversationMethods: Methods<ConversationStore> = {
   head: z.tuple([text, text]),
   path: z.tuple([text, text, text, count]),
   ofRequest: z.tuple([text, text, text]),
+  disown: z.tuple([text, text, text]),
   append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
   moveHead: z.tuple([text, text, text]),
   list: z.tuple([text, z.object({ limit: count, before: text.optional() })]),

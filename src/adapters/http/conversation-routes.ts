@@ -40,7 +40,7 @@ const listQuery = z
   })
   .refine(({ before, q }) => before === undefined || q === undefined, {
     path: ["before"],
-    message: "a search has one page only",
+    message: "must be left out of a search, which has one page",
   });
 
 const exportQuery = z.object({ format: z.enum(["json", "markdown"]).default("json") });
@@ -55,7 +55,7 @@ const title = z
       .trim(),
   )
   .min(1)
-  .refine((value) => [...value].length <= titleChars, `at most ${titleChars} characters`);
+  .refine((value) => [...value].length <= titleChars, `must have at most ${titleChars} characters`);
 
 const renaming = z.object({ title });
 

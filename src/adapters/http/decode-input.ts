@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { faultIn } from "../../protocol/fault-in.ts";
+import { inPlainWords } from "../../protocol/plain-words.ts";
 import { surveyJson, whyTooLarge } from "../../protocol/survey-json.ts";
 import { BodyTooLargeError } from "./refusals.ts";
 
@@ -9,13 +10,14 @@ import { BodyTooLargeError } from "./refusals.ts";
  * the detail quotes nothing that the client sent.
  */
 export function decodeInput<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: inPlainWords });
   if (parsed.success) return parsed.data;
   const fault = faultIn(parsed.error);
-  const field = ("holder" in fault ? fault.holder : fault.field) ?? whole;
+  const hasUnknown = "holder" in fault;
+  const field = (hasUnknown ? fault.holder : fault.field) ?? whole;
   throw new TroupeError("invalid_message", {
     field,
-    detail: `${field}: ${fault.detail.replace(/\.$/, "")}.`,
+    detail: hasUnknown ? `${field} has a field that is not known here.` : `${field} ${fault.detail}.`,
   });
 }
 

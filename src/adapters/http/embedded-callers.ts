@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { faultIn } from "../../protocol/fault-in.ts";
+import { inPlainWords } from "../../protocol/plain-words.ts";
 import type { Callers } from "./callers.ts";
 import { refusals } from "./refusals.ts";
 
@@ -79,10 +81,10 @@ export function createEmbeddedCallers({ authenticate, clock }: EmbeddedCallersOp
 
 /** The caller of a user; throws for an answer that is none. */
 function callerOf(answer: AuthenticatedCaller): Caller {
-  const parsed = answerSchema.safeParse(answer);
+  const parsed = answerSchema.safeParse(answer, { error: inPlainWords });
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TypeError(`authenticate answered a bad caller: ${issue?.path.join(".")} ${issue?.message}`);
+    const { field = "the caller", detail } = faultIn(parsed.error);
+    throw new TypeError(`authenticate answered a bad caller: ${field} ${detail}`);
   }
   const { owner, limits = {} } = parsed.data;
   const keyId = keyIdOfUser(owner);

@@ -20,6 +20,7 @@ export interface HttpAppOptions
   readonly personas: PersonaStore;
   readonly tickets: Tickets;
   readonly logs: TurnLogStore;
+  /** Asked for each request, because the page says who answers. */
   readonly page: { readonly html: string; readonly policy: string };
 }
 
@@ -42,7 +43,7 @@ export function createHttpApp({
   onFault,
 }: HttpAppOptions): ApiRoutes {
   const app: ApiRoutes = new Hono();
-  const html = Buffer.from(page.html);
+  let sent = { html: "", bytes: Buffer.alloc(0) };
   app.use(async (context, next) => {
     await next();
     context.header("x-content-type-options", "nosniff");
@@ -50,10 +51,11 @@ export function createHttpApp({
     context.header("cache-control", "no-store");
   });
   app.get("/", (context) => {
+    if (sent.html !== page.html) sent = { html: page.html, bytes: Buffer.from(page.html) };
     context.header("content-security-policy", page.policy);
     context.header("content-type", "text/html; charset=UTF-8");
-    context.header("content-length", String(html.length));
-    return context.body(sharedBody(html));
+    context.header("content-length", String(sent.bytes.length));
+    return context.body(sharedBody(sent.bytes));
   });
   app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
   // An application that knows its users is asked for every socket, and a ticket would pass it by.

@@ -13,7 +13,7 @@ export interface PageConfiguration {
   readonly personas: readonly PublicPersona[];
   /** No model is configured: every answer is a demonstration. */
   readonly simulated: boolean;
-  readonly model: string;
+  readonly model: string | undefined;
   /** Callers need a key: the page asks for it. */
   readonly needsKey: boolean;
   /** Callers are told apart by a secret of their own: the page makes one. */

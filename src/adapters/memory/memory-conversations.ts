@@ -145,6 +145,16 @@ export function createMemoryConversations({
       const messages = [...(use(owner, id)?.messages.values() ?? [])].map(({ message }) => message);
       return messages.filter((message) => message.requestId === requestId);
     },
+    async disown(owner, id, requestId) {
+      const { inOrder = [], messages } = use(owner, id) ?? {};
+      for (const [place, kept] of inOrder.entries()) {
+        const { requestId: asked, ...message } = kept.message;
+        if (asked !== requestId || message.role === "user") continue;
+        const disowned = { ...kept, message };
+        inOrder[place] = disowned;
+        messages?.set(message.id, disowned);
+      }
+    },
     async append(owner, id, parentId, messages) {
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;

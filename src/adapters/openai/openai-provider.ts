@@ -1,4 +1,4 @@
-import OpenAI from "openai";
+import OpenAI, { type ClientOptions } from "openai";
 import type { Clock } from "../../ports/clock.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import {
@@ -9,6 +9,7 @@ import {
   type ProviderRequest,
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { placeOf } from "../upstream/place-of.ts";
 import { textsIn } from "../upstream/request-mask.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
@@ -23,12 +24,17 @@ const longestCancelMs = 10_000;
 
 export interface OpenaiProviderOptions {
   readonly apiKey: string;
-  /** Where the API is. Default: the SDK's, OpenAI itself. */
-  readonly baseUrl?: string;
+  /** Where the API is. Default: OpenAI itself. */
+  readonly baseUrl?: string | undefined;
+  /** The organization and the project that are billed, if the key belongs to several. */
+  readonly organization?: string | undefined;
+  readonly project?: string | undefined;
+  /** Further headers of every call, instead of those of the same name. Their values are kept out of errors as the key is. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
-  /** Longest wait for the first event. */
-  readonly firstByteMs: number;
+  /** Max wait for the first event, milliseconds. Default 60 s; 10 min on this machine or a private network, because a model may have to load. */
+  readonly firstByteMs?: number | undefined;
   /** Longest silence between two events; keep-alive comments do not count. */
   readonly idleMs: number;
   /** Uniform in [0, 1), for the spread of waits. */
@@ -40,18 +46,36 @@ export interface OpenaiProviderOptions {
 /** What a timer of the system reaches; a longer one would fire at once. */
 const longestTimerMs = 2_147_483_647;
 
+const openaiUrl = "https://api.openai.com/v1";
+/** A hosted model begins in seconds. One nearby reads its file first, and then a long prompt without a word. */
+const usualFirstByteMs = 60_000;
+const nearbyFirstByteMs = 600_000;
+
+/** The SDK's client, without the headers of `OPENAI_CUSTOM_HEADERS`, which it adds from the environment by itself. */
+class GivenClient extends OpenAI {
+  constructor(options: ClientOptions) {
+    super({ adminAPIKey: null, webhookSecret: null, ...options });
+    this._options = { ...this._options, defaultHeaders: options.defaultHeaders };
+  }
+}
+
 /** The OpenAI Responses API, or anything that speaks it: requests by the official SDK, the event stream by our own reader. */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
-  const { apiKey, baseUrl, agents, clock, firstByteMs, idleMs, random, onWarning } = options;
-  const withoutKey = createSecretMask(apiKey);
-  const sdk = new OpenAI({
+  const { apiKey, baseUrl = openaiUrl, headers = {}, agents, clock, idleMs, random, onWarning } = options;
+  const isNearby = placeOf(new URL(baseUrl)) !== "internet";
+  const { firstByteMs = isNearby ? nearbyFirstByteMs : usualFirstByteMs } = options;
+  const withoutKey = createSecretMask(apiKey, ...Object.values(headers), ...agents.secrets);
+  const sdk = new GivenClient({
     apiKey,
+    baseURL: baseUrl,
+    organization: options.organization ?? null,
+    project: options.project ?? null,
+    defaultHeaders: headers,
     maxRetries: 0,
     logLevel: "off",
     // The watchdog ends what takes too long; the SDK's own limit only must not come first.
     timeout: Math.min(2 * (firstByteMs + idleMs), longestTimerMs),
     fetch: fetchOver,
-    ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
   });
 
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {

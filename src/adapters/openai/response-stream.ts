@@ -4,8 +4,9 @@ import { TroupeError } from "../../protocol/errors.ts";
 import type { BytesSink, OnDemandReader } from "../upstream/read-on-demand.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { createWatchdog } from "../upstream/watchdog.ts";
-import { EventReader } from "./event-reader.ts";
+import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { fromSdkError } from "./openai-errors.ts";
+import { notAStream } from "./parse-event.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
 
 type UpstreamCall = ReturnType<typeof createUpstreamCall>;
@@ -43,7 +44,14 @@ export class ResponseStream
   readonly #watchdog: ReturnType<typeof createWatchdog>;
   readonly #onAbort = () => void this.#call.close();
   #body: OnDemandReader | undefined;
+  /** The body is not said to be an event stream. */
+  #isMisnamed = false;
+  #isAtEnd = false;
   #isOver = false;
+  /** Something to show has come, or a tool is at work. */
+  #hasBegun = false;
+  /** How long the provider may be silent now. */
+  #limitMs: number;
   #stalled: TroupeError | undefined;
   /** What came beside the last batch. */
   #failure: { readonly error: unknown } | undefined;
@@ -55,10 +63,9 @@ export class ResponseStream
     const { agents, clock, firstByteMs, idleMs, machine } = options;
     this.#call = createUpstreamCall(agents);
     this.#events = new EventReader(machine);
+    this.#limitMs = firstByteMs;
     this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-      this.#stalled = new TroupeError(machine.silent ? "upstream_timeout" : "upstream_stalled", {
-        isUnread: !this.#call.isConnected,
-      });
+      this.#stalled = silenceError(machine.silent, this.#limitMs, this.#hasBegun, !this.#call.isConnected);
       void this.#call.close();
     });
   }
@@ -73,7 +80,7 @@ export class ResponseStream
       this.#resolve = resolve;
       this.#reject = reject;
       if (this.#body === undefined) this.#begin().catch(this.#fail);
-      else this.#goOn(this.#body);
+      else this.#goOn();
     });
   }
 
@@ -86,8 +93,21 @@ export class ResponseStream
   onBytes(bytes: Uint8Array): void {
     // What had come already would still be read, although the connection is closed.
     if (this.#options.signal.aborted) return void this.#fail(undefined);
-    const { events, isProgress, failure } = this.#events.read(bytes);
-    if (isProgress) this.#watchdog.progress(this.#options.idleMs);
+    this.#give(this.#events.read(bytes));
+  }
+
+  onEnd(): void {
+    if (this.#options.signal.aborted) return void this.#fail(undefined);
+    this.#isAtEnd = true;
+    this.#give(this.#events.end());
+  }
+
+  onError(error: unknown): void {
+    void this.#fail(error);
+  }
+
+  #give({ events, isProgress, failure }: ReadEvents): void {
+    if (isProgress) this.#noteProgress(events);
     if (events.length > 0) {
       this.#failure = failure;
       this.#watchdog.rest();
@@ -95,21 +115,32 @@ export class ResponseStream
     } else if (failure !== undefined) {
       void this.#fail(failure.error);
     } else {
-      this.#body?.ask();
+      this.#askMore();
     }
   }
 
-  onEnd(): void {
+  /** A model that is still loading, or reading a long prompt, has the first event's time again after each event without output. */
+  #noteProgress(events: readonly ProviderEvent[]): void {
+    const { firstByteMs, idleMs } = this.#options;
+    this.#hasBegun ||= events.some(({ type }) => type !== "started" && type !== "checkpoint");
+    this.#limitMs = this.#hasBegun ? idleMs : Math.max(firstByteMs, idleMs);
+    this.#watchdog.progress(this.#limitMs);
+  }
+
+  /** Asks for the next bytes, unless the body is over. */
+  #askMore(): void {
+    const { machine } = this.#options;
+    if (!this.#isAtEnd) {
+      this.#body?.ask();
+      return;
+    }
     try {
-      this.#options.machine.finish();
+      if (machine.silent && this.#isMisnamed) throw notAStream();
+      machine.finish();
       void this.#finish();
     } catch (error) {
       void this.#fail(error);
     }
-  }
-
-  onError(error: unknown): void {
-    void this.#fail(error);
   }
 
   async #begin(): Promise<void> {
@@ -120,17 +151,17 @@ export class ResponseStream
     const response = await open(this.#call.fetch).catch((thrown: unknown) => {
       throw fromSdkError(thrown, clock.wallTimeMs());
     });
-    if (!/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? ""))
-      throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
+    // It counts only if the body says nothing: servers and proxies name event streams in all ways.
+    this.#isMisnamed = !/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     this.#body = this.#call.read(this);
     this.#body.ask();
   }
 
-  #goOn(body: OnDemandReader): void {
+  #goOn(): void {
     this.#watchdog.arm();
     if (this.#options.machine.ended) void this.#finish();
     else if (this.#failure !== undefined) void this.#fail(this.#failure.error);
-    else body.ask();
+    else this.#askMore();
   }
 
   async #finish(): Promise<void> {
@@ -155,6 +186,20 @@ export class ResponseStream
     if (machine.ended) this.#call.release();
     else await this.#call.close();
   }
+}
+
+/** Says how long the limit was and which setting moves it: most often a local model still loads. */
+function silenceError(isSilent: boolean, limitMs: number, hasBegun: boolean, isUnread: boolean): TroupeError {
+  const limit = limitMs < 1_000 ? `${limitMs} ms` : `${Math.round(limitMs / 1_000)} s`;
+  if (isSilent) {
+    const detail = `It had ${limit}; a model that has to load may need longer: TROUPE_FIRST_BYTE_MS sets the time.`;
+    return new TroupeError("upstream_timeout", { detail, isUnread });
+  }
+  const setting = hasBegun ? "TROUPE_IDLE_MS sets" : "TROUPE_FIRST_BYTE_MS and TROUPE_IDLE_MS set";
+  return new TroupeError("upstream_stalled", {
+    detail: `It said nothing for ${limit}; ${setting} the time.`,
+    isUnread,
+  });
 }
 
 /** What was not reported by the stream itself: its connection broke, or its bytes could not be unpacked. */

@@ -60,6 +60,9 @@ export function createSqliteConversations({
       if ((await find(owner, id)) === undefined) return [];
       return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
     },
+    async disown(owner, id, requestId) {
+      await store.of(owner).write([["disownMessages", id, requestId, owner]], true);
+    },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
       if (parentId !== undefined && (await store.of(owner).read("findMessage", parentId, id)).length === 0)

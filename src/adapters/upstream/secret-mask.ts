@@ -20,12 +20,13 @@ export type RequestTexts = () => readonly string[];
 const none: RequestTexts = () => [];
 
 /**
- * Takes a secret, and the texts of a request, out of errors: an upstream may repeat what it was sent, in any part of its answer, and
+ * Takes secrets, and the texts of a request, out of errors: an upstream may repeat what it was sent, in any part of its answer, and
  * neither the client nor the log may read it. Errors of SDKs carry whole answers, so of a cause only its texts and a few figures stay.
  */
-export function createSecretMask(secret: string) {
+export function createSecretMask(...secrets: readonly string[]) {
+  const long = secrets.filter((secret) => secret.length >= shortestSecretChars);
   const withoutSecret = (text: string) =>
-    secret.length < shortestSecretChars ? text : text.replaceAll(secret, "[secret]");
+    long.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
 
   function cause(thrown: unknown, textsOf: RequestTexts = none): unknown {
     const texts = textsOf();
@@ -49,7 +50,7 @@ export function createSecretMask(secret: string) {
   }
 
   return {
-    /** The same error without the secret, and without the texts of the request. */
+    /** The same error without the secrets, and without the texts of the request. */
     error(thrown: TroupeError, textsOf: RequestTexts = none): TroupeError {
       const { code, field, detail, retryAfterMs, retryable, safeToRepeat, isUnread } = thrown;
       return new TroupeError(code, {

@@ -5,26 +5,14 @@ import { pipeline } from "node:stream";
 import zlib from "node:zlib";
 import { ChunkSkimmer } from "./chunk-skimmer.ts";
 import { type BytesSink, OnDemandReader } from "./read-on-demand.ts";
+import type { UpstreamAgents } from "./upstream-agents.ts";
+
+export { createUpstreamAgents, type UpstreamAgents } from "./upstream-agents.ts";
 
 /** Error bodies longer than this are cut: they are read for a code, not for their length. */
 const mostErrorBytes = 65_536;
 /** How long a finished answer's connection may take to end before it is closed instead of kept for the next call. */
 const longestDrainMs = 1_000;
-
-/** Connections to one upstream, kept for later calls; the usual proxy variables are obeyed where `proxyEnv` holds them. */
-export function createUpstreamAgents(proxyEnv: NodeJS.ProcessEnv) {
-  const options = { keepAlive: true, scheduling: "lifo", proxyEnv } as const;
-  const agents = { http: new http.Agent(options), https: new https.Agent(options) };
-  return {
-    ...agents,
-    [Symbol.dispose]() {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
-  };
-}
-
-export type UpstreamAgents = ReturnType<typeof createUpstreamAgents>;
 
 /** The call was never sent, because no connection came about. */
 export class NoConnectionError extends Error {
@@ -61,7 +49,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     const outgoing = (secure ? https : http).request(url, {
       method: init.method ?? "GET",
       headers,
-      agent: secure ? agents.https : agents.http,
+      agent: agents.agentFor(url),
     });
     request = outgoing;
     outgoing.on("socket", (socket) => {

@@ -14,8 +14,10 @@ const executable = ["firefox-esr", "firefox"]
   .flatMap((name) => folders.map((folder) => path.join(folder, name)))
   .find(isExecutable);
 
-/** There need not be one, also on CI: not every system that has Chromium has a package of it. */
-export const withFirefox = { skip: executable === undefined && "no Firefox in PATH" };
+/** On CI a Firefox has to be there; elsewhere there may be nothing to test with. */
+export const withFirefox = {
+  skip: executable === undefined && process.env.CI !== "true" && "no Firefox in PATH",
+};
 
 /** A tab of Firefox, which is driven over WebDriver BiDi: `playwright-core` needs a Firefox of its own build. */
 export interface FirefoxTab extends AsyncDisposable {

@@ -1,0 +1,147 @@
+import http from "node:http";
+import https from "node:https";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+import type { Clock } from "../../ports/clock.ts";
+import type { UpstreamAgents } from "../upstream/upstream-agents.ts";
+
+/** The models of a server that can answer, or why there are none, as an end of a sentence that begins with its address. */
+export type ModelList =
+  | { readonly models: readonly [string, ...string[]] }
+  | {
+      readonly fault: string;
+      /** Something answers there. */
+      readonly isThere: boolean;
+      /** It lists models. */
+      readonly isModelServer: boolean;
+    };
+
+export interface ListModelsOptions {
+  readonly agents: UpstreamAgents;
+  readonly clock: Clock;
+  /** How long the server may take, milliseconds. */
+  readonly patienceMs: number;
+  readonly signal: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const modelList = z.object({
+  data: z.array(
+    z.looseObject({
+      id: z.string().min(1),
+      type: z.unknown().optional(),
+      capabilities: z.unknown().optional(),
+    }),
+  ),
+});
+
+/** Parts of names of models that make no text: embeddings, rerankers, speech, pictures. */
+const otherUse =
+  /embed|rerank|whisper|diffusion|minilm|colbert|(^|[^a-z])(bge|gte|e5|tts|asr|clip|siglip|sdxl|flux|kokoro|piper|paraphrase|sentence|instructor|stsb)([^a-z]|$)/i;
+
+/** Asks a server that speaks OpenAI's API which models it has. Never rejects. Models that only make embeddings and the like are left out. */
+export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
+  const { clock, patienceMs, signal, agents, headers = {} } = options;
+  const patience = new AbortController();
+  let isLate = false;
+  const stopTimer = clock.callAfter(patienceMs, () => {
+    isLate = true;
+    patience.abort();
+  });
+  const end = () => patience.abort();
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return read(
+      await get(new URL(`${baseUrl}/models`), { agents, headers, signal: patience.signal }),
+      baseUrl,
+    );
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const fault = isLate
+      ? `has not answered within ${patienceMs / 1_000} s`
+      : (faults[code ?? ""] ?? "cannot be reached");
+    return { fault, isThere: isLate || !absent.has(code ?? ""), isModelServer: false };
+  } finally {
+    stopTimer();
+    signal.removeEventListener("abort", end);
+  }
+}
+
+const faults: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "is not there: nothing listens at this port",
+  ENOTFOUND: "is not there: no address belongs to this name",
+  ECONNRESET: "hangs up",
+};
+
+/** No program listens there; any other fault comes from a program that does. */
+const absent = new Set(["ECONNREFUSED", "ENOTFOUND"]);
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+function get(url: URL, options: Pick<ListModelsOptions, "agents" | "signal" | "headers">): Promise<Answer> {
+  const { agents, signal, headers } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { request } = url.protocol === "https:" ? https : http;
+  const outgoing = request(url, {
+    agent: agents.agentFor(url),
+    signal,
+    headers: { accept: "application/json", ...headers },
+  });
+  outgoing.on("error", reject);
+  outgoing.on("response", (message) => {
+    const { statusCode: status = 0 } = message;
+    text(message).then((body) => resolve({ status, body }), reject);
+  });
+  outgoing.end();
+  return promise;
+}
+
+function read({ status, body }: Answer, baseUrl: string): ModelList {
+  const lacksPath = new URL(baseUrl).pathname === "/";
+  if (status !== 200) {
+    const advice = lacksPath ? "; most servers want /v1 at the end of the address" : "";
+    return {
+      fault: `answers ${status} when asked for its models${advice}`,
+      isThere: true,
+      isModelServer: false,
+    };
+  }
+  const parsed = modelList.safeParse(parseJson(body));
+  if (!parsed.success)
+    return { fault: "answers something else than a list of models", isThere: true, isModelServer: false };
+  const { data } = parsed.data;
+  const [first, ...more] = data.filter(canAnswer).map(({ id }) => id);
+  if (first !== undefined) return { models: [first, ...more] };
+  const fault =
+    data.length === 0 ? "has no model yet" : "has only models that cannot answer, such as embedding models";
+  return { fault, isThere: true, isModelServer: true };
+}
+
+/** Judges a model by the server's own words if there are any, and otherwise by its name without folders. */
+function canAnswer({
+  id,
+  type,
+  capabilities,
+}: {
+  id: string;
+  type?: unknown;
+  capabilities?: unknown;
+}): boolean {
+  if (Array.isArray(capabilities) && capabilities.length > 0)
+    return capabilities.some(
+      (name) => /chat|completion|generat|text/i.test(String(name)) && !otherUse.test(String(name)),
+    );
+  if (typeof type === "string" && otherUse.test(type)) return false;
+  return !otherUse.test(id.split(/[/\\]/).at(-1) ?? id);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // A page, most often: another program has this port.
+  }
+}

@@ -1,0 +1,57 @@
+import { listModels, type ModelList } from "../adapters/openai/list-models.ts";
+import type { UpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import type { Clock } from "../ports/clock.ts";
+
+/** A server on this machine or near it that can answer. */
+export interface LocalServer {
+  readonly baseUrl: string;
+  readonly models: readonly [string, ...string[]];
+}
+
+export interface LookOptions {
+  readonly agents: UpstreamAgents;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Max time for the list of models. A port without a server is refused at once and costs no time. */
+const patienceMs = 3_000;
+/** Pause between two looks. */
+const lookAgainMs = 3_000;
+
+/** Looks once at all addresses; the first of them that can answer, and why each of the others cannot. */
+export async function lookForServer(
+  baseUrls: readonly string[],
+  options: LookOptions,
+): Promise<{ readonly server: LocalServer | undefined; readonly unusable: readonly UnusableServer[] }> {
+  const seen = await Promise.all(
+    baseUrls.map(async (written) => {
+      const baseUrl = written.replace(/\/+$/, "");
+      return { baseUrl, list: await listModels(baseUrl, { ...options, patienceMs }) };
+    }),
+  );
+  const usable = seen.flatMap(({ baseUrl, list }) =>
+    "models" in list ? [{ baseUrl, models: list.models }] : [],
+  );
+  const unusable = seen.flatMap(({ baseUrl, list }) => ("models" in list ? [] : [{ baseUrl, list }]));
+  return { server: usable[0], unusable };
+}
+
+export interface UnusableServer {
+  readonly baseUrl: string;
+  readonly list: Exclude<ModelList, { readonly models: unknown }>;
+}
+
+/** Looks until a server is found; settles with `undefined` after an abort. Never rejects. */
+export async function waitForServer(
+  baseUrls: readonly string[],
+  options: LookOptions,
+): Promise<LocalServer | undefined> {
+  const { clock, signal } = options;
+  for (;;) {
+    await clock.sleep(lookAgainMs, signal);
+    if (signal.aborted) return undefined;
+    const { server } = await lookForServer(baseUrls, options);
+    if (server !== undefined) return server;
+  }
+}

@@ -1,0 +1,154 @@
+import { z } from "zod";
+import type { Proxies } from "../adapters/upstream/upstream-agents.ts";
+import { duration, list, text } from "./setting-kinds.ts";
+
+/** Paths of calls, which the SDK adds itself. */
+const endpoint = /\/(responses|chat\/completions|completions|models)\/*$/;
+const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+/** Headers that frame a call; another value would break it. */
+const framing = new Set(["connection", "content-length", "host", "transfer-encoding", "upgrade"]);
+const proxySchemes = new Set(["http:", "https:"]);
+
+/** Why an address cannot be a base URL. The value is not quoted, because it may hold a password. */
+function whyNoBaseUrl(address: string): string | undefined {
+  if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
+    return "must be an address such as http://host:port/v1";
+  const { username, password, search, hash, pathname } = new URL(address);
+  if (username !== "" || password !== "") return "must have no user name or password in it";
+  if (search !== "" || hash !== "") return "must end with its path, without ? or #";
+  return endpoint.test(pathname) ? "must end before the name of the call, as http://host:port/v1" : undefined;
+}
+
+function readBaseUrl(address: string, context: z.RefinementCtx): string {
+  const fault = whyNoBaseUrl(address);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: `it ${fault}` });
+  return address.replace(/\/+$/, "");
+}
+
+function readBaseUrls(addresses: readonly string[], context: z.RefinementCtx): string[] {
+  return addresses.map((address, at) => {
+    const fault = whyNoBaseUrl(address);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: `entry ${at + 1} ${fault}` });
+    return address.replace(/\/+$/, "");
+  });
+}
+
+/** Reads a proxy's address, also without a scheme. The value is not quoted, because it may hold a password. */
+function readProxy(written: string, context: z.RefinementCtx): string {
+  const scheme = /^([a-z][a-z\d+.-]*:)\/\//i.exec(written)?.[1]?.toLowerCase();
+  const refuse = (message: string) => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  if (scheme !== undefined && !proxySchemes.has(scheme))
+    return refuse(
+      `${scheme.slice(0, 20)}// is no kind of proxy that can be used; write http://host:port or https://host:port`,
+    );
+  const address = scheme === undefined ? `http://${written}` : written;
+  if (!URL.canParse(address) || (scheme === undefined && !/:\d+\/?$/.test(written)))
+    return refuse("it must be http://host:port or https://host:port");
+  const { pathname, search, hash } = new URL(address);
+  if (pathname !== "/" || search !== "" || hash !== "")
+    return refuse("it must end with the proxy's port: a path has no meaning there");
+  return address;
+}
+
+function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record<string, string>> {
+  const headers = new Map<string, string>();
+  for (const [at, line] of written.split(/\r?\n/).entries()) {
+    if (line.trim() === "") continue;
+    const [, name = "", value = ""] = headerLine.exec(line.trim()) ?? [];
+    const lower = name.toLowerCase();
+    const refuse = (message: string) =>
+      context.addIssue({ code: "custom", message: `line ${at + 1} ${message}` });
+    if (name === "") refuse("must be a header such as Name: value");
+    else if (framing.has(lower)) refuse(`must not set ${lower}, which each call has its own value of`);
+    else if (headers.has(lower)) refuse(`names ${lower} a second time`);
+    headers.set(lower, value.trim());
+  }
+  return Object.fromEntries(headers);
+}
+
+const proxy = text.transform(readProxy).optional();
+
+/** The settings of providers and of the way to them. */
+export const providerSettings = {
+  openaiApiKey: { name: "OPENAI_API_KEY", schema: text.optional(), help: "key of the OpenAI API" },
+  openaiBaseUrl: {
+    name: "OPENAI_BASE_URL",
+    schema: text.transform(readBaseUrl).optional(),
+    help: "another server that speaks the Responses API, as http://host:port/v1",
+  },
+  openaiOrganization: {
+    name: "OPENAI_ORG_ID",
+    schema: text.optional(),
+    help: "organization whose usage it is, if the key is of several",
+  },
+  openaiProject: {
+    name: "OPENAI_PROJECT_ID",
+    schema: text.optional(),
+    help: "project whose usage it is, if the key is of several",
+  },
+  openaiHeaders: {
+    name: "OPENAI_CUSTOM_HEADERS",
+    schema: text.transform(readHeaders).optional(),
+    help: "further headers of calls with OPENAI_API_KEY or OPENAI_BASE_URL, as Name: value, a line each",
+    hasLines: true,
+  },
+  model: {
+    name: "TROUPE_MODEL",
+    schema: text.default("gpt-4o-mini"),
+    help: "model of requests that name none",
+  },
+  localProviders: {
+    name: "TROUPE_LOCAL_PROVIDERS",
+    schema: list
+      .transform(readBaseUrls)
+      .default(["http://127.0.0.1:11434/v1", "http://127.0.0.1:1234/v1", "http://127.0.0.1:8080/v1"]),
+    help: "where to look for local models when no key is set, comma-separated; empty looks nowhere",
+    hasParts: true,
+  },
+  httpProxy: {
+    name: "HTTP_PROXY",
+    schema: proxy,
+    help: "proxy of calls to http: addresses, as http://host:port; this machine is called without one",
+    lowerCaseToo: true,
+  },
+  httpsProxy: {
+    name: "HTTPS_PROXY",
+    schema: proxy,
+    help: "proxy of calls to https: addresses, as http://host:port",
+    lowerCaseToo: true,
+  },
+  allProxy: {
+    name: "ALL_PROXY",
+    schema: proxy,
+    help: "proxy of calls that have none by HTTP_PROXY or HTTPS_PROXY",
+    lowerCaseToo: true,
+  },
+  noProxy: {
+    name: "NO_PROXY",
+    schema: text.optional(),
+    help: "hosts that are called without a proxy: names, .domains, addresses, CIDR blocks, each with :port if only that is meant, comma-separated; * for all",
+    hasParts: true,
+    lowerCaseToo: true,
+  },
+  firstByteMs: {
+    name: "TROUPE_FIRST_BYTE_MS",
+    schema: duration(undefined, 1),
+    help: "max wait for a provider's first event; default 60000, and 600000 for one on this machine or in a private network, whose model may have to load",
+  },
+  idleMs: { name: "TROUPE_IDLE_MS", schema: duration(300_000, 1), help: "longest silence of a provider" },
+} as const;
+
+interface ProxySettings {
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly allProxy: string | undefined;
+  readonly noProxy: string | undefined;
+}
+
+/** The proxies of calls, as the settings have them. */
+export function proxiesOf({ httpProxy, httpsProxy, allProxy, noProxy }: ProxySettings): Proxies {
+  return { http: httpProxy, https: httpsProxy, all: allProxy, none: noProxy };
+}

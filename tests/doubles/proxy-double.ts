@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the proxy was asked for: a call that it passes on, or a tunnel. */
+export interface ProxiedCall {
+  readonly method: string;
+  readonly target: string;
+  readonly authorization: string | undefined;
+}
+
+export interface ProxyDouble extends AsyncDisposable {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  readonly calls: readonly ProxiedCall[];
+}
+
+/**
+ * A small HTTP proxy on this machine. Every call goes to one upstream, whatever its host; without one the proxy refuses with 407 and repeats
+ * the credentials that it was shown, as bad ones do.
+ */
+export async function createProxyDouble(upstream?: string): Promise<ProxyDouble> {
+  const calls: ProxiedCall[] = [];
+  const server = createServer((asked, response) => {
+    const { method = "", url = "", headers } = asked;
+    const authorization = headers["proxy-authorization"];
+    calls.push({ method, target: url, authorization });
+    if (upstream === undefined) {
+      response.statusCode = 407;
+      response.end(`not with ${authorization} (${Buffer.from(authorization?.slice(6) ?? "", "base64")})`);
+      return;
+    }
+    const { pathname } = new URL(url);
+    const { "proxy-authorization": _, host: __, ...passed } = headers;
+    const onward = request(new URL(pathname, upstream), { method, headers: passed }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    // Either side that goes takes the other with it.
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    asked.pipe(onward);
+  });
+  server.on("connect", ({ method = "", url = "", headers }, socket) => {
+    const authorization = headers["proxy-authorization"];
+    calls.push({ method, target: url, authorization });
+    socket.end(`HTTP/1.1 407 not with ${authorization}\r\n\r\n`);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
