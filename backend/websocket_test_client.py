@@ -1,5 +1,7 @@
-"""Test client for Troupe's WebSocket: a small library and a command line. Needs Python 3.9 and `websockets`.
+"""Test client for Troupe's WebSocket: a small library and a command line. Needs Python 3.8 or newer and `websockets`.
 Without arguments it makes a tour of the three types of requests; `--help` tells what else it does.
+Exit codes: 0 answered, 1 the server reported an error, 2 a wrong option, address or key text, 3 no connection,
+4 the key is missing or refused, 5 the server is no Troupe, 130 stopped by Ctrl-C.
 
     async with TroupeClient("ws://localhost:8000/ws") as client:
         async for message in client.request("openai_chat", {"input_text": "Hello, world!"}):
@@ -10,15 +12,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import random
 import signal
+import socket
+import ssl
 import sys
 import uuid
 from typing import Any, AsyncIterator, Callable, Dict, TextIO
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 try:
     import websockets
     from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -30,9 +33,15 @@ except ModuleNotFoundError:
 Message = Dict[str, Any]
 CONNECT_ATTEMPTS = 10  # in a row after a drop: about 40 s
 FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 4401}  # connecting again would not help
-REFUSALS = {0: ("unauthenticated", "needs a key: give one by --key or TROUPE_KEY"),
-            401: ("unauthenticated", "does not accept this key"),
-            403: ("forbidden", "lets nobody in this way; its log says why")}
+EXIT_CODES = {"bad_url": 2, "bad_key": 2, "unreachable": 3, "unavailable": 3, "disconnected": 3,
+              "unauthenticated": 4, "forbidden": 4, "not_troupe": 5}  # any other: 1
+# By the status of a handshake that was refused: the code, the end of the sentence, whether to try again.
+REFUSALS = {401: ("unauthenticated", "does not accept this key", False),
+            403: ("forbidden", "lets nobody in this way; its log says why", False),
+            404: ("not_troupe", "has no socket at this path, which usually is /ws", False),
+            421: ("forbidden", "does not serve this host name; TROUPE_ALLOWED_HOSTS would allow it", False),
+            429: ("unavailable", "takes no more from you now; try again later", True),
+            503: ("unavailable", "has no room now or is stopping; try again later", True)}
 FACTS = ("id", "model", "conversation_id", "outcome", "finish_reason", "usage", "error", "cancel", "simulated")
 TERMINAL_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
 DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "key": None, "raw": False, "id": None, "named": True, "kind": None,
@@ -46,7 +55,7 @@ TOUR: list[tuple[str, Message]] = [
 
 
 class TroupeError(Exception):
-    """A failure: the server's code or, from this side, one of REFUSALS, `unreachable`, `disconnected`, `sequence_gap`.
+    """A failure: the server's code or, from this side, one of EXIT_CODES or `sequence_gap`.
     `seq` is the number of the error that ended a request (what `retry` takes), `retry_after_s` the wait before that."""
 
     def __init__(self, code: str, message: str, retryable: bool, seq: int = 0, retry_after_s: float = 0) -> None:
@@ -59,6 +68,8 @@ class TroupeClient:
     `key` is a caller's key; `notify` hears of drops and returns, a sentence each."""
 
     def __init__(self, url: str, notify: Callable[[str], object] = lambda _: None, key: str | None = None) -> None:
+        self._shown = check_url(url)
+        check_key(key)
         self._url, self._notify, self._key = url, notify, key
         self.request_id: str | None = None  # of the latest request, as soon as it is known
         self._attempts = 0  # to connect, since the last message
@@ -85,7 +96,7 @@ class TroupeClient:
             await self._send(frame)
             while True:
                 try:
-                    message = json.loads(await self._socket.recv())
+                    message = self._decode(await self._socket.recv(), kind)
                 except ConnectionClosed as closed:
                     await self._reconnect(closed)
                     place = {"request_id": self.request_id, "after_seq": seq}
@@ -104,7 +115,8 @@ class TroupeClient:
                 self.request_id = self.request_id or message.get("request_id")
                 yield message
                 if message["type"] == "error" and message.get("in_reply_to", {}).get("type") != "cancel":
-                    raise TroupeError(message.get("code", ""), message["message"], message.get("retryable", False),
+                    sentence = message.get("message", "The server gave no reason.")
+                    raise TroupeError(message.get("code", ""), sentence, message.get("retryable", False),
                                       message.get("seq", 0), message.get("retry_after_ms", 0) / 1000)
                 if message["type"] == "response":
                     return
@@ -123,7 +135,7 @@ class TroupeClient:
             started = clock()
             await self._send({**pong, "type": "ping"})
             try:
-                while json.loads(await asyncio.wait_for(self._socket.recv(), timeout_s)) != pong:
+                while self._decode(await asyncio.wait_for(self._socket.recv(), timeout_s), "ping") != pong:
                     pass  # of a request that was left early
             except (ConnectionClosed, asyncio.TimeoutError) as cause:
                 raise TroupeError("disconnected", "No pong came.", True) from cause
@@ -138,13 +150,48 @@ class TroupeClient:
             headers = "additional_headers" if "additional_headers" in known else "extra_headers"  # the latter before 14
             options[headers] = {"Authorization": f"Bearer {self._key}"} if self._key else None
             return await websockets.connect(self._url, **options)
-        except (OSError, ValueError, asyncio.TimeoutError, WebSocketException) as cause:
-            status = getattr(getattr(cause, "response", cause), "status_code", None)  # the response's from 14 on
-            if status in REFUSALS:
-                code, advice = REFUSALS[status if self._key or status != 401 else 0]
-                raise TroupeError(code, f"{self._url} {advice}.", False) from cause
-            reason = "connection refused" if f"Errno {errno.ECONNREFUSED}]" in str(cause) else str(cause) or "no answer"
-            raise TroupeError("unreachable", f"Cannot connect to {self._url}: {reason}.", True) from cause
+        except (OSError, EOFError, ValueError, ImportError, asyncio.TimeoutError, WebSocketException) as cause:
+            raise self._explain(cause) from cause
+
+    def _explain(self, cause: BaseException) -> TroupeError:
+        """Why a connection did not come about, in a sentence that says what to look at."""
+        status = getattr(getattr(cause, "response", cause), "status_code", None)  # the response's from 14 on
+        if status == 401 and not self._key:
+            return TroupeError("unauthenticated", f"{self._shown} needs a key: give one by --key or TROUPE_KEY.", False)
+        if status in REFUSALS:
+            code, advice, retryable = REFUSALS[status]
+            return TroupeError(code, f"{self._shown} {advice}.", retryable)
+        if status is not None and status >= 500:
+            return TroupeError("unavailable", f"{self._shown} or a proxy before it fails (HTTP {status}).", True)
+        # An answer that is none of a WebSocket: another server, a port with TLS, a proxy that passes no upgrades on.
+        if status is not None or isinstance(cause, (WebSocketException, EOFError)):
+            said = f"HTTP {status}" if status is not None else str(cause) or "no answer"
+            tls = "" if self._url.startswith("wss:") else "; a server with TLS needs wss://"
+            return TroupeError("not_troupe", f"{self._shown} does not answer as a WebSocket does ({said}){tls}.", False)
+        code, retryable = "unreachable", True
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = f"its certificate is not trusted ({cause.verify_message}); SSL_CERT_FILE names the issuer's file"
+            retryable = False
+        elif isinstance(cause, ssl.SSLError):
+            reason = f"no TLS connection comes about ({cause.reason}); a server without TLS needs ws://"
+            code, retryable = "not_troupe", False
+        elif isinstance(cause, (socket.gaierror, UnicodeError)):
+            reason, retryable = "its host name is not known", False
+        elif isinstance(cause, ConnectionRefusedError) or "Connect call failed" in str(cause):
+            reason = "connection refused"
+        elif isinstance(cause, asyncio.TimeoutError):
+            reason = "no answer in time"
+        else:
+            reason = str(cause) or type(cause).__name__
+        return TroupeError(code, f"Cannot connect to {self._shown}: {reason}.", retryable)
+
+    def _decode(self, frame: Any, kind: str) -> Message:
+        """A message of the server; what no Troupe would send ends the request."""
+        with contextlib.suppress(ValueError):
+            message = json.loads(frame)
+            if isinstance(message, dict) and isinstance(message.get("type"), str) and message["type"] != kind:
+                return message
+        raise TroupeError("not_troupe", f"{self._shown} answers, but not as Troupe does.", False)
 
     async def _reconnect(self, closed: ConnectionClosed) -> None:
         if self.request_id is None or (closed.rcvd and closed.rcvd.code in FINAL_CLOSE_CODES):
@@ -159,14 +206,39 @@ class TroupeClient:
                 self._socket = await self._connect()
                 return self._notify("connected again")
             except TroupeError as error:
-                if not error.retryable:
+                # It was a Troupe a moment ago: anything else may be a proxy while that starts again.
+                if EXIT_CODES.get(error.code) == 4:
                     raise
-        raise TroupeError("disconnected", f"{self._url} cannot be reached any more.", True) from closed
+        raise TroupeError("disconnected", f"{self._shown} cannot be reached any more.", True) from closed
 
     async def _send(self, *frames: Message) -> None:
         with contextlib.suppress(ConnectionClosed):  # reading meets the drop too, and all is sent again
             for frame in frames:
                 await self._socket.send(json.dumps(frame))
+
+
+def check_url(url: str) -> str:
+    """The address as it may be printed, without a password; raises TroupeError where it is none of a WebSocket."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as cause:
+        raise TroupeError("bad_url", f"{url} is no address: {cause}.", False) from cause
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
+    if scheme and host:
+        example = urlunsplit((scheme, parts.netloc, parts.path if len(parts.path) > 1 else "/ws", parts.query, ""))
+        raise TroupeError("bad_url", f"{url} is the address of a page; the socket's is {example}.", False)
+    if parts.scheme not in ("ws", "wss") or not host or port == 0 or parts.fragment or " " in url:
+        raise TroupeError("bad_url", f"{url or 'An empty text'} is no address of a WebSocket, "
+                          "as ws://localhost:8000/ws is one.", False)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def check_key(key: str | None) -> None:
+    """A key goes into a header: another character would break it, or be refused without a word about why."""
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise TroupeError("bad_key", "The key holds a space, a line break or a letter that no key has: "
+                          "look at --key or TROUPE_KEY.", False)
 
 
 def concerns(message: Message, kind: str, name: str | None) -> bool:
@@ -176,6 +248,34 @@ def concerns(message: Message, kind: str, name: str | None) -> bool:
     if owner is None:
         return message["type"] != "pong" and reply.get("type", kind) == kind
     return owner == name or (name is None and message.get("seq", 1) == 1)
+
+
+def keep_writing() -> None:
+    """Makes the outputs take any text: a character that their encoding lacks becomes "?", and a closed one is silent."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def as_typed(argument: str) -> str:
+    """Where the locale has no such letters Python keeps the bytes of an argument: nearly always they are UTF-8."""
+    try:
+        return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return argument.encode("utf-8", "replace").decode("utf-8")
+
+
+def as_json_line(message: Message, out: TextIO) -> str:
+    """JSON can name any character, so none has to be replaced."""
+    line = json.dumps(message, ensure_ascii=False)
+    try:
+        line.encode(out.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(message)
+    return line
 
 
 def styled(text: str, out: TextIO, colour: int = 0) -> str:
@@ -215,7 +315,7 @@ class Terminal:
     def show(self, message: Message) -> None:
         kind, name = message["type"], message.get("persona_id", "") if self.names else ""
         if self.raw:
-            print(json.dumps(message, ensure_ascii=False), flush=True)
+            print(as_json_line(message, sys.stdout), flush=True)
         elif kind == "chunk":
             self.write("thinking", "", end=True)
             self.write(name, message["chunk"], message["is_final"])
@@ -269,7 +369,8 @@ def parse_arguments() -> argparse.Namespace:
     several = command("multi_chat", "message", *flags)
     several.add_argument("--personas", dest="persona_ids", nargs="+", default=CAST)
     several.add_argument("--no-stream", dest="stream", action="store_false", help="no chunks")
-    return argparse.Namespace(**{**DEFAULTS, **vars(parser.parse_args())})
+    given = parser.parse_args([as_typed(argument) for argument in sys.argv[1:]])
+    return argparse.Namespace(**{**DEFAULTS, **vars(given)})
 
 
 async def converse(kind: str, data: Message, options: argparse.Namespace) -> int:
@@ -296,7 +397,7 @@ async def converse(kind: str, data: Message, options: argparse.Namespace) -> int
                 except TroupeError as error:
                     terminal.note(f"error {error}")
                     if not error.retryable or not left:
-                        return 1
+                        return EXIT_CODES.get(error.code, 1)
                     name, seq = client.request_id, error.seq if options.named else 0
                     wait_s = error.retry_after_s or 2.0 ** (options.retries - left)
                 terminal.note(f"trying again in {wait_s:g} s")
@@ -308,6 +409,7 @@ async def converse(kind: str, data: Message, options: argparse.Namespace) -> int
 
 def main() -> int:
     """Runs the command, or the tour, and returns the exit code."""
+    keep_writing()
     options = parse_arguments()
     data = {name: value for name, value in vars(options).items() if name not in DEFAULTS}
     codes = [0]
@@ -317,8 +419,9 @@ def main() -> int:
                 codes.append(asyncio.run(converse(*request, options)))
         return max(codes)
     except TroupeError as error:
-        hint = " Is the server running? `npm start` starts it; --url names another." if error.retryable else ""
-        print(f"{error.message}{hint}", file=sys.stderr)
+        hint = " Is the server running? `npm start` starts it; --url names another."
+        print(f"{error.message}{hint if error.code == 'unreachable' else ''}", file=sys.stderr)
+        return EXIT_CODES.get(error.code, 1)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # as in `... | head`

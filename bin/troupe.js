@@ -9,5 +9,13 @@ setGarbageCollection();
 
 const source = new URL("../src/cli.ts", import.meta.url);
 const built = new URL("../dist/cli.js", import.meta.url);
-const { main } = await import((existsSync(source) ? source : built).href);
+const { main } = await import((existsSync(source) ? source : built).href).catch((error) => {
+  // An installation that left packages out, such as optional ones.
+  const missing = /^Cannot find package '([^']+)'/.exec(error.message);
+  if (missing === null) throw error;
+  console.error(
+    `troupe: the package ${missing[1]} is not installed; install again, with the optional packages`,
+  );
+  process.exit(1);
+});
 await main(process.argv.slice(2), process.env);

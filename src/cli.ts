@@ -1,13 +1,15 @@
 import cluster from "node:cluster";
-import { pino } from "pino";
 import { systemClock } from "./adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "./adapters/upstream/upstream-agents.ts";
 import { Announcement } from "./compose/announcement.ts";
 import { checkNamedServer } from "./compose/check-named-server.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
+import { describeCause } from "./compose/describe-cause.ts";
 import { readEnvFile } from "./compose/env-file.ts";
+import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
 import type { Logger } from "./compose/logger.ts";
+import { openLog } from "./compose/open-log.ts";
 import { keepPageToken } from "./compose/page-token.ts";
 import { openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
@@ -17,9 +19,12 @@ import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { SettingError, type Settings } from "./compose/settings.ts";
 import { settingsHelp } from "./compose/settings-help.ts";
+import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
 /** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  // A pipe or a terminal that is gone takes nothing more; the server goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
     const file = await readEnvFile(process.cwd());
@@ -37,7 +42,7 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
-  const logger = pino({ level: settings.logLevel }, pino.destination(2));
+  const logger = openLog(settings.logLevel);
   if (settings.store === "memory")
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
@@ -50,10 +55,10 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   if (cluster.isWorker)
     return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
   void tellNamedServer(settings, logger);
-  const whenAsked = stopOnSignals();
+  const whenAsked = stopWhenAsked();
   const primary = await runPrimary(settings, args, logger);
   if (primary === undefined) process.exitCode = 1;
-  else whenAsked(primary.stop, primary.kill);
+  else whenAsked({ ...primary, drainMs: settings.drainMs });
 }
 
 async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {
@@ -68,38 +73,31 @@ async function startAlone(
   options: TroupeOptions,
   announcement: Announcement,
 ): Promise<void> {
-  const whenAsked = stopOnSignals();
+  const whenAsked = stopWhenAsked();
   const troupe = await createTroupe({ ...settings, ...options });
   try {
     const listening = await listen(troupe, settings);
     await announcement.announce(troupe, listening.port);
-    whenAsked(() => listening.stop(troupe.close()));
+    whenAsked({
+      stop: () => listening.stop(troupe.close()),
+      running: () => troupe.stats().turns,
+      drainMs: settings.drainMs,
+    });
   } catch (error) {
     await troupe.close({ drainMs: 0 });
     throw error;
   }
 }
 
-/**
- * From now on the first signal stops in order, the second at once. The result takes what is to be stopped, when there is something: a
- * signal that came before is obeyed then.
- */
-function stopOnSignals(): (stop: () => Promise<void>, kill?: () => void) => void {
-  const asked = new AbortController();
-  let killNow: () => void = () => undefined;
-  const obey = () => {
-    if (asked.signal.aborted) {
-      killNow();
-      process.exit(1);
-    }
-    asked.abort();
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, obey);
-  return (stop, kill = killNow) => {
-    killNow = kill;
-    if (asked.signal.aborted) void stop();
-    else asked.signal.addEventListener("abort", () => void stop(), { once: true });
-  };
+/** Stops on signals; started by npm or another runner of scripts, also when that has ended. */
+function stopWhenAsked(): (what: Stoppable) => void {
+  return stopOnSignals({
+    source: process,
+    now: () => performance.now(),
+    say: (line) => process.stdout.write(`${line}\n`),
+    exit: (code) => process.exit(code),
+    parent: findRunner(process.env),
+  });
 }
 
 function explain(error: unknown): string {
@@ -109,5 +107,5 @@ function explain(error: unknown): string {
   if (code === "ENOTFOUND" || code === "EADDRNOTAVAIL" || code === "EAI_AGAIN")
     return `HOST: this machine has no such address; write localhost, 0.0.0.0 or one of its own (${message})`;
   if (code === "EACCES" || code === "EROFS") return `no permission: ${message}`;
-  return message ?? String(error);
+  return describeCause(error) ?? String(error);
 }

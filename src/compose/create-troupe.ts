@@ -28,6 +28,7 @@ import { completeSettings } from "./read-settings.ts";
 import { reportEnds } from "./report-ends.ts";
 import { reportRefusals } from "./report-refusals.ts";
 import { reportStorage } from "./report-storage.ts";
+import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { SettingError } from "./settings.ts";
 import type { Troupe, TroupeOptions } from "./troupe.ts";
@@ -70,8 +71,7 @@ export async function assembleTroupe(
   /** Undone in reverse if the start fails. */
   await using begun = new AsyncDisposableStack();
   const agents = begun.use(createUpstreamAgents(proxiesOf(settings)));
-  const onWarning = (warning: string, cause?: unknown) =>
-    logger.warn(cause === undefined ? {} : { err: cause }, warning);
+  const onWarning = reportWarnings(logger);
   const chosen = begun.use(
     await chooseProviders(settings, {
       ...{ clock, agents, random, own: options.providers },

@@ -1,17 +1,28 @@
 import type { TroupeError } from "../protocol/errors.ts";
 import type { TurnsOptions } from "../server/turns.ts";
+import { describeCause } from "./describe-cause.ts";
 import type { Logger } from "./logger.ts";
 
-/** Tells the log how requests ended, and which of their lanes failed, each by one line. */
+/**
+ * Tells the log how requests ended, and which of their lanes failed, each by one line: the sentence that the client reads, then what
+ * the provider or the system said. Stacks are logged at `debug`, and with faults of the server itself.
+ */
 export function reportEnds(logger: Logger): Pick<TurnsOptions, "onEnd" | "onLaneFailure" | "onFault"> {
-  function report(fields: object, { code, cause }: TroupeError, message: string): void {
+  function report(fields: object, error: TroupeError, message: string): void {
+    const { code, cause } = error;
+    const reason = describeCause(cause);
+    const line = `${message}: ${error.publicMessage}${reason === undefined ? "" : ` (${reason})`}`;
+    if (code === "internal_error") {
+      logger.error({ ...fields, code, err: cause }, line);
+      return;
+    }
     // That the storage fails is told once, not with every request that it ends.
     const quiet = code === "storage_unavailable" ? logger.debug : undefined;
     // A budget that does its work is no fault.
     const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
-    const usual = quiet ?? (isUnpaid ? logger.info : logger.warn);
-    const tell = code === "internal_error" ? logger.error : usual;
-    tell.call(logger, { ...fields, code, err: cause }, message);
+    const tell = quiet ?? (isUnpaid ? logger.info : logger.warn);
+    tell.call(logger, { ...fields, code }, line);
+    if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "what was behind the failure");
   }
 
   return {

@@ -19,6 +19,7 @@ import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
 import { reportStorage } from "./report-storage.ts";
+import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
@@ -165,8 +166,7 @@ async function whoAnswers(
   stack: AsyncDisposableStack,
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const onWarning = (warning: string, cause?: unknown) =>
-    logger.warn(cause === undefined ? {} : { err: cause }, warning);
+  const onWarning = reportWarnings(logger);
   const chosen = stack.use(
     await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, onWarning }),
   );

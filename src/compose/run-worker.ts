@@ -12,6 +12,7 @@ import { listen } from "./listen.ts";
 import { openRemoteStores } from "./open-remote-stores.ts";
 import { gatherMs } from "./run-primary.ts";
 import type { Settings } from "./settings.ts";
+import { stopSignals } from "./stop-on-signals.ts";
 
 /**
  * Serves as one of several processes: what they share is kept by the one that started this one, and when that is gone, so is this.
@@ -27,7 +28,7 @@ export async function runWorker(
   // Nobody may be shown anything that is kept nowhere.
   channel.ended.addEventListener("abort", () => process.exit(exitCode));
   // A terminal and a service manager send their signals to all processes, but the first one says when to stop.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
+  for (const signal of stopSignals) process.on(signal, () => undefined);
   const maxHttpConnections = Math.ceil(settings.maxHttpConnections / settings.workers);
   const ownSettings = { ...settings, maxHttpConnections, ...options };
   const troupe = await assembleTroupe(ownSettings, openRemoteStores(channel), { isWorker: true });

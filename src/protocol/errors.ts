@@ -202,6 +202,19 @@ export class TroupeError extends Error {
     this.isUnread = options.isUnread;
   }
 
+  /** The same error with one more sentence for the client. */
+  withDetail(sentence: string): TroupeError {
+    const { code, field, retryAfterMs, retryable, safeToRepeat, isUnread, cause } = this;
+    return new TroupeError(code, {
+      ...{ retryable, safeToRepeat },
+      detail: this.detail === undefined ? sentence : `${this.detail} ${sentence}`,
+      ...(field === undefined ? {} : { field }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(isUnread === undefined ? {} : { isUnread }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
   /** As it may be kept: all that a client may read, without the cause, which holds the request on whose way it was thrown. */
   asData(): TroupeError {
     const { code, field, detail, retryAfterMs, retryable } = this;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,58 +7,8 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { connect } from "../support/wire-client.ts";
-
-const bin = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
-
-interface Run extends AsyncDisposable {
-  readonly child: ChildProcess;
-  readonly data: string;
-  readonly output: () => string;
-  readonly errors: () => string;
-  /** Settles with the exit code. */
-  readonly ended: Promise<number | null>;
-  /** Settles with the port once the server listens. */
-  listening(): Promise<number>;
-}
-
-async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const data = await mkdtemp(path.join(tmpdir(), "troupe-cli-"));
-  const settings = { TROUPE_DATA: data, TROUPE_LOCAL_PROVIDERS: "", ...env };
-  const child = spawn(process.execPath, [bin, ...args], { env: settings, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  let errors = "";
-  child.stdout?.setEncoding("utf8").on("data", (text) => {
-    output += text;
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text) => {
-    errors += text;
-  });
-  const ended = once(child, "close").then(([code]) => code as number | null);
-  return {
-    child,
-    data,
-    output: () => output,
-    errors: () => errors,
-    ended,
-    async listening() {
-      for (;;) {
-        const port = /ws:\/\/\S+:(\d+)\/ws/.exec(output)?.[1];
-        if (port !== undefined && output.includes("provider")) return Number(port);
-        await Promise.race([
-          once(child.stdout as NodeJS.ReadableStream, "data"),
-          ended.then(() => assert.fail(`ended: ${errors}`)),
-        ]);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await ended;
-      await rm(data, { recursive: true });
-    },
-  };
-}
+import { bin, startCli } from "./start-cli.ts";
 
 test("V8's young generation has a bound, and one core no helpers of V8, unless somebody sets one", {
   skip: process.platform === "win32" && "Windows cannot start a process over",
@@ -126,7 +76,7 @@ test("what cannot work ends with one clear line and status 1", async () => {
     ],
     [[], { TROUPE_DATA: "/dev/null/folder" }, /^troupe: /],
   ] as const) {
-    await using run = await start(args, env);
+    await using run = await startCli(args, env);
     assert.equal(await run.ended, 1);
     assert.match(run.errors(), line);
     assert.equal(run.errors().trim().split("\n").length, 1, run.errors());
@@ -139,7 +89,7 @@ test("a database of a newer version ends the start with one clear line, and stay
   const database = new DatabaseSync(file);
   database.exec("PRAGMA user_version = 99");
   database.close();
-  await using run = await start(["--port", "0"], { TROUPE_DATA: data });
+  await using run = await startCli(["--port", "0"], { TROUPE_DATA: data });
   assert.equal(await run.ended, 1);
   assert.match(run.errors(), /^troupe: .*troupe\.db.* version 99, .*newer Troupe\n$/);
   const unchanged = new DatabaseSync(file, { readOnly: true });
@@ -150,7 +100,7 @@ test("a database of a newer version ends the start with one clear line, and stay
 });
 
 test("it listens on both loopback addresses, says where, and stops on SIGTERM with status 0", async () => {
-  await using run = await start(["--port", "0"]);
+  await using run = await startCli(["--port", "0"]);
   const port = await run.listening();
   for (const host of ["127.0.0.1", "localhost"]) {
     const client = await connect(`ws://${host}:${port}/ws`);
@@ -167,57 +117,29 @@ test("it listens on both loopback addresses, says where, and stops on SIGTERM wi
 });
 
 test("a port in use is one clear line", async () => {
-  await using first = await start(["--port", "0"]);
+  await using first = await startCli(["--port", "0"]);
   const port = await first.listening();
-  await using second = await start(["--port", String(port)]);
+  await using second = await startCli(["--port", String(port)]);
   assert.equal(await second.ended, 1);
   assert.match(second.errors(), new RegExp(`^troupe: port ${port} is in use`));
 });
 
 test("one server at a time has a data folder, and the page's token stays the same from start to start", async () => {
-  await using first = await start(["--port", "0"]);
+  await using first = await startCli(["--port", "0"]);
   await first.listening();
   const token = await readFile(path.join(first.data, "page-token"), "utf8");
-  await using meanwhile = await start(["--port", "0", "--data", first.data]);
+  await using meanwhile = await startCli(["--port", "0", "--data", first.data]);
   assert.equal(await meanwhile.ended, 1);
   assert.match(meanwhile.errors(), /^troupe: .*troupe\.db is in use by another Troupe\n$/);
   first.child.kill("SIGTERM");
   await first.ended;
-  await using second = await start(["--port", "0", "--data", first.data]);
+  await using second = await startCli(["--port", "0", "--data", first.data]);
   await second.listening();
   assert.equal(await readFile(path.join(first.data, "page-token"), "utf8"), token);
 });
 
-test("the second signal ends it at once, though an answer is running", async () => {
-  await using run = await start(["--port", "0", "--drain-ms", "600000"]);
-  const client = await connect(`ws://localhost:${await run.listening()}/ws`);
-  client.send({
-    type: "chat",
-    id: "long",
-    data: {
-      message: "Hi",
-      persona_id: "teacher",
-      pacing: { mode: "fixed", chunk_chars: 1, interval_ms: 10_000 },
-    },
-  });
-  await client.next((message) => message.type === "chunk");
-  run.child.kill("SIGTERM");
-  for (let attempt = 0, refused = false; !refused; attempt += 1) {
-    const id = `late-${attempt}`;
-    client.send({ type: "chat", id, data: { message: "Hi", persona_id: "teacher" } });
-    const reply = await client.next(
-      (message) =>
-        ("request_id" in message && message.request_id === id) ||
-        (message.type === "error" && message.in_reply_to?.id === id),
-    );
-    refused = reply.type === "error" && reply.code === "shutting_down";
-  }
-  run.child.kill("SIGTERM");
-  assert.equal(await run.ended, 1);
-});
-
 test("help names every setting", async () => {
-  await using run = await start(["--help"]);
+  await using run = await startCli(["--help"]);
   assert.equal(await run.ended, 0);
   assert.match(run.output(), /--port VALUE +PORT\n/);
   assert.match(run.output(), /--drain-ms VALUE +TROUPE_DRAIN_MS\n/);

@@ -39,6 +39,7 @@ const httpShapes = faultShapes.filter((shape) => shape.name.startsWith("http-") 
 async function play(shape: FaultShape, moment: Moment, end: BodyEnd): Promise<Seen> {
   await using double = await createUpstreamDouble({ keepAlive: false });
   const seen = createGate();
+  const headCame = createGate();
   const isFault = shape.expect.outcome === "error";
   const staysOpen = shape.name === "open-after-terminal";
   double.respond(shape.script(moment, isFault ? { until: seen.opened } : {}));
@@ -46,12 +47,18 @@ async function play(shape: FaultShape, moment: Moment, end: BodyEnd): Promise<Se
   let body = "";
   if (shape.text(moment) === "") seen.open();
   if (end === "silent") {
-    const held = Promise.all([seen.opened, double.received(1)]);
-    void held.then(passLoopTurns).then(() => leave.abort());
+    const held = Promise.all([double.received(1), seen.opened]);
+    void held.then(async ([call]) => {
+      await passLoopTurns();
+      // What was sent may still be on its way.
+      if (call.bytesWritten > 0) await headCame.opened;
+      leave.abort();
+    });
   }
   let head: Response | undefined;
   try {
     head = await fetch(`${double.baseUrl}/responses`, { method: "POST", body: "{}", signal: leave.signal });
+    headCame.open();
     const decoder = new TextDecoder();
     for await (const packet of head.body ?? []) {
       body += decoder.decode(packet, { stream: true });

@@ -17,6 +17,8 @@ export interface FaultBench extends AsyncDisposable {
   readonly logged: readonly string[];
   /** Sends an `openai_chat`; `data` is added to its own. */
   ask(data?: object): void;
+  /** Waits, however slow the machine is, until what the client has received is so. */
+  until(isSo: (received: readonly ServerMessage[]) => boolean): Promise<void>;
   /** Everything up to the terminal message. */
   untilTerminal(): Promise<readonly ServerMessage[]>;
 }
@@ -56,6 +58,9 @@ export async function createFaultBench({
     logged,
     ask: (data = {}) =>
       client.send({ type: "openai_chat", id: "asked", data: { input_text: "Tell me.", ...data } }),
+    async until(isSo) {
+      while (!isSo(client.received)) await client.next();
+    },
     async untilTerminal() {
       await client.next(isTerminal);
       return client.received;

@@ -12,7 +12,6 @@ const deltas = ["So far, ", "so good."];
 const events = answer({ deltas });
 const firstDeltaAt = events.findIndex((event) => event.startsWith("event: response.output_text.delta"));
 const opening = events.slice(0, firstDeltaAt + 1);
-const rest = events.slice(firstDeltaAt + 1);
 const { firstByteMs, idleMs } = watchdogLimits;
 
 function writes(texts: readonly string[]): Step[] {
@@ -33,19 +32,26 @@ function stepwise(texts: readonly string[]) {
   };
 }
 
-/** Moves the time; returns the terminal message if that has ended the request. */
-async function pass({ clock, client }: FaultBench, ms: number): Promise<ServerMessage | undefined> {
+/** Moves the time, by which the request must not end. */
+async function passes({ clock, client }: FaultBench, ms: number): Promise<void> {
   await clock.advance(ms);
   await passLoopTurns();
-  return client.received.find(isTerminal);
+  assert.equal(codeOf(client.received.find(isTerminal)), undefined);
+}
+
+/** Moves the time, by which the request must end: with which code, or type of message. What ends it may be long on its way. */
+async function endOf(bench: FaultBench, ms: number): Promise<string | undefined> {
+  await bench.clock.advance(ms);
+  return codeOf((await bench.untilTerminal()).find(isTerminal));
 }
 
 function codeOf(message: ServerMessage | undefined): string | undefined {
   return message?.type === "error" ? message.code : message?.type;
 }
 
-async function seeFirstDelta({ client }: FaultBench): Promise<void> {
-  await client.next((message) => message.type === "chunk");
+/** Waits until so many chunks have come, and the lanes have asked for what comes next. */
+async function seeChunks(bench: FaultBench, count: number): Promise<void> {
+  await bench.until((received) => received.filter(({ type }) => type === "chunk").length >= count);
   await passLoopTurns();
 }
 
@@ -55,12 +61,12 @@ describe("silence of the upstream", () => {
     const comments = stepwise([": ping\n\n", ": ping\n\n", ": ping\n\n"]);
     bench.double.respond([streamHead(), ...writes(opening), ...comments.steps, { hang: true }]);
     bench.ask({ pacing: { mode: "raw" } });
-    await seeFirstDelta(bench);
+    await seeChunks(bench, 1);
     for (const part of [0.4, 0.4]) {
-      assert.equal(codeOf(await pass(bench, part * idleMs)), undefined);
+      await passes(bench, part * idleMs);
       await comments.step();
     }
-    assert.equal(codeOf(await pass(bench, 0.3 * idleMs)), "upstream_stalled");
+    assert.equal(await endOf(bench, 0.3 * idleMs), "upstream_stalled");
     assert.equal(textOf(bench.client.received), deltas[0]);
     await bench.double.closed(await bench.double.received(1));
   });
@@ -72,26 +78,30 @@ describe("silence of the upstream", () => {
     bench.ask();
     await bench.double.received(1);
     for (const part of [0.4, 0.4]) {
-      assert.equal(codeOf(await pass(bench, part * firstByteMs)), undefined);
+      await passes(bench, part * firstByteMs);
       await comments.step();
     }
-    assert.equal(codeOf(await pass(bench, 0.3 * firstByteMs)), "upstream_timeout");
+    assert.equal(await endOf(bench, 0.3 * firstByteMs), "upstream_timeout");
     assert.equal(bench.double.requests.length, 1);
     await bench.double.closed(await bench.double.received(1));
   });
 
   it("is over with every event", async () => {
     await using bench = await createFaultBench();
-    const late = stepwise(rest);
-    bench.double.respond([streamHead(), ...writes(opening), ...late.steps]);
+    const pieces = ["Every ", "piece ", "comes ", "late."];
+    const whole = answer({ deltas: pieces });
+    const [first = "", ...later] = whole.slice(firstDeltaAt, firstDeltaAt + pieces.length);
+    const late = stepwise([...later, whole.slice(firstDeltaAt + pieces.length).join("")]);
+    bench.double.respond([streamHead(), ...writes([...whole.slice(0, firstDeltaAt), first]), ...late.steps]);
     bench.ask({ pacing: { mode: "raw" } });
-    await seeFirstDelta(bench);
-    for (const _ of rest) {
-      assert.equal(codeOf(await pass(bench, 0.9 * idleMs)), undefined);
+    for (let seen = 1; seen <= pieces.length; seen += 1) {
+      // That a piece is shown says that it has arrived, which a clock cannot.
+      await seeChunks(bench, seen);
+      await passes(bench, 0.9 * idleMs);
       await late.step();
     }
-    assert.equal(codeOf(await pass(bench, 0)), "response");
-    assert.equal(textOf(bench.client.received), deltas.join(""));
+    assert.equal(await endOf(bench, 0), "response");
+    assert.equal(textOf(bench.client.received), pieces.join(""));
   });
 
   it("ends only the lane that meets it", async () => {
@@ -103,11 +113,14 @@ describe("silence of the upstream", () => {
     );
     const persona_ids = ["teacher", "skeptic", "historian"];
     bench.client.send({ type: "multi_chat", id: "asked", data: { message: "Well?", persona_ids } });
-    const isAnswer = (message: ServerMessage) => message.type === "persona_response";
-    await bench.client.next(isAnswer);
-    await bench.client.next(isAnswer);
+    await bench.until(
+      (received) =>
+        received.filter(({ type }) => type === "persona_response").length === 2 &&
+        received.some((message) => message.type === "chunk" && message.chunk === deltas[0]),
+    );
     await passLoopTurns();
-    const end = await pass(bench, idleMs);
+    assert.equal(await endOf(bench, idleMs), "response");
+    const end = bench.client.received.find(isTerminal);
     assert.ok(end?.type === "response" && "responses" in end.data);
     assert.equal(end.data.outcome, "degraded");
     const answers = bench.client.received.filter((message) => message.type === "persona_response");
@@ -123,38 +136,46 @@ describe("silence of the upstream", () => {
 });
 
 describe("a reader that rests", () => {
-  /** More than twice what waits before reading pauses, so that it pauses more than once. */
-  const long = Array.from({ length: 150 }, (_, index) => `${index} `.padEnd(1_000, "."));
-  const chunkChars = 100;
-  const intervalMs = 100;
-  const showingMs = ((long.length * 1_000) / chunkChars) * intervalMs;
+  /**
+   * Each is more than what waits before reading pauses (65,536 characters), and is read as a whole. Reading goes on at half of that, so that
+   * it pauses for 100 s, and then has 33 s left to show.
+   */
+  const long = ["a", "b", "c"].map((letter) => `${letter} `.repeat(50_000));
+  const chunkChars = 1_000;
+  const intervalMs = 1_000;
   const pacing = { mode: "fixed", chunk_chars: chunkChars, interval_ms: intervalMs };
-  const idle = { firstByteMs: 5_000, idleMs: 5_000, instantMs: 0 };
+  /** Less than a pause, and more than what is left to show behind it: what is on its way is always waited for before the time is over. */
+  const idle = { firstByteMs: 70_000, idleMs: 70_000, instantMs: 0 };
 
-  async function play(script: Script): Promise<FaultBench> {
+  /** Moves the time from chunk to chunk, until all is shown. */
+  async function showAll(script: Script): Promise<FaultBench> {
     const bench = await createFaultBench(idle);
     bench.double.respond(script);
     bench.ask({ pacing });
-    await bench.client.next((message) => message.type === "chunk");
+    const { client, clock } = bench;
+    const whole = long.join("");
+    for (let chars = 0; ; await clock.advance(intervalMs)) {
+      await bench.until((received) => received.some(isTerminal) || textOf(received).length > chars);
+      chars = textOf(client.received).length;
+      if (chars === whole.length || client.received.some(isTerminal)) break;
+    }
     return bench;
   }
 
   it("does not count as silence of the upstream, however long it takes", async () => {
-    await using bench = await play(streamScript(answer({ deltas: long })));
-    assert.equal(codeOf(await pass(bench, showingMs / 2)), undefined);
-    assert.equal(codeOf(await pass(bench, showingMs / 2)), "response");
+    await using bench = await showAll(streamScript(answer({ deltas: long })));
+    assert.equal(await endOf(bench, 0), "response");
     assert.equal(textOf(bench.client.received), long.join(""));
   });
 
   it("does not hide a silence that comes after it", async () => {
     const whole = answer({ deltas: long });
-    await using bench = await play([
+    await using bench = await showAll([
       streamHead(),
       ...writes(whole.slice(0, firstDeltaAt + long.length)),
       { hang: true },
     ]);
-    assert.equal(codeOf(await pass(bench, showingMs / 2)), undefined);
-    assert.equal(codeOf(await pass(bench, showingMs / 2 + idle.idleMs)), "upstream_stalled");
+    assert.equal(await endOf(bench, idle.idleMs), "upstream_stalled");
     assert.equal(textOf(bench.client.received), long.join(""));
   });
 });
@@ -166,10 +187,10 @@ describe("the cap on the whole turn", () => {
     await using bench = await createFaultBench({ turnLimitMs });
     bench.double.respond([streamHead(), ...writes(opening), { hang: true }]);
     bench.ask({ pacing: { mode: "raw" } });
-    await seeFirstDelta(bench);
+    await seeChunks(bench, 1);
     // The rhythm has taken a beat of the time.
-    assert.equal(codeOf(await pass(bench, turnLimitMs - 2 * beatMs)), undefined);
-    assert.equal(codeOf(await pass(bench, 2 * beatMs)), "turn_timeout");
+    await passes(bench, turnLimitMs - 2 * beatMs);
+    assert.equal(await endOf(bench, 2 * beatMs), "turn_timeout");
     assert.equal(textOf(bench.client.received), deltas[0]);
     await bench.double.closed(await bench.double.received(1));
   });
@@ -179,8 +200,9 @@ describe("the cap on the whole turn", () => {
     bench.double.respond(httpError(503, "", { "retry-after": "20" }));
     bench.ask();
     await bench.client.next((message) => message.type === "status" && message.detail !== undefined);
-    assert.equal(codeOf(await pass(bench, turnLimitMs)), "turn_timeout");
-    await pass(bench, turnLimitMs);
+    assert.equal(await endOf(bench, turnLimitMs), "turn_timeout");
+    await bench.clock.advance(turnLimitMs);
+    await passLoopTurns();
     assert.equal(bench.double.requests.length, 1);
   });
 
@@ -193,9 +215,8 @@ describe("the cap on the whole turn", () => {
       id: "asked",
       data: { message: "Well?", persona_ids, pacing: { mode: "raw" } },
     });
-    await seeFirstDelta(bench);
-    await seeFirstDelta(bench);
-    assert.equal(codeOf(await pass(bench, turnLimitMs)), "turn_timeout");
+    await seeChunks(bench, persona_ids.length);
+    assert.equal(await endOf(bench, turnLimitMs), "turn_timeout");
     const ended = bench.client.received.flatMap((message) =>
       message.type === "persona_response" ? [[message.status, message.error?.code, message.response]] : [],
     );

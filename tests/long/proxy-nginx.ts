@@ -162,7 +162,7 @@ describe("the Python client through nginx", { skip: withNginx.skip || withPython
       await using both = await startBoth(env);
       const { code, stderr } = await runPython(both.proxy);
       assert.match(stderr, words);
-      assert.equal(code, 1);
+      assert.equal(code, 4);
     }
   });
 });

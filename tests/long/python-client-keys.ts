@@ -20,14 +20,14 @@ test("a key is taken from --key or TROUPE_KEY, and a refusal is a sentence", wit
   ] as const;
   for (const [{ code, stderr }, words] of rows) {
     assert.match(stderr, words);
-    assert.equal(code, 1);
+    assert.equal(code, 4);
   }
   // Callers without keys are all the same here, which nobody from behind a proxy may be.
   await using shared = await startTroupe(countingDemo());
   using proxy = await startCuttingProxy(shared.url, [], { header: "X-Forwarded-For: 203.0.113.7" });
   const proxied = await runClient(proxy.url, "chat", "Hello");
   assert.match(proxied.stderr, /^ws:\S+ lets nobody in this way; its log says why\.\n$/);
-  assert.equal(proxied.code, 1);
+  assert.equal(proxied.code, 4);
 });
 
 test("a key that is no longer accepted after a drop ends the attempts at once", withPython, async () => {
@@ -37,5 +37,5 @@ test("a key that is no longer accepted after a drop ends the attempts at once", 
   const { code, stderr } = await runClient(proxy.url, "chat", "Hello", "--key", key);
   assert.deepEqual(stderr.match(/connection lost/g)?.length, 1, stderr);
   assert.match(stderr, /does not accept this key/);
-  assert.equal(code, 1);
+  assert.equal(code, 4);
 });

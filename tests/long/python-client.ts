@@ -198,7 +198,7 @@ test("after any number of drops the text is whole and nothing was called twice",
   for (const personaId of cast) assert.equal(textOf(frames, personaId), textOf(whole, personaId));
 });
 
-test("what cannot be done is told in one line, with status 1", withPython, async () => {
+test("what cannot be done is told in one line, with a status of its own", withPython, async () => {
   await using server = await startTroupe(countingDemo());
   const refused = await runClient(server.url, "chat", "Hello", "--temperature", "hot");
   assert.match(refused.stderr, /error invalid_message: .*data\.temperature/);
@@ -209,7 +209,7 @@ test("what cannot be done is told in one line, with status 1", withPython, async
   // Without its site folders Python knows no packages.
   const missing = await startPython("-I", "-S", clientFile).ended;
   assert.match(missing.stderr, /^The package websockets is missing: .* -m pip install .*\n$/);
-  assert.deepEqual([refused.code, nobody.code, missing.code], [1, 1, 1]);
+  assert.deepEqual([refused.code, nobody.code, missing.code], [1, 3, 1]);
 });
 
 test("as a library it pings, cancels a lane, and leaves a request early", withPython, async () => {

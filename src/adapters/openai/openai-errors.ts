@@ -2,6 +2,7 @@ import { APIConnectionError, APIError } from "openai";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { responsesOptions } from "../../protocol/responses-options.ts";
 import { NoConnectionError, NotAnAnswerError } from "../upstream/upstream-call.ts";
+import { readRefusal } from "./read-refusal.ts";
 
 /** Used-up credit under its several names (openai-node issue threads; platform error guide): trying again cannot help. */
 const quotaCodes = new Set([
@@ -10,13 +11,29 @@ const quotaCodes = new Set([
   "organization_spend_limit_exceeded",
   "project_spend_limit_exceeded",
   "organization_usage_limit_exceeded",
+  // DeepSeek, Moonshot, Anthropic, gateways.
+  "billing_hard_limit_reached",
+  "billing_not_active",
+  "billing_error",
+  "insufficient_balance",
+  "insufficient_user_quota",
+  "exceeded_current_quota_error",
 ]);
 
 const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["context_length_exceeded", "context_length_exceeded"],
+  ["exceed_context_size_error", "context_length_exceeded"],
+  ["string_above_max_length", "context_length_exceeded"],
+  ["request_too_large", "context_length_exceeded"],
   ["previous_response_not_found", "previous_response_not_found"],
   ["model_not_found", "model_not_found"],
+  ["DeploymentNotFound", "model_not_found"],
+  ["model_decommissioned", "model_not_found"],
+  ["invalid_model", "model_not_found"],
   ["invalid_api_key", "upstream_auth"],
+  ["authentication_error", "upstream_auth"],
+  ["permission_error", "upstream_auth"],
+  ["unsupported_country_region_territory", "upstream_auth"],
   ["rate_limit_exceeded", "rate_limited"],
   ["rate_limit_error", "rate_limited"],
   ["slow_down", "upstream_overloaded"],
@@ -55,12 +72,19 @@ function isUnreadStatus(status: number, vendorCode: ErrorCode | undefined): bool
 
 export function byStatus(status: number): ErrorCode {
   if (status === 401 || status === 403) return "upstream_auth";
+  if (status === 402) return "quota_exceeded";
+  // A proxy on the way wants a password.
+  if (status === 407) return "upstream_unreachable";
+  if (status === 413) return "context_length_exceeded";
   if (status === 429) return "rate_limited";
   if (status === 503) return "upstream_overloaded";
   if (status === 408 || status >= 500) return "upstream_error";
   if (status >= 300 && status < 400) return "upstream_invalid";
   return "upstream_invalid_request";
 }
+
+/** Codes that leave no question which parameter is meant. */
+const saysItself: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["model_not_found", "context_length_exceeded"]);
 
 /** What went wrong before the stream began, from what the SDK threw. `nowMs` is the wall clock, for dates in `retry-after`. */
 export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
@@ -70,13 +94,16 @@ export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   // Nearly every refusal has this type; the status says more.
   const type = thrown.type === "invalid_request_error" ? undefined : thrown.type;
   const vendorCode = byVendorCode(thrown.code) ?? byVendorCode(type);
-  const code = vendorCode ?? byStatus(status);
+  const read = readRefusal({ status, message: thrown.message, param: thrown.param, error: thrown.error });
+  // "The request is not valid" is said of everything; the words may say more.
+  const sureCode = vendorCode === "upstream_invalid_request" ? undefined : vendorCode;
+  const code = sureCode ?? read.code ?? byStatus(status);
   const retryAfterMs = retryAfter(headers, nowMs);
   return new TroupeError(code, {
-    ...paramDetail(thrown.param ?? undefined),
+    ...(saysItself.has(code) ? {} : paramDetail(read.param)),
     cause: thrown,
     safeToRepeat: code !== "quota_exceeded" && isRepeatable(status, headers),
-    isUnread: isUnreadStatus(status, vendorCode),
+    isUnread: isUnreadStatus(status, vendorCode ?? read.code),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }

@@ -14,6 +14,7 @@ import { textsIn } from "../upstream/request-mask.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
+import { adviceFor } from "./provider-advice.ts";
 import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, responsesParams } from "./responses-params.ts";
@@ -80,7 +81,9 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const dialect = dialectOf(sdk.baseURL);
 
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
-    return withoutKey.error(TroupeError.from(thrown), () => textsOf(request));
+    const error = TroupeError.from(thrown);
+    const advice = adviceFor(error, request.model);
+    return withoutKey.error(advice === undefined ? error : error.withDetail(advice), () => textsOf(request));
   }
 
   /** One connection for a request, and how it begins. */

@@ -8,6 +8,12 @@ const keptProperties = ["code", "status", "type", "param", "requestID"] as const
 /** The lines of a stack, without the message before them. */
 const stackLines = /^\s+at .*$/gm;
 
+/** Node tries all addresses of a name, and its error for all of them says nothing by itself. */
+function messageOf(error: Error): string {
+  if (error.message !== "" || !(error instanceof AggregateError)) return error.message;
+  return error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one))).join(", ");
+}
+
 /** Gives the texts of a request; asked only when something has failed. */
 export type RequestTexts = () => readonly string[];
 
@@ -28,7 +34,7 @@ export function createSecretMask(...secrets: readonly string[]) {
     function plain(error: unknown): unknown {
       if (!(error instanceof Error)) return typeof error === "string" ? mask(error) : undefined;
       const copy = new Error(
-        mask(error.message),
+        mask(messageOf(error)),
         error.cause === undefined ? undefined : { cause: plain(error.cause) },
       );
       copy.name = error.name;

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createSecretMask } from "../../src/adapters/upstream/secret-mask.ts";
+import { describeCause } from "../../src/compose/describe-cause.ts";
+import { openLog } from "../../src/compose/open-log.ts";
+import { reportEnds } from "../../src/compose/report-ends.ts";
+import { reportWarnings } from "../../src/compose/report-warnings.ts";
+import type { TurnRecord } from "../../src/ports/turn-log.ts";
+import { type ErrorCode, TroupeError } from "../../src/protocol/errors.ts";
+
+const cause = Object.assign(new Error("401 Incorrect key."), {
+  ...{ status: 401, code: "invalid_api_key", requestID: "req_7" },
+});
+const record = { id: "asked" } as TurnRecord;
+
+/** What a failure is in the log. */
+function log(
+  code: ErrorCode,
+  {
+    isTTY = false,
+    level = "info" as const,
+    why = cause as unknown,
+  }: { isTTY?: boolean; level?: "info" | "debug"; why?: unknown },
+): string[] {
+  const written: string[] = [];
+  const logger = openLog(level, { isTTY, write: (text: string) => written.push(text) });
+  const error = new TroupeError(code, { cause: why, detail: "Check OPENAI_API_KEY." });
+  reportEnds(logger).onEnd?.(record, { type: "failure", error });
+  const lines = written.join("").split("\n");
+  assert.equal(lines.pop(), "");
+  return lines;
+}
+
+describe("a provider's failure in the log", () => {
+  it("is a line to read in a terminal", () => {
+    const lines = log("upstream_auth", { isTTY: true });
+    assert.equal(lines.length, 1);
+    assert.match(
+      lines[0] ?? "",
+      /^\d\d:\d\d:\d\d warn {2}a request failed: The model provider refused the server's credentials\. Check OPENAI_API_KEY\. \(401 Incorrect key\.; code invalid_api_key, request req_7\) request=asked code=upstream_auth$/,
+    );
+  });
+
+  it("is a line of JSON elsewhere, without a stack", () => {
+    const lines = log("upstream_auth", {});
+    assert.equal(lines.length, 1);
+    const { level, msg, request, code, ...rest } = JSON.parse(lines[0] ?? "") as Record<string, unknown>;
+    assert.deepEqual({ level, request, code }, { level: 40, request: "asked", code: "upstream_auth" });
+    assert.match(String(msg), /^a request failed: .*Check OPENAI_API_KEY\. \(401 Incorrect key\./);
+    assert.deepEqual(Object.keys(rest).sort(), ["hostname", "pid", "time"]);
+  });
+
+  it("has its stack at debug, and a fault of the server itself always", () => {
+    for (const isTTY of [true, false]) {
+      assert.match(log("upstream_auth", { isTTY, level: "debug" }).join("\n"), /open-log\.test\.ts/);
+      assert.match(log("internal_error", { isTTY }).join("\n"), /open-log\.test\.ts/);
+      assert.doesNotMatch(log("upstream_auth", { isTTY }).join("\n"), /open-log\.test\.ts/);
+    }
+  });
+
+  it("gives a terminal nothing to obey, and cannot look like a second line", () => {
+    for (const evil of ["\u001b[2J", "\u009b2J", "a\nb", "a\r\nb", "a\u2028b", "\u0007", "\u0000"]) {
+      const lines = log("upstream_error", { isTTY: true, why: new Error(`before ${evil} after`) });
+      assert.equal(lines.length, 1, JSON.stringify(evil));
+      assert.doesNotMatch(lines[0] ?? "", /[\p{Cc}\u2028\u2029]/u);
+      assert.match(lines[0] ?? "", /before .*after/);
+    }
+  });
+
+  it("of one that changes nothing for a client is a line too", () => {
+    const written: string[] = [];
+    reportWarnings(openLog("info", { isTTY: true, write: (text) => written.push(text) }))(
+      "It went wrong.",
+      cause,
+    );
+    assert.equal(written.length, 1);
+    assert.match(
+      written[0] ?? "",
+      /^\S+ warn {2}It went wrong\. \(401 Incorrect key\.; code invalid_api_key, request req_7\)\n$/,
+    );
+  });
+});
+
+describe("an error in one line", () => {
+  const refused = Object.assign(
+    new AggregateError([
+      new Error("connect ECONNREFUSED ::1:9"),
+      new Error("connect ECONNREFUSED 127.0.0.1:9"),
+    ]),
+    {
+      code: "ECONNREFUSED",
+    },
+  );
+  for (const [name, given, line] of [
+    ["nothing", undefined, undefined],
+    ["no error", 7, undefined],
+    ["a text", "odd", "odd"],
+    ["no message", Object.assign(new Error(""), { code: "EPIPE" }), "code EPIPE"],
+    ["causes", new Error("No connection", { cause: new Error("refused") }), "No connection: refused"],
+    [
+      "what its cause repeats",
+      new Error("it failed: refused", { cause: new Error("refused") }),
+      "it failed: refused",
+    ],
+    [
+      "all addresses of a name",
+      createSecretMask("key").cause(new Error("No connection", { cause: refused })),
+      "No connection: connect ECONNREFUSED ::1:9, connect ECONNREFUSED 127.0.0.1:9",
+    ],
+    ["more than a line", new Error(`${"x".repeat(700)}`), `${"x".repeat(600)}…`],
+  ] as const)
+    it(name, () => assert.equal(describeCause(given), line));
+});
