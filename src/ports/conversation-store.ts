@@ -105,7 +105,8 @@ export interface ConversationStore {
   /**
    * The conversations in which something was said or that were named, the last changed first: messages, a new head and a new
    * title are changes. Pages that follow one another through `next` name none twice and miss none that stays as it is
-   * meanwhile; what changes moves to the front of the first page. A `before` that is not a `next` finds nothing.
+   * meanwhile; what changes moves to the front of the first page. A `next` stays good. Throws `invalid_message` for a `before` that
+   * cannot be a `next`.
    */
   list(
     owner: string,

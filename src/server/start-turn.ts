@@ -5,6 +5,7 @@ import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
+import { SocketEndedError } from "../ports/socket.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -100,7 +101,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       chat,
     );
     hold.resize(prepared.bytes.total);
-    if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
+    if (!isAdmitted(ask.caller)) throw new SocketEndedError("The caller may not come any more.");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
     const created = await logs.create(record, resumable(ask, record), true, hold.bytes);
     if (created.type === "full") throw new TroupeError("overloaded");

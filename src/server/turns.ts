@@ -25,7 +25,8 @@ export interface Turns {
   /**
    * Starts a turn, or finds the one that the same request started before (`started: false`).
    * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict`, `too_many_requests`, `request_rate_exceeded`,
-   * `day_budget_spent`, `overloaded`, `shutting_down`, `key_revoked`.
+   * `day_budget_spent`, `overloaded`, `shutting_down`; a `SocketEndedError` for a caller whose key was revoked meanwhile, whose
+   * connection is closed.
    */
   start(ask: Ask): Promise<StartedTurn>;
   /**

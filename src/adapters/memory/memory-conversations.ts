@@ -4,6 +4,7 @@ import type {
   ConversationSummary,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
+import { readPagePlace } from "../../ports/page-place.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import { type KeptMessage, pageOf } from "./message-page.ts";
 import { createMessageSearch } from "./search-messages.ts";
@@ -178,7 +179,7 @@ export function createMemoryConversations({
       noteChange(conversation);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.POSITIVE_INFINITY : Number(before);
+      const end = before === undefined ? Number.POSITIVE_INFINITY : readPagePlace(before);
       const behind = ownedBy(owner)
         .filter(({ changed }) => changed > 0 && changed < end)
         .sort((one, other) => other.changed - one.changed);

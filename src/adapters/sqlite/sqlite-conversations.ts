@@ -7,6 +7,7 @@ import type {
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
+import { readPagePlace } from "../../ports/page-place.ts";
 import { searchTerms, titleOf } from "../../ports/search-terms.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
@@ -99,7 +100,7 @@ export function createSqliteConversations({
       await store.of(owner).write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before);
+      const end = before === undefined ? Number.MAX_SAFE_INTEGER : readPagePlace(before);
       const rows = await store.of(owner).read("listConversations", owner, end, limit + 1);
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
