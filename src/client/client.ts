@@ -6,6 +6,7 @@ import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
 import type { Fetch } from "./handshake-refusal.ts";
 import { createMessageLog, type MessageLog } from "./message-log.ts";
 import { createOwnConversation } from "./own-conversation.ts";
+import { createPartReader } from "./part-reader.ts";
 import { randomId } from "./random-id.ts";
 import { readServerMessage } from "./read-message.ts";
 import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
@@ -54,6 +55,26 @@ export interface RequestOptions {
   readonly id?: string | false;
 }
 
+export interface FollowOptions {
+  /**
+   * A request of the conversation: those asked after it come first, also ended ones, as far as the server keeps them. Default: what
+   * runs, and what is asked later.
+   */
+  readonly after?: string;
+}
+
+/** A conversation that is followed. */
+interface Follow {
+  readonly log: MessageLog<FollowedRequest>;
+  /** The newest request that was told of: a new connection goes on after it. */
+  after: string | undefined;
+  /** The server has accepted it once: when it has forgotten `after` since, the rest is still followed. */
+  isAccepted: boolean;
+}
+
+/** Max ids of own requests that are remembered. */
+const maxOwnIds = 10_000;
+
 /** A request that someone else asked in a conversation that is followed. */
 export interface FollowedRequest {
   readonly question: ServerMessages["question"];
@@ -91,10 +112,13 @@ export interface TroupeClient {
    */
   conversation(conversationId: string): Promise<StoredConversation>;
   /**
-   * The conversation's requests, those running now and every later one, except this client's own. Ends when the client is closed
-   * and throws what the server refuses it with, e.g. `conversation_not_found`, or the client, e.g. `unauthenticated`.
+   * The conversation's requests, those running now and every later one, except this client's own; also those that ran while this
+   * client was away. Ends with `unfollow` and when the client is closed. Throws what the server refuses it with, e.g.
+   * `conversation_not_found`, `request_not_found` for `after`, or the client, e.g. `unauthenticated`.
    */
-  follow(conversationId: string): AsyncIterable<FollowedRequest>;
+  follow(conversationId: string, options?: FollowOptions): AsyncIterable<FollowedRequest>;
+  /** Ends a `follow`; requests of others that came through it get no further messages. */
+  unfollow(conversationId: string): void;
   /** Ends the connection for good; unfinished requests end with `closed`, while the server goes on with them. */
   close(): void;
 }
@@ -108,7 +132,10 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   const listeners = new Set<() => void>();
   const own = createOwnConversation();
   let connections = 0;
-  const follows = new Map<string, MessageLog<FollowedRequest>>();
+  const follows = new Map<string, Follow>();
+  /** What this client asked comes through `follow` as well. */
+  const ownIds = new Set<string>();
+  const parts = createPartReader();
 
   const connection = createConnection({
     url,
@@ -127,9 +154,11 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     onText(text) {
       onFrame?.("in", text);
       const message = readServerMessage(text);
-      if (message !== undefined) receive(message);
+      const whole = message === undefined ? undefined : parts.read(message);
+      if (whole !== undefined) receive(whole);
     },
     onGone() {
+      parts.clear();
       requests.detachAll();
       if (connection.state.name === "closed") endEverything(connection.state.loss);
     },
@@ -146,20 +175,45 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   }
 
   function sendFollow(conversationId: string): void {
-    send(JSON.stringify({ type: "follow", id: conversationId, data: { conversation_id: conversationId } }));
+    sendVerb("follow", conversationId, { after: follows.get(conversationId)?.after });
+  }
+
+  function sendVerb(type: "follow" | "unfollow", id: string, more: object = {}): void {
+    send(JSON.stringify({ type, id, data: { conversation_id: id, ...more } }));
   }
 
   function receive(message: ServerMessage): void {
     if (message.type === "question") {
-      const request = requests.join(message.request_id);
-      if (request !== undefined) follows.get(message.conversation_id)?.push({ question: message, request });
+      const { request_id: id } = message;
+      const request = requests.join(id);
+      const follow = follows.get(message.conversation_id);
+      if (follow === undefined) return;
+      follow.after = id;
+      if (request !== undefined && !ownIds.has(id)) follow.log.push({ question: message, request });
+    } else if (message.type === "following") {
+      const follow = follows.get(message.conversation_id);
+      if (follow === undefined) return;
+      follow.isAccepted = true;
+      follow.after ??= message.last_request_id;
     } else if (message.type === "error" && message.in_reply_to?.type === "follow") {
       const { id = "" } = message.in_reply_to;
-      follows.get(id)?.end(new TroupeRequestError(failureOf(message)));
+      const follow = follows.get(id);
+      if (message.code === "request_not_found" && follow?.isAccepted === true) {
+        follow.after = undefined;
+        sendFollow(id);
+        return;
+      }
+      follow?.log.end(new TroupeRequestError(failureOf(message)));
       follows.delete(id);
     } else {
       requests.receive(message);
     }
+  }
+
+  function noteOwn(id: string): void {
+    ownIds.add(id);
+    const [oldest] = ownIds;
+    if (ownIds.size > maxOwnIds && oldest !== undefined) ownIds.delete(oldest);
   }
 
   function endEverything({ reason, error }: ConnectionLoss): void {
@@ -169,7 +223,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       retryable: true,
     } as const;
     requests.endAll(error ?? closed);
-    for (const follow of follows.values()) follow.end(error && new TroupeRequestError(error));
+    for (const { log } of follows.values()) log.end(error && new TroupeRequestError(error));
     follows.clear();
   }
 
@@ -201,6 +255,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
         });
       }
       const request = requests.ask(type, name, frame);
+      if (name !== undefined) noteOwn(name);
       request.done.then(
         ({ data: { conversation_id: id } }) => typeof id === "string" && placed.learn?.(id),
         // It was deleted, or went with a server that keeps nothing: the next request begins another.
@@ -220,15 +275,20 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
         ...{ url, protocols, headers: options.headers ?? {} },
         fetch: options.fetch || globalThis.fetch,
       }),
-    follow(conversationId) {
+    follow(conversationId, { after } = {}) {
       assertNotClosed();
       const known = follows.get(conversationId);
-      if (known !== undefined) return known;
+      if (known !== undefined) return known.log;
       const log = createMessageLog<FollowedRequest>();
-      follows.set(conversationId, log);
+      follows.set(conversationId, { log, after, isAccepted: false });
       if (isOpen()) sendFollow(conversationId);
       connection.connect();
       return { [Symbol.asyncIterator]: () => log[Symbol.asyncIterator]() };
+    },
+    unfollow(conversationId) {
+      follows.get(conversationId)?.log.end();
+      if (!follows.delete(conversationId)) return;
+      if (isOpen()) sendVerb("unfollow", conversationId);
     },
     disconnect: () => connection.disconnect(),
     close: () => connection.close(),

@@ -2,6 +2,7 @@ export { type BackoffOptions, exponentialBackoff } from "./backoff.ts";
 export {
   createTroupeClient,
   type FollowedRequest,
+  type FollowOptions,
   type RequestOptions,
   type TroupeClient,
   type TroupeClientOptions,

@@ -15,7 +15,8 @@ export interface StoredMessage {
   readonly status: "completed" | "failed" | "cancelled";
 }
 
-export type NewMessage = Omit<StoredMessage, "id">;
+/** A message to store. `id`: a new id of the caller's own making, by which it was told already. Default: the store makes one. */
+export type NewMessage = Omit<StoredMessage, "id"> & { readonly id?: string };
 
 /** A message with the time at which it was stored, for display. */
 export interface DatedMessage extends StoredMessage {
@@ -95,6 +96,11 @@ export interface ConversationStore {
   ): Promise<readonly StoredMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
+  /**
+   * Ids of the requests that were asked in the conversation after that one, oldest first; without one, only the newest. `undefined`
+   * if it was not asked there, or was forgotten.
+   */
+  requests(owner: string, conversationId: string, after?: string): Promise<readonly string[] | undefined>;
   append(
     owner: string,
     conversationId: string,

@@ -145,6 +145,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
     const watch = {
       isLeft: turn.isLeft,
+      onlyLane: prepared.lanes.length === 1 ? prepared.lanes[0] : undefined,
       observe(steps: readonly TurnStep[]) {
         turn.observe(steps);
         for (const step of steps) {

@@ -3,6 +3,7 @@ import { methodNotAllowed as refuseOtherMethods } from "hono/method-not-allowed"
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
+import { asyncApi } from "../../protocol/async-api.ts";
 import { type ApiGateOptions, createApiGate, isOfKeys } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
@@ -69,6 +70,11 @@ export function createHttpApp({
     context.header("content-type", "text/html; charset=UTF-8");
     context.header("content-length", String(sent.bytes.length));
     return context.body(sharedBody(sent.bytes));
+  });
+  let description: string | undefined;
+  app.get("/asyncapi.json", (context) => {
+    description ??= JSON.stringify(asyncApi());
+    return context.body(description, 200, { "content-type": "application/json" });
   });
   app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
   // An application that knows its users is asked for every socket, and a ticket would pass it by.

@@ -146,6 +146,14 @@ export function createMemoryConversations({
       const messages = [...(use(owner, id)?.messages.values() ?? [])].map(({ message }) => message);
       return messages.filter((message) => message.requestId === requestId);
     },
+    async requests(owner, id, after) {
+      const asked = (use(owner, id)?.inOrder ?? []).flatMap(({ message }) =>
+        message.role === "user" && message.requestId !== undefined ? [message.requestId] : [],
+      );
+      if (after === undefined) return asked.slice(-1);
+      const place = asked.indexOf(after);
+      return place < 0 ? undefined : asked.slice(place + 1);
+    },
     async append(owner, id, parentId, messages) {
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;
@@ -153,7 +161,7 @@ export function createMemoryConversations({
       let parent = parentId;
       const ids: string[] = [];
       for (const added of messages) {
-        const messageId = clock.newId();
+        const messageId = added.id ?? clock.newId();
         const message = {
           ...added,
           id: messageId,

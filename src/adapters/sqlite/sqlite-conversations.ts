@@ -61,6 +61,15 @@ export function createSqliteConversations({
       if ((await find(owner, id)) === undefined) return [];
       return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
     },
+    async requests(owner, id, after) {
+      const reader = store.of(owner);
+      const isThere = (await find(owner, id)) !== undefined;
+      if (after === undefined)
+        return isThere ? (await reader.read("newestRequest", id)).map(toRequestId) : [];
+      const [place] = isThere ? await reader.read("placeOfRequest", id, after) : [];
+      if (place === undefined) return undefined;
+      return (await reader.read("requestsAfter", id, Number(place.number))).map(toRequestId);
+    },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
       if (parentId !== undefined && (await store.of(owner).read("findMessage", parentId, id)).length === 0)
@@ -70,7 +79,7 @@ export function createSqliteConversations({
       const ids: string[] = [];
       const writes = messages.map((message): Write => {
         const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
-        const messageId = clock.newId();
+        const messageId = message.id ?? clock.newId();
         const write: Write = [
           "insertMessage",
           messageId,
@@ -171,6 +180,8 @@ function toMessage(row: Row, text = String(row.text)): StoredMessage {
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
   };
 }
+
+const toRequestId = (row: Row) => String(row.request_id);
 
 /** Rows whose last may be cut in the middle of its text. */
 function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
