@@ -45,7 +45,7 @@ export const cancelReport = z.object({
   closed_in_ms: z.number().min(0).describe("From the cancel's arrival to the upstream connection's end."),
 });
 
-const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
+export const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
 
 /** One persona's answer. */
 const personaAnswer = {

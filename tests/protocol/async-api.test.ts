@@ -22,7 +22,9 @@ test("every message of either side is in it, and every reference leads somewhere
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = ""]) => path);
   assert.ok(refs.length > names.length);
   for (const ref of refs) {
-    const found = ref.split("/").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
+    const found = ref
+      .split("/")
+      .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], document);
     assert.ok(found !== undefined, ref);
   }
 });
