@@ -226,7 +226,7 @@ function innerOf(field: Schema): [Schema | undefined, string] {
 function typeText(schema: Schema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.enum !== undefined) {
-    if (schema.enum.length > 8) return "a code of the table below";
+    if (schema.enum.length > 8) return "a [code](#errors)";
     return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(", ");
   }
   if (schema.anyOf !== undefined) {

@@ -81,7 +81,8 @@ export function createWsServer(options: WsServerOptions) {
   /** Why a caller gets no further socket. */
   function refuseMore(caller: Caller): HandshakeRefusal | undefined {
     const message = keys.whyFull(caller);
-    return message === undefined ? undefined : { status: 429, code: "too_many_connections", message };
+    if (message === undefined) return undefined;
+    return { status: 429, code: "too_many_connections", message, retryAfterMs: retryAfterMs() };
   }
 
   function refuse(request: IncomingMessage, stream: Duplex, refusal: HandshakeRefusal): void {

@@ -197,8 +197,6 @@ describeWithBothStores("conversations over HTTP", [
         ["?before=a%20b", "before"],
         ["?before=none", "before"],
         ["?before=0", "before"],
-        ["?before=-1", "before"],
-        ["?before=1e3", "before"],
         ["?before=9007199254740993", "before"],
         [`?before=${"1".repeat(65)}`, "before"],
         ["?q=one&before=1", "before"],
