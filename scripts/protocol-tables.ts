@@ -6,6 +6,7 @@ import { wireLimits } from "../src/protocol/limits.ts";
 import {
   cancelReport,
   failure,
+  finishReason,
   publicPersona,
   serverMessages,
   usage,
@@ -139,6 +140,8 @@ const shapeTexts = new Map(
   Object.entries(shapes).map(([name, schema]) => [shapeText(schemaOf(schema, "output")), name]),
 );
 
+const finishReasons = JSON.stringify(finishReason.options);
+
 function shapeText({ properties, required }: Schema): string {
   return JSON.stringify([properties, required]);
 }
@@ -165,7 +168,7 @@ function serverTables(): string {
   );
   return [
     `### Fields of several messages\n\n${fieldTable(shared)}`,
-    `### Shapes\n\n${fieldTable(ofShapes)}`,
+    `### Shapes\n\nA finish reason is ${finishReason.options.map((reason) => `\`"${reason}"\``).join(", ")}.\n\n${fieldTable(ofShapes)}`,
     ...messages.flatMap(([type, schema]) => tablesOf(type, schema)),
   ].join("\n\n");
 }
@@ -191,6 +194,12 @@ function tablesOf(type: string, schema: Schema): string[] {
       .filter(Boolean)
       .join("\n\n");
   });
+}
+
+/** A persona's answer is told with the message that is nothing else. */
+function isAnswer({ properties = {} }: Schema): boolean {
+  const whole = schemaOf(serverMessages.persona_response, "output").properties ?? {};
+  return "index" in properties && Object.keys(properties).every((name) => name in whole);
 }
 
 function fieldTable(rows: string[][]): string {
@@ -219,7 +228,7 @@ function innerOf(field: Schema): [Schema | undefined, string] {
   const inner = [...candidates, ...(list === undefined ? [] : [list])].find(
     ({ properties }) => properties !== undefined && Object.keys(properties).length > 0,
   );
-  if (inner === undefined || shapeTexts.has(shapeText(inner))) return [undefined, ""];
+  if (inner === undefined || shapeTexts.has(shapeText(inner)) || isAnswer(inner)) return [undefined, ""];
   return [inner, inner === list ? "[]" : ""];
 }
 
@@ -227,6 +236,7 @@ function typeText(schema: Schema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.enum !== undefined) {
     if (schema.enum.length > 8) return "a [code](#errors)";
+    if (JSON.stringify(schema.enum) === finishReasons) return "a [finish reason](#shapes)";
     return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(", ");
   }
   if (schema.anyOf !== undefined) {
@@ -244,7 +254,8 @@ function typeText(schema: Schema): string {
       return `array${range(schema.minItems, schema.maxItems, "")} of ${schema.items === undefined ? "values" : typeText(schema.items)}`;
     case "object": {
       const shape = shapeTexts.get(shapeText(schema));
-      return shape === undefined ? "object" : `[${shape}](#shapes)`;
+      if (shape !== undefined) return `[${shape}](#shapes)`;
+      return isAnswer(schema) ? "the fields of [`persona_response`](#persona_response)" : "object";
     }
     default:
       return type ?? "any JSON";
