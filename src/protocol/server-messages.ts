@@ -8,7 +8,7 @@ const position = {
   request_id: z.string().describe("The request: the client's `id`, or one the server made."),
   seq: z.int().min(1).describe("Place in the request's log, from 1 without gaps over all its lanes."),
 };
-/** Present in a message that was too large: what is long in it is empty here. */
+/** Marks the short form of a message that was too large: long values are empty in it. */
 const parts = {
   in_parts: z
     .int()

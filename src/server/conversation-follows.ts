@@ -35,7 +35,7 @@ interface Subscription {
   readonly stops: Set<() => void>;
 }
 
-/** The conversations that one connection follows: it follows every turn of them. */
+/** The conversations that one connection follows. It follows every turn of them. */
 export class ConversationFollows {
   readonly #options: ConversationFollowsOptions;
   readonly #owner: string;

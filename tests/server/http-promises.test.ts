@@ -66,6 +66,21 @@ test("every refusal of a head under /api is JSON, however its address is written
     }
 });
 
+test("a socket that is one too many is told when to come again, in the handshake and beside it", async () => {
+  for (const [options, status] of [
+    [{ maxConnectionsPerKey: 1 }, 429],
+    [{ maxConnections: 1 }, 503],
+  ] as const) {
+    await using server = await startTroupe({ ...options, reconnectSpreadMs: 60_000 });
+    await server.connect();
+    const refused = new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\nRetry-After: \\d+\\r\\n`);
+    assert.match(await answerTo(server.httpUrl, handshakeText()), refused);
+    const beside = await fetch(`${server.httpUrl}/ws`);
+    assert.equal(beside.status, status);
+    assert.match(beside.headers.get("retry-after") ?? "", /^\d+$/);
+  }
+});
+
 test("every route reads a body of 64 KiB and refuses a longer one", async () => {
   await using system = await startKeySystem();
   const padded = (bytes: number) => {

@@ -6,7 +6,7 @@ const partChars = 16 * 1024;
 const longChars = 1024;
 /** So is a list or an object whose JSON has more code units, unless it is one of a message's own. */
 const longJsonChars = 16 * 1024;
-/** Names of the values in a message that keep their form: what is long in them is shortened by itself. */
+/** Names of values that keep their form: each long value in them is emptied by itself. */
 const ownNames: ReadonlySet<string> = new Set(["data", "payload", "responses", "lanes", "persona"]);
 /** What the short form keeps of a provider's object that is too large even without its long values. */
 const keptNames: ReadonlySet<string> = new Set([
@@ -29,11 +29,17 @@ interface Whole {
  */
 export class LongMessage {
   readonly #json: string;
-  readonly #whole: Whole;
+  readonly #requestId: string;
+  readonly #short: string;
 
+  /** The parsed message is not held: its sockets may be slow. */
   private constructor(json: string) {
+    const whole = JSON.parse(json) as Whole;
     this.#json = json;
-    this.#whole = JSON.parse(json) as Whole;
+    this.#requestId = whole.request_id;
+    let count = 0;
+    for (let start = 0; start < json.length; start = endOfPart(json, start)) count += 1;
+    this.#short = shortForm(whole, count);
   }
 
   /** The message as it is to be sent: its JSON text, or a `LongMessage` if that is too large. */
@@ -43,14 +49,12 @@ export class LongMessage {
 
   /** Each piece is made when it is asked for. */
   *messages(): Generator<string, undefined> {
-    const { request_id } = this.#whole;
-    let count = 0;
-    for (let start = 0; start < this.#json.length; count += 1) {
-      const end = endOfPart(this.#json, start);
-      yield JSON.stringify({ type: "part", request_id, json: this.#json.slice(start, end) });
-      start = end;
+    const json = this.#json;
+    for (let start = 0, end: number; start < json.length; start = end) {
+      end = endOfPart(json, start);
+      yield JSON.stringify({ type: "part", request_id: this.#requestId, json: json.slice(start, end) });
     }
-    yield shortForm(this.#whole, count);
+    yield this.#short;
   }
 }
 
@@ -73,7 +77,7 @@ function shortForm(whole: Whole, count: number): string {
   return isTooLarge(json) ? JSON.stringify({ ...short, ...keptOf(short) }) : json;
 }
 
-/** The same without what is long: an empty text, list or object stands in its place. */
+/** The same with an empty text, list or object in the place of each long one. */
 function shortened(value: object): object {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]: [string, unknown]) => [name, shortMember(name, member)]),
