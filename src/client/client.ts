@@ -174,9 +174,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     connection.send(text);
   }
 
-  function sendFollow(conversationId: string): void {
-    sendVerb("follow", conversationId, { after: follows.get(conversationId)?.after });
-  }
+  const sendFollow = (id: string) => sendVerb("follow", id, { after: follows.get(id)?.after });
 
   function sendVerb(type: "follow" | "unfollow", id: string, more: object = {}): void {
     send(JSON.stringify({ type, id, data: { conversation_id: id, ...more } }));
