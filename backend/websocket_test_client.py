@@ -35,7 +35,8 @@ REFUSALS = {0: ("unauthenticated", "needs a key: give one by --key or TROUPE_KEY
             403: ("forbidden", "lets nobody in this way; its log says why")}
 FACTS = ("id", "model", "conversation_id", "outcome", "finish_reason", "usage", "error", "cancel", "simulated")
 TERMINAL_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
-DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "key": None, "raw": False, "id": None, "named": True, "kind": None}
+DEFAULTS: Message = {"url": "ws://localhost:8000/ws", "key": None, "raw": False, "id": None, "named": True, "kind": None,
+                     "retries": 0}
 CAST = ["tech_enthusiast", "creative_writer", "data_scientist"]
 TOUR: list[tuple[str, Message]] = [
     ("openai_chat", {"input_text": "Hello, world!"}),
@@ -45,11 +46,12 @@ TOUR: list[tuple[str, Message]] = [
 
 
 class TroupeError(Exception):
-    """A failure: the server's code or, from this side, one of REFUSALS, `unreachable`, `disconnected`, `sequence_gap`."""
+    """A failure: the server's code or, from this side, one of REFUSALS, `unreachable`, `disconnected`, `sequence_gap`.
+    `seq` is the number of the error that ended a request (what `retry` takes), `retry_after_s` the wait before that."""
 
-    def __init__(self, code: str, message: str, retryable: bool) -> None:
+    def __init__(self, code: str, message: str, retryable: bool, seq: int = 0, retry_after_s: float = 0) -> None:
         super().__init__(f"{code}: {message}")
-        self.code, self.message, self.retryable = code, message, retryable
+        self.code, self.message, self.retryable, self.seq, self.retry_after_s = code, message, retryable, seq, retry_after_s
 
 
 class TroupeClient:
@@ -71,13 +73,15 @@ class TroupeClient:
         await self._socket.close()
 
     async def request(self, kind: str, data: Message, id: str | None = None, *,
-                      named: bool = True) -> AsyncIterator[Message]:
+                      named: bool = True, retry: int = 0) -> AsyncIterator[Message]:
         """Sends a request, under a new UUID where no `id` is given and under none with `named=False`, and yields its
-        messages, each once, in order, up to the `response`; an `error` is yielded and then raised as TroupeError."""
+        messages, each once, in order, up to the `response`; an `error` is yielded and then raised as TroupeError.
+        A retryable one runs again under its `id` with `retry` as the error's `seq`; where that is 0 it is sent again as it is."""
         async with self._busy:
             self.request_id = (id or str(uuid.uuid4())) if named else None
-            frame: Message = {"type": kind, "data": data, **({"id": self.request_id} if named else {})}
-            seq, self._cancels = 0, []
+            frame: Message = {"type": kind, "data": {**data, "retry": retry} if retry else data,
+                              **({"id": self.request_id} if named else {})}
+            seq, self._cancels = retry, []
             await self._send(frame)
             while True:
                 try:
@@ -86,14 +90,15 @@ class TroupeClient:
                     await self._reconnect(closed)
                     place = {"request_id": self.request_id, "after_seq": seq}
                     # The server attaches the same id with the same content to what it runs already.
-                    again = {"type": "resume", "id": self.request_id, "data": place} if seq else frame
+                    again = {"type": "resume", "id": self.request_id, "data": place} if seq > retry else frame
                     await self._send(again, *self._cancels)
                     continue
                 self._attempts = 0
                 if message is None:
                     continue
                 number = message.get("seq", seq + 1)
-                if number <= seq or not concerns(message, kind, self.request_id):
+                is_old_end = number == seq == retry and message["type"] in ("error", "response")  # it does not run again
+                if (number <= seq and not is_old_end) or not concerns(message, kind, self.request_id):
                     continue  # seen before the drop, or of a request that was left early
                 if number > seq + 1:
                     raise TroupeError("sequence_gap", f"{number} came after {seq}.", True)
@@ -101,7 +106,8 @@ class TroupeClient:
                 self.request_id = self.request_id or message.get("request_id")
                 yield message
                 if message["type"] == "error" and message.get("in_reply_to", {}).get("type") != "cancel":
-                    raise TroupeError(message.get("code", ""), message["message"], message.get("retryable", False))
+                    raise TroupeError(message.get("code", ""), message["message"], message.get("retryable", False),
+                                      message.get("seq", 0), message.get("retry_after_ms", 0) / 1000)
                 if message["type"] == "response":
                     return
 
@@ -229,7 +235,7 @@ class Terminal:
         elif kind == "reasoning":
             self.write("thinking", message["text"])
         elif kind == "reset":
-            self.note("from the beginning, since the server was interrupted or no longer has what was missed:")
+            self.note("from the beginning: it runs again, or the server no longer has what was missed:")
             for lane in message["lanes"]:
                 self.write(lane.get("persona_id", "") if self.names else "", f"\n{lane['text']}", end=True)
         elif kind in ("persona_response", "response"):
@@ -255,6 +261,7 @@ def parse_arguments() -> argparse.Namespace:
     common.add_argument("--key", help="the caller's key; default the variable TROUPE_KEY, which other users cannot see")
     common.add_argument("--raw", action="store_true", help="print the server's frames as JSON lines")
     common.add_argument("--id", help="the request's id; default a new UUID")
+    common.add_argument("--retries", type=int, metavar="N", help="run a request again that failed for now, N times at most")
     common.add_argument("--no-id", dest="named", action="store_false", help="none, as in the specification")
     parser = argparse.ArgumentParser(description="Without a command: a tour of all three.", parents=[common])
     commands = parser.add_subparsers(dest="kind")
@@ -293,11 +300,20 @@ async def converse(kind: str, data: Message, options: argparse.Namespace) -> int
         terminal.note(f"{kind} {json.dumps(data, ensure_ascii=False)}")
         signal.signal(signal.SIGINT, interrupt)
         try:
-            async for message in client.request(kind, data, options.id, named=options.named):
-                terminal.show(message)
-            return 130 if message["status"] == "cancelled" else 0
-        except TroupeError as error:
-            terminal.note(f"error {error}")
+            name, seq = options.id, 0
+            for left in range(options.retries, -1, -1):
+                try:
+                    async for message in client.request(kind, data, name, named=options.named, retry=seq):
+                        terminal.show(message)
+                    return 130 if message["status"] == "cancelled" else 0
+                except TroupeError as error:
+                    terminal.note(f"error {error}")
+                    if not error.retryable or not left:
+                        return 1
+                    name, seq = client.request_id, error.seq if options.named else 0
+                    wait_s = error.retry_after_s or 2.0 ** (options.retries - left)
+                terminal.note(f"trying again in {wait_s:g} s")
+                await asyncio.sleep(wait_s)
             return 1
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,7 +3,7 @@ import type { FinishReason } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CancelReport, PersonaAnswer, TurnAnswer } from "../ports/turn-event.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
@@ -126,6 +126,9 @@ function personaAnswer(
   };
 }
 
+/** No budget paid the call. */
+const unpaid: ReadonlySet<ErrorCode> = new Set(["budget_exhausted", "larger_than_day_budget"]);
+
 /** From the answers to the turn's end: all failed is an error, none completed and one stopped is a cancel. */
 function conclude(
   request: PersonaRequest,
@@ -140,7 +143,7 @@ function conclude(
   if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
   const cancel = slowest(answers);
   if (answers.every((answer) => answer.status === "failed")) {
-    const isRefused = answers.every((answer) => answer.error?.code === "budget_exhausted");
+    const isRefused = answers.every(({ error }) => error !== undefined && unpaid.has(error.code));
     throw request.kind === "persona" || isRefused
       ? (first.error ?? new TroupeError("internal_error"))
       : new TroupeError("all_personas_failed", {

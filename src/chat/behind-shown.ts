@@ -9,10 +9,11 @@ import type { BegunLane } from "./recovered-lanes.ts";
  */
 export async function* behindShown(
   source: AsyncIterable<ProviderEvent[]>,
-  { text, sideEvents, ended, checkpoint }: BegunLane,
+  { text, reasoningUnits, toolEvents, ended, checkpoint }: BegunLane,
 ): AsyncGenerator<ProviderEvent[]> {
   let shownUnits = text.length - checkpoint.textUnits;
-  let shownSides = sideEvents - checkpoint.sideEvents;
+  let shownReasoning = reasoningUnits - checkpoint.reasoningUnits;
+  let shownTools = toolEvents - checkpoint.toolEvents;
 
   function* leftOf(event: ProviderEvent): Generator<ProviderEvent> {
     if (event.type === "text") {
@@ -21,10 +22,17 @@ export async function* behindShown(
       if (rest === "") return;
       if (ended) throw new TroupeError("interrupted");
       yield { type: "text", text: rest };
-    } else if (event.type === "reasoning" || event.type === "tool") {
-      if (shownSides > 0) shownSides -= 1;
+    } else if (event.type === "reasoning") {
+      const rest = event.text.slice(shownReasoning);
+      shownReasoning -= event.text.length - rest.length;
+      if (rest !== "") yield { type: "reasoning", text: rest };
+    } else if (event.type === "tool") {
+      if (shownTools > 0) shownTools -= 1;
       else yield event;
-    } else if (event.type !== "checkpoint" || (shownUnits === 0 && shownSides === 0)) {
+    } else if (
+      event.type !== "checkpoint" ||
+      (shownUnits === 0 && shownReasoning === 0 && shownTools === 0)
+    ) {
       yield event;
     }
   }

@@ -17,6 +17,8 @@ export interface ConversationTurn {
   readonly parentId?: string;
   /** What another process stored as its answers, when all of them were there. */
   readonly answered?: readonly StoredMessage[];
+  /** The conversation has gone on since the question: its head stays where it is. Default false. */
+  readonly keepsHead?: boolean;
 }
 
 /** A conversation's head, and the path to it as far as it can be told. */
@@ -85,6 +87,26 @@ export async function recoverConversationTurn(
 }
 
 /**
+ * The same for a turn that repeats one that failed: its question is stored, and what was said to it stays beside the new answers, but
+ * counts as no answer of the request any more.
+ */
+export async function repeatConversationTurn(
+  told: Told,
+  owner: string,
+  id: string,
+  question: string,
+  requestId: string,
+): Promise<ConversationTurn> {
+  const { conversations: store } = told;
+  const [asked, ...failed] = await store.ofRequest(owner, id, requestId);
+  const head = await store.head(owner, id);
+  await store.disown(owner, id, requestId);
+  const turn = await recoverConversationTurn(told, owner, id, question, requestId);
+  const own = [asked?.parentId, ...failed.map((message) => message.id)];
+  return asked === undefined || own.includes(head?.messageId) ? turn : { ...turn, keepsHead: true };
+}
+
+/**
  * Stores what was said, in the order of the personas, and makes the last of it the head; returns the message ids by index,
  * `undefined` where nothing was said. `told`: ids under which the messages were told already, by index.
  */
@@ -94,7 +116,7 @@ export async function rememberAnswers(
   results: readonly LaneResult[],
   told: readonly (string | undefined)[] = [],
 ): Promise<readonly (string | undefined)[]> {
-  const { owner, id, questionId, requestId, parentId, answered = [] } = conversation;
+  const { owner, id, questionId, requestId, parentId, answered = [], keepsHead = false } = conversation;
   const lastAnswered = answered.at(-1);
   if (lastAnswered !== undefined) {
     const head = await store.head(owner, id);
@@ -125,7 +147,7 @@ export async function rememberAnswers(
     ids[index] = stored?.[place];
   });
   const last = stored?.at(-1);
-  if (last !== undefined) await store.moveHead(owner, id, last);
+  if (last !== undefined && !keepsHead) await store.moveHead(owner, id, last);
   return ids;
 }
 

@@ -135,13 +135,17 @@ export async function runLane(
     switch (event.type) {
       case "checkpoint": {
         const textUnits = (begun?.text.length ?? 0) + event.textUnits;
-        return [{ ...event, ...name, textUnits, sideEvents: (begun?.sideEvents ?? 0) + event.sideEvents }];
+        const reasoningUnits = (begun?.reasoningUnits ?? 0) + event.reasoningUnits;
+        const toolEvents = (begun?.toolEvents ?? 0) + event.toolEvents;
+        return [{ ...event, ...name, textUnits, reasoningUnits, toolEvents }];
       }
       case "started":
         snapshot = event.response;
         return [];
       case "retrying": {
         const { attempt, delayMs, code } = event;
+        // The attempt that made it is void.
+        snapshot = undefined;
         return [
           { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
         ];

@@ -116,7 +116,10 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     const { call } = this.#metered;
     const [first] = batch;
     // Nothing comes with it, because nothing of the attempt was shown.
-    if (first?.type === "retrying") return first.isUnread ? step : this.#repeat(step);
+    if (first?.type === "retrying") {
+      this.#began = this.#metered.begunText !== undefined;
+      return first.isUnread ? step : this.#repeat(step);
+    }
     this.#began = true;
     for (const event of batch) this.#outputBytes += outputBytes(event);
     const fitting = this.#size.fitting(batch);

@@ -37,8 +37,8 @@ export interface PaceOptions {
 
 /**
  * Gives an answer its rhythm: reads `batches` into a bounded queue and emits their text in chunks, side events in their place.
- * Until the first text the provider is asked without a pause, then only when the next chunk is due: what comes in between waits
- * in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
+ * Until the first text or reasoning the provider is asked without a pause, then only when the next chunk is due: what comes in
+ * between waits in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
  * everything that waits is emitted without delay first.
  */
 export function pace(
@@ -141,7 +141,10 @@ class PacedAnswer {
       // With the next chunk, unless the rest of a held cluster or what comes in between would then be too late.
       const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
       const lateAtMs = mode === "natural" ? nowMs + Math.max(beatMs, maxLagMs) : Infinity;
-      this.#askAtMs = source.sawText ? Math.min(this.#nextTextAtMs, heldAtMs, lateAtMs) : 0;
+      const askAtMs = source.sawText ? this.#nextTextAtMs : 0;
+      // Reasoning has the rhythm of text: all that comes in an interval is read together.
+      const restedAtMs = source.isReasoning ? nowMs + nextBeat(this.#pacing, [], nowMs).waitMs : 0;
+      this.#askAtMs = Math.min(Math.max(askAtMs, restedAtMs), heldAtMs, lateAtMs);
     }
     this.#isFull = queue.size > (this.#isFull ? mostWaitingChars / 2 : mostWaitingChars);
     const mayAsk = !isOver && !source.isAsking && !this.#isFull;

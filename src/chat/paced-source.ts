@@ -31,6 +31,8 @@ export class PacedSource {
   batches = 0;
   /** Whether some text has come. */
   sawText = false;
+  /** Whether the last batch held some reasoning. */
+  isReasoning = false;
   readonly #iterator: AsyncIterator<ProviderEvent[]>;
   readonly #queue: TextQueue;
   readonly #clock: Clock;
@@ -84,9 +86,11 @@ export class PacedSource {
   #accept(batch: readonly ProviderEvent[]): void {
     const nowMs = this.#clock.now();
     // What was there when it was asked for may have come right behind what was read before, and is shown in time for that.
-    const cameAtMs = this.sawText && nowMs - this.#askedAtMs < promptMs ? this.#lastCameAtMs : nowMs;
+    const isRhythmic = this.sawText || this.isReasoning;
+    const cameAtMs = isRhythmic && nowMs - this.#askedAtMs < promptMs ? this.#lastCameAtMs : nowMs;
     this.#lastCameAtMs = nowMs;
     this.batches += 1;
+    this.isReasoning = false;
     for (const event of batch) {
       if (event.type === "text") {
         this.sawText ||= event.text !== "";
@@ -96,6 +100,7 @@ export class PacedSource {
         this.#endIteration();
         break;
       } else {
+        this.isReasoning ||= event.type === "reasoning";
         this.#queue.pushEvent(event);
       }
     }

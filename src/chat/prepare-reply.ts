@@ -1,10 +1,16 @@
 import type { Persona } from "../ports/persona.ts";
+import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { beginConversationTurn, findHead, recoverConversationTurn } from "./conversation-turn.ts";
+import {
+  beginConversationTurn,
+  findHead,
+  recoverConversationTurn,
+  repeatConversationTurn,
+} from "./conversation-turn.ts";
 import { refuseForeignIds } from "./foreign-ids.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
@@ -23,16 +29,17 @@ export interface PreparedReply {
 /**
  * Looks everything up that can refuse a request, before anything is stored or started. `recovered` is what another process has
  * shown of its lanes: the answer goes on behind that where it can be taken up again; else lanes that had ended keep what they
- * came to, and the others begin anew.
+ * came to, and the others begin anew. All lanes of a turn that repeats another one (`afterSeq`) begin anew, and its question is stored.
  *
  * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`, `previous_response_not_found`.
  */
 export async function prepareReply(
   request: TurnRequest,
-  { owner, id, conversationId }: { owner: string; id: string; conversationId: string | undefined },
+  { owner, id, conversationId, afterSeq }: Omit<TurnRecord, "contentHash">,
   dependencies: ChatDependencies,
   recovered?: readonly RecoveredLane[],
 ): Promise<PreparedReply> {
+  const isRepeat = afterSeq !== undefined && (recovered ?? []).length === 0;
   if (request.kind === "responses") {
     const choice = dependencies.providers.choose("openai", request.model);
     // A request that another process began was looked at then; what it names may be older now than ids are kept.
@@ -42,7 +49,8 @@ export async function prepareReply(
       lanes: [],
       bytes: bytesOfRequest(request),
       async reply(context) {
-        if (begun === undefined) await tellCut(recovered, context);
+        if (isRepeat) await context.emit([{ type: "reset", lanes: [{}] }]);
+        else if (begun === undefined) await tellCut(recovered, context);
         return answerResponses(request, choice, dependencies, context, begun);
       },
     };
@@ -57,12 +65,16 @@ export async function prepareReply(
     bytes: bytesOfRequest(request, head.path),
     async reply(context) {
       const { message } = request;
-      const conversation =
-        recovered === undefined
-          ? await beginConversationTurn(dependencies, owner, conversationId, message, id, head)
-          : await recoverConversationTurn(dependencies, owner, conversationId, message, id);
+      const place = [dependencies, owner, conversationId, message, id] as const;
+      const conversation = isRepeat
+        ? await repeatConversationTurn(...place)
+        : recovered === undefined
+          ? await beginConversationTurn(...place, head)
+          : await recoverConversationTurn(...place);
       const cast = { personas, choice, conversation, ended: recovered?.filter(({ ended }) => ended) ?? [] };
-      await tellCut(recovered, context);
+      if (isRepeat)
+        await context.emit([{ type: "reset", lanes: personas.map(({ id: lane }) => ({ lane })) }]);
+      else await tellCut(recovered, context);
       return answerPersonas(request, cast, dependencies, context);
     },
   };

@@ -5,8 +5,9 @@ export interface RecoveredLane {
   /** The persona's id; absent for a nameless voice. */
   readonly name: string | undefined;
   readonly text: string;
-  /** Reasoning and tool events. */
-  readonly sideEvents: number;
+  /** Code units of reasoning. */
+  readonly reasoningUnits: number;
+  readonly toolEvents: number;
   /** Its last text was there, or its answer. */
   readonly ended: boolean;
   /** How it ended, where its client was told. */
@@ -24,15 +25,26 @@ export function canGoOn(lane: RecoveredLane): lane is BegunLane {
   return lane.checkpoint !== undefined;
 }
 
+/** One that an earlier version kept: it counts reasoning and tool events together. */
+type StoredCheckpoint = LaneCheckpoint & { readonly sideEvents?: number };
+
+type SideStep = Extract<TurnStep, { type: "reasoning" | "tool" }>;
+
 type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] };
 
 /** The lanes of a log, in the order in which they began. */
 export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
   const lanes = new Map<string | undefined, Draft>();
+  const sides = new Map<string | undefined, SideStep[]>();
   const laneOf = (name: string | undefined): Draft => {
     const lane = lanes.get(name) ?? emptyLane(name);
     lanes.set(name, lane);
     return lane;
+  };
+  const sidesOf = (name: string | undefined): SideStep[] => {
+    const own = sides.get(name) ?? [];
+    sides.set(name, own);
+    return own;
   };
   for (const step of steps) {
     switch (step.type) {
@@ -49,7 +61,8 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
       }
       case "reasoning":
       case "tool":
-        laneOf(step.lane).sideEvents += 1;
+        addSide(laneOf(step.lane), step);
+        sidesOf(step.lane).push(step);
         break;
       case "lane-answer": {
         // A lane that was asked not to stream has shown its text only here.
@@ -58,21 +71,41 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         break;
       }
       case "reset":
-        for (const { lane } of step.lanes) lanes.set(lane, emptyLane(lane));
+        for (const { lane } of step.lanes) {
+          lanes.set(lane, emptyLane(lane));
+          sides.delete(lane);
+        }
         break;
       case "checkpoint":
-        laneOf(step.lane).checkpoint = step;
+        laneOf(step.lane).checkpoint = withUnits(step, sidesOf(step.lane));
         break;
     }
   }
   return [...lanes.values()];
 }
 
+function addSide(counts: { reasoningUnits: number; toolEvents: number }, step: SideStep): void {
+  if (step.type === "reasoning") counts.reasoningUnits += step.text.length;
+  else counts.toolEvents += 1;
+}
+
+/** `sides`: the events that were shown by then. */
+function withUnits(
+  { sideEvents, ...checkpoint }: StoredCheckpoint,
+  sides: readonly SideStep[],
+): LaneCheckpoint {
+  if (sideEvents === undefined) return checkpoint;
+  const counts = { reasoningUnits: 0, toolEvents: 0 };
+  for (const side of sides.slice(0, sideEvents)) addSide(counts, side);
+  return { ...checkpoint, ...counts };
+}
+
 function emptyLane(name: string | undefined): Draft {
   return {
     name,
     text: "",
-    sideEvents: 0,
+    reasoningUnits: 0,
+    toolEvents: 0,
     ended: false,
     status: undefined,
     checkpoint: undefined,

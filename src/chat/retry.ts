@@ -19,13 +19,14 @@ export interface RetryPolicy {
 interface RetryContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Hears that the call has begun to speak, and will not be repeated. */
+  /** Hears that the call has said something that is shown, and will not be repeated. */
   readonly onBegun?: () => void;
 }
 
 /**
- * Repeats a call that failed before it said anything and whose error says that repeating is safe (`safeToRepeat`): never after
- * the first event, since the text would be shown twice, and never on a used-up quota.
+ * Repeats a call that failed before anything of it was shown and whose error says that repeating is safe (`safeToRepeat`): never
+ * after the first text, reasoning or tool, because it would be shown twice, and never on a used-up quota. That the provider has
+ * accepted the call shows nothing.
  */
 export function withRetries(
   open: () => AsyncIterable<ProviderEvent[]>,
@@ -41,9 +42,11 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #policy: RetryPolicy;
   readonly #context: RetryContext;
   #call: AsyncIterator<ProviderEvent[]> | undefined;
-  /** It has said nothing yet, and was not given up. */
+  /** Nothing of it was shown yet, and it was not given up. */
   #mayRepeat = true;
   #attempt = 0;
+  /** The provider has said something in the attempt that runs, and so may have read it. */
+  #hasBegun = false;
   /** Before the next attempt. */
   #delayMs = 0;
 
@@ -58,7 +61,7 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   next(): Promise<IteratorResult<ProviderEvent[]>> {
-    if (this.#mayRepeat) return this.#first();
+    if (this.#mayRepeat) return this.#nextUnshown();
     return this.#call?.next() ?? Promise.resolve({ done: true, value: undefined });
   }
 
@@ -68,26 +71,37 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     return { done: true, value: undefined };
   }
 
-  /** The first batch of an attempt, or that it is about to be repeated. */
-  async #first(): Promise<IteratorResult<ProviderEvent[]>> {
+  /** The next batch of an attempt of which nothing was shown, or that the call is about to be repeated. */
+  async #nextUnshown(): Promise<IteratorResult<ProviderEvent[]>> {
+    const { signal, onBegun } = this.#context;
+    try {
+      this.#call ??= await this.#attemptCall();
+      const step = await this.#call.next();
+      this.#hasBegun = true;
+      if (step.done === true || step.value.some(isShown)) {
+        this.#mayRepeat = false;
+        onBegun?.();
+      }
+      return step;
+    } catch (thrown) {
+      this.#call = undefined;
+      this.#mayRepeat = false;
+      signal.throwIfAborted();
+      const retrying = this.#retrying(thrown);
+      this.#mayRepeat = true;
+      return { done: false, value: [retrying] };
+    }
+  }
+
+  async #attemptCall(): Promise<AsyncIterator<ProviderEvent[]>> {
     const { clock, signal } = this.#context;
     if (this.#attempt > 0) {
       await clock.sleep(this.#delayMs, signal);
       signal.throwIfAborted();
     }
     this.#attempt += 1;
-    this.#mayRepeat = false;
-    try {
-      this.#call = this.#open()[Symbol.asyncIterator]();
-      const first = await this.#call.next();
-      this.#context.onBegun?.();
-      return first;
-    } catch (thrown) {
-      signal.throwIfAborted();
-      const retrying = this.#retrying(thrown);
-      this.#mayRepeat = true;
-      return { done: false, value: [retrying] };
-    }
+    this.#hasBegun = false;
+    return this.#open()[Symbol.asyncIterator]();
   }
 
   #retrying(thrown: unknown): ProviderEvent {
@@ -97,8 +111,14 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     this.#delayMs = thrown.retryAfterMs ?? backoff(this.#policy, attempt);
     if (this.#delayMs > longestAskedDelayMs) throw thrown;
     const delayMs = Math.round(this.#delayMs);
-    return { type: "retrying", attempt, delayMs, code: thrown.code, isUnread: isUnread(thrown) };
+    const { code } = thrown;
+    return { type: "retrying", attempt, delayMs, code, isUnread: !this.#hasBegun && isUnread(thrown) };
   }
+}
+
+/** A checkpoint belongs to the attempt: the next one has others. */
+function isShown({ type }: ProviderEvent): boolean {
+  return type !== "started" && type !== "checkpoint";
 }
 
 function backoff(policy: RetryPolicy, attempt: number): number {

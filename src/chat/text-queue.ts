@@ -5,11 +5,12 @@ import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 /** What waits between a provider and the log, beside the text: it keeps its place in the order. */
 export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "checkpoint" } | { type: "end" }>;
 
-/** A checkpoint with what was taken out of the queue before it: code units of text, and reasoning and tool events. */
+/** A checkpoint with what was pushed before it: code units of text and of reasoning, and tool events. */
 export interface PassedCheckpoint {
   readonly type: "checkpoint";
   readonly textUnits: number;
-  readonly sideEvents: number;
+  readonly reasoningUnits: number;
+  readonly toolEvents: number;
   readonly place: JsonObject;
 }
 
@@ -27,8 +28,8 @@ interface TextRun {
 
 interface Side {
   readonly type: "side";
-  readonly event: SideEvent;
-  readonly units: number;
+  event: SideEvent;
+  units: number;
 }
 
 /** Arrivals closer together than this are timed as one, so that the list stays short. */
@@ -42,8 +43,10 @@ export class TextQueue {
   #chars = 0;
   #sideUnits = 0;
   #pushedUnits = 0;
-  #pushedSides = 0;
-  #takenSides = 0;
+  #pushedReasoning = 0;
+  #takenReasoning = 0;
+  #pushedTools = 0;
+  #takenTools = 0;
 
   /** Code units of text that wait. */
   get chars(): number {
@@ -74,11 +77,32 @@ export class TextQueue {
 
   pushEvent(event: Exclude<ProviderEvent, { type: "text" } | { type: "end" }>): void {
     if (event.type === "checkpoint") {
-      this.#checkpoints.push({ ...event, textUnits: this.#pushedUnits, sideEvents: this.#pushedSides });
+      const [textUnits, reasoningUnits] = [this.#pushedUnits, this.#pushedReasoning];
+      this.#checkpoints.push({ ...event, textUnits, reasoningUnits, toolEvents: this.#pushedTools });
       return;
     }
-    if (isOfAnswer(event)) this.#pushedSides += 1;
-    const units = JSON.stringify(event).length;
+    if (event.type === "reasoning") {
+      this.#pushReasoning(event.text);
+      return;
+    }
+    if (event.type === "tool") this.#pushedTools += 1;
+    this.#pushSide(event, JSON.stringify(event).length);
+  }
+
+  /** Pieces of reasoning that wait together are one, as pieces of text are. */
+  #pushReasoning(text: string): void {
+    this.#pushedReasoning += text.length;
+    const last = this.#items.at(-1);
+    if (last?.type !== "side" || last.event.type !== "reasoning") {
+      this.#pushSide({ type: "reasoning", text }, text.length);
+      return;
+    }
+    last.event = { type: "reasoning", text: last.event.text + text };
+    last.units += text.length;
+    this.#sideUnits += text.length;
+  }
+
+  #pushSide(event: SideEvent, units: number): void {
     this.#sideUnits += units;
     this.#items.push({ type: "side", event, units });
   }
@@ -89,7 +113,8 @@ export class TextQueue {
     for (let head = this.#items[0]; head?.type === "side"; head = this.#items[0]) {
       this.#items.shift();
       this.#sideUnits -= head.units;
-      if (isOfAnswer(head.event)) this.#takenSides += 1;
+      if (head.event.type === "reasoning") this.#takenReasoning += head.event.text.length;
+      if (head.event.type === "tool") this.#takenTools += 1;
       taken.push(head.event);
     }
     return taken;
@@ -99,8 +124,10 @@ export class TextQueue {
   takeCheckpoint(): PassedCheckpoint | undefined {
     if (this.#checkpoints.length === 0) return undefined;
     const waiting = this.#checkpoints.findIndex(
-      ({ textUnits, sideEvents }) =>
-        textUnits > this.#pushedUnits - this.#chars || sideEvents > this.#takenSides,
+      ({ textUnits, reasoningUnits, toolEvents }) =>
+        textUnits > this.#pushedUnits - this.#chars ||
+        reasoningUnits > this.#takenReasoning ||
+        toolEvents > this.#takenTools,
     );
     return this.#checkpoints.splice(0, waiting < 0 ? this.#checkpoints.length : waiting).at(-1);
   }
@@ -157,9 +184,4 @@ export class TextQueue {
     }
     return chunk.isWellFormed() ? chunk : chunk.toWellFormed();
   }
-}
-
-/** What a model says beside its text, and not what is said about the call. */
-function isOfAnswer({ type }: SideEvent): boolean {
-  return type === "reasoning" || type === "tool";
 }

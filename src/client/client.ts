@@ -1,16 +1,16 @@
 import { wireLimits } from "../protocol/limits.ts";
-import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import type { ServerMessage } from "../protocol/server-messages.ts";
 import { exponentialBackoff } from "./backoff.ts";
 import { type Changing, createConnection } from "./connection.ts";
 import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+import { createFollowTable, type FollowedRequest } from "./follow-table.ts";
 import type { Fetch } from "./handshake-refusal.ts";
-import { createMessageLog, type MessageLog } from "./message-log.ts";
 import { createOwnConversation } from "./own-conversation.ts";
 import { createPartReader } from "./part-reader.ts";
 import { randomId } from "./random-id.ts";
 import { readServerMessage } from "./read-message.ts";
 import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
-import { failureOf, TroupeRequestError } from "./request-error.ts";
+import { TroupeRequestError } from "./request-error.ts";
 import { createRequestTable } from "./request-table.ts";
 import type { SetTimer, SocketConstructor } from "./socket.ts";
 import { readConversation, type StoredConversation } from "./stored-conversation.ts";
@@ -61,24 +61,6 @@ export interface FollowOptions {
    * runs, and what is asked later.
    */
   readonly after?: string;
-}
-
-/** A conversation that is followed. */
-interface Follow {
-  readonly log: MessageLog<FollowedRequest>;
-  /** The newest request that was told of: a new connection goes on after it. */
-  after: string | undefined;
-  /** The server has accepted it once: when it has forgotten `after` since, the rest is still followed. */
-  isAccepted: boolean;
-}
-
-/** Max ids of own requests that are remembered. */
-const maxOwnIds = 10_000;
-
-/** A request that someone else asked in a conversation that is followed. */
-export interface FollowedRequest {
-  readonly question: ServerMessages["question"];
-  readonly request: TroupeRequest;
 }
 
 export interface TroupeClient {
@@ -132,9 +114,6 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   const listeners = new Set<() => void>();
   const own = createOwnConversation();
   let connections = 0;
-  const follows = new Map<string, Follow>();
-  /** What this client asked comes through `follow` as well. */
-  const ownIds = new Set<string>();
   const parts = createPartReader();
 
   const connection = createConnection({
@@ -147,7 +126,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     now: options.now ?? Date.now,
     onOpen() {
       connections += 1;
-      for (const conversationId of follows.keys()) sendFollow(conversationId);
+      follows.attachAll();
       requests.attachAll();
     },
     ping: () => send('{"type":"ping"}'),
@@ -168,50 +147,15 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   });
   const isOpen = () => connection.state.name === "open";
   const requests = createRequestTable({ isOpen, send });
+  const follows = createFollowTable({ isOpen, send, join: (id) => requests.join(id) });
 
   function send(text: string): void {
     onFrame?.("out", text);
     connection.send(text);
   }
 
-  const sendFollow = (id: string) => sendVerb("follow", id, { after: follows.get(id)?.after });
-
-  function sendVerb(type: "follow" | "unfollow", id: string, more: object = {}): void {
-    send(JSON.stringify({ type, id, data: { conversation_id: id, ...more } }));
-  }
-
   function receive(message: ServerMessage): void {
-    if (message.type === "question") {
-      const { request_id: id } = message;
-      const request = requests.join(id);
-      const follow = follows.get(message.conversation_id);
-      if (follow === undefined) return;
-      follow.after = id;
-      if (request !== undefined && !ownIds.has(id)) follow.log.push({ question: message, request });
-    } else if (message.type === "following") {
-      const follow = follows.get(message.conversation_id);
-      if (follow === undefined) return;
-      follow.isAccepted = true;
-      follow.after ??= message.last_request_id;
-    } else if (message.type === "error" && message.in_reply_to?.type === "follow") {
-      const { id = "" } = message.in_reply_to;
-      const follow = follows.get(id);
-      if (message.code === "request_not_found" && follow?.isAccepted === true) {
-        follow.after = undefined;
-        sendFollow(id);
-        return;
-      }
-      follow?.log.end(new TroupeRequestError(failureOf(message)));
-      follows.delete(id);
-    } else {
-      requests.receive(message);
-    }
-  }
-
-  function noteOwn(id: string): void {
-    ownIds.add(id);
-    const [oldest] = ownIds;
-    if (ownIds.size > maxOwnIds && oldest !== undefined) ownIds.delete(oldest);
+    if (!follows.receive(message)) requests.receive(message);
   }
 
   function endEverything({ reason, error }: ConnectionLoss): void {
@@ -221,13 +165,42 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       retryable: true,
     } as const;
     requests.endAll(error ?? closed);
-    for (const { log } of follows.values()) log.end(error && new TroupeRequestError(error));
-    follows.clear();
+    follows.endAll(error && new TroupeRequestError(error));
   }
 
   function assertNotClosed(): void {
     if (connection.state.name !== "closed") return;
     throw new TroupeRequestError({ code: "closed", message: "This client is closed.", retryable: false });
+  }
+
+  /** Sends a request; `retrySeq` is the number of the error that it is to run again after, or 0. */
+  function ask(
+    type: RequestType,
+    id: string | undefined,
+    placed: ReturnType<typeof own.place<object>>,
+    retrySeq: number,
+  ): TroupeRequest {
+    assertNotClosed();
+    const data = retrySeq === 0 ? placed.data : { ...placed.data, retry: retrySeq };
+    const frame = JSON.stringify({ type, id, data });
+    if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
+      throw new TroupeRequestError({
+        code: "message_too_big",
+        message: `The message is larger than ${wireLimits.messageBytes} bytes.`,
+        retryable: false,
+      });
+    }
+    const again = (seq: number) => ask(type, id, placed, id === undefined ? 0 : seq);
+    const request = requests.ask({ type, id, frame, retrySeq, again });
+    if (id !== undefined) follows.noteOwn(id);
+    request.done.then(
+      ({ data: { conversation_id: conversationId } }) =>
+        typeof conversationId === "string" && placed.learn?.(conversationId),
+      // It was deleted, or went with a server that keeps nothing: the next request begins another.
+      ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
+    );
+    connection.connect();
+    return request;
   }
 
   return {
@@ -244,23 +217,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       const name = id === false ? undefined : id;
       const placed =
         type === "openai_chat" ? { data } : own.place(data, isOpen() ? connections : connections + 1);
-      const frame = JSON.stringify({ type, id: name, data: placed.data });
-      if (new TextEncoder().encode(frame).byteLength > wireLimits.messageBytes) {
-        throw new TroupeRequestError({
-          code: "message_too_big",
-          message: `The message is larger than ${wireLimits.messageBytes} bytes.`,
-          retryable: false,
-        });
-      }
-      const request = requests.ask(type, name, frame);
-      if (name !== undefined) noteOwn(name);
-      request.done.then(
-        ({ data: { conversation_id: id } }) => typeof id === "string" && placed.learn?.(id),
-        // It was deleted, or went with a server that keeps nothing: the next request begins another.
-        ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
-      );
-      connection.connect();
-      return request;
+      return ask(type, name, placed, 0);
     },
     resume(id, { after = 0 } = {}) {
       assertNotClosed();
@@ -275,19 +232,11 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       }),
     follow(conversationId, { after } = {}) {
       assertNotClosed();
-      const known = follows.get(conversationId);
-      if (known !== undefined) return known.log;
-      const log = createMessageLog<FollowedRequest>();
-      follows.set(conversationId, { log, after, isAccepted: false });
-      if (isOpen()) sendFollow(conversationId);
+      const followed = follows.follow(conversationId, after);
       connection.connect();
-      return { [Symbol.asyncIterator]: () => log[Symbol.asyncIterator]() };
+      return followed;
     },
-    unfollow(conversationId) {
-      follows.get(conversationId)?.log.end();
-      if (!follows.delete(conversationId)) return;
-      if (isOpen()) sendVerb("unfollow", conversationId);
-    },
+    unfollow: (conversationId) => follows.unfollow(conversationId),
     disconnect: () => connection.disconnect(),
     close: () => connection.close(),
   };

@@ -4,7 +4,7 @@ import type { ServerMessages } from "../protocol/server-messages.ts";
 /**
  * Reasons of this side's own, beside the server's: `closed` (the connection was closed for good), `cancelled` (before the server
  * knew of the request), `lost` (the connection broke and the request had no id to resume, or the server left out what was asked
- * for again), `message_too_big` (it would end the connection); and why the server let no connection in: `unauthenticated` (401),
+ * for again), `not_retryable` (`retry` of a request that has not ended with a retryable error), `message_too_big` (it would end the connection); and why the server let no connection in: `unauthenticated` (401),
  * `forbidden_origin` (403, a page of an origin that is not allowed), `forbidden_proxy` (403, through a proxy without keys), `forbidden`
  * (403 of another kind).
  */
@@ -12,6 +12,7 @@ export type LocalErrorCode =
   | "closed"
   | "cancelled"
   | "lost"
+  | "not_retryable"
   | "message_too_big"
   | (typeof connectionRefusals)[number];
 

@@ -7,10 +7,19 @@ interface TableOptions {
   readonly send: (text: string) => void;
 }
 
+/** A request of this client; see `RequestEntry`. */
+interface AskedRequest {
+  readonly type: RequestType;
+  readonly id: string | undefined;
+  readonly frame: string;
+  readonly retrySeq: number;
+  readonly again: (retrySeq: number) => TroupeRequest;
+}
+
 /** Every unfinished request, and what each needs said on a new connection. */
 export interface RequestTable {
   /** Adds a request of this client; `id: undefined` sends it without a name. */
-  ask(type: RequestType, id: string | undefined, frame: string): TroupeRequest;
+  ask(asked: AskedRequest): TroupeRequest;
   /** Adds a request that was asked elsewhere or earlier, and follows it after `afterSeq`. */
   resume(id: string, afterSeq: number): TroupeRequest;
   /** Adds another client's request whose messages are about to come; `undefined` where it is known already. */
@@ -56,6 +65,7 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
   /** Sends the request, or what makes the server go on with it. */
   function attach(entry: RequestEntry): void {
     if (entry.phase === "queued") ask(entry);
+    else if (entry.phase === "detached" && isUnansweredRetry(entry)) ask(entry);
     else if (entry.phase === "detached") resume(entry);
   }
 
@@ -103,14 +113,21 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
 
   function accept(message: NumberedMessage): void {
     const entry = entryOf(message.request_id, message.seq);
-    if (entry === undefined || message.seq <= entry.lastSeq) return;
+    if (entry === undefined) return;
+    const isEnd = message.type === "response" || message.type === "error";
+    // The end was no error that can be retried, so it is the answer to the retry as well.
+    if (isEnd && message.seq === entry.retrySeq && isUnansweredRetry(entry)) {
+      end(entry, message);
+      return;
+    }
+    if (message.seq <= entry.lastSeq) return;
     if (message.seq > entry.lastSeq + 1) {
       askForGap(entry);
       return;
     }
     entry.lastSeq = message.seq;
     if (message.type === "persona_response") entry.cancels.delete(message.persona_id);
-    if (message.type === "response" || message.type === "error") end(entry, message);
+    if (isEnd) end(entry, message);
     else entry.push(message);
   }
 
@@ -124,8 +141,14 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     }
   }
 
-  /** An error without a number refuses a frame: the request itself, its `resume` or its `cancel`. */
+  /** An error without a number refuses a frame: the request itself, its `resume` or its `cancel`. Or an end could not be kept. */
   function refuse(message: ErrorMessage): void {
+    const { request_id: requestId } = message;
+    if (message.in_reply_to === undefined && requestId !== undefined) {
+      const entry = named.get(requestId) ?? unnamed.find((one) => one.phase === "live");
+      if (entry !== undefined) end(entry, message);
+      return;
+    }
     const { type, id } = message.in_reply_to ?? {};
     const entry = id === undefined ? nextUnnamed(type) : named.get(id);
     // A server that shuts down closes the connection next, and the request goes on with the next one.
@@ -152,9 +175,10 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
   }
 
   return {
-    ask(type, id, frame) {
+    ask(asked) {
+      const { id } = asked;
       if (id !== undefined) assertFree(id);
-      const entry = createRequestEntry({ type, id, frame, phase: "queued", onCancel: cancel });
+      const entry = createRequestEntry({ ...asked, phase: "queued", onCancel: cancel });
       if (id === undefined) unnamed.push(entry);
       else named.set(id, entry);
       if (isOpen()) attach(entry);
@@ -212,6 +236,11 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
 /** The frame bears the request's id as its own, so that a refusal of it can be told apart. */
 function verbFrame(type: "resume" | "cancel", entry: RequestEntry, fields: object): string {
   return JSON.stringify({ type, id: entry.id, data: { request_id: entry.id, ...fields } });
+}
+
+/** Nothing has come of the retry, so that it is not known whether it has arrived: it is safe to send it again. */
+function isUnansweredRetry({ retrySeq, lastSeq }: RequestEntry): boolean {
+  return retrySeq > 0 && lastSeq === retrySeq;
 }
 
 function isNumbered(message: ServerMessage): message is NumberedMessage {

@@ -21,6 +21,15 @@ export interface TroupeRequest extends AsyncIterable<ServerMessage> {
   readonly done: Promise<ResponseMessage>;
   /** Asks the server to stop the request, or only the lane of one persona. What came until then still arrives. */
   cancel(personaId?: string): void;
+  /** Whether it has ended with an error after which `retry` runs it again: a `retryable` one of a request that this client asked. */
+  readonly canRetry: boolean;
+  /**
+   * Runs the request again under its id once `done` has rejected with a `retryable` error; wait for its `retryAfterMs` first. What was
+   * said before is void: the messages of the returned request begin with a `reset`, or with the request's first message if nothing of it
+   * was kept. Others may ask for the same at the same time: the request runs once more for all of them.
+   * Throws a `TroupeRequestError`: `not_retryable`, `closed`, `request_id_conflict` where it runs again already on this client.
+   */
+  retry(): TroupeRequest;
 }
 
 /**
@@ -42,6 +51,8 @@ export interface RequestEntry {
   readonly type: RequestType | undefined;
   /** The message as it is sent; `undefined` for a request that is only followed. */
   readonly frame: string | undefined;
+  /** The number of the error that the request is to run again after; 0 if it is no retry. */
+  readonly retrySeq: number;
   id: string | undefined;
   phase: RequestPhase;
   /** The last message delivered; 0 before the first. */
@@ -57,6 +68,9 @@ export interface RequestEntry {
 
 interface EntryOptions {
   readonly type?: RequestType;
+  readonly retrySeq?: number;
+  /** Asks once more, after the error of this number, or 0 if it had none. Default: it cannot be asked again. */
+  readonly again?: (retrySeq: number) => TroupeRequest;
   readonly id: string | undefined;
   readonly frame: string | undefined;
   readonly phase: RequestPhase;
@@ -73,12 +87,19 @@ const standings: Readonly<Record<RequestPhase, RequestStanding>> = {
   ended: "ended",
 };
 
+const notRetryable: RequestFailure = {
+  code: "not_retryable",
+  message: "Only a request of this client that has ended with a retryable error can run again.",
+  retryable: false,
+};
+
 export function createRequestEntry(options: EntryOptions): RequestEntry {
-  const { type, id, frame, phase, lastSeq = 0, onCancel } = options;
+  const { type, id, frame, phase, retrySeq = 0, lastSeq = retrySeq, onCancel, again } = options;
   const log = createMessageLog<ServerMessage>();
   const outcome = Promise.withResolvers<ResponseMessage>();
   // Who only iterates never asks for `done`; its rejection must not count as unhandled then.
   outcome.promise.catch(() => undefined);
+  let failed: { readonly retryable: boolean; readonly seq: number } | undefined;
 
   const entry: RequestEntry = {
     request: {
@@ -90,10 +111,18 @@ export function createRequestEntry(options: EntryOptions): RequestEntry {
       },
       done: outcome.promise,
       cancel: (personaId) => onCancel(entry, personaId),
+      get canRetry() {
+        return again !== undefined && failed?.retryable === true;
+      },
+      retry() {
+        if (again === undefined || failed?.retryable !== true) throw new TroupeRequestError(notRetryable);
+        return again(failed.seq);
+      },
       [Symbol.asyncIterator]: () => log[Symbol.asyncIterator](),
     },
     type,
     frame,
+    retrySeq,
     id,
     phase,
     lastSeq,
@@ -102,6 +131,8 @@ export function createRequestEntry(options: EntryOptions): RequestEntry {
     push: (message) => log.push(message),
     end(last) {
       entry.phase = "ended";
+      if (!("type" in last)) failed = { retryable: last.retryable, seq: 0 };
+      else if (last.type === "error") failed = { retryable: last.retryable, seq: last.seq ?? 0 };
       if (!("type" in last)) {
         const error = new TroupeRequestError(last);
         log.end(error);

@@ -100,7 +100,7 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
         return message.lanes.reduce<Transcript>(
           (folded, { persona_id }) =>
             withLane(folded, persona_id, ({ name }) => ({ ...emptyLane(persona_id), name })),
-          transcript,
+          { ...transcript, status: "running", error: undefined },
         );
       return message.lanes.reduce<Transcript>(
         (folded, { persona_id, text }) =>

@@ -8,6 +8,7 @@ import { Connection } from "../doors/websocket/connection.ts";
 import { SharedFrames } from "../doors/websocket/shared-frames.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { SocketPlaces } from "../ports/socket-places.ts";
 import { Session } from "../server/session.ts";
 import type { Turns } from "../server/turns.ts";
 import type { Logger } from "./logger.ts";
@@ -25,6 +26,7 @@ export interface SocketsOptions {
   readonly onRefused: WsServerOptions["onRefused"];
   readonly turns: Turns;
   readonly conversations: ConversationStore;
+  readonly places: SocketPlaces;
   /** Bytes that the requests of one socket may hold. */
   readonly maxRequestBytes: number;
   /** Hears of a connection that failed, which is its client's business. */
@@ -44,6 +46,7 @@ export function connectSockets({
   onRefused,
   turns,
   conversations,
+  places,
   maxRequestBytes,
   onFault,
 }: SocketsOptions) {
@@ -71,7 +74,7 @@ export function connectSockets({
     path,
     pingIntervalMs: settings.pingMs,
     mostConnections: settings.maxConnections,
-    mostConnectionsPerKey: settings.maxConnectionsPerKey,
+    places,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     async admit(request, isHandshake) {
       const refusal = access.refuseHead(request);

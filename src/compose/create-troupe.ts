@@ -148,6 +148,7 @@ export async function assembleTroupe(
   const sockets = connectSockets({
     ...{ settings, clock, random, path, logger, access, callers, clientAddress, turns, conversations },
     onRefused,
+    places: stores.places,
     maxRequestBytes: memory.perConnection,
     onFault,
   });

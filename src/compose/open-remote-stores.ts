@@ -1,7 +1,7 @@
 import type { Channel } from "../adapters/cluster/channel.ts";
 import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/control.ts";
 import { conversationMethods } from "../adapters/cluster/conversation-methods.ts";
-import { counterMethods, ticketMethods } from "../adapters/cluster/handshake-methods.ts";
+import { counterMethods, placeMethods, ticketMethods } from "../adapters/cluster/handshake-methods.ts";
 import { createRemoteBudgets } from "../adapters/cluster/remote-budgets.ts";
 import { createRemoteKeys } from "../adapters/cluster/remote-keys.ts";
 import { createRemotePeers } from "../adapters/cluster/remote-peers.ts";
@@ -12,6 +12,7 @@ import { vendorIdMethods } from "../adapters/cluster/vendor-id-methods.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
+import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
@@ -33,6 +34,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
       vendorIds: remotePort<VendorIds>(channel, "vendor-ids", vendorIdMethods),
+      places: remotePort<SocketPlaces>(channel, "places", placeMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),
       usage: remotePort<UsageSums>(channel, "usage", usageMethods),
       openBudgets: async () =>

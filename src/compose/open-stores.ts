@@ -13,12 +13,14 @@ import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/s
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../adapters/sqlite/sqlite-vendor-ids.ts";
+import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
 import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore, StoredKey } from "../ports/key-store.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
+import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageStore, UsageSums } from "../ports/usage-store.ts";
@@ -42,6 +44,8 @@ export interface Stores extends AsyncDisposable {
   readonly vendorIds: VendorIds;
   /** Of those who come without a valid key, by address. */
   readonly attempts: RateCounter;
+  /** Of the sockets that are open. */
+  readonly places: SocketPlaces;
   /** Whether what is new can be kept now. */
   canStore(): Promise<boolean>;
   /** The budgets of all who have these stores; once, at the start. */
@@ -72,6 +76,8 @@ export async function openStores(
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
   const tickets = createTickets({ clock });
   const attempts = createRateCounter({ clock, windowMs: 60_000 });
+  const { maxConnections: maxInAll, maxConnectionsPerKey: maxPerKey } = settings;
+  const places = createSocketPlaces({ maxInAll, maxPerKey });
   if (settings.store === "memory") {
     const usage = createMemoryUsage();
     return {
@@ -86,6 +92,7 @@ export async function openStores(
       tickets,
       vendorIds: createMemoryVendorIds({ clock }),
       attempts,
+      places,
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -117,6 +124,7 @@ export async function openStores(
     tickets,
     vendorIds,
     attempts,
+    places,
     peers: noPeers,
     canStore: async () => store.fault === undefined,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

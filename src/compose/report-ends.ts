@@ -8,7 +8,8 @@ export function reportEnds(logger: Logger): Pick<TurnsOptions, "onEnd" | "onLane
     // That the storage fails is told once, not with every request that it ends.
     const quiet = code === "storage_unavailable" ? logger.debug : undefined;
     // A budget that does its work is no fault.
-    const usual = quiet ?? (code === "budget_exhausted" ? logger.info : logger.warn);
+    const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
+    const usual = quiet ?? (isUnpaid ? logger.info : logger.warn);
     const tell = code === "internal_error" ? logger.error : usual;
     tell.call(logger, { ...fields, code, err: cause }, message);
   }

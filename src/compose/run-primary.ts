@@ -65,6 +65,7 @@ export async function runPrimary(
   const hub = await createHub({
     ...stores,
     budgets: await stores.openBudgets(answering),
+    mostPerKey: settings.maxRequestsPerKey,
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
     // Each worker limits what it holds itself. Of that at most half is held here: the request once or twice, and no call of it.

@@ -28,14 +28,9 @@ export async function runWorker(
   channel.ended.addEventListener("abort", () => process.exit(exitCode));
   // A terminal and a service manager send their signals to all processes, but the first one says when to stop.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => undefined);
-  const share = (max: number) => Math.ceil(max / settings.workers);
-  const shares = {
-    maxConnections: share(settings.maxConnections),
-    maxHttpConnections: share(settings.maxHttpConnections),
-  };
-  const troupe = await assembleTroupe({ ...settings, ...shares, ...options }, openRemoteStores(channel), {
-    isWorker: true,
-  });
+  const maxHttpConnections = Math.ceil(settings.maxHttpConnections / settings.workers);
+  const ownSettings = { ...settings, maxHttpConnections, ...options };
+  const troupe = await assembleTroupe(ownSettings, openRemoteStores(channel), { isWorker: true });
   // Linux lets all listen at the same port. Elsewhere the first process accepts connections and hands them on, which leaves those
   // open and unserved for ever that a dying worker was about to be given.
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });

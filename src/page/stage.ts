@@ -89,6 +89,7 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
       view: createTurnView({
         ...{ type, question, nameOf },
         onStop: () => turn.request?.cancel(),
+        onRetry: () => runAgain(turn),
         onStopLane: (personaId) => turn.request?.cancel(personaId),
       }),
     };
@@ -107,7 +108,28 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
   }
 
   function refreshTurn(turn: Turn): void {
-    turn.view.show(turn.transcript, standingOf(turn), stateOf());
+    const { request, transcript } = turn;
+    const standing = standingOf(turn);
+    const shown =
+      request === undefined || standing === undefined ? undefined : { standing, canRetry: request.canRetry };
+    turn.view.show(transcript, shown, stateOf());
+  }
+
+  /** Asks the server to run a request again that has failed; what it had shown goes. */
+  function runAgain(turn: Turn): void {
+    if (turn.request?.canRetry !== true) return;
+    const { type, personaIds } = turn;
+    try {
+      const request = turn.request.retry();
+      turn.request = request;
+      turn.transcript = createTranscript(type === "openai_chat" ? [undefined] : personaIds);
+      void follow(turn, request);
+    } catch (thrown) {
+      if (!(thrown instanceof TroupeRequestError)) throw thrown;
+      turn.transcript = failTranscript(turn.transcript, thrown);
+    }
+    refreshTurn(turn);
+    onChange();
   }
 
   async function follow(turn: Turn, request: TroupeRequest): Promise<void> {

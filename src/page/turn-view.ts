@@ -1,13 +1,24 @@
-import type { ConnectionState, RequestStanding, RequestType, Transcript } from "../client/index.ts";
+import type {
+  ConnectionState,
+  RequestStanding,
+  RequestType,
+  Transcript,
+  TroupeRequest,
+} from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import { createLaneView, type LaneView } from "./lane-view.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 import { isOver, noticeWords, positionWords, problemWords, standstillOf, transcriptWords } from "./words.ts";
 
+/** What the page shows of a request itself. */
+interface ShownAs extends Pick<TroupeRequest, "canRetry"> {
+  readonly standing: RequestStanding;
+}
+
 export interface TurnView {
   readonly root: HTMLElement;
-  /** `standing` is the request's; `undefined` while there is none, as after a reload. */
-  show(transcript: Transcript, standing: RequestStanding | undefined, state: ConnectionState): void;
+  /** `request` is the one that brings the answer; `undefined` while there is none, as after a reload. */
+  show(transcript: Transcript, request: ShownAs | undefined, state: ConnectionState): void;
 }
 
 interface TurnViewOptions {
@@ -16,15 +27,19 @@ interface TurnViewOptions {
   /** How a persona is called on the page. */
   readonly nameOf: (personaId: string) => string;
   readonly onStop: () => void;
+  readonly onRetry: () => void;
   readonly onStopLane: (personaId: string) => void;
 }
 
 /** One request: what was asked, and its lanes side by side. */
-export function createTurnView({ type, question, nameOf, onStop, onStopLane }: TurnViewOptions): TurnView {
+export function createTurnView(options: TurnViewOptions): TurnView {
+  const { type, question, nameOf, onStop, onRetry, onStopLane } = options;
   const status = element("span", { class: "grow" });
   const position = element("p", { class: "hint reserved" });
   const stop = element("button", { type: "button", class: "stop" }, "Stop");
   stop.addEventListener("click", onStop);
+  const retry = element("button", { type: "button", hidden: true }, "Try again");
+  retry.addEventListener("click", onRetry);
   const problem = element("p", { class: "problem", hidden: true });
   const notice = element("p", { class: "hint", hidden: true });
   const asked = element("h3", { class: "question", tabindex: "-1" });
@@ -38,6 +53,7 @@ export function createTurnView({ type, question, nameOf, onStop, onStopLane }: T
     asked,
     position,
     problem,
+    retry,
     notice,
     lanes,
   );
@@ -57,7 +73,8 @@ export function createTurnView({ type, question, nameOf, onStop, onStopLane }: T
 
   return {
     root,
-    show(transcript, standing, state) {
+    show(transcript, request, state) {
+      const standing = request?.standing;
       const standstill = standstillOf(transcript, standing, state);
       const isStoppable = !isOver(transcript) && standing !== undefined && standing !== "ended";
       root.dataset.status = transcript.status;
@@ -70,6 +87,13 @@ export function createTurnView({ type, question, nameOf, onStop, onStopLane }: T
       showText(problem, problemWords(transcript));
       showText(notice, noticeWords(transcript));
       position.textContent = positionWords(transcript);
+      withFocusKept(
+        retry,
+        () => asked,
+        () => {
+          retry.hidden = request?.canRetry !== true;
+        },
+      );
       withFocusKept(
         stop,
         () => asked,

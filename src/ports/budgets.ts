@@ -19,7 +19,7 @@ export interface TurnExpense {
  * same place in a minute. What a process that is gone had reserved counts as used.
  */
 export interface Budgets {
-  /** Counts a request with so much input. Throws `day_budget_spent`, and `request_rate_exceeded`, which alone has counted it. */
+  /** Counts a request with so much input. Throws `larger_than_day_budget`, `day_budget_spent`, and `request_rate_exceeded`, which alone has counted it. */
   admit(caller: Caller, inputTokens: number): Promise<void>;
   /** What a turn's calls are paid from; disposing ends what is still open as `failed`. */
   openTurn(expense: TurnExpense): TurnBudget & Disposable;

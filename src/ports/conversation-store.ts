@@ -101,6 +101,8 @@ export interface ConversationStore {
    * if it was not asked there, or was forgotten.
    */
   requests(owner: string, conversationId: string, after?: string): Promise<readonly string[] | undefined>;
+  /** The answers that came with a request are no longer its own: it is answered again. Its question stays its own. */
+  disown(owner: string, conversationId: string, requestId: string): Promise<void>;
   append(
     owner: string,
     conversationId: string,

@@ -55,7 +55,7 @@ export interface CountedCall extends CallBudget {
 export interface TurnBudget {
   /**
    * Reserves the input and some output of a call from all budgets, or from none; before the provider is called.
-   * Throws `budget_exhausted`.
+   * Throws `budget_exhausted`, and `larger_than_day_budget` for a call that no day pays.
    */
   open(plan: CallPlan): CallBudget | Promise<CallBudget>;
 }

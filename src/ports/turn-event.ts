@@ -85,9 +85,10 @@ export type TurnEvent =
 export interface LaneCheckpoint {
   readonly type: "checkpoint";
   readonly lane?: string;
-  /** How much of the lane lies before `place`: code units of text, and reasoning and tool events. */
+  /** How much of the lane lies before `place`: code units of text and of reasoning, and tool events. */
   readonly textUnits: number;
-  readonly sideEvents: number;
+  readonly reasoningUnits: number;
+  readonly toolEvents: number;
   /** The provider's own note; see `Provider`. */
   readonly place: JsonObject;
 }

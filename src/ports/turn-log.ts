@@ -1,3 +1,5 @@
+import type { TroupeError } from "../protocol/errors.ts";
+import type { Caller } from "./caller.ts";
 import type { TurnEvent, TurnStep } from "./turn-event.ts";
 import type { ResumableRequest } from "./turn-request.ts";
 
@@ -14,7 +16,10 @@ export interface LaneText {
   readonly text: string;
 }
 
-/** One step of reading: events, or the news that those asked for were trimmed and what stands for them. */
+/**
+ * One step of reading: events, the news that those asked for were trimmed and what stands for them, or the news that the turn's end could
+ * not be kept: it has no number yet, and nothing more comes to this reader.
+ */
 export type LogBatch =
   | {
       readonly type: "events";
@@ -22,7 +27,8 @@ export type LogBatch =
       /** Others read this log as well: what is made of an event may serve them all. Default false. */
       readonly isShared?: boolean;
     }
-  | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] };
+  | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] }
+  | { readonly type: "unkept"; readonly error: TroupeError };
 
 /**
  * One reader's place in a log.
@@ -31,7 +37,7 @@ export type LogBatch =
  * - `take` gives what comes next, in order and once, at most 256 events at a time: who asks late finds a larger batch, so nothing
  *   piles up for it. Where what comes next was trimmed, the batch says so, and the rest follows it. Throws what keeps a log from
  *   being read that is kept elsewhere;
- * - where it gives nothing, either `isOver` (the terminal event was taken, or the log was left), or `wake` is called once as soon as
+ * - where it gives nothing, either `isOver` (the terminal event or `unkept` was taken, or the log was left), or `wake` is called once as soon as
  *   another `take` makes sense; never before `take` has returned;
  * - nobody is woken after `close`, which whoever opened a reader calls in any case.
  */
@@ -46,8 +52,9 @@ export interface LogReader {
  *
  * Contract:
  * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; readers see them only then.
- *   Where they cannot be kept it rejects (`storage_unavailable` where that is why), and nobody sees them; but a `failure` ends the
- *   log for its readers in any case, and what stands beside it is seen with it;
+ *   Where they cannot be kept it rejects (`storage_unavailable` where that is why), and nobody sees them;
+ * - a `failure` that cannot be kept does not reject: `unkept` says why from then on, readers are told so without a number, and the
+ *   steps get their numbers when they can be kept. A number is only ever seen for what is kept, so it never means two things;
  * - `open` reads from behind a position. `wake` is called in the middle of an append: it must be quick and never throw;
  * - the terminal event is the last: an append after it is a programming error and rejects;
  * - after `leave` nothing more comes in this process: who reads gets what is there, and no terminal event.
@@ -57,6 +64,8 @@ export interface TurnLog {
   readonly ended: boolean;
   /** There is no room for more of this answer: it is to be stopped. What ends it is kept all the same. */
   readonly isFull: boolean;
+  /** Why the end of the turn, which is over, is not kept yet. */
+  readonly unkept: TroupeError | undefined;
   append(steps: readonly TurnStep[]): Promise<void>;
   open(after: number, wake: () => void): LogReader;
   leave(): void;
@@ -72,11 +81,23 @@ export interface TurnRecord {
   readonly conversationId?: string;
   /** The client asked that nothing of it is stored: the log leaves no trace beyond this process. */
   readonly transient?: boolean;
+  /**
+   * The turn repeats one of this name, whose log ended with this number: its own numbers go on after it, and what was said before is
+   * void. Default: it begins with 1.
+   */
+  readonly afterSeq?: number;
 }
 
 export interface KeptTurn {
   readonly record: TurnRecord;
   readonly log: TurnLog;
+}
+
+/** What a turn counts in while it runs. */
+export interface TurnPlace {
+  readonly caller: Caller;
+  /** What its request holds in memory. */
+  readonly heldBytes: number;
 }
 
 export interface UnfinishedTurn extends KeptTurn {
@@ -91,17 +112,18 @@ export interface TurnLogStore {
   /** What it keeps is there for the next process, which is given the turns that this one leaves running (`unfinished`). */
   readonly isLasting: boolean;
   /**
-   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken; `full` when there is no room in memory. A request
+   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken, unless that has ended at the record's `afterSeq`, so that
+   * the new log takes its place; `full` when there is no room in memory. A request
    * that is given is kept as durably as the log, until its end. `isNew` (default false) says that there is no kept turn of this name
    * but perhaps one that began a moment ago: the caller has just looked, or made the id. Throws `storage_unavailable` while nothing
-   * can be kept. `heldBytes` is what the request holds while it runs, for a store that limits this over several processes: throws
+   * can be kept. `place` is what the turn takes while it runs, for a store that limits this over several processes: throws
    * `too_many_requests`, `overloaded`.
    */
   create(
     record: TurnRecord,
     request?: ResumableRequest,
     isNew?: boolean,
-    heldBytes?: number,
+    place?: TurnPlace,
   ): Promise<
     | { readonly type: "created"; readonly log: TurnLog }
     | { readonly type: "exists"; readonly turn: KeptTurn }

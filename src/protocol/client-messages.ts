@@ -11,6 +11,7 @@ import {
   personaId,
   requestId,
   responseId,
+  seqOfError,
   temperature,
   text,
   tokenBudget,
@@ -28,6 +29,9 @@ const requestFields = {
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",
+  ),
+  retry: optional(seqOfError).describe(
+    "Runs the request again: the `seq` of the retryable `error` that ended it. Default: a request that has ended is not run again.",
   ),
   on_interrupt: optional(onInterrupt).describe(
     "What a server that ends in the middle means: `error` ends the request as `interrupted`, `restart` answers anew what was cut off. Default `error`.",
@@ -53,6 +57,16 @@ function message<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
   });
 }
 
+/** For the published schema, which says by it what the decoder does: a retry names its request. */
+const retryNeedsId = {
+  if: {
+    required: ["data"],
+    properties: { data: { required: ["retry"], properties: { retry: { type: "integer" } } } },
+  },
+  // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema.
+  then: { required: ["id"], properties: { id: { type: "string" } } },
+};
+
 /** Every message that a client sends, by its type. */
 export const clientMessages = {
   openai_chat: message("openai_chat", {
@@ -69,12 +83,16 @@ export const clientMessages = {
       "Further parameters of the Responses API, by their own names; unknown ones are refused.",
     ),
     ...requestFields,
-  }).describe("Asks a model through the OpenAI Responses API."),
+  })
+    .meta(retryNeedsId)
+    .describe("Asks a model through the OpenAI Responses API."),
   chat: message("chat", {
     ...personaFields,
     persona_id: personaId.describe("Who answers."),
     ...requestFields,
-  }).describe("Asks one persona."),
+  })
+    .meta(retryNeedsId)
+    .describe("Asks one persona."),
   multi_chat: message("multi_chat", {
     ...personaFields,
     persona_ids: list(personaId, { min: 1, max: wireLimits.personas }).describe(
@@ -82,7 +100,9 @@ export const clientMessages = {
     ),
     stream: optional(z.boolean()).describe("`false` leaves the chunks out. Default true."),
     ...requestFields,
-  }).describe("Asks several personas at once."),
+  })
+    .meta(retryNeedsId)
+    .describe("Asks several personas at once."),
   cancel: message("cancel", {
     request_id: requestId.describe("The request to stop."),
     persona_id: optional(personaId).describe("Stop only this persona's lane."),

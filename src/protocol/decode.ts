@@ -46,7 +46,11 @@ export function decodeClientMessage(text: string): Decoded {
   }
   const schema: z.ZodType<ClientMessage> = clientMessages[type];
   const parsed = schema.safeParse(value, { error: inPlainWords });
-  if (parsed.success) return { ok: true, message: parsed.data };
+  if (parsed.success) {
+    if (!isNamelessRetry(parsed.data)) return { ok: true, message: parsed.data };
+    const detail = "data.retry needs an id beside it: only a named request can be retried.";
+    return refuse(new TroupeError("invalid_message", { field: "data.retry", detail }), origin);
+  }
   const { field, detail } = faultIn(parsed.error);
   return refuse(
     new TroupeError(
@@ -55,6 +59,10 @@ export function decodeClientMessage(text: string): Decoded {
     ),
     origin,
   );
+}
+
+function isNamelessRetry({ id, data }: ClientMessage): boolean {
+  return id === undefined && data !== undefined && "retry" in data && data.retry !== undefined;
 }
 
 function isClientMessageType(type: string): type is ClientMessageType {

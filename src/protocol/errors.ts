@@ -33,7 +33,7 @@ export const errorTable = {
   seq_out_of_range: {
     scope: "frame",
     retryable: false,
-    message: "after_seq lies beyond the last event of this request.",
+    message: "This position lies beyond the last event of the request.",
   },
   conversation_not_found: { scope: "both", retryable: false, message: "There is no such conversation." },
   persona_not_found: { scope: "frame", retryable: false, message: "There is no such persona." },
@@ -58,6 +58,11 @@ export const errorTable = {
     scope: "frame",
     retryable: true,
     message: "The budget of the day is used up.",
+  },
+  larger_than_day_budget: {
+    scope: "both",
+    retryable: false,
+    message: "The request is larger than the budget of a whole day.",
   },
   overloaded: {
     scope: "frame",
@@ -134,7 +139,7 @@ export const errorTable = {
   budget_exhausted: {
     scope: "turn",
     retryable: true,
-    message: "No budget covers this call of the model.",
+    message: "What is left of a budget does not cover this call of the model.",
   },
   turn_timeout: {
     scope: "turn",

@@ -60,6 +60,8 @@ export const temperature = z.number().min(0).max(2);
 export const tokenLimit = z.number().int().min(1).max(1_000_000);
 /** Tokens of a whole request: input and output of all its lanes. */
 export const tokenBudget = z.number().int().min(1).max(1_000_000_000);
+/** A place in a request's log at which an error ended it. */
+export const seqOfError = z.number().int().min(1).max(1_000_000_000);
 export const responseId = z.string().regex(/^[A-Za-z0-9_.:-]{1,256}$/, "an id of a response");
 
 /** An upstream tool; everything but its type is the vendor's business. */

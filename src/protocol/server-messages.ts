@@ -186,7 +186,9 @@ export const serverMessages = {
         .describe("Without `seq`: the request that the frame asked or named."),
       seq: position.seq.optional(),
     })
-    .describe("With `seq` it ends a request; without, it answers a frame."),
+    .describe(
+      "With `seq` it ends a request, with `in_reply_to` it answers a frame; with neither the end of a request could not be stored.",
+    ),
   resumed: z
     .object({
       type: z.literal("resumed"),
@@ -248,7 +250,9 @@ export const serverMessages = {
       persona_ids: z.array(z.string()),
       ...parts,
     })
-    .describe("To followers of a conversation: what was asked; the request's messages follow from `seq` 1."),
+    .describe(
+      "To followers of a conversation: what was asked; the request's messages follow from the first.",
+    ),
   part: z
     .object({
       type: z.literal("part"),

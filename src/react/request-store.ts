@@ -57,6 +57,11 @@ export interface RequestStore {
   readonly connect: () => void;
   /** Leaves the connection; running requests are `unfollowed` until the next one. */
   readonly disconnect: () => void;
+  /**
+   * Runs a request again that has failed with a retryable error (`transcript.error`); what it had shown goes. Does nothing for any other.
+   * Throws a `TroupeRequestError` `closed` where the store is not open.
+   */
+  readonly retry: (id: string) => void;
 }
 
 /** What asking a request again takes. */
@@ -77,6 +82,8 @@ export function createRequestStore(): RequestStore {
   const listeners = new Set<() => void>();
   const asked = new Map<string, Asked>();
   const running = new Map<string, TroupeRequest>();
+  /** Those that can run again. */
+  const failed = new Map<string, { readonly request: TroupeRequest; readonly about: Asked }>();
   let client: TroupeClient | undefined;
   let server = "";
   let snapshot = idle;
@@ -110,8 +117,13 @@ export function createRequestStore(): RequestStore {
 
   async function show(id: string, request: TroupeRequest): Promise<void> {
     running.set(id, request);
+    const about = asked.get(id);
     // Another request may have taken its place: the same one, on the next connection.
     const isPresent = () => running.get(id) === request;
+    request.done.catch(() => {
+      const isReplaced = running.has(id) && !isPresent();
+      if (about !== undefined && !isReplaced && request.canRetry) failed.set(id, { request, about });
+    });
     try {
       for await (const message of request) {
         if (!isPresent()) return;
@@ -139,6 +151,8 @@ export function createRequestStore(): RequestStore {
     const shown: ShownRequest = { id, type, question, standing: request.standing, transcript };
     const others = snapshot.requests.filter((other) => other.id !== id);
     change({ requests: [...others, shown].slice(-shownRequests) });
+    for (const old of failed.keys())
+      if (old === id || !others.some((other) => other.id === old)) failed.delete(old);
     void show(id, request);
   }
 
@@ -199,6 +213,15 @@ export function createRequestStore(): RequestStore {
     cancel: (id, personaId) => running.get(id)?.cancel(personaId),
     connect: () => client?.connect(),
     disconnect: () => client?.disconnect(),
+    retry(id) {
+      const found = failed.get(id);
+      if (found === undefined) return;
+      const again = found.request.retry();
+      failed.delete(id);
+      asked.set(id, found.about);
+      void show(id, again);
+      changeTranscript(id, ({ lanes }) => createTranscript(lanes.map(({ personaId }) => personaId)));
+    },
   };
 }
 

@@ -12,6 +12,8 @@ export interface Troupe extends TroupeSnapshot {
   readonly connect: RequestStore["connect"];
   /** Leaves the connection. Running requests are `unfollowed` until `connect`, or until the next request, picks them up. */
   readonly disconnect: RequestStore["disconnect"];
+  /** Runs a request again that has failed with a retryable error. */
+  readonly retry: RequestStore["retry"];
 }
 
 /**
@@ -31,8 +33,8 @@ export function useTroupe(target: string | TroupeClientOptions): Troupe {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the address stands for the options, which are a new object in each render.
   useEffect(() => store.open(withNewest(options, newest)), [store, address]);
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
-  const { send, resume, cancel, connect, disconnect } = store;
-  return { ...snapshot, send, resume, cancel, connect, disconnect };
+  const { send, resume, cancel, connect, disconnect, retry } = store;
+  return { ...snapshot, send, resume, cancel, connect, disconnect, retry };
 }
 
 /** The options with functions that ask those of the newest render. */

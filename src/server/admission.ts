@@ -1,5 +1,6 @@
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
+import { CallerCounts } from "../ports/caller-counts.ts";
 import { HeldByOwners, type HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -18,7 +19,7 @@ export interface AdmissionOptions {
 export interface Admission {
   /**
    * Counts a turn in, before anything is awaited, so that a burst cannot slip past the limits. The returned function counts it
-   * out, once. Throws `too_many_requests`, `overloaded`, `day_budget_spent`, `request_rate_exceeded`.
+   * out, once. Throws `too_many_requests`, `overloaded`, `larger_than_day_budget`, `day_budget_spent`, `request_rate_exceeded`.
    */
   admit(caller: Caller, inputTokens: number): Promise<() => void>;
   /**
@@ -42,36 +43,29 @@ const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, budgets } = options;
-  const counts = new Map<string, number>();
+  const counts = new CallerCounts("requestsInFlight", mostPerKey);
+  const countByOwner = new Map<string, number>();
   const held = new HeldByOwners({ maxBytesPerOwner, maxBytes });
-  let inAll = 0;
 
-  function add(name: string, change: number): void {
-    const count = (counts.get(name) ?? 0) + change;
-    if (count === 0) counts.delete(name);
-    else counts.set(name, count);
+  function countOwner(owner: string, change: 1 | -1): void {
+    const count = (countByOwner.get(owner) ?? 0) + change;
+    if (count === 0) countByOwner.delete(owner);
+    else countByOwner.set(owner, count);
   }
 
-  function takeSlot({ owner, keyId, limits, groups = [] }: Caller): () => void {
-    const ofOwner = `owner ${owner}`;
-    const ofKey = { id: `key ${keyId}`, name: "This key", most: limits.requestsInFlight ?? mostPerKey };
-    const ofGroups = groups.map(({ id, name, limits }) => ({
-      ...{ id: `group ${id}`, name },
-      most: limits.requestsInFlight ?? Infinity,
-    }));
-    const limited = [ofKey, ...ofGroups];
-    const full = limited.find(({ id, most }) => (counts.get(id) ?? 0) >= most);
+  function takeSlot(caller: Caller): () => void {
+    const { owner } = caller;
+    const full = counts.fullFor(caller);
     if (full !== undefined) {
-      const detail = `${full.name} may have ${full.most} in flight.`;
+      const detail = `${full.name} may have ${full.max} in flight.`;
       throw new TroupeError("too_many_requests", { detail, retryAfterMs });
     }
-    if ((counts.get(ofOwner) ?? 0) >= mostPerOwner)
+    if ((countByOwner.get(owner) ?? 0) >= mostPerOwner)
       throw new TroupeError("too_many_requests", { retryAfterMs });
-    if (inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
-    const change = (by: number) => {
-      add(ofOwner, by);
-      for (const { id } of limited) add(id, by);
-      inAll += by;
+    if (counts.inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
+    const change = (by: 1 | -1) => {
+      countOwner(owner, by);
+      counts.add(caller, by);
     };
     change(1);
     let isTaken = true;
@@ -87,7 +81,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     hold: ({ owner }, bytes, connection) => held.hold(owner, bytes, [connection]),
     get count() {
-      return inAll;
+      return counts.inAll;
     },
     holdRecovered: (owner, bytes) => held.hold(owner, bytes, [], true),
     async admit(caller, inputTokens) {

@@ -36,7 +36,10 @@ export interface DayBudgets {
   noteLeft(call: LeftCall): void;
   /** A call that was left goes on: from now on it is counted as another one, with all that it used. */
   takeBack(call: Pick<LeftCall, "owner" | "requestId" | "lane">): void;
-  /** Throws `day_budget_spent` where a request with so much input cannot be paid today, whatever else ends. */
+  /**
+   * Throws `day_budget_spent` where a request with so much input cannot be paid today, whatever else ends, and `larger_than_day_budget`
+   * where no day pays it.
+   */
   check(caller: Caller, inputTokens: number): void;
   /** Of a call of a model. Throws `budget_exhausted` where money is limited and no price fits. */
   purses(caller: Caller, model: string): Purse[];
@@ -86,12 +89,16 @@ export function createDayBudgets({
     return ledger;
   }
 
-  function purse(ledger: Ledger, limit: number, price: Price, detail: string): Purse {
+  function purse(ledger: Ledger, limit: number, price: Price, allowance: string): Purse {
     return {
       ledger,
       limit,
       price,
-      refusal: (isSpent) => ({ detail, retryAfterMs: isSpent ? day.msToNext() : reservedRetryMs }),
+      allowance,
+      refusal: (isSpent) => ({
+        detail: `${allowance}, and ${isSpent ? "too little is left" : "calls that run hold the rest"}.`,
+        retryAfterMs: isSpent ? day.msToNext() : reservedRetryMs,
+      }),
     };
   }
 
@@ -99,18 +106,18 @@ export function createDayBudgets({
   function tokenPurses({ keyId, limits: own, groups = [] }: Caller): Purse[] {
     const tokensPerKey = own.tokensPerDay ?? limits.tokensPerKey ?? Infinity;
     return [
-      purse(ofKey(keyId), tokensPerKey, byToken, `This key may use ${tokensPerKey} tokens a day.`),
+      purse(ofKey(keyId), tokensPerKey, byToken, `This key may use ${tokensPerKey} tokens a day`),
       ...groups.map(({ id, name, limits: { tokensPerDay = Infinity } }) => {
-        const detail = `${name} may use ${tokensPerDay} tokens a day.`;
-        return purse(ofKey(groupName(id)), tokensPerDay, byToken, detail);
+        const allowance = `${name} may use ${tokensPerDay} tokens a day`;
+        return purse(ofKey(groupName(id)), tokensPerDay, byToken, allowance);
       }),
-      purse(tokens, limits.tokens ?? Infinity, byToken, "The server has used its tokens of the day."),
+      purse(tokens, limits.tokens ?? Infinity, byToken, "The server's tokens of a day are limited"),
     ];
   }
 
   function moneyPurse(price: Price): Purse {
     const limit = (limits.money ?? Infinity) * priceUnit;
-    return purse(money, limit, price, "The server has spent its money of the day.");
+    return purse(money, limit, price, "The server's money of a day is limited");
   }
 
   return {
@@ -132,10 +139,16 @@ export function createDayBudgets({
     },
     check(caller, inputTokens) {
       day.current();
-      const spent = [...tokenPurses(caller), moneyPurse(byToken)].find(
-        ({ ledger, limit, price }) => ledger.spent + (price === byToken ? inputTokens : 0) >= limit,
-      );
-      if (spent !== undefined) throw new TroupeError("day_budget_spent", spent.refusal(true));
+      const ofTokens = tokenPurses(caller).map((one) => [one, inputTokens] as const);
+      // What a call costs is known only with its model.
+      const needs = [...ofTokens, [moneyPurse(byToken), 0] as const];
+      for (const [{ limit, allowance }, need] of needs)
+        if (need >= limit) throw new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
+      for (const [{ ledger, limit, allowance }, need] of needs) {
+        if (ledger.spent + need < limit) continue;
+        const detail = ledger.spent < limit ? `${allowance}, and too little is left.` : `${allowance}.`;
+        throw new TroupeError("day_budget_spent", { detail, retryAfterMs: day.msToNext() });
+      }
     },
     purses(caller, model) {
       day.current();

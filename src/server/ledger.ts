@@ -40,6 +40,8 @@ export interface Purse {
   readonly ledger: Ledger;
   readonly limit: number;
   readonly price: Price;
+  /** Present if it is filled again every day: whose it is, as the beginning of a sentence. */
+  readonly allowance?: string;
   /** What a client is told when it pays no more; `isSpent`: not even when the calls that run have ended. */
   refusal(isSpent: boolean): Pick<TroupeErrorOptions, "detail" | "retryable" | "retryAfterMs">;
 }

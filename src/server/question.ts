@@ -34,7 +34,7 @@ export async function questionOfEnded(
   let kind: Question["kind"] | undefined;
   for await (const batch of followLog(log, { after: 0 })) {
     if (batch.type === "trimmed") for (const { lane } of batch.lanes) add(cast, lane);
-    else
+    else if (batch.type === "events")
       for (const { event } of batch.events) {
         for (const lane of lanesOf(event)) add(cast, lane);
         if (isTerminal(event)) kind = kindOf(event);

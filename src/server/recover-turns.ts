@@ -58,7 +58,8 @@ async function goOn(
   lanes: readonly RecoveredLane[],
   { turns, onFault }: RecoveryOptions,
 ): Promise<boolean> {
-  if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps))) return false;
+  if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps, record)))
+    return false;
   try {
     await turns.goOn({ record, log }, request, lanes);
     return true;
@@ -73,11 +74,14 @@ function mayRestart(
   { request, whenInterrupted }: ResumableRequest,
   lanes: readonly RecoveredLane[],
   steps: UnfinishedTurn["steps"],
+  { afterSeq }: TurnRecord,
 ): boolean {
   if (whenInterrupted !== "restart") return false;
   // The vendor's own object, which such an answer ends with, cannot be had again.
   if (request.kind === "responses" && lanes.some(({ ended }) => ended)) return false;
-  return steps.filter(({ type }) => type === "reset").length < mostRestarts;
+  const resets = steps.filter(({ type }) => type === "reset").length;
+  // A turn that repeats another one begins with a reset of its own.
+  return resets < mostRestarts + (afterSeq === undefined ? 0 : 1);
 }
 
 async function interrupt(

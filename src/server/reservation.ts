@@ -20,7 +20,7 @@ export interface ReservationOptions {
 
 /**
  * A call's part in its purses: its input and the first step of its output from all of them, or the constructor throws
- * `budget_exhausted` for the one that has least. More is taken a step at a time while the answer grows, ahead of it: when a purse
+ * `budget_exhausted` for the one that has least, or `larger_than_day_budget` if it never has so much. More is taken a step at a time while the answer grows, ahead of it: when a purse
  * refuses, what was reserved is not used up yet, and so calls that stop at the same moment do not add up to more than the purse had.
  */
 export class Reservation {
@@ -124,7 +124,9 @@ export class Reservation {
 function refusal(purses: readonly Purse[], inputTokens: number, leastTokens: number): TroupeError {
   const [poorest] = purses.toSorted((a, b) => outputLeft(a, inputTokens) - outputLeft(b, inputTokens));
   if (poorest === undefined) throw new Error("There is no purse that could refuse.");
-  const { ledger, limit, price } = poorest;
-  const isSpent = ledger.spent + costOf(price, inputTokens, leastTokens) > limit;
-  return new TroupeError("budget_exhausted", poorest.refusal(isSpent));
+  const { ledger, limit, price, allowance } = poorest;
+  const cost = costOf(price, inputTokens, leastTokens);
+  if (allowance !== undefined && cost > limit)
+    return new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
+  return new TroupeError("budget_exhausted", poorest.refusal(ledger.spent + cost > limit));
 }

@@ -41,6 +41,8 @@ export interface SessionAsk {
   readonly whenUnwatched?: WhenUnwatched;
   /** Default `error`. */
   readonly whenInterrupted?: WhenInterrupted;
+  /** See `Ask.retrySeq`; only with an id. */
+  readonly retrySeq?: number;
 }
 
 /** One client's connection, whatever its wire: what it asked, what it follows. */
@@ -69,7 +71,8 @@ export class Session {
    */
   async ask(ask: SessionAsk, onRefused: (refusal: unknown) => Promise<void>): Promise<void> {
     if (ask.id !== undefined) {
-      void this.#followers.follow(await this.#start(ask, ask.id), 0);
+      const turn = await this.#start(ask, ask.id);
+      void this.#followers.follow(turn, placeAfter(turn, ask.retrySeq));
       return;
     }
     if (this.#waiting >= this.#options.mostInFlight) throw new TroupeError("too_many_requests");
@@ -168,6 +171,7 @@ export class Session {
         findConversation: () => this.#findConversation(ask.conversation),
         whenUnwatched: ask.whenUnwatched ?? (ask.id === undefined ? unnamedGraceMs : "finish"),
         whenInterrupted: ask.whenInterrupted ?? "error",
+        ...(ask.retrySeq === undefined ? {} : { retrySeq: ask.retrySeq }),
       });
       const running = turns.running(this.#caller.owner, id);
       if (running === undefined) countOut();
@@ -210,4 +214,9 @@ export class Session {
       this.#waiting -= 1;
     }
   }
+}
+
+/** Where to follow from for a client that has seen a request's end: after it, or the end once more if nothing came of the retry. */
+function placeAfter({ log }: KeptTurn, retrySeq = 0): number {
+  return log.ended && log.headSeq === retrySeq ? Math.max(0, retrySeq - 1) : retrySeq;
 }

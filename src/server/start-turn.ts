@@ -4,6 +4,7 @@ import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
+import { followLog } from "../ports/follow-log.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import { SocketEndedError } from "../ports/socket.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
@@ -55,6 +56,8 @@ export interface Ask {
   readonly findConversation: () => Promise<string | undefined>;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
+  /** The number of the error that ended the request: it runs again if that is still its end and can be retried. */
+  readonly retrySeq?: number;
 }
 
 /** A turn that was started, or found by its id. */
@@ -88,22 +91,21 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   const { onEnd, onLaneFailure, onFault } = options;
 
   async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
-    const conversationId = ask.request.kind === "responses" ? undefined : await ask.findConversation();
+    const conversationId =
+      asked.conversationId ?? (ask.request.kind === "responses" ? undefined : await ask.findConversation());
     const record: TurnRecord = {
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
       // The vendor is told not to store it; then nothing of it stays here either.
       ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
     };
-    const prepared = await prepareReply(
-      ask.request,
-      { owner: record.owner, id: ask.id, conversationId },
-      chat,
-    );
+    const prepared = await prepareReply(ask.request, record, chat);
     hold.resize(prepared.bytes.total);
     if (!isAdmitted(ask.caller)) throw new SocketEndedError("The caller may not come any more.");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
-    const created = await logs.create(record, resumable(ask, record), true, hold.bytes);
+    const isNew = record.afterSeq === undefined;
+    const place = { caller: ask.caller, heldBytes: hold.bytes };
+    const created = await logs.create(record, resumable(ask, record), isNew, place);
     if (created.type === "full") throw new TroupeError("overloaded");
     if (created.type === "exists") {
       release();
@@ -180,15 +182,35 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return { turn, started: false };
   }
 
+  /** Whether the turn ended with the error of this number and may run again. Throws `seq_out_of_range`. */
+  async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
+    if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field: "data.retry" });
+    if (!log.ended || seq < log.headSeq) return false;
+    for await (const batch of followLog(log, { after: seq - 1 })) {
+      const last = batch.type === "events" ? batch.events.at(-1)?.event : undefined;
+      if (last?.type === "failure") return last.error.retryable;
+    }
+    return false;
+  }
+
   return {
     /** See `Turns.start`. */
     async start(ask: Ask): Promise<StartedTurn> {
-      const { id, isNamed } = ask;
+      const { id, isNamed, retrySeq } = ask;
       const { owner } = ask.caller;
       const content = [ask.request, ask.conversation ?? null];
-      const record = { owner, id, contentHash: contentHash(content, digest) };
+      const asked = { owner, id, contentHash: contentHash(content, digest) };
       const kept = isNamed ? await logs.find(owner, id) : undefined;
-      if (kept !== undefined) return attach(kept, record);
+      if (kept !== undefined) {
+        const attached = attach(kept, asked);
+        if (retrySeq === undefined || !(await mayRepeat(kept, retrySeq))) return attached;
+      }
+      const { conversationId } = kept?.record ?? {};
+      const record: TurnRecord = {
+        ...asked,
+        ...(conversationId === undefined ? {} : { conversationId }),
+        ...(retrySeq === undefined ? {} : { afterSeq: retrySeq }),
+      };
       if (registry.isClosing()) throw new TroupeError("shutting_down");
       if (options.isMoneyLimited) refuseUnpriced(ask.request);
       const hold = ask.hold();

@@ -23,10 +23,11 @@ export interface TurnsOptions extends TurnStartOptions {
 /** All turns of this server: starting, finding and stopping them. */
 export interface Turns {
   /**
-   * Starts a turn, or finds the one that the same request started before (`started: false`).
-   * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict`, `too_many_requests`, `request_rate_exceeded`,
-   * `day_budget_spent`, `overloaded`, `shutting_down`; a `SocketEndedError` for a caller whose key was revoked meanwhile, whose
-   * connection is closed.
+   * Starts a turn, or finds the one that the same request started before (`started: false`), which runs again if `retrySeq` is the
+   * number of its end and that is an error that can be retried.
+   * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict`, `seq_out_of_range`, `too_many_requests`, `request_rate_exceeded`,
+   * `larger_than_day_budget`, `day_budget_spent`, `overloaded`, `shutting_down`; a `SocketEndedError` for a caller whose key was
+   * revoked meanwhile, whose connection is closed.
    */
   start(ask: Ask): Promise<StartedTurn>;
   /**
@@ -127,9 +128,8 @@ export function createTurns(options: TurnsOptions): Turns {
     kept: ResumableRequest,
     lanes: readonly RecoveredLane[],
   ): Promise<void> {
-    const { owner, id, conversationId } = turn.record;
-    const prepared = await prepareReply(kept.request, { owner, id, conversationId }, chat, lanes);
-    const hold = options.admission.holdRecovered(owner, prepared.bytes.total);
+    const prepared = await prepareReply(kept.request, turn.record, chat, lanes);
+    const hold = options.admission.holdRecovered(turn.record.owner, prepared.bytes.total);
     const running = run(turn, kept, prepared, { hold, release: () => hold.release() });
     running.observe(
       lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [

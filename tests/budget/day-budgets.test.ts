@@ -58,7 +58,7 @@ test("a key's limit is its own, and the server's is everyone's", async () => {
     "budget",
     "The budget of the day is used up. This key may use 1000 tokens a day.",
     "budget",
-    "The budget of the day is used up. The server has used its tokens of the day.",
+    "The budget of the day is used up. The server's tokens of a day are limited.",
   ]);
   const rows = await stage.rows();
   assert.deepEqual(

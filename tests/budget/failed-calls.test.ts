@@ -24,20 +24,20 @@ const failures: readonly (readonly [string, Script, number, number])[] = [
   [
     "an error event at once",
     streamScript([`data: ${JSON.stringify({ type: "error", code: "server_error" })}\n\n`]),
-    1,
-    1,
+    3,
+    3,
   ],
   [
     "a rate limit as an event at once",
     streamScript([`data: ${JSON.stringify({ type: "error", code: "rate_limit_exceeded" })}\n\n`]),
-    1,
+    3,
     0,
   ],
   [
     "a rate limit after the first event",
     streamScript([created, `data: ${JSON.stringify({ type: "error", code: "rate_limit_exceeded" })}\n\n`]),
-    1,
-    1,
+    3,
+    3,
   ],
   ...[400, 401, 403, 404, 413, 415, 422].map(
     (status) => [String(status), httpError(status, error(null)), 1, 0] as const,

@@ -195,9 +195,13 @@ describe("what a call is settled with", () => {
 
   it("begins with what another process has shown, and is not nothing where that cannot be gone on with", async () => {
     const begun = {
-      ...{ name: "ada", text: "x".repeat(40), sideEvents: 0, ended: false },
+      ...{ name: "ada", text: "x".repeat(40), reasoningUnits: 0, toolEvents: 0, ended: false },
       ...{ status: undefined, answer: undefined },
-      checkpoint: { type: "checkpoint" as const, lane: "ada", textUnits: 40, sideEvents: 0, place: {} },
+      checkpoint: {
+        type: "checkpoint" as const,
+        lane: "ada",
+        ...{ textUnits: 40, reasoningUnits: 0, toolEvents: 0, place: {} },
+      },
     };
     const cut = createChatSetup(({ signal }) => sayThenWait("more", signal));
     await run(cut, { begun }, (batch) => {

@@ -125,17 +125,23 @@ describe("what a paced answer shows", () => {
   }
 });
 
-/** The events with neighbouring texts joined, empty ones left out, so that only order and content count. */
+/** The events with neighbouring texts and pieces of reasoning joined, empty ones left out: only order and content count. */
 function inOrder(events: readonly (ProviderEvent | ShownEvent["event"])[]): unknown[] {
   const ordered: unknown[] = [];
-  let text = "";
+  let halves = "";
+  let open: { readonly type: string; readonly text: string } | undefined;
   for (const event of events) {
-    if (event.type === "text") {
-      text += event.text;
-      continue;
+    const isText = event.type === "text" || event.type === "reasoning";
+    if (isText && event.text === "") continue;
+    if (isText && open?.type === event.type) {
+      halves += event.text;
+      open = { type: event.type, text: halves.toWellFormed() };
+      ordered[ordered.length - 1] = open;
+    } else {
+      halves = isText ? event.text : "";
+      open = isText ? { type: event.type, text: halves.toWellFormed() } : undefined;
+      ordered.push(open ?? event);
     }
-    ordered.push(...(text === "" ? [] : [text.toWellFormed()]), event);
-    text = "";
   }
-  return text === "" ? ordered : [...ordered, text.toWellFormed()];
+  return ordered;
 }

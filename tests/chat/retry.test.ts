@@ -128,12 +128,52 @@ describe("withRetries", () => {
   });
 
   it("repeats nothing that said something", async () => {
-    for (const before of [{ type: "started" } as const, textEvent("half an ans")]) {
+    const said: readonly ProviderEvent[] = [
+      textEvent("half an ans"),
+      { type: "reasoning", text: "hm" },
+      { type: "tool", tool: "web_search", status: "in_progress", callId: "c" },
+    ];
+    for (const before of said) {
       const error = overloaded();
       const { thrown, calledAtMs } = await run([error], { before: [before] });
       assert.equal(thrown, error);
       assert.deepEqual(calledAtMs, [0]);
     }
+  });
+
+  it("repeats what was only accepted, as an attempt that may have been read", async () => {
+    const started = { type: "started", response: { id: "resp_1" } } as const;
+    const limited = new TroupeError("rate_limited", { safeToRepeat: true });
+    const { events, calledAtMs } = await run([limited, limited], { before: [started] });
+    const retrying = { type: "retrying", code: "rate_limited", isUnread: false };
+    assert.deepEqual(events, [
+      started,
+      { ...retrying, attempt: 1, delayMs: 500 },
+      started,
+      { ...retrying, attempt: 2, delayMs: 1_000 },
+      textEvent("answer"),
+      endEvent,
+    ]);
+    assert.deepEqual(calledAtMs, [0, 500, 1_500]);
+  });
+
+  it("hears that a call has begun when something is shown, and not before", async () => {
+    const clock = createTestClock();
+    let begun = 0;
+    const onBegun = () => {
+      begun += 1;
+    };
+    const batches = withRetries(
+      async function* (): AsyncGenerator<ProviderEvent[]> {
+        yield [{ type: "started" }];
+        yield [textEvent("one")];
+      },
+      policy,
+      { clock, signal: new AbortController().signal, onBegun },
+    );
+    const seen: number[] = [];
+    for await (const _ of batches) seen.push(begun);
+    assert.deepEqual([seen, begun], [[0, 1], 1]);
   });
 
   it("repeats only what is safe to repeat", async () => {

@@ -49,6 +49,8 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
     const messages = await client.untilTerminal("cut");
     const end = messages.at(-1);
     assert.ok(end?.type === "error" && end.code === "storage_unavailable" && end.retryable);
+    // It is not kept, and so it has no number.
+    assert.equal(end.seq, undefined);
     client.send(chat("new"));
     const refusal = await client.next(
       (message) => message.type === "error" && message.in_reply_to?.id === "new",
@@ -63,7 +65,7 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
   const client = await server.connect();
   client.send(chat("cut"));
   const end = (await client.untilTerminal("cut")).at(-1);
-  assert.ok(end?.type === "error" && end.code === "interrupted");
+  assert.ok(end?.type === "error" && end.code === "interrupted" && end.seq !== undefined);
 });
 
 test("when a commit fails, its turns end for those who follow, once, and later ones are kept again", async () => {
@@ -81,7 +83,7 @@ test("when a commit fails, its turns end for those who follow, once, and later o
     const messages = await client.untilTerminal("unlucky");
     seen = messages.slice(0, -1);
     const end = messages.at(-1);
-    assert.ok(end?.type === "error" && end.code === "internal_error");
+    assert.ok(end?.type === "error" && end.code === "internal_error" && end.seq === undefined);
     database.exec("ALTER TABLE elsewhere RENAME TO journal");
     database.close();
     client.send(chat("lucky"));

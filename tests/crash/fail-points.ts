@@ -61,7 +61,7 @@ export const conversationRecoveryPoints = bothSides({
   "the commit of its place in the conversation": commit("SET head_id"),
 });
 
-export const compactionPoints = bothSides({ "the commit of a compacted log": commit("compacted(log)") });
+export const compactionPoints = bothSides({ "the commit of a compacted log": commit("compacted(log") });
 export const forgettingPoints = bothSides({
   "the commit of a forgotten turn": commit("DELETE FROM turns WHERE number"),
 });

@@ -4,7 +4,6 @@ import {
   type FaultContext,
   type FaultExpectation,
   type FaultShape,
-  faultAnswer,
   type Moment,
   type Position,
   streamUntil,
@@ -64,8 +63,6 @@ function untilClose(moment: Moment, context: FaultContext): Script {
   const [, ...steps] = streamUntil(moment, context, () => []);
   return [streamHead({ framing: "until-close" }), ...steps];
 }
-
-const { started, terminal } = faultAnswer();
 
 /** Streams that break off, go silent or hold what is no answer. */
 export const brokenStreams: readonly FaultShape[] = [
@@ -128,16 +125,8 @@ export const brokenStreams: readonly FaultShape[] = [
     retriesAllowed: true,
     note: "keep-alive comments and then the end",
   }),
-  neverBegun("json-instead-of-stream", "upstream_invalid", () => plainResponse(200, finalObject()), {
-    retriesAllowed: false,
-    note: "HTTP 200 with the finished response object, as if no stream had been asked for",
-  }),
   neverBegun("html-instead-of-stream", "upstream_invalid", () => plainResponse(200, "<html>Sign in</html>"), {
     retriesAllowed: false,
     note: "HTTP 200 from something that is not the API, e.g. a portal",
   }),
 ];
-
-function finalObject(): object {
-  return "response" in terminal ? terminal.response : started;
-}

@@ -68,7 +68,10 @@ export const errorEventFaults: readonly FaultShape[] = carriers.flatMap((carrier
       script: (moment, context = {}) =>
         streamUntil(moment, context, (position): Step[] => [{ write: carrier.text(reported, position) }]),
       text: textUntil,
-      expect: { outcome: "error", code, retriesAllowed, note: carrier.note },
+      expect: {
+        ...{ outcome: "error", code, retriesAllowed, note: carrier.note },
+        ...(retriesAllowed ? { retryExpected: true } : {}),
+      },
     }),
   ),
 );

@@ -30,7 +30,7 @@ export interface FaultExpectation {
    * `mayRetry`.
    */
   readonly retriesAllowed: boolean;
-  /** The server is to call again: an HTTP failure that passes, or no connection at all. */
+  /** The server is to call again, if nothing was shown: a failure that passes, or no connection at all. */
   readonly retryExpected?: true;
   /** The pause that the upstream asked for, in milliseconds. */
   readonly retryAfterMs?: number;

@@ -4,6 +4,7 @@ import { setImmediate as nextImmediate } from "node:timers/promises";
 import { errorTable } from "../../src/protocol/errors.ts";
 import { type FaultShape, type Moment, mayRetry } from "./fault-shape.ts";
 import { faultShapes } from "./fault-shapes.ts";
+import { looseFailures, looseStreams } from "./loose-streams.ts";
 import { callText, createRawClient } from "./raw-client.ts";
 import { createGate } from "./script.ts";
 import { type ReadSoFar, readShape } from "./shape-reader.ts";
@@ -25,8 +26,8 @@ const bodyEndOf: Readonly<Record<string, BodyEnd>> = {
   upstream_timeout: "silent",
 };
 
-/** A plain fetch does not get far with these. */
-const oddShapes = new Set(unusualHeads);
+/** A plain fetch does not get far with these, and neither does a plain reader. */
+const oddShapes = new Set([...unusualHeads, ...looseStreams, ...looseFailures]);
 const streamCases = faultShapes
   .filter((shape) => !oddShapes.has(shape))
   .filter(({ name, baseUrl }) => baseUrl === undefined && !name.startsWith("http-"))

@@ -3,6 +3,7 @@ import { byteShapes } from "./byte-shapes.ts";
 import { errorEventFaults } from "./error-event-faults.ts";
 import type { FaultShape } from "./fault-shape.ts";
 import { httpFaults } from "./http-faults.ts";
+import { looseFailures, looseStreams } from "./loose-streams.ts";
 import { toleratedStreams } from "./tolerated-streams.ts";
 import { unreachableUpstreams } from "./unreachable-upstreams.ts";
 import { unusualHeads } from "./unusual-heads.ts";
@@ -16,4 +17,6 @@ export const faultShapes: readonly FaultShape[] = [
   ...brokenStreams,
   ...toleratedStreams,
   ...byteShapes,
+  ...looseStreams,
+  ...looseFailures,
 ];

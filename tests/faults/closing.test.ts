@@ -59,7 +59,7 @@ it("an upstream that wakes up after the watchdog gave it up is not heard any mor
   await goOn(bench, gate);
 });
 
-const failed = 'data: {"type":"error","code":"server_error","message":"Sorry."}\n\n';
+const failed = 'data: {"type":"error","code":"invalid_prompt","message":"Sorry."}\n\n';
 const neverEnding: [string, string, Script][] = [
   [
     "an answer that is no event stream",
@@ -70,7 +70,7 @@ const neverEnding: [string, string, Script][] = [
       { hang: true },
     ],
   ],
-  ["a reported failure", "upstream_error", [streamHead(), { write: failed }, { hang: true }]],
+  ["a reported failure", "upstream_invalid_request", [streamHead(), { write: failed }, { hang: true }]],
   [
     "a line that is no event",
     "upstream_invalid",

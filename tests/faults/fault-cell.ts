@@ -75,6 +75,7 @@ export function lanesOf(cell: FaultCell): ExpectedLane[] {
 function faultyLane({ shape, moment }: FaultCell, personaId: string | undefined): ExpectedLane {
   const { outcome, code, finishReason = "stop", retryAfterMs, retryExpected } = shape.expect;
   const fails = outcome === "error";
+  const most = mayRetry(shape, moment) ? mostCalls : 1;
   return {
     personaId,
     meetsFault: true,
@@ -82,7 +83,7 @@ function faultyLane({ shape, moment }: FaultCell, personaId: string | undefined)
     code: fails ? code : undefined,
     finishReason: fails ? undefined : finishReason,
     retryAfterMs,
-    calls: { least: retryExpected ? mostCalls : 1, most: mayRetry(shape, moment) ? mostCalls : 1 },
+    calls: { least: retryExpected ? most : 1, most },
   };
 }
 

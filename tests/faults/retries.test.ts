@@ -138,8 +138,8 @@ describe("a retry", () => {
     ["a reset", [streamHead(), { write: created }, { reset: true }]],
     ["the end of the body", [streamHead(), { write: created }]],
     [
-      "a failure that is reported",
-      [streamHead(), { write: created }, { write: 'data: {"type":"error","code":"server_error"}\n\n' }],
+      "a refusal that is reported",
+      [streamHead(), { write: created }, { write: 'data: {"type":"error","code":"invalid_prompt"}\n\n' }],
     ],
   ];
   for (const [name, script] of begun) {

@@ -174,13 +174,17 @@ for (const [name, message, code] of [
     "provider_not_configured",
   ],
   ["beyond the rate", { type: "openai_chat", data: { input_text: text } }, "request_rate_exceeded"],
-  ["beyond the budget of the day", { type: "openai_chat", data: { input_text: text } }, "day_budget_spent"],
+  [
+    "beyond the budget of the day",
+    { type: "openai_chat", data: { input_text: text } },
+    "larger_than_day_budget",
+  ],
 ] as const) {
   test(`a request ${name} gives back what it held, named or not`, async () => {
     await using system = await startHanging({
       ...{ ...ample, maxRequestBytes: maxBytes },
       ...(code === "request_rate_exceeded" ? { requestsPerMinute: 1 } : {}),
-      ...(code === "day_budget_spent" ? { tokensPerDay: 10 } : {}),
+      ...(code === "larger_than_day_budget" ? { tokensPerDay: 10 } : {}),
     });
     const client = await system.server.connect();
     const last = code === "request_rate_exceeded" ? [ask("first")] : [];

@@ -128,6 +128,9 @@ function failingLog(log: TurnLog): TurnLog {
     get isFull() {
       return log.isFull;
     },
+    get unkept() {
+      return log.unkept;
+    },
     async append(steps) {
       const isKept = steps.every(({ type }) => type === "status" || type === "failure");
       if (!isKept && !steps.some(({ type }) => type === "failure"))

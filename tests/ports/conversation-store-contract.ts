@@ -185,6 +185,39 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       );
     });
 
+    it("takes a request's name off its answers, and off nothing else", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const of = (requestId: string) => ({ requestId });
+      const [question = "", answer = ""] =
+        (await store.append("owner", id, undefined, [
+          { ...asks("One?"), ...of("req-1") },
+          { ...answers("One."), ...of("req-1") },
+        ])) ?? [];
+      await store.append("owner", id, answer, [{ ...answers("Two."), ...of("req-2") }]);
+      const idsOf = async (requestId: string) =>
+        (await store.ofRequest("owner", id, requestId)).map((message) => message.id);
+      for (const [owner, conversation] of [
+        ["other", id],
+        ["owner", "unknown"],
+      ] as const) {
+        await store.disown(owner, conversation, "req-1");
+        assert.deepEqual(await idsOf("req-1"), [question, answer]);
+      }
+      await store.disown("owner", id, "req-1");
+      assert.deepEqual([await idsOf("req-1"), (await idsOf("req-2")).length], [[question], 1]);
+      // It stays where it was said.
+      const path = await store.path("owner", id, answer, 1_000);
+      assert.deepEqual(
+        path?.map(({ text, requestId }) => [text, requestId]),
+        [
+          ["One?", "req-1"],
+          ["One.", undefined],
+        ],
+      );
+    });
+
     it("keeps what appends at the same moment store apart", async () => {
       await using under = await create();
       const { store } = under;

@@ -11,7 +11,8 @@ export function textOf(text: string, lane?: string): TurnEvent {
 export const checkpoint: LaneCheckpoint = {
   type: "checkpoint",
   textUnits: 1,
-  sideEvents: 0,
+  reasoningUnits: 0,
+  toolEvents: 0,
   place: { at: 7 },
 };
 
@@ -25,7 +26,7 @@ export const terminal: TurnEvent = {
 /** What a follower was given, batch by batch, and whether it has come to the log's end. */
 export interface Following {
   readonly batches: readonly LogBatch[];
-  /** `1:a 2:b`: the numbers and texts of all events, `trimmed-5` for a trimmed batch. */
+  /** `1:a 2:b`: the numbers and texts of all events, `trimmed-5` for a trimmed batch, `unkept-code` for an end that is not kept. */
   read(): string;
   /** Settles at the end of the log, or when it was stopped. */
   readonly ended: Promise<void>;
@@ -44,6 +45,7 @@ export function followed(log: TurnLog, after: number): Following {
 
 function brief(batch: LogBatch): string {
   if (batch.type === "trimmed") return `trimmed-${batch.throughSeq}`;
+  if (batch.type === "unkept") return `unkept-${batch.error.code}`;
   return batch.events
     .map(({ seq, event }) => `${seq}:${event.type === "text" ? event.text : event.type}`)
     .join(" ");

@@ -68,6 +68,52 @@ export function describeTurnLogStore(
       assert.deepEqual(answers.map(({ type }) => type).sort(), ["created", "exists"]);
     });
 
+    it("lets a turn that repeats an ended one take its place, with numbers that go on after it", async () => {
+      await using under = await open();
+      const { store } = under;
+      const first = await created(store, "owner", "id-1");
+      await first.append([textOf("void"), textOf("void"), terminal]);
+      const before = followLog(first, { after: 0 });
+      for (const afterSeq of [2, 4]) {
+        const answer = await store.create({ ...recordOf("owner", "id-1"), afterSeq });
+        assert.equal(answer.type, "exists", `after ${afterSeq}`);
+      }
+      const record = { ...recordOf("owner", "id-1"), afterSeq: 3 };
+      const [one, other] = await Promise.all([store.create(record), store.create(record)]);
+      assert.deepEqual([one?.type, other?.type].sort(), ["created", "exists"]);
+      const answer = one?.type === "created" ? one : other;
+      assert.ok(answer?.type === "created");
+      assert.deepEqual([answer.log.headSeq, answer.log.ended], [3, false]);
+      await answer.log.append([textOf("new"), terminal]);
+      const found = await store.find("owner", "id-1");
+      assert.ok(found !== undefined);
+      assert.deepEqual([found.record, found.log.headSeq], [record, 5]);
+      for (const [after, read] of [
+        [0, "trimmed-3 4:new 5:answer"],
+        [2, "trimmed-3 4:new 5:answer"],
+        [3, "4:new 5:answer"],
+        [4, "5:answer"],
+      ] as const) {
+        const follower = followed(found.log, after);
+        await follower.ended;
+        assert.equal(follower.read(), read, `after ${after}`);
+      }
+      assert.equal((await before.next()).value?.type, "events");
+      assert.equal((await store.create(record)).type, "exists");
+    });
+
+    it("begins after the number that a repeated turn names, also if it does not know that turn any more", async () => {
+      await using under = await open();
+      const answer = await under.store.create({ ...recordOf("owner", "id-1"), afterSeq: 7 });
+      assert.ok(answer.type === "created");
+      await answer.log.append([textOf("new"), terminal]);
+      const found = await under.store.find("owner", "id-1");
+      assert.ok(found !== undefined);
+      const follower = followed(found.log, 7);
+      await follower.ended;
+      assert.equal(follower.read(), "8:new 9:answer");
+    });
+
     it("keeps owners apart: another's turn answers exactly like one that does not exist", async () => {
       await using under = await open();
       const log = await created(under.store, "owner", "id-1");

@@ -12,6 +12,7 @@ const forAnyRequest: Fields = {
   pacing: ["pacing", "optional"],
   on_disconnect: ["onDisconnect", "optional"],
   on_interrupt: ["onInterrupt", "optional"],
+  retry: ["seqOfError", "optional"],
 };
 const forPersonas: Fields = {
   message: ["text", "required"],
@@ -80,7 +81,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
 
     for (const [name, [kindName, presence]] of Object.entries(fields)) {
       const kind: FieldKind = fieldKinds[kindName];
-      const withValue = (value: unknown) => ({ type, data: { ...leastData(type), [name]: value } });
+      const withValue = (value: unknown) => ({ type, id: "r", data: { ...leastData(type), [name]: value } });
 
       it(`${name}: good values come out as they went in`, () => {
         for (const value of kind.good) {
@@ -103,8 +104,9 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       });
     }
 
-    it("id: names the message, and may be left out", () => {
+    it("id: names the message, and may be left out, except for a retry", () => {
       const data = leastData(type);
+      if ("retry" in fields) refused({ type, data: { ...data, retry: 7 } }, "data.retry");
       for (const id of fieldKinds.id.good) assert.equal(accepted({ type, id, data }).id, id);
       for (const [id] of fieldKinds.id.bad) refused({ type, id, data }, "id");
       for (const id of [null, undefined]) assert.equal(accepted({ type, id, data }).id, undefined);

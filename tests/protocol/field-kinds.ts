@@ -42,6 +42,7 @@ export const fieldKinds = {
   temperature: of([0, 0.7, 2, -0], -1, 2.000001, 3, 1e9, ...notNumbers),
   tokenLimit: of([1, 1000, 1_000_000], 0, -1, 1.5, 1_000_001, 1e12, ...notNumbers),
   tokenBudget: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
+  seqOfError: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
   flag: of([true, false], ...notBooleans),
   conversation: of(["new", "id-1", "x".repeat(128)], "", "a b", "x".repeat(129), ...notStrings),
   personas: {

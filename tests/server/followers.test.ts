@@ -9,7 +9,7 @@ const unread: LogReader = { isOver: false, take: () => undefined, close: () => u
 /** A turn whose log opens as told. */
 function turnWith(open: TurnLog["open"]): KeptTurn {
   const log: TurnLog = {
-    ...{ headSeq: 0, ended: false, isFull: false, open },
+    ...{ headSeq: 0, ended: false, isFull: false, unkept: undefined, open },
     append: async () => undefined,
     leave: () => undefined,
   };

@@ -38,6 +38,7 @@ export async function startCluster(
     servers: await Promise.all(Array.from({ length: count }, start)),
     start,
     store: cluster.store,
+    storeClock: cluster.storeClock,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -22,8 +22,22 @@ export interface WireClient {
   terminate(): void;
 }
 
+/** Whether nothing follows it for this request on this connection: its numbered end, or the news that its end could not be kept. */
 export function isTerminal(message: ServerMessage): boolean {
-  return message.type === "response" || (message.type === "error" && message.seq !== undefined);
+  return (
+    message.type === "response" ||
+    (message.type === "error" && (message.seq !== undefined || isUnkept(message)))
+  );
+}
+
+/** Whether it tells that the end of a request could not be kept, which has no number. */
+export function isUnkept(message: ServerMessage): boolean {
+  return (
+    message.type === "error" &&
+    message.request_id !== undefined &&
+    message.seq === undefined &&
+    message.in_reply_to === undefined
+  );
 }
 
 /** The text of one lane, or of the only one, as the chunks gave it. */

@@ -24,6 +24,7 @@ export const conversationMethods: Methods<ConversationStore> = {
   path: z.tuple([text, text, text, count]),
   ofRequest: z.tuple([text, text, text]),
   requests: z.tuple([text, text, text.optional()]),
+  disown: z.tuple([text, text, text]),
   append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
   moveHead: z.tuple([text, text, text]),
   list: z.tuple([text, z.object({ limit: count, before: text.optional() })]),

@@ -1,3 +1,5 @@
+import type { Caller } from "../../ports/caller.ts";
+import { CallerCounts } from "../../ports/caller-counts.ts";
 import { HeldByOwners } from "../../ports/held-bytes.ts";
 import type { LaneCheckpoint } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
@@ -39,8 +41,10 @@ export interface DirectoryEntry {
   readonly release: () => void;
 }
 
-/** Limits of turns that run at the same time for one owner, and in all, over all processes. */
+/** Limits of turns that run at the same time for one key, for one owner, and in all, over all processes. */
 export interface DirectoryLimits {
+  /** Of a key that has no limit of its own. */
+  readonly mostPerKey: number;
   readonly mostPerOwner: number;
   readonly mostInAll: number;
   /** Bytes that they hold, as the processes that run them estimate it. */
@@ -53,15 +57,18 @@ export interface DirectoryOptions extends DirectoryLimits {
   readonly onLeft: () => void;
 }
 
+/** When a turn that is counted may have ended. */
+const retryAfterMs = 1_000;
+
 /** Which turns run, and where. */
 export function createDirectory(options: DirectoryOptions) {
-  const { mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
+  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
   const byTurn = new Map<number, DirectoryEntry>();
   const byName = new Map<string, DirectoryEntry>();
+  const counts = new CallerCounts("requestsInFlight", mostPerKey);
   const countByOwner = new Map<string, number>();
   const heldByOwners = new HeldByOwners({ maxBytesPerOwner, maxBytes });
   let lastTurn = 0;
-  let held = 0;
 
   function leave(member: Member): void {
     for (const entry of byTurn.values()) {
@@ -76,16 +83,22 @@ export function createDirectory(options: DirectoryOptions) {
 
   return {
     /** Counts a turn and what it holds in; the returned function counts them out. Throws `too_many_requests`, `overloaded`. */
-    hold(owner: string, bytes: number): () => void {
+    hold(caller: Caller, bytes: number): () => void {
+      const { owner } = caller;
       const count = countByOwner.get(owner) ?? 0;
-      if (count >= mostPerOwner) throw new TroupeError("too_many_requests");
-      if (held >= mostInAll) throw new TroupeError("overloaded");
+      const full = counts.fullFor(caller);
+      if (full !== undefined) {
+        const detail = `${full.name} may have ${full.max} in flight.`;
+        throw new TroupeError("too_many_requests", { detail, retryAfterMs });
+      }
+      if (count >= mostPerOwner) throw new TroupeError("too_many_requests", { retryAfterMs });
+      if (counts.inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
       const hold = heldByOwners.hold(owner, bytes);
       countByOwner.set(owner, count + 1);
-      held += 1;
+      counts.add(caller, 1);
       return () => {
         hold.release();
-        held -= 1;
+        counts.add(caller, -1);
         const left = (countByOwner.get(owner) ?? 1) - 1;
         if (left === 0) countByOwner.delete(owner);
         else countByOwner.set(owner, left);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { RateCounter } from "../../ports/rate-counter.ts";
+import type { SocketPlaces } from "../../ports/socket-places.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { Methods } from "./remote-port.ts";
 
@@ -25,6 +26,13 @@ export const caller = z.object({
 
 /** Tickets between processes: one that is issued by one opens a socket of any, once. */
 export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };
+
+/** Places of sockets that all processes share. */
+export const placeMethods: Methods<SocketPlaces> = {
+  take: z.tuple([caller]),
+  whyNone: z.tuple([caller]),
+  leave: z.tuple([caller]),
+};
 
 /** Counts that all processes share. */
 export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]) };

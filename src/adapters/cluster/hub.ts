@@ -2,6 +2,7 @@ import type { CountedBudgets } from "../../ports/budgets.ts";
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { KeyStore } from "../../ports/key-store.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
+import type { SocketPlaces } from "../../ports/socket-places.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
 import type { UsageSums } from "../../ports/usage-store.ts";
@@ -10,7 +11,7 @@ import { budgetHubMethods } from "./budget-hub.ts";
 import type { Channel } from "./channel.ts";
 import { conversationMethods } from "./conversation-methods.ts";
 import { createDirectory, type DirectoryEntry, type DirectoryLimits, type Member } from "./directory.ts";
-import { counterMethods, ticketMethods } from "./handshake-methods.ts";
+import { counterMethods, placeMethods, ticketMethods } from "./handshake-methods.ts";
 import { logHubMethods } from "./log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "./peer-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
@@ -18,6 +19,7 @@ import { createBudgetHub } from "./serve-budgets.ts";
 import { createKeyHub } from "./serve-keys.ts";
 import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
+import { createPlaceHub } from "./serve-places.ts";
 import { tell } from "./tell.ts";
 import { usageMethods } from "./usage-methods.ts";
 import { vendorIdMethods } from "./vendor-id-methods.ts";
@@ -31,6 +33,7 @@ export interface HubOptions extends DirectoryLimits {
   readonly tickets: Tickets;
   readonly vendorIds: VendorIds;
   readonly attempts: RateCounter;
+  readonly places: SocketPlaces;
   /** Hears of a process that could not be told something although it is there. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -42,12 +45,13 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds } = options;
-  const { mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onFault } = options;
+  const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds, places } = options;
+  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onFault } = options;
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);
-  const directory = createDirectory({ mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft });
+  const limits = { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes };
+  const directory = createDirectory({ ...limits, onLeft });
 
   function onLeft(): void {
     // One that starts asks by itself.
@@ -76,6 +80,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       servePort(channel, "tickets", ticketMethods, tickets);
       servePort(channel, "vendor-ids", vendorIdMethods, vendorIds);
       servePort(channel, "attempts", counterMethods, attempts);
+      servePort(channel, "places", placeMethods, createPlaceHub(places, member.gone));
       servePort(channel, "usage", usageMethods, usage);
       servePort(channel, "budgets", budgetHubMethods, createBudgetHub(budgets, member.gone));
       servePort(channel, "logs", logHubMethods, createLogHub({ logs, directory, member, onEnd }));

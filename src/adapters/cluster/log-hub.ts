@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnPlace, TurnRecord } from "../../ports/turn-log.ts";
+import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
 /** A kept turn as it was when it was found; its events are asked for with `follow`. */
@@ -31,15 +32,15 @@ export interface LogHub {
     record: TurnRecord,
     request: string | null,
     isNew: boolean,
-    heldBytes: number,
+    place: TurnPlace,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  /** Returns whether the log is full from now on. */
-  append(turn: number, steps: string): Promise<boolean>;
+  /** Returns whether the log is full from now on, or why the turn's end could not be kept, as JSON. */
+  append(turn: number, steps: string): Promise<boolean | string>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
@@ -59,10 +60,11 @@ export const turnRecord = z.object({
   contentHash: text,
   conversationId: text.exactOptional(),
   transient: z.boolean().exactOptional(),
+  afterSeq: z.int().min(1).exactOptional(),
 });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean(), number]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean(), z.object({ caller, heldBytes: number })]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

@@ -1,7 +1,9 @@
 import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { isUrgent } from "../sqlite/durable-log.ts";
+import { parseEvents } from "../sqlite/event-codec.ts";
 import type { Channel } from "./channel.ts";
 
 export interface RelayedLogOptions {
@@ -9,6 +11,8 @@ export interface RelayedLogOptions {
   /** The turn's number there. */
   readonly turn: number;
   readonly copy: MemoryTurnLog;
+  /** The turn is over though its end is not kept: whoever looks for it is to ask the other process. */
+  readonly onUnkept: () => void;
   /** Hears of a failure that could only be told here, since the logs could not keep it. */
   readonly onFault: (fault: unknown) => void;
 }
@@ -19,13 +23,19 @@ export class RelayedLog implements TurnLog {
   readonly #turn: number;
   readonly #copy: MemoryTurnLog;
   readonly #channel: Channel;
+  readonly #onUnkept: () => void;
   readonly #onFault: (fault: unknown) => void;
 
-  constructor({ turn, copy, channel, onFault }: RelayedLogOptions) {
+  constructor({ turn, copy, channel, onUnkept, onFault }: RelayedLogOptions) {
     this.#turn = turn;
     this.#copy = copy;
     this.#channel = channel;
+    this.#onUnkept = onUnkept;
     this.#onFault = onFault;
+  }
+
+  get unkept(): TroupeError | undefined {
+    return this.#copy.unkept;
   }
 
   get headSeq(): number {
@@ -48,12 +58,20 @@ export class RelayedLog implements TurnLog {
     if (this.#copy.ended || steps.slice(0, -1).some(isTerminal)) return this.#copy.append(steps);
     try {
       const said = [this.#turn, JSON.stringify(steps)];
-      this.isFull = (await this.#channel.ask("logs", "append", said, !steps.some(isUrgent))) === true;
+      const answer = await this.#channel.ask("logs", "append", said, !steps.some(isUrgent));
+      if (typeof answer === "string") return this.#loseEnd(parseEvents<TroupeError>(answer));
+      this.isFull = answer === true;
     } catch (fault) {
       // Those who follow it here would wait for ever.
       if (!steps.some(({ type }) => type === "failure")) throw fault;
       this.#onFault(fault);
+      return this.#loseEnd(TroupeError.from(fault).asData());
     }
     this.#copy.add(steps);
+  }
+
+  #loseEnd(error: TroupeError): void {
+    this.#copy.loseEnd(error);
+    this.#onUnkept();
   }
 }

@@ -25,7 +25,8 @@ class SharedBatches {
   async #ask(key: string, ask: () => Asked): Asked {
     try {
       const answer = await ask();
-      if (answer !== "given up" && answer.batch !== undefined) {
+      // Why an end is not kept holds only until it is.
+      if (answer !== "given up" && answer.batch !== undefined && answer.batch.type !== "unkept") {
         this.#held.set(key, new WeakRef(answer.batch));
         this.#registry.register(answer.batch, key);
       }
@@ -96,7 +97,7 @@ class RemoteReader implements LogReader {
         const { batch } = answer;
         this.#came = batch;
         this.#life = batch === undefined ? "over" : "resting";
-        if (batch !== undefined) this.#position = endOf(batch);
+        if (batch !== undefined) this.#position = endOf(batch, this.#position);
         wake();
       })
       .catch((fault: unknown) => {
@@ -122,7 +123,7 @@ class RemoteReader implements LogReader {
       return { batch: undefined };
     }
     const batch = parseEvents<LogBatch>(text);
-    following.at = endOf(batch);
+    following.at = endOf(batch, following.at);
     return { batch };
   }
 
@@ -149,7 +150,8 @@ class RemoteReader implements LogReader {
   }
 }
 
-function endOf(batch: LogBatch): number {
+function endOf(batch: LogBatch, before: number): number {
+  if (batch.type === "unkept") return before;
   return batch.type === "trimmed" ? batch.throughSeq : (batch.events.at(-1)?.seq ?? 0);
 }
 
@@ -174,6 +176,7 @@ export function createRemoteLogs(
       headSeq: found.headSeq,
       ended: found.ended,
       isFull: false,
+      unkept: undefined,
       append: () => Promise.reject(new Error("A turn is written to only where it runs.")),
       open: (after, wake) => new RemoteReader({ hub, found, shared, newFollowing, after, wake, say }),
       leave: () => undefined,

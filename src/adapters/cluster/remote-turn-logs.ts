@@ -1,5 +1,5 @@
 import type { TurnStep } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { KeptTurn, TurnLogStore, TurnPlace, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
@@ -35,16 +35,22 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   /** A turn that runs here from now on. */
   function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: MemoryTurnLog } {
     const name = nameOf(record.owner, record.id);
+    const forget = () => {
+      own.delete(name);
+      bytes -= copy.bytes;
+    };
     const copy = new MemoryTurnLog({
+      from: { throughSeq: record.afterSeq ?? 0, lanes: [] },
       onBytes: (change) => {
         bytes += change;
       },
-      onEnd: () => {
-        own.delete(name);
-        bytes -= copy.bytes;
-      },
+      onEnd: forget,
     });
-    const kept = { record, log: new RelayedLog({ turn, copy, channel, onFault }), copy };
+    const kept = {
+      record,
+      log: new RelayedLog({ turn, copy, channel, onUnkept: forget, onFault }),
+      copy,
+    };
     own.set(name, kept);
     return kept;
   }
@@ -58,9 +64,9 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       return own.size;
     },
     turnOf,
-    async create(record, request, isNew = false, heldBytes = 0) {
+    async create(record, request, isNew = false, place = unlimited(record.owner)) {
       const resumable = request === undefined ? null : JSON.stringify(request);
-      const created = await hub.create(record, resumable, isNew, heldBytes);
+      const created = await hub.create(record, resumable, isNew, place);
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
       if (created.type === "full") return created;
       return { type: "exists", turn: own.get(nameOf(record.owner, record.id)) ?? turnOf(created.turn) };
@@ -86,5 +92,13 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
         }
       }
     },
+  };
+}
+
+/** A place that no limit of a key counts. */
+function unlimited(owner: string): TurnPlace {
+  return {
+    caller: { owner, keyId: owner, limits: { requestsInFlight: Number.MAX_SAFE_INTEGER } },
+    heldBytes: 0,
   };
 }

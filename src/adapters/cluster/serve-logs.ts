@@ -43,16 +43,16 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     await entry.appending;
     const { turn, record, log, resumable, checkpoints } = entry;
     if (log.ended) return [];
-    const steps = JSON.stringify([...(await readEvents(log)), ...checkpoints]);
+    const steps = JSON.stringify([...(await readEvents(log, record.afterSeq)), ...checkpoints]);
     return [
       { turn, record, steps, ...(resumable === undefined ? {} : { request: JSON.stringify(resumable) }) },
     ];
   }
 
   return {
-    async create(record, request, isNew, heldBytes) {
+    async create(record, request, isNew, { caller, heldBytes }) {
       const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
-      const release = directory.hold(record.owner, heldBytes);
+      const release = directory.hold(caller, heldBytes);
       try {
         const created = await logs.create(record, resumable, isNew);
         if (created.type === "created") {
@@ -77,10 +77,11 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       entry.checkpoints = newestCheckpoints([...entry.checkpoints, ...steps]);
       entry.appending = Promise.allSettled([appending]);
       await appending;
-      if (!entry.log.ended) return entry.log.isFull;
+      const { ended, unkept, isFull } = entry.log;
+      if (!ended && unkept === undefined) return isFull;
       directory.remove(entry);
       onEnd(entry);
-      return false;
+      return unkept === undefined ? false : JSON.stringify(unkept);
     },
     forget: logs.forget,
     async unfinished() {
@@ -135,12 +136,13 @@ export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] 
 }
 
 /** All that a running turn has said. */
-async function readEvents(log: TurnLog): Promise<readonly TurnEvent[]> {
+async function readEvents(log: TurnLog, afterSeq = 0): Promise<readonly TurnEvent[]> {
   const events: TurnEvent[] = [];
-  if (log.headSeq === 0) return events;
-  for await (const batch of followLog(log, { after: 0 })) {
+  const { headSeq } = log;
+  if (headSeq === afterSeq) return events;
+  for await (const batch of followLog(log, { after: afterSeq })) {
     if (batch.type === "events") events.push(...batch.events.map(({ event }) => event));
-    if (events.length >= log.headSeq) break;
+    if (afterSeq + events.length >= headSeq) break;
   }
   return events;
 }

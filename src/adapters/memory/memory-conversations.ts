@@ -154,6 +154,16 @@ export function createMemoryConversations({
       const place = asked.indexOf(after);
       return place < 0 ? undefined : asked.slice(place + 1);
     },
+    async disown(owner, id, requestId) {
+      const { inOrder = [], messages } = use(owner, id) ?? {};
+      for (const [place, kept] of inOrder.entries()) {
+        const { requestId: asked, ...message } = kept.message;
+        if (asked !== requestId || message.role === "user") continue;
+        const disowned = { ...kept, message };
+        inOrder[place] = disowned;
+        messages?.set(message.id, disowned);
+      }
+    },
     async append(owner, id, parentId, messages) {
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { jsonChars } from "../../ports/json-chars.ts";
 import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
+import type { TroupeError } from "../../protocol/errors.ts";
 import { laneTexts } from "./lane-texts.ts";
 
 /** Most events of one batch, so that a reader far behind does not copy a whole log at once. */
@@ -34,6 +35,7 @@ export class MemoryTurnLog implements TurnLog {
   #events: LoggedEvent[] = [];
   #trimmed: Trimmed;
   #isLeft = false;
+  #unkept: TroupeError | undefined;
   readonly #readers = new Set<MemoryLogReader>();
   readonly #onEnd: () => void;
   readonly #onBytes: (change: number) => void;
@@ -54,6 +56,10 @@ export class MemoryTurnLog implements TurnLog {
 
   get isFull(): boolean {
     return this.#isFull(this.bytes);
+  }
+
+  get unkept(): TroupeError | undefined {
+    return this.ended ? undefined : this.#unkept;
   }
 
   async append(steps: readonly TurnStep[]): Promise<void> {
@@ -89,6 +95,12 @@ export class MemoryTurnLog implements TurnLog {
     for (const reader of this.#readers) reader.goOn();
   }
 
+  /** Tells every reader, now and later, that the end could not be kept; `add` gives the end once it is. */
+  loseEnd(error: TroupeError): void {
+    this.#unkept = error;
+    for (const reader of this.#readers) reader.goOn();
+  }
+
   /** All events that are still there. */
   events(): TurnEvent[] {
     return this.#events.map(({ event }) => event);
@@ -98,7 +110,10 @@ export class MemoryTurnLog implements TurnLog {
   batchAfter(position: number): LogBatch | undefined {
     const { throughSeq, lanes } = this.#trimmed;
     if (position < throughSeq) return { type: "trimmed", throughSeq, lanes };
-    if (position >= this.headSeq) return undefined;
+    if (position >= this.headSeq) {
+      const { unkept } = this;
+      return unkept === undefined ? undefined : { type: "unkept", error: unkept };
+    }
     const start = position - throughSeq;
     const events = this.#events.slice(start, start + batchEvents);
     return this.#readers.size > 1 ? { type: "events", events, isShared: true } : { type: "events", events };
@@ -135,6 +150,7 @@ class MemoryLogReader implements LogReader {
   readonly #wake: () => void;
   #position: number;
   #isWaiting = false;
+  #isTold = false;
 
   constructor(log: MemoryTurnLog, position: number, wake: () => void) {
     this.#log = log;
@@ -143,14 +159,17 @@ class MemoryLogReader implements LogReader {
   }
 
   get isOver(): boolean {
-    return this.#log.isOverAt(this.#position);
+    return this.#isTold || this.#log.isOverAt(this.#position);
   }
 
   take(): LogBatch | undefined {
+    if (this.#isTold) return undefined;
     const batch = this.#log.batchAfter(this.#position);
     this.#isWaiting = batch === undefined;
-    if (batch !== undefined)
-      this.#position = batch.type === "trimmed" ? batch.throughSeq : this.#position + batch.events.length;
+    if (batch === undefined) return undefined;
+    if (batch.type === "trimmed") this.#position = batch.throughSeq;
+    else if (batch.type === "events") this.#position += batch.events.length;
+    else this.#isTold = true;
     return batch;
   }
 

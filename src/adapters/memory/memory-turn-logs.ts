@@ -118,10 +118,14 @@ export function createMemoryTurnLogs({
       sweep();
       const key = keyOf(record.owner, record.id);
       const existing = entries.get(key);
-      if (existing !== undefined) return { type: "exists", turn: existing };
+      const { afterSeq = 0 } = record;
+      const isRepeated = existing?.log.ended === true && existing.log.headSeq === afterSeq;
+      if (existing !== undefined && !isRepeated) return { type: "exists", turn: existing };
       if (!makeRoom() && !mayExceed) return { type: "full" };
+      if (isRepeated) drop(key);
       const memory = new MemoryTurnLog({
         isFull,
+        from: { throughSeq: afterSeq, lanes: [] },
         onBytes: (change) => {
           bytes += change;
         },

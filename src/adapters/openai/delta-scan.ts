@@ -1,4 +1,7 @@
-/** Fields of a text delta whose value changes from event to event. */
+import type { DeltaKind } from "./growths.ts";
+import type { StreamedPart } from "./streamed-item.ts";
+
+/** Fields of a delta whose value changes from event to event. */
 type Hole = "delta" | "obfuscation" | "sequence_number";
 
 /** What stands between two holes, and the hole behind it. */
@@ -9,30 +12,63 @@ interface Part {
 
 /** An event as the vendor writes it: literal text with holes. */
 interface Template {
+  readonly kind: DeltaKind;
+  readonly part: StreamedPart | undefined;
   readonly parts: readonly Part[];
   readonly end: string;
 }
 
-const deltaType = "response.output_text.delta";
+const kinds: ReadonlyMap<unknown, DeltaKind> = new Map<unknown, DeltaKind>([
+  ["response.output_text.delta", "text"],
+  ["response.reasoning_summary_text.delta", "reasoning"],
+  ["response.reasoning_text.delta", "reasoning"],
+]);
 /** After so many events in a row for which no template was of use, none is looked for any more. */
 const mostMisses = 8;
 /** What may not stand in a JSON string as it is (control characters), or stands for something else (the backslash). */
 const notPlain = /[^ -[\]-\uffff]/;
 
 /**
- * Reads text deltas without parsing them: one that was parsed in full gives a template, and an event that is the same but for its
- * text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and is parsed in full.
+ * Reads deltas of text and of reasoning without parsing them: one that was parsed in full gives a template, and an event that is
+ * the same but for its text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and
+ * is parsed in full.
  */
 export class DeltaScan {
   /** The text of the event that was matched last. */
   delta = "";
-  #template: Template | undefined;
+  /** Of the event that was matched last. */
+  kind: DeltaKind = "text";
+  /** The part of the answer that the event belongs to which was matched last, if it is held. */
+  part: StreamedPart | undefined;
+  #text: Template | undefined;
+  #reasoning: Template | undefined;
   #misses = 0;
 
   /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
   match(text: string, start: number): number {
-    const template = this.#template;
-    if (template === undefined) return -1;
+    // A model mostly goes on with what it was writing.
+    const likely = this.kind === "text" ? this.#text : this.#reasoning;
+    const other = this.kind === "text" ? this.#reasoning : this.#text;
+    const end = likely === undefined ? -1 : this.#matchOne(likely, text, start);
+    return end >= 0 || other === undefined ? end : this.#matchOne(other, text, start);
+  }
+
+  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
+  learn(event: string, data: string, part?: StreamedPart): void {
+    if (this.#misses >= mostMisses) return;
+    this.#misses += 1;
+    const template = templateOf(event, data, part);
+    if (template?.kind === "reasoning") this.#reasoning = template;
+    else if (template !== undefined) this.#text = template;
+  }
+
+  /** Later events may look the same and belong to another part. */
+  forget(): void {
+    this.#text = undefined;
+    this.#reasoning = undefined;
+  }
+
+  #matchOne(template: Template, text: string, start: number): number {
     let at = start;
     for (const { before, hole } of template.parts) {
       // Compared as a whole: `startsWith` compares a character at a time, which is most of what a token costs here.
@@ -43,14 +79,9 @@ export class DeltaScan {
     const end = at + template.end.length;
     if (text.slice(at, end) !== template.end) return -1;
     this.#misses = 0;
+    this.kind = template.kind;
+    this.part = template.part;
     return end;
-  }
-
-  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
-  learn(event: string, data: string): void {
-    if (this.#misses >= mostMisses) return;
-    this.#misses += 1;
-    this.#template = templateOf(event, data);
   }
 
   /** Where the hole's value ends, or -1 where it is not one that is written plainly. */
@@ -78,13 +109,14 @@ const nine = 0x39;
 const backslash = 0x5c;
 
 /** A template only where writing the parsed event again gives the same text: then the places of its values are known. */
-function templateOf(event: string, data: string): Template | undefined {
+function templateOf(event: string, data: string, part: StreamedPart | undefined): Template | undefined {
   const head = event.slice(0, event.length - data.length - 2);
   if (event !== `${head}${data}\n\n`) return undefined;
   const parsed: unknown = JSON.parse(data);
   if (typeof parsed !== "object" || parsed === null || JSON.stringify(parsed) !== data) return undefined;
   const fields = Object.entries(parsed as Record<string, unknown>);
-  if (!fields.some(([name, value]) => name === "type" && value === deltaType)) return undefined;
+  const kind = kinds.get(fields.find(([name]) => name === "type")?.[1]);
+  if (kind === undefined) return undefined;
   const parts: Part[] = [];
   let literal = `${head}{`;
   for (const [index, [name, value]] of fields.entries()) {
@@ -96,7 +128,9 @@ function templateOf(event: string, data: string): Template | undefined {
       literal += JSON.stringify(value);
     }
   }
-  return parts.some(({ hole }) => hole === "delta") ? { parts, end: `${literal}}\n\n` } : undefined;
+  return parts.some(({ hole }) => hole === "delta")
+    ? { kind, part, parts, end: `${literal}}\n\n` }
+    : undefined;
 }
 
 function isHole(name: string, value: unknown): name is Hole {

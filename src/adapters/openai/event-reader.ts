@@ -1,14 +1,20 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
-import { EventStreamParser } from "../upstream/event-stream-parser.ts";
+import { EventStreamParser, type StreamEvent } from "../upstream/event-stream-parser.ts";
 import { DeltaScan } from "./delta-scan.ts";
+import type { DeltaKind } from "./growths.ts";
+import { isHeartbeat } from "./heartbeat.ts";
+import { notAStream, parseJson } from "./parse-event.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
+import type { StreamedPart } from "./streamed-item.ts";
 
 /** One event may hold a whole tool result or the full response; more than this is no answer. */
 const mostEventChars = 16 * 1024 * 1024;
+/** A body that is no stream is tried as JSON before its end as long as it is shorter: its connection may stay open. */
+const maxEarlyChars = 65_536;
 
 /** What one piece of the body held. */
 export interface ReadEvents {
-  /** Texts that follow one another are one. */
+  /** Texts that follow one another are one, and so are pieces of reasoning. */
   readonly events: ProviderEvent[];
   /** Whether it completed an event, be it one that says nothing. */
   readonly isProgress: boolean;
@@ -18,7 +24,8 @@ export interface ReadEvents {
 
 /**
  * Reads the bytes of an answer, in pieces that may be cut anywhere. What came before an error in the same piece is given beside the
- * error, so that where the network cuts its packets never decides what is shown.
+ * error, so that the cuts of the network never decide what is shown. The first character decides whether the body is
+ * an event stream: servers and proxies name its type wrongly, or not at all.
  */
 export class EventReader {
   readonly #machine: ResponsesMachine;
@@ -26,34 +33,75 @@ export class EventReader {
   readonly #scan = new DeltaScan();
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
+  /** Text of deltas that was not given yet. */
   #text = "";
+  #kind: DeltaKind = "text";
+  /** The deltas of it that were matched and that the machine has not heard of, and the part of the answer that they belong to. */
+  #matched = "";
+  #matchedPart: StreamedPart | undefined;
+  /** The deltas do not say which part is theirs. */
+  #isLoose = false;
   #isProgress = false;
+  #isStream: boolean | undefined;
+  /** A body that is no stream. */
+  #body = "";
 
   constructor(machine: ResponsesMachine) {
     this.#machine = machine;
   }
 
   read(bytes: Uint8Array): ReadEvents {
+    return this.#collect(() => this.#take(this.#decoder.decode(bytes, { stream: true })));
+  }
+
+  /** The body is over: reads the event or the object that its last piece left open. */
+  end(): ReadEvents {
+    return this.#collect(() => {
+      this.#take(this.#decoder.decode());
+      if (this.#body !== "") this.#give(this.#machine.acceptWhole(this.#body));
+      else for (const event of this.#parser.end()) this.#acceptLast(event);
+    });
+  }
+
+  #collect(read: () => void): ReadEvents {
     this.#events = [];
     this.#isProgress = false;
     let failure: { readonly error: unknown } | undefined;
     try {
-      this.#accept(this.#decoder.decode(bytes, { stream: true }));
+      read();
     } catch (error) {
       failure = { error };
     }
+    this.#endMatched();
     this.#endText();
-    const read = { events: this.#events, isProgress: this.#isProgress };
-    return failure === undefined ? read : { ...read, failure };
+    const collected = { events: this.#events, isProgress: this.#isProgress };
+    return failure === undefined ? collected : { ...collected, failure };
+  }
+
+  #take(piece: string): void {
+    this.#isStream ??= isStreamBegin(piece);
+    if (this.#isStream === false) this.#takeBody(piece);
+    else this.#accept(piece);
+  }
+
+  #takeBody(piece: string): void {
+    this.#body += piece;
+    if (/^\s*</.test(this.#body) || this.#body.length > mostEventChars) throw notAStream();
+    if (this.#body.length > maxEarlyChars || !isJson(this.#body)) return;
+    const body = this.#body;
+    this.#body = "";
+    this.#give(this.#machine.acceptWhole(body));
   }
 
   /** All events that the piece completes. */
   #accept(piece: string): void {
     for (let at = 0; at < piece.length; ) {
-      const matched = this.#parser.isIdle && this.#machine.takesText ? this.#scan.match(piece, at) : -1;
+      const matched = this.#parser.isIdle && this.#machine.takesDeltas ? this.#scan.match(piece, at) : -1;
       if (matched >= 0) {
-        this.#machine.acceptText(this.#scan.delta);
-        this.#text += this.#scan.delta;
+        if (this.#scan.kind !== this.#kind) this.#turnTo(this.#scan.kind);
+        if (this.#scan.part !== this.#matchedPart) this.#endMatched();
+        this.#matchedPart = this.#scan.part;
+        this.#matched += this.#scan.delta;
         this.#isProgress = true;
         at = matched;
       } else {
@@ -67,28 +115,72 @@ export class EventReader {
     const wasIdle = this.#parser.isIdle;
     const blank = piece.indexOf("\n\n", start);
     const end = blank < 0 ? piece.length : blank + 2;
-    const event = piece.slice(start, end);
-    for (const data of this.#parser.push(event)) {
+    const text = piece.slice(start, end);
+    for (const event of this.#parser.push(text)) {
+      if (isHeartbeat(event)) continue;
       this.#isProgress = true;
-      for (const given of this.#machine.accept(data)) {
-        if (given.type === "text") {
-          this.#text += given.text;
-          if (wasIdle) this.#scan.learn(event, data);
-        } else {
-          this.#endText();
-          this.#events.push(given);
-        }
-      }
+      this.#endMatched();
+      this.#give(this.#machine.accept(event));
+      const { lastDelta } = this.#machine;
+      if (lastDelta === undefined && this.#isLoose) this.#scan.forget();
+      if (lastDelta === undefined || !wasIdle) continue;
+      this.#isLoose ||= lastDelta.part?.item.isLoose === true;
+      this.#scan.learn(text, event.data, lastDelta.part);
     }
     return end;
   }
 
+  /** An event that was not ended and is cut says nothing. */
+  #acceptLast(event: StreamEvent): void {
+    if (isHeartbeat(event) || (event.name !== "error" && !isJson(event.data))) return;
+    this.#isProgress = true;
+    this.#give(this.#machine.accept(event));
+  }
+
+  #give(given: readonly ProviderEvent[]): void {
+    for (const event of given) {
+      if (event.type === "text" || event.type === "reasoning") {
+        if (event.type !== this.#kind) this.#turnTo(event.type);
+        this.#text += event.text;
+      } else {
+        this.#endText();
+        this.#events.push(event);
+      }
+    }
+  }
+
+  #turnTo(kind: DeltaKind): void {
+    this.#endMatched();
+    this.#endText();
+    this.#kind = kind;
+  }
+
+  /** Tells the machine the matched text: once for many deltas. */
+  #endMatched(): void {
+    if (this.#matched === "") return;
+    const matched = this.#matched;
+    this.#matched = "";
+    for (const event of this.#machine.acceptDeltas(this.#kind, matched, this.#matchedPart))
+      if ("text" in event) this.#text += event.text;
+  }
+
   #endText(): void {
     if (this.#text === "") return;
-    const text: ProviderEvent = { type: "text", text: this.#text };
+    const text: ProviderEvent = { type: this.#kind, text: this.#text };
     // Nearly every piece holds one text and nothing else.
     if (this.#events.length === 0) this.#events = [text];
     else this.#events.push(text);
     this.#text = "";
   }
+}
+
+/** `undefined` as long as nothing but white space has come. */
+function isStreamBegin(piece: string): boolean | undefined {
+  const first = /\S/.exec(piece)?.[0];
+  return first === undefined ? undefined : !"{[<".includes(first);
+}
+
+/** Whether a text is the whole of an object or a list. */
+function isJson(text: string): boolean {
+  return /[}\]]\s*$/.test(text) && parseJson(text) !== undefined;
 }

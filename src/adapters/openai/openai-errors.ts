@@ -26,7 +26,8 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["server_error", "upstream_error"],
 ]);
 
-function byVendorCode(code: string | null | undefined): ErrorCode | undefined {
+/** Our code for one of the vendor's own codes or types. */
+export function byVendorCode(code: string | null | undefined): ErrorCode | undefined {
   if (code == null) return undefined;
   return quotaCodes.has(code) ? "quota_exceeded" : codes.get(code);
 }
@@ -52,29 +53,13 @@ function isUnreadStatus(status: number, vendorCode: ErrorCode | undefined): bool
   return status >= 300 && status < 500 && status !== 408 && status !== 409;
 }
 
-function byStatus(status: number): ErrorCode {
+export function byStatus(status: number): ErrorCode {
   if (status === 401 || status === 403) return "upstream_auth";
   if (status === 429) return "rate_limited";
   if (status === 503) return "upstream_overloaded";
   if (status === 408 || status >= 500) return "upstream_error";
   if (status >= 300 && status < 400) return "upstream_invalid";
   return "upstream_invalid_request";
-}
-
-/** An error that the vendor reports inside a stream, by its code or type. */
-export function fromStreamError(error: {
-  code?: unknown;
-  type?: unknown;
-  message?: unknown;
-  param?: unknown;
-}): TroupeError {
-  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
-  const code = byVendorCode(text(error.code)) ?? byVendorCode(text(error.type)) ?? "upstream_error";
-  return new TroupeError(code, {
-    ...(code === "upstream_overloaded" ? { isUnread: true } : {}),
-    ...paramDetail(text(error.param)),
-    cause: new Error(text(error.message) ?? "no message"),
-  });
 }
 
 /** What went wrong before the stream began, from what the SDK threw. `nowMs` is the wall clock, for dates in `retry-after`. */
@@ -117,6 +102,10 @@ function isRepeatable(status: number, headers: Headers | undefined): boolean {
   const told = headers?.get("x-should-retry");
   if (told === "true") return true;
   if (told === "false") return false;
+  return isRepeatableStatus(status);
+}
+
+export function isRepeatableStatus(status: number): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
@@ -142,7 +131,7 @@ const parameters: ReadonlySet<string> = new Set([
 ]);
 
 /** The vendor's name of the parameter at fault helps a developer and gives nothing away. One that no call has is nobody's name. */
-function paramDetail(param: string | undefined): { detail?: string } {
+export function paramDetail(param: string | undefined): { detail?: string } {
   if (param === undefined || !/^[a-z0-9_.[\]]{1,80}$/i.test(param)) return {};
   return parameters.has(param.split(/[.[]/, 1)[0] ?? "") ? { detail: `Parameter: ${param}.` } : {};
 }

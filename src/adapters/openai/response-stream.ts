@@ -4,8 +4,9 @@ import { TroupeError } from "../../protocol/errors.ts";
 import type { BytesSink, OnDemandReader } from "../upstream/read-on-demand.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { createWatchdog } from "../upstream/watchdog.ts";
-import { EventReader } from "./event-reader.ts";
+import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { fromSdkError } from "./openai-errors.ts";
+import { notAStream } from "./parse-event.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
 
 type UpstreamCall = ReturnType<typeof createUpstreamCall>;
@@ -43,6 +44,9 @@ export class ResponseStream
   readonly #watchdog: ReturnType<typeof createWatchdog>;
   readonly #onAbort = () => void this.#call.close();
   #body: OnDemandReader | undefined;
+  /** The body is not said to be an event stream. */
+  #isMisnamed = false;
+  #isAtEnd = false;
   #isOver = false;
   /** Something to show has come, or a tool is at work. */
   #hasBegun = false;
@@ -76,7 +80,7 @@ export class ResponseStream
       this.#resolve = resolve;
       this.#reject = reject;
       if (this.#body === undefined) this.#begin().catch(this.#fail);
-      else this.#goOn(this.#body);
+      else this.#goOn();
     });
   }
 
@@ -89,7 +93,20 @@ export class ResponseStream
   onBytes(bytes: Uint8Array): void {
     // What had come already would still be read, although the connection is closed.
     if (this.#options.signal.aborted) return void this.#fail(undefined);
-    const { events, isProgress, failure } = this.#events.read(bytes);
+    this.#give(this.#events.read(bytes));
+  }
+
+  onEnd(): void {
+    if (this.#options.signal.aborted) return void this.#fail(undefined);
+    this.#isAtEnd = true;
+    this.#give(this.#events.end());
+  }
+
+  onError(error: unknown): void {
+    void this.#fail(error);
+  }
+
+  #give({ events, isProgress, failure }: ReadEvents): void {
     if (isProgress) this.#noteProgress(events);
     if (events.length > 0) {
       this.#failure = failure;
@@ -98,7 +115,7 @@ export class ResponseStream
     } else if (failure !== undefined) {
       void this.#fail(failure.error);
     } else {
-      this.#body?.ask();
+      this.#askMore();
     }
   }
 
@@ -110,17 +127,20 @@ export class ResponseStream
     this.#watchdog.progress(this.#limitMs);
   }
 
-  onEnd(): void {
+  /** Asks for the next bytes, unless the body is over. */
+  #askMore(): void {
+    const { machine } = this.#options;
+    if (!this.#isAtEnd) {
+      this.#body?.ask();
+      return;
+    }
     try {
-      this.#options.machine.finish();
+      if (machine.silent && this.#isMisnamed) throw notAStream();
+      machine.finish();
       void this.#finish();
     } catch (error) {
       void this.#fail(error);
     }
-  }
-
-  onError(error: unknown): void {
-    void this.#fail(error);
   }
 
   async #begin(): Promise<void> {
@@ -131,17 +151,17 @@ export class ResponseStream
     const response = await open(this.#call.fetch).catch((thrown: unknown) => {
       throw fromSdkError(thrown, clock.wallTimeMs());
     });
-    if (!/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? ""))
-      throw new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
+    // It counts only if the body says nothing: servers and proxies name event streams in all ways.
+    this.#isMisnamed = !/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     this.#body = this.#call.read(this);
     this.#body.ask();
   }
 
-  #goOn(body: OnDemandReader): void {
+  #goOn(): void {
     this.#watchdog.arm();
     if (this.#options.machine.ended) void this.#finish();
     else if (this.#failure !== undefined) void this.#fail(this.#failure.error);
-    else body.ask();
+    else this.#askMore();
   }
 
   async #finish(): Promise<void> {

@@ -1,11 +1,19 @@
 import { z } from "zod";
-import type { JsonObject } from "../../ports/json.ts";
-import type { FinishReason, ProviderEvent, Usage } from "../../ports/provider.ts";
+import { isObject, type JsonObject } from "../../ports/json.ts";
+import type { ProviderEvent, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { fromStreamError } from "./openai-errors.ts";
+import type { StreamEvent } from "../upstream/event-stream-parser.ts";
+import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
+import { type DeltaKind, growthOfEvent } from "./growths.ts";
+import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
+import { notAStream, parseEvent, parseJson } from "./parse-event.ts";
+import { fromStreamError } from "./stream-error.ts";
+import type { StreamedPart } from "./streamed-item.ts";
+import { type LateText, StreamedOutput } from "./streamed-output.ts";
+import { ToolEvents } from "./tool-events.ts";
 
-/** Items of an answer that are no tool calls. */
-const plainItems = new Set(["message", "reasoning", "compaction"]);
+/** Max characters that are held of an answer for a poor end: as many as the end itself may have. */
+const maxHeldChars = 16 * 1024 * 1024;
 
 type State = "silent" | "open" | "ended";
 
@@ -28,8 +36,9 @@ export interface ResponsesMachineOptions {
 }
 
 /**
- * From the data of a Responses API event stream to provider events. Exactly one terminal event ends it; what comes later is
- * ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
+ * From the events of a Responses API stream to provider events. Exactly one terminal event ends it, or a whole response in the
+ * place of a stream; what comes later is ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
+ * Whatever event brings a text, it is shown once; the response object at the end has everything that was streamed.
  * Event names and shapes: `ResponseStreamEvent` of the openai package.
  */
 export class ResponsesMachine {
@@ -37,23 +46,36 @@ export class ResponsesMachine {
   readonly #numbered: boolean;
   #state: State;
   #sawText: boolean;
+  #sawReasoning: boolean;
   #reasoningParts: number;
   #responseId: string | undefined;
   #sequenceNumber: number | undefined;
+  readonly #isNewCall: boolean;
+  readonly #tools = new ToolEvents();
+  readonly #output: StreamedOutput;
+  #lastDelta: { readonly part: StreamedPart | undefined } | undefined;
 
   constructor({ includeReasoning, numbered = false, place }: ResponsesMachineOptions) {
     this.#includeReasoning = includeReasoning;
     this.#numbered = numbered;
     this.#state = place === undefined ? "silent" : "open";
     this.#sawText = place?.sawText ?? false;
+    this.#sawReasoning = place !== undefined;
     this.#reasoningParts = place?.reasoningParts ?? 0;
     this.#responseId = place?.responseId;
     this.#sequenceNumber = place?.sequenceNumber;
+    this.#isNewCall = place === undefined;
+    this.#output = new StreamedOutput({ maxChars: maxHeldChars, isFromStart: this.#isNewCall });
   }
 
-  /** Whether a text may be accepted without its event: the answer has begun, and nothing else of the event would count. */
-  get takesText(): boolean {
+  /** Whether a delta may be accepted without its event: the answer has begun, and nothing else of the event would count. */
+  get takesDeltas(): boolean {
     return this.#state === "open" && !this.#numbered;
+  }
+
+  /** Whether the event that was accepted last is a delta, and the part of the answer that it belongs to if that is held. */
+  get lastDelta(): { readonly part: StreamedPart | undefined } | undefined {
+    return this.#lastDelta;
   }
 
   /** Nothing was accepted yet. */
@@ -77,9 +99,10 @@ export class ResponsesMachine {
     return { responseId, sequenceNumber, sawText: this.#sawText, reasoningParts: this.#reasoningParts };
   }
 
-  /** The same as accepting the event whose text this is; the caller shows it. */
-  acceptText(delta: string): void {
-    this.#sawText ||= delta !== "";
+  /** The same as accepting events whose deltas are this text, of the part that the first of them belongs to. */
+  acceptDeltas(kind: DeltaKind, text: string, part: StreamedPart | undefined): ProviderEvent[] {
+    if (part !== undefined) this.#output.append(part, text);
+    return this.#show(kind, text);
   }
 
   /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
@@ -89,17 +112,29 @@ export class ResponsesMachine {
   }
 
   /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
-  accept(data: string): ProviderEvent[] {
-    if (this.#state === "ended" || data === "[DONE]") return [];
-    const event = parse(data);
-    this.#state = "open";
-    if (this.#numbered && this.#isKnown(event.sequence_number)) return [];
-    const type = event.type;
-    if (typeof type !== "string") {
-      if (isObject(event.error)) throw fromStreamError(event.error);
+  accept({ name, data }: StreamEvent): ProviderEvent[] {
+    this.#lastDelta = undefined;
+    if (this.#state === "ended") return [];
+    // Nothing comes after it, even if the connection stays open.
+    if (data.trim() === "[DONE]") {
+      this.finish();
       return [];
     }
+    if (name === "error") throw this.#failed(parseJson(data) ?? data);
+    const event = parseEvent(data);
+    this.#state = "open";
+    if (this.#numbered && this.#isKnown(event.sequence_number)) return [];
+    const type = typeof event.type === "string" ? event.type : name;
+    if (isFailure(type, event)) throw this.#failed(event);
     return this.#handle(type, event);
+  }
+
+  /** A body that is no stream: the whole response, or an error. Throws `upstream_invalid` for everything else. */
+  acceptWhole(body: string): ProviderEvent[] {
+    const whole = parseJson(body);
+    if (isFailure("", Array.isArray(whole) ? whole[0] : whole)) throw this.#failed(whole);
+    if (!isWhole(whole)) throw notAStream();
+    return this.#end("response.completed", whole);
   }
 
   /** Whether an event of this number was there already; notes it where it was not. */
@@ -111,120 +146,111 @@ export class ResponsesMachine {
   }
 
   #handle(type: string, event: JsonObject): ProviderEvent[] {
+    const grown = growthOfEvent(type);
+    if (grown?.stage === "delta") {
+      const { delta } = event;
+      if (typeof delta !== "string" || delta === "") return [];
+      const part = this.#output.grow(grown.growth, event, delta);
+      if (grown.growth.kind === undefined) return [];
+      this.#lastDelta = { part };
+      return this.#show(grown.growth.kind, delta);
+    }
+    const gap = type === "response.reasoning_summary_part.added" ? this.#beginReasoning() : [];
+    const late = this.#output.accept(type, event).flatMap((text) => this.#showLate(text));
+    return [...gap, ...late, ...this.#tell(type, event)];
+  }
+
+  /** The rest of an event, beside texts of the answer. */
+  #tell(type: string, event: JsonObject): ProviderEvent[] {
     switch (type) {
-      case "response.output_text.delta":
-      case "response.refusal.delta":
-        return this.#text(event.delta);
       case "response.created":
-        if (!isObject(event.response)) return [{ type: "started" }];
-        if (typeof event.response.id === "string") this.#responseId = event.response.id;
-        return [{ type: "started", response: event.response }];
-      case "response.reasoning_summary_part.added":
-        this.#reasoningParts += 1;
-        return this.#reasoningParts > 1 ? this.#reasoning("\n\n") : [];
-      case "response.reasoning_summary_text.delta":
-      case "response.reasoning_text.delta":
-        return this.#reasoning(event.delta);
+        return this.#start(event.response);
+      case "response.queued":
+      case "response.in_progress":
+        return this.#responseId === undefined && isObject(event.response) ? this.#start(event.response) : [];
       case "response.output_item.added":
       case "response.output_item.done":
-        return toolItem(event.item, type.endsWith("added") ? "in_progress" : "completed");
+        return this.#tools.item(event.item, type.endsWith("added") ? "in_progress" : "completed");
       case "response.completed":
+      case "response.done":
       case "response.incomplete":
-        return this.#end(event.response);
-      case "response.failed": {
-        const error = isObject(event.response) ? event.response.error : undefined;
-        throw fromStreamError(isObject(error) ? error : {});
-      }
-      case "error":
-        throw fromStreamError(isObject(event.error) ? event.error : event);
+      case "response.failed":
+      case "response.cancelled":
+        return this.#end(type, event.response);
       default:
-        return toolProgress(type, event.item_id);
+        return this.#tools.progress(type, event.item_id);
     }
   }
 
-  #text(delta: unknown): ProviderEvent[] {
-    if (typeof delta !== "string" || delta === "") return [];
+  #failed(told: unknown): TroupeError {
+    return fromStreamError(told, { isNewCall: this.#isNewCall });
+  }
+
+  #start(response: unknown): ProviderEvent[] {
+    if (!isObject(response)) return [{ type: "started" }];
+    if (typeof response.id === "string") this.#responseId = response.id;
+    return [{ type: "started", response }];
+  }
+
+  #show(kind: DeltaKind, text: string): ProviderEvent[] {
+    if (text === "") return [];
+    if (kind === "reasoning") {
+      this.#sawReasoning = true;
+      return this.#includeReasoning ? [{ type: "reasoning", text }] : [];
+    }
     this.#sawText = true;
-    return [{ type: "text", text: delta }];
+    return [{ type: "text", text }];
   }
 
-  #reasoning(delta: unknown): ProviderEvent[] {
-    return this.#includeReasoning && typeof delta === "string" && delta !== ""
-      ? [{ type: "reasoning", text: delta }]
-      : [];
+  #showLate({ kind, text, isUnannounced }: LateText): ProviderEvent[] {
+    const gap = kind === "reasoning" && isUnannounced ? this.#beginReasoning() : [];
+    return [...gap, ...this.#show(kind, text)];
   }
 
-  #end(response: unknown): ProviderEvent[] {
+  /** A gap before every part of the reasoning but the first. */
+  #beginReasoning(): ProviderEvent[] {
+    this.#reasoningParts += 1;
+    return this.#reasoningParts > 1 ? this.#show("reasoning", "\n\n") : [];
+  }
+
+  #end(type: string, response: unknown): ProviderEvent[] {
+    const status = endStatus(type, response);
+    if (status === "failed") throw this.#failed((isObject(response) && response.error) || {});
     if (!isObject(response))
       throw new TroupeError("upstream_invalid", { cause: new Error("The end has no response.") });
+    if (status === "cancelled")
+      throw new TroupeError("upstream_error", { cause: new Error("The provider cancelled the response.") });
     this.#state = "ended";
+    const output = mergedOutput(response.output, this.#output.items(status));
+    const whole = output === undefined || output === response.output ? response : { ...response, output };
     const usage = usageOf(response.usage);
     return [
-      ...(this.#sawText ? [] : this.#text(fullText(response.output))),
+      ...this.#unshown(output),
       {
         type: "end",
-        finishReason: finishReasonOf(response),
+        finishReason: finishReasonOf(whole, status),
         model: typeof response.model === "string" ? response.model : "unknown",
-        response,
+        response: whole,
         ...(usage === undefined ? {} : { usage }),
       },
     ];
   }
-}
 
-function parse(data: string): JsonObject {
-  try {
-    const event: unknown = JSON.parse(data);
-    if (isObject(event)) return event;
-  } catch {
-    // Not the parser's own error, which quotes the text.
-    throw new TroupeError("upstream_invalid", { cause: new Error("An event's data is not JSON.") });
+  /** Text that only the end has: a whole answer that was not streamed, or the rest after the shown text. */
+  #unshown(output: unknown): ProviderEvent[] {
+    const text = fullText(output);
+    if (this.#sawText) {
+      const shown = this.#output.shownText();
+      const goesOn = shown !== undefined && text.length > shown.length && text.startsWith(shown);
+      return goesOn ? this.#show("text", text.slice(shown.length)) : [];
+    }
+    const thoughts = this.#sawReasoning ? [] : reasoningTexts(output);
+    const reasoning = thoughts.flatMap((thought) => [
+      ...this.#beginReasoning(),
+      ...this.#show("reasoning", thought),
+    ]);
+    return [...reasoning, ...this.#show("text", text)];
   }
-  throw new TroupeError("upstream_invalid", { cause: new Error("An event's data is not an object.") });
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A tool call's item appeared or is done; messages and reasoning have events of their own. */
-function toolItem(item: unknown, fallbackStatus: string): ProviderEvent[] {
-  if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
-  const status = typeof item.status === "string" ? item.status : fallbackStatus;
-  return [{ type: "tool", tool: toolName(item.type), status, callId: String(item.id ?? ""), payload: item }];
-}
-
-/** `response.web_search_call.searching` and the like; their first and last states come with the items. */
-function toolProgress(type: string, itemId: unknown): ProviderEvent[] {
-  const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
-  if (call === undefined || status === undefined || status === "in_progress" || status === "completed")
-    return [];
-  return [{ type: "tool", tool: toolName(call), status, callId: String(itemId ?? "") }];
-}
-
-function toolName(itemType: string): string {
-  return itemType.replace(/_call$/, "");
-}
-
-function fullText(output: unknown): string {
-  if (!Array.isArray(output)) return "";
-  return output
-    .filter((item) => isObject(item) && item.type === "message")
-    .flatMap((item) => (Array.isArray(item.content) ? item.content : []))
-    .map((part) => (isObject(part) ? (part.text ?? part.refusal ?? "") : ""))
-    .join("");
-}
-
-function finishReasonOf(response: JsonObject): FinishReason {
-  const details = response.incomplete_details;
-  if (response.status === "incomplete" || isObject(details)) {
-    return isObject(details) && details.reason === "content_filter" ? "content_filter" : "length";
-  }
-  const output = Array.isArray(response.output) ? response.output : [];
-  const asksForTool = output.some(
-    (item) => isObject(item) && /^(function|custom_tool)_call$/.test(String(item.type)),
-  );
-  return asksForTool ? "tool_calls" : "stop";
 }
 
 function usageOf(usage: unknown): Usage | undefined {

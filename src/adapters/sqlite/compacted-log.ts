@@ -11,13 +11,13 @@ interface CompactedLog {
   readonly terminal: TurnEvent;
 }
 
-/** From the log of an ended turn to what is kept of it, both as JSON. */
-export function compactLog(text: string): string {
+/** From the log of an ended turn, whose numbers begin after `afterSeq`, to what is kept of it, both as JSON. */
+export function compactLog(text: string, afterSeq: number): string {
   // Errors stay as they were written.
   const events = JSON.parse(text) as TurnEvent[];
   const terminal = events.at(-1);
   if (terminal === undefined) throw new Error("An ended turn's log is empty.");
-  const throughSeq = events.length - 1;
+  const throughSeq = afterSeq + events.length - 1;
   return JSON.stringify({ throughSeq, lanes: laneTexts(events), terminal } satisfies CompactedLog);
 }
 

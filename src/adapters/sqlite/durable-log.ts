@@ -1,5 +1,6 @@
 import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 
@@ -14,8 +15,8 @@ export interface DurableLogOptions extends Begun {
   readonly store: SqliteStore;
   /** Where it is followed. */
   readonly inner: MemoryTurnLog;
-  /** Ends the turn in the database. */
-  readonly end: (events: readonly TurnEvent[]) => void;
+  /** Ends the turn in the database; settles when that is kept, as soon as it can be, and never rejects. */
+  readonly end: (events: readonly TurnEvent[]) => Promise<"kept" | "failed">;
   /** Nothing of it was kept: the client may send it again under the same id. */
   readonly forget: () => void;
   /** Hears of writes that nobody waits for and that failed. */
@@ -51,6 +52,10 @@ export class DurableLog implements TurnLog {
     return this.#options.inner.ended;
   }
 
+  get unkept(): TroupeError | undefined {
+    return this.#options.inner.unkept;
+  }
+
   get isFull(): boolean {
     return this.#options.inner.isFull;
   }
@@ -68,20 +73,30 @@ export class DurableLog implements TurnLog {
     return this.#journal(steps).then(
       () => this.#tell(steps),
       (fault: unknown) => {
-        // A failure that cannot be kept is told all the same: those who follow would wait for ever.
         if (!steps.some(({ type }) => type === "failure")) throw fault;
         this.#options.onFault(fault);
-        this.#tell(steps);
+        this.#loseEnd(steps, fault);
       },
     );
   }
 
   #tell(steps: readonly TurnStep[]): void {
-    const { inner, end, forget } = this.#options;
+    const { inner, end } = this.#options;
     inner.add(steps);
-    if (!inner.ended) return;
-    if (this.#row === "failed") forget();
-    else end(inner.events());
+    if (inner.ended) void end(inner.events());
+  }
+
+  /** Those who follow would wait for ever: they are told without numbers, which another end may have, after a crash or a repeat. */
+  #loseEnd(steps: readonly TurnStep[], fault: unknown): void {
+    const { inner, end, forget } = this.#options;
+    inner.loseEnd(TroupeError.from(fault).asData());
+    if (this.#row === "failed") {
+      forget();
+      return;
+    }
+    void end([...inner.events(), ...steps.filter(isEvent)]).then((outcome) => {
+      if (outcome === "kept") inner.add(steps);
+    });
   }
 
   #journal(steps: readonly TurnStep[]): Promise<unknown> {

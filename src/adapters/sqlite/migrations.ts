@@ -175,6 +175,10 @@ const steps: readonly string[] = [
   INSERT INTO counters (name, value) VALUES ('to_index', (SELECT coalesce(max(number), 0) FROM messages));
   ${createSearchIndex("")}
   `,
+  `
+  -- The numbers of its log begin after this one: those up to it belong to the attempts that it repeats.
+  ALTER TABLE turns ADD COLUMN after_seq INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The file was written by a newer version of the program, which this one must not touch. */

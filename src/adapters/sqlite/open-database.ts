@@ -55,7 +55,9 @@ export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "
   );
   const damages = checkAtStart(database, file);
   migrate(database);
-  database.function("compacted", { deterministic: true }, (log) => compactLog(String(log)));
+  database.function("compacted", { deterministic: true }, (log, afterSeq) =>
+    compactLog(String(log), Number(afterSeq)),
+  );
   database.function("without_turns", { deterministic: true }, (entries, turns) =>
     withoutTurns(String(entries), String(turns)),
   );

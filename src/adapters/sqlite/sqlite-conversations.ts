@@ -70,6 +70,9 @@ export function createSqliteConversations({
       if (place === undefined) return undefined;
       return (await reader.read("requestsAfter", id, Number(place.number))).map(toRequestId);
     },
+    async disown(owner, id, requestId) {
+      await store.of(owner).write([["disownMessages", id, requestId, owner]], true);
+    },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
       if (parentId !== undefined && (await store.of(owner).read("findMessage", parentId, id)).length === 0)

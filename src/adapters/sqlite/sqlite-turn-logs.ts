@@ -15,6 +15,7 @@ import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import type { ServedTime } from "./served-time.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
+import type { Write } from "./statements.ts";
 import { storageUnavailable } from "./storage-faults.ts";
 import { readRunning } from "./turn-rows.ts";
 
@@ -56,11 +57,20 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   function end(
     { number, record: { owner } }: Pick<Begun, "number" | "record">,
     events: readonly TurnEvent[],
-  ): void {
-    store
+  ): Promise<"kept" | "failed"> {
+    return store
       .of(owner)
       .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])
-      .then(() => store.release(number), onFault);
+      .then(
+        () => {
+          store.release(number);
+          return "kept";
+        },
+        (fault: unknown) => {
+          onFault(fault);
+          return "failed";
+        },
+      );
   }
 
   function durable(begun: Begun, inner: MemoryTurnLog): TurnLog {
@@ -73,7 +83,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
 
   function begin(record: TurnRecord, request: ResumableRequest | undefined): Begun {
     lastNumber += 1;
-    const { owner, id, contentHash, conversationId = null } = record;
+    const { owner, id, contentHash, conversationId = null, afterSeq = 0 } = record;
     const row = [
       "beginTurn",
       lastNumber,
@@ -82,9 +92,11 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       contentHash,
       conversationId,
       clock.wallTimeMs(),
+      afterSeq,
       request === undefined ? null : JSON.stringify(request),
     ] as const;
-    return { number: lastNumber, record, begun: store.of(owner).write([row], true, lastNumber) };
+    const before: readonly Write[] = afterSeq === 0 ? [] : [["replaceTurn", served.now(), owner, id]];
+    return { number: lastNumber, record, begun: store.of(owner).write([...before, row], true, lastNumber) };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
@@ -109,7 +121,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async create(record, request, isNew = false) {
       const kept = isNew ? undefined : await find(record.owner, record.id);
-      if (kept !== undefined) return { type: "exists", turn: kept };
+      const isRepeated = kept?.log.ended === true && kept.log.headSeq === record.afterSeq;
+      if (kept !== undefined && !isRepeated) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
       if (store.fault !== undefined) throw storageUnavailable(store.fault);
       return memory.adopt(record, (inner) => durable(begin(record, request), inner));
@@ -133,7 +146,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         const adopted = memory.adopt(record, make, { mayExceed: true });
         remembered?.add(events);
         if (adopted.type !== "created") continue;
-        if (adopted.log.ended) end({ number, record }, events);
+        if (adopted.log.ended) void end({ number, record }, events);
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }

@@ -14,16 +14,20 @@ export const statements = {
   ...searchStatements,
 
   // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
-  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, request, first_beat)
-    VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
+  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, after_seq, request, first_beat)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
+  // Nobody finds it any more, and it goes with its conversation or its time like others. Its own end may not be written yet.
+  replaceTurn: `UPDATE turns SET id = id || ' ' || number, request = NULL, ended_at_ms = coalesce(ended_at_ms, ?),
+      last_beat = coalesce(last_beat, (SELECT max(beat) FROM journal))
+    WHERE owner = ? AND id = ?`,
   endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
-  findTurn: `SELECT number, owner, id, content_hash, conversation_id, ended_at_ms FROM turns
+  findTurn: `SELECT number, owner, id, content_hash, conversation_id, after_seq, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
-  endedTurn: `SELECT log, answer FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
-  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, request FROM turns WHERE ended_at_ms IS NULL`,
+  endedTurn: `SELECT log, answer, after_seq FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
+  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request FROM turns WHERE ended_at_ms IS NULL`,
   // The sizes are known without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
-  compactTurn: `UPDATE turns SET answer = compacted(log), log = NULL WHERE number = ?`,
+  compactTurn: `UPDATE turns SET answer = compacted(log, after_seq), log = NULL WHERE number = ?`,
   turnsToForget: `SELECT number, ${turnBytes} AS bytes FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
   forgetTurn: `DELETE FROM turns WHERE number = ?`,
   // The newest turn of each conversation in the next 500 ended turns.
@@ -75,6 +79,8 @@ export const statements = {
     ORDER BY number LIMIT 1`,
   requestsAfter: `SELECT request_id FROM messages WHERE conversation_id = ? AND number > ? AND role = 'user'
     AND request_id IS NOT NULL ORDER BY number`,
+  disownMessages: `UPDATE messages SET request_id = NULL
+    WHERE conversation_id = ? AND request_id = ? AND owner = ? AND role = 'assistant'`,
   // SQLite counts no more characters in a text than JavaScript does, so that nothing that has room is left out.
   path: `WITH RECURSIVE path (id, parent, depth, chars) AS (
       SELECT id, parent_id, 0, length(text) FROM messages WHERE id = ? AND conversation_id = ?

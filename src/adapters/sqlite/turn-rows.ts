@@ -35,7 +35,8 @@ export async function readRunning(
         : readable(`the request of turn ${number}`, onFault, () => {
             return JSON.parse(String(row.request)) as ResumableRequest;
           });
-    turns.set(number, { number, record: recordOf(row), steps: [], headSeq: 0, request });
+    const record = recordOf(row);
+    turns.set(number, { number, record, steps: [], headSeq: record.afterSeq ?? 0, request });
   }
   await readJournal(store, onFault, ([number, firstSeq, events, checkpoints = []]) => {
     const turn = turns.get(number);
@@ -79,8 +80,9 @@ async function readJournal(
 export async function restoreLog(row: Row, compact: boolean): Promise<TurnLog> {
   if (row.log === null) return openCompactedLog(String(row.answer));
   // Nobody is to see whether the row was compacted already.
-  if (compact) return openCompactedLog(compactLog(String(row.log)));
-  const log = new MemoryTurnLog({ onBytes: () => undefined, onEnd: () => undefined });
+  if (compact) return openCompactedLog(compactLog(String(row.log), Number(row.after_seq)));
+  const from = { throughSeq: Number(row.after_seq), lanes: [] };
+  const log = new MemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });
   await log.append(parseEvents<TurnEvent[]>(String(row.log)));
   return log;
 }
@@ -91,5 +93,6 @@ export function recordOf(row: Row): TurnRecord {
     id: String(row.id),
     contentHash: String(row.content_hash),
     ...(row.conversation_id === null ? {} : { conversationId: String(row.conversation_id) }),
+    ...(row.after_seq === 0 ? {} : { afterSeq: Number(row.after_seq) }),
   };
 }

@@ -1,9 +1,16 @@
 import { TroupeError } from "../../protocol/errors.ts";
 
+/** One server-sent event. */
+export interface StreamEvent {
+  /** Of its `event` line; empty if it has none. */
+  readonly name: string;
+  readonly data: string;
+}
+
 /**
- * Reads server-sent events (WHATWG HTML, section 9.2): `push` takes pieces of text that may be cut anywhere and returns the `data`
- * of every event that a piece completes. Comments, `event`, `id` and `retry` lines are passed over: the API repeats the event's
- * name in its data. What is incomplete at the end of the stream was never an event.
+ * Reads server-sent events (WHATWG HTML, section 9.2): `push` takes pieces of text that may be cut anywhere and returns the
+ * events that a piece completes. Comments, `id` and `retry` lines are passed over. Two things differ from the standard, because
+ * servers do them: an event with the name `error` needs no data, and `end` gives an event that lacks its empty line.
  *
  * Throws `upstream_invalid` when one event grows beyond `mostEventChars`.
  */
@@ -12,6 +19,7 @@ export class EventStreamParser {
   /** The pieces of the line that is still open; joined only when it ends. */
   #openLine: string[] = [];
   #openChars = 0;
+  #name = "";
   #dataLines: string[] = [];
   #dataChars = 0;
   #endedWithReturn = false;
@@ -22,11 +30,13 @@ export class EventStreamParser {
 
   /** Nothing of what was pushed is still open: the next piece begins a line, and an event. */
   get isIdle(): boolean {
-    return this.#openChars === 0 && this.#dataLines.length === 0 && !this.#endedWithReturn;
+    return (
+      this.#openChars === 0 && this.#dataLines.length === 0 && this.#name === "" && !this.#endedWithReturn
+    );
   }
 
-  push(piece: string): string[] {
-    const completed: string[] = [];
+  push(piece: string): StreamEvent[] {
+    const completed: StreamEvent[] = [];
     const text = this.#withPlainLineEnds(piece);
     let start = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
@@ -43,25 +53,38 @@ export class EventStreamParser {
     return completed;
   }
 
-  #endLine(rest: string, completed: string[]): void {
+  /** The stream is over: the event whose empty line did not come, if there is one. It may be cut. */
+  end(): StreamEvent[] {
+    const completed: StreamEvent[] = [];
+    this.#endLine("", completed);
+    this.#endLine("", completed);
+    return completed;
+  }
+
+  #endLine(rest: string, completed: StreamEvent[]): void {
     const line = this.#openLine.length === 0 ? rest : this.#openLine.join("") + rest;
     this.#openLine = [];
     this.#openChars = 0;
     if (line === "") {
-      if (this.#dataLines.length > 0)
-        completed.push(
-          this.#dataLines.length === 1 ? (this.#dataLines[0] ?? "") : this.#dataLines.join("\n"),
-        );
+      const name = this.#name;
+      if (this.#dataLines.length > 0 || name === "error")
+        completed.push({
+          name,
+          data: this.#dataLines.length === 1 ? (this.#dataLines[0] ?? "") : this.#dataLines.join("\n"),
+        });
+      this.#name = "";
       this.#dataLines = [];
       this.#dataChars = 0;
     } else if (line.startsWith("data:")) {
-      const data = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
+      const data = fieldValue(line, 5);
       this.#dataLines.push(data);
       // The line feed that joins it counts too: lines without data would otherwise pile up unnoticed.
       this.#dataChars += data.length + 1;
     } else if (line === "data") {
       this.#dataLines.push("");
       this.#dataChars += 1;
+    } else if (line.startsWith("event:")) {
+      this.#name = fieldValue(line, 6);
     }
   }
 
@@ -71,4 +94,9 @@ export class EventStreamParser {
     if (piece !== "") this.#endedWithReturn = piece.endsWith("\r");
     return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
+}
+
+/** After the colon, without the one space that may follow it. */
+function fieldValue(line: string, start: number): string {
+  return line.slice(line.charCodeAt(start) === 0x20 ? start + 1 : start);
 }

@@ -2,13 +2,13 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
+import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 import type { CloseName } from "../../protocol/closes.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { callAfterReading } from "../system/call-after-reading.ts";
 import { attachDoor } from "./attach-door.ts";
 import { type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
-import { createKeyCounter } from "./key-counter.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
 
 export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
@@ -16,10 +16,10 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   readonly path: string;
   /** Time between two pings; a peer that misses two is dropped. */
   readonly pingIntervalMs: number;
-  /** Most connections at the same time; further ones are answered with 503. */
+  /** Most connections of this process at the same time, those being decided about among them; further ones are answered with 503. */
   readonly mostConnections: number;
-  /** Most of one key whose limits say nothing else; further ones are answered with 429. */
-  readonly mostConnectionsPerKey: number;
+  /** Where sockets are counted: without a place a handshake is answered with 429, or with 503 if the server as a whole is full. */
+  readonly places: SocketPlaces;
   /** How long one who is sent away for now should wait; each is given a time of its own, so that they do not return together. */
   readonly retryAfterMs: () => number;
   /**
@@ -39,17 +39,16 @@ const subprotocol = "troupe";
 /** Serves WebSockets on HTTP servers that others own. */
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused } = options;
-  const { onFault, onHandshakeFault } = options;
+  const { onFault, onHandshakeFault, places } = options;
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
-  const keys = createKeyCounter(options.mostConnectionsPerKey);
   /** Handshakes that are being decided about. */
   let deciding = 0;
   const ofConnections: WsConnectionOptions = {
     ...options,
     onGone(connection) {
       connections.delete(connection);
-      keys.countOut(connection.caller);
+      leave(connection.caller);
     },
   };
   const server = new WebSocketServer({
@@ -66,7 +65,7 @@ export function createWsServer(options: WsServerOptions) {
 
   /** Why nobody is let in now. */
   function refuseAll(): HandshakeRefusal | undefined {
-    if (stopped.signal.aborted) return unavailable("shutting_down", "The server restarts.");
+    if (stopped.signal.aborted) return restarting();
     if (connections.size + deciding < mostConnections) return undefined;
     return unavailable(
       "too_many_connections",
@@ -74,15 +73,24 @@ export function createWsServer(options: WsServerOptions) {
     );
   }
 
+  function restarting(): HandshakeRefusal {
+    return unavailable("shutting_down", "The server restarts.");
+  }
+
   function unavailable(code: string, message: string): HandshakeRefusal {
     return { status: 503, code, message, retryAfterMs: retryAfterMs() };
   }
 
   /** Why a caller gets no further socket. */
-  function refuseMore(caller: Caller): HandshakeRefusal | undefined {
-    const message = keys.whyFull(caller);
-    if (message === undefined) return undefined;
-    return { status: 429, code: "too_many_connections", message, retryAfterMs: retryAfterMs() };
+  function refuseMore({ isServerFull, message }: NoPlace): HandshakeRefusal {
+    const code = "too_many_connections";
+    const refusal = unavailable(code, message);
+    return isServerFull ? refusal : { ...refusal, status: 429 };
+  }
+
+  /** The process that counts may be gone, and this one ends with it. */
+  function leave(caller: Caller): void {
+    places.leave(caller).catch(onFault);
   }
 
   function refuse(request: IncomingMessage, stream: Duplex, refusal: HandshakeRefusal): void {
@@ -114,10 +122,9 @@ export function createWsServer(options: WsServerOptions) {
     try {
       const admitted = await admit(request, true);
       if ("status" in admitted) return refuse(request, stream, admitted);
-      // Counted and opened at once, so that a burst cannot slip past the limit.
-      const refusal = refuseMore(admitted);
-      if (refusal !== undefined) refuse(request, stream, refusal);
-      else server.handleUpgrade(request, stream, head, (socket) => open(socket, stream, admitted));
+      const none = await places.take(admitted);
+      if (none !== undefined) return refuse(request, stream, refuseMore(none));
+      complete(request, stream, head, admitted);
     } catch (fault) {
       sendRefusal(stream, refusalAfter(fault));
     } finally {
@@ -126,9 +133,22 @@ export function createWsServer(options: WsServerOptions) {
     }
   }
 
-  function open(socket: OpenSocket, stream: Duplex, caller: Caller): void {
-    connections.add(new WsConnection(socket, stream, caller, ofConnections));
-    keys.countIn(caller);
+  /** Opens the socket of a caller that has a place. */
+  function complete(request: IncomingMessage, stream: Duplex, head: Buffer, caller: Caller): void {
+    let isOpen = false;
+    try {
+      if (stopped.signal.aborted) {
+        refuse(request, stream, restarting());
+        return;
+      }
+      server.handleUpgrade(request, stream, head, (socket) => {
+        connections.add(new WsConnection(socket, stream, caller, ofConnections));
+        isOpen = true;
+      });
+    } finally {
+      // The client has gone meanwhile, or its handshake is not valid.
+      if (!isOpen) leave(caller);
+    }
   }
 
   async function heartbeat(): Promise<void> {
@@ -155,7 +175,9 @@ export function createWsServer(options: WsServerOptions) {
       if (refusal !== undefined) return refusal;
       try {
         const admitted = await admit(request, false);
-        return "status" in admitted ? admitted : refuseMore(admitted);
+        if ("status" in admitted) return admitted;
+        const none = await places.whyNone(admitted);
+        return none === undefined ? undefined : refuseMore(none);
       } catch (fault) {
         return refusalAfter(fault);
       }

@@ -30,6 +30,11 @@ export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): str
   return JSON.stringify({ ...toMessage(event), request_id: requestId, seq });
 }
 
+/** Tells a follower that the end of its turn could not be kept, which has no number for that reason. */
+export function encodeUnkept(requestId: string, error: TroupeError): string {
+  return JSON.stringify({ type: "error", status: "error", ...failure(error), request_id: requestId });
+}
+
 /** As below, without an object in between: nearly every message is a chunk. */
 function encodeText(requestId: string, seq: number, { text, final, lane }: TextEvent): string {
   const persona = lane === undefined ? "" : `"persona_id":${JSON.stringify(lane)},`;

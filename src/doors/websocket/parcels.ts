@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from "../../ports/socket.ts";
 import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
+import { encodeUnkept } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
 import type { Parcel } from "./outbox.ts";
 import type { SharedFrames } from "./shared-frames.ts";
@@ -37,6 +38,7 @@ export class BatchParcel implements Parcel {
     this.#place += 1;
     if (batch.type === "trimmed")
       return place === 0 ? this.#frames.resetOf(this.#requestId, batch) : undefined;
+    if (batch.type === "unkept") return place === 0 ? encodeUnkept(this.#requestId, batch.error) : undefined;
     const event = batch.events[place];
     if (event === undefined) return undefined;
     return this.#frames.frameOf(this.#requestId, event, batch.isShared === true);

@@ -20,6 +20,7 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
       : {}),
     ...(whenUnwatched === undefined ? {} : { whenUnwatched }),
     ...(data.on_interrupt === undefined ? {} : { whenInterrupted: data.on_interrupt }),
+    ...(data.retry === undefined ? {} : { retrySeq: data.retry }),
   };
 }
 

@@ -42,6 +42,9 @@ describeTurnLog("another process, followed from a third,", async () => {
       get isFull() {
         return log.isFull;
       },
+      get unkept() {
+        return log.unkept;
+      },
       get headSeq() {
         return log.headSeq;
       },

@@ -9,6 +9,7 @@ import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
+import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
@@ -20,6 +21,7 @@ import { createLinePair, type LinePair } from "./line-pair.ts";
 export interface ClusterOptions {
   readonly clock?: Clock;
   readonly retentionMs?: number;
+  readonly mostPerKey?: number;
   readonly mostPerOwner?: number;
   readonly mostInAll?: number;
   readonly maxBytesPerOwner?: number;
@@ -43,6 +45,7 @@ export interface ClusterMember {
 export async function openCluster({
   clock,
   retentionMs = 60_000,
+  mostPerKey = 1_000,
   mostPerOwner = 1_000,
   mostInAll = 1_000,
   maxBytesPerOwner = 1e9,
@@ -73,15 +76,19 @@ export async function openCluster({
     { ...defaultSettings(), ...limits },
     { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
   );
-  const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts };
+  const { maxConnections, maxConnectionsPerKey } = { ...defaultSettings(), ...limits };
+  const places = createSocketPlaces({ maxInAll: maxConnections, maxPerKey: maxConnectionsPerKey });
+  const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts, places };
   const hub = await createHub({
-    ...{ ...stores, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
+    ...{ ...stores, mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
     onFault,
   });
   const lines: LinePair[] = [];
 
   return {
     store,
+    /** The store's own time, and that of the lines. */
+    storeClock: opened.clock,
     logs,
     usage,
     join(): ClusterMember {

@@ -51,6 +51,14 @@ const anyPlainEvent = fc
     obfuscation,
   }));
 
+/** The same for its reasoning. */
+const anyPlainThought = fc
+  .record({ sequence_number: fc.nat({ max: 2_000 }), delta: anyDelta })
+  .map(({ sequence_number, delta }) => ({
+    type: "response.reasoning_summary_text.delta",
+    ...{ sequence_number, item_id: "rs_1", output_index: 0, summary_index: 0, delta },
+  }));
+
 /** Something that only looks like it. */
 const anyOtherEvent = fc.oneof(
   { weight: 3, arbitrary: fc.record(fields) },
@@ -93,6 +101,9 @@ const anyOddFrame = fc.constantFrom<((data: string) => string)[]>(
   (data) => `data:${data}\n\n`,
   (data) => `id: 7\nevent: x\ndata: ${data}\n\n`,
   (data) => `: ping\n\n${plainFrame(data)}`,
+  (data) => `data:\n\nevent: ping\ndata: {}\n\n${plainFrame(data)}`,
+  (data) => `event: error\n${plainFrame(data)}`,
+  (data) => `event: error\ndata: ${data}\n\n`,
   (data) => plainFrame(data).replaceAll("\n", "\r\n"),
   (data) => plainFrame(data).replaceAll("\n", "\r"),
   (data) => `\n\n${plainFrame(data)}`,
@@ -103,6 +114,7 @@ const anyOddFrame = fc.constantFrom<((data: string) => string)[]>(
 
 const anyEvent = fc.oneof(
   { weight: 30, arbitrary: anyPlainEvent.map((event) => plainFrame(JSON.stringify(event))) },
+  { weight: 10, arbitrary: anyPlainThought.map((event) => plainFrame(JSON.stringify(event))) },
   { weight: 1, arbitrary: anyOtherEvent.map((event) => plainFrame(JSON.stringify(event))) },
   {
     weight: 1,

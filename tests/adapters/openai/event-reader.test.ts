@@ -72,3 +72,35 @@ describe("reading an answer's bytes", () => {
     assert.deepEqual(batches, []);
   });
 });
+
+describe("deltas of one part after the other", () => {
+  for (const [type, kind] of [
+    ["response.output_text.delta", "text"],
+    ["response.reasoning_summary_text.delta", "reasoning"],
+    ["response.reasoning_text.delta", "reasoning"],
+  ] as const)
+    it(`${type}: one read gives one event, and parses one of them`, () => {
+      const place = { item_id: "i_1", output_index: 0, content_index: 0, summary_index: 0 };
+      const eventOf = (sequence_number: number) => {
+        const data = JSON.stringify({ type, sequence_number, ...place, delta: `${sequence_number} ` });
+        return `event: ${type}\ndata: ${data}\n\n`;
+      };
+      const numbers = Array.from({ length: 200 }, (_, index) => index);
+      const bytes = Buffer.from(numbers.map(eventOf).join(""));
+      const parse = JSON.parse;
+      let parsed = 0;
+      JSON.parse = (...args) => {
+        parsed += 1;
+        return parse(...args);
+      };
+      try {
+        assert.deepEqual(read([bytes]).batches, [
+          [{ type: kind, text: numbers.map((n) => `${n} `).join("") }],
+        ]);
+      } finally {
+        JSON.parse = parse;
+      }
+      // Once to accept it, once to learn from it.
+      assert.equal(parsed, 2);
+    });
+});

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { APIConnectionError, APIError } from "openai";
-import {
-  fromConnectionError,
-  fromSdkError,
-  fromStreamError,
-} from "../../../src/adapters/openai/openai-errors.ts";
+import { fromConnectionError, fromSdkError } from "../../../src/adapters/openai/openai-errors.ts";
 import { NoConnectionError, NotAnAnswerError } from "../../../src/adapters/upstream/upstream-call.ts";
 
 const nowMs = Date.UTC(2026, 10, 22, 12);
@@ -216,27 +212,5 @@ describe("a call without an answer", () => {
       const given = fromSdkError(new APIConnectionError({ cause }), nowMs);
       assert.deepEqual([given.code, given.safeToRepeat], ["upstream_invalid", false]);
     }
-  });
-});
-
-describe("an error in a stream", () => {
-  it("goes by its code, then by its type, and is never to be repeated", () => {
-    for (const [error, code] of [
-      [{ code: "server_is_overloaded", type: "server_error" }, "upstream_overloaded"],
-      [{ code: "unheard_of", type: "invalid_request_error" }, "upstream_invalid_request"],
-      [{ code: null, type: "insufficient_quota" }, "quota_exceeded"],
-      [{ code: 500, type: {}, message: [], param: 1 }, "upstream_error"],
-      [{}, "upstream_error"],
-    ] as const) {
-      const given = fromStreamError(error);
-      assert.deepEqual([given.code, given.safeToRepeat], [code, false]);
-    }
-  });
-
-  it("keeps the vendor's message for the log alone", () => {
-    const given = fromStreamError({ message: "a secret", param: "input" });
-    assert.equal(given.cause instanceof Error && given.cause.message, "a secret");
-    assert.equal(given.detail, "Parameter: input.");
-    assert.equal(given.publicMessage.includes("secret"), false);
   });
 });

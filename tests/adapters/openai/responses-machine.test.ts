@@ -5,10 +5,11 @@ import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const newMachine = (includeReasoning = true) => new ResponsesMachine({ includeReasoning });
+const unnamed = (data: string) => ({ name: "", data });
 
 function accepted(events: readonly object[], includeReasoning = true): ProviderEvent[] {
   const machine = newMachine(includeReasoning);
-  return events.flatMap((event) => machine.accept(JSON.stringify(event)));
+  return events.flatMap((event) => machine.accept(unnamed(JSON.stringify(event))));
 }
 
 const isError = (code: string) => (error: unknown) => error instanceof TroupeError && error.code === code;
@@ -24,14 +25,15 @@ describe("one event of the Responses API", () => {
   }[] = [
     { event: { type: "response.created", response }, gives: [{ type: "started", response }] },
     { event: { type: "response.created" }, gives: [{ type: "started" }] },
-    { event: { type: "response.queued", response }, gives: [] },
-    { event: { type: "response.in_progress", response }, gives: [] },
+    { event: { type: "response.queued", response }, gives: [{ type: "started", response }] },
+    { event: { type: "response.in_progress", response }, gives: [{ type: "started", response }] },
+    { event: { type: "response.in_progress" }, gives: [] },
     { event: delta("naïve 😀"), gives: [{ type: "text", text: "naïve 😀" }] },
     { event: delta(""), gives: [] },
     { event: delta(7), gives: [] },
     { event: { type: "response.refusal.delta", delta: "No." }, gives: [{ type: "text", text: "No." }] },
-    { event: { type: "response.output_text.done", text: "again" }, gives: [] },
-    { event: { type: "response.refusal.done", refusal: "again" }, gives: [] },
+    { event: { type: "response.output_text.done", text: "All." }, gives: [{ type: "text", text: "All." }] },
+    { event: { type: "response.refusal.done", refusal: "No." }, gives: [{ type: "text", text: "No." }] },
     { event: { type: "response.content_part.added", part: { type: "output_text", text: "" } }, gives: [] },
     { event: { type: "response.output_text.annotation.added", annotation: {} }, gives: [] },
     {
@@ -43,7 +45,10 @@ describe("one event of the Responses API", () => {
       gives: [{ type: "reasoning", text: "hm" }],
     },
     { event: { type: "response.reasoning_summary_part.added" }, gives: [] },
-    { event: { type: "response.reasoning_summary_text.done", text: "hm" }, gives: [] },
+    {
+      event: { type: "response.reasoning_summary_text.done", text: "hm" },
+      gives: [{ type: "reasoning", text: "hm" }],
+    },
     { event: { type: "response.output_item.added", item: { type: "message", id: "m" } }, gives: [] },
     { event: { type: "response.output_item.done", item: { type: "reasoning", id: "r" } }, gives: [] },
     { event: { type: "response.output_item.added" }, gives: [] },
@@ -89,7 +94,7 @@ describe("one event of the Responses API", () => {
   }
 
   it("without a type and without an error gives nothing", () => {
-    assert.deepEqual(accepted([{ hello: "world" }, { type: 7 }, { error: "text" }]), []);
+    assert.deepEqual(accepted([{ hello: "world" }, { type: 7 }, { error: null }]), []);
   });
 
   it("of reasoning gives nothing where nobody asked for it, and a gap between two parts where somebody did", () => {
@@ -129,15 +134,15 @@ describe("an error in the stream", () => {
   for (const { data, code } of table) {
     it(`${JSON.stringify(data)} is ${code}`, () => {
       const machine = newMachine();
-      machine.accept(JSON.stringify(delta("so far")));
-      assert.throws(() => machine.accept(JSON.stringify(data)), isError(code));
+      machine.accept(unnamed(JSON.stringify(delta("so far"))));
+      assert.throws(() => machine.accept(unnamed(JSON.stringify(data))), isError(code));
       assert.equal(machine.ended, false);
     });
   }
 
   for (const data of ["<html>", "", "null", "7", '"text"', "[]", '{"type":"response.']) {
     it(`${JSON.stringify(data)} is not an answer`, () => {
-      assert.throws(() => newMachine().accept(data), isError("upstream_invalid"));
+      assert.throws(() => newMachine().accept(unnamed(data)), isError("upstream_invalid"));
     });
   }
 });
@@ -149,7 +154,8 @@ describe("the end of the stream", () => {
     accepted([...before, { type: "response.completed", response }]).at(-1);
 
   it("is told once, with the vendor's object, its model and its usage", () => {
-    const response = { id: "r", model: "gpt-dated", status: "completed", usage, output: [] };
+    const output = [message({ type: "output_text", text: "x", annotations: [] })];
+    const response = { id: "r", model: "gpt-dated", status: "completed", usage, output };
     assert.deepEqual(accepted([delta("x"), { type: "response.completed", response }]), [
       { type: "text", text: "x" },
       {
@@ -164,10 +170,10 @@ describe("the end of the stream", () => {
 
   it("is the last: everything behind it is passed over", () => {
     const machine = newMachine();
-    machine.accept(JSON.stringify({ type: "response.completed", response: {} }));
+    machine.accept(unnamed(JSON.stringify({ type: "response.completed", response: {} })));
     assert.equal(machine.ended, true);
     for (const late of [JSON.stringify(delta("late")), "[DONE]", "not JSON", '{"type":"error"}'])
-      assert.deepEqual(machine.accept(late), []);
+      assert.deepEqual(machine.accept(unnamed(late)), []);
     machine.finish();
   });
 
@@ -175,7 +181,10 @@ describe("the end of the stream", () => {
     assert.throws(() => accepted([{ type: "response.completed" }]), isError("upstream_invalid"));
   });
 
-  const reasons: readonly { response: object; finishReason: string }[] = [
+  const reasons: readonly {
+    response: { status?: string; [field: string]: unknown };
+    finishReason: string;
+  }[] = [
     { response: { status: "completed", incomplete_details: null }, finishReason: "stop" },
     {
       response: { status: "incomplete", incomplete_details: { reason: "max_output_tokens" } },
@@ -196,13 +205,15 @@ describe("the end of the stream", () => {
       const end = endOf(response);
       assert.equal(end?.type === "end" && end.finishReason, finishReason);
       const incomplete = accepted([delta("x"), { type: "response.incomplete", response }]).at(-1);
-      assert.equal(incomplete?.type === "end" && incomplete.finishReason, finishReason);
+      // Where the response itself does not say how it ended, the event does.
+      const told = response.status === undefined ? "length" : finishReason;
+      assert.equal(incomplete?.type === "end" && incomplete.finishReason, told);
     });
   }
 
   it("gives the whole text where no delta came, and only then", () => {
     const output = [
-      { type: "reasoning", content: [{ text: "MUST NOT BE SHOWN" }] },
+      { type: "reasoning", content: [{ text: "Hm." }] },
       message(
         { type: "output_text", text: "All " },
         { type: "refusal", refusal: "of it" },
@@ -212,10 +223,10 @@ describe("the end of the stream", () => {
       message({ type: "output_text", text: "." }),
       { type: "message" },
     ];
-    assert.deepEqual(accepted([{ type: "response.completed", response: { output } }])[0], {
-      type: "text",
-      text: "All of it.",
-    });
+    const unstreamed = [{ type: "response.completed", response: { output } }];
+    const text = { type: "text", text: "All of it." };
+    assert.deepEqual(accepted(unstreamed).slice(0, -1), [{ type: "reasoning", text: "Hm." }, text]);
+    assert.deepEqual(accepted(unstreamed, false).slice(0, -1), [text]);
     const shown = accepted([delta("Other"), { type: "response.completed", response: { output } }]);
     assert.deepEqual(
       shown.map(({ type }) => type),
@@ -224,6 +235,7 @@ describe("the end of the stream", () => {
   });
 
   it("has no usage and no model where the vendor told none that makes sense", () => {
+    const output = [message({ type: "output_text", text: "x", annotations: [] })];
     for (const odd of [
       undefined,
       null,
@@ -231,23 +243,23 @@ describe("the end of the stream", () => {
       { input_tokens: -1, output_tokens: 2 },
       { input_tokens: "3", output_tokens: 4 },
     ])
-      assert.deepEqual(endOf({ usage: odd }), {
+      assert.deepEqual(endOf({ usage: odd, output }), {
         type: "end",
         finishReason: "stop",
         model: "unknown",
-        response: JSON.parse(JSON.stringify({ usage: odd })),
+        response: JSON.parse(JSON.stringify({ usage: odd, output })),
       });
   });
 
   it("before the end event is an error: empty where nothing came, truncated where something did", () => {
     const silent = newMachine();
     assert.equal(silent.silent, true);
-    silent.accept("[DONE]");
+    assert.throws(() => silent.accept(unnamed("[DONE]")), isError("upstream_empty"));
     assert.throws(() => silent.finish(), isError("upstream_empty"));
     const open = newMachine();
-    open.accept(JSON.stringify({ type: "response.queued" }));
+    open.accept(unnamed(JSON.stringify({ type: "response.queued" })));
     assert.equal(open.silent, false);
-    open.accept("[DONE]");
+    assert.throws(() => open.accept(unnamed("[DONE]")), isError("upstream_truncated"));
     assert.throws(() => open.finish(), isError("upstream_truncated"));
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
+import { isHeartbeat } from "../../../src/adapters/openai/heartbeat.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
@@ -8,11 +9,20 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { anyStream } from "./any-stream.ts";
 
 interface Read {
-  /** Texts that follow one another are one. */
+  /** Texts that follow one another are one, and so are pieces of reasoning. */
   readonly events: readonly ProviderEvent[];
   readonly progress: number;
   readonly error: string | undefined;
   readonly state: readonly boolean[];
+  /** What is held of the answer, as a poor end shows it. */
+  readonly output: unknown;
+}
+
+const poorEnd = { name: "", data: '{"type":"response.completed","response":{"output":null}}' };
+
+function outputOf(machine: ResponsesMachine, error: string | undefined): unknown {
+  const end = error === undefined && !machine.ended ? machine.accept(poorEnd).at(-1) : undefined;
+  return end?.type === "end" ? end.response?.output : undefined;
 }
 
 /** Every event parsed in full. */
@@ -25,14 +35,17 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
   let error: string | undefined;
   try {
     for (const piece of pieces) {
-      const data = parser.push(decoder.decode(piece, { stream: true }));
-      if (data.length > 0) progress += 1;
-      for (const item of data) events.push(...machine.accept(item));
+      const given = parser
+        .push(decoder.decode(piece, { stream: true }))
+        .filter((event) => !isHeartbeat(event));
+      if (given.length > 0) progress += 1;
+      for (const event of given) events.push(...machine.accept(event));
     }
   } catch (thrown) {
     error = TroupeError.from(thrown).code;
   }
-  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+  const state = [machine.silent, machine.ended];
+  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
 }
 
 function readQuickly(pieces: readonly Uint8Array[]): Read {
@@ -49,7 +62,8 @@ function readQuickly(pieces: readonly Uint8Array[]): Read {
     error = TroupeError.from(read.failure.error).code;
     break;
   }
-  return { events: joinTexts(events), progress, error, state: [machine.silent, machine.ended] };
+  const state = [machine.silent, machine.ended];
+  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
 }
 
 /** What a read gives as one text may have come as several. */
@@ -57,8 +71,9 @@ export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
   const joined: ProviderEvent[] = [];
   for (const event of events) {
     const last = joined.at(-1);
-    if (event.type === "text" && last?.type === "text")
-      joined[joined.length - 1] = { type: "text", text: last.text + event.text };
+    const isDelta = event.type === "text" || event.type === "reasoning";
+    if (isDelta && last?.type === event.type)
+      joined[joined.length - 1] = { type: event.type, text: last.text + event.text };
     else joined.push(event);
   }
   return joined;

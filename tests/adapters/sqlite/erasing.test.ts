@@ -6,6 +6,7 @@ import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-c
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { TurnRecord } from "../../../src/ports/turn-log.ts";
+import { TroupeError } from "../../../src/protocol/errors.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
 import { createTestClock } from "../../support/test-clock.ts";
@@ -92,6 +93,31 @@ test("what was deleted is gone from the file: messages, index, logs, journal; wh
     [["running", [textOf("one "), textOf("two "), textOf("three ")]]],
   );
   assert.equal((await kept.conversations.search("owner", "beside", 10)).length, 1);
+});
+
+test("what a request had said before it was retried is gone with its conversation as well", async () => {
+  await using place = await dataFolder();
+  const kept = await open(place.file);
+  const gone = await conversationOf(kept.conversations, "owner", "Asked");
+  const beside = await kept.logs.create(recordOf("beside", "other"));
+  assert.ok(beside.type === "created");
+  let afterSeq = 0;
+  for (const text of [`${needle} first`, `${needle} second`, `${needle} third`]) {
+    const record = recordOf("retried", gone);
+    const attempt = await kept.logs.create(afterSeq === 0 ? record : { ...record, afterSeq });
+    assert.ok(attempt.type === "created");
+    await attempt.log.append([textOf(text)]);
+    // What runs beside it keeps the journal from being pruned.
+    await beside.log.append([textOf("beside")]);
+    await attempt.log.append([{ type: "failure", error: new TroupeError("upstream_error") }]);
+    afterSeq = attempt.log.headSeq;
+  }
+  assert.equal(afterSeq, 6);
+  assert.equal(await kept.conversations.remove("owner", gone), true);
+  await kept.logs.forget("owner", gone);
+  await kept.erased();
+  await kept[Symbol.asyncDispose]();
+  assert.doesNotMatch(await place.bytes(), anyOfIt);
 });
 
 test("a deletion that the process did not get to the end of is finished at the next start", async () => {

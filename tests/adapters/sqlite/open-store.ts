@@ -49,7 +49,8 @@ export async function openStore(onStorage: (fault: unknown) => void = onFault) {
 /** The logs of a new database, gone with the test. */
 export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   const opened = await openStore();
-  const { store, clock } = opened;
+  const { store } = opened;
+  const { clock = opened.clock } = options;
   const defaults = {
     ...{ store, clock, served: await openServedTime(store, clock), onFault },
     ...{ retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000 },

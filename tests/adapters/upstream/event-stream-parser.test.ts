@@ -7,7 +7,7 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 const runs = { seed: 20_261_122, numRuns: 500 } as const;
 function parserOf(mostEventChars = 1_000_000) {
   const parser = new EventStreamParser({ mostEventChars });
-  return (piece: string) => parser.push(piece);
+  return (piece: string) => parser.push(piece).map(({ data }) => data);
 }
 
 function parseAll(pieces: readonly string[], mostEventChars?: number): string[] {

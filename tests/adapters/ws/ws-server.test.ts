@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import type { HandshakeRefusal } from "../../../src/adapters/ws/handshake.ts";
+import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
 import { createWsServer } from "../../../src/adapters/ws/ws-server.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
 import { openRawSocket } from "../../support/raw-socket.ts";
@@ -24,7 +25,11 @@ async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits
   const refused: number[] = [];
   const door = createWsServer({
     ...{ clock: createTestClock(), path: "/ws", pingIntervalMs: 60_000, retryAfterMs: () => 3_000 },
-    ...{ mostConnections: 10, mostConnectionsPerKey: 10, ...limits },
+    mostConnections: limits.mostConnections ?? 10,
+    places: createSocketPlaces({
+      maxInAll: limits.mostConnections ?? 10,
+      maxPerKey: limits.mostConnectionsPerKey ?? 10,
+    }),
     isAdmitted: () => true,
     onFault: () => assert.fail("a fault of a client"),
     onHandshakeFault: (fault) => faults.push(fault),

@@ -1,0 +1,174 @@
+import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
+
+/** Fields that grow as they are streamed: a beginning of such a text is less than the text. */
+const growing = new Set(["text", "refusal", "arguments", "input", "code"]);
+/** Lists whose members are the same as those at the same place. */
+const partLists = new Set(["content", "summary"]);
+
+/** An item as it was streamed, and as it can stand by itself: with the fields that every such item has. */
+export interface StreamedJson {
+  readonly said: JsonObject;
+  readonly whole: JsonObject;
+}
+
+/**
+ * The output of the response object, with everything that was streamed and is missing in it: items, parts, texts, annotations,
+ * fields. Its own values stay. Returns `final` itself if nothing is missing.
+ */
+export function mergedOutput(final: unknown, items: readonly StreamedJson[]): JsonValue[] | undefined {
+  if (!Array.isArray(final) || final.length === 0) {
+    if (items.length > 0) return items.map(({ whole }) => whole);
+    return Array.isArray(final) ? final : undefined;
+  }
+  const streamed = items.map(({ said }) => said);
+  const partners = findPartners(final, streamed);
+  const known = new Set(partners);
+  const merged = final.map((item, place) => {
+    const partner = streamed[partners[place] ?? -1];
+    return isObject(item) && partner !== undefined ? enrichedItem(item, partner) : item;
+  });
+  const missing = [...streamed.keys()].filter((index) => !known.has(index));
+  const text = fullText(merged);
+  const hasMessage = merged.some((item) => isObject(item) && item.type === "message");
+  const isLost = (index: number) => {
+    const own = fullText([streamed[index]]);
+    // Several streamed messages may be one in the end.
+    return streamed[index]?.type !== "message" || !hasMessage || (own !== "" && !text.includes(own));
+  };
+  const lost = missing.filter(isLost);
+  if (lost.length === 0) return merged.some((item, place) => item !== final[place]) ? merged : final;
+  return insertAll(merged, partners, items, lost);
+}
+
+/** For each item of the response object the index of the streamed item that is the same one. */
+function findPartners(final: readonly unknown[], streamed: readonly JsonObject[]): (number | undefined)[] {
+  const partners: (number | undefined)[] = final.map(() => undefined);
+  const free = new Set(streamed.keys());
+  const pair = (isSame: (item: JsonObject, other: JsonObject, place: number, index: number) => boolean) => {
+    for (const [place, item] of final.entries()) {
+      if (partners[place] !== undefined || !isObject(item)) continue;
+      for (const index of free) {
+        const other = streamed[index];
+        if (other === undefined || other.type !== item.type || !isSame(item, other, place, index)) continue;
+        partners[place] = index;
+        free.delete(index);
+        break;
+      }
+    }
+  };
+  pair((item, other) => item.id !== undefined && item.id === other.id);
+  pair((item, other) => item.call_id !== undefined && item.call_id === other.call_id);
+  pair((_item, _other, place, index) => place === index);
+  pair((item, other) => item.id === undefined || other.id === undefined || isSameText(item, other));
+  return partners;
+}
+
+function isSameText(item: JsonObject, other: JsonObject): boolean {
+  const text = fullText([item]);
+  return text !== "" && text === fullText([other]);
+}
+
+/** Each lost item stands before the first one that was streamed after it. */
+function insertAll(
+  merged: readonly JsonValue[],
+  partners: readonly (number | undefined)[],
+  items: readonly StreamedJson[],
+  lost: readonly number[],
+): JsonValue[] {
+  const all: JsonValue[] = [];
+  let next = 0;
+  const insertUntil = (index: number) => {
+    for (let at = lost[next]; at !== undefined && at < index; at = lost[next]) {
+      const item = items[at];
+      if (item !== undefined) all.push(item.whole);
+      next += 1;
+    }
+  };
+  for (const [place, item] of merged.entries()) {
+    const partner = partners[place];
+    if (partner !== undefined) insertUntil(partner);
+    all.push(item);
+  }
+  insertUntil(Infinity);
+  return all;
+}
+
+/** An item or a part with the fields that only the other one has, or has more of. Returns `final` itself if there are none. */
+export function enrichedItem(final: JsonObject, streamed: JsonObject): JsonObject {
+  let richer: JsonObject | undefined;
+  for (const [name, value] of Object.entries(streamed)) {
+    const own = final[name];
+    const better = betterValue(name, own, value);
+    if (better === own) continue;
+    richer ??= { ...final };
+    richer[name] = better;
+  }
+  return richer ?? final;
+}
+
+function betterValue(
+  name: string,
+  own: JsonValue | undefined,
+  streamed: JsonValue | undefined,
+): JsonValue | undefined {
+  if (isNothing(own)) return isNothing(streamed) ? own : streamed;
+  if (typeof own === "string" && typeof streamed === "string")
+    return growing.has(name) && streamed.length > own.length && streamed.startsWith(own) ? streamed : own;
+  if (!Array.isArray(own) || !Array.isArray(streamed)) return own;
+  if (partLists.has(name)) return withParts(own, streamed);
+  return name === "annotations" ? withAnnotations(own, streamed) : own;
+}
+
+function isNothing(value: JsonValue | undefined): boolean {
+  return (
+    value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+  );
+}
+
+function withParts(own: JsonValue[], streamed: readonly JsonValue[]): JsonValue[] {
+  const merged = own.map((part, place) => {
+    const other = streamed[place];
+    return isObject(part) && isObject(other) && part.type === other.type ? enrichedItem(part, other) : part;
+  });
+  // Several streamed parts may be one in the end.
+  const text = merged.map(partText).join("");
+  const lost = streamed.slice(own.length).filter((part) => !text.includes(partText(part)));
+  if (lost.length > 0) return [...merged, ...lost];
+  return merged.some((part, place) => part !== own[place]) ? merged : own;
+}
+
+function withAnnotations(own: JsonValue[], streamed: readonly JsonValue[]): JsonValue[] {
+  if (streamed.length <= own.length) return own;
+  const known = new Set(own.map(sourceOf));
+  return [...own, ...streamed.filter((annotation) => !known.has(sourceOf(annotation)))];
+}
+
+/** The source and the place of an annotation, which identify it. */
+function sourceOf(annotation: JsonValue): string {
+  if (!isObject(annotation)) return JSON.stringify(annotation);
+  const { type, url, file_id, container_id, start_index, end_index, index } = annotation;
+  return JSON.stringify([type, url, file_id, container_id, start_index, end_index, index]);
+}
+
+/** The text of all messages, refusals included. */
+export function fullText(output: unknown): string {
+  return partTexts(output, "message", "content").join("");
+}
+
+/** The parts of the reasoning: of its summary, or of itself where there is none. */
+export function reasoningTexts(output: unknown): string[] {
+  const summary = partTexts(output, "reasoning", "summary");
+  return summary.length > 0 ? summary : partTexts(output, "reasoning", "content");
+}
+
+/** The texts of all parts in a list of the items of one type. */
+function partTexts(output: unknown, type: string, list: "content" | "summary"): string[] {
+  return (Array.isArray(output) ? output : [])
+    .filter((item) => isObject(item) && item.type === type)
+    .flatMap((item) => (Array.isArray(item[list]) ? item[list] : []))
+    .map(partText);
+}
+
+function partText(part: unknown): string {
+  return isObject(part) ? String(part.text ?? part.refusal ?? "") : "";
+}

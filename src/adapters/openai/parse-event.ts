@@ -1,0 +1,24 @@
+import { isObject, type JsonObject } from "../../ports/json.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+
+/** The data of an event of an answer. Throws `upstream_invalid` if it is no object of JSON. */
+export function parseEvent(data: string): JsonObject {
+  const event = parseJson(data);
+  if (isObject(event)) return event;
+  const fault = event === undefined ? "not JSON" : "not an object";
+  throw new TroupeError("upstream_invalid", { cause: new Error(`An event's data is ${fault}.`) });
+}
+
+/** `undefined` for what is no JSON: the parser's own error quotes the text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A body that stands in the place of an event stream and is none. */
+export function notAStream(): TroupeError {
+  return new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
+}

@@ -1,0 +1,147 @@
+import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
+import { jsonChars } from "../../ports/json-chars.ts";
+import type { Growth } from "./growths.ts";
+import { enrichedItem, type StreamedJson } from "./merged-output.ts";
+
+/** An item of which nothing but a part has come. */
+export function namedItem(type: string, id: unknown): JsonObject {
+  return { type, ...(typeof id === "string" ? { id } : {}) };
+}
+
+/** The fields that every item of its type has. */
+function usualFields(type: unknown, status: string): JsonObject {
+  if (type === "message") return { role: "assistant", status, content: [] };
+  return type === "reasoning" ? { summary: [] } : { status };
+}
+
+/** One item of an answer, as far as it was streamed. Objects of events are copied before they are changed: others hold them too. */
+export class StreamedItem {
+  json: JsonObject;
+  index: number;
+  /** The stream named no place for it. */
+  isLoose: boolean;
+  isAnnounced = false;
+  isDone = false;
+  /** In the order in which they came. */
+  readonly parts: StreamedPart[] = [];
+
+  constructor(json: JsonObject, { index, isLoose }: { index: number; isLoose: boolean }) {
+    this.index = index;
+    this.isLoose = isLoose;
+    this.json = json;
+  }
+
+  /** Of its JSON without the texts of its parts. */
+  get ownChars(): number {
+    return jsonChars(this.json) - this.parts.reduce((chars, { text }) => chars + text.length, 0);
+  }
+
+  /** Of a response that ended with this status. */
+  asEnded(status: string): StreamedJson {
+    const said = this.json.status === "in_progress" ? { ...this.json, status } : this.json;
+    return { said, whole: this.isAnnounced ? said : { ...usualFields(said.type, status), ...said } };
+  }
+
+  settle(index: number): void {
+    this.index = index;
+    this.isLoose = false;
+  }
+
+  /** Its part at a place; without one its last part of the kind, or the first. */
+  part(growth: Growth, place: unknown): StreamedPart {
+    const same = this.parts.filter((part) => part.growth === growth);
+    const found = typeof place === "number" ? same.find((part) => part.number === place) : same.at(-1);
+    return found ?? this.#addPart(growth, typeof place === "number" ? place : 0);
+  }
+
+  /** A part after all others. */
+  nextPart(growth: Growth): StreamedPart {
+    return this.#addPart(growth, 1 + Math.max(-1, ...this.parts.map(({ number }) => number)));
+  }
+
+  /** Takes an event's description of the whole item; streamed values that it lacks stay. */
+  describe(given: JsonObject): void {
+    const { content, summary } = given;
+    const own = {
+      ...given,
+      ...(Array.isArray(content) ? { content: content.map(ownPart) } : {}),
+      ...(Array.isArray(summary) ? { summary: summary.map(ownPart) } : {}),
+    };
+    this.json = enrichedItem(own, this.json);
+  }
+
+  /** The list of its parts, which it has from now on. */
+  list(name: "content" | "summary"): JsonValue[] {
+    const list = this.json[name];
+    if (Array.isArray(list)) return list;
+    const made: JsonValue[] = [];
+    this.json[name] = made;
+    return made;
+  }
+
+  #addPart(growth: Growth, number: number): StreamedPart {
+    const part = new StreamedPart(this, growth, number);
+    this.parts.push(part);
+    return part;
+  }
+}
+
+/** A text that grows: a field of an item, or of one of the item's parts. */
+export class StreamedPart {
+  readonly item: StreamedItem;
+  readonly growth: Growth;
+  /** Its index in the events. */
+  readonly number: number;
+  readonly #place: number;
+  isAnnounced = false;
+  /** How much of it was shown. */
+  shownChars = 0;
+  /** The vendor said in the end something else than it streamed. */
+  differs = false;
+
+  constructor(item: StreamedItem, growth: Growth, number: number) {
+    this.item = item;
+    this.growth = growth;
+    this.number = number;
+    if (growth.list === undefined) {
+      this.#place = 0;
+      return;
+    }
+    const list = item.list(growth.list);
+    // A place far beyond the end would make a list of nothing.
+    const isThere = isObject(list[number]) && list[number].type === growth.part;
+    this.#place = isThere ? number : list.length;
+    if (!isThere) list.push(emptyPart(growth));
+  }
+
+  /** The object that it is a field of. */
+  get json(): JsonObject {
+    const { list } = this.growth;
+    const part = list === undefined ? this.item.json : this.item.list(list)[this.#place];
+    return isObject(part) ? part : this.item.json;
+  }
+
+  get text(): string {
+    const text = this.json[this.growth.field];
+    return typeof text === "string" ? text : "";
+  }
+
+  set text(text: string) {
+    this.json[this.growth.field] = text;
+  }
+
+  /** Takes an event's description of the whole part. */
+  describe(given: JsonObject): void {
+    const { json } = this;
+    Object.assign(json, enrichedItem(given, json));
+  }
+}
+
+function emptyPart({ part = "", field }: Growth): JsonObject {
+  return { type: part, [field]: "", ...(part === "output_text" ? { annotations: [] } : {}) };
+}
+
+function ownPart(part: JsonValue): JsonValue {
+  if (!isObject(part)) return part;
+  return Array.isArray(part.annotations) ? { ...part, annotations: [...part.annotations] } : { ...part };
+}

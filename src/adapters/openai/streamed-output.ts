@@ -1,0 +1,233 @@
+import { isObject, type JsonObject } from "../../ports/json.ts";
+import { jsonChars } from "../../ports/json-chars.ts";
+import { type DeltaKind, type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
+import type { StreamedJson } from "./merged-output.ts";
+import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
+
+/** Text that came in another event than a delta, and was not shown yet. */
+export interface LateText {
+  readonly kind: DeltaKind;
+  readonly text: string;
+  /** Of a part that no event has announced. */
+  readonly isUnannounced: boolean;
+}
+
+export interface StreamedOutputOptions {
+  /** Beyond it nothing is held any more. */
+  readonly maxChars: number;
+  /** Every event of the answer passes here. Otherwise a delta may be the rest of a text: only whole texts and items count. */
+  readonly isFromStart: boolean;
+}
+
+const noText: readonly LateText[] = [];
+
+/**
+ * The items of an answer as their events tell them, for the case that the response object at the end says less. There is one copy
+ * of each text: whole texts and items replace those that were put together from deltas.
+ */
+export class StreamedOutput {
+  readonly #maxChars: number;
+  readonly #isFromStart: boolean;
+  #items: StreamedItem[] = [];
+  #chars = 0;
+  #isFull = false;
+  #lastShown: StreamedPart | undefined;
+
+  constructor({ maxChars, isFromStart }: StreamedOutputOptions) {
+    this.#maxChars = maxChars;
+    this.#isFromStart = isFromStart;
+  }
+
+  /** Adds a delta; returns the part to which it belongs, if it is held. */
+  grow(growth: Growth, event: JsonObject, delta: string): StreamedPart | undefined {
+    if (this.#isFull || !this.#isFromStart) return undefined;
+    const part = this.#partOf(growth, event);
+    this.append(part, delta);
+    return part;
+  }
+
+  append(part: StreamedPart, delta: string): void {
+    if (this.#isFull) return;
+    part.text += delta;
+    this.#count(delta.length);
+    if (part.growth.kind === undefined) return;
+    part.shownChars += delta.length;
+    this.#lastShown = part;
+  }
+
+  /** Takes an event that is no delta; returns the text in it that no delta has brought. */
+  accept(type: string, event: JsonObject): readonly LateText[] {
+    if (this.#isFull) return noText;
+    switch (type) {
+      case "response.content_part.added":
+      case "response.content_part.done":
+      case "response.reasoning_summary_part.added":
+      case "response.reasoning_summary_part.done":
+        return this.#takePart(event, type.endsWith("added"));
+      case "response.output_text.annotation.added":
+      case "response.output_text_annotation.added":
+        return this.#annotate(event);
+      case "response.output_item.added":
+      case "response.output_item.done":
+        return this.#takeItem(event, type.endsWith("added"));
+      default: {
+        const growth = growthOfEvent(type)?.growth;
+        return growth === undefined ? noText : this.#endText(growth, event);
+      }
+    }
+  }
+
+  /** The items in their order. Those that were not ended have the status of the response. */
+  items(status: "completed" | "incomplete"): readonly StreamedJson[] {
+    return this.#inOrder().map((item) => item.asEnded(status));
+  }
+
+  /** The text that was shown; `undefined` if it is not held, or if the vendor said another one in the end. */
+  shownText(): string | undefined {
+    if (this.#isFull || !this.#isFromStart) return undefined;
+    const parts = this.#inOrder()
+      .flatMap((item) => item.parts)
+      .filter(({ growth }) => growth.kind === "text");
+    if (parts.some(({ differs }) => differs)) return undefined;
+    return parts.map(({ text, shownChars }) => text.slice(0, shownChars)).join("");
+  }
+
+  #inOrder(): StreamedItem[] {
+    return this.#items.toSorted((one, other) => one.index - other.index);
+  }
+
+  #endText(growth: Growth, event: JsonObject): readonly LateText[] {
+    const value = event[growth.field];
+    if (typeof value !== "string" || value === "") return noText;
+    const part = this.#partOf(growth, event);
+    const { json } = part.item;
+    // Only here some servers say which function it is that they call.
+    if (growth.list === undefined)
+      for (const name of ["name", "call_id"] as const)
+        if (json[name] === undefined && event[name] !== undefined) json[name] = event[name];
+    return this.#replace(part, value);
+  }
+
+  #takePart(event: JsonObject, isAdded: boolean): readonly LateText[] {
+    const given = event.part;
+    const growth = isObject(given) ? growthOfPart(given.type) : undefined;
+    if (!isObject(given) || growth === undefined) return noText;
+    const part = this.#partOf(growth, event, isAdded);
+    part.isAnnounced ||= isAdded;
+    const value = given[growth.field];
+    const late = typeof value === "string" ? this.#replace(part, value) : noText;
+    part.describe(given);
+    this.#count(isAdded ? jsonChars(given) : 0);
+    return late;
+  }
+
+  #annotate(event: JsonObject): readonly LateText[] {
+    const growth = growthOfPart("output_text");
+    if (growth === undefined || !isObject(event.annotation)) return noText;
+    const place = event.annotation_index;
+    const { json } = this.#partOf(growth, event);
+    const annotations = Array.isArray(json.annotations) ? json.annotations : [];
+    json.annotations = annotations;
+    if (typeof place !== "number" || place >= annotations.length) {
+      annotations.push(event.annotation);
+      this.#count(jsonChars(event.annotation));
+    }
+    return noText;
+  }
+
+  #takeItem(event: JsonObject, isAdded: boolean): readonly LateText[] {
+    const given = event.item;
+    if (!isObject(given) || typeof given.type !== "string") return noText;
+    const { type, id } = given;
+    const item =
+      this.#findItem(given.type, event.output_index, id, (found) =>
+        isAdded ? !found.isAnnounced : !found.isDone || found.json.id === id,
+      ) ?? this.#addItem({ type }, event.output_index);
+    item.isAnnounced = true;
+    item.isDone ||= !isAdded;
+    const late: LateText[] = [];
+    for (const list of ["summary", "content"] as const) {
+      for (const [place, value] of listOf(given[list]).entries()) {
+        const growth = isObject(value) ? growthOfPart(value.type) : undefined;
+        if (!isObject(value) || growth?.item !== given.type || growth.list !== list) continue;
+        const text = value[growth.field];
+        if (typeof text === "string") late.push(...this.#replace(item.part(growth, place), text));
+      }
+    }
+    this.#count(-item.ownChars);
+    item.describe(given);
+    this.#count(item.ownChars);
+    return late;
+  }
+
+  /** The vendor's whole text replaces the one from deltas, unless it is less. */
+  #replace(part: StreamedPart, value: string): readonly LateText[] {
+    const { text, shownChars, growth } = part;
+    if (value === text || text.startsWith(value)) return noText;
+    const goesOn = value.startsWith(text);
+    part.text = value;
+    this.#count(value.length - text.length);
+    if (growth.kind === undefined) return noText;
+    if (!goesOn) part.differs = true;
+    const isLast = shownChars === 0 || this.#lastShown === part;
+    if (!this.#isFromStart || !goesOn || shownChars !== text.length || !isLast) return noText;
+    part.shownChars = value.length;
+    this.#lastShown = part;
+    const isUnannounced = !part.isAnnounced && shownChars === 0;
+    return [{ kind: growth.kind, text: value.slice(shownChars), isUnannounced }];
+  }
+
+  #partOf(growth: Growth, event: JsonObject, isNew = false): StreamedPart {
+    const { output_index: index, item_id: id } = event;
+    const item = this.#findItem(growth.item, index, id) ?? this.#addItem(namedItem(growth.item, id), index);
+    const place = growth.list === "summary" ? event.summary_index : event.content_index;
+    return isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
+  }
+
+  /**
+   * Which item an event speaks of. Its place says more than its id: some servers give an item another id in each event
+   * (GitHub Copilot). Others name no place, or the same one for all items.
+   */
+  #findItem(
+    type: string,
+    place: unknown,
+    id: unknown,
+    mayTake: (item: StreamedItem) => boolean = () => true,
+  ): StreamedItem | undefined {
+    const fits = (item: StreamedItem) => item.json.type === type && mayTake(item);
+    const isSame = (item: StreamedItem) => item.json.id === id;
+    const isAt = (item: StreamedItem) => fits(item) && item.index === place;
+    const mayBe = (item: StreamedItem) => id === undefined || item.json.id === undefined || isSame(item);
+    const items = this.#items;
+    const found =
+      typeof place === "number"
+        ? (items.findLast((item) => isAt(item) && isSame(item)) ??
+          items.findLast(isAt) ??
+          items.findLast((item) => fits(item) && item.isLoose))
+        : items.findLast((item) => fits(item) && mayBe(item));
+    if (typeof place === "number") found?.settle(place);
+    return found;
+  }
+
+  #addItem(json: JsonObject, place: unknown): StreamedItem {
+    const isLoose = typeof place !== "number";
+    const index = isLoose ? 1 + Math.max(-1, ...this.#items.map((item) => item.index)) : place;
+    const item = new StreamedItem(json, { index, isLoose });
+    this.#items.push(item);
+    this.#count(item.ownChars);
+    return item;
+  }
+
+  #count(chars: number): void {
+    this.#chars += chars;
+    if (this.#chars <= this.#maxChars) return;
+    this.#isFull = true;
+    for (const { parts } of this.#items) for (const part of parts) part.text = "";
+    this.#items = [];
+    this.#lastShown = undefined;
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
