@@ -96,7 +96,7 @@ class TroupeClient:
             await self._send(frame)
             while True:
                 try:
-                    message = self._decode(await self._socket.recv(), kind)
+                    message = self._whole(self._decode(await self._socket.recv(), kind))
                 except ConnectionClosed as closed:
                     await self._reconnect(closed)
                     place = {"request_id": self.request_id, "after_seq": seq}
@@ -105,6 +105,8 @@ class TroupeClient:
                     await self._send(again, *self._cancels)
                     continue
                 self._attempts = 0
+                if message is None:
+                    continue
                 number = message.get("seq", seq + 1)
                 is_old_end = number == seq == retry and message["type"] in ("error", "response")  # it does not run again
                 if (number <= seq and not is_old_end) or not concerns(message, kind, self.request_id):
@@ -141,8 +143,19 @@ class TroupeClient:
                 raise TroupeError("disconnected", "No pong came.", True) from cause
             return clock() - started
 
+    def _whole(self, message: Message) -> Message | None:
+        """The message, put together where it was too large and came in parts; None for a part."""
+        if message["type"] == "part":
+            self._parts.setdefault(message["request_id"], []).append(message["json"])
+            return None
+        if "in_parts" not in message:
+            return message
+        parts = self._parts.pop(message["request_id"], [])
+        return json.loads("".join(parts)) if len(parts) == message["in_parts"] else message
+
     async def _connect(self) -> Any:
-        options: Message = {"max_size": 2**26, "close_timeout": 2}  # a final response repeats the whole answer
+        self._parts: dict[str, list[str]] = {}  # of messages whose end has not come, by request
+        options: Message = {"close_timeout": 2}
         try:
             host, known = urlsplit(self._url).hostname, websockets.connect.__init__.__kwdefaults__
             if host in ("localhost", "127.0.0.1", "::1") and "proxy" in known:

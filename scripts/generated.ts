@@ -1,3 +1,4 @@
+import { asyncApiGenerator } from "./async-api.ts";
 import { pageGenerator } from "./build-page.ts";
 import type { Generator } from "./generator.ts";
 import { protocolGenerator } from "./protocol-tables.ts";
@@ -8,6 +9,7 @@ import { settingsGenerator } from "./settings-table.ts";
 export const generators: readonly Generator[] = [
   pageGenerator,
   protocolGenerator,
+  asyncApiGenerator,
   settingsGenerator,
   recordsGenerator,
 ];

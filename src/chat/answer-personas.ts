@@ -38,15 +38,21 @@ export async function answerPersonas(
 ): Promise<ReplyEnd> {
   const { emit } = context;
   const whenOne = request.kind === "persona";
+  /** Ids of the messages that were told of before they are stored, by index. */
+  const told: (string | undefined)[] = [];
   async function answerOne(persona: Persona, index: number): Promise<LaneResult> {
     const kept = cast.ended?.find(({ name }) => name === persona.id);
-    if (kept?.answer !== undefined) return resultOf(kept.answer);
+    if (kept?.answer !== undefined) {
+      told[index] = kept.answer.messageId;
+      return resultOf(kept.answer);
+    }
     const answered = kept === undefined ? undefined : keptResult(kept, cast.choice.model);
     const result =
       answered ??
       (await runLane(
         {
           id: persona.id,
+          conversationId: cast.conversation.id,
           choice: cast.choice,
           request: providerRequest(request, persona, cast, dependencies),
           pacing: request.pacing,
@@ -59,13 +65,15 @@ export async function answerPersonas(
         dependencies,
         emit,
       ));
-    if (!whenOne)
-      await emit([{ type: "lane-answer", answer: personaAnswer(persona, index, cast.choice, result) }]);
+    if (whenOne) return result;
+    told[index] = result.text === "" ? undefined : dependencies.clock.newId();
+    const answer = personaAnswer(persona, index, cast.choice, result, told[index]);
+    await emit([{ type: "lane-answer", answer }]);
     return result;
   }
   const results = await Promise.all(cast.personas.map(answerOne));
 
-  const messageIds = await rememberAnswers(dependencies.conversations, cast, results);
+  const messageIds = await rememberAnswers(dependencies.conversations, cast, results, told);
   const answers = cast.personas.map((persona, index) =>
     personaAnswer(persona, index, cast.choice, results[index] as LaneResult, messageIds[index]),
   );

@@ -108,12 +108,13 @@ export async function repeatConversationTurn(
 
 /**
  * Stores what was said, in the order of the personas, and makes the last of it the head; returns the message ids by index,
- * `undefined` where nothing was said.
+ * `undefined` where nothing was said. `told`: ids under which the messages were told already, by index.
  */
 export async function rememberAnswers(
   store: ConversationStore,
   { personas, conversation }: { personas: readonly Persona[]; conversation: ConversationTurn },
   results: readonly LaneResult[],
+  told: readonly (string | undefined)[] = [],
 ): Promise<readonly (string | undefined)[]> {
   const { owner, id, questionId, requestId, parentId, answered = [], keepsHead = false } = conversation;
   const lastAnswered = answered.at(-1);
@@ -131,7 +132,8 @@ export async function rememberAnswers(
     owner,
     id,
     questionId,
-    said.map(({ persona, result }) => ({
+    said.map(({ persona, result, index }) => ({
+      ...(told[index] === undefined ? {} : { id: told[index] }),
       role: "assistant" as const,
       personaId: persona.id,
       personaName: persona.name,

@@ -20,6 +20,8 @@ import { estimateInput } from "./usage.ts";
 export interface Lane {
   /** The persona's id; absent for a nameless voice. */
   readonly id?: string;
+  /** Where its answer goes, told with its first event. */
+  readonly conversationId?: string;
   readonly choice: ProviderChoice;
   readonly request: ProviderRequest;
   readonly pacing: Pacing;
@@ -71,6 +73,8 @@ export async function runLane(
     status: value,
     simulated,
   });
+  const { conversationId } = lane;
+  const starting = { ...status("starting"), ...(conversationId === undefined ? {} : { conversationId }) };
   const inputTokens = estimateInput(request);
   let call: CallBudget;
   try {
@@ -78,13 +82,13 @@ export async function runLane(
     call = opened instanceof Promise ? await opened : opened;
   } catch (refused) {
     const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
-    await emit([status("starting"), ...final]);
+    await emit([starting, ...final]);
     lane.onSent();
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
   // Both are in the log before the provider is called, in one commit where that is durable.
   if (begun === undefined) {
-    await emit([status("starting"), status("processing")]).catch((fault: unknown) => {
+    await emit([starting, status("processing")]).catch((fault: unknown) => {
       call.record("failed", estimatedUsage(0, 0));
       throw fault;
     });

@@ -23,6 +23,8 @@ export type PaceResult =
 
 /** Reading the upstream pauses while this many code units wait, side events included, and goes on at half of it. */
 const mostWaitingChars = 65_536;
+/** Max code points of one chunk without a rhythm: 65,536 take at most 384 KiB on the wire, which every client can read. */
+const maxRawChunkChars = 65_536;
 /** How long an abort waits for the upstream connection to be gone before it says that it is not. */
 const longestCloseMs = 2_000;
 
@@ -72,7 +74,7 @@ class PacedAnswer {
 
   constructor(batches: AsyncIterable<ProviderEvent[]>, pacing: Pacing, { clock, signal, emit }: PaceOptions) {
     this.#pacing = pacing;
-    this.#chunkChars = pacing.mode === "raw" ? Number.MAX_SAFE_INTEGER : pacing.chunkChars;
+    this.#chunkChars = pacing.mode === "raw" ? maxRawChunkChars : pacing.chunkChars;
     this.#clock = clock;
     this.#signal = signal;
     this.#emit = emit;

@@ -1,15 +1,16 @@
 import { wireLimits } from "../protocol/limits.ts";
-import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import type { ServerMessage } from "../protocol/server-messages.ts";
 import { exponentialBackoff } from "./backoff.ts";
 import { type Changing, createConnection } from "./connection.ts";
 import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+import { createFollowTable, type FollowedRequest } from "./follow-table.ts";
 import type { Fetch } from "./handshake-refusal.ts";
-import { createMessageLog, type MessageLog } from "./message-log.ts";
 import { createOwnConversation } from "./own-conversation.ts";
+import { createPartReader } from "./part-reader.ts";
 import { randomId } from "./random-id.ts";
 import { readServerMessage } from "./read-message.ts";
 import type { RequestData, RequestType, TroupeRequest } from "./request.ts";
-import { failureOf, TroupeRequestError } from "./request-error.ts";
+import { TroupeRequestError } from "./request-error.ts";
 import { createRequestTable } from "./request-table.ts";
 import type { SetTimer, SocketConstructor } from "./socket.ts";
 import { readConversation, type StoredConversation } from "./stored-conversation.ts";
@@ -54,10 +55,12 @@ export interface RequestOptions {
   readonly id?: string | false;
 }
 
-/** A request that someone else asked in a conversation that is followed. */
-export interface FollowedRequest {
-  readonly question: ServerMessages["question"];
-  readonly request: TroupeRequest;
+export interface FollowOptions {
+  /**
+   * A request of the conversation: those asked after it come first, also ended ones, as far as the server keeps them. Default: what
+   * runs, and what is asked later.
+   */
+  readonly after?: string;
 }
 
 export interface TroupeClient {
@@ -91,10 +94,13 @@ export interface TroupeClient {
    */
   conversation(conversationId: string): Promise<StoredConversation>;
   /**
-   * The conversation's requests, those running now and every later one, except this client's own. Ends when the client is closed
-   * and throws what the server refuses it with, e.g. `conversation_not_found`, or the client, e.g. `unauthenticated`.
+   * The conversation's requests, those running now and every later one, except this client's own; also those that ran while this
+   * client was away. Ends with `unfollow` and when the client is closed. Throws what the server refuses it with, e.g.
+   * `conversation_not_found`, `request_not_found` for `after`, or the client, e.g. `unauthenticated`.
    */
-  follow(conversationId: string): AsyncIterable<FollowedRequest>;
+  follow(conversationId: string, options?: FollowOptions): AsyncIterable<FollowedRequest>;
+  /** Ends a `follow`; requests of others that came through it get no further messages. */
+  unfollow(conversationId: string): void;
   /** Ends the connection for good; unfinished requests end with `closed`, while the server goes on with them. */
   close(): void;
 }
@@ -108,7 +114,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   const listeners = new Set<() => void>();
   const own = createOwnConversation();
   let connections = 0;
-  const follows = new Map<string, MessageLog<FollowedRequest>>();
+  const parts = createPartReader();
 
   const connection = createConnection({
     url,
@@ -120,16 +126,18 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     now: options.now ?? Date.now,
     onOpen() {
       connections += 1;
-      for (const conversationId of follows.keys()) sendFollow(conversationId);
+      follows.attachAll();
       requests.attachAll();
     },
     ping: () => send('{"type":"ping"}'),
     onText(text) {
       onFrame?.("in", text);
       const message = readServerMessage(text);
-      if (message !== undefined) receive(message);
+      const whole = message === undefined ? undefined : parts.read(message);
+      if (whole !== undefined) receive(whole);
     },
     onGone() {
+      parts.clear();
       requests.detachAll();
       if (connection.state.name === "closed") endEverything(connection.state.loss);
     },
@@ -139,27 +147,15 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   });
   const isOpen = () => connection.state.name === "open";
   const requests = createRequestTable({ isOpen, send });
+  const follows = createFollowTable({ isOpen, send, join: (id) => requests.join(id) });
 
   function send(text: string): void {
     onFrame?.("out", text);
     connection.send(text);
   }
 
-  function sendFollow(conversationId: string): void {
-    send(JSON.stringify({ type: "follow", id: conversationId, data: { conversation_id: conversationId } }));
-  }
-
   function receive(message: ServerMessage): void {
-    if (message.type === "question") {
-      const request = requests.join(message.request_id);
-      if (request !== undefined) follows.get(message.conversation_id)?.push({ question: message, request });
-    } else if (message.type === "error" && message.in_reply_to?.type === "follow") {
-      const { id = "" } = message.in_reply_to;
-      follows.get(id)?.end(new TroupeRequestError(failureOf(message)));
-      follows.delete(id);
-    } else {
-      requests.receive(message);
-    }
+    if (!follows.receive(message)) requests.receive(message);
   }
 
   function endEverything({ reason, error }: ConnectionLoss): void {
@@ -169,8 +165,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
       retryable: true,
     } as const;
     requests.endAll(error ?? closed);
-    for (const follow of follows.values()) follow.end(error && new TroupeRequestError(error));
-    follows.clear();
+    follows.endAll(error && new TroupeRequestError(error));
   }
 
   function assertNotClosed(): void {
@@ -197,6 +192,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     }
     const again = (seq: number) => ask(type, id, placed, id === undefined ? 0 : seq);
     const request = requests.ask({ type, id, frame, retrySeq, again });
+    if (id !== undefined) follows.noteOwn(id);
     request.done.then(
       ({ data: { conversation_id: conversationId } }) =>
         typeof conversationId === "string" && placed.learn?.(conversationId),
@@ -234,16 +230,13 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
         ...{ url, protocols, headers: options.headers ?? {} },
         fetch: options.fetch || globalThis.fetch,
       }),
-    follow(conversationId) {
+    follow(conversationId, { after } = {}) {
       assertNotClosed();
-      const known = follows.get(conversationId);
-      if (known !== undefined) return known;
-      const log = createMessageLog<FollowedRequest>();
-      follows.set(conversationId, log);
-      if (isOpen()) sendFollow(conversationId);
+      const followed = follows.follow(conversationId, after);
       connection.connect();
-      return { [Symbol.asyncIterator]: () => log[Symbol.asyncIterator]() };
+      return followed;
     },
+    unfollow: (conversationId) => follows.unfollow(conversationId),
     disconnect: () => connection.disconnect(),
     close: () => connection.close(),
   };

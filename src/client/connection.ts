@@ -1,4 +1,4 @@
-import { closeTable, closeWords, retryAfterMsIn } from "../protocol/closes.ts";
+import { closeTable, closeWords, normalClosure, retryAfterMsIn } from "../protocol/closes.ts";
 import {
   type ConnectionEvent,
   type ConnectionLoss,
@@ -48,11 +48,12 @@ export interface Connection {
 
 /** What a WebSocket tells if no close came. */
 const lostCode = 1006;
-const finalCodes: ReadonlySet<number> = new Set(
-  Object.values(closeTable)
+const finalCodes: ReadonlySet<number> = new Set([
+  normalClosure,
+  ...Object.values(closeTable)
     .filter((row) => !row.reconnect)
     .map((row) => row.code),
-);
+]);
 
 /** One connection at a time, made again after every loss that is not final. Knows nothing of messages. */
 export function createConnection(options: ConnectionOptions): Connection {
@@ -123,7 +124,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       opening = new options.WebSocket(target.url, [...target.protocols]);
     } catch (cause) {
       const reason = `Cannot connect to ${withoutQuery(target.url)}: ${wordsOf(cause)}`;
-      dispatch({ type: "refused", loss: { code: closeTable.normal.code, reason } });
+      dispatch({ type: "refused", loss: { code: normalClosure, reason } });
       return;
     }
     socket = opening;
@@ -219,7 +220,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const left = socket;
     socket = undefined;
     // Only 1000 and 3000-4999 may be given to `close`; one that is still connecting takes no code at all.
-    if (stage === "open") left?.close(closeTable.normal.code);
+    if (stage === "open") left?.close(normalClosure);
     else left?.close();
   }
 
@@ -234,8 +235,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     connect: () => dispatch({ type: "connect" }),
     send,
     disconnect: () => dispatch({ type: "disconnect" }),
-    close: () =>
-      dispatch({ type: "close", loss: { code: closeTable.normal.code, reason: "Closed by this side." } }),
+    close: () => dispatch({ type: "close", loss: { code: normalClosure, reason: "Closed by this side." } }),
   };
 }
 

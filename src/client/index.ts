@@ -1,12 +1,13 @@
 export { type BackoffOptions, exponentialBackoff } from "./backoff.ts";
 export {
   createTroupeClient,
-  type FollowedRequest,
+  type FollowOptions,
   type RequestOptions,
   type TroupeClient,
   type TroupeClientOptions,
 } from "./client.ts";
 export type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
+export type { FollowedRequest } from "./follow-table.ts";
 export type { Fetch } from "./handshake-refusal.ts";
 export type {
   RequestData,

@@ -21,7 +21,8 @@ export interface PathMessage extends StoredMessage {
   readonly pathChars?: number;
 }
 
-export type NewMessage = Omit<StoredMessage, "id">;
+/** A message to store. `id`: a new id of the caller's own making, by which it was told already. Default: the store makes one. */
+export type NewMessage = Omit<StoredMessage, "id"> & { readonly id?: string };
 
 /** A message with the time at which it was stored, for display. */
 export interface DatedMessage extends StoredMessage {
@@ -103,6 +104,11 @@ export interface ConversationStore {
   ): Promise<readonly PathMessage[] | undefined>;
   /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
+  /**
+   * Ids of the requests that were asked in the conversation after that one, oldest first; without one, only the newest. `undefined`
+   * if it was not asked there, or was forgotten.
+   */
+  requests(owner: string, conversationId: string, after?: string): Promise<readonly string[] | undefined>;
   /** The answers that came with a request are no longer its own: it is answered again. Its question stays its own. */
   disown(owner: string, conversationId: string, requestId: string): Promise<void>;
   append(
@@ -115,7 +121,8 @@ export interface ConversationStore {
   /**
    * The conversations in which something was said or that were named, the last changed first: messages, a new head and a new
    * title are changes. Pages that follow one another through `next` name none twice and miss none that stays as it is
-   * meanwhile; what changes moves to the front of the first page. A `before` that is not a `next` finds nothing.
+   * meanwhile; what changes moves to the front of the first page. A `next` stays good. Throws `invalid_message` for a `before` that
+   * cannot be a `next`.
    */
   list(
     owner: string,

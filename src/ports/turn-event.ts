@@ -57,6 +57,8 @@ export type TurnEvent =
       readonly type: "status";
       readonly lane?: string;
       readonly status: "starting" | "processing" | "streaming" | "completed";
+      /** Present on `starting` where the answer goes into a conversation. */
+      readonly conversationId?: string;
       /** Present on `processing` when a failed attempt is repeated. */
       readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
       readonly simulated: boolean;

@@ -118,7 +118,13 @@ export const clientMessages = {
   }).describe("Follows a request from a position: what was missed, then live."),
   follow: message("follow", {
     conversation_id: conversationId.describe("The conversation to follow."),
+    after: optional(requestId).describe(
+      "A request of it: those asked after this one come first, also ended ones. Default: only what runs, and what is asked later.",
+    ),
   }).describe("Follows a conversation: its running requests and every later one."),
+  unfollow: message("unfollow", {
+    conversation_id: conversationId.describe("The conversation to follow no longer."),
+  }).describe("Ends a `follow`, also for the requests that came through it."),
   ping: z
     .object({
       type: z.literal("ping"),
@@ -141,6 +147,7 @@ export type MultiChatMessage = Messages["multi_chat"];
 export type RequestMessage = OpenaiChatMessage | ChatMessage | MultiChatMessage;
 export type CancelMessage = Messages["cancel"];
 export type ResumeMessage = Messages["resume"];
+export type UnfollowMessage = Messages["unfollow"];
 export type FollowMessage = Messages["follow"];
 export type PingMessage = Messages["ping"];
 

@@ -6,9 +6,11 @@ interface CloseRow {
   readonly reason: string;
 }
 
-/** Every close the server sends. PROTOCOL.md prints this table; `ws` itself sends 1002, 1007, 1008 and 1009 for broken messages. */
+/** The code with which a client closes and the server answers. The server never begins a close with it. */
+export const normalClosure = 1000;
+
+/** Every close that the server begins. PROTOCOL.md prints this table. */
 export const closeTable = {
-  normal: { code: 1000, reconnect: false, reason: "Closed." },
   protocol_error: { code: 1002, reconnect: false, reason: "The frame breaks the WebSocket protocol." },
   invalid_text: { code: 1007, reconnect: false, reason: "The text is not valid UTF-8." },
   policy: {
@@ -25,6 +27,15 @@ export const closeTable = {
 } as const satisfies Record<string, CloseRow>;
 
 export type CloseName = keyof typeof closeTable;
+
+const reasons: ReadonlyMap<number, string> = new Map(
+  Object.values(closeTable).map(({ code, reason }) => [code, reason]),
+);
+
+/** The reason of a close with one of the table's codes. */
+export function reasonOfCode(code: number): string | undefined {
+  return reasons.get(code);
+}
 
 /** Longest wait that a client believes a server. */
 export const longestRetryAfterMs = 600_000;

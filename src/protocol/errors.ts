@@ -6,7 +6,12 @@ interface ErrorRow {
   readonly retryable: boolean;
   /** `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. `both`: either. */
   readonly scope: "frame" | "turn" | "both";
+  /** Milliseconds after which trying again makes sense, unless the error says so itself. */
+  readonly retryAfterMs?: number;
 }
+
+/** When a running request may have ended and made room for another, or the storage may work again, milliseconds. */
+const soonMs = 1_000;
 
 /** Every error code of the wire. PROTOCOL.md prints this table. */
 export const errorTable = {
@@ -41,6 +46,7 @@ export const errorTable = {
   too_many_requests: {
     scope: "frame",
     retryable: true,
+    retryAfterMs: soonMs,
     message: "Too many requests are in flight; wait for one to end.",
   },
   request_rate_exceeded: {
@@ -58,8 +64,12 @@ export const errorTable = {
     retryable: false,
     message: "The request is larger than the budget of a whole day.",
   },
-  overloaded: { scope: "frame", retryable: true, message: "The server has no room for another request now." },
-  key_revoked: { scope: "frame", retryable: false, message: "The key was revoked." },
+  overloaded: {
+    scope: "frame",
+    retryable: true,
+    retryAfterMs: soonMs,
+    message: "The server has no room for another request now.",
+  },
   shutting_down: { scope: "frame", retryable: true, message: "The server is shutting down; connect again." },
   upstream_auth: {
     scope: "turn",
@@ -145,6 +155,7 @@ export const errorTable = {
   storage_unavailable: {
     scope: "both",
     retryable: true,
+    retryAfterMs: soonMs,
     message: "The server cannot store anything now.",
   },
   internal_error: { scope: "both", retryable: true, message: "Something went wrong inside the server." },
@@ -157,7 +168,7 @@ export interface TroupeErrorOptions {
   readonly field?: string;
   /** What about it: a short sentence that holds nothing secret; it follows the table's sentence on the wire. */
   readonly detail?: string;
-  /** Milliseconds after which trying again makes sense. */
+  /** Milliseconds after which trying again makes sense. Default: the table's, if it has any. */
   readonly retryAfterMs?: number;
   /** Overrides the table. */
   readonly retryable?: boolean;
@@ -196,7 +207,8 @@ export class TroupeError extends Error {
     this.code = code;
     this.field = options.field;
     this.detail = options.detail;
-    this.retryAfterMs = options.retryAfterMs;
+    const row: ErrorRow = errorTable[code];
+    this.retryAfterMs = options.retryAfterMs ?? row.retryAfterMs;
     this.retryable = options.retryable ?? errorTable[code].retryable;
     this.safeToRepeat = options.safeToRepeat ?? false;
     this.isUnread = options.isUnread;

@@ -83,10 +83,12 @@ export const tool = z.looseObject({ type: z.string().min(1).max(64) });
 
 /** How an answer's text is cut and timed; see PROTOCOL.md, Pacing. */
 export const pacing = z.strictObject({
-  mode: optional(z.enum(["natural", "fixed", "raw"])),
-  chunk_chars: optional(z.number().int().min(1).max(4096)),
-  interval_ms: optional(z.number().min(10).max(10_000)),
-  max_lag_ms: optional(z.number().min(0).max(60_000)),
+  mode: optional(z.enum(["natural", "fixed", "raw"])).describe("The rhythm."),
+  chunk_chars: optional(z.number().int().min(1).max(4096)).describe(
+    "Max code points of a chunk. Default 50 for `openai_chat`, 30 for personas.",
+  ),
+  interval_ms: optional(z.number().min(10).max(10_000)).describe("Time between two chunks. Default 100."),
+  max_lag_ms: optional(z.number().min(0).max(60_000)).describe("How late a text may be shown. Default 400."),
 });
 
 /** What a server that ends in the middle of the request means for it: it ends with an error, or is answered anew. */

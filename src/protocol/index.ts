@@ -1,3 +1,4 @@
+export { asyncApi } from "./async-api.ts";
 export * from "./client-messages.ts";
 export * from "./closes.ts";
 export * from "./decode.ts";

@@ -2,6 +2,8 @@
 export const wireLimits = {
   /** Largest client message, bytes of UTF-8. */
   messageBytes: 1024 * 1024,
+  /** Largest server message, bytes of UTF-8; a larger one comes in parts. */
+  serverMessageBytes: 1024 * 1024,
   /** Most fragments one client message may come in. */
   messageFragments: 128,
   /** Longest time from the first byte of one client message to its last, milliseconds. */

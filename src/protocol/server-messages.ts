@@ -8,6 +8,15 @@ const position = {
   request_id: z.string().describe("The request: the client's `id`, or one the server made."),
   seq: z.int().min(1).describe("Place in the request's log, from 1 without gaps over all its lanes."),
 };
+/** Marks the short form of a message that was too large: long values are empty in it. */
+const parts = {
+  in_parts: z
+    .int()
+    .min(2)
+    .optional()
+    .describe("This is the short form: the whole message came in so many `part`s before it."),
+};
+const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
 const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`.") };
 const simulated = z
   .literal(true)
@@ -41,7 +50,7 @@ export const cancelReport = z.object({
   closed_in_ms: z.number().min(0).describe("From the cancel's arrival to the upstream connection's end."),
 });
 
-const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
+export const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
 
 /** One persona's answer. */
 const personaAnswer = {
@@ -101,6 +110,7 @@ function response<T extends string, D extends z.ZodType>(requestType: T, data: D
     finish_reason: finishReason,
     data,
     ...position,
+    ...parts,
   });
 }
 
@@ -112,6 +122,10 @@ export const serverMessages = {
       status: z.enum(["starting", "processing", "streaming", "completed"]),
       message: z.string(),
       ...lane,
+      conversation_id: z
+        .string()
+        .optional()
+        .describe("With `starting`: the conversation of a `chat` or `multi_chat`."),
       detail: z
         .object({ retry: z.int(), delay_ms: z.number(), code: errorCode })
         .optional()
@@ -130,7 +144,7 @@ export const serverMessages = {
     })
     .describe("A piece of a lane's text."),
   reasoning: z
-    .object({ type: z.literal("reasoning"), text: z.string(), ...lane, ...position })
+    .object({ type: z.literal("reasoning"), text: z.string(), ...lane, ...position, ...parts })
     .describe("A piece of the summary of a model's reasoning."),
   tool: z
     .object({
@@ -141,10 +155,11 @@ export const serverMessages = {
       payload: z.looseObject({}).optional().describe("The provider's own item."),
       ...lane,
       ...position,
+      ...parts,
     })
     .describe("A tool call of the model changed its state."),
   persona_response: z
-    .object({ type: z.literal("persona_response"), ...personaAnswer, ...position })
+    .object({ type: z.literal("persona_response"), ...personaAnswer, ...position, ...parts })
     .describe("One persona of a `multi_chat` has ended."),
   response: z
     .discriminatedUnion("request_type", [
@@ -167,7 +182,13 @@ export const serverMessages = {
         .optional()
         .describe("Without `seq`: what was recognised of the frame that this answers."),
       ...lane,
-      request_id: position.request_id.optional(),
+      conversation_id: z
+        .string()
+        .optional()
+        .describe("Without `seq`: the conversation that the frame named."),
+      request_id: position.request_id
+        .optional()
+        .describe("Without `seq`: the request that the frame asked or named."),
       seq: position.seq.optional(),
     })
     .describe(
@@ -179,8 +200,18 @@ export const serverMessages = {
       request_id: z.string(),
       head_seq: z.int().min(0).describe("The newest `seq` at this moment."),
       state: z.enum(["running", "ended"]),
+      conversation_id: z.string().optional().describe("Of a `chat` or `multi_chat`."),
+      ...reply,
     })
     .describe("Answers `resume`; what was missed follows."),
+  cancelling: z
+    .object({
+      type: z.literal("cancelling"),
+      request_id: z.string(),
+      persona_id: z.string().optional().describe("The lane that was to stop, if only one."),
+      ...reply,
+    })
+    .describe("Answers `cancel`. The end itself is told to everyone who follows the request."),
   reset: z
     .object({
       type: z.literal("reset"),
@@ -196,15 +227,24 @@ export const serverMessages = {
           "Present where the log was trimmed: all lanes' text stands below, for every event up to this one.",
         ),
       lanes: z.array(z.object({ persona_id: z.string().optional(), text: z.string() })),
+      ...parts,
     })
     .describe("Drop what is shown, of the lanes named or of the whole request; their text is this."),
   following: z
     .object({
       type: z.literal("following"),
       conversation_id: z.string(),
-      running: z.array(z.string()).describe("Ids of the requests that run now."),
+      running: z.array(z.string()).describe("Ids of the requests that run now, at most 1,000."),
+      last_request_id: z
+        .string()
+        .optional()
+        .describe("The request that was asked last: the `after` of a later `follow`."),
+      ...reply,
     })
     .describe("Answers `follow`."),
+  unfollowed: z
+    .object({ type: z.literal("unfollowed"), conversation_id: z.string(), ...reply })
+    .describe("Answers `unfollow`."),
   question: z
     .object({
       type: z.literal("question"),
@@ -213,11 +253,19 @@ export const serverMessages = {
       request_type: z.enum(["chat", "multi_chat"]),
       message: z.string(),
       persona_ids: z.array(z.string()),
+      ...parts,
     })
     .describe(
       "To followers of a conversation: what was asked; the request's messages follow from the first.",
     ),
-  pong: z.object({ type: z.literal("pong"), id: z.string().optional() }).describe("Answers `ping`."),
+  part: z
+    .object({
+      type: z.literal("part"),
+      request_id: z.string(),
+      json: z.string().describe("The next piece of the message's JSON text."),
+    })
+    .describe("A piece of a message of this request that is too large; its short form follows the last one."),
+  pong: z.object({ type: z.literal("pong"), ...reply }).describe("Answers `ping`."),
 } as const;
 
 export type ServerMessageType = keyof typeof serverMessages;
@@ -235,8 +283,11 @@ export const serverMessage = z.discriminatedUnion("type", [
   serverMessages.response,
   serverMessages.error,
   serverMessages.resumed,
+  serverMessages.cancelling,
   serverMessages.reset,
   serverMessages.following,
+  serverMessages.unfollowed,
   serverMessages.question,
+  serverMessages.part,
   serverMessages.pong,
 ]);

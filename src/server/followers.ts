@@ -31,6 +31,10 @@ class Follower {
     this.#onEnd = onEnd;
   }
 
+  get isStopping(): boolean {
+    return this.#life === "stopping";
+  }
+
   begin(after: number): void {
     if (this.#life === "stopping") {
       this.#end();
@@ -99,8 +103,15 @@ export class Followers {
     return this.#life === "closed";
   }
 
+  /** Whether a turn is followed, and goes on to be. */
   has(requestId: string): boolean {
-    return this.#followings?.has(requestId) === true;
+    return this.#followings?.get(requestId)?.follower.isStopping === false;
+  }
+
+  /** Ends the following of a turn as it is now: a later one of the same turn goes on. */
+  stopper(requestId: string): () => void {
+    const follower = this.#followings?.get(requestId)?.follower;
+    return () => follower?.stop();
   }
 
   /**

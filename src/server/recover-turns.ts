@@ -93,7 +93,10 @@ async function interrupt(
   await rememberPartial(record, lanes, stores).catch((fault: unknown) => onFault(record, fault));
   const open = createOpenLanes();
   open.observe(steps);
-  await log.append([...open.finalTexts(), { type: "failure", error: new TroupeError("interrupted") }]);
+  const [only, ...others] = lanes;
+  const lane = only?.name === undefined || others.length > 0 ? {} : { lane: only.name };
+  const failure = { type: "failure", error: new TroupeError("interrupted"), ...lane } as const;
+  await log.append([...open.finalTexts(), failure]);
   const { owner, conversationId } = record;
   if (conversationId === undefined) return;
   // Its conversation was being deleted when the process ended.

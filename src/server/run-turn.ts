@@ -6,6 +6,11 @@ import { TroupeError } from "../protocol/errors.ts";
 import { createOpenLanes } from "./open-lanes.ts";
 import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
 
+export interface RunTurnOptions extends TurnWatch {
+  /** The persona whose failure it is, if there is only one. */
+  readonly onlyLane?: string | undefined;
+}
+
 /**
  * Writes a reply into its log and, whatever happens, exactly one terminal event behind it: the only place that does.
  * Returns that event; `undefined` for a turn that was left, whose log stays as it is.
@@ -13,7 +18,7 @@ import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
 export async function runTurn(
   log: Pick<TurnLog, "append">,
   reply: (emit: Emit) => Promise<ReplyEnd>,
-  { observe, isLeft }: TurnWatch,
+  { observe, isLeft, onlyLane }: RunTurnOptions,
 ): Promise<TerminalEvent | undefined> {
   const lanes = createOpenLanes();
   const writer = new TurnWriter(log, {
@@ -29,7 +34,11 @@ export async function runTurn(
     return end;
   } catch (thrown) {
     if (isLeft()) return undefined;
-    const failure: TerminalEvent = { type: "failure", error: TroupeError.from(thrown) };
+    const failure: TerminalEvent = {
+      type: "failure",
+      error: TroupeError.from(thrown),
+      ...(onlyLane === undefined ? {} : { lane: onlyLane }),
+    };
     // A reply ends its lanes itself, unless what it said of them could not be kept.
     await writer.end(() => [...lanes.finalTexts(), failure]);
     return failure;

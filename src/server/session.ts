@@ -2,18 +2,19 @@ import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
-import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { ConversationFollows, type FoundConversation } from "./conversation-follows.ts";
 import { Followers, type Recipient } from "./followers.ts";
-import type { FoundConversation } from "./start-turn.ts";
+import type { Question } from "./question.ts";
+import type { TargetConversation } from "./start-turn.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a door does with what a session follows. */
 export interface Audience extends Recipient {
   /** A turn of a followed conversation; its events follow. Settles when the client's connection has taken it. */
-  question(turn: LiveTurn): Promise<void>;
+  question(question: Question): Promise<void>;
 }
 
 /** What all sessions of a server share. */
@@ -53,8 +54,7 @@ export class Session {
   readonly #caller: Caller;
   readonly #audience: Audience;
   readonly #followers: Followers;
-  /** What ends the following of each conversation. */
-  #subscriptions: Map<string, () => void> | undefined;
+  #follows: ConversationFollows | undefined;
   #ownConversation: string | undefined;
   #held: HeldBytes | undefined;
   #inFlight = 0;
@@ -108,37 +108,22 @@ export class Session {
     await Promise.race([found.promise, followed]);
   }
 
-  /** Follows a conversation; `onFound` is awaited before anything of it. Throws `conversation_not_found`. */
-  async follow(
+  /** See `ConversationFollows.follow`. */
+  follow(
     conversationId: string,
-    onFound: (running: readonly LiveTurn[]) => Promise<void>,
+    after: string | undefined,
+    onFound: (found: FoundConversation) => Promise<void>,
   ): Promise<void> {
-    const { turns, conversations } = this.#options;
-    const { owner } = this.#caller;
-    if ((await conversations.head(owner, conversationId)) === undefined) {
-      throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
-    }
-    // Nobody would end the subscription of a connection that has gone meanwhile.
-    if (this.#followers.isClosed) return;
-    const found = Promise.withResolvers<void>();
-    const join = (turn: LiveTurn) => {
-      if (this.#followers.has(turn.record.id)) return;
-      void this.#followers.follow(turn, 0, async () => {
-        // A turn that begins meanwhile may be heard of before those that ran are known.
-        await found.promise;
-        await this.#audience.question(turn);
-      });
-    };
-    this.#subscriptions ??= new Map();
-    this.#subscriptions.get(conversationId)?.();
-    this.#subscriptions.set(conversationId, turns.subscribe(owner, conversationId, join));
-    try {
-      const running = await turns.runningIn(owner, conversationId);
-      await onFound(running);
-      for (const turn of running) join(turn);
-    } finally {
-      found.resolve();
-    }
+    this.#follows ??= new ConversationFollows(this.#options, this.#caller.owner, {
+      audience: this.#audience,
+      followers: this.#followers,
+    });
+    return this.#follows.follow(conversationId, after, onFound);
+  }
+
+  /** Follows a conversation no longer, nor the turns that came through it. */
+  unfollow(conversationId: string): void {
+    this.#follows?.unfollow(conversationId);
   }
 
   /**
@@ -153,12 +138,11 @@ export class Session {
 
   /** Stops following; what that means for the turns is theirs to know. */
   async close(): Promise<void> {
-    for (const unsubscribe of this.#subscriptions?.values() ?? []) unsubscribe();
-    this.#subscriptions = undefined;
+    this.#follows?.close();
     await this.#followers.close();
   }
 
-  async #findConversation(asked: string | undefined): Promise<FoundConversation> {
+  async #findConversation(asked: string | undefined): Promise<TargetConversation> {
     if (asked !== undefined && asked !== "new") return { id: asked, isNew: false };
     const { conversations, clock } = this.#options;
     const own = this.#ownConversation;

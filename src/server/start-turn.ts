@@ -6,6 +6,7 @@ import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import { followLog } from "../ports/follow-log.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
+import { SocketEndedError } from "../ports/socket.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -54,7 +55,7 @@ export interface Ask {
   /** What the client said of the conversation. */
   readonly conversation: string | undefined;
   /** Finds the conversation, or the id of one that the reply is to make; asked only when the request is new. */
-  readonly findConversation: () => Promise<FoundConversation | undefined>;
+  readonly findConversation: () => Promise<TargetConversation | undefined>;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
   /** The number of the error that ended the request: it runs again if that is still its end and can be retried. */
@@ -62,7 +63,7 @@ export interface Ask {
 }
 
 /** Where a request goes; nothing is stored of a new conversation before its first turn has begun. */
-export interface FoundConversation {
+export interface TargetConversation {
   readonly id: string;
   readonly isNew: boolean;
 }
@@ -114,7 +115,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const isNewConversation = found?.isNew === true;
     const prepared = await prepareReply(ask.request, { ...record, isNewConversation }, chat);
     hold.resize(prepared.bytes.total);
-    if (!isAdmitted(ask.caller)) throw new TroupeError("key_revoked");
+    if (!isAdmitted(ask.caller)) throw new SocketEndedError("The caller may not come any more.");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
     const isNew = record.afterSeq === undefined;
     const place = { caller: ask.caller, heldBytes: hold.bytes };
@@ -160,6 +161,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
     const watch = {
       isLeft: turn.isLeft,
+      onlyLane: prepared.lanes.length === 1 ? prepared.lanes[0] : undefined,
       observe(steps: readonly TurnStep[]) {
         turn.observe(steps);
         for (const step of steps) {

@@ -26,7 +26,8 @@ export interface Turns {
    * Starts a turn, or finds the one that the same request started before (`started: false`), which runs again if `retrySeq` is the
    * number of its end and that is an error that can be retried.
    * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict`, `seq_out_of_range`, `too_many_requests`, `request_rate_exceeded`,
-   * `larger_than_day_budget`, `day_budget_spent`, `overloaded`, `shutting_down`, `key_revoked`.
+   * `larger_than_day_budget`, `day_budget_spent`, `overloaded`, `shutting_down`; a `SocketEndedError` for a caller whose key was
+   * revoked meanwhile, whose connection is closed.
    */
   start(ask: Ask): Promise<StartedTurn>;
   /**

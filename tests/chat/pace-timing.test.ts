@@ -206,10 +206,15 @@ describe("raw", () => {
     );
   });
 
-  it("makes one chunk of one batch, however long", async () => {
-    const text = "x".repeat(200_000);
-    const run = await runPaced(rawPacing, textDeliveries([text], [5]));
-    assert.deepEqual(textsOf(run), [{ atMs: 5, batch: 0, type: "text", text, final: true }]);
+  it("makes one chunk of one batch, up to what every client can read", async () => {
+    const text = "x".repeat(65_536);
+    const whole = await runPaced(rawPacing, textDeliveries([text], [5]));
+    assert.deepEqual(textsOf(whole), [{ atMs: 5, batch: 0, type: "text", text, final: true }]);
+    const longer = await runPaced(rawPacing, textDeliveries([`${text}${text}y`], [5]));
+    assert.deepEqual(
+      textsOf(longer).map((event) => event.text.length),
+      [65_536, 65_536, 1],
+    );
   });
 });
 

@@ -97,7 +97,10 @@ test("a conversation is followed on another server: what runs, what begins later
   const { conversation_id } = await readJson<{ conversation_id: string }>(system.second, "requests/opening");
   const client = await system.second.connect();
   client.send({ type: "follow", data: { conversation_id } });
-  assert.deepEqual(await client.next(), { type: "following", conversation_id, running: ["opening"] });
+  assert.deepEqual(await client.next(), {
+    ...{ type: "following", conversation_id, running: ["opening"] },
+    last_request_id: "opening",
+  });
   const question = await client.next();
   assert.ok(question.type === "question" && question.request_id === "opening");
   assert.equal(question.message, "Count.");

@@ -54,6 +54,10 @@ export function answers(
   if (reply.type === "pong") return message.type === "ping" && reply.id === message.id;
   if (reply.type === "following")
     return message.type === "follow" && reply.conversation_id === message.data.conversation_id;
+  if (reply.type === "unfollowed")
+    return message.type === "unfollow" && reply.conversation_id === message.data.conversation_id;
+  if (reply.type === "cancelling")
+    return message.type === "cancel" && reply.request_id === message.data.request_id;
   if (reply.type !== "error" || message.type === "ping" || decoding.has(reply.code)) return false;
   if (message.type === "cancel" || message.type === "resume") {
     if ((reply.code === "request_not_found") === isKnown(message.data.request_id)) return false;

@@ -24,6 +24,7 @@ export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<strin
   cancel: { request_id: "fuzz-unknown" },
   resume: { request_id: knownRequestId, after_seq: 0 },
   follow: { conversation_id: "fuzz-unknown" },
+  unfollow: { conversation_id: "fuzz-unknown" },
   ping: {},
 };
 

@@ -11,6 +11,8 @@ import type { Frame } from "./frame.ts";
 import { readReply } from "./read-reply.ts";
 import { createStreams } from "./streams.ts";
 
+const directTypes: ReadonlySet<string> = new Set(["pong", "following", "unfollowed", "cancelling"]);
+
 /**
  * Compares replies with what the frames must be answered with, in the order in which they come. `known` holds the ids of the
  * requests that exist, and gets those that the frames name.
@@ -74,7 +76,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
       const reply = readReply(text);
       if (isLateRefusal(reply)) refusedLate += 1;
       if (reply.type === "resumed") resumed += 1;
-      if (reply.type === "pong" || reply.type === "following") direct(text);
+      if (directTypes.has(reply.type)) direct(text);
       else if (reply.type === "error" && reply.seq === undefined && !isLateRefusal(reply)) direct(text);
       else streams.accept(reply);
     },

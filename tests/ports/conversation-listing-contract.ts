@@ -100,12 +100,15 @@ export function describeListing(name: string, create: () => Promise<Conversation
       assert.deepEqual((await idsOf(store, "owner")).slice(0, 3), [added, ids[4], ids[1]]);
     });
 
-    it("finds nothing behind what is not a position", async () => {
+    it("refuses a `before` that cannot be a position", async () => {
       await using under = await create();
       const { store } = under;
       await conversationOf(store, "owner", "One?");
       for (const before of ["", "none", "0", "-1", "NaN", "' OR 1=1 --"])
-        assert.deepEqual(await store.list("owner", { limit: 10, before }), { conversations: [] });
+        await assert.rejects(store.list("owner", { limit: 10, before }), {
+          code: "invalid_message",
+          field: "before",
+        });
     });
 
     it("takes the title from the first question, on one line and at most 80 characters", async () => {

@@ -164,6 +164,51 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await store.ofRequest("other", id, "req-1"), []);
     });
 
+    it("names the requests that were asked after one, oldest first, and without one the newest", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const other = await store.create("owner");
+      assert.deepEqual(await store.requests("owner", id), []);
+      for (const requestId of ["a", "b", "c"]) {
+        await store.append("owner", id, undefined, [
+          { ...asks("Well?"), requestId },
+          { ...answers("Well."), requestId },
+        ]);
+        await store.append("owner", other, undefined, [{ ...asks("Else?"), requestId: `${requestId}-else` }]);
+      }
+      // What was stored without a request has no place of its own.
+      await store.append("owner", id, undefined, [asks("Unnamed?")]);
+      assert.deepEqual(await store.requests("owner", id), ["c"]);
+      assert.deepEqual(await store.requests("owner", id, "a"), ["b", "c"]);
+      assert.deepEqual(await store.requests("owner", id, "c"), []);
+      for (const [owner, conversation, after] of [
+        ["owner", id, "never"],
+        ["owner", id, "a-else"],
+        ["other", id, "a"],
+        ["owner", "unknown", "a"],
+      ] as const)
+        assert.equal(await store.requests(owner, conversation, after), undefined);
+      assert.deepEqual(await store.requests("other", id), []);
+    });
+
+    it("stores a message under the id by which it was told already", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const [question = ""] = (await store.append("owner", id, undefined, [asks("One?")])) ?? [];
+      const ids = await store.append("owner", id, question, [
+        { ...answers("One."), id: "told" },
+        answers("Two."),
+      ]);
+      assert.equal(ids?.[0], "told");
+      const path = await store.path("owner", id, ids?.[1] ?? "", mostChars);
+      assert.deepEqual(
+        path?.map((message) => message.id),
+        [question, "told", ids?.[1]],
+      );
+    });
+
     it("takes a request's name off its answers, and off nothing else", async () => {
       await using under = await create();
       const { store } = under;

@@ -148,7 +148,7 @@ describe("a request that is to be answered anew after a crash", () => {
   it("is not answered anew for ever", async () => {
     await using at = await createCountedServer();
     // Every answer is cut off before its last words are kept.
-    const point: FailPoint = { nth: 1, statement: "journal", containing: "-2" };
+    const point: FailPoint = { nth: 1, statement: "journal", containing: "-2 " };
     await at.askAndDie(restart("chat"), point);
     for (let crash = 0; crash < 3; crash += 1) assert.ok(await at.startAndDie("again", point));
     await using server = await at.start();
@@ -165,7 +165,7 @@ describe("a request that is to be answered anew after a crash", () => {
     await at.askAndDie({ ...restart("chat"), data } as never, {
       nth: 1,
       statement: "journal",
-      containing: "-2",
+      containing: "-2 ",
     });
     await using server = await at.start();
     const end = (await replay(await server.connect(), "again")).at(-1);

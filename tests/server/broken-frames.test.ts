@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { reasonOfCode } from "../../src/protocol/closes.ts";
 import { wireLimits } from "../../src/protocol/limits.ts";
 import { closeFrame, type FrameParts, frameBytes, openRawSocket } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";
@@ -16,6 +17,8 @@ async function expectCodes(rows: Readonly<Record<string, Frames>>, code: number)
     using socket = await openRawSocket(server.httpUrl);
     await socket.send(...frames);
     const end = await socket.end();
+    // People read the reason; an answer to the client's own close has none.
+    assert.equal(end.reason, reasonOfCode(code) ?? "", name);
     results[name] = [end.code, ...end.frames.map(({ payload }) => payload.toString())];
   }
   const expected = Object.keys(rows).map((name) => [name, [code]]);

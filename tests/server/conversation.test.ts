@@ -137,7 +137,10 @@ test("a second device follows the conversation: what runs, what comes, the quest
 
   const device = await system.server.connect();
   device.send({ type: "follow", data: { conversation_id } });
-  assert.deepEqual(await device.next(), { type: "following", conversation_id, running: ["running"] });
+  assert.deepEqual(await device.next(), {
+    ...{ type: "following", conversation_id, running: ["running"] },
+    last_request_id: "running",
+  });
   gate.open();
   client.send({
     type: "multi_chat",

@@ -138,6 +138,7 @@ test("a resume that cannot be: unknown, beyond the head, after the retention", a
     type: "resumed",
     request_id: "short",
     head_seq: messages.length,
+    conversation_id: "id-1",
     state: "ended",
   });
   await clock.advance(60_001);

@@ -173,7 +173,8 @@ test("a follow that was refused leaves nothing: after a new connection the conve
   const follower = await system.server.connect();
   for (let round = 0; round < 2; round += 1) {
     follower.send({ type: "follow", data: { conversation_id } });
-    assert.deepEqual(await follower.next(), { type: "following", conversation_id, running: [] });
+    const following = { type: "following", conversation_id, running: [] };
+    assert.deepEqual(await follower.next(), { ...following, last_request_id: "first" });
   }
   asking.send({ ...chat, id: "second" });
   await asking.untilTerminal("second");

@@ -53,8 +53,8 @@ export interface RawSocket extends Disposable {
   send(...frames: readonly (FrameParts | Uint8Array)[]): Promise<void>;
   /** The next frame; undefined when the connection has ended. */
   next(): Promise<ServerFrame | undefined>;
-  /** Reads to the end; the code of the close frame, 1006 where none came, and the frames before it. */
-  end(): Promise<{ readonly code: number; readonly frames: readonly ServerFrame[] }>;
+  /** Reads to the end; code and reason of the close frame, 1006 where none came, and the frames before it. */
+  end(): Promise<{ readonly code: number; readonly reason: string; readonly frames: readonly ServerFrame[] }>;
 }
 
 /** The head of a handshake; `lines` are added, one that names a header of it takes its place. */
@@ -108,11 +108,15 @@ export async function openRawSocket(httpUrl: string): Promise<RawSocket> {
     async end() {
       const frames: ServerFrame[] = [];
       let code = 1006;
+      let reason = "";
       for (let frame = await next(); frame !== undefined; frame = await next()) {
         if (frame.opcode !== 8) frames.push(frame);
-        else code = frame.payload.length < 2 ? 1005 : frame.payload.readUInt16BE(0);
+        else {
+          code = frame.payload.length < 2 ? 1005 : frame.payload.readUInt16BE(0);
+          reason = frame.payload.toString("utf8", 2);
+        }
       }
-      return { code, frames };
+      return { code, reason, frames };
     },
     [Symbol.dispose]: () => tcp[Symbol.dispose](),
   };

@@ -19,7 +19,7 @@ const vendorPlaces: readonly Place[] = [
 /** Every field of every message that names something, found in the schemas; and those that no schema of ours knows. */
 export function places(): Place[] {
   const named = fieldPaths().filter(({ path, schemas }) => {
-    const names = /(^|_)ids?$/.test(path.filter((key) => key !== "0").at(-1) ?? "");
+    const names = /(^|_)(ids?|after)$/.test(path.filter((key) => key !== "0").at(-1) ?? "");
     return names && schemas.some(({ type }) => type === "string");
   });
   return [...named, ...vendorPlaces];
@@ -33,6 +33,7 @@ export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<strin
   cancel: { request_id: "never-was" },
   resume: { request_id: "never-was", after_seq: 0 },
   follow: { conversation_id: "never-was" },
+  unfollow: { conversation_id: "never-was" },
   ping: {},
 };
 
@@ -59,6 +60,7 @@ export interface RouteCall {
 /** A call of each route, with the id wherever one fits. A route that is missing here fails the test. */
 export const routeCalls: Readonly<Record<string, (id: string) => RouteCall>> = {
   "GET /": (id) => ({ path: `/?id=${encodeURIComponent(id)}` }),
+  "GET /asyncapi.json": (id) => ({ path: `/asyncapi.json?id=${encodeURIComponent(id)}` }),
   "GET /healthz": () => ({ path: "/healthz" }),
   "GET /readyz": () => ({ path: "/readyz" }),
   "GET /ws": (id) => ({ path: `/ws?ticket=${encodeURIComponent(id)}` }),

@@ -8,6 +8,7 @@ const count = z.int();
 const newMessage = z.object({
   role: z.enum(["user", "assistant"]),
   personaId: text.exactOptional(),
+  id: text.exactOptional(),
   personaName: text.exactOptional(),
   requestId: text.exactOptional(),
   text,
@@ -22,6 +23,7 @@ export const conversationMethods: Methods<ConversationStore> = {
   head: z.tuple([text, text]),
   path: z.tuple([text, text, text, count]),
   ofRequest: z.tuple([text, text, text]),
+  requests: z.tuple([text, text, text.optional()]),
   disown: z.tuple([text, text, text]),
   append: z.tuple([text, text, text.or(z.undefined()), z.array(newMessage)]),
   moveHead: z.tuple([text, text, text]),

@@ -17,6 +17,11 @@ export interface ApiGateOptions {
   readonly onRefused: OnRefused;
 }
 
+/** Whether an address is of the routes that only the administrator finds. */
+export function isOfKeys(path: string): boolean {
+  return /^\/api\/keys(\/|$)/.test(path);
+}
+
 /** What every request under `/api` passes first: which pages may read the answer, who asks, and which pages may change something. */
 export function createApiGate({ access, callers, clientAddress, onRefused }: ApiGateOptions): ApiRoutes {
   const gate: ApiRoutes = new Hono();
@@ -61,7 +66,7 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
       return next();
     }
     // The key that gives out keys does nothing else.
-    if (!/^\/api\/keys(\/|$)/.test(context.req.path)) return refuse(context, refusals.needsKey);
+    if (!isOfKeys(context.req.path)) return refuse(context, refusals.needsKey);
     context.set("isAdministrator", true);
     return next();
   });

@@ -17,8 +17,6 @@ import { fewAtOnce } from "./few-at-once.ts";
 import { streamedBody } from "./streamed-body.ts";
 
 const titleChars = 200;
-/** Largest body, bytes. */
-const bodyBytes = 64 * 1024;
 /** Text of one page of a conversation that is read: a client that stops reading holds about two of these. */
 const pageBytes = 32 * 1024;
 /** Pages that are read at a time: what else asks the store waits for no more of them. */
@@ -140,7 +138,7 @@ export function createConversationRoutes({
 
   routes.patch("/:id", async (context) => {
     const id = idIn(context);
-    const body = await readJson(context.req.raw, bodyBytes);
+    const body = await readJson(context.req.raw);
     const { title: asked } = decodeInput(renaming, body, "body");
     if (!(await conversations.rename(context.get("caller").owner, id, asked)))
       throw new TroupeError("conversation_not_found");

@@ -28,17 +28,21 @@ export function decodeId(schema: z.ZodType<string>, value: string | undefined, n
   throw new TroupeError(notFound);
 }
 
+/** Largest body of any route, bytes. */
+const maxBodyBytes = 64 * 1024;
+
 /**
  * A request's body as JSON, `undefined` where it is none. Throws `BodyTooLargeError` as soon as it is too long, whatever length was
  * announced, and `invalid_message` if it is nested too deeply or has too many values. (Hono's own limit makes a new `Request`, which needs the global one replaced, and that belongs to the embedder.)
  */
-export async function readJson(request: Request, mostBytes: number): Promise<unknown> {
-  if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw new BodyTooLargeError(mostBytes);
+export async function readJson(request: Request): Promise<unknown> {
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes)
+    throw new BodyTooLargeError(maxBodyBytes);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of request.body ?? []) {
     bytes += piece.length;
-    if (bytes > mostBytes) throw new BodyTooLargeError(mostBytes);
+    if (bytes > maxBodyBytes) throw new BodyTooLargeError(maxBodyBytes);
     pieces.push(piece);
   }
   const text = Buffer.concat(pieces).toString();

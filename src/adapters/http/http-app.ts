@@ -1,12 +1,14 @@
 import { Hono } from "hono";
+import { methodNotAllowed as refuseOtherMethods } from "hono/method-not-allowed";
 import type { PersonaStore } from "../../ports/persona.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
-import { type ApiGateOptions, createApiGate } from "./api-gate.ts";
+import { asyncApi } from "../../protocol/async-api.ts";
+import { type ApiGateOptions, createApiGate, isOfKeys } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
-import { refusalOf } from "./refusals.ts";
+import { methodNotAllowed, refusalOf } from "./refusals.ts";
 import { createRequestRoutes } from "./request-routes.ts";
 import { sharedBody } from "./streamed-body.ts";
 import { ticketLifeMs } from "./tickets.ts";
@@ -50,12 +52,29 @@ export function createHttpApp({
     context.header("referrer-policy", "no-referrer");
     context.header("cache-control", "no-store");
   });
+  app.use(
+    refuseOtherMethods({
+      app,
+      onMethodNotAllowed(context, methods) {
+        // For everyone but the administrator there is nothing under these addresses.
+        const isHidden = isOfKeys(context.req.path) && context.get("isAdministrator") !== true;
+        if (isHidden) return context.notFound();
+        const { status, code, message } = methodNotAllowed;
+        return context.json({ code, message }, status, { allow: methods.join(", ") });
+      },
+    }),
+  );
   app.get("/", (context) => {
     if (sent.html !== page.html) sent = { html: page.html, bytes: Buffer.from(page.html) };
     context.header("content-security-policy", page.policy);
     context.header("content-type", "text/html; charset=UTF-8");
     context.header("content-length", String(sent.bytes.length));
     return context.body(sharedBody(sent.bytes));
+  });
+  let description: string | undefined;
+  app.get("/asyncapi.json", (context) => {
+    description ??= JSON.stringify(asyncApi());
+    return context.body(description, 200, { "content-type": "application/json" });
   });
   app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
   // An application that knows its users is asked for every socket, and a ticket would pass it by.
@@ -72,8 +91,9 @@ export function createHttpApp({
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {
-    const { status, body } = refusalOf(error);
+    const { status, body, retryAfterMs } = refusalOf(error);
     if (status === 500) onFault(error);
+    if (retryAfterMs !== undefined) context.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
     return context.json(body, status);
   });
   return app;

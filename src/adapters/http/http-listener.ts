@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "./access.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { pageAddress, pathOf, sentUrl } from "./mount.ts";
-import type { Refusal } from "./refusals.ts";
+import { methodNotAllowed, type Refusal } from "./refusals.ts";
 
 /** Hears of a refusal, for the log. */
 export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;
@@ -46,29 +46,32 @@ export function createHttpListener(options: HttpListenerOptions) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const path = pathOf(request.url ?? "");
     const movedTo = pageAddress(request);
-    const isRead = request.method === "GET" || request.method === "HEAD";
-    if (isRead && path === probePaths.health) sendJson(response, 200, { status: "ok" });
+    const { method = "" } = request;
+    const isRead = ["GET", "HEAD"].includes(method);
+    const isOfSocket = [path, pathOf(sentUrl(request))].includes(socketPath);
+    const isProbe = Object.values<string>(probePaths).includes(path);
+    if (isOfSocket && (isRead || method === "OPTIONS")) void answerHandshake(request, response);
+    else if (isRead && path === probePaths.health) sendJson(response, 200, { status: "ok" });
     else if (isRead && path === probePaths.readiness) void answerReadiness(response);
-    else if (
-      [path, pathOf(sentUrl(request))].includes(socketPath) &&
-      (isRead || request.method === "OPTIONS")
-    )
-      void answerHandshake(request, response);
     else if (isRead && movedTo !== undefined) response.writeHead(307, { location: movedTo }).end();
     else {
       const refusal = access.refuseHead(request);
-      if (refusal === undefined) void answer(request, response);
+      if (refusal === undefined && (isOfSocket || isProbe)) {
+        response.setHeader("allow", isOfSocket ? "GET, HEAD, OPTIONS" : "GET, HEAD");
+        sendJson(response, methodNotAllowed.status, bodyOf(methodNotAllowed));
+      } else if (refusal === undefined) void answer(request, response);
       else {
         onRefused(refusal, request);
-        sendRefusal(response, path, refusal);
+        // The page is for people, everything else for programs.
+        if (path === "/") send(response, refusal.status, "text/plain; charset=utf-8", refusal.message);
+        else sendJson(response, refusal.status, bodyOf(refusal));
       }
     }
   };
 }
 
-function sendRefusal(response: ServerResponse, path: string, { status, code, message }: Refusal): void {
-  if (path.startsWith("/api/")) sendJson(response, status, { code, message });
-  else send(response, status, "text/plain; charset=utf-8", message);
+function bodyOf({ code, message }: Refusal): object {
+  return { code, message };
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -7,9 +7,6 @@ import { digest } from "./credentials.ts";
 import { decodeInput, readJson } from "./decode-input.ts";
 import { isoTime } from "./iso-time.ts";
 
-/** Largest body, bytes. */
-const bodyBytes = 4 * 1024;
-
 const limit = optional(z.number().int().min(1).max(Number.MAX_SAFE_INTEGER));
 /** Strict, since a limit that is misspelt would be none. */
 const newKey = z.strictObject({
@@ -46,11 +43,7 @@ export function createKeyRoutes({ keys, newSecret }: KeyRoutesOptions): ApiRoute
   routes.get("/", async (context) => context.json({ keys: (await keys.list()).map(encodeKey) }));
 
   routes.post("/", async (context) => {
-    const {
-      owner,
-      name,
-      limits = {},
-    } = decodeInput(newKey, await readJson(context.req.raw, bodyBytes), "body");
+    const { owner, name, limits = {} } = decodeInput(newKey, await readJson(context.req.raw), "body");
     const key = newSecret();
     const stored = await keys.create(
       {

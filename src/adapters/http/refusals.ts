@@ -75,6 +75,13 @@ export function tooManyAttempts(retryAfterMs: number): Refusal {
   };
 }
 
+/** The address is there, and takes other methods; the answer's `Allow` names them. */
+export const methodNotAllowed = {
+  status: 405,
+  code: "method_not_allowed",
+  message: "This address takes other methods; Allow names them.",
+} as const satisfies Refusal;
+
 /** A body that is longer than the route reads. */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
@@ -89,18 +96,21 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   conversation_not_found: 404,
   request_not_found: 404,
   storage_unavailable: 503,
+  overloaded: 503,
 };
 
 /** What an HTTP client reads of anything thrown; what is not one of our refusals is masked as `internal_error`, status 500. */
 export function refusalOf(thrown: unknown): {
   readonly status: ContentfulStatusCode;
   readonly body: { readonly code: string; readonly message: string; readonly field?: string };
+  readonly retryAfterMs?: number | undefined;
 } {
   if (thrown instanceof BodyTooLargeError)
     return { status: 413, body: { code: "body_too_large", message: thrown.message } };
-  const { code, publicMessage: message, field } = TroupeError.from(thrown);
+  const { code, publicMessage: message, field, retryAfterMs } = TroupeError.from(thrown);
   return {
     status: statuses[code] ?? 500,
+    retryAfterMs,
     body: { code, message, ...(field === undefined ? {} : { field }) },
   };
 }

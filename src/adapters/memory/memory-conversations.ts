@@ -5,6 +5,7 @@ import type {
   PathMessage,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
+import { readPagePlace } from "../../ports/page-place.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import { type KeptMessage, pageOf } from "./message-page.ts";
 import { createMessageSearch } from "./search-messages.ts";
@@ -146,6 +147,14 @@ export function createMemoryConversations({
       const messages = [...(use(owner, id)?.messages.values() ?? [])].map(({ message }) => message);
       return messages.filter((message) => message.requestId === requestId);
     },
+    async requests(owner, id, after) {
+      const asked = (use(owner, id)?.inOrder ?? []).flatMap(({ message }) =>
+        message.role === "user" && message.requestId !== undefined ? [message.requestId] : [],
+      );
+      if (after === undefined) return asked.slice(-1);
+      const place = asked.indexOf(after);
+      return place < 0 ? undefined : asked.slice(place + 1);
+    },
     async disown(owner, id, requestId) {
       const { inOrder = [], messages } = use(owner, id) ?? {};
       for (const [place, kept] of inOrder.entries()) {
@@ -164,7 +173,7 @@ export function createMemoryConversations({
       let pathChars = parent === undefined ? 0 : (conversation.messages.get(parent)?.pathChars ?? 0);
       const ids: string[] = [];
       for (const added of messages) {
-        const messageId = clock.newId();
+        const messageId = added.id ?? clock.newId();
         pathChars += added.text.length;
         const message = {
           ...added,
@@ -191,7 +200,7 @@ export function createMemoryConversations({
       noteChange(conversation);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.POSITIVE_INFINITY : Number(before);
+      const end = before === undefined ? Number.POSITIVE_INFINITY : readPagePlace(before);
       const behind = ownedBy(owner)
         .filter(({ changed }) => changed > 0 && changed < end)
         .sort((one, other) => other.changed - one.changed);

@@ -8,6 +8,7 @@ import type {
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
+import { readPagePlace } from "../../ports/page-place.ts";
 import { searchTerms, titleOf } from "../../ports/search-terms.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
@@ -72,6 +73,15 @@ export function createSqliteConversations({
       if ((await find(owner, id)) === undefined) return [];
       return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
     },
+    async requests(owner, id, after) {
+      const reader = store.of(owner);
+      const isThere = (await find(owner, id)) !== undefined;
+      if (after === undefined)
+        return isThere ? (await reader.read("newestRequest", id)).map(toRequestId) : [];
+      const [place] = isThere ? await reader.read("placeOfRequest", id, after) : [];
+      if (place === undefined) return undefined;
+      return (await reader.read("requestsAfter", id, Number(place.number))).map(toRequestId);
+    },
     async disown(owner, id, requestId) {
       await store.of(owner).write([["disownMessages", id, requestId, owner]], true);
     },
@@ -85,7 +95,7 @@ export function createSqliteConversations({
       const writes: Write[] = [];
       for (const message of messages) {
         const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
-        const messageId = clock.newId();
+        const messageId = message.id ?? clock.newId();
         pathChars += text.length;
         writes.push([
           "insertMessage",
@@ -116,7 +126,7 @@ export function createSqliteConversations({
       await store.of(owner).write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.MAX_SAFE_INTEGER : Number(before);
+      const end = before === undefined ? Number.MAX_SAFE_INTEGER : readPagePlace(before);
       const rows = await store.of(owner).read("listConversations", owner, end, limit + 1);
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
@@ -192,6 +202,8 @@ function toPathMessage(row: Row): PathMessage {
   const { path_chars: pathChars } = row;
   return { ...toMessage(row), ...(typeof pathChars === "number" ? { pathChars } : {}) };
 }
+
+const toRequestId = (row: Row) => String(row.request_id);
 
 /** Rows whose last may be cut in the middle of its text. */
 function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {

@@ -73,6 +73,12 @@ export const statements = {
     SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
   findMessage: `SELECT path_chars FROM messages WHERE id = ? AND conversation_id = ?`,
   messagesOfRequest: `SELECT * FROM messages WHERE conversation_id = ? AND request_id = ? ORDER BY number`,
+  newestRequest: `SELECT request_id FROM messages WHERE conversation_id = ? AND role = 'user' AND request_id IS NOT NULL
+    ORDER BY number DESC LIMIT 1`,
+  placeOfRequest: `SELECT number FROM messages WHERE conversation_id = ? AND request_id = ? AND role = 'user'
+    ORDER BY number LIMIT 1`,
+  requestsAfter: `SELECT request_id FROM messages WHERE conversation_id = ? AND number > ? AND role = 'user'
+    AND request_id IS NOT NULL ORDER BY number`,
   disownMessages: `UPDATE messages SET request_id = NULL
     WHERE conversation_id = ? AND request_id = ? AND owner = ? AND role = 'assistant'`,
   // SQLite counts no more characters in a text than JavaScript does, so that nothing that has room is left out.

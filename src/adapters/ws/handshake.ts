@@ -23,9 +23,10 @@ export function pathOf({ url = "" }: IncomingMessage): string {
 
 /** What is wrong with the head of a handshake, beyond what `ws` looks at itself. */
 export function refuseHead(head: IncomingMessage): HandshakeRefusal | undefined {
-  const { httpVersion, headers, rawHeaders } = head;
+  const { method, httpVersion, headers, rawHeaders } = head;
   if (rawHeaders.length > 2 * mostHeaders)
     return refuse(431, `A handshake has at most ${mostHeaders} headers.`);
+  if (method !== "GET") return refuse(405, "A WebSocket is opened by GET.");
   if (httpVersion !== "1.1") return refuse(400, "A WebSocket needs HTTP/1.1.");
   if (headers["sec-websocket-version"] !== version)
     return refuse(426, `The version of the WebSocket protocol must be ${version}.`);
@@ -44,6 +45,7 @@ export function sendRefusal(stream: Duplex, { status, message, retryAfterMs }: H
     "Content-Type: text/plain",
     `Content-Length: ${message.length}`,
     ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
+    ...(status === 405 ? ["Allow: GET"] : []),
     ...(status === 426 ? ["Upgrade: websocket", `Sec-WebSocket-Version: ${version}`] : []),
     ...(retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`]),
   ];

@@ -3,7 +3,7 @@ import { WebSocket } from "ws";
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Socket } from "../../ports/socket.ts";
-import type { CloseName } from "../../protocol/closes.ts";
+import { type CloseName, reasonOfCode } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { FrameBoundaries } from "./frame-boundaries.ts";
 import { FrameQueue, type FrameSource } from "./frame-queue.ts";
@@ -34,6 +34,11 @@ export interface WsConnectionOptions {
 /** A socket that knows its connection, so that the listeners of all sockets are the same few functions. */
 export class OpenSocket extends WebSocket {
   connection: WsConnection | undefined;
+
+  /** `ws` closes after a broken frame with a code alone; people read the reason. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === undefined ? undefined : reasonOfCode(code)));
+  }
 }
 
 /** How long a peer that is dropped gets to answer the close. */

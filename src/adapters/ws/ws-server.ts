@@ -84,7 +84,8 @@ export function createWsServer(options: WsServerOptions) {
   /** Why a caller gets no further socket. */
   function refuseMore({ isServerFull, message }: NoPlace): HandshakeRefusal {
     const code = "too_many_connections";
-    return isServerFull ? unavailable(code, message) : { status: 429, code, message };
+    const refusal = unavailable(code, message);
+    return isServerFull ? refusal : { ...refusal, status: 429 };
   }
 
   /** The process that counts may be gone, and this one ends with it. */

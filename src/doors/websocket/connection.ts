@@ -1,10 +1,11 @@
-import type { LiveTurn } from "../../ports/peers.ts";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ClientMessage } from "../../protocol/client-messages.ts";
 import { decodeClientMessage, type FrameOrigin } from "../../protocol/decode.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
+import type { FoundConversation } from "../../server/conversation-follows.ts";
+import type { Question } from "../../server/question.ts";
 import type { Audience, Session } from "../../server/session.ts";
 import { failure } from "./encode-event.ts";
 import { Outbox } from "./outbox.ts";
@@ -38,20 +39,28 @@ export class Connection implements Audience {
    * read is not read either. A frame is never an exception. Not an async function, which would hold the frame until then.
    */
   receive(frame: string | Uint8Array): Promise<void> {
-    if (typeof frame !== "string") return this.#refuse(new TroupeError("binary_not_supported"), undefined);
+    if (typeof frame !== "string") return this.#refuse(new TroupeError("binary_not_supported"));
     const decoded = decodeClientMessage(frame);
-    if (!decoded.ok) return this.#refuse(decoded.error, decoded.origin);
-    const { type, id } = decoded.message;
+    if (!decoded.ok) return this.#refuse(decoded.error, decoded.origin, requestAsked(decoded.origin));
+    const { message } = decoded;
+    const { type, id } = message;
     const origin = id === undefined ? { type } : { type, id };
-    return this.#handle(decoded.message).catch((error: unknown) => this.#refuse(error, origin));
+    return this.#handle(message).catch((error: unknown) => this.#refuse(error, origin, subjectOf(message)));
   }
 
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void {
     this.#outbox.put(new BatchParcel(requestId, batch, onTaken, this.#options.frames));
   }
 
-  question(turn: LiveTurn): Promise<void> {
-    return this.#send(...questionOf(turn));
+  question({ conversationId, requestId, kind, message, personaIds }: Question): Promise<void> {
+    return this.#send({
+      type: "question",
+      conversation_id: conversationId,
+      request_id: requestId,
+      request_type: kind === "persona" ? "chat" : "multi_chat",
+      message,
+      persona_ids: [...personaIds],
+    });
   }
 
   /** Settles when everything that is followed was delivered to its end; what has none when `over` settles is not waited for. */
@@ -72,6 +81,7 @@ export class Connection implements Audience {
   }
 
   async #handle(message: ClientMessage): Promise<void> {
+    const replyId = message.id === undefined ? {} : { id: message.id };
     switch (message.type) {
       case "openai_chat":
       case "chat":
@@ -79,8 +89,12 @@ export class Connection implements Audience {
         return this.#session.ask(readAsk(message, this.#options.defaultPacing), (error) =>
           this.#refuse(error, { type: message.type }),
         );
-      case "cancel":
-        return this.#session.cancel(message.data.request_id, message.data.persona_id);
+      case "cancel": {
+        const { request_id, persona_id } = message.data;
+        await this.#session.cancel(request_id, persona_id);
+        const lane = persona_id === undefined ? {} : { persona_id };
+        return this.#send({ type: "cancelling", request_id, ...lane, ...replyId });
+      }
       case "resume":
         return this.#session.resume(message.data.request_id, message.data.after_seq, ({ record, log }) =>
           this.#send({
@@ -88,20 +102,28 @@ export class Connection implements Audience {
             request_id: record.id,
             head_seq: log.headSeq,
             state: log.ended ? "ended" : "running",
+            ...(record.conversationId === undefined ? {} : { conversation_id: record.conversationId }),
+            ...replyId,
           }),
         );
       case "follow": {
-        const { conversation_id } = message.data;
-        return this.#session.follow(conversation_id, (running) =>
-          this.#send({ type: "following", conversation_id, running: running.map((turn) => turn.record.id) }),
+        const { conversation_id, after } = message.data;
+        return this.#session.follow(conversation_id, after, (found) =>
+          this.#send({ type: "following", conversation_id, ...followed(found), ...replyId }),
         );
       }
+      case "unfollow": {
+        const { conversation_id } = message.data;
+        this.#session.unfollow(conversation_id);
+        return this.#send({ type: "unfollowed", conversation_id, ...replyId });
+      }
       case "ping":
-        return this.#send({ type: "pong", ...(message.id === undefined ? {} : { id: message.id }) });
+        return this.#send({ type: "pong", ...replyId });
     }
   }
 
-  async #refuse(thrown: unknown, origin: FrameOrigin | undefined): Promise<void> {
+  /** `subject`: the request or conversation that the frame was about. */
+  async #refuse(thrown: unknown, origin?: FrameOrigin, subject: Subject = {}): Promise<void> {
     // A reply that could not be sent needs no second one.
     if (thrown instanceof SocketEndedError) return;
     const { onFault } = this.#options;
@@ -114,6 +136,7 @@ export class Connection implements Audience {
         ...failure(error),
         ...(error.field === undefined ? {} : { field: error.field }),
         ...(origin === undefined ? {} : { in_reply_to: origin }),
+        ...subject,
       });
     } catch (fault) {
       if (!(fault instanceof SocketEndedError)) onFault(fault);
@@ -121,17 +144,35 @@ export class Connection implements Audience {
   }
 }
 
-function questionOf({ record, request }: LiveTurn): ServerMessage[] {
-  const { conversationId } = record;
-  if (request.kind === "responses" || conversationId === undefined) return [];
-  return [
-    {
-      type: "question",
-      conversation_id: conversationId,
-      request_id: record.id,
-      request_type: request.kind === "persona" ? "chat" : "multi_chat",
-      message: request.message,
-      persona_ids: [...request.personaIds],
-    },
-  ];
+/** Max ids that a reply names: with more it could be too large to be read. */
+const maxNamed = 1_000;
+
+function followed({ running, newest }: FoundConversation) {
+  return {
+    running: running.slice(0, maxNamed).map(({ record }) => record.id),
+    ...(newest === undefined ? {} : { last_request_id: newest }),
+  };
+}
+
+type Subject = { readonly request_id?: string; readonly conversation_id?: string };
+
+/** What a message is about, so that its refusal can be told apart by that. */
+function subjectOf(message: ClientMessage): Subject {
+  switch (message.type) {
+    case "cancel":
+    case "resume":
+      return { request_id: message.data.request_id };
+    case "follow":
+    case "unfollow":
+      return { conversation_id: message.data.conversation_id };
+    default:
+      return requestAsked(message);
+  }
+}
+
+const asks: ReadonlySet<string> = new Set(["openai_chat", "chat", "multi_chat"]);
+
+/** The request that a frame asked, if it did and named it. */
+function requestAsked({ type, id }: { type?: string; id?: string | undefined } = {}): Subject {
+  return type !== undefined && asks.has(type) && id !== undefined ? { request_id: id } : {};
 }

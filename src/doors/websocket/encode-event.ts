@@ -50,6 +50,7 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
         status: event.status,
         message: event.retry === undefined ? statusMessages[event.status] : "Trying again...",
         ...lane(event),
+        ...(event.conversationId === undefined ? {} : { conversation_id: event.conversationId }),
         ...(event.retry === undefined
           ? {}
           : {

@@ -2,6 +2,7 @@ import type { OutgoingMessage } from "../../ports/socket.ts";
 import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
 import { encodeUnkept } from "./encode-event.ts";
+import { LongMessage } from "./long-message.ts";
 import type { Parcel } from "./outbox.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
@@ -12,6 +13,7 @@ export class BatchParcel implements Parcel {
   readonly #batch: LogBatch;
   readonly #frames: SharedFrames;
   #place = 0;
+  #long: Iterator<string> | undefined;
 
   constructor(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void, frames: SharedFrames) {
     this.onTaken = onTaken;
@@ -21,6 +23,16 @@ export class BatchParcel implements Parcel {
   }
 
   next(): OutgoingMessage | undefined {
+    const piece = this.#long?.next();
+    if (piece?.done === false) return piece.value;
+    this.#long = undefined;
+    const message = this.#nextMessage();
+    if (!(message instanceof LongMessage)) return message;
+    this.#long = message.messages();
+    return this.next();
+  }
+
+  #nextMessage(): OutgoingMessage | LongMessage | undefined {
     const batch = this.#batch;
     const place = this.#place;
     this.#place += 1;
@@ -38,6 +50,7 @@ export class MessageParcel implements Parcel {
   readonly onTaken: (fault?: unknown) => void;
   readonly #messages: readonly ServerMessage[];
   #place = 0;
+  #long: Iterator<string> | undefined;
 
   constructor(messages: readonly ServerMessage[], onTaken: (fault?: unknown) => void) {
     this.onTaken = onTaken;
@@ -45,8 +58,15 @@ export class MessageParcel implements Parcel {
   }
 
   next(): string | undefined {
+    const piece = this.#long?.next();
+    if (piece?.done === false) return piece.value;
+    this.#long = undefined;
     const message = this.#messages[this.#place];
     this.#place += 1;
-    return message === undefined ? undefined : JSON.stringify(message);
+    if (message === undefined) return undefined;
+    const encoded = LongMessage.from(JSON.stringify(message));
+    if (typeof encoded === "string") return encoded;
+    this.#long = encoded.messages();
+    return this.next();
   }
 }

@@ -2,6 +2,7 @@ import type { OutgoingMessage } from "../../ports/socket.ts";
 import type { LogBatch, LoggedEvent } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
 import { encodeEvent } from "./encode-event.ts";
+import { LongMessage } from "./long-message.ts";
 
 /** Characters of short frames that are held at most, and only until the loop's next turn. */
 const mostChars = 1024 * 1024;
@@ -14,7 +15,7 @@ type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
 export class SharedFrames {
   readonly #short = new Map<LoggedEvent, string>();
   /** A long frame lives as long as a socket has it to send: nothing of it is held here. */
-  readonly #long = new WeakMap<object, WeakRef<Uint8Array>>();
+  readonly #long = new WeakMap<object, WeakRef<Uint8Array | LongMessage>>();
   #chars = 0;
   readonly #drop = (): void => {
     this.#short.clear();
@@ -22,7 +23,7 @@ export class SharedFrames {
   };
 
   /** The event's frame; an event is always asked for under the same request. `isShared`: others are sent it at this moment. */
-  frameOf(requestId: string, logged: LoggedEvent, isShared: boolean): OutgoingMessage {
+  frameOf(requestId: string, logged: LoggedEvent, isShared: boolean): OutgoingMessage | LongMessage {
     const known = this.#long.get(logged)?.deref();
     if (known !== undefined) return known;
     const frame = isShared ? this.#shortFrame(requestId, logged) : encodeEvent(requestId, logged);
@@ -30,7 +31,7 @@ export class SharedFrames {
   }
 
   /** What stands for events that the log no longer has. */
-  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage {
+  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
     // All readers of a log are given the same list.
     const known = this.#long.get(lanes)?.deref();
     if (known !== undefined) return known;
@@ -55,8 +56,9 @@ export class SharedFrames {
     return frame;
   }
 
-  #keep(of: object, text: string): Uint8Array {
-    const frame = Buffer.from(text);
+  #keep(of: object, text: string): Uint8Array | LongMessage {
+    const message = LongMessage.from(text);
+    const frame = typeof message === "string" ? Buffer.from(message) : message;
     this.#long.set(of, new WeakRef(frame));
     return frame;
   }

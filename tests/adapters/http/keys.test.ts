@@ -68,6 +68,8 @@ test("for everyone but the administrator the routes of keys are not there", asyn
     ["GET", "/api/keys"],
     ["POST", "/api/keys"],
     ["DELETE", `/api/keys/${id}`],
+    ["PUT", "/api/keys"],
+    ["GET", `/api/keys/${id}`],
   ] as const) {
     for (const caller of [key, "bob-0123456789abcdef", null])
       assert.deepEqual(
@@ -80,7 +82,8 @@ test("for everyone but the administrator the routes of keys are not there", asyn
   for (const address of ["/api/personas", "/api/conversations", "/api/keysmith"])
     assert.equal((await call("GET", address)).status, 401);
   await assert.rejects(system.server.connect(bearer(adminKey)), /401/);
-  assert.equal((await call("PUT", "/api/keys")).status, 404);
+  const other = await call("PUT", "/api/keys");
+  assert.deepEqual([other.status, other.headers.get("allow")], [405, "GET, HEAD, POST"]);
 });
 
 test("what cannot be a key is refused with the field at fault", async () => {

@@ -61,7 +61,7 @@ describe("a socket over ws", () => {
     const texts = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000].map((length) => "x".repeat(length));
     texts.push("雨".repeat(42), "👩‍🚀".repeat(30_000), "é");
     assert.equal((await send(at.port, texts)) ?? undefined, undefined);
-    at.port.close("normal");
+    at.port.close("restarting");
     await at.closed;
     assert.deepEqual(at.received, texts);
   });
@@ -84,7 +84,7 @@ describe("a socket over ws", () => {
     assert.equal(told(), 0);
     at.client.resume();
     assert.equal((await taken) ?? undefined, undefined);
-    at.port.close("normal");
+    at.port.close("restarting");
     await at.closed;
     assert.equal(at.received.length, times);
     assert.ok(at.received.every((text) => text === much));
@@ -103,7 +103,7 @@ describe("a socket over ws", () => {
 
   it("refuses what comes behind its close", async () => {
     using at = await setUp();
-    at.port.close("normal");
+    at.port.close("restarting");
     assert.ok((await send(at.port, ["late"])) instanceof Error);
     await at.closed;
     assert.ok((await send(at.port, ["later"])) instanceof Error);

@@ -1,0 +1,154 @@
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { LiveTurn } from "../ports/peers.ts";
+import type { KeptTurn } from "../ports/turn-log.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import type { Followers } from "./followers.ts";
+import { type Question, questionOf, questionOfEnded } from "./question.ts";
+import type { Turns } from "./turns.ts";
+
+/** A conversation that is about to be followed. */
+export interface FoundConversation {
+  readonly running: readonly LiveTurn[];
+  /** The request that was asked last; absent before the first. */
+  readonly newest?: string | undefined;
+}
+
+export interface ConversationFollowsOptions {
+  readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
+  readonly conversations: ConversationStore;
+  /** Hears of turns that could not be looked up. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/** The connection that follows. */
+interface Client {
+  /** Settles when the client's connection has taken the question; the turn's events follow. */
+  readonly audience: { question(question: Question): Promise<void> };
+  readonly followers: Followers;
+}
+
+/** One conversation that a connection follows. */
+interface Subscription {
+  isOver: boolean;
+  readonly unsubscribe: () => void;
+  /** Each ends the following of a turn that came through it. */
+  readonly stops: Set<() => void>;
+}
+
+/** The conversations that one connection follows. It follows every turn of them. */
+export class ConversationFollows {
+  readonly #options: ConversationFollowsOptions;
+  readonly #owner: string;
+  readonly #client: Client;
+  readonly #subscriptions = new Map<string, Subscription>();
+
+  constructor(options: ConversationFollowsOptions, owner: string, client: Client) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#client = client;
+  }
+
+  /** Follows nothing any more. */
+  close(): void {
+    for (const conversationId of [...this.#subscriptions.keys()]) this.unfollow(conversationId);
+  }
+
+  /**
+   * Follows a conversation; `onFound` is awaited before anything of it. `after`: turns that were asked after that request come first,
+   * one after another, as far as their logs are kept. Throws `conversation_not_found`, `request_not_found`.
+   */
+  async follow(
+    conversationId: string,
+    after: string | undefined,
+    onFound: (found: FoundConversation) => Promise<void>,
+  ): Promise<void> {
+    const { turns, conversations } = this.#options;
+    const owner = this.#owner;
+    if ((await conversations.head(owner, conversationId)) === undefined) {
+      throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+    }
+    const asked = await conversations.requests(owner, conversationId, after);
+    if (asked === undefined) throw new TroupeError("request_not_found", { field: "data.after" });
+    // Nobody would end the subscription of a connection that has gone meanwhile.
+    if (this.#client.followers.isClosed) return;
+    const found = Promise.withResolvers<void>();
+    const join = (turn: LiveTurn) => {
+      // A turn that begins meanwhile may be heard of before those that ran are known.
+      const question = questionOf(turn);
+      if (question !== undefined) void this.#join(subscription, turn, question, found.promise);
+    };
+    const before = this.#subscriptions.get(conversationId);
+    this.#end(before);
+    // Turns that came through the subscription before this one are still followed.
+    const subscription: Subscription = {
+      isOver: false,
+      unsubscribe: turns.subscribe(owner, conversationId, join),
+      stops: before?.stops ?? new Set(),
+    };
+    this.#subscriptions.set(conversationId, subscription);
+    let running: readonly LiveTurn[] = [];
+    try {
+      running = await turns.runningIn(owner, conversationId);
+      await onFound({ running, newest: asked.at(-1) ?? after });
+    } catch (fault) {
+      found.resolve();
+      throw fault;
+    }
+    const catchingUp = after === undefined ? Promise.resolve() : this.#catchUp(subscription, asked, running);
+    void catchingUp
+      .catch((fault: unknown) => this.#options.onFault(fault))
+      .finally(() => {
+        for (const turn of running) join(turn);
+        found.resolve();
+      });
+  }
+
+  /** Follows a conversation no longer, nor the turns that came through it. */
+  unfollow(conversationId: string): void {
+    const subscription = this.#subscriptions.get(conversationId);
+    this.#end(subscription);
+    for (const stop of subscription?.stops ?? []) stop();
+    this.#subscriptions.delete(conversationId);
+  }
+
+  #end(subscription: Subscription | undefined): void {
+    if (subscription === undefined) return;
+    subscription.isOver = true;
+    subscription.unsubscribe();
+  }
+
+  /** Delivers turns that have ended, the next when the one before it was taken. Those that run come through the subscription. */
+  async #catchUp(
+    subscription: Subscription,
+    asked: readonly string[],
+    running: readonly LiveTurn[],
+  ): Promise<void> {
+    const { turns, conversations } = this.#options;
+    for (const id of asked) {
+      if (running.some(({ record }) => record.id === id)) continue;
+      const turn = await turns.find(this.#owner, id);
+      const question = turn === undefined ? undefined : await questionOfEnded(turn, conversations);
+      if (turn !== undefined && question !== undefined) await this.#join(subscription, turn, question);
+      if (subscription.isOver || this.#client.followers.isClosed) return;
+    }
+  }
+
+  /** Follows a turn of a followed conversation from its start, unless this connection follows it already. */
+  async #join(
+    subscription: Subscription,
+    turn: KeptTurn,
+    question: Question,
+    before?: Promise<void>,
+  ): Promise<void> {
+    const { id } = turn.record;
+    if (subscription.isOver || this.#client.followers.has(id)) return;
+    const followed = this.#client.followers.follow(turn, 0, async () => {
+      await before;
+      await this.#client.audience.question(question);
+    });
+    const stop = this.#client.followers.stopper(id);
+    subscription.stops.add(stop);
+    await followed;
+    subscription.stops.delete(stop);
+  }
+}

@@ -1,0 +1,64 @@
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import { followLog } from "../ports/follow-log.ts";
+import type { LiveTurn } from "../ports/peers.ts";
+import { isTerminal, type TurnEvent } from "../ports/turn-event.ts";
+import type { KeptTurn } from "../ports/turn-log.ts";
+
+/** What was asked in a conversation, as its followers are told. */
+export interface Question {
+  readonly conversationId: string;
+  readonly requestId: string;
+  readonly kind: "persona" | "personas";
+  readonly message: string;
+  readonly personaIds: readonly string[];
+}
+
+/** The question of a turn that runs; `undefined` for one that belongs to no conversation. */
+export function questionOf({ record, request }: LiveTurn): Question | undefined {
+  const { id, conversationId } = record;
+  if (request.kind === "responses" || conversationId === undefined) return undefined;
+  const { kind, message, personaIds } = request;
+  return { conversationId, requestId: id, kind, message, personaIds };
+}
+
+/** The question of a turn that has ended, out of its conversation and its log; `undefined` if it is no longer in the conversation. */
+export async function questionOfEnded(
+  { record, log }: KeptTurn,
+  conversations: Pick<ConversationStore, "ofRequest">,
+): Promise<Question | undefined> {
+  const { owner, id, conversationId } = record;
+  if (conversationId === undefined || !log.ended) return undefined;
+  const [asked] = await conversations.ofRequest(owner, conversationId, id);
+  if (asked === undefined) return undefined;
+  const cast: Set<string> = new Set();
+  let kind: Question["kind"] | undefined;
+  for await (const batch of followLog(log, { after: 0 })) {
+    if (batch.type === "trimmed") for (const { lane } of batch.lanes) add(cast, lane);
+    else if (batch.type === "events")
+      for (const { event } of batch.events) {
+        for (const lane of lanesOf(event)) add(cast, lane);
+        if (isTerminal(event)) kind = kindOf(event);
+      }
+  }
+  const personaIds = [...cast];
+  kind ??= personaIds.length > 1 ? "personas" : "persona";
+  return { conversationId, requestId: id, kind, message: asked.text, personaIds };
+}
+
+function add(cast: Set<string>, lane: string | undefined): void {
+  if (lane !== undefined) cast.add(lane);
+}
+
+/** Lanes begin in the order in which the request names its personas. */
+function lanesOf(event: TurnEvent): readonly (string | undefined)[] {
+  if (event.type === "status" || event.type === "text") return [event.lane];
+  if (event.type !== "answer" || event.answer.kind === "responses") return [];
+  return event.answer.kind === "persona"
+    ? [event.answer.answer.persona.id]
+    : event.answer.answers.map(({ persona }) => persona.id);
+}
+
+function kindOf(event: TurnEvent): Question["kind"] | undefined {
+  if (event.type !== "answer") return undefined;
+  return event.answer.kind === "personas" ? "personas" : "persona";
+}
