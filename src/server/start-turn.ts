@@ -98,13 +98,16 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
   const { onEnd, onLaneFailure, onFault } = options;
 
+  async function targetOf(ask: Ask, { owner, conversationId: id, afterSeq }: TurnRecord) {
+    if (ask.request.kind === "responses") return undefined;
+    if (id === undefined) return ask.findConversation();
+    // A turn that failed before its first status may have no conversation yet; any other has one, unless it was deleted.
+    const isNew = afterSeq === 1 && (await chat.conversations.head(owner, id)) === undefined;
+    return { id, isNew };
+  }
+
   async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
-    const found =
-      asked.conversationId === undefined
-        ? ask.request.kind === "responses"
-          ? undefined
-          : await ask.findConversation()
-        : { id: asked.conversationId, isNew: false };
+    const found = await targetOf(ask, asked);
     const conversationId = found?.id;
     const record: TurnRecord = {
       ...asked,
