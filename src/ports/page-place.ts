@@ -6,6 +6,6 @@ export function readPagePlace(before: string): number {
   if (/^[1-9]\d*$/.test(before) && Number.isSafeInteger(place)) return place;
   throw new TroupeError("invalid_message", {
     field: "before",
-    detail: "before: the next of an earlier list.",
+    detail: "before must be the `next` of an earlier list.",
   });
 }

@@ -1,6 +1,7 @@
 import { createBuiltinPersonaStore } from "../../src/adapters/builtin-personas/personas.ts";
 import { answer } from "../doubles/answer.ts";
 import { eventsBehind } from "../doubles/background-answer.ts";
+import { type CallInput, lastQuestion } from "../doubles/last-question.ts";
 import type { Step } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
@@ -48,7 +49,7 @@ export async function createCountingUpstream({
   const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
 
   double.respond((request) => {
-    const id = idOfQuestion(lastQuestion(request));
+    const id = idOfQuestion(lastQuestion((request.body as { input: CallInput }).input));
     const voice = voiceOf(request, voices);
     const key = keyOf(id, voice);
     if (counts.has(key)) repeatedCalls.push(`${id}/${voice}`);
@@ -88,11 +89,6 @@ export async function createCountingUpstream({
     hangUp: double.hangUp,
     [Symbol.asyncDispose]: () => double[Symbol.asyncDispose](),
   };
-}
-
-function lastQuestion({ body }: RecordedRequest): string {
-  const { input } = body as { input: string | { content: string }[] };
-  return typeof input === "string" ? input : (input.at(-1)?.content ?? "");
 }
 
 function voiceOf({ body }: RecordedRequest, voices: ReadonlyMap<string, string>): string {

@@ -4,6 +4,7 @@ import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import { type CallInput, lastQuestion } from "../doubles/last-question.ts";
 import type { Script } from "../doubles/script.ts";
 import {
   createUpstreamDouble,
@@ -90,12 +91,8 @@ type PersonaCondition = (personaId: string | undefined) => boolean;
 
 /** Who was asked what, from the body of a call of the Responses API. */
 function readCall(body: unknown): { question: string; personaId: string | undefined } {
-  const { input, instructions } = body as {
-    input: string | readonly { content: string }[];
-    instructions?: string;
-  };
-  const question = typeof input === "string" ? input : (input.at(-1)?.content ?? "");
-  return { question, personaId: personaOf(instructions) };
+  const { input, instructions } = body as { input: CallInput; instructions?: string };
+  return { question: lastQuestion(input), personaId: personaOf(instructions) };
 }
 
 function personaOf(instructions: string | undefined): string | undefined {

@@ -132,7 +132,7 @@ describe("the sentence that refuses a field", () => {
       [
         "openai_chat",
         { input_text: "a", options: { tool_choice: 7 } },
-        'data.options.tool_choice must be "none", "auto" or "required", or an object.',
+        "data.options.tool_choice must be text, or an object.",
       ],
     ];
     for (const [type, data, sentence] of sentences) {

@@ -1,5 +1,6 @@
 import { answerParts, eventsOf } from "../../doubles/answer.ts";
 import { eventTexts } from "../../doubles/event-text.ts";
+import { type CallInput, lastQuestion } from "../../doubles/last-question.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { answerParent } from "./child-program.ts";
@@ -7,14 +8,14 @@ import { knownWords, pieceIntervalMs, speakerOf, wordsPerPiece } from "./known-t
 
 interface Call {
   readonly model: string;
-  readonly input: string | readonly { readonly content: string }[];
+  readonly input: CallInput;
   readonly instructions?: string;
 }
 
 const double = await createUpstreamDouble();
 double.respond(({ body }) => {
   const { input, instructions, model } = body as Call;
-  const question = typeof input === "string" ? input : (input.at(-1)?.content ?? "");
+  const question = lastQuestion(input);
   const words = knownWords(question, speakerOf(instructions));
   const deltas: string[] = [];
   for (let start = 0; start < words.length; start += wordsPerPiece) {

@@ -1,5 +1,6 @@
 import { answerParts, eventsOf } from "../../doubles/answer.ts";
 import { eventTexts } from "../../doubles/event-text.ts";
+import { type CallInput, lastQuestion } from "../../doubles/last-question.ts";
 import { httpError, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstream-double.ts";
 
@@ -26,8 +27,8 @@ export const wordsOf = ({ name, words, wordChars = 0 }: WordPlan): string[] =>
 
 /** The question of a call to the provider, whether it is the input or the last message of it. */
 export function planOf({ body }: RecordedRequest): WordPlan {
-  const { input } = body as { input: string | readonly { readonly content: string }[] };
-  return JSON.parse(typeof input === "string" ? input : (input.at(-1)?.content ?? ""));
+  const { input } = body as { input: CallInput };
+  return JSON.parse(lastQuestion(input));
 }
 
 /** An upstream that answers each question with its own words, every call over a connection of its own. */
