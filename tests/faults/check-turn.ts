@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createPartReader } from "../../src/client/part-reader.ts";
 import { errorTable } from "../../src/protocol/errors.ts";
 import {
   type ServerMessage,
@@ -20,15 +21,16 @@ type CombinedData = Extract<ServerMessages["response"]["data"], { readonly outco
  * Returns for each lane how many retries it announced.
  */
 export function checkTurn(
-  messages: readonly ServerMessage[],
+  received: readonly ServerMessage[],
   lanes: readonly ExpectedLane[],
   isMulti: boolean,
 ): number[] {
-  for (const message of messages) serverMessage.parse(message);
-  const numbered = messages.filter((message) => message.type !== "part");
+  for (const message of received) serverMessage.parse(message);
+  const parts = createPartReader();
+  const messages = received.map((message) => parts.read(message)).filter((message) => message !== undefined);
   assert.deepEqual(
-    numbered.map((message) => ("seq" in message ? message.seq : undefined)),
-    numbered.map((_, index) => index + 1),
+    messages.map((message) => ("seq" in message ? message.seq : undefined)),
+    messages.map((_, index) => index + 1),
     "seq is contiguous from 1",
   );
   assert.equal(new Set(messages.map((message) => "request_id" in message && message.request_id)).size, 1);
