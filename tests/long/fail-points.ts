@@ -22,8 +22,12 @@ import {
   type Kind,
 } from "../crash/run-fail-points.ts";
 
-/** Kills a real server (SIGKILL) at every named point, once for each kind of request; `FAIL_POINTS` names a part of those to run. */
+/**
+ * Kills a real server (SIGKILL) at every named point, once for each kind of request; `FAIL_POINTS` names a part of those to run, and
+ * `FAIL_POINT_KINDS` the kinds of requests, with commas between them.
+ */
 const chosen = process.env.FAIL_POINTS ?? "";
+const kinds = process.env.FAIL_POINT_KINDS?.split(",") ?? Object.keys(plainAsks);
 let deaths = 0;
 
 function die(name: string, run: () => Promise<unknown>): void {
@@ -40,7 +44,7 @@ assert.ok(inAText !== undefined && inTheHead !== undefined);
 
 // They mostly wait for processes to start.
 describe("a server that is killed", { concurrency: 3 }, () => {
-  for (const kind of Object.keys(plainAsks) as Kind[]) {
+  for (const kind of (Object.keys(plainAsks) as Kind[]).filter((name) => kinds.includes(name))) {
     const hasConversation = kind !== "openai_chat";
     const inRequest = { ...requestPoints, ...(hasConversation ? conversationPoints : responsesPoints) };
     for (const [name, point] of Object.entries(inRequest)) {
