@@ -39,6 +39,8 @@ const targetAt = (url: string): FrameTarget => ({
   known: new Set<string>(),
   turns: () => 0,
   takeFaults: () => [],
+  // A scripted server answers at once.
+  patienceRoundTrips: 500,
 });
 
 const pong = ({ id }: ClientFrame): ServerMessage => ({ type: "pong", ...(id === undefined ? {} : { id }) });

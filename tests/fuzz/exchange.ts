@@ -12,6 +12,11 @@ export interface FrameTarget {
   turns(): number;
   /** What went wrong inside the server since the last call. */
   takeFaults(): readonly string[];
+  /**
+   * Round trips in which nothing comes, after which what is missing will not come (default 100,000). So many, because a request
+   * that is about to start waits for its digest, which is computed on another thread.
+   */
+  readonly patienceRoundTrips?: number;
 }
 
 /** What a number of frames came to. */
@@ -20,12 +25,6 @@ export interface Tally {
   closed: number;
   accepted: number;
 }
-
-/**
- * Round trips in which nothing comes, after which what is missing will not come. So many, because a request that is about to
- * start waits for its digest, which is computed on another thread.
- */
-const patienceRoundTrips = 100_000;
 
 /**
  * Sends the frames over one connection, those that must end a connection over one of their own each, and throws unless every
@@ -51,6 +50,7 @@ async function sendAll(frames: readonly Frame[], target: FrameTarget): Promise<T
   using client = await openFrameClient(target.url);
   for (const frame of closing) await expectClose(frame, target.url);
 
+  const { patienceRoundTrips = 100_000 } = target;
   const ledger = createLedger(answered, target.known);
   for (const frame of answered) client.send(frame);
   await client.roundTrip("fence");
