@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createPartReader } from "../../src/client/part-reader.ts";
 import { frameBytes, handshakeText } from "../support/raw-socket.ts";
 import { connect } from "../support/wire-client.ts";
 import { reportFigures } from "./record/report.ts";
@@ -47,7 +48,8 @@ async function askLarge({ url }: System) {
       pacing: { mode: "raw" },
     },
   });
-  const end = (await client.untilTerminal("large")).at(-1);
+  const parts = createPartReader();
+  const end = (await client.untilTerminal("large")).map((message) => parts.read(message)).at(-1);
   assert.ok(end?.type === "response" && end.request_type === "chat");
   assert.equal(end.data.response, wordsOf(plan).join(""));
   client.close();
