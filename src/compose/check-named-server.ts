@@ -3,7 +3,6 @@ import { placeOf } from "../adapters/upstream/place-of.ts";
 import type { LookOptions } from "./local-server.ts";
 import type { Settings } from "./settings.ts";
 
-const patienceMs = 3_000;
 /** How many models of a server a line names. */
 const maxNamed = 5;
 
@@ -21,7 +20,6 @@ export async function checkNamedServer(settings: Settings, options: NamedServerC
   const authorization = openaiApiKey === undefined ? {} : { authorization: `Bearer ${openaiApiKey}` };
   const list = await listModels(openaiBaseUrl, {
     ...options,
-    patienceMs,
     signal: new AbortController().signal,
     headers: { ...authorization, ...openaiHeaders },
   });

@@ -14,8 +14,6 @@ export interface LookOptions {
   readonly signal: AbortSignal;
 }
 
-/** Max time for the list of models. A port without a server is refused at once and costs no time. */
-const patienceMs = 3_000;
 /** Pause between two looks. */
 const lookAgainMs = 3_000;
 
@@ -27,7 +25,7 @@ export async function lookForServer(
   const seen = await Promise.all(
     baseUrls.map(async (written) => {
       const baseUrl = written.replace(/\/+$/, "");
-      return { baseUrl, list: await listModels(baseUrl, { ...options, patienceMs }) };
+      return { baseUrl, list: await listModels(baseUrl, options) };
     }),
   );
   const usable = seen.flatMap(({ baseUrl, list }) =>

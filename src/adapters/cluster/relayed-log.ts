@@ -11,7 +11,7 @@ export interface RelayedLogOptions {
   /** The turn's number there. */
   readonly turn: number;
   readonly copy: MemoryTurnLog;
-  /** The turn is over though its end is not kept: whoever looks for it is to ask the other process. */
+  /** The turn is over, but its end is not kept. To find it, ask the other process. */
   readonly onUnkept: () => void;
   /** Hears of a failure that could only be told here, since the logs could not keep it. */
   readonly onFault: (fault: unknown) => void;

@@ -22,7 +22,7 @@ export interface HttpAppOptions
   readonly personas: PersonaStore;
   readonly tickets: Tickets;
   readonly logs: TurnLogStore;
-  /** Asked for each request, because the page says who answers. */
+  /** Called for each request: the page names the provider, which may change. */
   readonly page: { readonly html: string; readonly policy: string };
 }
 

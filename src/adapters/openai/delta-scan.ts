@@ -46,7 +46,7 @@ export class DeltaScan {
 
   /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
   match(text: string, start: number): number {
-    // A model mostly goes on with what it was writing.
+    // Most deltas are of the same kind as the one before.
     const likely = this.kind === "text" ? this.#text : this.#reasoning;
     const other = this.kind === "text" ? this.#reasoning : this.#text;
     const end = likely === undefined ? -1 : this.#matchOne(likely, text, start);

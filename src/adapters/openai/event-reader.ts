@@ -23,8 +23,8 @@ export interface ReadEvents {
 }
 
 /**
- * Reads the bytes of an answer, in pieces that may be cut anywhere. What came before an error in the same piece is given beside the
- * error, so that the cuts of the network never decide what is shown. The first character decides whether the body is
+ * Reads the bytes of an answer, in pieces that may be cut anywhere. Events before an error in the same piece are given beside
+ * the error, so the shown text does not depend on how the network cuts the body. The first character decides whether the body is
  * an event stream: servers and proxies name its type wrongly, or not at all.
  */
 export class EventReader {

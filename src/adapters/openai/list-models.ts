@@ -19,11 +19,12 @@ export type ModelList =
 export interface ListModelsOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
-  /** How long the server may take, milliseconds. */
-  readonly patienceMs: number;
   readonly signal: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Max time for the list of models. A port without a server is refused at once and costs no time. */
+const patienceMs = 3_000;
 
 const modelList = z.object({
   data: z.array(
@@ -41,7 +42,7 @@ const otherUse =
 
 /** Asks a server that speaks OpenAI's API which models it has. Never rejects. Models that only make embeddings and the like are left out. */
 export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
-  const { clock, patienceMs, signal, agents, headers = {} } = options;
+  const { clock, signal, agents, headers = {} } = options;
   const patience = new AbortController();
   let isLate = false;
   const stopTimer = clock.callAfter(patienceMs, () => {

@@ -9,7 +9,7 @@ export function parseEvent(data: string): JsonObject {
   throw new TroupeError("upstream_invalid", { cause: new Error(`An event's data is ${fault}.`) });
 }
 
-/** `undefined` for what is no JSON: the parser's own error quotes the text. */
+/** `undefined` if the text is not JSON. The parser's own error is dropped because it quotes the text. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -29,12 +29,8 @@ export async function readRunning(
   const turns = new Map<number, RunningRow>();
   for (const row of await store.read("runningTurns")) {
     const number = Number(row.number);
-    const request =
-      row.request === null
-        ? undefined
-        : readable(`the request of turn ${number}`, onFault, () => {
-            return JSON.parse(String(row.request)) as ResumableRequest;
-          });
+    const read = () => JSON.parse(String(row.request)) as ResumableRequest | null;
+    const request = readable(`the request of turn ${number}`, onFault, read) ?? undefined;
     const record = recordOf(row);
     turns.set(number, { number, record, steps: [], headSeq: record.afterSeq ?? 0, request });
   }
@@ -48,7 +44,7 @@ export async function readRunning(
   return turns.values();
 }
 
-/** What `read` gives; `undefined`, and a fault, for text that is no JSON. */
+/** The value that `read` returns. Text that is not JSON gives `undefined`, and `onFault` hears of it. */
 function readable<T>(what: string, onFault: (fault: unknown) => void, read: () => T): T | undefined {
   try {
     return read();
@@ -68,9 +64,8 @@ async function readJournal(
     if (rows.length === 0) return;
     for (const row of rows) {
       beat = Number(row.beat);
-      const entries = readable(`beat ${beat} of the journal`, onFault, () => {
-        return parseEvents<JournalEntry[]>(String(row.entries));
-      });
+      const read = () => parseEvents<JournalEntry[]>(String(row.entries));
+      const entries = readable(`beat ${beat} of the journal`, onFault, read);
       for (const entry of entries ?? []) onEntry(entry);
     }
   }

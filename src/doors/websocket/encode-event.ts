@@ -27,7 +27,12 @@ const statusMessages = {
 /** One logged event as the frame that every follower is sent. */
 export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): string {
   if (event.type === "text") return encodeText(requestId, seq, event);
-  return JSON.stringify({ ...toMessage(event), request_id: requestId, seq });
+  return JSON.stringify(messageOf(requestId, seq, event));
+}
+
+/** One logged event as the message that its frame holds. */
+export function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
+  return { ...toMessage(event), request_id: requestId, seq };
 }
 
 /** Tells a follower that the end of its turn could not be kept, which has no number for that reason. */

@@ -18,7 +18,7 @@ const keptNames: ReadonlySet<string> = new Set([
   "cancel",
 ]);
 
-interface Whole {
+interface WholeMessage {
   readonly request_id: string;
   readonly [name: string]: unknown;
 }
@@ -32,9 +32,8 @@ export class LongMessage {
   readonly #requestId: string;
   readonly #short: string;
 
-  /** The parsed message is not held: its sockets may be slow. */
-  private constructor(json: string) {
-    const whole = JSON.parse(json) as Whole;
+  /** The message itself is not held: its sockets may be slow. */
+  private constructor(json: string, whole: WholeMessage) {
     this.#json = json;
     this.#requestId = whole.request_id;
     let count = 0;
@@ -42,9 +41,12 @@ export class LongMessage {
     this.#short = shortForm(whole, count);
   }
 
-  /** The message as it is to be sent: its JSON text, or a `LongMessage` if that is too large. */
-  static from(json: string): string | LongMessage {
-    return isTooLarge(json) ? new LongMessage(json) : json;
+  /**
+   * The message as it is to be sent: its JSON text, or a `LongMessage` if that is too large. `read` gives the message of the text
+   * (default: parses it).
+   */
+  static from(json: string, read: () => object = () => JSON.parse(json)): string | LongMessage {
+    return isTooLarge(json) ? new LongMessage(json, read() as WholeMessage) : json;
   }
 
   /** Each piece is made when it is asked for. */
@@ -71,7 +73,7 @@ function endOfPart(json: string, start: number): number {
   return last >= 0xd800 && last <= 0xdbff && end < json.length ? end - 1 : end;
 }
 
-function shortForm(whole: Whole, count: number): string {
+function shortForm(whole: WholeMessage, count: number): string {
   const short: Readonly<Record<string, unknown>> = { ...shortened(whole), in_parts: count };
   const json = JSON.stringify(short);
   return isTooLarge(json) ? JSON.stringify({ ...short, ...keptOf(short) }) : json;

@@ -64,7 +64,7 @@ export class MessageParcel implements Parcel {
     const message = this.#messages[this.#place];
     this.#place += 1;
     if (message === undefined) return undefined;
-    const encoded = LongMessage.from(JSON.stringify(message));
+    const encoded = LongMessage.from(JSON.stringify(message), () => message);
     if (typeof encoded === "string") return encoded;
     this.#long = encoded.messages();
     return this.next();

@@ -1,7 +1,7 @@
 import type { OutgoingMessage } from "../../ports/socket.ts";
 import type { LogBatch, LoggedEvent } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
-import { encodeEvent } from "./encode-event.ts";
+import { encodeEvent, messageOf } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
 
 /** Characters of short frames that are held at most, and only until the loop's next turn. */
@@ -27,7 +27,13 @@ export class SharedFrames {
     const known = this.#long.get(logged)?.deref();
     if (known !== undefined) return known;
     const frame = isShared ? this.#shortFrame(requestId, logged) : encodeEvent(requestId, logged);
-    return frame.length < longChars ? frame : this.#keep(logged, frame);
+    if (frame.length < longChars) return frame;
+    const { seq, event } = logged;
+    return this.#keep(
+      logged,
+      frame,
+      event.type === "text" ? undefined : () => messageOf(requestId, seq, event),
+    );
   }
 
   /** What stands for events that the log no longer has. */
@@ -42,7 +48,7 @@ export class SharedFrames {
       lanes: lanes.map(({ lane, text }) => (lane === undefined ? { text } : { persona_id: lane, text })),
     };
     const frame = JSON.stringify(message);
-    return frame.length < longChars ? frame : this.#keep(lanes, frame);
+    return frame.length < longChars ? frame : this.#keep(lanes, frame, () => message);
   }
 
   #shortFrame(requestId: string, logged: LoggedEvent): string {
@@ -56,8 +62,8 @@ export class SharedFrames {
     return frame;
   }
 
-  #keep(of: object, text: string): Uint8Array | LongMessage {
-    const message = LongMessage.from(text);
+  #keep(of: object, text: string, read?: () => object): Uint8Array | LongMessage {
+    const message = LongMessage.from(text, read);
     const frame = typeof message === "string" ? Buffer.from(message) : message;
     this.#long.set(of, new WeakRef(frame));
     return frame;
