@@ -146,7 +146,7 @@ function shapeText({ properties, required }: Schema): string {
   return JSON.stringify([properties, required]);
 }
 
-/** What every numbered message has, and what several have. */
+/** Fields of every numbered message, and fields of several. */
 const sharedFields = ["request_id", "seq", "persona_id", "simulated", "in_parts", "id"];
 
 function serverTables(): string {

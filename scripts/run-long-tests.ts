@@ -1,7 +1,7 @@
 import { globSync } from "node:fs";
 import { basename } from "node:path";
 import { root } from "./repository.ts";
-import { chooseFiles, runTestFiles } from "./run-test-files.ts";
+import { chooseFiles, runTestFiles, splitArguments } from "./run-test-files.ts";
 
 /** Programs that only wait and compare. The others load the machine or measure pauses, so each of them runs alone. */
 const patient =
@@ -13,8 +13,7 @@ const patient =
  * exit code.
  */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const options = args.filter((arg) => arg.startsWith("-"));
-  const filters = args.filter((arg) => !arg.startsWith("-"));
+  const { options, filters } = splitArguments(args);
   const chosen = chooseFiles(globSync("tests/long/*.ts", { cwd: root }), filters);
   const groups = [
     { files: chosen.filter((file) => patient.test(basename(file))), concurrency: 2 },

@@ -21,8 +21,7 @@ export async function runTestFiles(
   args: readonly string[],
   { concurrency, timeoutMs, reporter, environment }: TestRun,
 ): Promise<number> {
-  const options = args.filter((arg) => arg.startsWith("-"));
-  const filters = args.filter((arg) => !arg.startsWith("-"));
+  const { options, filters } = splitArguments(args);
   const chosen = chooseFiles(files, filters);
   if (chosen.length === 0) {
     console.error(
@@ -46,6 +45,15 @@ export async function runTestFiles(
   );
   const [code] = await once(child, "close");
   return typeof code === "number" ? code : 1;
+}
+
+/** Arguments with a hyphen in front go to Node, the others choose files by a part of their path. */
+export function splitArguments(args: readonly string[]): {
+  readonly options: readonly string[];
+  readonly filters: readonly string[];
+} {
+  const isOption = (arg: string) => arg.startsWith("-");
+  return { options: args.filter(isOption), filters: args.filter((arg) => !isOption(arg)) };
 }
 
 /** The files whose path contains one of the filters, all of them without a filter; sorted, with forward slashes. */

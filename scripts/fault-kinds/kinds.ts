@@ -9,7 +9,7 @@ const openai = (name: string) => [`tests/adapters/openai/${name}.test.ts`] as co
 const server = (name: string) => [`tests/server/${name}.test.ts`] as const;
 
 export const faultKinds: readonly FaultKind[] = [
-  // What a provider sends and takes.
+  // Providers.
   {
     kind: "a strict reader of requests",
     tests: [server("strict-input"), ["tests/adapters/upstream/alternate-roles.test.ts"]],
@@ -30,7 +30,7 @@ export const faultKinds: readonly FaultKind[] = [
     kind: "a model that takes minutes to load",
     tests: [["tests/faults/slow-start.test.ts"], ["tests/adapters/upstream/place-of.test.ts"]],
   },
-  // Settings that cannot work.
+  // Settings.
   {
     kind: "a proxy in the way, or one that is none",
     tests: [
@@ -73,7 +73,7 @@ export const faultKinds: readonly FaultKind[] = [
     kind: "signals, and outputs that are closed",
     tests: [["tests/cli/stop-on-signals.test.ts"], ["tests/cli/stop.test.ts"]],
   },
-  // What is stored, counted and told.
+  // Storage, limits and replies.
   { kind: "a refusal that leaves something behind", tests: [server("refused-requests")] },
   { kind: "a repeat after a change of settings", tests: [server("same-request")] },
   { kind: "a history that misses a prompt cache", tests: [server("prompt-prefix")] },

@@ -1,11 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
 import { table } from "../markdown-tables.ts";
 import { root } from "../repository.ts";
 import { testEnvironment } from "../test-environment.ts";
+import { writeRecord } from "../write-record.ts";
 import { type FaultKind, faultKinds } from "./kinds.ts";
 
 /** One example of a kind. */
@@ -47,7 +45,8 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<number> {
   ].join("\n");
   console.log(text);
   for (const { kind } of empty) console.error(`no test plays the kind: ${kind}`);
-  if (environment.RECORDS !== undefined) await writeRecord(environment.RECORDS, text);
+  const record = { program: "scripts/fault-kinds.js", command: "npm run fault-kinds", results: text };
+  if (environment.RECORDS !== undefined) writeRecord(environment.RECORDS, "fault-kinds", record);
   return failed.length === 0 && empty.length === 0 ? 0 : 1;
 }
 
@@ -85,16 +84,4 @@ async function runLeaves(files: readonly string[], environment: NodeJS.ProcessEn
     });
   }
   return leaves;
-}
-
-async function writeRecord(folder: string, text: string): Promise<void> {
-  const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
-  const head = [
-    "program  scripts/fault-kinds.js",
-    "command  npm run fault-kinds",
-    `date     ${new Date().toISOString().slice(0, 16)}Z`,
-    `commit   ${commit}`,
-    `machine  Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores`,
-  ];
-  await writeFile(join(folder, "fault-kinds.txt"), `${head.join("\n")}\n${text}\n`);
 }

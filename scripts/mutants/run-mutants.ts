@@ -1,18 +1,18 @@
-import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { listFiles, root } from "../repository.ts";
 import { chooseFiles } from "../run-test-files.ts";
+import { writeRecord } from "../write-record.ts";
 import { chooseMutants } from "./choose-mutants.ts";
 import { findMutants, type Mutant, nameOf } from "./find-mutants.ts";
 import { inParallel } from "./in-parallel.ts";
 import { judgeMutant, type Verdict } from "./judge-mutant.ts";
 import { openResultStore } from "./result-store.ts";
 import { makeScratchCopy, type ScratchCopy } from "./scratch-copy.ts";
-import { type Summary, summarize } from "./summary.ts";
+import { summarize } from "./summary.ts";
 import { readArguments } from "./survivor-arguments.ts";
 import { fingerprintOf, measureTestFile, type TestFile } from "./test-file.ts";
 
@@ -56,7 +56,9 @@ export async function main(args: readonly string[], environment: NodeJS.ProcessE
     console.log(`\n${summary.text}\n\n${verdicts.length} mutants in ${minutes} min`);
     const faults = [...summary.faults, ...stale.map((name) => `an argument for no mutant: ${name}`)];
     for (const fault of faults) console.error(fault);
-    if (environment.RECORDS !== undefined) await writeRecord(environment.RECORDS, args, summary, minutes);
+    const command = ["npm run mutants", ...(args.length === 0 ? [] : ["--", ...args])].join(" ");
+    const record = { program: "scripts/mutants.js", command, minutes, results: `\n${summary.text}` };
+    if (environment.RECORDS !== undefined) writeRecord(environment.RECORDS, "mutants", record);
     return faults.length === 0 ? 0 : 1;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -127,22 +129,4 @@ async function measureTests(
   const unfit = measured.filter(({ outcome }) => outcome !== "passed");
   for (const { file, outcome } of unfit) console.log(`${file} ${outcome} without a mutant and is left out`);
   return measured.filter((test) => !unfit.includes(test));
-}
-
-async function writeRecord(
-  folder: string,
-  args: readonly string[],
-  { text }: Summary,
-  minutes: number,
-): Promise<void> {
-  const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
-  const head = [
-    "program  scripts/mutants.js",
-    `command  npm run mutants${args.length === 0 ? "" : ` -- ${args.join(" ")}`}`,
-    `date     ${new Date().toISOString().slice(0, 16)}Z`,
-    `commit   ${commit}`,
-    `machine  Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores; ${minutes} min`,
-  ];
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "mutants.txt"), `${head.join("\n")}\n\n${text}\n`);
 }

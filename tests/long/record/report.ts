@@ -1,7 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import path from "node:path";
+import { writeRecord as writeRun } from "../../../scripts/write-record.ts";
 import type { Findings } from "../../crash/findings.ts";
 import { formatRows, formatRun } from "../../crash/verdict.ts";
 
@@ -33,13 +30,7 @@ export function writeRecord(program: string, settings: RunReport["settings"], re
   const folder = process.env.RECORDS;
   if (folder === undefined) return;
   const variables = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
-  const lines = [
-    `program  tests/long/${program}.ts`,
-    `command  ${[...variables, "node", "--conditions=troupe-source", "--test", `tests/long/${program}.ts`].join(" ")}`,
-    `date     ${new Date().toISOString().slice(0, 16)}Z`,
-    `commit   ${execFileSync("git", ["rev-parse", "HEAD"], { encoding: "utf8" }).trim()}`,
-    `machine  Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores`,
-  ];
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, `${program}.txt`), `${lines.join("\n")}\n${results.trimEnd()}\n`);
+  const file = `tests/long/${program}.ts`;
+  const command = [...variables, "node", "--conditions=troupe-source", "--test", file].join(" ");
+  writeRun(folder, program, { program: file, command, results });
 }
