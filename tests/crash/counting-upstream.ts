@@ -1,7 +1,6 @@
-import { createBuiltinPersonaStore } from "../../src/adapters/builtin-personas/personas.ts";
 import { answer } from "../doubles/answer.ts";
 import { eventsBehind } from "../doubles/background-answer.ts";
-import { type CallInput, lastQuestion } from "../doubles/last-question.ts";
+import { type CallInput, lastQuestion, personaOf } from "../doubles/read-call.ts";
 import type { Step } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
@@ -35,12 +34,6 @@ export async function createCountingUpstream({
   delayMs,
   breakOf = () => undefined,
 }: CountingUpstreamOptions): Promise<CountingUpstream> {
-  const personas = createBuiltinPersonaStore();
-  const voices = new Map<string, string>();
-  for (const { id } of await personas.list("anyone")) {
-    const persona = await personas.find("anyone", id);
-    if (persona !== undefined) voices.set(id, persona.instructions);
-  }
   const double = await createUpstreamDouble({ keepsRequests: false });
   const counts = new Map<string, number>();
   const repeatedCalls: string[] = [];
@@ -50,7 +43,7 @@ export async function createCountingUpstream({
 
   double.respond((request) => {
     const id = idOfQuestion(lastQuestion((request.body as { input: CallInput }).input));
-    const voice = voiceOf(request, voices);
+    const voice = voiceOf(request);
     const key = keyOf(id, voice);
     if (counts.has(key)) repeatedCalls.push(`${id}/${voice}`);
     counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -91,9 +84,10 @@ export async function createCountingUpstream({
   };
 }
 
-function voiceOf({ body }: RecordedRequest, voices: ReadonlyMap<string, string>): string {
+function voiceOf({ body }: RecordedRequest): string {
   const { instructions } = body as { instructions?: string };
   if (instructions === undefined) return namelessVoice;
-  for (const [voice, own] of voices) if (instructions.startsWith(own)) return voice;
-  throw new Error("the instructions are nobody's");
+  const voice = personaOf(instructions);
+  if (voice === undefined) throw new Error("the instructions are nobody's");
+  return voice;
 }

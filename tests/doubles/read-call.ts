@@ -1,3 +1,5 @@
+import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
+
 /** Of a call of the Responses API, as Troupe sends it. */
 export type CallInput = string | readonly { readonly content: string }[];
 
@@ -13,4 +15,10 @@ export function lastQuestion(input: CallInput): string {
       .split("\n\n")
       .at(-1) ?? ""
   );
+}
+
+/** The built-in persona that a call is for, by its instructions; `undefined` for a nameless voice. */
+export function personaOf(instructions: string | undefined): string | undefined {
+  if (instructions === undefined) return undefined;
+  return builtinPersonas.find((persona) => instructions.startsWith(persona.instructions))?.id;
 }

@@ -1,10 +1,9 @@
-import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
 import { createOpenaiProvider } from "../../src/adapters/openai/openai-provider.ts";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
-import { type CallInput, lastQuestion } from "../doubles/last-question.ts";
+import { type CallInput, lastQuestion, personaOf } from "../doubles/read-call.ts";
 import type { Script } from "../doubles/script.ts";
 import {
   createUpstreamDouble,
@@ -93,11 +92,6 @@ type PersonaCondition = (personaId: string | undefined) => boolean;
 function readCall(body: unknown): { question: string; personaId: string | undefined } {
   const { input, instructions } = body as { input: CallInput; instructions?: string };
   return { question: lastQuestion(input), personaId: personaOf(instructions) };
-}
-
-function personaOf(instructions: string | undefined): string | undefined {
-  if (instructions === undefined) return undefined;
-  return builtinPersonas.find((persona) => instructions.startsWith(persona.instructions))?.id;
 }
 
 /** The server has one base URL for all; one lane alone meets an upstream that nobody can reach only through a provider of two. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import tls from "node:tls";
+import { makeSelfSignedCertificate } from "../support/self-signed-certificate.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { startFrameServer, startHttpServer, startPlainServer } from "./python/odd-servers.ts";
 import { clientFile, runClient, startPython, startPythonIn, withPython } from "./python/python-client.ts";
@@ -154,22 +154,8 @@ test("TLS where there is none, none where there is, and a certificate that nobod
     5,
   );
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-tls-"));
-  const [keyFile, certFile] = [path.join(folder, "key.pem"), path.join(folder, "cert.pem")];
-  const request = [
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-days",
-    "2",
-  ];
-  execFileSync("openssl", [...request, "-keyout", keyFile, "-out", certFile, "-subj", "/CN=localhost"], {
-    stdio: "ignore",
-  });
-  const server = tls.createServer({ key: await readFile(keyFile), cert: await readFile(certFile) });
+  const { keyFile, certificateFile } = makeSelfSignedCertificate({ folder, commonName: "localhost" });
+  const server = tls.createServer({ key: await readFile(keyFile), cert: await readFile(certificateFile) });
   // Whoever does not trust it ends the connection in its way.
   server.on("tlsClientError", () => undefined);
   server.on("secureConnection", (socket) => socket.on("error", () => socket.destroy()));

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { Provider } from "../../src/ports/provider.ts";
-import { TroupeError } from "../../src/protocol/errors.ts";
 import { startCluster } from "../support/start-cluster.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
+import { partialCatalog } from "./partial-catalog.ts";
 
 const keys = { ada: "ada-0123456789abcdef", bob: "bob-0123456789abcdef" };
 const apiKeys = Object.entries(keys).map(([owner, key]) => ({ owner, key }));
@@ -20,13 +20,7 @@ const provider: Provider = {
     ];
   },
 };
-const providers: NonNullable<TroupeOptions["providers"]> = {
-  choose(api) {
-    if (api === "none") throw new TroupeError("provider_not_configured", { field: "data.api" });
-    if (api === "broken") throw new TypeError("It breaks.");
-    return { provider, api, model: "m" };
-  },
-};
+const providers = partialCatalog(provider);
 /** One place of each kind, so that one that is not given back is missed at once. */
 const onePlace: TroupeOptions = {
   maxRequests: 1,

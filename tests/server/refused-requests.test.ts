@@ -3,12 +3,12 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { Provider } from "../../src/ports/provider.ts";
-import { TroupeError } from "../../src/protocol/errors.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { bearer } from "../support/key-system.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
+import { partialCatalog } from "./partial-catalog.ts";
 
 const key = "ada-0123456789abcdef";
 const provider: Provider = {
@@ -25,13 +25,7 @@ const provider: Provider = {
     ];
   },
 };
-const providers: NonNullable<TroupeOptions["providers"]> = {
-  choose(api) {
-    if (api === "none") throw new TroupeError("provider_not_configured", { field: "data.api" });
-    if (api === "broken") throw new TypeError("It breaks.");
-    return { provider, api, model: "m" };
-  },
-};
+const providers = partialCatalog(provider);
 
 const chat = (data: object = {}) => ({
   type: "chat",

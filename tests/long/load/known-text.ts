@@ -1,5 +1,3 @@
-import { builtinPersonas } from "../../../src/adapters/builtin-personas/personas.ts";
-
 /** Pieces that break when bytes, code units or clusters are cut in the wrong place, among plain words. */
 const words = [
   "and",
@@ -35,12 +33,6 @@ export function knownWords(question: string, personaId: string): string[] {
 
 export function knownText(question: string, personaId: string): string {
   return knownWords(question, personaId).join("");
-}
-
-/** Who speaks, by the instructions that the provider is sent. */
-export function speakerOf(instructions: unknown): string {
-  if (typeof instructions !== "string") return "";
-  return builtinPersonas.find((persona) => instructions.startsWith(persona.instructions))?.id ?? "";
 }
 
 /** Whole numbers that follow from the seed alone: FNV-1a for the start, then xorshift32. */

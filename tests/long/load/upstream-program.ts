@@ -1,10 +1,10 @@
 import { answerParts, eventsOf } from "../../doubles/answer.ts";
 import { eventTexts } from "../../doubles/event-text.ts";
-import { type CallInput, lastQuestion } from "../../doubles/last-question.ts";
+import { type CallInput, lastQuestion, personaOf } from "../../doubles/read-call.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { answerParent } from "./child-program.ts";
-import { knownWords, pieceIntervalMs, speakerOf, wordsPerPiece } from "./known-text.ts";
+import { knownWords, pieceIntervalMs, wordsPerPiece } from "./known-text.ts";
 
 interface Call {
   readonly model: string;
@@ -16,7 +16,7 @@ const double = await createUpstreamDouble();
 double.respond(({ body }) => {
   const { input, instructions, model } = body as Call;
   const question = lastQuestion(input);
-  const words = knownWords(question, speakerOf(instructions));
+  const words = knownWords(question, personaOf(instructions) ?? "");
   const deltas: string[] = [];
   for (let start = 0; start < words.length; start += wordsPerPiece) {
     deltas.push(words.slice(start, start + wordsPerPiece).join(""));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readSnippets } from "../../../scripts/snippets.ts";
+import { makeSelfSignedCertificate } from "../../support/self-signed-certificate.ts";
 
 const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((file) => existsSync(file));
 const openssl = ["/usr/bin/openssl"].find((file) => existsSync(file));
@@ -43,21 +44,11 @@ export async function startNginx(
   assert.ok(nginx !== undefined && openssl !== undefined, "no nginx or openssl");
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-nginx-"));
   const file = (name: string) => path.join(folder, name);
-  const names = `subjectAltName=DNS:${proxyName},DNS:localhost,IP:127.0.0.1`;
-  const request = [
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-days",
-    "2",
-  ];
-  const files = ["-keyout", file("key.pem"), "-out", file("certificate.pem")];
-  execFileSync(openssl, [...request, ...files, "-subj", `/CN=${proxyName}`, "-addext", names], {
-    stdio: "pipe",
+  const otherNames = [`DNS:${proxyName}`, "DNS:localhost", "IP:127.0.0.1"];
+  const { keyFile, certificateFile } = makeSelfSignedCertificate({
+    folder,
+    commonName: proxyName,
+    otherNames,
   });
 
   const port = await freePort();
@@ -68,8 +59,8 @@ export async function startNginx(
   };
   const server = [
     ["listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`],
-    ["/etc/ssl/chat.example.com.pem", file("certificate.pem")],
-    ["/etc/ssl/chat.example.com.key", file("key.pem")],
+    ["/etc/ssl/chat.example.com.pem", certificateFile],
+    ["/etc/ssl/chat.example.com.key", keyFile],
     ["http://127.0.0.1:8000/", `${upstreamUrl.replace("localhost", "127.0.0.1")}/`],
     ["location /troupe/ {", `location ${servedIn} {`],
     ...(tls ? [] : [[" ssl;", ";"]]),
@@ -94,10 +85,10 @@ export async function startNginx(
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return {
-    ...{ port, caFile: file("certificate.pem") },
+    ...{ port, caFile: certificateFile },
     pageUrl: `${tls ? "https" : "http"}://${proxyName}:${port}${servedIn}`,
     socketUrl: `${tls ? "wss" : "ws"}://${proxyName}:${port}${servedIn}ws`,
-    ca: await readFile(file("certificate.pem"), "utf8"),
+    ca: await readFile(certificateFile, "utf8"),
     async [Symbol.asyncDispose]() {
       // In order, so that its worker goes as well.
       child.kill("SIGTERM");

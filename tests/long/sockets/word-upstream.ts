@@ -1,6 +1,6 @@
 import { answerParts, eventsOf } from "../../doubles/answer.ts";
 import { eventTexts } from "../../doubles/event-text.ts";
-import { type CallInput, lastQuestion } from "../../doubles/last-question.ts";
+import { type CallInput, lastQuestion } from "../../doubles/read-call.ts";
 import { httpError, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstream-double.ts";
 

@@ -1,0 +1,14 @@
+import type { Provider } from "../../src/ports/provider.ts";
+import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+
+/** A catalog in which `provider` answers every api but two: "none" is not configured, and "broken" has a defect. */
+export function partialCatalog(provider: Provider): ProviderCatalog {
+  return {
+    choose(api) {
+      if (api === "none") throw new TroupeError("provider_not_configured", { field: "data.api" });
+      if (api === "broken") throw new TypeError("It breaks.");
+      return { provider, api, model: "m" };
+    },
+  };
+}
