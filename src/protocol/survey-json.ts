@@ -24,6 +24,8 @@ const closeObject = 0x7d;
 const space = 0x20;
 /** Stands for an array: only members of objects are counted one by one. A small integer, because V8 boxes other numbers. */
 const notCounted = -1;
+/** So many characters of a string are looked at one by one before V8 is asked for its end. */
+const askAfterChars = 64;
 
 /** The longest token of a short string: quotes, and every character written as `\u0000`. */
 const maxTokenChars = 12 * wireLimits.idChars + 2;
@@ -95,12 +97,25 @@ export function surveyJson(text: string): JsonSurvey {
   };
 }
 
-/** Place of the quote that ends the string which begins at `start`; of the last character if there is none. */
+/**
+ * Place of the quote that ends the string which begins at `start`; of the last character if there is none. In a long string V8 looks
+ * for the next quote, many characters at a time; not in a short one, where asking it costs more than it saves.
+ */
 function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === quote) return at;
-    if (code === backslash) at += 1;
+  let at = start + 1;
+  while (at < text.length) {
+    const stop = Math.min(at + askAfterChars, text.length);
+    for (; at < stop; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code === quote) return at;
+      if (code === backslash) at += 1;
+    }
+    const end = text.indexOf('"', at);
+    if (end === -1) break;
+    let backslashes = 0;
+    while (end - backslashes > at && text.charCodeAt(end - backslashes - 1) === backslash) backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+    at = end + 1;
   }
   return text.length - 1;
 }

@@ -24,6 +24,15 @@ describe("the survey of a JSON text", () => {
     fc.assert(property, { seed: 20_261_129, numRuns: 1_000 });
   });
 
+  it("finds the end of long strings, whatever stands before their quotes", () => {
+    const piece = fc.constantFrom("\\", '"', "a".repeat(63), "a".repeat(64), "a", "é", "日".repeat(70));
+    const property = fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const { values } = surveyJson(JSON.stringify([pieces.join(""), pieces.join("x")]));
+      assert.equal(values, 2);
+    });
+    fc.assert(property, { seed: 20_261_129, numRuns: 2_000 });
+  });
+
   it("finds the outermost type and id, the last of each, if they are short strings", () => {
     const texts: readonly (readonly [text: string, type?: string | undefined, id?: string])[] = [
       ['{"type":"chat","id":"a"}', "chat", "a"],

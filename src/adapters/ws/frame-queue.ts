@@ -21,6 +21,16 @@ const mostWaitingFrames = 32;
 const maxWaitingBytes = 256 * 1024;
 /** After so many frames in a row the other connections have their turn: one read may have brought thousands. */
 const framesInARow = 32;
+/** From so many bytes on a frame takes long enough to be read that no other one should be read in the same turn of the loop. */
+const largeBytes = 64 * 1024;
+
+/** Settles when the last of the large frames that came, over whichever connection, has its turn. */
+let lastLargeTurn: Promise<void> = Promise.resolve();
+
+function takeLargeTurn(): Promise<void> {
+  lastLargeTurn = lastLargeTurn.then(() => nextLoopTurn());
+  return lastLargeTurn;
+}
 
 /** The frames of one connection, handled one after another. Text is decoded only when its turn has come. */
 export class FrameQueue {
@@ -62,7 +72,12 @@ export class FrameQueue {
     const frame = this.#waiting.shift();
     if (frame === undefined) return undefined;
     this.#waitingBytes -= frame.data.length;
-    return this.#source.handle(frame.isBinary ? frame.data : frame.data.toString("utf8"));
+    if (frame.data.length < largeBytes) return this.#handle(frame);
+    return takeLargeTurn().then(() => (this.#isStopped ? undefined : this.#handle(frame)));
+  }
+
+  #handle({ data, isBinary }: Frame): Promise<void> {
+    return this.#source.handle(isBinary ? data : data.toString("utf8"));
   }
 
   async #work(): Promise<void> {

@@ -41,3 +41,22 @@ it("a connection is not read while many bytes of its frames wait, however few fr
   await queue.idle();
   assert.deepEqual(states, ["paused", "resumed"]);
 });
+
+it("large frames of several connections are each given a turn of the loop", async () => {
+  const inOrder: string[] = [];
+  const queues = ["first", "second", "third"].map((name) => {
+    const queue = new FrameQueue({
+      handle: async () => {
+        inOrder.push(name);
+        setImmediate(() => inOrder.push("turn"));
+      },
+      onFault: (fault) => assert.fail(String(fault)),
+      pause: () => undefined,
+      resume: () => undefined,
+    });
+    queue.push(Buffer.alloc(64 * 1024), false);
+    return queue;
+  });
+  await Promise.all(queues.map((queue) => queue.idle()));
+  assert.deepEqual(inOrder, ["first", "turn", "second", "turn", "third"]);
+});

@@ -27,8 +27,6 @@ export interface Outcome {
   /** The highest memory of the server beyond that before the attack, MiB. */
   readonly growthMiB: number;
   readonly tookMs: number;
-  /** The share of that time in which the machine stood still. */
-  readonly stoodStill: number;
   /** What the attacker saw. */
   readonly seen: string;
   /** What must not be, in words; none if the server stood it. */
@@ -126,9 +124,7 @@ export async function playAttack(attack: Attack, bystanders: Bystanders): Promis
   const words = await upstream.ask("endSteady");
   const report = await neighbour.ask("report");
 
-  const stalls = await control.ask("takeStalls");
-  const pause = longestPause(report, stalls);
-  const stoodStillMs = stalls.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+  const pause = longestPause(report, await control.ask("takeStalls"));
   const growthMiB = (peak - before) / mebibyte;
   const wrong: string[] = [];
   if (serverEnded) wrong.push(`the server ended: ${server.faults.slice(0, 3).join(" ")}`);
@@ -139,5 +135,5 @@ export async function playAttack(attack: Attack, bystanders: Bystanders): Promis
     wrong.push("the neighbour's answer is not whole");
   if (pause.serverMs > maxPauseMs) wrong.push(`the neighbour waited ${pause.serverMs.toFixed(0)} ms`);
   if (growthMiB > attack.maxGrowthMiB) wrong.push(`the server took ${growthMiB.toFixed(0)} MiB more`);
-  return { pause, growthMiB, tookMs, stoodStill: stoodStillMs / (tookMs + 2 * asideMs), seen, wrong };
+  return { pause, growthMiB, tookMs, seen, wrong };
 }
