@@ -4,4 +4,4 @@ import { requireNode } from "../bin/require-node.js";
 requireNode("npm run check");
 
 const { main } = await import("./check.ts");
-process.exitCode = await main();
+process.exitCode = await main(process.argv.slice(2));

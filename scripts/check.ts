@@ -5,6 +5,7 @@ import { checkFormatAndLint } from "./checks/format-and-lint.ts";
 import { checkGeneratedFiles } from "./checks/generated-files.ts";
 import { checkHygiene } from "./checks/hygiene.ts";
 import { checkImports } from "./checks/imports.ts";
+import { checkProse } from "./checks/prose.ts";
 import { checkTypes } from "./checks/types.ts";
 import { checkUnused } from "./checks/unused.ts";
 
@@ -16,16 +17,24 @@ const checks: readonly (readonly [name: string, run: () => Promise<CheckOutcome>
   ["unused", checkUnused],
   ["generated files", checkGeneratedFiles],
   ["documentation", checkDocumentation],
+  ["prose", checkProse],
   ["hygiene", checkHygiene],
 ];
 
 /**
- * `npm run check`: every check in order, all of them even when one fails. Prints a line for each, then the findings of those
- * that failed. Returns the exit code: 1 when any failed.
+ * `npm run check`: runs every check in order, also after one has failed. Arguments choose checks by a part of their name. Prints a
+ * line for each check, then the findings. Returns the exit code: 1 if a check failed or none was chosen.
  */
-export async function main(): Promise<number> {
+export async function main(filters: readonly string[]): Promise<number> {
   const failed: string[] = [];
-  for (const [name, run] of checks) {
+  const chosen = checks.filter(
+    ([name]) => filters.length === 0 || filters.some((part) => name.includes(part)),
+  );
+  if (chosen.length === 0) {
+    console.error(`no check has ${filters.join(" or ")} in its name`);
+    return 1;
+  }
+  for (const [name, run] of chosen) {
     const startedAt = performance.now();
     const outcome = await run().catch(brokenCheck);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
@@ -34,7 +43,7 @@ export async function main(): Promise<number> {
     if (!outcome.ok) failed.push(`\n--- ${name} ---\n${outcome.output}`);
   }
   for (const text of failed) console.error(text);
-  if (failed.length > 0) console.error(`\n${failed.length} of ${checks.length} checks failed`);
+  if (failed.length > 0) console.error(`\n${failed.length} of ${chosen.length} checks failed`);
   return failed.length > 0 ? 1 : 0;
 }
 

@@ -8,6 +8,9 @@ export interface Token {
   readonly text: string;
   /** From 1. */
   readonly line: number;
+  /** Place of its first character in the source, and of the first one after it. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Words after which a slash begins a regular expression; after every other word it divides. */
@@ -87,6 +90,8 @@ export function readTokens(text: string, fileName: string): Token[] {
       kind,
       text: kind === SyntaxKind.StringLiteral ? scanner.getTokenValue() : scanner.getTokenText(),
       line,
+      start: scanner.getTokenStart(),
+      end: scanner.getTokenEnd(),
     });
   }
   return tokens;

@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
+import { generators } from "../generated.ts";
+import { findInProse } from "../prose.ts";
+import { readProse } from "../read-prose.ts";
+import { listFiles, root } from "../repository.ts";
+
+/** Parts that are still to be rewritten. */
+const notYet =
+  /^(ARCHITECTURE|CHANGELOG|CONTRIBUTING|PROTOCOL|README)\.md$|^(\.ci|backend|bench|bin|docs|scripts|src|tests)\//;
+
+/** Comments, documents and sentences for users read once: see "Plain English" in CONTRIBUTING.md. */
+export async function checkProse(): Promise<CheckOutcome> {
+  const generated = new Set(generators.map(({ outputFile }) => outputFile));
+  const findings: string[] = [];
+  let count = 0;
+  for (const path of await listFiles()) {
+    if (notYet.test(path) || (generated.has(path) && !path.endsWith(".md"))) continue;
+    for (const prose of readProse(path, await readFile(join(root, path), "utf8"))) {
+      count += 1;
+      findings.push(...findInProse(prose).map((fault) => `${path}:${prose.line}: ${fault}`));
+    }
+  }
+  return outcomeOf(findings, `${count} pieces`);
+}

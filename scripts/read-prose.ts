@@ -1,0 +1,142 @@
+import { extname } from "node:path";
+import { SyntaxKind } from "typescript/unstable/ast";
+import { readTokens } from "./tokens.ts";
+
+/** A run of prose that a reader takes in at once: a comment, a paragraph, a list item, a table cell or a sentence for users. */
+export interface Prose {
+  readonly text: string;
+  /** The line it starts on, from 1. */
+  readonly line: number;
+  /** True for a heading of a document. */
+  readonly isTitle?: boolean;
+}
+
+interface Line {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** A shorter string literal is a name, a label or a key, and no sentence. */
+const wordsOfSentence = 4;
+
+/** All prose of a file; none if its kind is not known. Code, links' targets and quoted text are left out. */
+export function readProse(path: string, text: string): Prose[] {
+  switch (extname(path)) {
+    case ".ts":
+    case ".tsx":
+    case ".js":
+      return [...joinLines(commentLines(path, text)), ...sentencesForUsers(path, text)];
+    case ".css":
+      return joinLines(blockComments(text, /\/\*(?<body>.*?)\*\//gs));
+    case ".html":
+      return joinLines(blockComments(text, /<!--(?<body>.*?)-->/gs));
+    case ".py":
+    case ".sh":
+      return joinLines(hashComments(text));
+    case ".md":
+      return readMarkdown(text);
+    default:
+      return [];
+  }
+}
+
+/** Comments lie between tokens, together with white space alone. */
+function commentLines(path: string, text: string): Line[] {
+  const lines: Line[] = [];
+  let end = text.startsWith("#!") ? text.indexOf("\n") : 0;
+  for (const token of [...readTokens(text, path), { start: text.length, end: text.length }]) {
+    const gap = text.slice(end, token.start);
+    if (gap.includes("//") || gap.includes("/*")) lines.push(...linesAt(text, end, stripMarks(gap)));
+    end = token.end;
+  }
+  return lines;
+}
+
+/** Blanks the signs of comments and everything from `@example` on; characters keep their lines. */
+function stripMarks(gap: string): string {
+  return gap
+    .replaceAll(/\/\*\*?/g, "")
+    .replaceAll(/\*\//g, "\n")
+    .replaceAll(/^[ \t]*(\*|\/\/)[ \t]?/gm, "")
+    .replaceAll(/^(\s*)\/\//g, "$1")
+    .replaceAll(/ \/\/ /g, " ")
+    .replace(/@example[\s\S]*?(?=@|$)/g, (example) => "\n".repeat(example.split("\n").length - 1));
+}
+
+function blockComments(text: string, pattern: RegExp): Line[] {
+  return [...text.matchAll(pattern)].flatMap((match) => linesAt(text, match.index, match.groups?.body ?? ""));
+}
+
+function hashComments(text: string): Line[] {
+  return text.split("\n").flatMap((line, index) => {
+    const comment = /(?:^|\s)#(?!!) ?(?<comment>.*)$/.exec(line)?.groups?.comment;
+    return [{ text: comment ?? "", line: index + 1 }];
+  });
+}
+
+function linesAt(text: string, start: number, part: string): Line[] {
+  const first = text.slice(0, start).split("\n").length;
+  const lines = part.split("\n").map((line, index) => ({ text: line.trim(), line: first + index }));
+  return [...lines, { text: "", line: first + lines.length }];
+}
+
+/** Joins neighbouring lines; an empty line, a list item, a tag or a table's row starts anew. */
+function joinLines(lines: readonly Line[]): Prose[] {
+  const prose: Prose[] = [];
+  let open: Line | undefined;
+  const close = () => {
+    if (open !== undefined && open.text !== "") prose.push(open);
+    open = undefined;
+  };
+  for (const { text, line } of lines) {
+    if (/^([-*] |\d+\. |@\w|\|)/.test(text)) close();
+    if (text === "") close();
+    else open = { text: open === undefined ? text : `${open.text} ${text}`, line: open?.line ?? line };
+  }
+  close();
+  return prose.map(({ text, line }) => ({ text: withoutCode(text), line }));
+}
+
+/** Sources whose texts are a persona's voice or its demonstration, and not ours. */
+const voices = /^src\/adapters\/(builtin-personas|demo)\//;
+
+/** String literals and templates that read like a sentence: errors, help and labels. */
+function sentencesForUsers(path: string, text: string): Prose[] {
+  if (!path.startsWith("src/") || voices.test(path)) return [];
+  const isText = (kind: SyntaxKind) =>
+    kind === SyntaxKind.StringLiteral || kind === SyntaxKind.NoSubstitutionTemplateLiteral;
+  return readTokens(text, path).flatMap(({ kind, text: literal, line }) => {
+    const isSentence = isText(kind) && /^[A-Z].*[.!?]`?$/s.test(literal.replace(/^`/, ""));
+    if (!isSentence || literal.split(/\s+/).length < wordsOfSentence) return [];
+    return [{ text: withoutCode(literal), line }];
+  });
+}
+
+function readMarkdown(text: string): Prose[] {
+  let fence: string | undefined;
+  const titles: Prose[] = [];
+  const lines = text.split("\n").map((line, index): Line => {
+    const mark = /^\s*(?<fence>`{3,}|~{3,})/.exec(line)?.groups?.fence;
+    if (fence !== undefined) {
+      if (mark?.startsWith(fence)) fence = undefined;
+      return { text: "", line: index + 1 };
+    }
+    fence = mark;
+    const title = /^#{1,6} (?<title>.*)$/.exec(line)?.groups?.title;
+    if (title !== undefined) titles.push({ text: title, line: index + 1, isTitle: true });
+    return { text: mark === undefined && title === undefined ? line.trim() : "", line: index + 1 };
+  });
+  const cells = joinLines(lines).flatMap(({ text: row, line }) =>
+    row.startsWith("|") ? row.split("|").map((cell) => ({ text: cell.trim(), line })) : [{ text: row, line }],
+  );
+  return [...cells.filter(({ text: cell }) => cell !== ""), ...titles];
+}
+
+/** Code becomes one word, and quoted text is not ours to judge. */
+function withoutCode(text: string): string {
+  return text
+    .replaceAll(/(`+)(?!`).*?(?<!`)\1(?!`)/g, "CODE")
+    .replaceAll(/\]\([^)]*\)/g, "]")
+    .replaceAll(/https?:\S+/g, "URL")
+    .replaceAll(/(?<!\w)"[^"]*"/g, "QUOTE");
+}
