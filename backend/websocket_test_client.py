@@ -335,7 +335,7 @@ class Terminal:
         elif kind == "reasoning":
             self.write("thinking", message["text"])
         elif kind == "reset":
-            self.note("from the beginning: it runs again, or the server no longer has what was missed:")
+            self.note("from the beginning: it runs again, or the server no longer has the missed messages:")
             for lane in message["lanes"]:
                 self.write(lane.get("persona_id", "") if self.names else "", f"\n{lane['text']}", end=True)
         elif kind in ("persona_response", "response"):

@@ -248,7 +248,7 @@ export async function resolved<T extends string | readonly string[]>(given: Chan
 
 function verdictOf(cause: unknown): Verdict {
   if (!(cause instanceof TroupeRequestError))
-    return { reason: `The address could not be had: ${wordsOf(cause)}`, retryAfterMs: undefined };
+    return { reason: `The address could not be obtained: ${wordsOf(cause)}`, retryAfterMs: undefined };
   const { code, message, retryable, retryAfterMs } = cause;
   return retryable ? { reason: message, retryAfterMs } : { failure: { code, message, retryable } };
 }

@@ -76,7 +76,7 @@ export const fields: readonly Field[] = [
   {
     path: "max_tokens",
     kind: "number",
-    label: "Most tokens of an answer",
+    label: "Max tokens of an answer",
     types: personaTypes,
     group: "model",
     placeholder: "the provider’s",
@@ -137,7 +137,7 @@ export const fields: readonly Field[] = [
   {
     path: "pacing.chunk_chars",
     kind: "number",
-    label: "Most characters of a chunk",
+    label: "Max characters of a chunk",
     types: everyType,
     group: "advanced",
   },
@@ -148,7 +148,7 @@ export const fields: readonly Field[] = [
     types: everyType,
     group: "advanced",
   },
-  { path: "pacing.max_lag_ms", kind: "number", label: "Most lag, ms", types: everyType, group: "advanced" },
+  { path: "pacing.max_lag_ms", kind: "number", label: "Max lag, ms", types: everyType, group: "advanced" },
   {
     path: "on_disconnect",
     kind: "number",

@@ -139,7 +139,7 @@ export const errorTable = {
   budget_exhausted: {
     scope: "turn",
     retryable: true,
-    message: "What is left of a budget does not cover this call of the model.",
+    message: "The rest of a budget does not cover this call of the model.",
   },
   turn_timeout: {
     scope: "turn",

@@ -43,7 +43,7 @@ async function branchOf(
 ): Promise<string> {
   if (parentId === above) return "";
   const text = parentId === undefined ? "" : ((await beginningOf(parentId, 10 * quoteChars)) ?? "");
-  if (text === "") return ", beginning anew";
+  if (text === "") return ", a new start";
   const beginning = plainText([...text].slice(0, quoteChars).join(""));
   return `, following “${beginning}…”`;
 }

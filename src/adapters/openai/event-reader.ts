@@ -43,7 +43,7 @@ export class EventReader {
   #isLoose = false;
   #isProgress = false;
   #isStream: boolean | undefined;
-  /** A body that is no stream. */
+  /** The text of a body that is not a stream. */
   #body = "";
 
   constructor(machine: ResponsesMachine) {
@@ -93,7 +93,7 @@ export class EventReader {
     this.#give(this.#machine.acceptWhole(body));
   }
 
-  /** All events that the piece completes. */
+  /** Processes all events that the piece completes. */
   #accept(piece: string): void {
     for (let at = 0; at < piece.length; ) {
       const matched = this.#parser.isIdle && this.#machine.takesDeltas ? this.#scan.match(piece, at) : -1;
@@ -180,7 +180,7 @@ function isStreamBegin(piece: string): boolean | undefined {
   return first === undefined ? undefined : !"{[<".includes(first);
 }
 
-/** Whether a text is the whole of an object or a list. */
+/** Whether a text is a complete JSON object or list. */
 function isJson(text: string): boolean {
   return /[}\]]\s*$/.test(text) && parseJson(text) !== undefined;
 }

@@ -115,7 +115,7 @@ function read({ status, body }: Answer, baseUrl: string): ModelList {
   }
   const parsed = modelList.safeParse(parseJson(body));
   if (!parsed.success)
-    return { fault: "answers something else than a list of models", isThere: true, isModelServer: false };
+    return { fault: "answers something other than a list of models", isThere: true, isModelServer: false };
   const { data } = parsed.data;
   const [first, ...more] = data.filter(canAnswer).map(({ id }) => id);
   if (first !== undefined) return { models: [first, ...more] };

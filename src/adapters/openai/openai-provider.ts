@@ -37,7 +37,7 @@ export interface OpenaiProviderOptions {
   readonly firstByteMs?: number | undefined;
   /** Max silence between two events, milliseconds. Keep-alive comments do not count as events. */
   readonly idleMs: number;
-  /** Uniform in [0, 1), for the spread of waits. */
+  /** Uniform in [0, 1), to spread the waits. */
   readonly random: () => number;
   /** Called for faults that change nothing for the client, such as a refused cancel of a background response. */
   readonly onWarning: (warning: string, cause: unknown) => void;
