@@ -1,7 +1,7 @@
 """Test client for Troupe's WebSocket: a small library and a command line. Needs Python 3.8 or newer and `websockets`.
-Without arguments it makes a tour of the three types of requests; `--help` tells what else it does.
+Without arguments it makes a tour of the three types of requests; `--help` lists the other commands.
 Exit codes: 0 answered, 1 the server reported an error, 2 a wrong option, address or key text, 3 no connection,
-4 the key is missing or refused, 5 the server is no Troupe, 130 stopped by Ctrl-C.
+4 the key is missing or refused, 5 the server is not Troupe, 130 stopped by Ctrl-C.
 
     async with TroupeClient("ws://localhost:8000/ws") as client:
         async for message in client.request("openai_chat", {"input_text": "Hello, world!"}):
@@ -32,10 +32,10 @@ except ModuleNotFoundError:
 
 Message = Dict[str, Any]
 CONNECT_ATTEMPTS = 10  # in a row after a drop: about 40 s
-FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 4401}  # connecting again would not help
+FINAL_CLOSE_CODES = {1000, 1002, 1003, 1007, 1008, 1009, 1010, 4401}  # reconnecting would not help
 EXIT_CODES = {"bad_url": 2, "bad_key": 2, "unreachable": 3, "unavailable": 3, "disconnected": 3,
               "unauthenticated": 4, "forbidden": 4, "not_troupe": 5}  # any other: 1
-# By the status of a handshake that was refused: the code, the end of the sentence, whether to try again.
+# By the HTTP status of a refused handshake: the code, the end of the sentence, whether to try again.
 REFUSALS = {401: ("unauthenticated", "does not accept this key", False),
             403: ("forbidden", "lets nobody in this way; its log says why", False),
             404: ("not_troupe", "has no socket at this path, which usually is /ws", False),
@@ -55,8 +55,8 @@ TOUR: list[tuple[str, Message]] = [
 
 
 class TroupeError(Exception):
-    """A failure: the server's code or, from this side, one of EXIT_CODES or `sequence_gap`.
-    `seq` is the number of the error that ended a request (what `retry` takes), `retry_after_s` the wait before that."""
+    """A failure. `code` is the server's or, from this side, one of EXIT_CODES or `sequence_gap`.
+    `seq` is the number of the error that ended a request, for `retry`; `retry_after_s` is the wait before that retry."""
 
     def __init__(self, code: str, message: str, retryable: bool, seq: int = 0, retry_after_s: float = 0) -> None:
         super().__init__(f"{code}: {message}")
@@ -64,16 +64,16 @@ class TroupeError(Exception):
 
 
 class TroupeClient:
-    """One connection and one request at a time on it (others wait); after a drop it connects again and resumes.
-    `key` is a caller's key; `notify` hears of drops and returns, a sentence each."""
+    """One connection with one request at a time (others wait). After a drop it reconnects and resumes.
+    `key` is a caller's key; `notify` is called with a sentence for each drop and each reconnect."""
 
     def __init__(self, url: str, notify: Callable[[str], object] = lambda _: None, key: str | None = None) -> None:
         self._shown = check_url(url)
         check_key(key)
         self._url, self._notify, self._key = url, notify, key
-        self.request_id: str | None = None  # of the latest request, as soon as it is known
-        self._attempts = 0  # to connect, since the last message
-        self._cancels: list[Message] = []  # of the present request: a drop may swallow them
+        self.request_id: str | None = None  # of the latest request, once it is known
+        self._attempts = 0  # to connect, after the last message
+        self._cancels: list[Message] = []  # of the current request: a drop may lose them
 
     async def __aenter__(self) -> TroupeClient:
         self._busy = asyncio.Lock()
@@ -85,9 +85,9 @@ class TroupeClient:
 
     async def request(self, kind: str, data: Message, id: str | None = None, *,
                       named: bool = True, retry: int = 0) -> AsyncIterator[Message]:
-        """Sends a request, under a new UUID where no `id` is given and under none with `named=False`, and yields its
-        messages, each once, in order, up to the `response`; an `error` is yielded and then raised as TroupeError.
-        A retryable one runs again under its `id` with `retry` as the error's `seq`; where that is 0 it is sent again as it is."""
+        """Sends a request and yields its messages, each once, in order, up to the `response`.
+        Without `id` it gets a new UUID; with `named=False` it has no id. An `error` is yielded and then raised as TroupeError.
+        To run it again after a retryable error, pass its `id` and the error's `seq` as `retry`; 0 sends it again unchanged."""
         async with self._busy:
             self.request_id = (id or str(uuid.uuid4())) if named else None
             frame: Message = {"type": kind, "data": {**data, "retry": retry} if retry else data,
@@ -100,7 +100,7 @@ class TroupeClient:
                 except ConnectionClosed as closed:
                     await self._reconnect(closed)
                     place = {"request_id": self.request_id, "after_seq": seq}
-                    # The server attaches the same id with the same content to what it runs already.
+                    # A request with the same id and content joins the one that the server already runs.
                     again = {"type": "resume", "id": self.request_id, "data": place} if seq > retry else frame
                     await self._send(again, *self._cancels)
                     continue
@@ -108,9 +108,9 @@ class TroupeClient:
                 if message is None:
                     continue
                 number = message.get("seq", seq + 1)
-                is_old_end = number == seq == retry and message["type"] in ("error", "response")  # it does not run again
+                is_old_end = number == seq == retry and message["type"] in ("error", "response")  # the request does not run again
                 if (number <= seq and not is_old_end) or not concerns(message, kind, self.request_id):
-                    continue  # seen before the drop, or of a request that was left early
+                    continue  # seen before the drop, or from a request that was left early
                 if number > seq + 1:
                     raise TroupeError("sequence_gap", f"{number} came after {seq}.", True)
                 seq = message.get("through_seq", message.get("seq", seq))
@@ -124,27 +124,27 @@ class TroupeClient:
                     return
 
     async def cancel(self, request_id: str, persona_id: str | None = None) -> None:
-        """Asks to stop a request or one lane of it, again after a drop. The request's messages tell what came of it,
-        among them an error that answers the cancel itself, for it ends nothing."""
+        """Asks to stop a request or one lane of it, and asks again after a drop. The request's messages show the result.
+        An error that answers the cancel itself comes among them, because it does not end the request."""
         lane = {"persona_id": persona_id} if persona_id else {}
         self._cancels.append({"type": "cancel", "id": request_id, "data": {"request_id": request_id, **lane}})
         await self._send(self._cancels[-1])
 
     async def ping(self, timeout_s: float = 10) -> float:
-        """Returns the round trip in seconds; raises TroupeError `disconnected` where no pong comes in time."""
+        """Returns the round trip in seconds; raises TroupeError `disconnected` if no pong comes in time."""
         clock, pong = asyncio.get_running_loop().time, {"type": "pong", "id": str(uuid.uuid4())}
         async with self._busy:
             started = clock()
             await self._send({**pong, "type": "ping"})
             try:
                 while self._decode(await asyncio.wait_for(self._socket.recv(), timeout_s), "ping") != pong:
-                    pass  # of a request that was left early
+                    pass  # from a request that was left early
             except (ConnectionClosed, asyncio.TimeoutError) as cause:
                 raise TroupeError("disconnected", "No pong came.", True) from cause
             return clock() - started
 
     def _whole(self, message: Message) -> Message | None:
-        """The message, put together where it was too large and came in parts; None for a part."""
+        """Returns the message, joined if it came in parts; None for a part."""
         if message["type"] == "part":
             self._parts.setdefault(message["request_id"], []).append(message["json"])
             return None
@@ -154,21 +154,21 @@ class TroupeClient:
         return json.loads("".join(parts)) if len(parts) == message["in_parts"] else message
 
     async def _connect(self) -> Any:
-        self._parts: dict[str, list[str]] = {}  # of messages whose end has not come, by request
+        self._parts: dict[str, list[str]] = {}  # of incomplete messages, by request
         options: Message = {"close_timeout": 2}
         try:
             host, known = urlsplit(self._url).hostname, websockets.connect.__init__.__kwdefaults__
             if host in ("localhost", "127.0.0.1", "::1") and "proxy" in known:
-                options["proxy"] = None  # from 15 on, the environment's proxy would be asked even for localhost
-            headers = "additional_headers" if "additional_headers" in known else "extra_headers"  # the latter before 14
+                options["proxy"] = None  # from version 15 on, the environment's proxy would be used even for localhost
+            headers = "additional_headers" if "additional_headers" in known else "extra_headers"  # the latter before version 14
             options[headers] = {"Authorization": f"Bearer {self._key}"} if self._key else None
             return await websockets.connect(self._url, **options)
         except (OSError, EOFError, ValueError, ImportError, asyncio.TimeoutError, WebSocketException) as cause:
             raise self._explain(cause) from cause
 
     def _explain(self, cause: BaseException) -> TroupeError:
-        """Why a connection did not come about, in a sentence that says what to look at."""
-        status = getattr(getattr(cause, "response", cause), "status_code", None)  # the response's from 14 on
+        """Explains in a sentence why a connection failed and which setting to check."""
+        status = getattr(getattr(cause, "response", cause), "status_code", None)  # from version 14 on it belongs to the response
         if status == 401 and not self._key:
             return TroupeError("unauthenticated", f"{self._shown} needs a key: give one by --key or TROUPE_KEY.", False)
         if status in REFUSALS:
@@ -176,7 +176,7 @@ class TroupeClient:
             return TroupeError(code, f"{self._shown} {advice}.", retryable)
         if status is not None and status >= 500:
             return TroupeError("unavailable", f"{self._shown} or a proxy before it fails (HTTP {status}).", True)
-        # An answer that is none of a WebSocket: another server, a port with TLS, a proxy that passes no upgrades on.
+        # The answer is not a WebSocket's: another server, a port with TLS, or a proxy that does not pass upgrades on.
         if status is not None or isinstance(cause, (WebSocketException, EOFError)):
             said = f"HTTP {status}" if status is not None else str(cause) or "no answer"
             tls = "" if self._url.startswith("wss:") else "; a server with TLS needs wss://"
@@ -199,7 +199,7 @@ class TroupeClient:
         return TroupeError(code, f"Cannot connect to {self._shown}: {reason}.", retryable)
 
     def _decode(self, frame: Any, kind: str) -> Message:
-        """A message of the server; what no Troupe would send ends the request."""
+        """Decodes a message of the server; a frame that Troupe would not send ends the request."""
         with contextlib.suppress(ValueError):
             message = json.loads(frame)
             if isinstance(message, dict) and isinstance(message.get("type"), str) and message["type"] != kind:
@@ -210,7 +210,7 @@ class TroupeClient:
         if self.request_id is None or (closed.rcvd and closed.rcvd.code in FINAL_CLOSE_CODES):
             raise TroupeError("disconnected", f"The connection is gone: {closed}.", True) from closed
         self._notify(f"connection lost ({closed}), connecting again")
-        wait = (closed.rcvd.reason if closed.rcvd else "").partition(" retry_after_ms=")[2]  # of a server that stops
+        wait = (closed.rcvd.reason if closed.rcvd else "").partition(" retry_after_ms=")[2]  # from a stopping server
         while self._attempts < CONNECT_ATTEMPTS:
             own_s = min(8, 0.25 * 2**self._attempts) * random.uniform(0.5, 1)
             await asyncio.sleep(min(600, int(wait) / 1000) if wait.isdecimal() else own_s)
@@ -219,19 +219,19 @@ class TroupeClient:
                 self._socket = await self._connect()
                 return self._notify("connected again")
             except TroupeError as error:
-                # It was a Troupe a moment ago: anything else may be a proxy while that starts again.
+                # It was Troupe a moment ago: any other answer may come from a proxy while Troupe restarts.
                 if EXIT_CODES.get(error.code) == 4:
                     raise
         raise TroupeError("disconnected", f"{self._shown} cannot be reached any more.", True) from closed
 
     async def _send(self, *frames: Message) -> None:
-        with contextlib.suppress(ConnectionClosed):  # reading meets the drop too, and all is sent again
+        with contextlib.suppress(ConnectionClosed):  # the reader notices the drop too, and sends everything again
             for frame in frames:
                 await self._socket.send(json.dumps(frame))
 
 
 def check_url(url: str) -> str:
-    """The address as it may be printed, without a password; raises TroupeError where it is none of a WebSocket."""
+    """Returns the address without a password, for printing; raises TroupeError if it is not a WebSocket's address."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -248,14 +248,14 @@ def check_url(url: str) -> str:
 
 
 def check_key(key: str | None) -> None:
-    """A key goes into a header: another character would break it, or be refused without a word about why."""
+    """Checks a key, which goes into a header: other characters would break that, or be refused without a reason."""
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise TroupeError("bad_key", "The key holds a space, a line break or a letter that no key has: "
                           "look at --key or TROUPE_KEY.", False)
 
 
 def concerns(message: Message, kind: str, name: str | None) -> bool:
-    """Whether a message is about the request `name` or, where that is not known yet, about one of this kind."""
+    """Whether a message is about the request `name` or, if that is not known yet, about a request of this kind."""
     reply = message.get("in_reply_to", {})
     owner = message.get("request_id") or reply.get("id")
     if owner is None:
@@ -264,7 +264,7 @@ def concerns(message: Message, kind: str, name: str | None) -> bool:
 
 
 def keep_writing() -> None:
-    """Makes the outputs take any text: a character that their encoding lacks becomes "?", and a closed one is silent."""
+    """Makes the outputs accept any text: a character missing in their encoding becomes "?", and a closed output is silent."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -274,7 +274,7 @@ def keep_writing() -> None:
 
 
 def as_typed(argument: str) -> str:
-    """Where the locale has no such letters Python keeps the bytes of an argument: nearly always they are UTF-8."""
+    """Decodes an argument whose letters the locale lacks: Python then keeps its bytes, which are nearly always UTF-8."""
     try:
         return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:
@@ -282,7 +282,7 @@ def as_typed(argument: str) -> str:
 
 
 def as_json_line(message: Message, out: TextIO) -> str:
-    """JSON can name any character, so none has to be replaced."""
+    """Encodes a message for an output. JSON can escape any character, so none has to be replaced."""
     line = json.dumps(message, ensure_ascii=False)
     try:
         line.encode(out.encoding or "utf-8")
@@ -292,7 +292,7 @@ def as_json_line(message: Message, out: TextIO) -> str:
 
 
 def styled(text: str, out: TextIO, colour: int = 0) -> str:
-    """As it is for a file; for a terminal without control characters and, unless NO_COLOR is set, in colour."""
+    """Leaves text for a file as it is. For a terminal, removes control characters and, unless NO_COLOR is set, adds colour."""
     if not out.isatty():
         return text
     text = text.translate(TERMINAL_CONTROLS)
@@ -300,18 +300,18 @@ def styled(text: str, out: TextIO, colour: int = 0) -> str:
 
 
 class Terminal:
-    """Shows a request's messages: what is said on stdout, everything about it on stderr."""
+    """Shows a request's messages: the answers on stdout, everything else on stderr."""
 
     def __init__(self, names: list[str], raw: bool) -> None:
         self.names, self.raw = names, raw
-        self.begun: dict[str, str] = {}  # the line not complete yet, by name; a single voice has the name ""
+        self.begun: dict[str, str] = {}  # incomplete line by name; a single voice has the name ""
 
     def write(self, name: str, text: str, end: bool = False) -> None:
-        """A single voice as it comes; one of several (and thinking) in whole lines behind its name."""
+        """Writes a single voice as it comes; one of several (and thinking) in whole lines after its name."""
         out, places = sys.stderr if name == "thinking" else sys.stdout, [*self.names, name]
         text = styled(text, out)
         *lines, rest = (self.begun.get(name, "") + text).split("\n")
-        if name and len(rest) > 60 and out.isatty():  # nobody waits for the end of a long paragraph
+        if name and len(rest) > 60 and out.isatty():  # do not hold a long paragraph back until its end
             line, _, rest = rest.rpartition(" ")
             lines.append(line)
         if end and rest:
@@ -335,7 +335,7 @@ class Terminal:
         elif kind == "reasoning":
             self.write("thinking", message["text"])
         elif kind == "reset":
-            self.note("from the beginning: it runs again, or the server no longer has what was missed:")
+            self.note("from the beginning: it runs again, or the server no longer has the missed messages:")
             for lane in message["lanes"]:
                 self.write(lane.get("persona_id", "") if self.names else "", f"\n{lane['text']}", end=True)
         elif kind in ("persona_response", "response"):
@@ -348,14 +348,14 @@ class Terminal:
 
 
 def json_or_text(text: str) -> Any:
-    """What is not JSON goes out as a string: whether it is right is for the server to say."""
+    """Text that is not JSON is sent as a string: the server judges whether it is valid."""
     with contextlib.suppress(ValueError):
         return json.loads(text, parse_constant=str)
     return text
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line; what was not given is absent, so that the server's defaults hold."""
+    """Reads the command line. Options that were not given are absent, so that the server's defaults apply."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--url", help=f"default {DEFAULTS['url']}")
     common.add_argument("--key", help="the caller's key; default the variable TROUPE_KEY, which other users cannot see")
@@ -393,7 +393,7 @@ async def converse(kind: str, data: Message, options: argparse.Namespace) -> int
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-        if client.request_id is None:  # so there is nothing to name in a cancel
+        if client.request_id is None:  # there is no id to cancel
             os._exit(130)
         asyncio.run_coroutine_threadsafe(client.cancel(client.request_id), loop)
 

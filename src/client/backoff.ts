@@ -1,15 +1,15 @@
 export interface BackoffOptions {
-  /** The first wait's upper end, milliseconds. Default 500. */
+  /** Max of the first wait, milliseconds. Default 500. */
   readonly firstMs?: number;
-  /** The longest wait, milliseconds. Default 15000. */
+  /** Max wait, milliseconds. Default 15000. */
   readonly longestMs?: number;
   /** 0 (inclusive) to 1 (exclusive). Default `Math.random`. */
   readonly random?: () => number;
 }
 
 /**
- * Takes the number of failed attempts before the next one (from 1) and gives the wait in milliseconds. It doubles up to the longest and
- * is drawn from the upper half, so that the clients of a restarted server don't come back at the same instant.
+ * Returns a function from the number of failed attempts (from 1) to the wait in milliseconds. The wait doubles up to the max and is drawn
+ * from the upper half, so that the clients of a restarted server do not return at the same instant.
  */
 export function exponentialBackoff(options: BackoffOptions = {}): (attempt: number) => number {
   const { firstMs = 500, longestMs = 15_000, random = Math.random } = options;

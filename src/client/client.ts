@@ -17,75 +17,73 @@ import { readConversation, type StoredConversation } from "./stored-conversation
 
 export interface TroupeClientOptions {
   /**
-   * The server's address, e.g. `ws://localhost:8000/ws`, or a function that gives it before every attempt, as `ticketUrl` makes one.
+   * The server's address, e.g. `ws://localhost:8000/ws`, or a function that returns it before every attempt, such as `ticketUrl` makes.
    * If the function rejects, the attempt has failed; a `TroupeRequestError` that is not `retryable` ends the attempts.
    */
   readonly url: Changing<string>;
-  /** WebSocket subprotocols, e.g. `["troupe", "troupe.token.<token>"]`, or a function as for `url`. Default none. */
+  /** WebSocket subprotocols, e.g. `["troupe", "troupe.token.<token>"]`, or a function as for `url`. Default: none. */
   readonly protocols?: Changing<readonly string[]>;
   /**
-   * Asks the server by HTTP why an attempt failed, once for each that did not open, because browsers do not tell: 401 and 403 end the
-   * attempts, 429 and 503 say when to try again. Default: the global `fetch`. `false`: never asks.
+   * Asks the server by HTTP why an attempt failed, once per failed attempt, because browsers do not tell. 401 and 403 end the attempts;
+   * 429 and 503 say when to try again. Default: the global `fetch`. `false`: never asks.
    */
   readonly fetch?: Fetch | false;
   /** Default: the global `WebSocket`. */
   readonly WebSocket?: SocketConstructor;
-  /** Takes the number of failed attempts, gives the wait in milliseconds. Default `exponentialBackoff()`. */
+  /** Takes the number of failed attempts, returns the wait in milliseconds. Default `exponentialBackoff()`. */
   readonly backoff?: (attempt: number) => number;
   /**
    * Headers of the requests over HTTP, e.g. `authorization` if the socket is opened by a ticket. Default: the key among
    * `protocols`, if there is one.
    */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Names the requests. Default: random UUIDs. */
+  /** Makes the ids of requests. Default: random UUIDs. */
   readonly newId?: () => string;
   readonly setTimer?: SetTimer;
   /** Milliseconds, for the state's `retryAtMs`. Default `Date.now`. */
   readonly now?: () => number;
-  /** Sees every frame as it goes out or comes in. */
+  /** Called for every frame that goes out or comes in. */
   readonly onFrame?: (direction: "out" | "in", text: string) => void;
 }
 
 export interface RequestOptions {
   /**
-   * The request's name, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Default: a new one. `false` sends none, as a client of the bare
-   * specification does: such requests are answered one after another, and one whose first message has not come when the
-   * connection breaks ends with `lost`.
+   * The request's id, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Default: a new one. `false` sends none, like a client of the bare specification.
+   * Such requests are answered one after another. If the connection breaks before the first message of one, it ends with `lost`.
    */
   readonly id?: string | false;
 }
 
 export interface FollowOptions {
   /**
-   * A request of the conversation: those asked after it come first, also ended ones, as far as the server keeps them. Default: what
-   * runs, and what is asked later.
+   * A request of the conversation: later requests come first, also ended ones, as far as the server keeps them. Default: only running and
+   * future requests.
    */
   readonly after?: string;
 }
 
 export interface TroupeClient {
-  /** Changes as a whole: two reads give the same object where nothing happened between them. */
+  /** Replaced as a whole: two reads return the same object if nothing happened between them. */
   readonly state: ConnectionState;
-  /** Calls `listener` after every change of `state`; gives the function that stops it. */
+  /** Calls `listener` after every change of `state`; returns the function that stops it. */
   subscribe(listener: () => void): () => void;
-  /** Connects, or ends a wait early. A request connects by itself. What is unfinished is picked up. */
+  /** Connects, or ends a wait early. A request connects by itself. Unfinished requests are picked up. */
   connect(): void;
   /**
-   * Leaves the connection without ending anything: `state` is `idle`, requests that run are `unfollowed`, and the next connection
-   * picks them up. Until then the server does with them as their `on_disconnect` says. A request without an id that the server
-   * has not named yet ends with `lost`.
+   * Disconnects without ending any request: `state` is `idle`, running requests are `unfollowed`, and the next connection picks them up.
+   * Until then the server treats them by their `on_disconnect`. A request without an id that the server has not named yet ends with
+   * `lost`.
    */
   disconnect(): void;
   /**
-   * Asks for an answer. A `chat` or `multi_chat` that names no conversation continues this client's own, also after a reconnect.
-   * Throws a `TroupeRequestError`: `closed` after `close`, `request_id_conflict` where a request of this id is running,
-   * `message_too_big`.
+   * Asks for an answer. A `chat` or `multi_chat` that names no conversation continues this client's own, also after a reconnect. Throws a
+   * `TroupeRequestError`: `closed` after `close`, `request_id_conflict` if a request with this id is running, `message_too_big`.
    */
   request<T extends RequestType>(type: T, data: RequestData<T>, options?: RequestOptions): TroupeRequest;
   /**
-   * Follows a request that was asked elsewhere, or by an earlier client: its messages after number `after` (default 0, all), then
-   * what comes. Calls no model. Fails with the server's `request_not_found` or `seq_out_of_range`; throws
-   * `closed` after `close`, and `request_id_conflict` if this client has the request already.
+   * Follows a request that was asked elsewhere, or by an earlier client: its messages after number `after` (default 0, all), then new
+   * ones. Calls no model. Fails with the server's `request_not_found` or `seq_out_of_range`. Throws `closed` after `close`, and
+   * `request_id_conflict` if this client has the request already.
    */
   resume(id: string, options?: { readonly after?: number }): TroupeRequest;
   /**
@@ -94,20 +92,20 @@ export interface TroupeClient {
    */
   conversation(conversationId: string): Promise<StoredConversation>;
   /**
-   * The conversation's requests, those running now and every later one, except this client's own; also those that ran while this
-   * client was away. Ends with `unfollow` and when the client is closed. Throws what the server refuses it with, e.g.
-   * `conversation_not_found`, `request_not_found` for `after`, or the client, e.g. `unauthenticated`.
+   * Follows a conversation: its running requests and every later one, except this client's own; also requests that ran while this client
+   * was away. Ends with `unfollow` and when the client is closed. Throws the server's refusal, e.g. `conversation_not_found`,
+   * `request_not_found` for `after`, or the client's, e.g. `unauthenticated`.
    */
   follow(conversationId: string, options?: FollowOptions): AsyncIterable<FollowedRequest>;
-  /** Ends a `follow`; requests of others that came through it get no further messages. */
+  /** Ends a `follow`. Other clients' requests that came through it get no further messages. */
   unfollow(conversationId: string): void;
-  /** Ends the connection for good; unfinished requests end with `closed`, while the server goes on with them. */
+  /** Ends the connection for good. Unfinished requests end with `closed`; the server continues them. */
   close(): void;
 }
 
 /**
- * A client of one server: every request's messages arrive once, in order and without a gap, however often the connection breaks.
- * Dispose of it with `close`.
+ * A client of one server. Every request's messages arrive once, in order and without a gap, even if the connection breaks often. Dispose
+ * of it with `close`.
  */
 export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   const { url, protocols = [], backoff = exponentialBackoff(), newId = randomId, onFrame } = options;
@@ -173,7 +171,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     throw new TroupeRequestError({ code: "closed", message: "This client is closed.", retryable: false });
   }
 
-  /** Sends a request; `retrySeq` is the number of the error that it is to run again after, or 0. */
+  /** Sends a request. `retrySeq` is the number of the error after which it should run again, or 0. */
   function ask(
     type: RequestType,
     id: string | undefined,
@@ -196,7 +194,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
     request.done.then(
       ({ data: { conversation_id: conversationId } }) =>
         typeof conversationId === "string" && placed.learn?.(conversationId),
-      // It was deleted, or went with a server that keeps nothing: the next request begins another.
+      // The conversation was deleted, or was lost with a server that keeps nothing: the next request starts another.
       ({ code }: TroupeRequestError) => code === "conversation_not_found" && placed.forget?.(),
     );
     connection.connect();

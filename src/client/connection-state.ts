@@ -1,17 +1,17 @@
 import type { RequestFailure } from "./request-error.ts";
 
-/** Why a connection ended or could not be made; `code` is a WebSocket close code, 1006 where none came. */
+/** Why a connection ended or could not be made. `code` is a WebSocket close code, 1006 if there was no close. */
 export interface ConnectionLoss {
   readonly code: number;
   readonly reason: string;
-  /** There if the server refuses this client, which ends the attempts; every open request ends with the same. */
+  /** Present if the server refuses this client, which ends the attempts. Every open request ends with the same error. */
   readonly error?: RequestFailure;
 }
 
 /**
- * The life of a client's connection. `idle` is not connected, before the first `connect` and after a `disconnect`. `attempt` counts
- * the failed attempts in a row: it is 0 again as soon as the server has said something. `retryAtMs` is on the client's own clock,
- * `Date.now()` by default.
+ * The life of a client's connection. `idle` is not connected, before the first `connect` and after a `disconnect`. `attempt` counts the
+ * failed attempts in a row; it is 0 again after the server's first message. `retryAtMs` is on the client's own clock, `Date.now()` by
+ * default.
  */
 export type ConnectionState =
   | { readonly name: "idle" }
@@ -25,7 +25,7 @@ export type ConnectionState =
     }
   | { readonly name: "closed"; readonly loss: ConnectionLoss };
 
-/** What can happen to a connection. `lost` comes back after a wait, `disconnect` when asked to, `refused` and `close` are final. */
+/** The events of a connection. After `lost` it reconnects after a wait, after `disconnect` on request; `refused` and `close` are final. */
 export type ConnectionEvent =
   | { readonly type: "connect" }
   | { readonly type: "opened" }
@@ -35,7 +35,7 @@ export type ConnectionEvent =
   | { readonly type: "disconnect" }
   | { readonly type: "close"; readonly loss: ConnectionLoss };
 
-/** The one transition function. An event that means nothing in a state gives back that very state. */
+/** The one transition function. An event without effect in a state returns that same state. */
 export function transition(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   if (state.name === "closed") return state;
   switch (event.type) {

@@ -9,12 +9,12 @@ import { askWhyRefused, type Fetch, type Target, type Verdict } from "./handshak
 import { TroupeRequestError } from "./request-error.ts";
 import type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./socket.ts";
 
-/** How often an open connection is asked whether it lives, and how long it may stay silent then, or take to open. */
+/** Time between two checks of an open connection; also the max time of silence after a check, and the max time to open. */
 const heartbeatMs = 20_000;
-/** A timer that is this late was not kept by a busy moment: the machine was asleep, or the tab frozen. */
+/** If a timer is this late, the cause is not a busy moment: the machine was asleep, or the tab frozen. */
 const asleepMs = 1_000;
 
-/** A value, or a function that is asked for it before every attempt. */
+/** A value, or a function that returns it before every attempt. */
 export type Changing<T> = T | (() => T | Promise<T>);
 
 export interface ConnectionOptions {
@@ -27,26 +27,26 @@ export interface ConnectionOptions {
   readonly now: () => number;
   /** Called once per open connection, before any message of it. */
   readonly onOpen: () => void;
-  /** Called while the connection is open, to make the server say something. */
+  /** Called while the connection is open, to make the server answer. */
   readonly ping: () => void;
   readonly onText: (text: string) => void;
-  /** Called when an open or opening connection is gone, before the state's listeners hear of it. */
+  /** Called when an open or opening connection is gone, before the state's listeners are called. */
   readonly onGone: () => void;
   readonly onState: () => void;
 }
 
 export interface Connection {
   readonly state: ConnectionState;
-  /** Connects now, out of `idle` or out of a wait. */
+  /** Connects now, from `idle` or from a wait. */
   connect(): void;
-  /** Sends where the connection is open; what is not sent is the caller's to send again. */
+  /** Sends if the connection is open. Otherwise the caller must send the text again later. */
   send(text: string): void;
-  /** Leaves the connection, or ends the attempts; `connect` begins again. */
+  /** Disconnects, or ends the attempts; `connect` starts again. */
   disconnect(): void;
   close(): void;
 }
 
-/** What a WebSocket tells if no close came. */
+/** The code of a WebSocket that broke without a close. */
 const lostCode = 1006;
 const finalCodes: ReadonlySet<number> = new Set([
   normalClosure,
@@ -55,13 +55,13 @@ const finalCodes: ReadonlySet<number> = new Set([
     .map((row) => row.code),
 ]);
 
-/** One connection at a time, made again after every loss that is not final. Knows nothing of messages. */
+/** Keeps one connection at a time, and reconnects after every loss that is not final. Does not know any message. */
 export function createConnection(options: ConnectionOptions): Connection {
   let state: ConnectionState = { name: "idle" };
   let socket: SocketLike | undefined;
   let stopTimer: () => void = () => undefined;
   let heard = false;
-  /** Aborted when the present attempt has opened or failed. */
+  /** Aborted when the current attempt has opened or failed. */
   let attempt = new AbortController();
 
   function dispatch(event: ConnectionEvent): void {
@@ -128,7 +128,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       return;
     }
     socket = opening;
-    // A socket that was left still tells of its end, seconds later; only the present one counts.
+    // An abandoned socket still reports its end, seconds later; only the current one counts.
     const whilePresent = (run: (event: SocketEvent) => void) => (event: SocketEvent) => {
       if (socket === opening) run(event);
     };
@@ -152,11 +152,11 @@ export function createConnection(options: ConnectionOptions): Connection {
         else lose(loss);
       }),
     );
-    // The package `ws` throws an error that nobody listens to; its close follows.
+    // Without a listener the package `ws` would throw the error; a close event follows it.
     opening.addEventListener("error", () => undefined);
   }
 
-  /** Ends an attempt that did not open, once the server was asked why. */
+  /** Ends an attempt that did not open, after asking the server why. */
   async function explain(loss: ConnectionLoss, target: Target, signal: AbortSignal): Promise<void> {
     socket = undefined;
     const { fetch } = options;
@@ -186,11 +186,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   function lose({ code, reason }: ConnectionLoss): void {
     const loss = { code, reason: closeWords(reason) };
     if (finalCodes.has(code)) dispatch({ type: "refused", loss });
-    // A server that stops gives each of its clients a moment of its own, so that they do not all come back at the same one.
+    // A stopping server gives each of its clients a different wait, so that they do not all return at the same moment.
     else retry(loss, retryAfterMsIn(reason));
   }
 
-  /** Whatever the server sends is a sign of life: behind much text the `pong` itself may come late. */
+  /** Any message of the server is a sign of life: after much text the `pong` itself may come late. */
   function listenForLife(asked: boolean): void {
     heard = false;
     setHeartbeat(() => {
@@ -203,7 +203,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     });
   }
 
-  /** Decides a heartbeat from now, or a second later than it wakes if it has slept: what came meanwhile is told first. */
+  /**
+   * Calls `decide` after one heartbeat. If the timer was asleep, it waits another second, so that messages that came meanwhile are read
+   * first.
+   */
   function setHeartbeat(decide: () => void): void {
     const dueAtMs = options.now() + heartbeatMs;
     stopTimer = options.setTimer(() => {
@@ -219,7 +222,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function leaveSocket(stage: ConnectionState["name"]): void {
     const left = socket;
     socket = undefined;
-    // Only 1000 and 3000-4999 may be given to `close`; one that is still connecting takes no code at all.
+    // `close` takes only 1000 and 3000-4999; on a socket that is still connecting it takes no code.
     if (stage === "open") left?.close(normalClosure);
     else left?.close();
   }
@@ -245,7 +248,7 @@ export async function resolved<T extends string | readonly string[]>(given: Chan
 
 function verdictOf(cause: unknown): Verdict {
   if (!(cause instanceof TroupeRequestError))
-    return { reason: `The address could not be had: ${wordsOf(cause)}`, retryAfterMs: undefined };
+    return { reason: `The address could not be obtained: ${wordsOf(cause)}`, retryAfterMs: undefined };
   const { code, message, retryable, retryAfterMs } = cause;
   return retryable ? { reason: message, retryAfterMs } : { failure: { code, message, retryable } };
 }
@@ -254,7 +257,7 @@ function wordsOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** A ticket is not for logs. */
+/** Removes a ticket, which must not reach logs. */
 function withoutQuery(url: string): string {
   return url.split("?", 1)[0] ?? "";
 }

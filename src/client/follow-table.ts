@@ -3,33 +3,33 @@ import { createMessageLog, type MessageLog } from "./message-log.ts";
 import type { TroupeRequest } from "./request.ts";
 import { failureOf, TroupeRequestError } from "./request-error.ts";
 
-/** A request that someone else asked in a conversation that is followed. */
+/** Another client's request in a followed conversation. */
 export interface FollowedRequest {
   readonly question: ServerMessages["question"];
   readonly request: TroupeRequest;
 }
 
-/** A conversation that is followed. */
+/** A followed conversation. */
 interface Follow {
   readonly log: MessageLog<FollowedRequest>;
-  /** The newest request that was told of: a new connection goes on after it. */
+  /** The newest known request: a new connection continues after it. */
   after: string | undefined;
-  /** The server has accepted it once: when it has forgotten `after` since, the rest is still followed. */
+  /** The server has accepted it once. If the server has forgotten `after` since then, the rest is still followed. */
   isAccepted: boolean;
 }
 
 interface FollowTableOptions {
   readonly isOpen: () => boolean;
   readonly send: (text: string) => void;
-  /** Adds a request whose messages are about to come; `undefined` if it is known already. */
+  /** Adds a request whose messages are about to come; `undefined` if it is already known. */
   readonly join: (id: string) => TroupeRequest | undefined;
 }
 
-/** Every conversation that is followed, and what each needs said on a new connection. */
+/** All followed conversations, with the messages that each needs on a new connection. */
 export interface FollowTable {
   follow(conversationId: string, after: string | undefined): AsyncIterable<FollowedRequest>;
   unfollow(conversationId: string): void;
-  /** What this client asked comes through `follow` as well. */
+  /** Records a request of this client, because `follow` delivers it too. */
   noteOwn(requestId: string): void;
   attachAll(): void;
   /** Takes a message that belongs to a follow; `false` for any other. */
@@ -37,7 +37,7 @@ export interface FollowTable {
   endAll(failure: Error | undefined): void;
 }
 
-/** Max ids of own requests that are remembered. */
+/** Max remembered ids of own requests. */
 const maxOwnIds = 10_000;
 
 export function createFollowTable({ isOpen, send, join }: FollowTableOptions): FollowTable {

@@ -19,20 +19,20 @@ export type Fetch = (
   text(): Promise<string>;
 }>;
 
-/** What an attempt went to. */
+/** The target of an attempt to connect. */
 export interface Target {
   readonly url: string;
   readonly protocols: readonly string[];
-  /** The address is asked for again before the next attempt. */
+  /** The address is fetched again before the next attempt. */
   readonly isFresh: boolean;
 }
 
-/** What the server says about an attempt that failed: never again, or a sentence and perhaps the time to wait. */
+/** The server's verdict on a failed attempt: a final failure, or a sentence and perhaps the time to wait. */
 export type Verdict =
   | { readonly failure: RequestFailure }
   | { readonly reason: string; readonly retryAfterMs: number | undefined };
 
-/** A longer body is not one of ours, and is not read. */
+/** A longer body is not ours and is not read. */
 const maxBodyBytes = 4_096;
 const maxMessageChars = 500;
 const tokenProtocol = "troupe.token.";
@@ -40,9 +40,9 @@ const refusalCodes = { 401: "unauthenticated", 403: "forbidden" } as const;
 const knownCodes = ["unauthenticated", "forbidden", "forbidden_origin", "forbidden_proxy"] as const;
 
 /**
- * Asks by HTTP why a handshake failed, because browsers do not tell: the server answers a plain request as it would the handshake.
- * The key is sent as the handshake sent it, and a ticket is left out: it is good for one socket only.
- * `undefined` if nothing can be learnt, as from a server that does not answer either.
+ * Asks by HTTP why a handshake failed, because browsers do not tell: the server answers a plain request like the handshake. The key is
+ * sent as the handshake sent it. A ticket is left out, because it is valid for one socket only. `undefined` if there is no useful answer,
+ * for example if the server does not answer at all.
  */
 export async function askWhyRefused(
   { url, protocols, isFresh }: Target,
@@ -56,7 +56,7 @@ export async function askWhyRefused(
     address.searchParams.delete("ticket");
     const response = await ask(address.href, headers, fetch, signal);
     const { status } = response;
-    // Without its ticket the request has nothing to show: the next attempt has another ticket.
+    // Without its ticket the request has no credential: the next attempt has another ticket.
     if (status === 401 && usedTicket) {
       const reason = "The ticket was refused: it opens one socket, within its time.";
       return isFresh
@@ -71,19 +71,19 @@ export async function askWhyRefused(
     const reason = response.message ?? `The server refused with ${status}.`;
     return { reason, retryAfterMs: status === 421 ? undefined : response.retryAfterMs };
   } catch {
-    // The attempt failed for whatever reason this failed for.
+    // This request failed for the same reason as the attempt.
     return undefined;
   }
 }
 
-/** The key that the subprotocols show, as a header; none if they show two, which the server refuses. */
+/** The key in the subprotocols, as a header. There is none if they have two keys, which the server refuses. */
 export function keyHeaders(protocols: readonly string[]): Record<string, string> {
   const [token, ...more] = protocols.filter((protocol) => protocol.startsWith(tokenProtocol));
   if (token === undefined || more.length > 0) return {};
   return { authorization: `Bearer ${token.slice(tokenProtocol.length)}` };
 }
 
-/** Sends a request and reads of its answer what says why it was refused. Rejects as `fetch` does. */
+/** Sends a request and reads the reason of a refusal from its answer. Rejects like `fetch`. */
 export async function ask(
   url: string,
   headers: Record<string, string>,
@@ -122,7 +122,7 @@ export function failureOf(code: RequestFailure["code"], message: string): Reques
   return { code, message, retryable: false };
 }
 
-/** The address of plain requests beside a socket's. Throws a `TypeError` for an address that is none. */
+/** The HTTP address beside a socket's address. Throws a `TypeError` for an invalid address. */
 export function httpAddress(url: string): URL {
   const address = absoluteUrl(url);
   address.protocol = /^(wss|https):$/.test(address.protocol) ? "https:" : "http:";
@@ -130,7 +130,7 @@ export function httpAddress(url: string): URL {
   return address;
 }
 
-/** An address that may be relative to the page. Throws a `TypeError` for one that is none. */
+/** Resolves an address that may be relative to the page. Throws a `TypeError` for an invalid address. */
 export function absoluteUrl(url: string): URL {
   const { location } = globalThis as { readonly location?: { readonly href: string } };
   return new URL(url, location?.href);

@@ -1,7 +1,7 @@
-/** Everything that came, for any number of readers, each from the first message on. */
+/** All received messages, for any number of readers, each from the first message on. */
 export interface MessageLog<Message> extends AsyncIterable<Message> {
   push(message: Message): void;
-  /** Ends every iteration after what was pushed: normally, or by throwing `failure`. Only the first call counts. */
+  /** Ends every iteration after the pushed messages: normally, or by throwing `failure`. Only the first call counts. */
   end(failure?: Error): void;
 }
 

@@ -5,13 +5,13 @@ interface Known {
 }
 
 /**
- * Keeps a client in its conversation over reconnects. A request that names no conversation continues the connection's own, which a
- * new connection does not have; there the earlier one's is named instead. Connections are counted from 1.
+ * Keeps a client in its conversation over reconnects. A request that names no conversation continues the connection's own one. A new
+ * connection has none, so the earlier connection's conversation is named instead. Connections are counted from 1.
  */
 export interface OwnConversation {
   /**
-   * The data to send on this connection. Call `learn` with the conversation that the response names, and `forget` if the server
-   * does not know the one that was named here.
+   * The data to send on this connection. Call `learn` with the conversation that the response names. Call `forget` if the server does not
+   * know the conversation that was named here.
    */
   place<Data extends object>(
     data: Data,
@@ -29,7 +29,7 @@ export function createOwnConversation(): OwnConversation {
       asks += 1;
       const ask = asks;
       const learn = (conversationId: string) => {
-        // Answers may end in another order than that of their questions; the latest question tells where the connection is.
+        // Answers may end in a different order than their questions; the latest question decides which conversation is current.
         if (known === undefined || known.ask < ask) known = { conversationId, connection, ask };
       };
       if (named === "new" || known === undefined || known.connection === connection) return { data, learn };

@@ -1,11 +1,11 @@
 import type { ServerMessage } from "../protocol/server-messages.ts";
 import { readServerMessage } from "./read-message.ts";
 
-/** Puts messages together that came in parts. */
+/** Joins messages that came in parts. */
 export interface PartReader {
-  /** The next message as a whole; `undefined` for a part. Without its parts a short form stands for itself. */
+  /** Returns the next whole message; `undefined` for a part. If parts are missing, returns the short form. */
   read(message: ServerMessage): ServerMessage | undefined;
-  /** The rest of what came in part comes again on another connection, from its beginning. */
+  /** Drops the parts: on another connection their message is sent again from its start. */
   clear(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A random UUID (version 4). `crypto.randomUUID` is missing on pages without a secure context, such as one of plain HTTP under a
- * name of the local network; `crypto.getRandomValues` is there as well.
+ * A random UUID (version 4). `crypto.randomUUID` is missing on pages without a secure context, such as plain HTTP under a name in the
+ * local network; `crypto.getRandomValues` exists there too.
  */
 export function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

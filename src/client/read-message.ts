@@ -1,10 +1,10 @@
 import type { ServerMessage } from "../protocol/server-messages.ts";
 
 /**
- * The one function in which the server's text becomes a message; `undefined` for anything that is not one.
+ * Decodes the server's text: the only function that does. Returns `undefined` for anything that is not a message.
  *
- * It checks what the client itself relies on (type, request id, number) and leaves the rest to the schemas of `troupe/protocol`,
- * so that a browser need not carry them and a newer server's unknown message still counts in its request's order.
+ * It checks only the fields that the client itself relies on (type, request id, number); the schemas of `troupe/protocol` check the rest.
+ * So a browser need not load them, and a newer server's unknown message still counts in its request's order.
  */
 export function readServerMessage(text: string): ServerMessage | undefined {
   let value: unknown;

@@ -2,11 +2,16 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import type { ServerMessages } from "../protocol/server-messages.ts";
 
 /**
- * Reasons of this side's own, beside the server's: `closed` (the connection was closed for good), `cancelled` (before the server
- * knew of the request), `lost` (the connection broke and the request had no id to resume, or the server left out what was asked
- * for again), `not_retryable` (`retry` of a request that has not ended with a retryable error), `message_too_big` (it would end the connection); and why the server let no connection in: `unauthenticated` (401),
- * `forbidden_origin` (403, a page of an origin that is not allowed), `forbidden_proxy` (403, through a proxy without keys), `forbidden`
- * (403 of another kind).
+ * The client's own codes, besides the server's.
+ * - `closed`: the connection was closed for good.
+ * - `cancelled`: the request was cancelled before the server knew of it.
+ * - `lost`: the connection broke and the request had no id to resume, or the server left out the same part of the answer twice.
+ * - `not_retryable`: `retry` of a request that has not ended with a retryable error.
+ * - `message_too_big`: the message would end the connection.
+ * - `unauthenticated`: the server refused the connection with 401.
+ * - `forbidden_origin`: 403, the page's origin is not allowed.
+ * - `forbidden_proxy`: 403, through a proxy without keys.
+ * - `forbidden`: any other 403.
  */
 export type LocalErrorCode =
   | "closed"
@@ -16,7 +21,7 @@ export type LocalErrorCode =
   | "message_too_big"
   | (typeof connectionRefusals)[number];
 
-/** Codes of a server that lets no connection of this client in. */
+/** Codes with which a server refuses every connection of this client. */
 export const connectionRefusals = [
   "unauthenticated",
   "forbidden",
@@ -33,7 +38,7 @@ export interface RequestFailure {
   readonly field?: string | undefined;
 }
 
-/** How a request ended that got no `response`. */
+/** The error of a request that ended without a `response`. */
 export class TroupeRequestError extends Error {
   override readonly name = "TroupeRequestError";
   readonly code: RequestFailure["code"];
@@ -50,7 +55,7 @@ export class TroupeRequestError extends Error {
   }
 }
 
-/** The failure that an `error` message tells of. */
+/** The failure in an `error` message. */
 export function failureOf(message: ServerMessages["error"]): RequestFailure {
   const { code, retryable, retry_after_ms: retryAfterMs, field } = message;
   return { code, message: message.message, retryable, retryAfterMs, field };

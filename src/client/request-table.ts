@@ -16,13 +16,13 @@ interface AskedRequest {
   readonly again: (retrySeq: number) => TroupeRequest;
 }
 
-/** Every unfinished request, and what each needs said on a new connection. */
+/** All unfinished requests, with the message that each needs on a new connection. */
 export interface RequestTable {
-  /** Adds a request of this client; `id: undefined` sends it without a name. */
+  /** Adds a request of this client; `id: undefined` sends it without an id. */
   ask(asked: AskedRequest): TroupeRequest;
   /** Adds a request that was asked elsewhere or earlier, and follows it after `afterSeq`. */
   resume(id: string, afterSeq: number): TroupeRequest;
-  /** Adds another client's request whose messages are about to come; `undefined` where it is known already. */
+  /** Adds another client's request whose messages are about to come; `undefined` if it is already known. */
   join(id: string): TroupeRequest | undefined;
   /** Takes a message that belongs to a request. */
   receive(message: ServerMessage): void;
@@ -53,7 +53,7 @@ const gapStays: RequestFailure = {
 
 export function createRequestTable({ isOpen, send }: TableOptions): RequestTable {
   const named = new Map<string, RequestEntry>();
-  /** Sent without an id. The server answers these one after another, so its names for them come in this order. */
+  /** Requests sent without an id. The server answers them one after another, so its ids for them come in this order. */
   let unnamed: RequestEntry[] = [];
 
   function end(entry: RequestEntry, outcome: Parameters<RequestEntry["end"]>[0]): void {
@@ -62,7 +62,7 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     entry.end(outcome);
   }
 
-  /** Sends the request, or what makes the server go on with it. */
+  /** Sends the request, or a `resume` of it. */
   function attach(entry: RequestEntry): void {
     if (entry.phase === "queued") ask(entry);
     else if (entry.phase === "detached" && isUnansweredRetry(entry)) ask(entry);
@@ -115,7 +115,7 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     const entry = entryOf(message.request_id, message.seq);
     if (entry === undefined) return;
     const isEnd = message.type === "response" || message.type === "error";
-    // The end was no error that can be retried, so it is the answer to the retry as well.
+    // The end was not a retryable error, so it is also the answer to the retry.
     if (isEnd && message.seq === entry.retrySeq && isUnansweredRetry(entry)) {
       end(entry, message);
       return;
@@ -131,7 +131,7 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     else entry.push(message);
   }
 
-  /** While it resumes, what the old position still sends has a gap too; that says nothing new. */
+  /** While it resumes, messages from the old position have a gap too, which is nothing new. */
   function askForGap(entry: RequestEntry): void {
     if (entry.phase !== "live") return;
     if (entry.gapAfterSeq === entry.lastSeq) end(entry, gapStays);
@@ -141,7 +141,10 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     }
   }
 
-  /** An error without a number refuses a frame: the request itself, its `resume` or its `cancel`. Or an end could not be kept. */
+  /**
+   * Handles an error without a number. It refuses a frame (the request itself, its `resume` or its `cancel`), or says that an end could
+   * not be stored.
+   */
   function refuse(message: ErrorMessage): void {
     const { request_id: requestId } = message;
     if (message.in_reply_to === undefined && requestId !== undefined) {
@@ -151,13 +154,13 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
     }
     const { type, id } = message.in_reply_to ?? {};
     const entry = id === undefined ? nextUnnamed(type) : named.get(id);
-    // A server that shuts down closes the connection next, and the request goes on with the next one.
+    // A server that shuts down closes the connection next, and the request continues on the next one.
     if (entry === undefined || message.code === "shutting_down") return;
     const unknown = message.code === "request_not_found";
     if (type === "cancel" && !unknown) {
       if (message.code !== "request_ended") entry.push(message);
     } else if (type === "resume" && unknown && entry.lastSeq === 0 && entry.frame !== undefined) {
-      // It never arrived, so asking again asks for the first time.
+      // It never arrived, so asking again is its first time.
       if (entry.cancels.has(undefined)) end(entry, cancelledBeforeStart);
       else ask(entry);
     } else {
@@ -233,12 +236,12 @@ export function createRequestTable({ isOpen, send }: TableOptions): RequestTable
   };
 }
 
-/** The frame bears the request's id as its own, so that a refusal of it can be told apart. */
+/** The frame has the request's id as its own, so that a refusal of it can be matched. */
 function verbFrame(type: "resume" | "cancel", entry: RequestEntry, fields: object): string {
   return JSON.stringify({ type, id: entry.id, data: { request_id: entry.id, ...fields } });
 }
 
-/** Nothing has come of the retry, so that it is not known whether it has arrived: it is safe to send it again. */
+/** True if no answer to the retry has come. It may not have arrived, so sending it again is safe. */
 function isUnansweredRetry({ retrySeq, lastSeq }: RequestEntry): boolean {
   return retrySeq > 0 && lastSeq === retrySeq;
 }

@@ -4,77 +4,77 @@ import { createMessageLog } from "./message-log.ts";
 import { failureOf, type RequestFailure, TroupeRequestError } from "./request-error.ts";
 
 export type RequestType = RequestMessage["type"];
-/** What `data` of a request of type `T` may hold; see PROTOCOL.md. */
+/** The `data` of a request of type `T`; see PROTOCOL.md. */
 export type RequestData<T extends RequestType> = Extract<ClientMessageInput, { type: T }>["data"];
 export type ResponseMessage = ServerMessages["response"];
 
-/** One request for an answer, iterable as often as wanted, each time from its first message. */
+/** One request for an answer. It can be iterated any number of times, each time from its first message. */
 export interface TroupeRequest extends AsyncIterable<ServerMessage> {
-  /** The name it has on the wire; `undefined` until the server has named a request that was sent without one. */
+  /** Its id on the wire; `undefined` until the server has named a request that was sent without one. */
   readonly id: string | undefined;
-  /** Where it stands now. Changes with the client's `state`, and with the request's end. */
+  /** Its standing now. Changes with the client's `state`, and with the request's end. */
   readonly standing: RequestStanding;
   /**
    * The last message, a `response` (also after a cancel). Rejects with a `TroupeRequestError` whose code is one of the server's
    * or `closed`, `cancelled`, `lost`.
    */
   readonly done: Promise<ResponseMessage>;
-  /** Asks the server to stop the request, or only the lane of one persona. What came until then still arrives. */
+  /** Asks the server to stop the request, or only the lane of one persona. Messages sent before the stop still arrive. */
   cancel(personaId?: string): void;
-  /** Whether it has ended with an error after which `retry` runs it again: a `retryable` one of a request that this client asked. */
+  /** Whether `retry` can run it again: this client asked it, and it has ended with a `retryable` error. */
   readonly canRetry: boolean;
   /**
-   * Runs the request again under its id once `done` has rejected with a `retryable` error; wait for its `retryAfterMs` first. What was
-   * said before is void: the messages of the returned request begin with a `reset`, or with the request's first message if nothing of it
-   * was kept. Others may ask for the same at the same time: the request runs once more for all of them.
-   * Throws a `TroupeRequestError`: `not_retryable`, `closed`, `request_id_conflict` where it runs again already on this client.
+   * Runs the request again under its id after `done` has rejected with a `retryable` error; wait for its `retryAfterMs` first. The
+   * earlier messages are void: the messages of the returned request start with a `reset`, or with the request's first message if none of
+   * it was kept. If others retry at the same time, the request runs once more for all of them. Throws a `TroupeRequestError`:
+   * `not_retryable`, `closed`, or `request_id_conflict` if this client already runs it again.
    */
   retry(): TroupeRequest;
 }
 
 /**
- * Where a request stands for the client: `unsent` waits for a connection, `followed` was sent and gets the server's messages,
- * `unfollowed` has no connection: the server may go on with it, and a connection picks it up.
+ * A request's standing for the client: `unsent` waits for a connection, `followed` was sent and gets the server's messages. `unfollowed`
+ * has no connection: the server may continue it, and the next connection picks it up.
  */
 export type RequestStanding = "unsent" | "followed" | "unfollowed" | "ended";
 
 /**
- * Where a request stands on the present connection: `queued` was never sent, `detached` was sent on a connection that is gone,
- * `resuming` has asked for what it missed, `live` receives.
+ * A request's phase on the current connection: `queued` was never sent, `detached` was sent on a connection that is gone. `resuming` has
+ * asked for the missed messages, `live` receives.
  */
 export type RequestPhase = "queued" | "detached" | "resuming" | "live" | "ended";
 
-/** What the table keeps of a request. */
+/** An entry of the request table. */
 export interface RequestEntry {
   readonly request: TroupeRequest;
-  /** `undefined` for a request that is only followed: it has a name. */
+  /** `undefined` for a request that is only followed, because it has an id. */
   readonly type: RequestType | undefined;
-  /** The message as it is sent; `undefined` for a request that is only followed. */
+  /** The message to send; `undefined` for a request that is only followed. */
   readonly frame: string | undefined;
-  /** The number of the error that the request is to run again after; 0 if it is no retry. */
+  /** The number of the error after which the request should run again; 0 if it is not a retry. */
   readonly retrySeq: number;
   id: string | undefined;
   phase: RequestPhase;
-  /** The last message delivered; 0 before the first. */
+  /** The number of the last delivered message; 0 before the first. */
   lastSeq: number;
-  /** `lastSeq` when a gap last made it resume, so that a server that cannot fill it is not asked for ever. */
+  /** `lastSeq` at the last resume because of a gap, so that a server that cannot fill it is not asked forever. */
   gapAfterSeq: number | undefined;
-  /** What is to stop: persona ids, or the whole (`undefined`). Kept, since a drop may have swallowed the message. */
+  /** The stops to ask for: persona ids, or the whole request (`undefined`). Kept, because a drop may have lost the message. */
   readonly cancels: Set<string | undefined>;
   push(message: ServerMessage): void;
-  /** Ends it with its last message, or with a failure that has no message. */
+  /** Ends it with its last message, or with a failure without a message. */
   end(outcome: ResponseMessage | ServerMessages["error"] | RequestFailure): void;
 }
 
 interface EntryOptions {
   readonly type?: RequestType;
   readonly retrySeq?: number;
-  /** Asks once more, after the error of this number, or 0 if it had none. Default: it cannot be asked again. */
+  /** Asks again, after the error of this number, or 0 if it had none. Default: it cannot be asked again. */
   readonly again?: (retrySeq: number) => TroupeRequest;
   readonly id: string | undefined;
   readonly frame: string | undefined;
   readonly phase: RequestPhase;
-  /** The last message that was seen elsewhere. Default 0. */
+  /** The last message seen elsewhere. Default 0. */
   readonly lastSeq?: number;
   readonly onCancel: (entry: RequestEntry, personaId: string | undefined) => void;
 }
@@ -97,7 +97,7 @@ export function createRequestEntry(options: EntryOptions): RequestEntry {
   const { type, id, frame, phase, retrySeq = 0, lastSeq = retrySeq, onCancel, again } = options;
   const log = createMessageLog<ServerMessage>();
   const outcome = Promise.withResolvers<ResponseMessage>();
-  // Who only iterates never asks for `done`; its rejection must not count as unhandled then.
+  // Code that only iterates never reads `done`; then its rejection must not count as unhandled.
   outcome.promise.catch(() => undefined);
   let failed: { readonly retryable: boolean; readonly seq: number } | undefined;
 

@@ -1,4 +1,4 @@
-/** What a standard `WebSocket` tells its listeners, as far as the client reads it. */
+/** The fields of a standard `WebSocket` event that the client reads. */
 export interface SocketEvent {
   readonly type: string;
   readonly data?: unknown;
@@ -16,8 +16,8 @@ export interface SocketLike {
   ): void;
 }
 
-/** The standard `WebSocket` constructor, or one that makes the same. */
+/** The standard `WebSocket` constructor, or a compatible one. */
 export type SocketConstructor = new (url: string, protocols?: string[]) => SocketLike;
 
-/** Starts a timer and gives the function that stops it. */
+/** Starts a timer and returns the function that stops it. */
 export type SetTimer = (run: () => void, delayMs: number) => () => void;

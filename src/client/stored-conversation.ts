@@ -3,11 +3,11 @@ import { type Changing, resolved } from "./connection.ts";
 import { type Fetch, httpAddress, keyHeaders } from "./handshake-refusal.ts";
 import { connectionRefusals, type RequestFailure, TroupeRequestError } from "./request-error.ts";
 
-/** A message of a conversation, as the server's HTTP interface writes it. */
+/** A message of a conversation in the form of the server's HTTP interface. */
 export interface StoredMessage {
   readonly id: string;
   readonly parent_id?: string;
-  /** The request in which it was asked or answered; `resume` follows it. */
+  /** The request of this question or answer; `resume` follows it. */
   readonly request_id?: string;
   readonly role: "user" | "assistant";
   readonly persona_id?: string;
@@ -18,7 +18,7 @@ export interface StoredMessage {
   readonly created_at: string;
 }
 
-/** A conversation as the server keeps it, its messages oldest first. */
+/** A stored conversation, its messages oldest first. */
 export interface StoredConversation {
   readonly id: string;
   readonly title: string;
@@ -61,12 +61,12 @@ async function read(url: string, headers: Record<string, string>, fetch: Fetch) 
   }
 }
 
-/** Checks only the part that a reader goes through; other fields stay as the server sent them. */
+/** Checks only the part that readers iterate; other fields stay as the server sent them. */
 function isConversation(body: object): body is StoredConversation {
   return "messages" in body && Array.isArray(body.messages);
 }
 
-/** An answer of something that is not Troupe, such as a proxy, has no code of ours. */
+/** Maps an answer's code. An answer from another program, such as a proxy, has no code of ours. */
 function kindOf(code: unknown): Pick<RequestFailure, "code" | "retryable"> {
   const refusal = connectionRefusals.find((known) => known === code);
   if (refusal !== undefined) return { code: refusal, retryable: false };

@@ -2,9 +2,9 @@ import { absoluteUrl, ask, type Fetch, failureOf, httpAddress } from "./handshak
 import { TroupeRequestError } from "./request-error.ts";
 
 export interface TicketUrlOptions {
-  /** The socket's address, e.g. `wss://chat.example.com/ws`. Tickets are asked for at `api/tickets` beside it. */
+  /** The socket's address, e.g. `wss://chat.example.com/ws`. Tickets are requested at `api/tickets` beside it. */
   readonly url: string;
-  /** A caller's key. Leave it out where `headers` say who asks. */
+  /** A caller's key. Leave it out if `headers` identify the caller. */
   readonly key?: string;
   /** Headers of the request for a ticket. Default none. */
   readonly headers?: Readonly<Record<string, string>>;

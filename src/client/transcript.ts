@@ -23,7 +23,7 @@ export interface ToolActivity {
   readonly status: string;
 }
 
-/** One voice of an answer as it stands. */
+/** One voice of an answer at this moment. */
 export interface Lane {
   /** `undefined` for `openai_chat`, which has one lane without a name. */
   readonly personaId: string | undefined;
@@ -40,13 +40,13 @@ export interface Lane {
   readonly error: RequestFailure | undefined;
 }
 
-/** Everything that a request's messages have told so far. */
+/** The sum of a request's messages so far. */
 export interface Transcript {
   readonly requestId: string | undefined;
   readonly lanes: readonly Lane[];
   /**
-   * `unfollowed`: this side was closed, refused or lost the request, and the server may go on with it; `error` says why, and
-   * `followAgain`, or the next message, takes it back.
+   * `unfollowed`: this side was closed, refused or lost the request, and the server may continue it. `error` says why; `followAgain`, or
+   * the next message, makes it followed again.
    */
   readonly status: "waiting" | "running" | "completed" | "cancelled" | "failed" | "unfollowed";
   /** The number of the last message that was folded in. */
@@ -60,7 +60,7 @@ export interface Transcript {
   readonly response: Response | undefined;
 }
 
-/** A transcript without any message yet. `personaIds` gives it its lanes ahead of time, so that a page can reserve their room. */
+/** A transcript without any message yet. `personaIds` creates its lanes in advance, so that a page can reserve space for them. */
 export function createTranscript(personaIds: readonly (string | undefined)[] = []): Transcript {
   return {
     requestId: undefined,
@@ -75,7 +75,7 @@ export function createTranscript(personaIds: readonly (string | undefined)[] = [
   };
 }
 
-/** Folds a request's next message into its transcript; both stay as they are, the result is new. */
+/** Folds a request's next message into its transcript. Returns a new transcript; the arguments stay unchanged. */
 export function foldMessage(before: Transcript, message: ServerMessage): Transcript {
   const transcript = withPosition(followAgain(before), message);
   switch (message.type) {
@@ -95,7 +95,7 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
     case "persona_response":
       return withLane(transcript, message.persona_id, () => answerOf(message));
     case "reset":
-      // Numbered, it speaks of the lanes that begin anew; else of all that was shown.
+      // A numbered reset is about the lanes that start again; any other is about all shown text.
       if (message.seq !== undefined)
         return message.lanes.reduce<Transcript>(
           (folded, { persona_id }) =>
@@ -121,8 +121,8 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
 }
 
 /**
- * Ends a transcript by a failure, of the server or of this side. A request is `unfollowed` and not `failed` if the failure says
- * nothing about it: it was `closed` or `lost`, or a later connection was refused.
+ * Ends a transcript by a failure of the server or of this side. A request is `unfollowed` and not `failed` if the failure is not about
+ * it: it was `closed` or `lost`, or a later connection was refused.
  */
 export function failTranscript(transcript: Transcript, error: RequestFailure): Transcript {
   if (error.code === "closed" || error.code === "lost" || (transcript.seq > 0 && isRefusal(error.code)))
@@ -132,7 +132,7 @@ export function failTranscript(transcript: Transcript, error: RequestFailure): T
   return { ...transcript, lanes, status, error };
 }
 
-/** The transcript of a request that was `unfollowed` and is resumed after its `seq`. */
+/** The transcript of an `unfollowed` request that is resumed after its `seq`. */
 export function followAgain(transcript: Transcript): Transcript {
   if (transcript.status !== "unfollowed") return transcript;
   return { ...transcript, status: transcript.seq === 0 ? "waiting" : "running", error: undefined };
@@ -198,7 +198,7 @@ function withResponse(transcript: Transcript, response: Response): Transcript {
     response,
     simulated: transcript.simulated || data.simulated === true,
   };
-  // The wire tells the three forms of `data` apart by `request_type`, which stands beside it.
+  // On the wire, `request_type` beside `data` tells its three forms apart.
   switch (response.request_type) {
     case "multi_chat": {
       const { responses, usage } = data as MultiChatData;
@@ -234,7 +234,7 @@ function endOf(response: Response): Partial<Lane> {
   return { status: response.status, statusMessage: response.message, finishReason: response.finish_reason };
 }
 
-/** The vendor's own figures have more parts; `undefined` where they are not what they should be. */
+/** Reads the vendor's usage, which has more fields; `undefined` if required ones are missing. */
 function usageOf(usage: unknown): Usage | undefined {
   const { input_tokens, output_tokens, total_tokens } = (usage ?? {}) as Partial<Usage>;
   if (input_tokens === undefined || output_tokens === undefined || total_tokens === undefined)

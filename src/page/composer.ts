@@ -5,7 +5,7 @@ import { fields } from "./fields.ts";
 import type { PageConfig } from "./page-config.ts";
 import { createPersonaPicker } from "./persona-picker.ts";
 
-/** A message as the form holds it; nothing in it was checked but that its JSON is JSON. */
+/** A message from the form. Nothing in it was checked, except that its JSON is JSON. */
 export interface ComposedRequest {
   readonly type: RequestType;
   readonly data: Readonly<Record<string, unknown>>;
@@ -18,17 +18,17 @@ export interface ComposedRequest {
 interface ComposerOptions {
   readonly config: PageConfig;
   readonly onSend: (request: ComposedRequest) => void;
-  /** What a field's button fills in. */
+  /** The value that a field's button fills in. */
   readonly lastOf: (path: string) => string;
   readonly onFollow: (conversationId: string) => void;
 }
 
 export interface Composer {
-  /** Says what is wrong beside the field at fault, e.g. `data.pacing.mode`; `false` where the form has no such field. */
+  /** Shows a problem beside the field at fault, e.g. `data.pacing.mode`; `false` if the form has no such field. */
   showProblem(field: string, problem: string): boolean;
   /** Fills in a field that is empty or holds an earlier suggestion. */
   suggest(path: string, value: string): void;
-  /** Where the next question is written. */
+  /** The field for the next question. */
   questionField(): HTMLElement;
 }
 

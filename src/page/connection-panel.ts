@@ -8,13 +8,13 @@ import type { PageMemory } from "./page-memory.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 
 export interface ConnectionPanel {
-  /** The present client; a new one if the last was closed, or if the address or the token has changed. */
+  /** The current client; a new one if the last was closed, or if the address or the token has changed. */
   client(): TroupeClient;
-  /** Connects as the page did before the reload, if it still has the key or needs none. */
+  /** Connects again after a reload, if the page was connected before and still has the key or needs none. */
   restore(): void;
   readonly url: string;
   readonly state: TroupeClient["state"];
-  /** Whether the present client has had a connection. */
+  /** Whether the current client has had a connection. */
   readonly wasOpen: boolean;
 }
 
@@ -27,7 +27,7 @@ interface ConnectionPanelOptions {
   readonly onClient: (server: string, client: TroupeClient) => void;
 }
 
-/** Where the server is, and the buttons that make, end and break the connection to it. */
+/** The server's address, and the buttons that make, end and break the connection to it. */
 export function createConnectionPanel(options: ConnectionPanelOptions): ConnectionPanel {
   const { config, memory, onFrame, onState, onClient } = options;
   const form = byId("connection", HTMLFormElement);
@@ -88,7 +88,7 @@ export function createConnectionPanel(options: ConnectionPanelOptions): Connecti
       disconnect.hidden = isAway;
       drop.hidden = name !== "open";
     };
-    // A button that takes itself away hands the focus to the one that takes its place.
+    // A button that hides itself passes the focus to its replacement.
     const next = () => (disconnect.hidden ? connect : disconnect);
     withFocusKept(connect, next, () =>
       withFocusKept(disconnect, next, () => withFocusKept(drop, next, showButtons)),
@@ -102,13 +102,13 @@ export function createConnectionPanel(options: ConnectionPanelOptions): Connecti
     onState();
   }
 
-  /** Only an address that has worked is known after a reload; another one gives way to the page's own. */
+  /** Only a working address is kept for a reload; any other is replaced by the page's own. */
   function rememberConnection(isOpen: boolean): void {
     const server = isOpen ? url.value.trim() : memory.connection(config.url)?.server;
     if (server !== undefined) memory.rememberConnection(config.url, server, isOpen);
   }
 
-  /** The step stands below the button that connects, and is brought into view, but nobody is taken away from an answer that came. */
+  /** Shows the next step below the Connect button and scrolls it into view, unless the reader is at an answer. */
   function showStep(state: TroupeClient["state"]): void {
     if (state.name === "connecting" && state.attempt > 0) return;
     const found = nextStep(state, {

@@ -1,6 +1,6 @@
 type Child = Node | string;
 
-/** An element with attributes and children; text always becomes a text node, and `false` leaves an attribute out. */
+/** Creates an element with attributes and children. Text always becomes a text node, and `false` omits an attribute. */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Readonly<Record<string, string | boolean>> = {},
@@ -14,14 +14,14 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The page's own element with this id, which is of this kind. Throws where the page has none. */
+/** The page's own element with this id and of this kind. Throws if the page has none. */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} #${id}`);
   return found;
 }
 
-/** Shows `text` in an element, or hides the element where there is none. Touches nothing that is right already. */
+/** Shows `text` in an element, or hides the element if there is none. Leaves an unchanged element alone. */
 export function showText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) target.textContent = text;
   if (target.hidden !== (text === "")) target.hidden = text === "";

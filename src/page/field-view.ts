@@ -2,21 +2,21 @@ import type { RequestType } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import type { Field } from "./fields.ts";
 
-/** What a field holds: nothing to send, a value, or text that cannot be sent at all. */
+/** The content of a field: nothing to send, a value, or text that cannot be sent at all. */
 export type FieldReading = { readonly value: unknown } | { readonly problem: string } | undefined;
 
 export interface FieldView {
   readonly field: Field;
   readonly root: HTMLElement;
   readonly input: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
-  /** Shown for the message types that have it. */
+  /** Shows the field for the message types that have it. */
   showFor(type: RequestType): void;
   read(): FieldReading;
-  /** Says what is wrong, beside the field; an empty text takes it back. */
+  /** Shows a problem beside the field; an empty text removes it. */
   showProblem(problem: string): void;
 }
 
-/** One field with its label, hint, problem and, where it has one, the button that fills it in. */
+/** One field with its label, hint, problem and, if it has one, the button that fills it in. */
 export function createFieldView(field: Field, fill: () => string): FieldView {
   const id = `field-${field.path.replaceAll(".", "-")}`;
   const input = createInput(field, id);

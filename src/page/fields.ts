@@ -1,6 +1,9 @@
 import type { RequestType } from "../client/index.ts";
 
-/** How a field's text becomes a value of the message. Whatever does not fit goes out as it is: the server's answer is to be seen. */
+/**
+ * How a field's text becomes a value of the message. Text that does not fit is sent as it is, so that the reader sees the server's
+ * answer.
+ */
 export type FieldKind = "text" | "lines" | "number" | "json" | "choice" | "flag";
 export type FieldGroup = "main" | "model" | "conversation" | "advanced";
 
@@ -13,12 +16,12 @@ export interface Field {
   readonly group: FieldGroup;
   readonly hint?: string;
   readonly placeholder?: string;
-  /** What it holds at first. */
+  /** The initial content. */
   readonly initial?: string;
   readonly choices?: readonly string[];
-  /** Of a flag: the value that is left out, and that it begins with. */
+  /** For a flag: the initial value, which is not sent. */
   readonly usual?: boolean;
-  /** Text of a button that fills the field in. */
+  /** Label of the button that fills the field in. */
   readonly fill?: string;
   readonly list?: string;
 }
@@ -27,7 +30,7 @@ const personaTypes: readonly RequestType[] = ["chat", "multi_chat"];
 const everyType: readonly RequestType[] = ["chat", "multi_chat", "openai_chat"];
 const modelOnly: readonly RequestType[] = ["openai_chat"];
 
-/** Every field of the three messages but the personas, which have a picker of their own. Left empty, a field is not sent. */
+/** Every field of the three messages except the personas, which have their own picker. An empty field is not sent. */
 export const fields: readonly Field[] = [
   {
     path: "message",
@@ -73,7 +76,7 @@ export const fields: readonly Field[] = [
   {
     path: "max_tokens",
     kind: "number",
-    label: "Most tokens of an answer",
+    label: "Max tokens of an answer",
     types: personaTypes,
     group: "model",
     placeholder: "the provider’s",
@@ -134,7 +137,7 @@ export const fields: readonly Field[] = [
   {
     path: "pacing.chunk_chars",
     kind: "number",
-    label: "Most characters of a chunk",
+    label: "Max characters of a chunk",
     types: everyType,
     group: "advanced",
   },
@@ -145,7 +148,7 @@ export const fields: readonly Field[] = [
     types: everyType,
     group: "advanced",
   },
-  { path: "pacing.max_lag_ms", kind: "number", label: "Most lag, ms", types: everyType, group: "advanced" },
+  { path: "pacing.max_lag_ms", kind: "number", label: "Max lag, ms", types: everyType, group: "advanced" },
   {
     path: "on_disconnect",
     kind: "number",

@@ -10,13 +10,13 @@ export interface FramesLog {
   add(direction: "out" | "in", text: string): void;
 }
 
-/** Every frame in both directions as it went over the wire, the newest last. */
+/** Shows every frame in both directions as it went over the wire, the newest last. */
 export function createFramesLog(): FramesLog {
   const list = byId("frames", HTMLOListElement);
   const count = byId("frames-count", HTMLElement);
   const follow = stickToBottom(list);
   const kept: string[] = [];
-  // Whoever has no mouse scrolls what has the focus.
+  // A reader without a mouse can scroll only a focused element.
   list.tabIndex = 0;
   let total = 0;
 
@@ -82,7 +82,7 @@ function pretty(text: string): string {
   }
 }
 
-/** Whether it worked. The clipboard's interface exists in secure contexts only, and may be refused to a page from disk. */
+/** Copies a text; returns whether it worked. The clipboard exists in secure contexts only, and may be refused to a page from disk. */
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -92,7 +92,7 @@ async function copyText(text: string): Promise<boolean> {
   }
 }
 
-/** Selects the text and copies the selection, which works on plain HTTP as well. */
+/** Selects the text and copies the selection, which works on plain HTTP too. */
 function copySelected(text: string): boolean {
   const selected = element("textarea", { class: "unseen", readonly: true, "aria-hidden": "true" });
   const focused = document.activeElement;

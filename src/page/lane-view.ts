@@ -6,22 +6,22 @@ import { failureWords, laneWords, type Standstill } from "./words.ts";
 
 export interface LaneView {
   readonly root: HTMLElement;
-  /** `standstill` says why the lane does not grow, if it has not ended; `isStoppable`, whether a stop can reach it. */
+  /** `standstill`: why an unfinished lane makes no progress. `isStoppable`: whether a stop can reach it. */
   show(lane: Lane, standstill: Standstill, isStoppable: boolean): void;
 }
 
 interface LaneViewOptions {
   readonly title: string;
-  /** Place among the turn's lanes, which gives the lane its colour. */
+  /** Place among the turn's lanes, which determines the lane's colour. */
   readonly index: number;
-  /** Absent where the lane cannot be stopped by itself. */
+  /** Absent if the lane cannot be stopped separately. */
   readonly onStop: (() => void) | undefined;
 }
 
-/** Degrees between the colours of neighbours: the golden angle, so that any number of them stay apart. */
+/** Degrees between the colours of neighbours: the golden angle, so that any number of colours stay distinct. */
 const hueStep = 137.5;
 
-/** One voice: its text grows in room that is there from the start, so that nothing around it moves. */
+/** One voice. Its text grows in space reserved from the start, so that nothing around it moves. */
 export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneView {
   const name = element("h4", {}, title);
   const status = element("p", { class: "hint reserved" });
@@ -101,7 +101,7 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
   };
 }
 
-/** Adds only what is new, so that a selection in the text stays where it is. */
+/** Appends only the new text, so that a selection in the text stays where it is. */
 function growText(node: Text, text: string): void {
   if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
   else node.data = text;

@@ -36,7 +36,7 @@ connectThemeButton(byId("theme", HTMLButtonElement));
 byId("demo", HTMLElement).hidden = !config.simulated;
 stopAll.addEventListener("click", stage.stopAll);
 const askedBefore = memory.asked(connection.url);
-/** After a reload the connection has no conversation of its own yet, so the form names the one of before. */
+/** After a reload the connection has no conversation of its own yet, so the form names the earlier one. */
 const recalled = new Set(askedBefore.map(({ id }) => id));
 if (askedBefore.length > 0) {
   stage.recall(connection.url, askedBefore);
@@ -52,7 +52,7 @@ function send({ type, data, named, personaIds, question }: ComposedRequest): voi
   problem = "";
   recalled.clear();
   try {
-    // The form sends what was written, also what the types would not allow: judging it is the server's part.
+    // The form sends the written values, even of wrong types: judging them is the server's job.
     const request = connection
       .client()
       .request(type, data as RequestData<RequestType>, named ? {} : { id: false });
@@ -81,10 +81,10 @@ async function follow(conversationId: string): Promise<void> {
   }
 }
 
-/** An error stands where it belongs: beside its field, in its turn, and in words in the status line. */
+/** Shows an error where it belongs: beside its field, in its turn, and in words in the status line. */
 function showFailure(thrown: unknown): void {
   if (!(thrown instanceof TroupeRequestError)) throw thrown;
-  // The request of a client that was replaced goes on with the next one.
+  // A replaced client's request continues on the next client.
   if (thrown.code === "closed") return;
   problem = failureWords(thrown);
   if (thrown.field !== undefined) composer.showProblem(thrown.field, thrown.message);
@@ -105,7 +105,7 @@ function rememberLast({ response }: Transcript): void {
   }
 }
 
-/** Tells the style sheet the status line's height, so that scrolling brings things to rest below the line, not under it. */
+/** Tells the style sheet the status line's height, so that scrolled elements come to rest below the line, not under it. */
 function measureStatus(): void {
   const { height } = byId("status", HTMLElement).getBoundingClientRect();
   document.documentElement.style.setProperty("--status-height", `${height}px`);
@@ -125,7 +125,7 @@ function showStatus(): void {
   });
 }
 
-/** After a change of the connection every request may stand elsewhere. */
+/** A change of the connection may change the standing of every request. */
 function showAll(): void {
   stage.refresh();
   showStatus();

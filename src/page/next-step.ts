@@ -1,10 +1,10 @@
 import type { ConnectionState } from "../client/index.ts";
 import { closeTable } from "../protocol/closes.ts";
 
-/** What a reader can do now that there is no connection. */
+/** The reader's next step while there is no connection. */
 export interface NextStep {
   readonly text: string;
-  /** Where the server shows this page itself. */
+  /** The server's own address of this page. */
   readonly link?: string;
 }
 
@@ -13,7 +13,7 @@ interface Situation {
   /** Whether this page was opened from disk. */
   readonly fromDisk: boolean;
   readonly token: string;
-  /** Whether this server has answered before: then a single loss says little. */
+  /** Whether this server has answered before: then a single loss means little. */
   readonly wasOpen: boolean;
 }
 
@@ -59,7 +59,7 @@ function open(url: string, text: string): NextStep {
   return link === undefined ? { text } : { text, link };
 }
 
-/** The page of the server with this socket; `undefined` for an address that is none. */
+/** The page of the server with this socket; `undefined` for an invalid address. */
 export function pageOf(url: string): string | undefined {
   try {
     const page = new URL(".", url);

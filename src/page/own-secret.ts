@@ -1,8 +1,8 @@
 const place = "troupe-secret";
 
 /**
- * The secret by which the server knows this browser again, also after a reload; made at the first call. Where the browser keeps
- * nothing, it is as good as the page lives.
+ * The secret by which the server recognises this browser, also after a reload; made at the first call. If the browser stores nothing, it
+ * lasts as long as the page.
  */
 export function ownSecret(storage: () => Storage): string {
   const made = [...crypto.getRandomValues(new Uint8Array(32))]

@@ -6,27 +6,27 @@ export interface PagePersona {
   readonly description: string;
 }
 
-/** What the page knows of its server. */
+/** The page's knowledge of its server. */
 export interface PageConfig {
   readonly url: string;
   readonly token: string;
-  /** Whether the page was opened from disk, where a server asks for the token. */
+  /** Whether the page was opened from disk; then a server asks for the token. */
   readonly fromDisk: boolean;
   /** Whether callers of this server need a key. */
   readonly needsKey: boolean;
-  /** Whether callers are told apart by a secret that each makes itself. */
+  /** Whether callers are identified by a secret that each makes itself. */
   readonly makesSecret: boolean;
   readonly personas: readonly PagePersona[];
   /** No model is configured: every answer is a demonstration. */
   readonly simulated: boolean;
-  /** The model that answers where a request names none. */
+  /** The model that answers if a request names none. */
   readonly model: string | undefined;
 }
 
-/** The ids of the specification's own examples: the choice at first. */
+/** The ids in the specification's examples: the initial choice. */
 export const exampleIds = ["tech_enthusiast", "creative_writer", "data_scientist"];
 
-/** Reads the JSON that the server writes into the page; `{}` stands there in a plain copy. */
+/** Reads the JSON that the server writes into the page; a plain copy has `{}` there. */
 export function readPageConfig(json: string, location: Location): PageConfig {
   const given = JSON.parse(json) as Partial<PageConfig & { readonly path: string }>;
   const fromDisk = location.protocol === "file:";

@@ -1,6 +1,6 @@
 import type { RequestType } from "../client/index.ts";
 
-/** A request that the page has shown, as far as it takes to show it again. */
+/** The data to show a request again after a reload. */
 export interface AskedRequest {
   readonly id: string;
   readonly type: RequestType;
@@ -8,19 +8,19 @@ export interface AskedRequest {
   readonly personaIds: readonly string[];
 }
 
-/** What the page knows again after a reload, by the address of the server. */
+/** The page's memory over a reload, by the address of the server. */
 export interface PageMemory {
-  /** What was asked of this server, oldest first. */
+  /** The requests to this server, oldest first. */
   asked(server: string): readonly AskedRequest[];
-  /** Keeps a request. One of the same id is replaced and keeps its place. */
+  /** Keeps a request. It replaces a request with the same id, in the same place. */
   remember(server: string, request: AskedRequest): void;
-  /** The server's address that was written into this page, and whether it was connected. */
+  /** The server's address that the reader wrote into this page, and whether it was connected. */
   connection(page: string): { readonly server: string; readonly isConnected: boolean } | undefined;
   rememberConnection(page: string, server: string, isConnected: boolean): void;
 }
 
 interface Kept {
-  /** By server; the one that was asked last stands last. */
+  /** By server; the last used server comes last. */
   readonly asked: Readonly<Record<string, readonly AskedRequest[]>>;
   readonly connection?: { readonly page: string; readonly server: string; readonly isConnected: boolean };
 }
@@ -33,15 +33,15 @@ const maxQuestion = 2_000;
 const types: readonly RequestType[] = ["chat", "multi_chat", "openai_chat"];
 
 /**
- * Keeps it in `storage`, which is the session's: a tab has its own, and it ends with the tab. If the browser refuses storage, or it is
- * full, the page works and knows nothing after a reload.
+ * Keeps the memory in `storage`, which is the session's: a tab has its own, and it ends with the tab. If the browser refuses storage, or
+ * it is full, the page works but remembers nothing after a reload.
  */
 export function createPageMemory(storage: () => Storage): PageMemory {
   function read(): Kept {
     try {
       return keptIn(JSON.parse(storage().getItem(place) ?? "{}"));
     } catch {
-      return { asked: {} }; // Switched off, or written by something else.
+      return { asked: {} }; // Switched off, or written by other code.
     }
   }
 
@@ -76,7 +76,7 @@ export function createPageMemory(storage: () => Storage): PageMemory {
   };
 }
 
-/** The reader writes the address: it may be `__proto__`. */
+/** The reader writes the address, so it may be `__proto__`. */
 function askedOf({ asked }: Kept, server: string): readonly AskedRequest[] {
   return Object.hasOwn(asked, server) ? (asked[server] ?? []) : [];
 }
@@ -85,7 +85,7 @@ function cutText(text: string): string {
   return text.length <= maxQuestion ? text : `${text.slice(0, maxQuestion)}…`;
 }
 
-/** Reads the text of an earlier page, perhaps of another version, and leaves out every part that is not as it should be. */
+/** Reads the memory of an earlier page, perhaps of another version, and omits every malformed part. */
 function keptIn(value: unknown): Kept {
   const { asked, connection } = Object(value) as { asked?: unknown; connection?: unknown };
   const servers = Object.entries(Object(asked) as Record<string, unknown>);

@@ -4,14 +4,14 @@ import { exampleIds, type PagePersona } from "./page-config.ts";
 
 export interface PersonaPicker {
   readonly root: HTMLElement;
-  /** One choice for `chat`, several for `multi_chat`, nothing for `openai_chat`. */
+  /** One choice for `chat`, several for `multi_chat`, none for `openai_chat`. */
   showFor(type: RequestType): void;
-  /** The ids chosen, in the list's order, then those written by hand. */
+  /** The chosen ids in the list's order, then the ids written by hand. */
   chosen(): string[];
   showProblem(problem: string): void;
 }
 
-/** Who answers: the server's personas, and a line for ids that are not among them. */
+/** Picks the personas that answer: a list of the server's personas, and a line for other ids. */
 export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPicker {
   const known = exampleIds.filter((id) => personas.some((persona) => persona.id === id));
   const usual = known.length > 0 ? known : personas.slice(0, 3).map((persona) => persona.id);
@@ -45,7 +45,7 @@ export function createPersonaPicker(personas: readonly PagePersona[]): PersonaPi
       name.textContent = several ? "persona_ids" : "persona_id";
       othersLabel.textContent = several ? "Further ids, separated by commas" : "Or another id";
       for (const { input } of choices) input.type = several ? "checkbox" : "radio";
-      // Radio buttons of one name keep only one mark, so the marks of a list for several are set anew.
+      // Radio buttons of one name keep only one mark, so all marks are set again.
       const marked = several ? usual : usual.slice(0, 1);
       for (const { input } of choices) input.checked = marked.includes(input.value);
     },

@@ -1,6 +1,6 @@
 /**
- * The path of the socket as the browser sees it: the page lies in the folder of the socket's path, and a proxy may serve both in a
- * further folder that the server does not know of.
+ * The socket's path as the browser sees it. The page is in the folder of the socket's path. A proxy may serve both in a further folder
+ * that is unknown to the server.
  */
 export function socketPath(pagePath: string, path: string): string {
   const folder = pagePath.slice(0, pagePath.lastIndexOf("/") + 1);

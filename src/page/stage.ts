@@ -14,7 +14,7 @@ import type { AskedRequest } from "./page-memory.ts";
 import { createTurnView, type TurnView } from "./turn-view.ts";
 import { isOver, type Standstill, standstillOf } from "./words.ts";
 
-/** Older ended turns are taken off the page. */
+/** Ended turns that stay on the page; older ones are removed. */
 const keptTurns = 30;
 
 /** A request to be shown. */
@@ -28,7 +28,7 @@ export interface StagedRequest {
 export interface Stage {
   /** Shows a request of this server above the earlier ones until it has ended. */
   show(server: string, staged: StagedRequest): void;
-  /** Shows requests of before a reload, oldest first; `pickUp` brings the answers. */
+  /** Shows requests from before a reload, oldest first; `pickUp` brings the answers. */
   recall(server: string, asked: readonly AskedRequest[]): void;
   /** Follows this server's unfinished requests that the client does not follow yet. */
   pickUp(server: string, client: TroupeClient): void;
@@ -36,9 +36,9 @@ export interface Stage {
   refresh(): void;
   /** Requests that were sent, are followed and have not ended. */
   readonly running: readonly RequestType[];
-  /** Why each other request that has not ended does not grow. */
+  /** For each other unfinished request, the reason why it makes no progress. */
   readonly standstills: readonly NonNullable<Standstill>[];
-  /** Whether there is a request that a stop would reach, now or with the next connection. */
+  /** Whether a stop would reach any request, now or on the next connection. */
   readonly isStoppable: boolean;
   stopAll(): void;
 }
@@ -46,14 +46,14 @@ export interface Stage {
 interface StageOptions {
   readonly nameOf: (personaId: string) => string;
   readonly stateOf: () => TroupeClient["state"];
-  /** Called when a request has begun to run or has ended. */
+  /** Called when a request has started to run or has ended. */
   readonly onChange: () => void;
   /** Called once the server's name of a request is known. */
   readonly onNamed: (server: string, asked: AskedRequest) => void;
   readonly onEnd: (transcript: Transcript) => void;
 }
 
-/** A request on the page. `request` is the one of the present client; `undefined` after a reload, until it is picked up. */
+/** A request on the page. `request` belongs to the current client; `undefined` after a reload, until it is picked up. */
 interface Turn {
   readonly server: string;
   readonly type: RequestType;
@@ -65,7 +65,7 @@ interface Turn {
   transcript: Transcript;
 }
 
-/** Shows as much of a turn as the window holds, from its question on. One that is in view as a whole stays where it is. */
+/** Scrolls a turn into view, from its question on. A turn that is completely visible stays where it is. */
 function bringIntoView(turn: HTMLElement): void {
   const { top, bottom } = turn.getBoundingClientRect();
   const { scrollPaddingTop } = getComputedStyle(document.documentElement);
@@ -100,7 +100,7 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
     return turn;
   }
 
-  /** While its last messages are folded in, a request has ended for the client, and not yet here. */
+  /** While a request's last messages are folded in, it has ended for the client but not yet here. */
   function standingOf({ request, transcript }: Turn) {
     return request?.standing === "ended" && transcript.status !== "unfollowed"
       ? "followed"
@@ -115,7 +115,7 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
     turn.view.show(transcript, shown, stateOf());
   }
 
-  /** Asks the server to run a request again that has failed; what it had shown goes. */
+  /** Asks the server to run a failed request again, and drops its shown text. */
   function runAgain(turn: Turn): void {
     if (turn.request?.canRetry !== true) return;
     const { type, personaIds } = turn;
@@ -156,7 +156,7 @@ export function createStage({ nameOf, stateOf, onChange, onNamed, onEnd }: Stage
     onEnd(turn.transcript);
   }
 
-  /** Takes the oldest ended turns off the page, except one in which the reader is. */
+  /** Removes the oldest ended turns from the page, except a turn with the focus. */
   function trim(): void {
     const ended = turns.filter(
       ({ transcript, view }) => isOver(transcript) && !view.root.matches(":focus-within"),

@@ -2,7 +2,7 @@ const themes = ["auto", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
 const storageKey = "troupe-theme";
 
-/** Makes a button go through the themes: the system's, light, dark. The choice outlives the page where the browser lets it. */
+/** Makes a button cycle through the themes: the system's, light, dark. The browser keeps the choice if it allows storage. */
 export function connectThemeButton(button: HTMLButtonElement): void {
   let theme = themes.find((known) => known === recall()) ?? "auto";
   apply();
@@ -18,7 +18,7 @@ export function connectThemeButton(button: HTMLButtonElement): void {
   }
 }
 
-/** Storage may be refused to a page, above all to one from disk; the theme then lasts as long as the page. */
+/** A browser may refuse storage, above all to a page from disk; then the theme lasts as long as the page. */
 function recall(): string | undefined {
   try {
     return localStorage.getItem(storageKey) ?? undefined;

@@ -10,28 +10,28 @@ import { createLaneView, type LaneView } from "./lane-view.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 import { isOver, noticeWords, positionWords, problemWords, standstillOf, transcriptWords } from "./words.ts";
 
-/** What the page shows of a request itself. */
+/** The parts of a request that its view needs. */
 interface ShownAs extends Pick<TroupeRequest, "canRetry"> {
   readonly standing: RequestStanding;
 }
 
 export interface TurnView {
   readonly root: HTMLElement;
-  /** `request` is the one that brings the answer; `undefined` while there is none, as after a reload. */
+  /** `request` brings the answer; `undefined` while there is none, for example after a reload. */
   show(transcript: Transcript, request: ShownAs | undefined, state: ConnectionState): void;
 }
 
 interface TurnViewOptions {
   readonly type: RequestType;
   readonly question: string;
-  /** How a persona is called on the page. */
+  /** A persona's name on the page. */
   readonly nameOf: (personaId: string) => string;
   readonly onStop: () => void;
   readonly onRetry: () => void;
   readonly onStopLane: (personaId: string) => void;
 }
 
-/** One request: what was asked, and its lanes side by side. */
+/** One request: its question, and its lanes side by side. */
 export function createTurnView(options: TurnViewOptions): TurnView {
   const { type, question, nameOf, onStop, onRetry, onStopLane } = options;
   const status = element("span", { class: "grow" });
@@ -81,7 +81,7 @@ export function createTurnView(options: TurnViewOptions): TurnView {
       root.dataset.standstill = standstill ?? "";
       root.dataset.requestId = transcript.requestId ?? "";
       for (const lane of transcript.lanes) viewOf(lane.personaId).show(lane, standstill, isStoppable);
-      // A request that was refused has no voices to show.
+      // A refused request has no voices to show.
       lanes.hidden = transcript.status === "failed" && transcript.seq === 0;
       showText(status, transcriptWords(transcript, standstill));
       showText(problem, problemWords(transcript));

@@ -1,6 +1,6 @@
 /**
- * Hides or disables a control without losing the place of a reader who works with the keyboard: the focus goes to `next`, which the
- * browser would otherwise put at the start of the page.
+ * Hides or disables a control without losing a keyboard user's place: the focus goes to `next`. Otherwise the browser would put it at the
+ * start of the page.
  */
 export function withFocusKept(control: HTMLElement, next: () => HTMLElement, change: () => void): void {
   const hadFocus = document.activeElement === control;

@@ -26,7 +26,7 @@ export function connectionWords(state: ConnectionState, url: string, wasOpen: bo
   }
 }
 
-/** A browser tells a page nothing about why a connection was refused, so the usual reason is named. */
+/** Names the usual reason of a refused connection, because a browser hides the real one from a page. */
 function lossWords({ code, reason }: ConnectionLoss, isSilent: boolean, url: string): string {
   if (reason !== "") return `Connection lost: ${reason}`;
   if (isSilent) return `No Troupe answers at ${url}. Is the server running?`;
@@ -41,10 +41,10 @@ export function failureWords(failure: RequestFailure): string {
   return `${failure.message} (${failure.code})${failure.retryable ? ` ${later}` : ""}`;
 }
 
-/** Why a request that has not ended does not grow; `undefined` if it may. */
+/** The reason why an unfinished request makes no progress; `undefined` if there is none. */
 export type Standstill = "not sent yet" | "no connection" | "not followed" | undefined;
 
-/** Says whether anything comes of a request now: only one that was sent and has a connection runs for all the page knows. */
+/** Finds out whether a request makes progress: as far as the page knows, only a sent request with a connection does. */
 export function standstillOf(
   transcript: Transcript,
   standing: RequestStanding | undefined,
@@ -57,12 +57,12 @@ export function standstillOf(
   return state.name === "waiting" || state.name === "connecting" ? "no connection" : "not followed";
 }
 
-/** Whether nothing more can come. */
+/** Whether no more messages can come. */
 export function isOver({ status }: Transcript): boolean {
   return status === "completed" || status === "cancelled" || status === "failed";
 }
 
-/** What a lane does, then how it ended; short, so that it stays on its line. */
+/** The state of a lane, or how it ended; short, so that it fits on its line. */
 export function laneWords(lane: Lane, standstill: Standstill): string {
   const { status, statusMessage, finishReason, usage, model } = lane;
   switch (status) {
@@ -98,7 +98,7 @@ export function transcriptWords({ status }: Transcript, standstill: Standstill):
   }
 }
 
-/** Why a request failed. One that is not followed has not. */
+/** Why a request failed; empty for a request that is not followed, because it has not failed. */
 export function problemWords({ status, error }: Transcript): string {
   return status === "failed" && error !== undefined ? failureWords(error) : "";
 }
@@ -110,13 +110,13 @@ export function noticeWords({ status, notice, error }: Transcript): string {
   return `${why} Connect to see how it went on.`;
 }
 
-/** How far a request has come, and whether a model is behind it at all. */
+/** How far a request has come, and whether a model answers at all. */
 export function positionWords({ seq, simulated }: Transcript): string {
   if (seq === 0) return "";
   return simulated ? `message ${seq} · demonstration, no model` : `message ${seq}`;
 }
 
-/** How many requests run, and how many do not although they have not ended. */
+/** How many requests run, and how many are unfinished and do not run. */
 export function activityWords(
   running: readonly RequestType[],
   standstills: readonly NonNullable<Standstill>[],

@@ -4,7 +4,7 @@ import { serverMessages } from "./server-messages.ts";
 
 type Json = { readonly [name: string]: unknown };
 
-/** What a client may be answered with beside the messages of its requests. */
+/** Types of the answers to a client's message, besides the messages of its requests. */
 const replies: Readonly<Record<string, readonly string[]>> = {
   cancel: ["cancelling", "error"],
   resume: ["resumed", "error"],
@@ -13,7 +13,7 @@ const replies: Readonly<Record<string, readonly string[]>> = {
   ping: ["pong"],
 };
 
-/** Numbered messages of a request, and what the door makes of those that are too large or gone. */
+/** Types of a request's numbered messages, and of their replacements if they are too large or gone. */
 const streamed = [
   "status",
   "chunk",
@@ -27,8 +27,8 @@ const streamed = [
 ];
 
 /**
- * The AsyncAPI 3 document of the socket, made from the schemas that decode and type the messages. Its schemas are JSON Schema
- * draft 7; those of the server's messages leave room for fields of later versions.
+ * The AsyncAPI 3 document of the socket, made from the schemas that decode and type the messages. Its schemas are JSON Schema draft 7.
+ * Schemas of the server's messages allow unknown fields, so that later versions can add some.
  */
 export function asyncApi(): Json {
   const client = Object.entries(clientMessages);
@@ -39,8 +39,7 @@ export function asyncApi(): Json {
     info: {
       title: "Troupe",
       version: "1.0.0",
-      description:
-        "The messages of Troupe's WebSocket. PROTOCOL.md says what they mean and in which order they come.",
+      description: "The messages of Troupe's WebSocket. PROTOCOL.md defines their meaning and their order.",
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
@@ -98,7 +97,7 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): unknown {
   return io === "input" ? rest : open(rest);
 }
 
-/** A client must take fields that it does not know: a later server may send them. */
+/** A client must accept unknown fields, because a later server may send them. */
 function open(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(open);
   if (typeof value !== "object" || value === null) return value;

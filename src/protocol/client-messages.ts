@@ -24,26 +24,26 @@ import { responsesOptions } from "./responses-options.ts";
 /** Fields that every request for an answer may have. */
 const requestFields = {
   budget_tokens: optional(tokenBudget).describe(
-    "Most tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
+    "Max tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
   ),
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
-    "What a dropped socket means: `finish`, `cancel`, or milliseconds without a follower until it is cancelled. Default: `finish` with an `id`, 10000 without.",
+    "If the socket drops: `finish`, `cancel`, or milliseconds without a follower until the request is cancelled. Default: `finish` with an `id`, 10000 without.",
   ),
   retry: optional(seqOfError).describe(
     "Runs the request again: the `seq` of the retryable `error` that ended it. Default: a request that has ended is not run again.",
   ),
   on_interrupt: optional(onInterrupt).describe(
-    "What a server that ends in the middle means: `error` ends the request as `interrupted`, `restart` answers anew what was cut off. Default `error`.",
+    "If the server stops in the middle: `error` ends the request as `interrupted`, `restart` answers the cut-off lanes again. Default `error`.",
   ),
 };
 
 const personaFields = {
-  message: text.describe("What the user says."),
+  message: text.describe("The user's text."),
   api: optional(api).describe("Which provider answers. Default `openai`."),
   model: optional(model).describe("Which model answers. Default: the server's."),
   temperature: optional(temperature).describe("0 to 2. Default: the provider's."),
-  max_tokens: optional(tokenLimit).describe("Most tokens of each answer. Default: the provider's."),
+  max_tokens: optional(tokenLimit).describe("Max tokens of each answer. Default: the provider's."),
   conversation_id: optional(z.union([z.literal("new"), conversationId])).describe(
     "The conversation to continue. Default: the socket's own. `new` begins another, which becomes the socket's own.",
   ),
@@ -57,7 +57,7 @@ function message<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
   });
 }
 
-/** For the published schema, which says by it what the decoder does: a retry names its request. */
+/** States in the published schema a rule of the decoder: a retry names its request. */
 const retryNeedsId = {
   if: {
     required: ["data"],
@@ -70,7 +70,7 @@ const retryNeedsId = {
 /** Every message that a client sends, by its type. */
 export const clientMessages = {
   openai_chat: message("openai_chat", {
-    input_text: text.describe("What the user says."),
+    input_text: text.describe("The user's text."),
     model: optional(model).describe("Which model answers. Default: the server's."),
     previous_response_id: optional(responseId).describe(
       "The `id` of an own response that this one continues.",
@@ -88,7 +88,7 @@ export const clientMessages = {
     .describe("Asks a model through the OpenAI Responses API."),
   chat: message("chat", {
     ...personaFields,
-    persona_id: personaId.describe("Who answers."),
+    persona_id: personaId.describe("The persona that answers."),
     ...requestFields,
   })
     .meta(retryNeedsId)
@@ -96,7 +96,7 @@ export const clientMessages = {
   multi_chat: message("multi_chat", {
     ...personaFields,
     persona_ids: list(personaId, { min: 1, max: wireLimits.personas }).describe(
-      "Who answers, all at the same time; each once.",
+      "The personas that answer, all at the same time; each once.",
     ),
     stream: optional(z.boolean()).describe("`false` leaves the chunks out. Default true."),
     ...requestFields,
@@ -106,7 +106,7 @@ export const clientMessages = {
   cancel: message("cancel", {
     request_id: requestId.describe("The request to stop."),
     persona_id: optional(personaId).describe("Stop only this persona's lane."),
-  }).describe("Stops a request, or one of its lanes, and the upstream calls behind it."),
+  }).describe("Stops a request, or one of its lanes, and its upstream calls."),
   resume: message("resume", {
     request_id: requestId.describe("The request to follow."),
     after_seq: z
@@ -115,11 +115,11 @@ export const clientMessages = {
       .min(0)
       .max(Number.MAX_SAFE_INTEGER)
       .describe("The last `seq` that was seen; 0 for all."),
-  }).describe("Follows a request from a position: what was missed, then live."),
+  }).describe("Follows a request from a position: first the missed messages, then live."),
   follow: message("follow", {
     conversation_id: conversationId.describe("The conversation to follow."),
     after: optional(requestId).describe(
-      "A request of it: those asked after this one come first, also ended ones. Default: only what runs, and what is asked later.",
+      "A request of it: later requests come first, also ended ones. Default: only running and future requests.",
     ),
   }).describe("Follows a conversation: its running requests and every later one."),
   unfollow: message("unfollow", {
@@ -131,7 +131,7 @@ export const clientMessages = {
       id: optional(requestId).describe("Comes back in the `pong`."),
       data: optional(z.object({})),
     })
-    .describe("Asks for a `pong`, since browsers can't send WebSocket pings."),
+    .describe("Asks for a `pong`, because browsers can't send WebSocket pings."),
 } as const;
 
 export type ClientMessageType = keyof typeof clientMessages;
@@ -151,7 +151,7 @@ export type UnfollowMessage = Messages["unfollow"];
 export type FollowMessage = Messages["follow"];
 export type PingMessage = Messages["ping"];
 
-/** What a client writes: optional fields may be left out. */
+/** The messages that a client writes: optional fields may be left out. */
 export type ClientMessageInput = {
   [T in ClientMessageType]: z.input<(typeof clientMessages)[T]>;
 }[ClientMessageType];

@@ -6,10 +6,10 @@ interface CloseRow {
   readonly reason: string;
 }
 
-/** The code with which a client closes and the server answers. The server never begins a close with it. */
+/** The code with which a client closes and the server answers. The server never starts a close with it. */
 export const normalClosure = 1000;
 
-/** Every close that the server begins. PROTOCOL.md prints this table. */
+/** Every close that the server starts. PROTOCOL.md prints this table. */
 export const closeTable = {
   protocol_error: { code: 1002, reconnect: false, reason: "The frame breaks the WebSocket protocol." },
   invalid_text: { code: 1007, reconnect: false, reason: "The text is not valid UTF-8." },
@@ -37,10 +37,10 @@ export function reasonOfCode(code: number): string | undefined {
   return reasons.get(code);
 }
 
-/** Longest wait that a client believes a server. */
+/** Max wait that a client accepts from a server, milliseconds. */
 export const longestRetryAfterMs = 600_000;
 
-/** The reason of a close, and when the client should come back where that is not at its own choice. */
+/** The reason of a close, with the wait before the client should reconnect if the server sets it. */
 export function closeReason(name: CloseName, retryAfterMs?: number): string {
   const { reason } = closeTable[name];
   return retryAfterMs === undefined ? reason : `${reason} retry_after_ms=${retryAfterMs}`;
@@ -48,13 +48,13 @@ export function closeReason(name: CloseName, retryAfterMs?: number): string {
 
 const retryAfterPart = / retry_after_ms=(\d{1,9})$/;
 
-/** The milliseconds after which the reason of a close asks the client to come back, if it does. */
+/** The wait in milliseconds that the reason of a close asks for, if any. */
 export function retryAfterMsIn(reason: string): number | undefined {
   const digits = retryAfterPart.exec(reason)?.[1];
   return digits === undefined ? undefined : Math.min(Number(digits), longestRetryAfterMs);
 }
 
-/** The reason of a close as people read it. */
+/** The reason of a close for people, without the wait. */
 export function closeWords(reason: string): string {
   return reason.replace(retryAfterPart, "");
 }

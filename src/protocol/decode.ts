@@ -5,7 +5,7 @@ import { faultIn } from "./fault-in.ts";
 import { inPlainWords } from "./plain-words.ts";
 import { isEchoable, surveyJson, whyTooLarge } from "./survey-json.ts";
 
-/** What could be recognised of a frame, so that its error can be told apart. */
+/** The recognised parts of a frame, so that a client can match its error. */
 export interface FrameOrigin {
   readonly type?: string;
   readonly id?: string;
@@ -16,7 +16,7 @@ export type Decoded =
   | { readonly ok: false; readonly error: TroupeError; readonly origin: FrameOrigin | undefined };
 
 /**
- * The one function in which a client's text becomes a message.
+ * Decodes a client's text: the only function that does.
  *
  * Never throws. Errors: `invalid_json`, `unknown_type`, `invalid_message` (with the field's path).
  */
@@ -73,7 +73,7 @@ function refuse(error: TroupeError, origin?: FrameOrigin): Decoded {
   return { ok: false, error, origin };
 }
 
-/** The frame's own type and id where they are short strings; anything else is not worth echoing. */
+/** The frame's own type and id if they are short strings; other values are not worth echoing. */
 function originOf(value: object): FrameOrigin | undefined {
   const { type, id } = value as { type?: unknown; id?: unknown };
   const origin = {

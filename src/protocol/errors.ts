@@ -1,4 +1,4 @@
-/** One row of the table of error codes: what a client reads, and whether the same request may work later. */
+/** One row of the table of error codes: the client's sentence, and whether the same request may work later. */
 interface ErrorRow {
   /** The sentence a client reads. The cause goes to the log, never to the wire. */
   readonly message: string;
@@ -10,7 +10,7 @@ interface ErrorRow {
   readonly retryAfterMs?: number;
 }
 
-/** When a running request may have ended and made room for another, or the storage may work again, milliseconds. */
+/** Time in which a running request may end and make room, or the storage may recover, milliseconds. */
 const soonMs = 1_000;
 
 /** Every error code of the wire. PROTOCOL.md prints this table. */
@@ -139,7 +139,7 @@ export const errorTable = {
   budget_exhausted: {
     scope: "turn",
     retryable: true,
-    message: "What is left of a budget does not cover this call of the model.",
+    message: "The rest of a budget does not cover this call of the model.",
   },
   turn_timeout: {
     scope: "turn",
@@ -166,28 +166,28 @@ export type ErrorCode = keyof typeof errorTable;
 export interface TroupeErrorOptions {
   /** The client field at fault, as a path, e.g. `data.temperature`. */
   readonly field?: string;
-  /** What about it: a short sentence that holds nothing secret; it follows the table's sentence on the wire. */
+  /** A short sentence about the fault, without secrets. It follows the table's sentence on the wire. */
   readonly detail?: string;
   /** Milliseconds after which trying again makes sense. Default: the table's, if it has any. */
   readonly retryAfterMs?: number;
   /** Overrides the table. */
   readonly retryable?: boolean;
-  /** The failed call certainly produced nothing and may be repeated without the client noticing. */
+  /** The failed call certainly produced nothing and can be repeated without the client noticing. */
   readonly safeToRepeat?: boolean;
-  /** Whether it is sure that no model has read the failed call, so that it costs nothing. Default: its code decides. */
+  /** True if certainly no model has read the failed call, so it costs nothing. Default: its code decides. */
   readonly isUnread?: boolean;
   /** For the log only. */
   readonly cause?: unknown;
 }
 
-/** Only V8 has this limit, and so not every browser. */
+/** Only V8 has this limit, so not every browser has it. */
 const stacks = Error as ErrorConstructor & { stackTraceLimit: number | undefined };
 
 /**
  * The one error class. Only `code`, the table's sentence, `detail`, `field` and the retry hints reach a client.
  *
- * It has no stack: V8 keeps the objects of all calls on a stack that nobody has read, so that one error would hold the whole request
- * that it ended. The code says what happened; `cause` has a stack, and goes to the log line.
+ * It has no stack: V8 keeps the objects of all calls on an unread stack, so one error would hold the whole request that it ended. The
+ * code names the fault. `cause` has a stack, and goes to the log line.
  */
 export class TroupeError extends Error {
   override readonly name = "TroupeError";
@@ -227,7 +227,7 @@ export class TroupeError extends Error {
     });
   }
 
-  /** As it may be kept: all that a client may read, without the cause, which holds the request on whose way it was thrown. */
+  /** The error in a form to keep: all that a client may read, without the cause, which holds the request that it interrupted. */
   asData(): TroupeError {
     const { code, field, detail, retryAfterMs, retryable } = this;
     if (this.cause === undefined) return this;
@@ -245,12 +245,12 @@ export class TroupeError extends Error {
     return { troupe_error: code, field, detail, retryAfterMs, retryable };
   }
 
-  /** The one way from anything thrown to an error of ours; what is not one already is masked as `internal_error`. */
+  /** Turns any thrown value into a `TroupeError`: the only function that does. Any other error is masked as `internal_error`. */
   static from(thrown: unknown): TroupeError {
     return thrown instanceof TroupeError ? thrown : new TroupeError("internal_error", { cause: thrown });
   }
 
-  /** What a client reads: the table's sentence, then the detail. */
+  /** The client's text: the table's sentence, then the detail. */
   get publicMessage(): string {
     return this.detail === undefined ? this.message : `${this.message} ${this.detail}`;
   }

@@ -2,10 +2,13 @@ import type { z } from "zod";
 import { predicate } from "./plain-words.ts";
 import { isEchoable } from "./survey-json.ts";
 
-/** Longest path that a refusal names, characters. */
+/** Max length of the path that a refusal names, characters. */
 const maxPathChars = 512;
 
-/** The first fault that a schema found, parsed with `inPlainWords`. It quotes nothing of the input but names of fields, and holds nothing of the schema's error. */
+/**
+ * The first fault that a schema found, parsed with `inPlainWords`. It quotes only names of fields from the input, and keeps nothing of
+ * the schema's error.
+ */
 export interface Fault {
   /** Path of the field at fault, at most 512 characters; `undefined` if it is the whole input. */
   readonly field: string | undefined;
@@ -29,14 +32,14 @@ export function faultIn(error: z.ZodError): Fault {
 }
 
 function pathText(path: readonly PropertyKey[]): string | undefined {
-  // Each part is cut by itself: a slice of a name of a megabyte would keep all of it.
+  // Each part is cut separately: a slice of a name of a megabyte would keep the whole name in memory.
   const text = path.map((part) => String(part).slice(0, maxPathChars)).join(".");
   return text === "" ? undefined : text.slice(0, maxPathChars).toWellFormed();
 }
 
 type Issue = z.core.$ZodIssue;
 
-/** Looks into a union for the branch that came furthest, since "invalid input" alone helps nobody. */
+/** Finds the branch of a union that came furthest, because "invalid input" alone does not help. */
 function deepest(issue: Issue | undefined): Issue | undefined {
   if (issue?.code !== "invalid_union") return issue;
   const candidates = issue.errors.map((branch) => branch[0]).filter((inner) => inner !== undefined);

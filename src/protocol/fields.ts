@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { wireLimits } from "./limits.ts";
 
-/** Written as escapes that every dialect of regular expressions has: the patterns are published. */
+/** Written as escapes of every regular expression dialect, because the patterns are published. */
 const controls = "\\u0000-\\u001f\\u007f-\\u009f";
 
-/** An optional field that may also be sent as `null`, as many clients write what they leave out. */
+/** An optional field that may also be `null`, which many clients write for an absent value. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema
     .nullish()
@@ -13,7 +13,7 @@ export function optional<T extends z.ZodType>(schema: T) {
 }
 
 /**
- * An array of `min` to `max` items. A longer one is refused before its items are looked at: zod keeps an issue of a kilobyte for
+ * An array of `min` to `max` items. A longer one is refused before its items are checked, because zod keeps an issue of a kilobyte for
  * each faulty item.
  */
 export function list<T extends z.ZodType>(
@@ -29,7 +29,7 @@ export function list<T extends z.ZodType>(
   return z.preprocess(refuseLonger, min === 0 ? items : items.min(min));
 }
 
-/** An object of at most `max` members with names and values of any choice. A larger one is refused before its members are looked at. */
+/** An object of at most `max` members with any names and values. A larger one is refused before its members are checked. */
 export function pairs<K extends z.ZodType<string, string>, V extends z.ZodType>(
   key: K,
   value: V,
@@ -43,10 +43,13 @@ export function pairs<K extends z.ZodType<string, string>, V extends z.ZodType>(
   return z.preprocess(refuseLarger, z.record(key, value).meta({ maxProperties: max }));
 }
 
-/** An object of the vendor's own. Its contents go on as they came: nothing in them is copied or looked at. */
+/** A vendor's object. Its contents are passed on as they came, neither copied nor checked. */
 export const vendorObject = z.looseObject({});
 
-/** Text to a model, which has words: many models refuse one of white space only. Lone surrogates are replaced, since no encoding can carry them. */
+/**
+ * Text to a model. It must have words, because many models refuse white space only. Lone surrogates are replaced, because no encoding can
+ * carry them.
+ */
 export const text = z
   .string()
   .min(1)
@@ -55,8 +58,8 @@ export const text = z
   .overwrite((value) => value.toWellFormed());
 
 /**
- * A name that somebody else made. It means nothing here, and so all that is limited is its length, in characters, and that it has no
- * control characters and no half of a surrogate pair, which no encoding can carry.
+ * A name from outside. It has no meaning here, so only its length in characters is limited. It has no control characters, and no lone
+ * surrogates, which no encoding can carry.
  */
 export function opaqueName(maxChars: number) {
   const form = new RegExp(`^[^${controls}\\ud800-\\udfff]{1,${maxChars}}$`, "u");
@@ -66,7 +69,7 @@ export function opaqueName(maxChars: number) {
 export const requestId = opaqueName(wireLimits.idChars);
 export const personaId = opaqueName(wireLimits.idChars);
 export const conversationId = opaqueName(wireLimits.idChars);
-/** Model names as vendors and files have them: `gpt-4o-mini`, `ft:gpt-4o:org::id`, `llama3.2:3b`, `/models/Qwen3 8B.gguf`. */
+/** Model names in the forms of vendors and files: `gpt-4o-mini`, `ft:gpt-4o:org::id`, `llama3.2:3b`, `/models/Qwen3 8B.gguf`. */
 export const model = opaqueName(wireLimits.modelChars);
 /** The name under which a server has a provider. */
 export const api = opaqueName(wireLimits.apiChars);
@@ -78,7 +81,7 @@ export const tokenBudget = z.number().int().min(1).max(1_000_000_000);
 export const seqOfError = z.number().int().min(1).max(1_000_000_000);
 export const responseId = opaqueName(wireLimits.vendorIdChars);
 
-/** An upstream tool; everything but its type is the vendor's business. */
+/** An upstream tool; only its type is checked here. */
 export const tool = z.looseObject({ type: z.string().min(1).max(64) });
 
 /** How an answer's text is cut and timed; see PROTOCOL.md, Pacing. */
@@ -91,8 +94,8 @@ export const pacing = z.strictObject({
   max_lag_ms: optional(z.number().min(0).max(60_000)).describe("How late a text may be shown. Default 400."),
 });
 
-/** What a server that ends in the middle of the request means for it: it ends with an error, or is answered anew. */
+/** If the server stops during the request, it ends with an error or is answered again. */
 export const onInterrupt = z.enum(["error", "restart"]);
 
-/** What a dropped socket means for the request: run on, stop, or stop after so many milliseconds without a follower. */
+/** If the socket drops, the request runs on, stops, or stops after this many milliseconds without a follower. */
 export const onDisconnect = z.union([z.enum(["finish", "cancel"]), z.number().int().min(0).max(3_600_000)]);

@@ -13,15 +13,15 @@ const kinds: Readonly<Record<string, string>> = {
   record: "an object",
 };
 
-/** The forms that the schemas have without words of their own. */
+/** Words for forms that the schemas do not describe themselves. */
 const forms: Readonly<Record<string, string>> = {
   url: "an address such as http://host:port",
   date: "a date such as 2026-01-31",
 };
 
 /**
- * Describes a fault in plain words, to follow the name of the field: "must be a number from 0 to 2". Given to a
- * parse as its `error`; a schema's own message goes before it. No word of a validator reaches a user.
+ * Describes a fault in plain words, to follow the name of the field: "must be a number from 0 to 2". It is the `error` option of a parse;
+ * a schema's own message takes precedence. No word of a validator reaches a user.
  */
 export function inPlainWords(issue: Issue): string {
   const number = numberIn(issue);
@@ -55,7 +55,7 @@ function isMissing({ code, input }: Issue): boolean {
   return code === "invalid_type" && (input === undefined || input === null);
 }
 
-/** The whole range of a number, whichever bound was crossed. */
+/** The whole range of a number, regardless of the crossed bound. */
 function numberIn(issue: Issue): string | undefined {
   const schema = issue.schema ?? issue.inst;
   if (!(schema instanceof z.core.$ZodNumber)) return undefined;
@@ -66,7 +66,7 @@ function numberIn(issue: Issue): string | undefined {
   return most === undefined ? `${kind} of at least ${least}` : `${kind} from ${least} to ${most}`;
 }
 
-/** A bound that a schema has set, not the range of whole numbers itself. */
+/** A bound that a schema sets, not the range of safe integers itself. */
 function bound(value: number | undefined): number | undefined {
   return value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : undefined;
 }

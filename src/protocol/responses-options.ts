@@ -11,12 +11,12 @@ import {
 } from "./fields.ts";
 import { wireLimits } from "./limits.ts";
 
-/** A word of the vendor's, who has others tomorrow and tells them in answers: a tier, a choice. */
+/** A vendor's word, such as a tier or a choice. Not a fixed list, because vendors add words and use them in answers. */
 const vendorWord = opaqueName(64);
 
 /**
- * Further parameters of the Responses API that `openai_chat` passes on from `data.options`. Unknown names are refused, so that a
- * misspelt one is not lost in silence. A type test holds this schema against the SDK's own parameter type.
+ * Further parameters of the Responses API that `openai_chat` passes on from `data.options`. Unknown names are refused, so that a misspelt
+ * one is not silently lost. A type test compares this schema with the SDK's own parameter type.
  */
 export const responsesOptions = z.strictObject({
   background: optional(z.boolean()),

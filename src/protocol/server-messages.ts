@@ -3,25 +3,25 @@ import { type ErrorCode, errorTable } from "./errors.ts";
 
 const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
 
-/** Where a numbered message stands: the request it belongs to and its place in that request's log. */
+/** The position of a numbered message: its request and its place in that request's log. */
 const position = {
   request_id: z.string().describe("The request: the client's `id`, or one the server made."),
   seq: z.int().min(1).describe("Place in the request's log, from 1 without gaps over all its lanes."),
 };
-/** Marks the short form of a message that was too large: long values are empty in it. */
+/** Marks the short form of a message that was too large; long values in it are empty. */
 const parts = {
   in_parts: z
     .int()
     .min(2)
     .optional()
-    .describe("This is the short form: the whole message came in so many `part`s before it."),
+    .describe("This is the short form: the whole message came before it in this many `part`s."),
 };
 const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
 const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`.") };
 const simulated = z
   .literal(true)
   .optional()
-  .describe("Present where no model was called: the built-in demonstration answered.");
+  .describe("Present if no model was called: the built-in demonstration answered.");
 
 export const usage = z.object({
   input_tokens: z.int().min(0),
@@ -29,10 +29,10 @@ export const usage = z.object({
     .int()
     .min(0)
     .optional()
-    .describe("Of the input, read from the provider's prompt cache; absent where it does not tell."),
+    .describe("Input tokens from the provider's prompt cache; absent if the provider gives no figure."),
   output_tokens: z.int().min(0),
   total_tokens: z.int().min(0),
-  estimated: z.boolean().describe("Counted from characters, since the provider gave no figure."),
+  estimated: z.boolean().describe("Counted from characters, because the provider gave no figure."),
 });
 
 export const failure = z.object({
@@ -44,9 +44,9 @@ export const failure = z.object({
 
 export const finishReason = z.enum(["stop", "length", "content_filter", "tool_calls", "budget", "cancelled"]);
 
-/** What a cancel did upstream. */
+/** The effect of a cancel upstream. */
 export const cancelReport = z.object({
-  upstream_closed: z.boolean().describe("Nothing of the upstream call is open any more."),
+  upstream_closed: z.boolean().describe("Nothing of the upstream call is still open."),
   closed_in_ms: z.number().min(0).describe("From the cancel's arrival to the upstream connection's end."),
 });
 
@@ -55,12 +55,12 @@ export const publicPersona = z.object({ id: z.string(), name: z.string(), descri
 /** One persona's answer. */
 const personaAnswer = {
   persona_id: z.string(),
-  response: z.string().describe("The text so far; empty where none came."),
+  response: z.string().describe("The text so far; empty if none came."),
   index: z.int().min(0).describe("Place in `persona_ids`."),
   status: z.enum(["completed", "failed", "cancelled"]),
   finish_reason: finishReason.optional(),
   persona: publicPersona,
-  message_id: z.string().optional().describe("The stored message; absent where nothing was said."),
+  message_id: z.string().optional().describe("The stored message; absent if nothing was said."),
   model: z.string(),
   api: z.string(),
   usage: usage.optional(),
@@ -129,7 +129,7 @@ export const serverMessages = {
       detail: z
         .object({ retry: z.int(), delay_ms: z.number(), code: errorCode })
         .optional()
-        .describe("Present where an attempt failed and is repeated."),
+        .describe("Present if an attempt failed and is repeated."),
       simulated,
       ...position,
     })
@@ -151,7 +151,7 @@ export const serverMessages = {
       type: z.literal("tool"),
       tool: z.string(),
       status: z.string(),
-      call_id: z.string().describe("The call's own id; the item's where it has none."),
+      call_id: z.string().describe("The call's own id, or the item's if it has none."),
       payload: z.looseObject({}).optional().describe("The provider's own item."),
       ...lane,
       ...position,
@@ -180,7 +180,7 @@ export const serverMessages = {
       in_reply_to: z
         .object({ type: z.string().optional(), id: z.string().optional() })
         .optional()
-        .describe("Without `seq`: what was recognised of the frame that this answers."),
+        .describe("Without `seq`: the recognised type and id of the frame that this answers."),
       ...lane,
       conversation_id: z
         .string()
@@ -203,33 +203,35 @@ export const serverMessages = {
       conversation_id: z.string().optional().describe("Of a `chat` or `multi_chat`."),
       ...reply,
     })
-    .describe("Answers `resume`; what was missed follows."),
+    .describe("Answers `resume`; the missed messages follow."),
   cancelling: z
     .object({
       type: z.literal("cancelling"),
       request_id: z.string(),
-      persona_id: z.string().optional().describe("The lane that was to stop, if only one."),
+      persona_id: z.string().optional().describe("The lane to stop, if only one."),
       ...reply,
     })
-    .describe("Answers `cancel`. The end itself is told to everyone who follows the request."),
+    .describe("Answers `cancel`. Everyone who follows the request gets the end itself."),
   reset: z
     .object({
       type: z.literal("reset"),
       request_id: z.string(),
       seq: position.seq
         .optional()
-        .describe("Present where lanes begin anew: what was shown of those named, and of no other, is void."),
+        .describe(
+          "Present if lanes start again: the shown text of the named lanes, and of no other, is void.",
+        ),
       through_seq: z
         .int()
         .min(0)
         .optional()
         .describe(
-          "Present where the log was trimmed: all lanes' text stands below, for every event up to this one.",
+          "Present if the log was trimmed: `lanes` has all lanes' text, for every event up to this one.",
         ),
       lanes: z.array(z.object({ persona_id: z.string().optional(), text: z.string() })),
       ...parts,
     })
-    .describe("Drop what is shown, of the lanes named or of the whole request; their text is this."),
+    .describe("Drop the shown text of the named lanes, or of the whole request; their text is this."),
   following: z
     .object({
       type: z.literal("following"),
@@ -256,7 +258,7 @@ export const serverMessages = {
       ...parts,
     })
     .describe(
-      "To followers of a conversation: what was asked; the request's messages follow from the first.",
+      "To followers of a conversation: a new request's question; its messages follow from the first.",
     ),
   part: z
     .object({
@@ -273,7 +275,7 @@ export type ServerMessages = { [T in ServerMessageType]: z.output<(typeof server
 /** A message from the server. */
 export type ServerMessage = ServerMessages[ServerMessageType];
 
-/** The schema of any server message, for clients that check what they read and for the published JSON Schema. */
+/** The schema of any server message, for clients that check messages and for the published JSON Schema. */
 export const serverMessage = z.discriminatedUnion("type", [
   serverMessages.status,
   serverMessages.chunk,

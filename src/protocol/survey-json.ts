@@ -1,12 +1,12 @@
 import { wireLimits } from "./limits.ts";
 
-/** The size of a JSON text, known before any of its values is made. */
+/** The size of a JSON text, known before any of its values is created. */
 export interface JsonSurvey {
-  /** The deepest nesting of arrays and objects; 1 for `{}`. */
+  /** Max nesting of arrays and objects; 1 for `{}`. */
   readonly depth: number;
   /** Members of all objects and items of all arrays together. */
   readonly values: number;
-  /** Members of the object that has the most of them. */
+  /** Max members of one object. */
   readonly members: number;
   /** The text's own `type` and `id`, if it is an object and they are short strings. */
   readonly type?: string;
@@ -22,31 +22,31 @@ const closeArray = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 const space = 0x20;
-/** Stands for an array: only members of objects are counted one by one. A small integer, because V8 boxes other numbers. */
+/** Marks an array: only members of objects are counted one by one. A small integer, because V8 boxes other numbers. */
 const notCounted = -1;
-/** So many characters of a string are looked at one by one before V8 is asked for its end. */
+/** Characters of a string that are read one by one before V8 is asked for its end. */
 const askAfterChars = 64;
 
-/** The longest token of a short string: quotes, and every character written as `\u0000`. */
+/** Max token of a short string: quotes, and every character written as `\u0000`. */
 const maxTokenChars = 12 * wireLimits.idChars + 2;
 
 /**
- * Counts the values that `JSON.parse` would make of a text, in one pass that allocates nothing for them: a megabyte of small
- * objects takes fifty megabytes once it is parsed. A text that is not JSON has some figures too; `JSON.parse` refuses it later.
+ * Counts the values that `JSON.parse` would create, in one pass without allocating them: a megabyte of small objects takes fifty
+ * megabytes when parsed. Text that is not JSON also gets some counts; `JSON.parse` refuses it later.
  */
 export function surveyJson(text: string): JsonSurvey {
   let depth = 0;
   let deepest = 0;
   let values = 0;
   let widest = 0;
-  /** Members so far of the object that is open at each depth; none of an array. Deeper ones are refused for their depth. */
+  /** Members so far of the object that is open at each depth; `notCounted` for an array. Deeper ones are refused for their depth. */
   const members: number[] = [];
-  /** Nothing has come after the last opening bracket: the array or object may be empty. */
+  /** True directly after an opening bracket: the array or object may be empty. */
   let justOpened = false;
-  /** The last string of the outermost level, until its colon. */
+  /** Place of the last string at the outermost level, until its colon. */
   let nameAt = 0;
   let member: "type" | "id" | undefined;
-  /** Where the strings of these members begin; 0 for none. They are read once, at the end. */
+  /** Start of the strings of these members; 0 for none. They are read once, at the end. */
   const places = { type: 0, id: 0 };
 
   for (let at = 0; at < text.length; at += 1) {
@@ -82,7 +82,7 @@ export function surveyJson(text: string): JsonSurvey {
         : text.startsWith('"id"', nameAt)
           ? "id"
           : undefined;
-      // A later member replaces an earlier one, also by a value that is no string.
+      // A later member replaces an earlier one, even if its value is not a string.
       if (member !== undefined) places[member] = 0;
     }
   }
@@ -98,8 +98,8 @@ export function surveyJson(text: string): JsonSurvey {
 }
 
 /**
- * Place of the quote that ends the string which begins at `start`; of the last character if there is none. In a long string V8 looks
- * for the next quote, many characters at a time; not in a short one, where asking it costs more than it saves.
+ * The place of the quote that ends the string at `start`; that of the last character if there is none. In a long string V8 searches for
+ * the next quote, many characters at a time. In a short string the call would cost more than it saves.
  */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
@@ -120,7 +120,7 @@ function endOfString(text: string, start: number): number {
   return text.length - 1;
 }
 
-/** The string that begins at `start`, if it is one and short enough to be echoed. */
+/** The string that starts at `start`, if it is one and short enough to echo. */
 function shortString(text: string, start: number): string | undefined {
   if (start === 0) return undefined;
   const end = endOfString(text, start) + 1;
@@ -129,7 +129,7 @@ function shortString(text: string, start: number): string | undefined {
     const value: unknown = JSON.parse(text.slice(start, end));
     return isEchoable(value) ? value : undefined;
   } catch {
-    // An escape that JSON does not know: the text is not JSON, and has no names.
+    // An escape unknown to JSON: the text is not JSON, so it has no type and no id.
     return undefined;
   }
 }
@@ -142,7 +142,7 @@ export function whyTooLarge({ depth, values, members }: JsonSurvey): string | un
   return undefined;
 }
 
-/** Whether a `type` or an `id` is short enough to come back in a refusal. */
+/** Whether a `type` or an `id` is short enough to echo in a refusal. */
 export function isEchoable(value: unknown): value is string {
   if (typeof value !== "string" || value.length > 2 * wireLimits.idChars) return false;
   return value.length <= wireLimits.idChars || [...value].length <= wireLimits.idChars;

@@ -15,12 +15,12 @@ import {
   TroupeRequestError,
 } from "../client/index.ts";
 
-/** A request as a component shows it. */
+/** A request in the form that a component shows. */
 export interface ShownRequest {
-  /** Key of the list and argument of `cancel`. */
+  /** Key in the list, and argument of `cancel`. */
   readonly id: string;
   readonly type: RequestType;
-  /** What was asked: the `message` or `input_text` of the request. */
+  /** The question: the `message` or `input_text` of the request. */
   readonly question: string;
   /** Whether the request was sent and is followed; see the client's `RequestStanding`. */
   readonly standing: RequestStanding;
@@ -29,15 +29,15 @@ export interface ShownRequest {
 
 export interface TroupeSnapshot {
   readonly state: ConnectionState;
-  /** Oldest first; the newest 100 are kept. */
+  /** Oldest first; only the newest 100 are kept. */
   readonly requests: readonly ShownRequest[];
 }
 
-/** Asks for an answer and gives the request's id. Throws a `TroupeRequestError`, `closed` if the store is not open. */
+/** Asks for an answer and returns the request's id. Throws a `TroupeRequestError`, `closed` if the store is not open. */
 export type Send = <T extends RequestType>(
   type: T,
   data: RequestData<T>,
-  /** `id` names the request; the same id asked again takes the place of the one that is shown. Default: a new one. */
+  /** `id` names the request. A request with the same id replaces the shown one. Default: a new id. */
   options?: { readonly id?: string },
 ) => string;
 
@@ -46,8 +46,8 @@ export interface RequestStore {
   readonly snapshot: () => TroupeSnapshot;
   readonly subscribe: (listener: () => void) => () => void;
   /**
-   * Connects; the function that comes back disconnects, and the store can be opened again. Requests that had not ended then go on
-   * if it is opened to the same address.
+   * Connects; the returned function disconnects, and the store can be opened again. Unfinished requests then continue if it is opened to
+   * the same address.
    */
   open(options: TroupeClientOptions): () => void;
   readonly send: Send;
@@ -55,16 +55,16 @@ export interface RequestStore {
   readonly resume: (type: RequestType, id: string, question?: string) => void;
   readonly cancel: (id: string, personaId?: string) => void;
   readonly connect: () => void;
-  /** Leaves the connection; running requests are `unfollowed` until the next one. */
+  /** Disconnects; running requests are `unfollowed` until the next connection. */
   readonly disconnect: () => void;
   /**
-   * Runs a request again that has failed with a retryable error (`transcript.error`); what it had shown goes. Does nothing for any other.
-   * Throws a `TroupeRequestError` `closed` where the store is not open.
+   * Runs a request again after a retryable error (`transcript.error`) and drops its shown text. Does nothing for any other request.
+   * Throws a `TroupeRequestError` `closed` if the store is not open.
    */
   readonly retry: (id: string) => void;
 }
 
-/** What asking a request again takes. */
+/** The data for asking a request again. */
 interface Asked {
   readonly type: RequestType;
   /** `undefined` if it was asked elsewhere. */
@@ -73,16 +73,16 @@ interface Asked {
   readonly server: string;
 }
 
-/** Older requests are no longer shown; they still run to their end. */
+/** Older requests are not shown any more; they still run to their end. */
 const shownRequests = 100;
 const idle: TroupeSnapshot = { state: { name: "idle" }, requests: [] };
 
-/** What `useTroupe` reads: a client and the transcripts of its requests, without any React. */
+/** Creates the store that `useTroupe` reads: a client and the transcripts of its requests, without React. */
 export function createRequestStore(): RequestStore {
   const listeners = new Set<() => void>();
   const asked = new Map<string, Asked>();
   const running = new Map<string, TroupeRequest>();
-  /** Those that can run again. */
+  /** Failed requests that can run again. */
   const failed = new Map<string, { readonly request: TroupeRequest; readonly about: Asked }>();
   let client: TroupeClient | undefined;
   let server = "";
@@ -103,7 +103,7 @@ export function createRequestStore(): RequestStore {
 
   function standingOf(id: string): RequestStanding {
     const request = running.get(id);
-    // Ended for the client, it still has messages to be folded in here.
+    // For the client the request has ended, but it still has messages to fold in here.
     return request?.standing === "ended" ? "followed" : (request?.standing ?? "ended");
   }
 
@@ -118,7 +118,7 @@ export function createRequestStore(): RequestStore {
   async function show(id: string, request: TroupeRequest): Promise<void> {
     running.set(id, request);
     const about = asked.get(id);
-    // Another request may have taken its place: the same one, on the next connection.
+    // Another request may have replaced it: the same one, on the next connection.
     const isPresent = () => running.get(id) === request;
     request.done.catch(() => {
       const isReplaced = running.has(id) && !isPresent();
@@ -163,7 +163,7 @@ export function createRequestStore(): RequestStore {
     });
   }
 
-  /** Goes on with the requests of an earlier client of the same server. One without any message is asked again under its id. */
+  /** Continues the requests of an earlier client of the same server. A request without any message is asked again under its id. */
   function pickUp(opened: TroupeClient): void {
     for (const { id, transcript } of snapshot.requests) {
       const known = asked.get(id);

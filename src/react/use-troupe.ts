@@ -3,24 +3,24 @@ import type { TroupeClientOptions } from "../client/index.ts";
 import { createRequestStore, type RequestStore, type TroupeSnapshot } from "./request-store.ts";
 
 export interface Troupe extends TroupeSnapshot {
-  /** Asks for an answer, which grows in `requests`; gives its id. */
+  /** Asks for an answer, which grows in `requests`; returns its id. */
   readonly send: RequestStore["send"];
-  /** Shows a request that was asked elsewhere or before a reload, by its id; a running answer grows on. */
+  /** Shows a request that was asked elsewhere or before a reload, by its id; a running answer continues. */
   readonly resume: RequestStore["resume"];
   /** Stops a request, or only the lane of one persona. */
   readonly cancel: RequestStore["cancel"];
   readonly connect: RequestStore["connect"];
-  /** Leaves the connection. Running requests are `unfollowed` until `connect`, or until the next request, picks them up. */
+  /** Disconnects. Running requests are `unfollowed` until `connect`, or the next request, picks them up. */
   readonly disconnect: RequestStore["disconnect"];
-  /** Runs a request again that has failed with a retryable error. */
+  /** Runs a request again after a retryable error. */
   readonly retry: RequestStore["retry"];
 }
 
 /**
- * A connection to a server for as long as the component is mounted, with the transcripts of what was asked over it. Takes the
- * server's address or all of the client's options; another address or other subprotocols make another connection, while further
- * options are read when it is made. Where `url` or `protocols` is a function, each attempt asks the one of the newest render, and another
- * function makes no other connection.
+ * A connection to a server while the component is mounted, with the transcripts of the requests that it asked. Takes the server's address
+ * or all of the client's options. Another address or other subprotocols make another connection; further options are read when it is
+ * made. If `url` or `protocols` is a function, each attempt calls the newest render's function, and a different function does not make
+ * another connection.
  */
 export function useTroupe(target: string | TroupeClientOptions): Troupe {
   const options = typeof target === "string" ? { url: target } : target;
@@ -37,7 +37,7 @@ export function useTroupe(target: string | TroupeClientOptions): Troupe {
   return { ...snapshot, send, resume, cancel, connect, disconnect, retry };
 }
 
-/** The options with functions that ask those of the newest render. */
+/** The options, with functions that call those of the newest render. */
 function withNewest(
   options: TroupeClientOptions,
   newest: { readonly current: TroupeClientOptions },

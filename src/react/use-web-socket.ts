@@ -4,15 +4,15 @@ export interface WebSocketView {
   /** `undefined` before the first effect and after unmounting. */
   readonly socket: WebSocket | undefined;
   readonly state: "connecting" | "open" | "closed";
-  /** What came, parsed, oldest first; text that is not JSON is left as it is. The newest `keptMessages` are kept. */
+  /** The received messages, parsed, oldest first; text that is not JSON stays text. The newest `keptMessages` are kept. */
   readonly messages: readonly unknown[];
-  /** Sends a value as JSON; `false` where the socket is not open. */
+  /** Sends a value as JSON; `false` if the socket is not open. */
   readonly send: (message: unknown) => boolean;
 }
 
 const keptMessages = 1000;
 
-/** One plain WebSocket, without names, numbers or a second attempt; see `useTroupe` for those. */
+/** One plain WebSocket, without request ids, numbers or reconnects; see `useTroupe` for those. */
 export function useWebSocket(url: string): WebSocketView {
   const [socket, setSocket] = useState<WebSocket>();
   const [state, setState] = useState<WebSocketView["state"]>("connecting");

@@ -197,11 +197,11 @@ describe("a named server that cannot answer", () => {
       listing("nomic-embed-text", "bge-m3"),
       "has only models that cannot answer, such as embedding models",
     ],
-    ["is another program", html, "answers something else than a list of models"],
+    ["is another program", html, "answers something other than a list of models"],
     [
       "has a list of another form",
       (response: { end(text: string): void }) => response.end('{"models":[]}'),
-      "answers something else than a list of models",
+      "answers something other than a list of models",
     ],
   ] as const;
   for (const [name, list, fault] of cases) {

@@ -20,7 +20,7 @@ export const builtinPersonas: readonly Persona[] = [
   techEnthusiast,
 ];
 
-/** A store of the built-in personas, which every owner may use. It holds nothing that would have to be closed. */
+/** A store of the built-in personas, which every owner may use. It need not be closed. */
 export function createBuiltinPersonaStore(): PersonaStore {
   // A map, because an id comes from a client and an object would answer to "constructor".
   const byId = new Map(builtinPersonas.map((persona) => [persona.id, persona]));

@@ -7,23 +7,23 @@ import type { CallOutcome } from "../../ports/usage-store.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
-/** A call that was paid for so far. */
+/** An opened call, and how much of its output is reserved. */
 export interface OpenedCall {
   readonly isLimited: boolean;
   readonly mostOutputTokens?: number;
   readonly coveredTokens: number;
 }
 
-/** What the process that counts does for one that runs turns, which names turns and calls by numbers. */
+/** The methods that the process with the budgets offers to one that runs turns. The caller names turns and calls by numbers. */
 export interface BudgetHub {
-  /** Throws as `Budgets.admit`. */
+  /** Throws like `Budgets.admit`. */
   admit(caller: Caller, inputTokens: number): Promise<void>;
   openTurn(turn: number, expense: TurnExpense): Promise<void>;
-  /** Throws as `TurnBudget.open`. */
+  /** Throws like `TurnBudget.open`. */
   open(turn: number, call: number, plan: CallPlan): Promise<OpenedCall>;
-  /** Reserves more than so much output, where there is more; answers how much is covered now. */
+  /** Reserves more than this output if the budget allows; returns how much is covered now. */
   cover(call: number, outputTokens: number): Promise<number>;
-  /** Throws as `CallBudget.repeat`. */
+  /** Throws like `CallBudget.repeat`. */
   repeat(call: number): Promise<void>;
   settle(call: number, usage: Usage): Promise<void>;
   record(call: number, outcome: CallOutcome, usage: Usage): Promise<void>;

@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Line } from "./line.ts";
 import { decodeRefusal, encodeRefusal } from "./refusal.ts";
 
-/** What one side asks of a port of the other, and how that answers. */
+/** A call of a port on the other side, or its answer. */
 const frame = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("ask"),
@@ -15,22 +15,22 @@ const frame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("answer"), call: z.int(), value: z.unknown() }),
   z.object({ type: z.literal("refusal"), call: z.int(), error: z.string() }),
 ]);
-/** One message holds everything that was said since the one before it; others may use the same line for other things. */
+/** One message with all frames since the message before; the line may carry messages of other kinds. */
 const letter = z.object({ troupe: z.array(frame) });
 
 type Frame = z.output<typeof frame>;
 
-/** Carries out one method of a served port; throws or rejects with what the other side is to be told. */
+/** Runs one method of a served port. The other side gets the error that it throws or rejects with. */
 export type Handler = (method: string, values: readonly unknown[]) => unknown;
 
-/** Calls between two processes, in both directions. Everything arrives in the order in which it was said. */
+/** Calls between two processes, in both directions. Everything arrives in the order in which it was sent. */
 export interface Channel {
   /**
-   * Settles as the other side's method does; rejects when the line ends before. What `canWait` waits a moment for others to
-   * travel with, unless something that cannot wait takes it along.
+   * Calls a method on the other side and settles as it does; rejects if the line ends first. `canWait` messages are batched, or sent with
+   * the next urgent one.
    */
   ask(port: string, method: string, values: readonly unknown[], canWait?: boolean): Promise<unknown>;
-  /** Answers the other side's calls of a port from now on; once for each port, before the other side asks. */
+  /** Answers the other side's calls of a port from now on. Call it once per port, before the other side asks. */
   serve(port: string, handler: Handler): void;
   /** Aborts when the other process is gone. */
   readonly ended: AbortSignal;
@@ -39,9 +39,9 @@ export interface Channel {
 export interface ChannelOptions {
   readonly line: Line;
   readonly clock: Clock;
-  /** How long that which can wait is gathered. */
+  /** How long messages that can wait are gathered. */
   readonly gatherMs: number;
-  /** Says nothing before the other side has: a process that has just been started loses what it is told before it listens. Default false. */
+  /** Sends nothing before the other side has: a new process loses messages that come before it listens. Default false. */
   readonly speaksSecond?: boolean;
 }
 
@@ -66,7 +66,7 @@ export function createChannel({ line, clock, gatherMs, speaksSecond = false }: C
     if (ended.signal.aborted) return;
     gathered.push(said);
     if (!canWait) {
-      // Whatever else is said in this turn of the event loop goes with it.
+      // Other messages of this turn of the event loop go with it.
       if (!isUrgent) setImmediate(flush);
       isUrgent = true;
     } else if (!isWaiting) {

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import type { Methods } from "./remote-port.ts";
 
-/** What the process that started the others hears from them. */
+/** The methods that the primary process offers to its workers. */
 export interface PrimaryControl {
-  /** The asking process listens. Answers whether it is the first that does, which tells the user. */
+  /** Reports that the worker listens. Returns whether it is the first one, which then tells the user. */
   listening(): Promise<boolean>;
-  /** Whether what is new can be kept now. */
+  /** Whether new turns can be stored now. */
   canStore(): Promise<boolean>;
 }
 
-/** What a process does for the one that started it. */
+/** The methods that a worker offers to the primary process. */
 export interface WorkerControl {
-  /** Stops in order; settles when everything is delivered or given up. */
+  /** Stops gracefully; settles when everything is delivered or given up. */
   stop(): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ const newMessage = z.object({
 
 const place = z.object({ message: count, offset: count });
 
-/** Conversations between processes. */
+/** The methods of conversations, for calls between processes. */
 export const conversationMethods: Methods<ConversationStore> = {
   create: z.tuple([text, text.optional()]),
   head: z.tuple([text, text]),

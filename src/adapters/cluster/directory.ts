@@ -8,59 +8,59 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { nameOf } from "./name-of.ts";
 import type { WorkerPort } from "./peer-hub.ts";
 
-/** A process that runs turns, as the one that knows them all sees it. */
+/** A process that runs turns, as the process that knows all turns sees it. */
 export interface Member {
   readonly worker: WorkerPort;
   /** Aborts when the process is gone. */
   readonly gone: AbortSignal;
-  /** It has asked for the turns that others left, which it does when it can end them. */
+  /** Whether it has asked for the turns that others left; it asks as soon as it can end them. */
   hasAsked: boolean;
 }
 
-/** A turn without an end. */
+/** A turn that has not ended. */
 export interface DirectoryEntry {
-  /** Its name between the processes. */
+  /** The number by which the processes name it. */
   readonly turn: number;
   readonly record: TurnRecord;
   readonly log: TurnLog;
-  /** What is kept for a process that goes on with it, and where its lanes can be taken up. */
+  /** The request with which another process can continue the turn; `checkpoints` tell where its lanes can be taken up. */
   readonly resumable: ResumableRequest | undefined;
   checkpoints: readonly LaneCheckpoint[];
-  /** The process that runs it; none where that is gone. */
+  /** The process that runs it; `undefined` if that process is gone. */
   runner: Member | undefined;
-  /** The last append that was begun; settles when it has, and never rejects. */
+  /** The last append that was started; settles when it is done, and never rejects. */
   appending: Promise<unknown>;
-  /** Settles when it can be stopped and watched, or its process is gone. */
+  /** Settles when the turn can be stopped and watched, or when its process is gone. */
   readonly announced: PromiseWithResolvers<void>;
   isAnnounced: boolean;
-  /** As JSON, where it belongs to a conversation and was announced. */
+  /** The request as JSON, if the turn belongs to a conversation and was announced. */
   request: string | undefined;
-  /** How many follow it from other processes than its own. */
+  /** The number of followers in each process other than its own. */
   readonly watchers: Map<Member, number>;
-  /** Counts it out. */
+  /** Removes the turn from the counts. */
   readonly release: () => void;
 }
 
-/** Limits of turns that run at the same time for one key, for one owner, and in all, over all processes. */
+/** Limits of turns that run at the same time, for one key, for one owner, and in all, over all processes. */
 export interface DirectoryLimits {
-  /** Of a key that has no limit of its own. */
+  /** For a key that has no limit of its own. */
   readonly mostPerKey: number;
   readonly mostPerOwner: number;
   readonly mostInAll: number;
-  /** Bytes that they hold, as the processes that run them estimate it. */
+  /** Maximum bytes that running turns hold, estimated by the processes that run them. */
   readonly maxBytesPerOwner: number;
   readonly maxBytes: number;
 }
 
 export interface DirectoryOptions extends DirectoryLimits {
-  /** There are turns that nobody runs any more. */
+  /** Called when there are turns that no process runs. */
   readonly onLeft: () => void;
 }
 
-/** When a turn that is counted may have ended. */
+/** By then one of the counted turns may have ended. */
 const retryAfterMs = 1_000;
 
-/** Which turns run, and where. */
+/** Keeps track of the running turns and of the process that runs each. */
 export function createDirectory(options: DirectoryOptions) {
   const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
   const byTurn = new Map<number, DirectoryEntry>();
@@ -77,12 +77,12 @@ export function createDirectory(options: DirectoryOptions) {
       entry.runner = undefined;
       entry.announced.resolve();
     }
-    // Also what it was told of and had not yet asked for.
+    // This includes turns that the process was told of but had not asked for yet.
     if ([...byTurn.values()].some(({ runner }) => runner === undefined)) onLeft();
   }
 
   return {
-    /** Counts a turn and what it holds in; the returned function counts them out. Throws `too_many_requests`, `overloaded`. */
+    /** Counts a turn and the bytes that it holds; the returned function removes both. Throws `too_many_requests`, `overloaded`. */
     hold(caller: Caller, bytes: number): () => void {
       const { owner } = caller;
       const count = countByOwner.get(owner) ?? 0;
@@ -104,7 +104,7 @@ export function createDirectory(options: DirectoryOptions) {
         else countByOwner.set(owner, left);
       };
     },
-    /** A turn that begins in a process, or that nobody runs. */
+    /** Adds a turn that starts in a process, or that no process runs. */
     add({
       record,
       log,
@@ -131,11 +131,11 @@ export function createDirectory(options: DirectoryOptions) {
       };
       byTurn.set(entry.turn, entry);
       byName.set(nameOf(record.owner, record.id), entry);
-      // It may have gone while the log was made.
+      // The process may have gone while the log was made.
       if (runner?.gone.aborted === true) leave(runner);
       return entry;
     },
-    /** The turn that this process runs under this number. */
+    /** The turn that this process runs under this number; throws if it runs none. */
     runBy(member: Member, turn: number): DirectoryEntry {
       const entry = byTurn.get(turn);
       if (entry?.runner !== member)
@@ -148,21 +148,21 @@ export function createDirectory(options: DirectoryOptions) {
       [...byTurn.values()].filter(
         ({ record }) => record.owner === owner && record.conversationId === conversationId,
       ),
-    /** Gives turns that nobody runs to this process. */
+    /** Gives turns that no process runs to this process, at most `most`. */
     takeLeft(member: Member, most: number): DirectoryEntry[] {
       const taken = [...byTurn.values()].filter(({ runner }) => runner === undefined).slice(0, most);
       for (const entry of taken) entry.runner = member;
       member.hasAsked = true;
       return taken;
     },
-    /** It has ended. */
+    /** Removes a turn that has ended. */
     remove(entry: DirectoryEntry): void {
       if (!byTurn.delete(entry.turn)) return;
       byName.delete(nameOf(entry.record.owner, entry.record.id));
       entry.announced.resolve();
       entry.release();
     },
-    /** The process is gone. */
+    /** Marks the turns of a process that is gone as left, and removes its followers. */
     leave,
   };
 }

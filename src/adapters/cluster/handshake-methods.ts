@@ -7,7 +7,7 @@ import type { Methods } from "./remote-port.ts";
 const text = z.string();
 const limit = z.int().exactOptional();
 
-/** The limits of a key, and of whoever comes with it. */
+/** The limits of a key or of a group. */
 export const limits = z.object({
   connections: limit,
   requestsPerMinute: limit,
@@ -24,15 +24,15 @@ export const caller = z.object({
   groups: z.array(group).readonly().exactOptional(),
 });
 
-/** Tickets between processes: one that is issued by one opens a socket of any, once. */
+/** Tickets between processes: a ticket that one process issues opens one socket, in any process. */
 export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };
 
-/** Places of sockets that all processes share. */
+/** Places of sockets, which all processes share. */
 export const placeMethods: Methods<SocketPlaces> = {
   take: z.tuple([caller]),
   whyNone: z.tuple([caller]),
   leave: z.tuple([caller]),
 };
 
-/** Counts that all processes share. */
+/** Counts, which all processes share. */
 export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]) };

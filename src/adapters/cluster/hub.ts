@@ -34,13 +34,16 @@ export interface HubOptions extends DirectoryLimits {
   readonly vendorIds: VendorIds;
   readonly attempts: RateCounter;
   readonly places: SocketPlaces;
-  /** Hears of a process that could not be told something although it is there. */
+  /** Called if a process is there but a message to it failed. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** What all processes share, in the one that keeps it. */
+/** The state that all processes share, in the process that keeps it. */
 export interface Hub {
-  /** Serves a process that runs turns. When it is gone, its turns are given to another to be ended, or to the next that comes. */
+  /**
+   * Serves a process that runs turns. When it is gone, another process gets its turns to end them; if there is none, the next one that
+   * starts.
+   */
   admit(channel: Channel): void;
 }
 
@@ -54,12 +57,12 @@ export async function createHub(options: HubOptions): Promise<Hub> {
   const directory = createDirectory({ ...limits, onLeft });
 
   function onLeft(): void {
-    // One that starts asks by itself.
+    // A process that is starting asks by itself.
     const member = [...members].find(({ hasAsked }) => hasAsked);
     if (member !== undefined) tell(member.worker.left(), member.gone, onFault);
   }
 
-  /** Those who follow it elsewhere count no more. */
+  /** Tells the process that ran the turn that followers in other processes no longer count. */
   function onEnd({ record, runner, watchers }: DirectoryEntry): void {
     if (runner !== undefined && watchers.size > 0)
       tell(runner.worker.watched(record.owner, record.id, false), runner.gone, onFault);

@@ -3,13 +3,13 @@ import type { KeyStore } from "../../ports/key-store.ts";
 import { limits } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
-/** What the process that keeps the keys does for the others. */
+/** The methods that the process with the keys offers to the others. */
 export interface KeyHub extends Omit<KeyStore, "onRevoked"> {
-  /** From now on `KeyListener.revoked` tells of revocations; said before anything else. */
+  /** From now on `KeyListener.revoked` is called for each revocation. Call it before any other method. */
   listen(): Promise<void>;
 }
 
-/** What a process does for the one that keeps the keys. */
+/** The methods that a process offers to the one with the keys. */
 export interface KeyListener {
   /** Settles when nothing is done for the key any more. */
   revoked(id: string): Promise<void>;

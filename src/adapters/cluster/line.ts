@@ -1,8 +1,8 @@
 /**
  * A line to another process.
  *
- * Contract: what is sent arrives there as a copy, in order and once, as long as the line holds; when it has ended, `onEnd` is told
- * once and what is sent reaches nobody.
+ * Contract: as long as the line holds, each message arrives once, in order and as a copy. When it has ended, `onEnd` is called once, and
+ * later messages are lost.
  */
 export interface Line {
   send(message: unknown): void;

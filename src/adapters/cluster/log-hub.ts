@@ -3,30 +3,30 @@ import type { TurnPlace, TurnRecord } from "../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 
-/** A kept turn as it was when it was found; its events are asked for with `follow`. */
+/** A kept turn as it was when it was found; `follow` gives its events. */
 export interface FoundTurn {
   readonly record: TurnRecord;
-  /** Tells its log from all others that the asked process has had, also from one of the same name. */
+  /** Distinguishes its log from all others that the asked process has had, even one of the same name. */
   readonly identity: number;
   readonly headSeq: number;
   readonly ended: boolean;
 }
 
-/** A turn that a process before left running, and that the one which is told of it is to recover. */
+/** A turn that another process left running, and that the asking process is to recover. */
 export interface LeftTurn {
   readonly turn: number;
   readonly record: TurnRecord;
-  /** What it appended, as JSON. */
+  /** Its events and checkpoints, as JSON. */
   readonly steps: string;
-  /** What was kept for going on with it, as JSON. */
+  /** The request with which it can go on, as JSON. */
   readonly request?: string;
 }
 
-/** What the process that keeps the logs does for one that runs turns. A turn is named by a number while it runs. */
+/** The methods that the process with the logs offers to one that runs turns. A running turn is named by a number. */
 export interface LogHub {
   /**
-   * The request travels as JSON, and so do events and checkpoints. Throws `too_many_requests` and `overloaded`, which are counted
-   * over all processes, as are the bytes that requests hold.
+   * Creates a log; request, events and checkpoints travel as JSON. Throws `too_many_requests` and `overloaded`: turns, and the bytes that
+   * their requests hold, are counted over all processes.
    */
   create(
     record: TurnRecord,
@@ -39,14 +39,14 @@ export interface LogHub {
     | { readonly type: "full" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
-  /** Returns whether the log is full from now on, or why the turn's end could not be kept, as JSON. */
+  /** Returns whether the log is full from now on or, as JSON, why the turn's end could not be kept. */
   append(turn: number, steps: string): Promise<boolean | string>;
   forget(owner: string, conversationId: string): Promise<void>;
-  /** Some of the turns that nobody runs any more, which are the asking process's from now on; none when there are no more. */
+  /** Some of the turns that no process runs, which now belong to the asking process; empty when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
-  /** Begins to follow a turn under a number that the asking process chose. Throws `request_not_found`. */
+  /** Starts to follow a turn under a number that the asking process chose. Throws `request_not_found`. */
   follow(following: number, owner: string, id: string, after: number): Promise<void>;
-  /** The next batch as JSON; `undefined` at the end. What is not asked for stays in the log. */
+  /** The next batch as JSON; `undefined` at the end. Batches stay in the log until they are asked for. */
   next(following: number): Promise<string | undefined>;
   unfollow(following: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** One name for what an owner calls by an id: no owner's name holds a line break. */
+/** Joins an owner and an id to one name, which is unique because no owner's name has a line break. */
 export function nameOf(owner: string, id: string): string {
   return `${owner}\n${id}`;
 }

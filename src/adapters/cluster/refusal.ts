@@ -4,7 +4,7 @@ import { parseEvents } from "../sqlite/event-codec.ts";
 
 const plain = z.object({ name: z.string(), message: z.string() });
 
-/** An error as it travels: one of ours with all that a client may read, another one by its name and message. */
+/** Encodes an error: a `TroupeError` with all that a client may read, any other error by its name and message. */
 export function encodeRefusal(thrown: unknown): string {
   if (thrown instanceof TroupeError) return JSON.stringify(thrown);
   if (!(thrown instanceof Error)) return JSON.stringify({ name: "Error", message: String(thrown) });

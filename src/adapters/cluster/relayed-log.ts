@@ -8,16 +8,16 @@ import type { Channel } from "./channel.ts";
 
 export interface RelayedLogOptions {
   readonly channel: Channel;
-  /** The turn's number there. */
+  /** The turn's number in the other process. */
   readonly turn: number;
   readonly copy: MemoryTurnLog;
-  /** The turn is over, but its end is not kept. To find it, ask the other process. */
+  /** Called when the turn is over but its end was not kept; from then on the other process is asked for the turn. */
   readonly onUnkept: () => void;
-  /** Hears of a failure that could only be told here, since the logs could not keep it. */
+  /** Called with a failure that the logs could not keep, so that it can be reported only here. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** A turn's log that another process keeps, followed here in a copy, which holds what was kept there. */
+/** A turn's log that another process keeps. Readers here follow a copy, which holds only events that were kept there. */
 export class RelayedLog implements TurnLog {
   isFull = false;
   readonly #turn: number;
@@ -62,7 +62,7 @@ export class RelayedLog implements TurnLog {
       if (typeof answer === "string") return this.#loseEnd(parseEvents<TroupeError>(answer));
       this.isFull = answer === true;
     } catch (fault) {
-      // Those who follow it here would wait for ever.
+      // Without the end that was to be appended, readers here would wait for ever.
       if (!steps.some(({ type }) => type === "failure")) throw fault;
       this.#onFault(fault);
       return this.#loseEnd(TroupeError.from(fault).asData());

@@ -8,12 +8,12 @@ import { tell } from "./tell.ts";
 
 export interface RemoteBudgetsOptions {
   readonly channel: Channel;
-  /** Whether a minute or a day limits this caller; nobody else is asked about. */
+  /** Whether this caller has a limit per minute or per day. For other callers the other process is not asked. */
   readonly isLimited: (caller: Caller) => boolean;
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Budgets that another process counts, for this one and others. */
+/** Budgets that another process counts, for this process and others. */
 export function createRemoteBudgets({ channel, isLimited, onFault }: RemoteBudgetsOptions): Budgets {
   const hub = remotePort<BudgetHub>(channel, "budgets", budgetHubMethods);
   const say = (said: Promise<void>) => tell(said, channel.ended, onFault);

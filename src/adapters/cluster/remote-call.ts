@@ -7,20 +7,20 @@ export interface RemoteCallOptions {
   readonly number: number;
   readonly plan: CallPlan;
   readonly opened: OpenedCall;
-  /** What nobody waits for. */
+  /** Reports the failure of a message that no caller waits for. */
   readonly say: (said: Promise<void>) => void;
-  /** It is recorded. */
+  /** Called when the call is recorded. */
   readonly onEnd: () => void;
 }
 
 export interface RemoteCall extends CallBudget {
-  /** It will not be heard to its end. */
+  /** Ends the call's budget as failed: nothing will report the call's end. */
   abandon(): void;
 }
 
 /**
- * A call that another process pays for, a step at a time. The next step is asked for when half of the present one is used, so that
- * what is written is usually covered already and nothing waits; only a call that has come to the end of its steps does.
+ * A call that another process pays for, a step at a time. The next step is requested when half of the present one is used, so output is
+ * usually covered before it comes. Only a call that has used up its steps waits.
  */
 export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: RemoteCallOptions): RemoteCall {
   const { isLimited, mostOutputTokens } = opened;
@@ -31,7 +31,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
   let reservedInput = plan.inputTokens;
   let isSettled = false;
 
-  /** Where to ask for more: what nothing limits is only told, in time to count when this process is gone. */
+  /** The output at which to ask for more. An unlimited call only reports its output, early enough to be counted if this process dies. */
   function halfWay(): number {
     const isEnough = !isLimited || covered + 1 >= (plan.mostOutputTokens ?? Infinity);
     return isEnough ? covered : Math.floor((used + covered) / 2);
@@ -42,7 +42,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
       const now = await hub.cover(number, Math.max(used, covered + 1));
       const hasGrown = now > covered;
       covered = Math.max(covered, now);
-      // Where there was no more there may be some when it is needed.
+      // If there was no more now, there may be some when it is needed.
       asksAbove = hasGrown ? halfWay() : covered;
     } finally {
       extending = undefined;
@@ -54,7 +54,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
   }
 
   async function coverLater(outputTokens: number): Promise<boolean> {
-    // What is under way may have been asked for when less was written.
+    // The request under way may have been made when less was used.
     await extending;
     if (outputTokens > covered) await extend();
     return outputTokens <= covered;
@@ -67,7 +67,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
       used = outputTokens;
       if (isSettled || used <= asksAbove) return true;
       if (isLimited && used > covered) return coverLater(used);
-      // What nothing limits is told each time: nothing may be in the log that is not reserved.
+      // An unlimited call reports each time, because output must be reserved before it is in the log.
       say(isLimited ? extend() : askForMore());
       return true;
     },

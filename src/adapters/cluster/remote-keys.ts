@@ -4,10 +4,10 @@ import { type KeyHub, keyHubMethods, keyListenerMethods } from "./key-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
 import { tell } from "./tell.ts";
 
-/** Keys that another process keeps, which tells this one of every revocation. */
+/** Keys in another process, which tells this one of every revocation. */
 export function createRemoteKeys(channel: Channel, onFault: (fault: unknown) => void): KeyStore {
   const listeners = new Set<(id: string) => void>();
-  /** Nobody may listen yet when the first is told. */
+  /** The first revocation may come before there is a listener. */
   const revoked = new Set<string>();
   servePort(channel, "key-listener", keyListenerMethods, {
     async revoked(id) {

@@ -2,10 +2,10 @@ import type { KeptTurn, LogBatch, LogReader } from "../../ports/turn-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
 import type { FoundTurn, LogHub } from "./log-hub.ts";
 
-/** What one ask for a batch comes to; the reader that asked may be closed before. */
+/** The outcome of one request for a batch; `given up` if the reader that asked was closed. */
 type Asked = Promise<{ readonly batch: LogBatch | undefined } | "given up">;
 
-/** Batches that readers of one process ask for or still hold, each by its turn and the position before it. */
+/** Batches that readers of this process ask for or still hold, by turn and by the position before the batch. */
 class SharedBatches {
   readonly #asked = new Map<string, Asked>();
   readonly #held = new Map<string, WeakRef<LogBatch>>();
@@ -13,7 +13,7 @@ class SharedBatches {
     if (this.#held.get(key)?.deref() === undefined) this.#held.delete(key);
   });
 
-  /** The batch at a place, asked for with `ask` unless another reader has it or is waiting for it. */
+  /** The batch at a place, fetched with `ask` unless another reader has it or waits for it. */
   get(key: string, ask: () => Asked): Asked {
     const held = this.#held.get(key)?.deref();
     if (held !== undefined) return Promise.resolve({ batch: held });
@@ -25,7 +25,7 @@ class SharedBatches {
   async #ask(key: string, ask: () => Asked): Asked {
     try {
       const answer = await ask();
-      // Why an end is not kept holds only until it is.
+      // `unkept` is true only until the end is kept.
       if (answer !== "given up" && answer.batch !== undefined && answer.batch.type !== "unkept") {
         this.#held.set(key, new WeakRef(answer.batch));
         this.#registry.register(answer.batch, key);
@@ -41,23 +41,23 @@ interface RemoteReaderOptions {
   readonly hub: LogHub;
   readonly found: FoundTurn;
   readonly shared: SharedBatches;
-  /** A fresh number for a reader between the processes. */
+  /** Returns a new number that names a reader between the processes. */
   readonly newFollowing: () => number;
   readonly after: number;
   readonly wake: () => void;
-  /** Says something to the other process that nobody waits for. */
+  /** Reports the failure of a message that no caller waits for. */
   readonly say: (said: Promise<void>) => void;
 }
 
 /**
- * Asks for a batch when one is wanted and the one before it was taken, so that nothing piles up on the way. Readers at the same place
- * of a turn are given the same batch: one of them asks.
+ * Reads a log in another process. It asks for a batch when one is wanted and the one before it was taken, so that nothing piles up on the
+ * way. Readers at the same place of a turn share a batch, for which one of them asks.
  */
 class RemoteReader implements LogReader {
   readonly #options: RemoteReaderOptions;
   #life: "resting" | "asking" | "over" | "failed" | "closed" = "resting";
   #position: number;
-  /** This reader in the other process, and where it stands there. */
+  /** This reader's number in the other process, and its position there. */
   #following: { readonly number: number; at: number } | undefined;
   #came: LogBatch | undefined;
   #fault: unknown;
@@ -111,7 +111,7 @@ class RemoteReader implements LogReader {
   async #askHub(): Asked {
     const { hub, say } = this.#options;
     const following = await this.#follow();
-    // It is known there only now, and nobody reads it any more.
+    // The other process learned of the reader only after it was closed here, so it is ended there.
     if (this.#isClosed()) {
       say(hub.unfollow(following.number));
       return "given up";
@@ -127,7 +127,7 @@ class RemoteReader implements LogReader {
     return { batch };
   }
 
-  /** Stands there where it stands here: batches that others had asked for were passed over. */
+  /** Moves the reader in the other process to its position here: it has skipped batches that other readers asked for. */
   async #follow(): Promise<{ readonly number: number; at: number }> {
     const { hub, found, newFollowing } = this.#options;
     if (this.#following?.at === this.#position) return this.#following;
@@ -142,7 +142,7 @@ class RemoteReader implements LogReader {
     return this.#life === "closed";
   }
 
-  /** Ends a `next` that waits as well. */
+  /** Ends the reader in the other process, and a `next` that waits there. */
   #unfollow(): void {
     const { hub, say } = this.#options;
     if (this.#following !== undefined) say(hub.unfollow(this.#following.number));
@@ -156,8 +156,7 @@ function endOf(batch: LogBatch, before: number): number {
 }
 
 /**
- * Makes the logs of turns that run in another process, or have ended. What they know of themselves is as old as the answer they are
- * made of.
+ * Makes the logs of turns that run in another process or have ended. Their `headSeq` and `ended` are as old as the answer they came with.
  */
 export function createRemoteLogs(
   hub: LogHub,

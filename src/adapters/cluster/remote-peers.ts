@@ -15,13 +15,13 @@ export interface RemotePeersOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** The peers of a process, through the one that knows them all. */
+/** The peers of a process, reached through the process that knows all turns. */
 export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptions): Peers {
   const hub = remotePort<PeerHub>(channel, "peers", peerHubMethods);
   const joined = Promise.withResolvers<PeerAudience>();
-  /** How many follow each conversation here. */
+  /** The number of followers of each conversation here. */
   const subscriptions = new Map<string, number>();
-  /** The turns that run here and are followed elsewhere. */
+  /** The turns that run here and are followed elsewhere, each with the function that ends the watch. */
   const watched = new Map<string, () => void>();
   const say = (said: Promise<void>) => tell(said, channel.ended, onFault);
 

@@ -9,8 +9,8 @@ export type Methods<P> = {
 };
 
 /**
- * A port whose methods are carried out by the other process. Its refusals come back as they are; every method rejects when that
- * process is gone.
+ * A port whose methods run in the other process. Its errors come back as `refusal.ts` encodes them; every method rejects when that process
+ * is gone.
  */
 export function remotePort<P extends object>(channel: Channel, name: string, methods: Methods<P>): P {
   const calls = Object.keys(methods).map((method) => [
@@ -21,7 +21,7 @@ export function remotePort<P extends object>(channel: Channel, name: string, met
   return Object.fromEntries(calls) as P;
 }
 
-/** Lets the other process call a port of this one; arguments that the schemas refuse are refused. */
+/** Lets the other process call a port of this one; refuses arguments that do not fit the schemas. */
 export function servePort<P extends object>(
   channel: Channel,
   name: string,

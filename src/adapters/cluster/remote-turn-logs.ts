@@ -13,26 +13,26 @@ import { tell } from "./tell.ts";
 
 export interface RemoteTurnLogOptions {
   readonly channel: Channel;
-  /** Hears of a failure that could only be told here, since the logs could not keep it. */
+  /** Called with a failure that the logs could not keep, so that it can be reported only here. */
   readonly onFault: (fault: unknown) => void;
 }
 
 export interface RemoteTurnLogs extends TurnLogStore {
-  /** Of the turns that run here, estimated. */
+  /** Estimated bytes of the turns that run here. */
   readonly bytes: number;
   readonly count: number;
   /** The log of a turn that was found in another process. */
   readonly turnOf: (found: FoundTurn) => KeptTurn;
 }
 
-/** Logs that another process keeps. Turns that run here are followed here; all others through that process. */
+/** Logs that another process keeps. Turns that run here are followed here, all others through that process. */
 export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions): RemoteTurnLogs {
   const hub = remotePort<LogHub>(channel, "logs", logHubMethods);
   const turnOf = createRemoteLogs(hub, (said) => tell(said, channel.ended, onFault));
   const own = new Map<string, KeptTurn>();
   let bytes = 0;
 
-  /** A turn that runs here from now on. */
+  /** Makes the log of a turn that runs here from now on. */
   function adopt(record: TurnRecord, turn: number): KeptTurn & { readonly copy: MemoryTurnLog } {
     const name = nameOf(record.owner, record.id);
     const forget = () => {
@@ -95,7 +95,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   };
 }
 
-/** A place that no limit of a key counts. */
+/** A place to which no limit of a key applies. */
 function unlimited(owner: string): TurnPlace {
   return {
     caller: { owner, keyId: owner, limits: { requestsInFlight: Number.MAX_SAFE_INTEGER } },

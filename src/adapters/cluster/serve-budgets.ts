@@ -6,11 +6,14 @@ import type { BudgetHub } from "./budget-hub.ts";
 
 interface OpenCall {
   readonly call: CountedCall;
-  /** What it was settled with, and waits to be recorded with. */
+  /** The usage that the call was settled with, until it is recorded. */
   settled?: Usage;
 }
 
-/** The budgets as one process that runs turns sees them; what it leaves open when it is `gone` ends as it was reserved. */
+/**
+ * Serves the budgets to one process that runs turns. When that process is `gone`, its open calls end with the usage that was settled or
+ * reserved.
+ */
 export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): BudgetHub {
   const turns = new Map<number, CountedTurn>();
   const calls = new Map<number, OpenCall>();

@@ -3,7 +3,7 @@ import type { Channel } from "./channel.ts";
 import { type KeyHub, type KeyListener, keyHubMethods, keyListenerMethods } from "./key-hub.ts";
 import { remotePort, servePort } from "./remote-port.ts";
 
-/** The keys of all processes. A revocation is answered when each of them that opens anything with a key has heard of it. */
+/** The keys of all processes. A revocation settles when every process that opens anything with a key knows of it. */
 export function createKeyHub(keys: KeyStore, onFault: (fault: unknown) => void) {
   const listeners = new Map<Channel, KeyListener>();
 
@@ -13,7 +13,7 @@ export function createKeyHub(keys: KeyStore, onFault: (fault: unknown) => void) 
     await Promise.all(
       [...listeners].map(async ([channel, listener]) => {
         await listener.revoked(id).catch((fault: unknown) => {
-          // What a process that is gone had under way is gone with it.
+          // A process that is gone has nothing under way for the key.
           if (!channel.ended.aborted) onFault(fault);
         });
       }),
@@ -25,7 +25,7 @@ export function createKeyHub(keys: KeyStore, onFault: (fault: unknown) => void) 
     admit(channel: Channel): void {
       channel.ended.addEventListener("abort", () => listeners.delete(channel));
       const hub: KeyHub = {
-        // What is said to a process that is only starting is lost, and it has looked up no key yet.
+        // Not earlier: a process that is starting loses messages, and it has looked up no key yet.
         async listen() {
           listeners.set(channel, remotePort<KeyListener>(channel, "key-listener", keyListenerMethods));
         },

@@ -7,7 +7,7 @@ import { parseEvents } from "../sqlite/event-codec.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
 import type { FoundTurn, LeftTurn, LogHub } from "./log-hub.ts";
 
-/** Turns of which one answer tells, so that thousands do not travel in one piece. */
+/** Maximum turns per answer, so that thousands do not travel in one message. */
 const turnsPerAnswer = 50;
 
 interface Following {
@@ -19,18 +19,18 @@ export interface LogHubOptions {
   readonly logs: TurnLogStore;
   readonly directory: Directory;
   readonly member: Member;
-  /** A turn of this process has ended. */
+  /** Called when a turn of this process has ended. */
   readonly onEnd: (entry: DirectoryEntry) => void;
 }
 
-/** The logs as one process that runs turns sees them. */
+/** Serves the logs to one process that runs turns. */
 export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions): LogHub {
   const followings = new Map<number, Following>();
   member.gone.addEventListener("abort", () => {
     for (const following of followings.keys()) stopFollowing(following);
   });
 
-  /** Also one that stands between two batches, for which nobody asks any more: its reader is closed. */
+  /** Closes the log's reader, even between two batches, when no `next` waits. */
   function stopFollowing(following: number): void {
     const found = followings.get(following);
     followings.delete(following);
@@ -39,7 +39,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   async function tellOf(entry: DirectoryEntry): Promise<LeftTurn[]> {
-    // What the process that is gone said last may still be on its way to the disk.
+    // The last append of the process that is gone may still be on its way to the disk.
     await entry.appending;
     const { turn, record, log, resumable, checkpoints } = entry;
     if (log.ended) return [];
@@ -100,7 +100,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     },
     async next(following) {
       const step = await followings.get(following)?.batches.next();
-      // Whoever reads it there has events of its own.
+      // The reader there gets events of its own, which are not shared.
       if (step !== undefined && step.done !== true)
         return JSON.stringify({ ...step.value, isShared: undefined });
       followings.delete(following);
@@ -125,7 +125,7 @@ export function foundTurn({ record, log }: KeptTurn): FoundTurn {
   return { record, identity, headSeq: log.headSeq, ended: log.ended };
 }
 
-/** The last checkpoint of every lane, since it began anew. */
+/** The last checkpoint of every lane since its last reset. */
 export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] {
   const newest = new Map<string | undefined, LaneCheckpoint>();
   for (const step of steps) {
@@ -135,7 +135,7 @@ export function newestCheckpoints(steps: readonly TurnStep[]): LaneCheckpoint[] 
   return [...newest.values()];
 }
 
-/** All that a running turn has said. */
+/** All events of a running turn so far. */
 async function readEvents(log: TurnLog, afterSeq = 0): Promise<readonly TurnEvent[]> {
   const events: TurnEvent[] = [];
   const { headSeq } = log;

@@ -7,14 +7,14 @@ import { tell } from "./tell.ts";
 export interface PeerHubOptions {
   readonly directory: Directory;
   readonly member: Member;
-  /** All processes that run turns, this one among them. */
+  /** All processes that run turns, including this one. */
   readonly members: Iterable<Member>;
-  /** The others that subscribed to a conversation. */
+  /** The processes that subscribed to each conversation. */
   readonly subscribers: Subscribers;
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Which processes want to hear of which conversations. */
+/** Keeps track of the processes that subscribed to each conversation. */
 export function createSubscribers() {
   const byConversation = new Map<string, Set<Member>>();
 
@@ -42,9 +42,9 @@ export function createSubscribers() {
 
 export type Subscribers = ReturnType<typeof createSubscribers>;
 
-/** The other processes as one that runs turns sees them. */
+/** Serves the peers to one process that runs turns. */
 export function createPeerHub({ directory, member, members, subscribers, onFault }: PeerHubOptions): PeerHub {
-  /** The turn, where it runs in another process. */
+  /** The turn, unless it runs in the process that asks. */
   function elsewhere(owner: string, id: string): DirectoryEntry | undefined {
     const entry = directory.find(owner, id);
     return entry?.runner === member ? undefined : entry;
@@ -94,13 +94,13 @@ export function createPeerHub({ directory, member, members, subscribers, onFault
       try {
         return await runner.worker.cancel(owner, id, lane);
       } catch (error) {
-        // It takes its turns with it: they end, though not by this.
+        // The turn ends because its process is gone, and not because of this cancel.
         if (runner.gone.aborted) return false;
         throw error;
       }
     },
     async endIn(owner, conversationId) {
-      // One that has not asked for the turns that were left is only starting, and runs none.
+      // A process that has not asked for the left turns is still starting and runs none.
       const others = [...members].filter((other) => other !== member && other.hasAsked);
       await Promise.all(
         others.map(async ({ worker, gone }) => {

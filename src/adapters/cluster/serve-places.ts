@@ -1,7 +1,7 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { SocketPlaces } from "../../ports/socket-places.ts";
 
-/** The places as one process that serves sees them; those that it has when it is `gone` are given back. */
+/** Serves the places to one process. When that process is `gone`, its places are given back. */
 export function createPlaceHub(places: SocketPlaces, gone: AbortSignal): SocketPlaces {
   const taken = new Map<string, { readonly caller: Caller; count: number }>();
 
@@ -14,7 +14,7 @@ export function createPlaceHub(places: SocketPlaces, gone: AbortSignal): SocketP
   }
 
   async function leave(caller: Caller): Promise<void> {
-    // All that it had was given back when it went.
+    // Its places were given back when it went.
     if (gone.aborted) return;
     note(caller, -1);
     await places.leave(caller);
@@ -34,7 +34,7 @@ export function createPlaceHub(places: SocketPlaces, gone: AbortSignal): SocketP
     async take(caller) {
       const none = await places.take(caller);
       if (none !== undefined) return none;
-      // It went while it was given one.
+      // The process went while it was given a place.
       if (gone.aborted) await places.leave(caller);
       else note(caller, 1);
       return undefined;

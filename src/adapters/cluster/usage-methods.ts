@@ -4,5 +4,5 @@ import type { Methods } from "./remote-port.ts";
 
 const day = z.int();
 
-/** What was used, between processes. */
+/** The methods of usage sums, for calls between processes. */
 export const usageMethods: Methods<UsageSums> = { sums: z.tuple([z.string(), day, day]) };

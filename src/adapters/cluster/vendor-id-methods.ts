@@ -4,7 +4,7 @@ import type { Methods } from "./remote-port.ts";
 
 const text = z.string();
 
-/** Ids of a vendor between processes. */
+/** The methods of vendor ids, for calls between processes. */
 export const vendorIdMethods: Methods<VendorIds> = {
   note: z.tuple([text, z.array(text)]),
   isOwn: z.tuple([text, text]),

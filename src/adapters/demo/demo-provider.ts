@@ -6,20 +6,20 @@ import { writeScript } from "./script.ts";
 
 export interface DemoProviderOptions {
   readonly clock: Clock;
-  /** Time between two words, in milliseconds. Default 30, a brisk reading pace; 0 gives the whole text at once. */
+  /** Time between two words, in milliseconds. Default 30, a brisk reading pace; 0 sends the whole text at once. */
   readonly tokenIntervalMs?: number;
-  /** Time before the first words, and for the acted tool, in milliseconds. Default 250. */
+  /** Time before the first words, and for the simulated tool, in milliseconds. Default 250. */
   readonly firstTokenMs?: number;
 }
 
 /**
- * The provider `demo`: what answers when no real model is configured. Its texts are scripted and say so; the built-in
- * personas each have their own. The same request always gets the same text.
+ * Creates the provider `demo`, which answers when no real model is configured. Its texts are scripted and say so; the
+ * built-in personas each have their own. The same request always gets the same text.
  *
- * One word counts as one token, for `maxOutputTokens` as for the usage, which is therefore `estimated`. The model is
- * always `demo`, whatever was asked for. A tool is acted out once and labelled simulated; a reasoning summary is scripted
- * like the text and not counted. `end` carries a response object except when a built-in persona speaks. It throws nothing
- * but the reason of an aborted signal.
+ * One word counts as one token, for `maxOutputTokens` and for the usage, which is therefore `estimated`. The model is
+ * always `demo`, even if another was requested. A tool is acted out once and labelled simulated; a reasoning summary is
+ * scripted like the text and not counted. `end` carries a response object except when a built-in persona speaks. It
+ * throws only the reason of an aborted signal.
  */
 export function createDemoProvider(options: DemoProviderOptions): Provider {
   const { clock, tokenIntervalMs = 30, firstTokenMs = 250 } = options;
@@ -29,7 +29,7 @@ export function createDemoProvider(options: DemoProviderOptions): Provider {
     signal.throwIfAborted();
   }
 
-  /** Words at their pace. As with a real sender, those that fell due while nobody was reading come in one batch. */
+  /** Yields words at their pace. As with a real sender, words that fell due while the stream was not read come in one batch. */
   async function* inTime(words: readonly string[], type: "text" | "reasoning", signal: AbortSignal) {
     const startMs = clock.now();
     let sent = 0;
@@ -91,7 +91,7 @@ function one(event: ProviderEvent): ProviderEvent[] {
   return [event];
 }
 
-/** Cut before the white space that precedes each word, so that the pieces joined are the text again. */
+/** Splits a text before the white space of each word, so that the pieces joined are the text again. */
 function wordsOf(text: string): string[] {
   return text.match(/\s*\S+/gu) ?? [];
 }
@@ -108,7 +108,7 @@ function usageOf(request: ProviderRequest, outputTokens: number): Usage {
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
 }
 
-/** 32 hexadecimal digits that tell this answer from any other, also from one to the same request of another caller. */
+/** 32 hexadecimal digits that differ for every answer, even for another caller's answer to the same request. */
 function hashOf(request: ProviderRequest, callId: string): string {
   return createHash("sha256")
     .update(JSON.stringify([request, callId]))

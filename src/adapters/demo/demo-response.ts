@@ -2,7 +2,7 @@ import type { Response, ResponseOutputItem } from "openai/resources/responses/re
 import type { JsonObject } from "../../ports/json.ts";
 import type { ProviderRequest, Usage } from "../../ports/provider.ts";
 
-/** How far an answer has come; `incomplete` means that it was cut at the token limit. */
+/** The progress of an answer; `incomplete` means that it was cut at the token limit. */
 export interface DemoProgress {
   readonly status: "in_progress" | "completed" | "incomplete";
   readonly text: string;
@@ -13,7 +13,7 @@ export interface DemoProgress {
 /** The response object as the API sends it: `output_text` is the SDK's addition, and `usage` is null until the end. */
 type WireResponse = Omit<Response, "output_text" | "usage"> & { usage: Response["usage"] | null };
 
-/** Parameters that the API repeats in its response. The instructions are not among them: they are never shown. */
+/** Parameters that the API repeats in its response. The instructions are left out, because they are never shown. */
 const repeatedParameters = [
   "max_output_tokens",
   "max_tool_calls",
@@ -30,10 +30,11 @@ const repeatedParameters = [
 ];
 
 /**
- * A response object in the shape of OpenAI's Responses API (`POST /v1/responses`; the SDK's type `Response`), so that a
- * client finds every field that it would find there. `store` is false, because nothing can be fetched by this id later.
+ * Makes a response object in the shape of OpenAI's Responses API (`POST /v1/responses`; the SDK's type `Response`), so
+ * that a client finds every field that it would find there. `store` is false, because nothing can be fetched by this id
+ * later.
  *
- * @param hash tells this answer from others; the ids are made of it.
+ * @param hash distinguishes this answer from others; the ids are made from it.
  * @param createdAtSeconds wall time in whole seconds since 1970.
  */
 export function demoResponse(
@@ -94,7 +95,7 @@ function outputOf(hash: string, { status, text, reasoning }: DemoProgress) {
   return [summary, message];
 }
 
-/** The scripted reasoning summary is not counted, just as it takes nothing from the token limit. */
+/** The scripted reasoning summary is not counted, and takes nothing from the token limit. */
 function wireUsage(usage: Usage) {
   return {
     input_tokens: usage.inputTokens,

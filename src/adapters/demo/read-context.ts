@@ -1,21 +1,21 @@
 import type { ProviderMessage } from "../../ports/provider.ts";
 
-/** What a script can tell of a context. */
+/** The facts of a context that a script uses. */
 export interface ReadContext {
-  /** The words to answer; empty where there are none. */
+  /** The words to answer; empty if there are none. */
   readonly question: string;
   /** How many questions the context holds. */
   readonly questionCount: number;
-  /** The question before the last that had any words. */
+  /** The last earlier question that had any words. */
   readonly earlierQuestion?: string;
-  /** Names of the other voices that answered since the question before, each once, in order. */
+  /** Names of the other voices that answered after the previous question, each once, in order. */
   readonly otherSpeakers: readonly string[];
 }
 
-/** How a persona is shown what another voice said: `(Name answered:)`, then the words as a quotation. */
+/** The form in which a persona is shown another voice's answer: `(Name answered:)`, then the words as a quotation. */
 const wordsOfOthers = /^\((.+) answered:\)\n> /u;
 
-/** Tells the questions in a context from what other voices answered to them. */
+/** Separates the questions in a context from the answers of other voices. */
 export function readContext(messages: readonly ProviderMessage[]): ReadContext {
   const heard = messages
     .filter(({ role }) => role === "user")

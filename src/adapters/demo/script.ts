@@ -10,7 +10,7 @@ import type { Variants } from "./voices/voice.ts";
 export interface DemoScript {
   readonly text: string;
   readonly reasoning: string;
-  /** Name of the tool whose use is acted out, where the request offers one. */
+  /** Name of the tool whose use is acted out, if the request offers one. */
   readonly tool?: string;
   /** Whether a built-in persona speaks. */
   readonly isPersona: boolean;
@@ -19,9 +19,9 @@ export interface DemoScript {
 const notice = "This is a scripted demonstration — no model was called, but the streaming is real.";
 
 /**
- * Writes the answer to a request. The same request gives the same script: its variants follow from a hash of question
- * and instructions, moved on by the number of questions so far so that the same question does not get the same words twice
- * running.
+ * Writes the answer to a request. The same request gives the same script: a hash of question and instructions chooses
+ * the variants. The number of questions so far moves the choice on, so that a repeated question does not get the same
+ * words twice running.
  */
 export function writeScript(request: ProviderRequest): DemoScript {
   const { question, questionCount, earlierQuestion, otherSpeakers } = readContext(request.messages);
@@ -55,13 +55,13 @@ export function writeScript(request: ProviderRequest): DemoScript {
   };
 }
 
-/** First names of up to three speakers; a name such as "Mara, tech enthusiast" begins with one. */
+/** First names of up to three speakers; a name such as "Mara, tech enthusiast" starts with one. */
 function namesOf(speakers: readonly string[]): string {
   const names = speakers.slice(0, 3).map((name) => shortened(name.split(",")[0] ?? name));
   return new Intl.ListFormat("en-GB").format(names);
 }
 
-/** A function tool has a name of its own; the vendors' built-in ones are known by their type. */
+/** The name of a function tool, or the type of a vendor's built-in tool. */
 function toolName(tool: JsonObject): string {
   const name = tool.type === "function" ? tool.name : tool.type;
   return typeof name === "string" && name !== "" ? name : "tool";

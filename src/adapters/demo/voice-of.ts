@@ -22,8 +22,8 @@ const voices = new Map<string, DemoVoice>([
 ]);
 
 /**
- * Whose lines answer a call. The provider port knows no personas, so the speaker is recognised by the instructions: they
- * begin with a built-in persona's own, whatever was added behind them.
+ * Finds the lines that answer a call. The provider port knows no personas, so the speaker is recognised by the
+ * instructions: they start with a built-in persona's own, and other text may follow.
  *
  * @returns the persona's lines, or the neutral ones, and whether a built-in persona was recognised.
  */

@@ -4,24 +4,24 @@ import { tokenIn } from "./credentials.ts";
 import { forbiddenOrigin, type Refusal, refusals } from "./refusals.ts";
 
 export interface AccessOptions {
-  /** Origins beside the server's own that may connect, as `https://app.example`. */
+  /** Origins besides the server's own that may connect, such as `https://app.example`. */
   readonly allowedOrigins: readonly string[];
-  /** Host names beside loopback's that requests may be addressed to, with a port where browsers see one. */
+  /** Host names besides loopback's that requests may be addressed to, with the port if browsers see one. */
   readonly allowedHosts: readonly string[];
-  /** Where the server listens. */
+  /** Host name or address that the server listens on. */
   readonly host: string;
-  /** Everyone is the same caller, so that nobody may come from beyond this machine. */
+  /** Everyone is the same caller, so only requests from this machine are allowed. */
   readonly isShared: boolean;
-  /** Callers are known by the cookies of an application, which a browser sends along for any page. */
+  /** Callers are identified by an application's cookies, which a browser sends for any page. */
   readonly byCookies: boolean;
-  /** What a page opened from disk must show, since its origin is `null` like that of any sandboxed frame. */
+  /** Token that a page opened from disk must show, because its origin is `null`, like that of any sandboxed frame. */
   readonly pageToken: string;
 }
 
-/** Longer than any name of a host with a scheme and a port (RFC 1035: 253 characters). Parsing a megabyte takes 50 ms. */
+/** Longer than any scheme, host name and port (RFC 1035: 253 characters). Parsing a megabyte would take 50 ms. */
 const maxOriginChars = 512;
 
-/** The head of a request, as far as it says to whom and over what way it came. */
+/** The parts of a request's head that name the server and show the way that the request came. */
 export interface RequestHead {
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
@@ -29,19 +29,19 @@ export interface RequestHead {
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/** What a page shows of itself. */
+/** The parts of a request that identify the page that sent it. */
 interface PageHead {
   readonly host: string | undefined;
   readonly origin: string | undefined;
   /** `sec-websocket-protocol` as sent. */
   readonly protocols: string | undefined;
-  /** The request carries a valid key, which no page has that its user did not give it to. */
+  /** The request carries a valid key, which a page has only from its user. */
   readonly holdsKey: boolean;
 }
 
 /**
- * Who may talk to the server, judged by what a browser cannot forge: `Host` keeps out pages that rebind their own name to this
- * address, `Origin` keeps out pages of other sites. A request without `Origin` does not come from a page.
+ * Decides which requests may reach the server, by headers that a page cannot forge. `Host` keeps out pages that rebind their own name to
+ * this address. `Origin` keeps out pages of other sites. A request without `Origin` does not come from a page.
  */
 export function createAccess({
   allowedOrigins,
@@ -54,7 +54,7 @@ export function createAccess({
   const isLocal = isLoopback(host);
   const origins = new Set([
     ...allowedOrigins.map((origin) => new URL(origin).origin),
-    // A proxy that ends TLS may send the name by which it knows this server as `Host`.
+    // A proxy that ends TLS may send its own name for this server as `Host`.
     ...allowedHosts.map((name) => new URL(`https://${urlHost(name)}`).origin),
   ]);
   const names = new Set([...allowedHosts, host].map((name) => hostName(urlHost(name))));
@@ -72,22 +72,22 @@ export function createAccess({
     const url = new URL(origin);
     if (url.origin !== origin.toLowerCase() || !/^https?:$/.test(url.protocol)) return false;
     if (isOwn(url, host) || origins.has(url.origin)) return true;
-    // With cookies another application of this machine would act as whoever is logged in.
+    // With cookies, another application on this machine would act as the logged-in user.
     return isLocal && !byCookies && isLoopback(url.hostname);
   }
 
   return {
-    /** For any request: whether it is for this server, and may come the way it came. */
+    /** Checks any request: it must be addressed to this server and have come an allowed way. */
     refuseHead({ httpVersion, headers, headersDistinct, socket }: RequestHead): Refusal | undefined {
       const [host, ...more] = headersDistinct.host ?? [];
-      // With two hosts it is anyone's guess which one a proxy on the way has looked at.
+      // With two `Host` headers, a proxy on the way may have checked the other one.
       const name = more.length === 0 ? hostName(host) : undefined;
       if (name === undefined) return refusals.badHost;
       if (!isServed(name)) return refusals.unservedHost;
       const isDirect = isLoopback(socket.remoteAddress ?? "") && !cameThroughProxy(httpVersion, headers);
       return isShared && !isDirect ? refusals.proxied : undefined;
     },
-    /** For a WebSocket handshake, and an HTTP request that changes something. */
+    /** Checks a WebSocket handshake, or an HTTP request that changes data. */
     refuseOrigin(head: PageHead): Refusal | undefined {
       return originAllowed(head) ? undefined : forbiddenOrigin(head.origin);
     },
@@ -96,10 +96,10 @@ export function createAccess({
 
 export type Access = ReturnType<typeof createAccess>;
 
-/** Headers that a proxy adds and no client has a reason to send, beside all that begin with `x-forwarded-`. */
+/** Headers that proxies add and clients have no reason to send, besides all `x-forwarded-` headers. */
 const proxyHeaders = ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
 
-/** Whether a request shows that a proxy passed it on. nginx adds no header unless told, but speaks HTTP/1.0 to its upstreams. */
+/** Whether a request shows that it came through a proxy. nginx adds no header by default, but speaks HTTP/1.0 to its upstreams. */
 function cameThroughProxy(httpVersion: string, headers: IncomingHttpHeaders): boolean {
   if (httpVersion === "1.0") return true;
   return Object.keys(headers).some((name) => name.startsWith("x-forwarded-") || proxyHeaders.includes(name));
@@ -111,19 +111,19 @@ function isOwn(origin: URL, host: string | undefined): boolean {
   return URL.canParse(own) && new URL(own).host === origin.host;
 }
 
-/** The name in a `Host` header or in the settings, without its port; `undefined` if there is none. */
+/** The name in a `Host` header or a setting, without its port; `undefined` if there is none. */
 export function hostName(host: string | undefined): string | undefined {
   if (host === undefined || host.length > maxOriginChars) return undefined;
   if (/[/@?#\\\s]/.test(host) || !URL.canParse(`http://${host}`)) return undefined;
   return new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 
-/** A host as it stands in a URL. */
+/** A host in the form that a URL needs. */
 export function urlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
-/** Names that no DNS server is asked about (RFC 6761) and the loopback addresses. */
+/** Whether a name is a loopback address or a name that is never looked up in the DNS (RFC 6761). */
 export function isLoopback(name: string): boolean {
   const plain = name.replace(/^\[|\]$/g, "").replace(/^::ffff:(?=\d+\.)/, "");
   return (
@@ -134,7 +134,7 @@ export function isLoopback(name: string): boolean {
   );
 }
 
-/** The origin of a page as it is compared; `undefined` for text that is none. */
+/** The origin of a page in a form to compare; `undefined` if the text is not an origin. */
 export function readOrigin(origin: string | undefined): string | undefined {
   if (origin === undefined || origin.length > maxOriginChars || !URL.canParse(origin)) return undefined;
   return new URL(origin).origin;

@@ -7,7 +7,7 @@ import type { ClientAddress } from "./client-address.ts";
 import type { OnRefused } from "./http-listener.ts";
 import { type Refusal, refusals } from "./refusals.ts";
 
-/** How long a browser may go by the answer to a preflight. */
+/** How long a browser may reuse the answer to a preflight. */
 const preflightSeconds = 600;
 
 export interface ApiGateOptions {
@@ -17,12 +17,12 @@ export interface ApiGateOptions {
   readonly onRefused: OnRefused;
 }
 
-/** Whether an address is of the routes that only the administrator finds. */
+/** Whether an address belongs to the key routes, which only the administrator can see. */
 export function isOfKeys(path: string): boolean {
   return /^\/api\/keys(\/|$)/.test(path);
 }
 
-/** What every request under `/api` passes first: which pages may read the answer, who asks, and which pages may change something. */
+/** Checks every request under `/api` first: which pages may read the answer, which caller asks, and which pages may change data. */
 export function createApiGate({ access, callers, clientAddress, onRefused }: ApiGateOptions): ApiRoutes {
   const gate: ApiRoutes = new Hono();
   const allowOrigin = cors({
@@ -48,7 +48,7 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
     return context.json({ code, message }, status);
   }
 
-  // Anything may have the origin `null`, so no answer is for it; nor is any for pages that may not open a socket.
+  // Any page can have the origin `null`, so it may read no answer. Nor may pages that are not allowed to open a socket.
   gate.use("/*", async (context, next) => {
     const fromPage = context.req.header("origin") !== undefined;
     return fromPage && refuseOrigin(context, false) === undefined ? allowOrigin(context, next) : next();
@@ -65,7 +65,7 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
       context.set("caller", who);
       return next();
     }
-    // The key that gives out keys does nothing else.
+    // The administrator's key is good for the key routes only.
     if (!isOfKeys(context.req.path)) return refuse(context, refusals.needsKey);
     context.set("isAdministrator", true);
     return next();

@@ -7,5 +7,5 @@ export interface ApiEnv {
   Variables: { caller: Caller; isAdministrator?: true };
 }
 
-/** Routes under `/api`, which find who asks in the context's `caller`; only under `/api/keys` it may be the administrator. */
+/** Routes under `/api`. They find the caller in the context's `caller`; only routes under `/api/keys` may get the administrator. */
 export type ApiRoutes = Hono<ApiEnv>;

@@ -1,8 +1,8 @@
 const nameChars = 80;
 
 /**
- * A `content-disposition` that saves a document under its title: plain ASCII for every client, and the title itself for those
- * that know RFC 8187. Neither holds a path, a quote or a control character.
+ * A `content-disposition` that saves a document under its title: in plain ASCII for every client, and in full for clients with RFC 8187.
+ * Neither form has a path, a quote or a control character.
  */
 export function attachment(title: string, extension: string): string {
   const plain = title
@@ -19,7 +19,7 @@ export function attachment(title: string, extension: string): string {
   return `attachment; filename="${name(plain)}"; filename*=UTF-8''${encodeExtended(name(full))}`;
 }
 
-/** RFC 8187: what `encodeURIComponent` leaves as it is and the grammar does not. */
+/** Also escapes the characters that `encodeURIComponent` keeps and the grammar of RFC 8187 forbids. */
 function encodeExtended(name: string): string {
   return encodeURIComponent(name).replace(
     /['()*]/g,

@@ -9,57 +9,57 @@ import { createFailedAttempts } from "./failed-attempts.ts";
 import { type Refusal, refusals } from "./refusals.ts";
 
 /**
- * Who may come: holders of keys; anyone, each with what is its own; anyone, and all are the same caller; or the users of the
- * application that the server is embedded in.
+ * The rule for admission. `keys`: holders of keys. `separate`: anyone, each with requests and conversations of their own. `shared`:
+ * anyone, and all are the same caller. `authenticate`: users of the application that embeds the server.
  */
 export type Admission = "keys" | "separate" | "shared" | "authenticate";
 
 export interface CallersOptions {
   readonly admission: Exclude<Admission, "authenticate">;
-  /** Owners and their keys as the settings give them; one owner may have several. */
+  /** Owners and their keys from the settings; one owner may have several. */
   readonly fixedKeys: readonly { readonly owner: string; readonly key: string }[];
-  /** Keys that were given out. */
+  /** Issued keys. */
   readonly keys: KeyStore;
-  /** All of them as they were at the start, before `keys` tells of revocations. */
+  /** All issued keys at the start, before `keys` reports revocations. */
   readonly keysBefore: readonly StoredKey[];
   readonly adminKey: string | undefined;
   readonly tickets: Tickets;
-  /** Unguessable; names those who show no secret. */
+  /** Makes an unguessable name for a caller without a secret. */
   readonly newId: () => string;
   /** Counts failed attempts by address. */
   readonly attempts: RateCounter;
-  /** What callers without keys may use, those of one address and all of them together. */
+  /** Limits of callers without keys: for one address, and for all of them together. */
   readonly anonymousLimits: { readonly perAddress: CallerLimits; readonly inAll: CallerLimits };
 }
 
-/** Everyone, where all are the same caller. */
+/** The caller that everyone is under `shared`. */
 export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
-/** Begins the owner of each of several callers without keys. */
+/** Prefix of the owners of separate callers without keys. */
 const anonymousPrefix = `${anonymous.owner}:`;
 const allAnonymous = { id: "anonymous", name: "All callers without a key" };
 
-/** The groups of a caller that is known by its key's id only. */
+/** The groups of a caller of which only the key's id is known. */
 export function groupIdsOf(keyId: string): readonly string[] {
   return keyId.startsWith(anonymousPrefix) ? [allAnonymous.id] : [];
 }
 
-/** Whoever holds the administrator's key: no caller, who would have requests and conversations. */
+/** The holder of the administrator's key. It is not a caller, because callers have requests and conversations. */
 interface Administrator {
   readonly role: "administrator";
 }
 
-/** A secret that a caller chose: long enough that nobody guesses another's. */
+/** The form of a secret that a caller chose: long enough that it cannot be guessed. */
 const secretForm = /^.{16,128}$/;
 
-/** The one path from a request to its caller, for the socket and for HTTP. */
+/** Finds the caller of a request: the only way to do so, for the socket and for HTTP. */
 export interface Callers {
   readonly admission: Admission;
-  /** Whether what a caller was admitted with is still good. */
+  /** Whether the key that admitted a caller is still valid. */
   readonly isAdmitted: (caller: Caller) => boolean;
   identify(credentials: Credentials, request: IncomingMessage): Promise<Caller | Administrator | Refusal>;
 }
 
-/** Callers that show a key, a secret or nothing. Keys are held as digests only. */
+/** Identifies callers by a key, a secret or neither. Keys are held as digests only. */
 export function createCallers(options: CallersOptions): Callers {
   const { admission, fixedKeys, keys, keysBefore, adminKey, tickets, attempts, newId } = options;
   const { perAddress, inAll } = options.anonymousLimits;
@@ -72,14 +72,14 @@ export function createCallers(options: CallersOptions): Callers {
       return [keyDigest, { owner, keyId: idOf(keyDigest), limits: {} }];
     }),
   );
-  /** Keys that were revoked: what was admitted with one of them, perhaps in a process before or beside this one, is told apart by it. */
+  /** Ids of revoked keys. They invalidate callers that such a key admitted, perhaps in an earlier or another process. */
   const revoked = new Set(
     keysBefore.flatMap(({ id, revokedAtMs }) => (revokedAtMs === undefined ? [] : [id])),
   );
   keys.onRevoked((id) => revoked.add(id));
   const isAdmitted = ({ keyId }: Caller) => !revoked.has(keyId);
 
-  /** One caller among the anonymous ones. No key has such an owner, since none may have a colon in its name. */
+  /** One caller among the anonymous ones. No key has such an owner, because a key's owner may not contain a colon. */
   function anonymousOf(name: string, address: string): Caller {
     const owner = `${anonymousPrefix}${name}`;
     const ofAddress = { id: `address ${networkOf(address)}`, name: "This address", limits: perAddress };
@@ -116,13 +116,13 @@ export function createCallers(options: CallersOptions): Callers {
       if (credential.type === "none") return needsKey ? refusals.needsKey : anonymousOf(newId(), address);
       const found = await find(credential, address);
       if (found === undefined) return (await failedAttempts.refuse(address)) ?? refusalOf(credential.type);
-      // It may have been revoked while it was looked up, and a ticket outlives the key that it was issued to.
+      // The key may have been revoked during the look-up, and a ticket may outlive the key that it was issued to.
       return "keyId" in found && !isAdmitted(found) ? refusals.needsKey : found;
     },
   };
 }
 
-/** The name of a key that stands in the settings: made of its digest, which a name that is shown must not give away. */
+/** The id of a key from the settings. It is a digest of the key's digest, because ids are shown and must not reveal the latter. */
 function idOf(keyDigest: string): string {
   return `key-${digest(keyDigest).slice(0, 16)}`;
 }

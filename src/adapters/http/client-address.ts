@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
-/** The head of a request, as far as it tells where it comes from. */
+/** The parts of a request that tell where it comes from. */
 export interface PeerHead {
   readonly headers: IncomingHttpHeaders;
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/** Tells the address of the client that a request comes from; empty if the connection has none, as a Unix socket. */
+/** Returns the address of the client that sent a request; empty if the connection has none, like a Unix socket. */
 export type ClientAddress = (request: PeerHead) => string;
 
 /**
- * The peer's address or, if the peer is a trusted proxy, the address that its `X-Forwarded-For` or `Forwarded` header reports. The
- * header is read from the right, past trusted proxies only: everything further left may have been written by the client. A value
- * that is no address ends the reading. If both headers are there and disagree, one of them came through unread, and neither counts.
- * Throws a `RangeError` that names a bad entry of `trustedProxies`.
+ * Reads the peer's address or, if the peer is a trusted proxy, the address in its `X-Forwarded-For` or `Forwarded` header. The header is
+ * read from the right, past trusted proxies only, because the client may have written everything further left. A value that is not an
+ * address ends the reading. If both headers exist and disagree, one of them was passed on unchecked, and neither counts. Throws a
+ * `RangeError` that names a bad entry of `trustedProxies`.
  */
 export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
   const trusted = new BlockList();
@@ -44,14 +44,14 @@ export function createClientAddress(trustedProxies: readonly string[]): ClientAd
   };
 }
 
-/** An address or a CIDR block of the settings; `undefined` for anything else. */
+/** Parses an address or a CIDR block of the settings; `undefined` for any other text. */
 export function parseNetwork(entry: string): { readonly address: string; readonly bits: number } | undefined {
   const [written = "", bits, ...more] = entry.split("/");
   const address = plainAddress(written);
   if (more.length > 0 || !isAddress(address)) return undefined;
   const mostBits = isIPv4(address) ? 32 : 128;
   if (bits === undefined) return { address, bits: mostBits };
-  // A mapped address has the 96 bits of its prefix before its own.
+  // In a mapped address, the 96 bits of the prefix come first.
   const own = Number(bits) - (address === written || isIPv6(address) ? 0 : 96);
   return /^\d{1,3}$/.test(bits) && own >= 0 && own <= mostBits ? { address, bits: own } : undefined;
 }
@@ -60,10 +60,7 @@ export function networkFault(entry: string): string {
   return `${entry.slice(0, 100)} is neither an IP address nor a CIDR block such as 10.0.0.0/8`;
 }
 
-/**
- * The network that one client speaks from: an IPv4 address, or the first 64 bits of an IPv6 address, which a provider gives to one
- * customer.
- */
+/** The network of one client: an IPv4 address, or the first 64 bits of an IPv6 address, because a provider gives those to one customer. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = "", tail] = address.split("::");
@@ -76,7 +73,7 @@ export function networkOf(address: string): string {
     .join(":");
 }
 
-/** Without the prefix of an IPv4 address in IPv6 notation, and without a zone. */
+/** Removes the IPv6 prefix of a mapped IPv4 address, and the zone. */
 function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
 }
@@ -89,10 +86,10 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv4(address) ? "ipv4" : "ipv6";
 }
 
-/** A longer header is malformed: a hundred proxies do not fill it, and each value is a string of its own. */
+/** A longer header is malformed: a hundred proxies do not fill it, and each value takes memory as a string of its own. */
 const maxHeaderChars = 8 * 1024;
 
-/** The addresses of `X-Forwarded-For`, `undefined` in the place of each value that is none. */
+/** The addresses of `X-Forwarded-For`, with `undefined` for each value that is not an address. */
 function readForwardedFor(header: string | string[] | undefined): (string | undefined)[] | undefined {
   if (header === undefined) return undefined;
   if (header.length > maxHeaderChars) return [];
@@ -105,7 +102,7 @@ function readForwardedFor(header: string | string[] | undefined): (string | unde
 const forwardedPair =
   /\s*([!#$%&'*+.^_`|~\w-]+)=(?:([!#$%&'*+.^_`|~\w:[\]-]+)|"((?:[^"\\]|\\.)*)")\s*([;,]|$)/y;
 
-/** The `for` addresses of `Forwarded`, `undefined` in the place of each that is none; no addresses if the header is malformed. */
+/** The `for` addresses of `Forwarded`, with `undefined` for each that is not an address; empty if the header is malformed. */
 function readForwarded(header: string | undefined): (string | undefined)[] | undefined {
   if (header === undefined) return undefined;
   if (header.length > maxHeaderChars) return [];

@@ -1,6 +1,6 @@
 import type { ConversationSummary, DatedMessage, MessagePiece } from "../../ports/conversation-store.ts";
 
-/** How much of a message another one quotes that answers it from further away, characters. */
+/** Max characters that a reply quotes of a message further above. */
 const quoteChars = 80;
 
 const statusNotes = {
@@ -13,8 +13,8 @@ const statusNotes = {
 export type BeginningOf = (messageId: string, maxChars: number) => Promise<string | undefined>;
 
 /**
- * A whole conversation for reading, oldest message first, in pieces. Texts are quoted line by line, so that no line of a text can
- * pass for another speaker's; a message that does not follow the one above it says which it follows.
+ * A whole conversation as Markdown, oldest message first, in pieces. Texts are quoted line by line, so that no line can pass for another
+ * speaker's. If a message does not follow the one above it, its head quotes the message that it follows.
  */
 export async function* conversationMarkdown(
   { title }: ConversationSummary,
@@ -35,7 +35,7 @@ export async function* conversationMarkdown(
   }
 }
 
-/** Says what a message follows unless that is the one above it. */
+/** Names the message that a message follows, unless that is the one above it. */
 async function branchOf(
   { parentId }: DatedMessage,
   above: string | undefined,
@@ -43,7 +43,7 @@ async function branchOf(
 ): Promise<string> {
   if (parentId === above) return "";
   const text = parentId === undefined ? "" : ((await beginningOf(parentId, 10 * quoteChars)) ?? "");
-  if (text === "") return ", beginning anew";
+  if (text === "") return ", a new start";
   const beginning = plainText([...text].slice(0, quoteChars).join(""));
   return `, following “${beginning}…”`;
 }
@@ -54,7 +54,7 @@ function headOf({ role, personaId, personaName, status, createdAtMs }: DatedMess
   return `\n## ${speaker}\n\n*${time} UTC${statusNotes[status]}${branch}*\n\n`;
 }
 
-/** A text as lines of a quote, whose pieces may end anywhere. */
+/** Turns a text into lines of a quote. Its pieces may end anywhere. */
 class Quote {
   #isLineEmpty = true;
   #endedWithReturn = false;
@@ -64,7 +64,7 @@ class Quote {
   }
 
   add(piece: string): string {
-    // The two characters of one line's end may come in two pieces.
+    // The two characters of a line end may come in different pieces.
     const text = this.#endedWithReturn && piece.startsWith("\n") ? piece.slice(1) : piece;
     if (piece !== "") this.#endedWithReturn = piece.endsWith("\r");
     const lines = text.split(/\r\n?|[\n\u2028\u2029]/);
@@ -78,7 +78,7 @@ class Quote {
   }
 }
 
-/** On one line, with nothing that Markdown would take for its own. */
+/** A text on one line, with Markdown's special characters escaped. */
 function plainText(text: string): string {
   return text
     .replace(/\s+/gu, " ")

@@ -17,9 +17,9 @@ import { fewAtOnce } from "./few-at-once.ts";
 import { streamedBody } from "./streamed-body.ts";
 
 const titleChars = 200;
-/** Text of one page of a conversation that is read: a client that stops reading holds about two of these. */
+/** Bytes of text in one page of a conversation. For a client that stops reading, about two pages are held. */
 const pageBytes = 32 * 1024;
-/** Pages that are read at a time: what else asks the store waits for no more of them. */
+/** Max pages that are read at a time, so that other reads of the store never wait for more of them. */
 const maxReads = 4;
 
 const listQuery = z
@@ -59,13 +59,15 @@ const renaming = z.object({ title });
 
 export interface ConversationRoutesOptions {
   readonly conversations: ConversationStore;
-  /** Deletes one with all that was said in it; `false` where there is none. */
+  /** Deletes a conversation with all its messages; `false` if it does not exist. */
   readonly deleteConversation: (owner: string, id: string) => Promise<boolean>;
-  /** Hears of a body that could not be written to its end. */
+  /** Called if a body could not be written to its end. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Conversations of the caller: list, search, read, rename, delete, export. Throws `conversation_not_found`, `invalid_message`. */
+/**
+ * Routes to list, search, read, rename, delete and export the caller's conversations. Throws `conversation_not_found`, `invalid_message`.
+ */
 export function createConversationRoutes({
   conversations,
   deleteConversation,
@@ -154,7 +156,7 @@ export function createConversationRoutes({
   return routes;
 }
 
-/** An empty parameter is one that was left out. */
+/** Drops empty parameters, which count as absent. */
 function present(query: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
 }

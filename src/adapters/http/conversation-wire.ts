@@ -1,7 +1,7 @@
 import type { ConversationSummary, MessageMatch, MessagePiece } from "../../ports/conversation-store.ts";
 import { isoTime } from "./iso-time.ts";
 
-/** A conversation as a list shows it. */
+/** A conversation in the form that lists show. */
 export function encodeSummary({ id, title, headId, createdAtMs, updatedAtMs }: ConversationSummary) {
   return {
     id,
@@ -16,7 +16,7 @@ export function encodeMatch({ conversationId, messageId, title, excerpt }: Messa
   return { conversation_id: conversationId, message_id: messageId, title, excerpt };
 }
 
-/** A whole conversation as JSON, in pieces of about a page, each made when the one before it was taken. */
+/** A whole conversation as JSON, in pieces of about a page. Each piece is made after the one before it was taken. */
 export async function* encodeConversation(
   summary: ConversationSummary,
   pieces: AsyncIterable<MessagePiece>,
@@ -30,7 +30,7 @@ export async function* encodeConversation(
   yield "]}\n";
 }
 
-/** The members of a message before its text come with its first piece, those after it with its last. */
+/** Encodes one piece. A message's first piece has the members before its text, its last piece the members after it. */
 function encodePiece({ message, goesOn, isLast }: MessagePiece): string {
   const { id, parentId, requestId, role, personaId, personaName, text, status, createdAtMs } = message;
   const before = {

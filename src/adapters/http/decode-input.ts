@@ -6,8 +6,8 @@ import { surveyJson, whyTooLarge } from "../../protocol/survey-json.ts";
 import { BodyTooLargeError } from "./refusals.ts";
 
 /**
- * A part of a request as its schema reads it. Throws `invalid_message` with the field at fault, or `whole` where it is all of it;
- * the detail quotes nothing that the client sent.
+ * Reads a part of a request by its schema. Throws `invalid_message` with the field at fault, or `whole` if the whole part is. The detail
+ * quotes nothing that the client sent.
  */
 export function decodeInput<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
   const parsed = schema.safeParse(value, { error: inPlainWords });
@@ -21,19 +21,20 @@ export function decodeInput<T extends z.ZodType>(schema: T, value: unknown, whol
   });
 }
 
-/** An id out of an address; one that cannot be an id is answered like one that never was. */
+/** Reads an id from a URL. A malformed id gets the same answer as an unknown one. */
 export function decodeId(schema: z.ZodType<string>, value: string | undefined, notFound: ErrorCode): string {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new TroupeError(notFound);
 }
 
-/** Largest body of any route, bytes. */
+/** Max body of any route, bytes. */
 const maxBodyBytes = 64 * 1024;
 
 /**
- * A request's body as JSON, `undefined` where it is none. Throws `BodyTooLargeError` as soon as it is too long, whatever length was
- * announced, and `invalid_message` if it is nested too deeply or has too many values. (Hono's own limit makes a new `Request`, which needs the global one replaced, and that belongs to the embedder.)
+ * Reads a request's body as JSON; `undefined` if it is not JSON. Throws `BodyTooLargeError` as soon as the body is too long, no matter
+ * which length was announced. Throws `invalid_message` if it is nested too deeply or has too many values. (Hono's own limit makes a new
+ * `Request`, for which the global one must be replaced, and that belongs to the embedder.)
  */
 export async function readJson(request: Request): Promise<unknown> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes)

@@ -9,9 +9,9 @@ import { refusals } from "./refusals.ts";
 
 /** A user of the application that a server is embedded in. */
 export interface AuthenticatedCaller {
-  /** Names the user, 1 to 128 characters without control characters; what the user asks is kept under it. */
+  /** Name of the user, 1 to 128 characters without control characters. The user's requests and conversations are stored under it. */
   readonly owner: string;
-  /** Limits of this user, each at least 1; what is absent has the default of a key. */
+  /** Limits of this user, each at least 1. An absent limit has the default of a key. */
   readonly limits?: {
     readonly connections?: number;
     readonly requestsPerMinute?: number;
@@ -21,8 +21,8 @@ export interface AuthenticatedCaller {
 }
 
 /**
- * Tells which user of the application a request comes from, by its cookies or headers; `undefined` gets 401. It is asked for every
- * handshake and every HTTP request under `/api`, and has ten seconds. What it throws is logged, and the client gets 500.
+ * Returns the application's user that sent a request, by its cookies or headers; `undefined` answers 401. It is called for every
+ * handshake and every HTTP request under `/api`, and has ten seconds. If it throws, the error is logged and the client gets 500.
  */
 export type Authenticate = (
   request: IncomingMessage,
@@ -34,16 +34,16 @@ export interface EmbeddedCallersOptions {
 }
 
 const patienceMs = 10_000;
-/** No key has such an owner, and no caller without a key: their names have no colon or begin otherwise. */
+/** No key and no caller without a key has such an owner: their names have no colon or start differently. */
 const prefix = "user:";
 
 const limit = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
-/** Strict, because a limit that is misspelt would be none. */
+/** Strict, because a misspelt limit would not limit. */
 const answerSchema = z.strictObject({
   owner: z
     .string()
     .regex(/^\P{Cc}{1,128}$/u, "must have 1 to 128 characters, none of them a control character")
-    // Two halves of different surrogate pairs would be the same name once they are stored.
+    // Lone halves of different surrogate pairs would become the same name in the store.
     .refine((owner) => owner.isWellFormed(), "must be well-formed Unicode"),
   limits: z
     .strictObject({
@@ -55,7 +55,7 @@ const answerSchema = z.strictObject({
     .optional(),
 });
 
-/** Callers that the embedding application knows: nothing but its own word counts, neither a key nor a ticket. */
+/** Identifies callers by the embedding application alone; keys and tickets do not count. */
 export function createEmbeddedCallers({ authenticate, clock }: EmbeddedCallersOptions): Callers {
   async function ask(request: IncomingMessage): Promise<AuthenticatedCaller | undefined> {
     const late = Promise.withResolvers<never>();
@@ -79,7 +79,7 @@ export function createEmbeddedCallers({ authenticate, clock }: EmbeddedCallersOp
   };
 }
 
-/** The caller of a user; throws for an answer that is none. */
+/** The caller for a user. Throws if the application's answer is malformed. */
 function callerOf(answer: AuthenticatedCaller): Caller {
   const parsed = answerSchema.safeParse(answer, { error: inPlainWords });
   if (!parsed.success) {
@@ -92,12 +92,12 @@ function callerOf(answer: AuthenticatedCaller): Caller {
   return { owner: keyId, keyId, limits: Object.fromEntries(given) };
 }
 
-/** The name under which what belongs to a user is kept, and by which its sockets are known. */
+/** The owner under which a user's data is stored, and the key id of the user's sockets. */
 export function keyIdOfUser(owner: string): string {
   return `${prefix}${owner}`;
 }
 
-/** The application's own name of a user; any other owner stays as it is. */
+/** The application's name of a user. Any other owner stays as it is. */
 export function userOf(owner: string): string {
   return owner.startsWith(prefix) ? owner.slice(prefix.length) : owner;
 }

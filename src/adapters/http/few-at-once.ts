@@ -1,4 +1,4 @@
-/** Lets at most so many pieces of work be under way; others wait for their turn, in the order in which they came. */
+/** Runs at most `max` pieces of work at a time. Others wait for their turn, first come first served. */
 export function fewAtOnce(max: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -8,7 +8,7 @@ export function fewAtOnce(max: number): <T>(work: () => Promise<T>) => Promise<T
     try {
       return await work();
     } finally {
-      // A place that is free goes to the next that waits, so that nobody comes in between.
+      // A free place goes directly to the next in line, so that later work cannot take it.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();

@@ -9,17 +9,20 @@ interface Refusal {
 }
 
 export interface HandshakeAnswerOptions {
-  /** Why a handshake with the same head would be refused now; a ticket in its address is neither looked at nor used up. Never rejects. */
+  /**
+   * Returns the reason why a handshake with the same head would be refused now. A ticket in its URL is neither checked nor used up. Never
+   * rejects.
+   */
   readonly whyRefused: (request: IncomingMessage) => Promise<Refusal | undefined>;
   readonly onRefused: (refusal: Refusal, request: IncomingMessage) => void;
 }
 
-/** How long a browser may go by the answer to a preflight. */
+/** How long a browser may reuse the answer to a preflight. */
 const preflightSeconds = 600;
 
 /**
- * Answers a request at the socket's path that asks for no upgrade as the handshake would be answered: browsers hide from a page why a
- * handshake failed. Any page may read it. It tells a page nothing but whether that page may come.
+ * Answers a plain request at the socket's path as the handshake would be answered, because browsers hide from a page why a handshake
+ * failed. Any page may read the answer, which only says whether that page is allowed.
  */
 export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -44,7 +47,7 @@ export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswer
       return;
     }
     const refusal = await whyRefused(request);
-    // What failed in the server itself has its own line in the log.
+    // A fault of the server itself has its own line in the log.
     if (refusal !== undefined && refusal.status !== 500) onRefused(refusal, request);
     const [type, body] =
       refusal === undefined
@@ -61,7 +64,7 @@ export function createHandshakeAnswer({ whyRefused, onRefused }: HandshakeAnswer
         ? {}
         : { "retry-after": String(Math.ceil(refusal.retryAfterMs / 1_000)) }),
     });
-    // Node leaves the body out where a `HEAD` asks.
+    // Node omits the body for `HEAD`.
     response.end(body);
   };
 }

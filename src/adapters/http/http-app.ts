@@ -22,11 +22,11 @@ export interface HttpAppOptions
   readonly personas: PersonaStore;
   readonly tickets: Tickets;
   readonly logs: TurnLogStore;
-  /** Called for each request: the page names the provider, which may change. */
+  /** Read for each request: the page names the provider, which may change. */
   readonly page: { readonly html: string; readonly policy: string };
 }
 
-/** The HTTP routes beside the socket, for requests whose head was accepted. */
+/** Creates the HTTP routes besides the socket, for requests whose head was accepted. */
 export function createHttpApp({
   access,
   callers,
@@ -56,7 +56,7 @@ export function createHttpApp({
     refuseOtherMethods({
       app,
       onMethodNotAllowed(context, methods) {
-        // For everyone but the administrator there is nothing under these addresses.
+        // These addresses exist only for the administrator.
         const isHidden = isOfKeys(context.req.path) && context.get("isAdministrator") !== true;
         if (isHidden) return context.notFound();
         const { status, code, message } = methodNotAllowed;
@@ -77,7 +77,7 @@ export function createHttpApp({
     return context.body(description, 200, { "content-type": "application/json" });
   });
   app.route("/api", createApiGate({ access, callers, clientAddress, onRefused }));
-  // An application that knows its users is asked for every socket, and a ticket would pass it by.
+  // An application with its own users is asked about every socket, and a ticket would bypass it.
   if (callers.admission !== "authenticate")
     app.post("/api/tickets", async (context) =>
       context.json({ ticket: await tickets.issue(context.get("caller")), valid_for_ms: ticketLifeMs }, 201),

@@ -5,31 +5,31 @@ import { probePaths } from "./http-listener.ts";
 
 export interface HttpExchangesOptions {
   readonly clock: Clock;
-  /** Max requests that are being answered at a time; further ones get 503. */
+  /** Max requests answered at a time; further ones get 503. */
   readonly maxInAll: number;
-  /** The same for one client address (the first 64 bits of an IPv6 address). */
+  /** Max requests answered at a time for one client address (the first 64 bits of an IPv6 address). */
   readonly maxPerAddress: number;
   readonly clientAddress: ClientAddress;
-  /** When a request that got 503 should be repeated, milliseconds. */
+  /** Time after which a request that got 503 should be repeated, milliseconds. */
   readonly retryAfterMs: () => number;
 }
 
 export type HttpListener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Requests that are being answered. */
+/** The requests that are being answered. */
 export interface HttpExchanges {
-  /** Answers within the limits, and cuts connections whose client has stopped reading. */
+  /** Wraps a listener: keeps the limits, and cuts connections whose client has stopped reading. */
   guard(listener: HttpListener): HttpListener;
 }
 
-/** How often connections are looked at, and how many looks without a byte taken end one: it has 30 to 40 s. */
+/** Time between two checks of a connection, and the checks without a byte taken that end it: it has 30 to 40 s. */
 const lookMs = 10_000;
 const maxLooks = 3;
 
-/** Probes are answered however full the server is: their answers are a few bytes. */
+/** Probes are answered even if the server is full: their answers are a few bytes. */
 const unlimitedPaths: ReadonlySet<string> = new Set(Object.values(probePaths));
 
-/** One request from its head until its answer was taken as a whole, or its connection has ended. */
+/** One request, from its head until its answer was taken completely or its connection has ended. */
 class Exchange {
   readonly address: string;
   readonly #request: IncomingMessage;
@@ -44,11 +44,11 @@ class Exchange {
     this.#response = response;
   }
 
-  /** Cuts the connection if bytes wait and none was taken for too long. */
+  /** Cuts the connection if bytes are waiting and none was taken for too long. */
   look(): void {
     const { socket } = this.#request;
     const unread = socket.writableLength + this.#response.writableLength;
-    // More is written only when what was written before was taken.
+    // New bytes are written only after the earlier ones were taken.
     const isStuck = unread > 0 && unread === this.#unread && socket.bytesWritten === this.#written;
     this.#looks = isStuck ? this.#looks + 1 : 0;
     this.#unread = unread;
@@ -58,8 +58,8 @@ class Exchange {
 }
 
 /**
- * Limits how many requests are answered at a time and how long a client may leave its answer unread, on servers of any owner.
- * Sockets that became WebSockets are no requests and do not count.
+ * Limits how many requests are answered at a time and how long a client may leave its answer unread, on any HTTP server. WebSockets are
+ * not requests and do not count.
  */
 export function createHttpExchanges({
   clock,

@@ -6,27 +6,27 @@ import type { ApiRoutes } from "./api-routes.ts";
 import { pageAddress, pathOf, sentUrl } from "./mount.ts";
 import { methodNotAllowed, type Refusal } from "./refusals.ts";
 
-/** Hears of a refusal, for the log. */
+/** Called for each refusal, for the log. */
 export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;
 
-/** What every probe may ask, whatever name it knows the server by. */
+/** Paths for probes, which are answered under any host name. */
 export const probePaths = { health: "/healthz", readiness: "/readyz" } as const;
 
 export interface HttpListenerOptions {
-  /** Where the socket is. A plain request for it gets what `answerHandshake` answers. */
+  /** Path of the socket. `answerHandshake` answers a plain request for it. */
   readonly socketPath: string;
   readonly answerHandshake: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly app: ApiRoutes;
   readonly access: Access;
-  /** The code of what keeps the server from taking new requests, where something does. */
+  /** Returns the code of the fault that keeps the server from taking new requests; `undefined` if it is ready. */
   readonly whyNotReady: () => Promise<ErrorCode | undefined>;
   readonly onRefused: OnRefused;
   readonly onFault: (fault: unknown) => void;
 }
 
 /**
- * Answers HTTP requests: health and readiness to everyone, since a probe knows an address and no name; anything else as the routes
- * do, once its head is accepted.
+ * Answers HTTP requests. Health and readiness are open to everyone, because a probe knows an address and no name. Any other request must
+ * have an accepted head and then goes to the routes.
  */
 export function createHttpListener(options: HttpListenerOptions) {
   const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, onFault } = options;
@@ -62,7 +62,7 @@ export function createHttpListener(options: HttpListenerOptions) {
       } else if (refusal === undefined) void answer(request, response);
       else {
         onRefused(refusal, request);
-        // The page is for people, everything else for programs.
+        // People read the page; programs read everything else.
         if (path === "/") send(response, refusal.status, "text/plain; charset=utf-8", refusal.message);
         else sendJson(response, refusal.status, bodyOf(refusal));
       }
@@ -78,7 +78,7 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
   send(response, status, "application/json", JSON.stringify(body));
 }
 
-/** Node leaves the body out where a `HEAD` asks. */
+/** Sends an answer. Node omits the body for `HEAD`. */
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, {
     "content-type": type,

@@ -8,7 +8,7 @@ import { decodeInput, readJson } from "./decode-input.ts";
 import { isoTime } from "./iso-time.ts";
 
 const limit = optional(z.number().int().min(1).max(Number.MAX_SAFE_INTEGER));
-/** Strict, since a limit that is misspelt would be none. */
+/** Strict, because a misspelt limit would not limit. */
 const newKey = z.strictObject({
   owner: z.string().regex(/^[\w.-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . -"),
   name: optional(
@@ -33,7 +33,7 @@ export interface KeyRoutesOptions {
   readonly newSecret: () => string;
 }
 
-/** Giving out and revoking keys. For everyone but the administrator there are no such routes. Throws `invalid_message`. */
+/** Routes to issue and revoke keys. They exist only for the administrator. Throws `invalid_message`. */
 export function createKeyRoutes({ keys, newSecret }: KeyRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   routes.use(async (context, next) =>

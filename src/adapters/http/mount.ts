@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Express and Connect keep here what the address was before they took their mount point from it. */
+/** Express and Connect store the original address here before they remove their mount point from it. */
 interface MountedRequest extends IncomingMessage {
   originalUrl?: string;
 }
@@ -12,17 +12,17 @@ export function pathOf(url: string): string {
   return url.split("?", 1)[0] ?? "";
 }
 
-/** The folder of the socket's path, in which the HTTP routes are served as well: `/troupe` for `/troupe/ws`, empty for `/ws`. */
+/** The folder of the socket's path, in which the HTTP routes are served too: `/troupe` for `/troupe/ws`, empty for `/ws`. */
 function mountOf(socketPath: string): string {
   return socketPath.slice(0, socketPath.lastIndexOf("/"));
 }
 
-/** The address as the client sent it, as far as this process knows. */
+/** The address that the client sent, as far as this process knows. */
 export function sentUrl({ url = "", originalUrl = url }: MountedRequest): string {
   return originalUrl;
 }
 
-/** Takes the mount point from a request's address, if a framework has not done so, and keeps the whole as frameworks do. */
+/** Removes the mount point from a request's address unless a framework has done so, and keeps the whole address as frameworks do. */
 function takeMount(request: MountedRequest, mount: string): void {
   const { url = "", originalUrl = url } = request;
   if (mount === "" || originalUrl !== url) return;
@@ -32,7 +32,7 @@ function takeMount(request: MountedRequest, mount: string): void {
   request.url = rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** A listener for requests in the folder of the socket's path as well, which sees them without it. */
+/** Wraps a listener so that requests in the folder of the socket's path reach it without that folder in their address. */
 export function mounted(socketPath: string, listener: Listener): Listener {
   const mount = mountOf(socketPath);
   return (request, response) => {
@@ -42,8 +42,8 @@ export function mounted(socketPath: string, listener: Listener): Listener {
 }
 
 /**
- * Where the page is, for a request for the mount point itself: it looks for its socket beside itself, and is itself in a folder only if
- * its address ends with a slash. Relative, so that it leads nowhere else.
+ * The page's address, for a request for the mount point itself. The page looks for its socket in its own folder, so its address must end
+ * with a slash. The address is relative, so it cannot lead to another host.
  */
 export function pageAddress(request: MountedRequest): string | undefined {
   const sent = pathOf(sentUrl(request));

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { PublicPersona } from "../../ports/persona.ts";
 
-/** What the page is told about the server that serves it. */
+/** Information about the server for the page that it serves. */
 export interface PageConfiguration {
-  /** Where the socket is; absent where the page's own address tells. */
+  /** Address of the socket; absent if the page can derive it from its own address. */
   readonly url?: string;
   /** The socket's path as this server knows it; a proxy may serve it in a folder. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface PageConfiguration {
   readonly model: string | undefined;
   /** Callers need a key: the page asks for it. */
   readonly needsKey: boolean;
-  /** Callers are told apart by a secret of their own: the page makes one. */
+  /** Callers are identified by a secret of their own: the page makes one. */
   readonly makesSecret: boolean;
 }
 
@@ -24,8 +24,8 @@ const file = new URL("../../../backend/websocket_test.html", import.meta.url);
 const configurationBlock = /(<script type="application\/json" id="troupe-config">)[^<]*(<\/script>)/;
 
 /**
- * The test page with its configuration, and a content security policy that allows exactly what the page holds, and its socket under
- * the names by which a proxy that ends TLS serves it: not every browser takes `wss:` of the own host for `'self'`.
+ * The test page with its configuration and a content security policy. The policy allows exactly the scripts and styles of the page, and
+ * its socket. The socket's names behind a TLS proxy are listed, because not every browser counts `wss:` on its own host as `'self'`.
  */
 export async function renderPage(
   configuration: PageConfiguration,
@@ -50,7 +50,7 @@ export async function renderPage(
   return { html, policy };
 }
 
-/** The source of a policy; an IPv6 address cannot be one. */
+/** The policy source for a name; an IPv6 address cannot be one. */
 function secureSocketOf(name: string): string[] {
   return /^[\w.-]+(:\d+)?$/.test(name) ? [`wss://${name}`] : [];
 }

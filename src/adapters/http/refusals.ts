@@ -1,13 +1,13 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 
-/** A refusal to look at a request at all: an HTTP status, a code for programs, and a sentence for people. */
+/** A refusal to process a request: an HTTP status, a code for programs, and a sentence for people. */
 export interface Refusal {
   readonly status: ContentfulStatusCode;
   readonly code: string;
-  /** Says what was refused and which setting allows it, and repeats nothing that the client sent. */
+  /** Says which part was refused and which setting allows it. Repeats nothing that the client sent. */
   readonly message: string;
-  /** When it makes sense to come back. */
+  /** Time after which another try makes sense, milliseconds. */
   readonly retryAfterMs?: number;
 }
 
@@ -75,14 +75,14 @@ export function tooManyAttempts(retryAfterMs: number): Refusal {
   };
 }
 
-/** The address is there, and takes other methods; the answer's `Allow` names them. */
+/** The refusal of a method at an existing address. The answer's `Allow` names the other methods. */
 export const methodNotAllowed = {
   status: 405,
   code: "method_not_allowed",
   message: "This address takes other methods; Allow names them.",
 } as const satisfies Refusal;
 
-/** A body that is longer than the route reads. */
+/** A body is longer than its route reads. */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
 
@@ -99,7 +99,7 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   overloaded: 503,
 };
 
-/** What an HTTP client reads of anything thrown; what is not one of our refusals is masked as `internal_error`, status 500. */
+/** The answer to a client for any thrown value. A value that is not one of our refusals is masked as `internal_error`, status 500. */
 export function refusalOf(thrown: unknown): {
   readonly status: ContentfulStatusCode;
   readonly body: { readonly code: string; readonly message: string; readonly field?: string };

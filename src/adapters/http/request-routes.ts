@@ -8,7 +8,7 @@ import { requestId } from "../../protocol/fields.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { decodeId } from "./decode-input.ts";
 
-/** The state of the caller's requests. Throws `request_not_found`. */
+/** Routes for the state of the caller's requests. Throws `request_not_found`. */
 export function createRequestRoutes({ logs }: { readonly logs: TurnLogStore }): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   routes.get("/:id", async (context) => {

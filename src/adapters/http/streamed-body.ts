@@ -1,12 +1,12 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { HttpBindings } from "@hono/node-server";
 
-/** A piece of a body has at least so many characters, unless it is the last: shorter ones travel together. */
+/** Min characters of a piece of a body, apart from the last: shorter pieces are joined. */
 const minChars = 16 * 1024;
 
 /**
- * A body that is made while its client takes it: the next piece is asked for once the one before it was written, and other callers
- * run in between. If the making fails, the connection is cut, so that no client takes half a body for a whole one.
+ * A body that is made while its client reads it. The next piece is requested after the one before it was written, and other callers run
+ * in between. If a piece fails, the connection is cut, so that no client takes half a body for a whole one.
  */
 export function streamedBody(
   pieces: AsyncIterator<string>,
@@ -20,7 +20,7 @@ export function streamedBody(
       try {
         await nextLoopTurn();
         const { text, isOver } = await gather(pieces);
-        // Its client may have gone while the piece was made.
+        // The client may have gone while the piece was made.
         if (isCancelled) return;
         if (text !== "") controller.enqueue(encoder.encode(text));
         if (isOver) controller.close();
@@ -36,7 +36,7 @@ export function streamedBody(
       await pieces.return?.();
     },
   };
-  // By default a stream makes one piece ahead.
+  // By default a stream requests one piece ahead.
   return new ReadableStream(source, { highWaterMark: 0 });
 }
 
@@ -53,7 +53,7 @@ async function gather(pieces: AsyncIterator<string>): Promise<{ text: string; is
 /** Bytes that are written at once. */
 const sliceBytes = 64 * 1024;
 
-/** Bytes that many clients are sent: all of their connections write the same memory, a slice at a time. */
+/** A body that many clients share: all their connections write the same memory, a slice at a time. */
 export function sharedBody(bytes: Buffer): ReadableStream<Uint8Array> {
   let at = 0;
   const source = {

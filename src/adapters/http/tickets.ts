@@ -3,11 +3,11 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import { digest } from "./credentials.ts";
 
-/** How long a ticket can be used, once: it stands in an address, and addresses end in logs. */
+/** Time in which a ticket can be used, once. It is short because tickets are in URLs, and URLs end up in logs. */
 export const ticketLifeMs = 30_000;
-/** Max tickets that wait to be used; beyond it the oldest give way. */
+/** Max unused tickets; above it the oldest are dropped. */
 const maxTickets = 10_000;
-/** Max of one caller, or of one address without keys; beyond it the oldest of its own give way. */
+/** Max unused tickets of one caller, or of one address without keys; above it the oldest of these are dropped. */
 const maxPerCaller = 100;
 
 interface Waiting {
@@ -15,7 +15,7 @@ interface Waiting {
   readonly validUntilMs: number;
 }
 
-/** Tickets in memory, good for `ticketLifeMs`. Held as digests only. */
+/** Tickets in memory, valid for `ticketLifeMs`. Held as digests only. */
 export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
   const tickets = new Map<string, Waiting>();
   /** The digests of each caller's tickets, the oldest first. */
@@ -39,7 +39,7 @@ export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
     const [oldest] = tickets.keys();
     if (own.size >= maxPerCaller && oldestOwn !== undefined) take(oldestOwn);
     else if (tickets.size >= maxTickets && oldest !== undefined) take(oldest);
-    // Taking its last one away has forgotten the caller.
+    // Taking the caller's last ticket has removed its set.
     byHolder.set(holder, own.add(ticketDigest));
     tickets.set(ticketDigest, { caller, validUntilMs: clock.now() + ticketLifeMs });
   }
@@ -57,7 +57,7 @@ export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
   };
 }
 
-/** A caller without a key can be another one for every ticket, but comes from the same address. */
+/** The holder for the limit: a caller without a key may be a new one for each ticket, but has the same address. */
 function holderOf({ keyId, groups = [] }: Caller): string {
   return groups[0]?.id ?? keyId;
 }

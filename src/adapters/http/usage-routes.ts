@@ -7,19 +7,19 @@ import { decodeInput } from "./decode-input.ts";
 
 export interface UsageRoutesOptions {
   readonly usage: UsageSums;
-  /** The day whose budget is being spent. */
+  /** The day whose budget is in use. */
   readonly today: () => Promise<DayNumber>;
 }
 
 const dayMs = 24 * 3_600_000;
-/** How many days an answer has where the request names no first one, and at most. */
+/** Days of an answer if the request names no first day, and max days. */
 const usualDays = 30;
 const mostDays = 366;
 
 const day = z.iso.date().transform((date): DayNumber => Date.parse(date) / dayMs);
 const usageQuery = z.object({ from: day.optional(), to: day.optional() });
 
-/** What the caller's requests have used, in sums of a day and a model. Throws `invalid_message`. */
+/** Routes for the usage of the caller's requests, summed by day and model. Throws `invalid_message`. */
 export function createUsageRoutes({ usage, today }: UsageRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   routes.get("/", async (context) => {

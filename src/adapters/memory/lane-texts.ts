@@ -1,7 +1,7 @@
 import type { TurnEvent } from "../../ports/turn-event.ts";
 import type { LaneText } from "../../ports/turn-log.ts";
 
-/** What each lane has shown in these events; one that does not stream shows its text with its answer. */
+/** The text that each lane has shown in these events; a lane that does not stream shows its text with its answer. */
 export function laneTexts(events: readonly TurnEvent[]): LaneText[] {
   const texts = new Map<string | undefined, string>();
   for (const event of events) {

@@ -14,28 +14,28 @@ interface Conversation {
   readonly id: string;
   readonly owner: string;
   readonly messages: Map<string, KeptMessage>;
-  /** The same, oldest first. */
+  /** The same messages, oldest first. */
   readonly inOrder: KeptMessage[];
-  /** How many older ones were forgotten: a place in a reading counts them. */
+  /** The number of older messages that were forgotten; places in a reading count them. */
   forgotten: number;
   readonly createdAtMs: number;
   updatedAtMs: number;
   title: string;
   headId?: string;
   bytes: number;
-  /** Place of its last change among all changes; 0 before the first. */
+  /** The number of its last change among all changes; 0 before the first. */
   changed: number;
 }
 
-/** Rough size of a message or a conversation beside its text. */
+/** Rough size of a message or a conversation without its text, bytes. */
 const recordBytes = 300;
 
-/** Room is made down to this share, so that not every message has to make some. */
+/** Forgetting goes down to this share of the maximum, so that not every message has to free memory. */
 const shareAfterForgetting = 0.9;
 
 /**
- * Conversations in memory. Beyond `mostBytes` (estimated) those used longest ago are forgotten as a whole; the one in use forgets its
- * oldest messages when it is the last. An answer that was shown is thus always kept, at the cost of older ones.
+ * Conversations in memory. Beyond `mostBytes` (estimated) whole conversations are forgotten, least recently used first; if only the one in
+ * use is left, it forgets its oldest messages. So a shown answer is always kept, at the cost of older ones.
  */
 export function createMemoryConversations({
   clock,
@@ -44,9 +44,9 @@ export function createMemoryConversations({
   clock: Clock;
   mostBytes: number;
 }): ConversationStore {
-  /** In the order of their last use. */
+  /** Least recently used first. */
   const conversations = new Map<string, Conversation>();
-  /** The same by owner, so that a list costs nothing for what others have. */
+  /** The same by owner, so that a list does not look at other owners' conversations. */
   const owned = new Map<string, Map<string, Conversation>>();
   const searching = createMessageSearch(clock);
   let bytes = 0;
@@ -70,7 +70,7 @@ export function createMemoryConversations({
     }
   }
 
-  /** Forgets the oldest messages of a conversation that is too large by itself, but never the `newest` ones. */
+  /** Forgets the oldest messages of a conversation that is too large by itself, but never its `newest` last ones. */
   function shorten(conversation: Conversation, newest: number): void {
     if (bytes <= mostBytes) return;
     const { inOrder, messages } = conversation;
@@ -219,7 +219,7 @@ export function createMemoryConversations({
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;
       const { inOrder, forgotten } = conversation;
-      // The rest of a message that was begun cannot be had any more.
+      // The rest of a forgotten message cannot be read any more.
       if (from.message < forgotten && from.offset > 0) return undefined;
       const message = Math.max(0, from.message - forgotten);
       const { pieces, next } = pageOf(inOrder, maxBytes, { ...from, message });
@@ -245,7 +245,7 @@ export function createMemoryConversations({
     },
     async search(owner, query, limit) {
       const found = await searching.search(owner, ownedBy(owner), query, limit);
-      // Others ran meanwhile.
+      // Other requests may have deleted messages during the search.
       return found.filter(
         ({ conversationId, messageId }) =>
           conversations.get(conversationId)?.messages.has(messageId) === true,

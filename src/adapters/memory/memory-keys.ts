@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
 
-/** Keys that are gone with the process. */
+/** Keys in memory, which are lost when the process ends. */
 export function createMemoryKeys({ clock }: { readonly clock: Clock }): KeyStore {
   const keys = new Map<string, StoredKey>();
   const idByDigest = new Map<string, string>();

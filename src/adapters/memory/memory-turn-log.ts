@@ -4,33 +4,33 @@ import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../
 import type { TroupeError } from "../../protocol/errors.ts";
 import { laneTexts } from "./lane-texts.ts";
 
-/** Most events of one batch, so that a reader far behind does not copy a whole log at once. */
+/** Maximum events of one batch, so that a reader far behind does not copy a whole log at once. */
 const batchEvents = 256;
-/** Rough size of an event beside its text: the object, its place in the list and its number. */
+/** Rough size of an event without its text, bytes: the object, its place in the list and its number. */
 const eventBytes = 120;
 
-/** What stands for the beginning of a log that is no longer kept. */
+/** The lanes' texts in place of the events up to `throughSeq`, which are no longer kept. */
 interface Trimmed {
   readonly throughSeq: number;
   readonly lanes: readonly LaneText[];
 }
 
 export interface MemoryLogOptions {
-  /** Hears that the terminal event was appended. */
+  /** Called when the terminal event is appended. */
   readonly onEnd: () => void;
-  /** Hears by how much the estimated size changed. */
+  /** Called with the change of the estimated size, bytes. */
   readonly onBytes: (change: number) => void;
-  /** Whether a log of this size has no room to grow. Default: it always has. */
+  /** Whether a log of this size has no room to grow. Default: it always has room. */
   readonly isFull?: (bytes: number) => boolean;
-  /** A beginning that was trimmed before. */
+  /** The part of the log that was trimmed before. */
   readonly from?: Trimmed;
 }
 
-/** A turn's events in an array; `trim` replaces all but the terminal by the lanes' text. */
+/** A turn's events in an array; `trim` replaces all but the terminal event by the lanes' texts. */
 export class MemoryTurnLog implements TurnLog {
   headSeq: number;
   ended = false;
-  /** What the log holds in memory, estimated. */
+  /** The log's size in memory, estimated. */
   bytes = 0;
   #events: LoggedEvent[] = [];
   #trimmed: Trimmed;
@@ -66,10 +66,10 @@ export class MemoryTurnLog implements TurnLog {
     this.add(steps);
   }
 
-  /** As `append`, at once. */
+  /** Appends synchronously. */
   add(steps: readonly TurnStep[]): void {
     if (this.ended) throw new Error("This turn's log has its terminal event already.");
-    // Before anything is kept: readers would wait for ever behind half an append.
+    // Checked before anything is kept: after half an append, readers would wait for ever.
     if (steps.length > 1 && endsTooEarly(steps)) throw new Error("Nothing may follow the terminal event.");
     let size = this.bytes;
     for (const event of steps) {
@@ -95,18 +95,18 @@ export class MemoryTurnLog implements TurnLog {
     for (const reader of this.#readers) reader.goOn();
   }
 
-  /** Tells every reader, now and later, that the end could not be kept; `add` gives the end once it is. */
+  /** Tells every reader, now and later, that the end could not be kept, until `add` appends it. */
   loseEnd(error: TroupeError): void {
     this.#unkept = error;
     for (const reader of this.#readers) reader.goOn();
   }
 
-  /** All events that are still there. */
+  /** All events that are still kept. */
   events(): TurnEvent[] {
     return this.#events.map(({ event }) => event);
   }
 
-  /** What a reader at a position is given. */
+  /** The next batch for a reader at a position. */
   batchAfter(position: number): LogBatch | undefined {
     const { throughSeq, lanes } = this.#trimmed;
     if (position < throughSeq) return { type: "trimmed", throughSeq, lanes };
@@ -119,17 +119,17 @@ export class MemoryTurnLog implements TurnLog {
     return this.#readers.size > 1 ? { type: "events", events, isShared: true } : { type: "events", events };
   }
 
-  /** Nothing more comes behind a position. */
+  /** Whether nothing more comes after a position. */
   isOverAt(position: number): boolean {
     return (this.ended || this.#isLeft) && position >= this.headSeq;
   }
 
-  /** It was closed. */
+  /** Called by a reader when it is closed. */
   forget(reader: MemoryLogReader): void {
     this.#readers.delete(reader);
   }
 
-  /** Gives up all events but the terminal one; only for an ended log. */
+  /** Drops all events but the terminal one; only for an ended log. */
   trim(): void {
     const terminal = this.#events.at(-1);
     if (!this.ended || terminal === undefined || this.#trimmed.throughSeq === this.headSeq - 1) return;
@@ -173,7 +173,7 @@ class MemoryLogReader implements LogReader {
     return batch;
   }
 
-  /** There is more, or will never be. */
+  /** Wakes the reader if it waits: there is more, or never will be. */
   goOn(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;

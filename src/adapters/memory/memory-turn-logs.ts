@@ -6,9 +6,9 @@ export interface MemoryTurnLogOptions {
   readonly clock: Clock;
   /** How long a log is kept after its terminal event, milliseconds. */
   readonly retentionMs: number;
-  /** Most bytes of all logs together, estimated. */
+  /** Maximum bytes of all logs together, estimated. */
   readonly mostBytes: number;
-  /** Ended logs are kept elsewhere as well: beyond so many bytes of them the oldest are dropped as a whole. Default: they are only here. */
+  /** Maximum bytes of ended logs that are also kept elsewhere: beyond it the oldest are dropped as a whole. Default: they are only here. */
   readonly mostEndedBytes?: number;
 }
 
@@ -21,19 +21,19 @@ export interface MemoryTurnLogs extends TurnLogStore {
   /** Estimated bytes of all logs. */
   readonly bytes: number;
   readonly count: number;
-  /** As `create`, at once, with the log that `make` puts in front of the one in memory; `mayExceed`: never `full`. */
+  /** Like `create`, but synchronous. `make` wraps the log in memory; `mayExceed`: never answers `full`. */
   adopt(
     record: TurnRecord,
     make: (inner: MemoryTurnLog) => TurnLog,
     options?: { readonly mayExceed?: boolean },
   ): Awaited<ReturnType<TurnLogStore["create"]>>;
-  /** Forgets a turn at once; who follows it reads on. */
+  /** Forgets a turn at once; its readers read on. */
   drop(record: TurnRecord): void;
 }
 
 /**
- * Logs in memory. When space is short the events of ended turns go first, oldest first (their text stays), then ended turns as a
- * whole; when only running turns are left, `create` answers `full`, and those that take more than their share are full.
+ * Logs in memory. When memory is short, the events of ended turns are dropped first, oldest first (their text stays), then whole ended
+ * turns. When only running turns are left, `create` answers `full`, and logs larger than an even share are full.
  */
 export function createMemoryTurnLogs({
   clock,
@@ -82,7 +82,7 @@ export function createMemoryTurnLogs({
     }
   }
 
-  /** Frees down to nine tenths at a time, so that not every new turn has to. */
+  /** Frees memory down to nine tenths of the maximum, so that not every new turn has to. Returns whether there is room. */
   function makeRoom(): boolean {
     if (bytes <= mostBytes) return true;
     for (const release of mostEndedBytes === undefined ? [trim, drop] : [drop]) {
@@ -95,8 +95,8 @@ export function createMemoryTurnLogs({
   }
 
   /**
-   * Whether a running log of this size may not grow: all logs together have outgrown the memory, and it is larger than an even share of
-   * it, so that one that is small goes on whatever others do.
+   * Whether a running log of this size may not grow: all logs together exceed the memory, and this one exceeds an even share of it. A
+   * small log goes on regardless of the others.
    */
   function isFull(size: number): boolean {
     if (bytes <= mostBytes || size <= mostBytes / Math.max(1, entries.size - ended.size)) return false;
@@ -130,7 +130,7 @@ export function createMemoryTurnLogs({
           bytes += change;
         },
         onEnd: () => {
-          // One that was dropped while it ran is nobody's any more.
+          // A turn that was dropped while it ran is no longer counted.
           if (entries.get(key) === entry) noteEnd(key, entry);
         },
       });

@@ -6,10 +6,10 @@ interface Sum extends UsageSum {
   readonly keyId: string;
 }
 
-/** Most sums that are kept; the oldest give way. */
+/** Maximum number of sums; beyond it the oldest are dropped. */
 const mostSums = 10_000;
 
-/** What was used, in memory: sums of days, and single calls only while they run. */
+/** Usage in memory: sums of days, and single calls only while they run. */
 export function createMemoryUsage(): UsageStore {
   const sums = new Map<string, Sum>();
   const open = new Map<string, BegunCall>();
@@ -43,7 +43,7 @@ export function createMemoryUsage(): UsageStore {
       open.delete(id);
       if (call !== undefined) add(call, { day, ...usage });
     },
-    // Nothing outlives the process here.
+    // No usage outlives the process.
     takeUp: async () => ({ spent: [], left: [] }),
     async sums(owner, from, to) {
       const running = [...open.values()].map((call): Sum => ({ ...call, calls: 1, estimated: true }));
@@ -57,7 +57,7 @@ export function createMemoryUsage(): UsageStore {
   };
 }
 
-/** The sums of one day and model as one; of none there is none. */
+/** Adds up the sums of one day and model; an empty list gives none. */
 function total(parts: readonly Sum[]): UsageSum[] {
   const [first] = parts;
   if (first === undefined) return [];

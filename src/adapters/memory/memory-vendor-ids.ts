@@ -3,9 +3,11 @@ import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/ven
 
 export interface MemoryVendorIdOptions {
   readonly clock: Clock;
-  /** Most ids in all; the oldest give way. Default 100,000. */
+  /** Maximum number of ids; beyond it the oldest are dropped. Default 100,000. */
   readonly maxIds?: number;
-  /** Most ids of one owner, whose own oldest give way: one caller cannot make the others lose theirs. Default 10,000. */
+  /**
+   * Maximum per owner; beyond it that owner's oldest are dropped, so that one caller cannot make the others lose theirs. Default 10,000.
+   */
   readonly maxPerOwner?: number;
 }
 
@@ -14,7 +16,7 @@ interface Noted {
   readonly notedAtMs: number;
 }
 
-/** Ids of a vendor that are gone with the process. */
+/** Vendor ids in memory, which are lost when the process ends. */
 export function createMemoryVendorIds({
   clock,
   maxIds = 100_000,

@@ -14,12 +14,12 @@ export interface KeptMessage extends SearchedMessage {
   readonly pathChars: number;
 }
 
-/** Messages of one page; each has its own fields beside the text. */
+/** Maximum messages of one page, because each has fields beside its text. */
 const maxMessages = 100;
-/** A UTF-16 unit takes at most so many bytes of UTF-8. */
+/** A UTF-16 unit takes at most this many bytes of UTF-8. */
 const bytesPerUnit = 3;
 
-/** One page of messages from a place on, where places count messages and UTF-16 units; see `ConversationStore`. */
+/** Makes one page of messages from a place on. Places count messages and UTF-16 units; see `ConversationStore`. */
 export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from: ReadingPlace): MessagePage {
   const pieces: MessagePiece[] = [];
   let room = maxBytes;
@@ -28,7 +28,7 @@ export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from:
     if (kept === undefined) break;
     const offset = place === from.message ? from.offset : 0;
     const rest = kept.message.text.slice(offset);
-    // A text has at least as many bytes as units: a long one need not be counted.
+    // A text has at least as many bytes as units, so a long one need not be counted.
     const bytes = rest.length > room ? Number.POSITIVE_INFINITY : Buffer.byteLength(rest);
     if (pieces.length > 0 && (bytes > room || pieces.length === maxMessages))
       return { pieces, next: { message: place, offset: 0 } };
@@ -41,7 +41,7 @@ export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from:
   return { pieces };
 }
 
-/** The beginning of a text, without half of a surrogate pair; a pair that has no room by itself is given whole. */
+/** Cuts a text without splitting a surrogate pair; a pair that does not fit by itself is returned whole. */
 function cut(text: string, units: number): string {
   const last = text.charCodeAt(units - 1);
   const isHalf = last >= 0xd800 && last < 0xdc00;

@@ -21,13 +21,13 @@ interface Found {
   readonly searched: SearchedMessage;
 }
 
-/** How many steps one turn of the event loop has; each looks at a message or at most 16,384 characters. */
+/** Steps in one turn of the event loop; each looks at a message or at most 16,384 characters. */
 const stepsPerSlice = 4;
-/** A search that takes longer ends with what it has found, milliseconds. */
+/** A search that takes longer returns the messages found so far, milliseconds. */
 const searchLimitMs = 2_000;
 
 export interface MessageSearch {
-  /** The owner's messages in which all words of the query occur, newest first, at most `limit`. */
+  /** Finds the owner's messages that contain all words of the query, newest first, at most `limit`. */
   search(
     owner: string,
     conversations: readonly SearchedConversation[],
@@ -36,7 +36,7 @@ export interface MessageSearch {
   ): Promise<readonly MessageMatch[]>;
 }
 
-/** Searches of all owners: one slice of one of them in each turn of the event loop, and the owners take turns. */
+/** Runs the searches of all owners: one slice in each turn of the event loop, and the owners take turns. */
 export function createMessageSearch(clock: Clock): MessageSearch {
   const waiting = new FairQueue<() => void>();
   let isRunning = false;

@@ -6,8 +6,8 @@ const duration = /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|h(?:ours?)?|m(?:in(?:ute)?
 const sentence = /(?:again|retry)\s+(?:in|after)\s+((?:\d[\d.]*\s*[a-z]+\s*)+)/i;
 
 /**
- * The pause in milliseconds that an error inside a stream asks for: in a field, among headers that it quotes, in Google's
- * `details[].retryDelay`, or in its sentence. `undefined` if it asks for none.
+ * The pause that an error inside a stream asks for, in milliseconds; `undefined` if it asks for none. The error may name it in a field,
+ * in headers that it quotes, in Google's `details[].retryDelay`, or in its message.
  */
 export function askedPause(error: JsonObject): number | undefined {
   const { metadata, headers, details, message } = error;

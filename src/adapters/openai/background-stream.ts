@@ -3,15 +3,15 @@ import type { ProviderEvent } from "../../ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { ResponsePlace, ResponsesMachine } from "./responses-machine.ts";
 
-/** Connections in a row that may bring nothing before the answer is given up: about a minute of waiting. */
+/** The answer is given up after this many connections in a row without an event: about a minute of waiting. */
 const mostFruitlessTries = 12;
-/** The wait before the next connection; it doubles while connections bring nothing. */
+/** The wait before the next connection. It doubles after each connection without an event. */
 const firstDelayMs = 250;
 const longestDelayMs = 8_000;
-/** A vendor that asks for a longer pause is asked again after this one all the same. */
+/** The next connection is opened after this wait even if the vendor asks for a longer one. */
 const longestAskedDelayMs = 30_000;
 
-/** What ends a connection and says nothing of the answer, which goes on without it. */
+/** Faults of the connection only: the response goes on at the vendor without it. */
 const connectionFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "upstream_disconnected",
   "upstream_truncated",
@@ -20,20 +20,20 @@ const connectionFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export interface BackgroundStreamOptions {
   readonly clock: Clock;
-  /** Uniform in [0, 1): spreads the waits by up to a quarter, since a network that breaks does so for many at once. */
+  /** Uniform in [0, 1): spreads the waits by up to a quarter, because a broken network breaks many streams at once. */
   readonly random: () => number;
   readonly machine: ResponsesMachine;
   readonly signal: AbortSignal;
-  /** Begins the answer, where the machine has no place to go on from. */
+  /** Starts the answer, if the machine has no place to continue from. */
   readonly create: () => AsyncIterable<ProviderEvent[]>;
-  /** Reads what comes behind a place. */
+  /** Reads the events after a place. */
   readonly continueFrom: (place: ResponsePlace) => AsyncIterable<ProviderEvent[]>;
 }
 
 /**
- * Reads a response that runs at the vendor whether somebody is connected or not: where the connection breaks, another one goes on
- * behind the last event, a bounded number of times in a row. Every batch ends with the checkpoint that stands behind it.
- * Where the response cannot be had any more, ends as what broke its stream: `interrupted` where that was another process's.
+ * Reads a response that runs at the vendor with or without a connection. If the connection breaks, the next one continues after the last
+ * event, a bounded number of times in a row. Every batch ends with the checkpoint for the position after it. If the response is no longer
+ * available, throws the error that broke its stream, or `interrupted` if another process was reading it.
  */
 export async function* readBackgroundStream({
   clock,
@@ -72,7 +72,7 @@ function withCheckpoint(events: ProviderEvent[], { ended, place }: ResponsesMach
   return ended || place === undefined ? events : [...events, { type: "checkpoint", place }];
 }
 
-/** Its client lost the answer when it broke; why it could not be had again is for the log. */
+/** The client is told why the stream broke; the reason why it could not be continued is for the log. */
 function givenUp(broken: TroupeError | undefined, cause: TroupeError): TroupeError {
   return new TroupeError(broken?.code ?? "upstream_disconnected", { cause });
 }

@@ -4,7 +4,7 @@ import type { StreamedPart } from "./streamed-item.ts";
 /** Fields of a delta whose value changes from event to event. */
 type Hole = "delta" | "obfuscation" | "sequence_number";
 
-/** What stands between two holes, and the hole behind it. */
+/** The literal text before a hole, and the hole. */
 interface Part {
   readonly before: string;
   readonly hole: Hole;
@@ -23,28 +23,27 @@ const kinds: ReadonlyMap<unknown, DeltaKind> = new Map<unknown, DeltaKind>([
   ["response.reasoning_summary_text.delta", "reasoning"],
   ["response.reasoning_text.delta", "reasoning"],
 ]);
-/** After so many events in a row for which no template was of use, none is looked for any more. */
+/** After this many events in a row without a match, no more templates are made. */
 const mostMisses = 8;
-/** What may not stand in a JSON string as it is (control characters), or stands for something else (the backslash). */
+/** Characters that a JSON string cannot contain as they are (control characters), and the backslash, which starts an escape. */
 const notPlain = /[^ -[\]-\uffff]/;
 
 /**
- * Reads deltas of text and of reasoning without parsing them: one that was parsed in full gives a template, and an event that is
- * the same but for its text, its number and its padding can say nothing else. Whatever differs in anything else does not match, and
- * is parsed in full.
+ * Reads deltas of text and of reasoning without parsing them. A delta that was parsed in full becomes a template. An event that differs
+ * from it only in text, number and padding has no other information. Every other event is parsed in full.
  */
 export class DeltaScan {
-  /** The text of the event that was matched last. */
+  /** The text of the last matched event. */
   delta = "";
-  /** Of the event that was matched last. */
+  /** The kind of the last matched event. */
   kind: DeltaKind = "text";
-  /** The part of the answer that the event belongs to which was matched last, if it is held. */
+  /** The part of the answer that the last matched event belongs to, if that part is held. */
   part: StreamedPart | undefined;
   #text: Template | undefined;
   #reasoning: Template | undefined;
   #misses = 0;
 
-  /** Where the event that begins at `start` ends, -1 where it does not match or is not whole. */
+  /** The end of the event that starts at `start`; -1 if the event does not match or is incomplete. */
   match(text: string, start: number): number {
     // Most deltas are of the same kind as the one before.
     const likely = this.kind === "text" ? this.#text : this.#reasoning;
@@ -53,7 +52,7 @@ export class DeltaScan {
     return end >= 0 || other === undefined ? end : this.#matchOne(other, text, start);
   }
 
-  /** Takes an event that did not match for its template: `event` is all of it, `data` its data. */
+  /** Makes a template of an event that did not match: `event` is its whole text, `data` its data. */
   learn(event: string, data: string, part?: StreamedPart): void {
     if (this.#misses >= mostMisses) return;
     this.#misses += 1;
@@ -62,7 +61,7 @@ export class DeltaScan {
     else if (template !== undefined) this.#text = template;
   }
 
-  /** Later events may look the same and belong to another part. */
+  /** Drops the templates, because later events may look the same and belong to another part. */
   forget(): void {
     this.#text = undefined;
     this.#reasoning = undefined;
@@ -71,7 +70,7 @@ export class DeltaScan {
   #matchOne(template: Template, text: string, start: number): number {
     let at = start;
     for (const { before, hole } of template.parts) {
-      // Compared as a whole: `startsWith` compares a character at a time, which is most of what a token costs here.
+      // Compared by slice: `startsWith` compares a character at a time and was the main cost of a token here.
       if (text.slice(at, at + before.length) !== before) return -1;
       at = this.#readHole(text, at + before.length, hole);
       if (at < 0) return -1;
@@ -84,7 +83,7 @@ export class DeltaScan {
     return end;
   }
 
-  /** Where the hole's value ends, or -1 where it is not one that is written plainly. */
+  /** The end of the hole's value; -1 if the value is not written plainly. */
   #readHole(text: string, at: number, hole: Hole): number {
     if (hole === "sequence_number") return endOfNumber(text, at);
     if (text.charCodeAt(at) !== quote) return -1;
@@ -108,7 +107,7 @@ const zero = 0x30;
 const nine = 0x39;
 const backslash = 0x5c;
 
-/** A template only where writing the parsed event again gives the same text: then the places of its values are known. */
+/** A template, if writing the parsed event again gives the same text: only then are the places of its values known. */
 function templateOf(event: string, data: string, part: StreamedPart | undefined): Template | undefined {
   const head = event.slice(0, event.length - data.length - 2);
   if (event !== `${head}${data}\n\n`) return undefined;
@@ -138,7 +137,7 @@ function isHole(name: string, value: unknown): name is Hole {
   return name === "sequence_number" && Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** Behind a whole number as JSON writes it, without a sign; -1 where there is none. */
+/** The end of a JSON integer without a sign; -1 if there is none. */
 function endOfNumber(text: string, start: number): number {
   let at = start;
   for (let code = text.charCodeAt(at); code >= zero && code <= nine; code = text.charCodeAt(at)) at += 1;
@@ -146,7 +145,7 @@ function endOfNumber(text: string, start: number): number {
   return at;
 }
 
-/** The place of the quote that closes the string, -1 where none does. */
+/** The place of the closing quote; -1 if there is none. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -160,6 +159,6 @@ function readString(literal: string): string | undefined {
   try {
     return JSON.parse(literal) as string;
   } catch {
-    return undefined; // Parsing the whole event will say what is wrong with it.
+    return undefined; // Parsing the whole event reports the fault.
   }
 }

@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason } from "../../ports/provider.ts";
 
 export type EndStatus = "completed" | "incomplete" | "failed" | "cancelled";
-/** Those with which a response ends. */
+/** The statuses with which a response ends. */
 const endStatuses: ReadonlySet<unknown> = new Set<EndStatus>([
   "completed",
   "incomplete",
@@ -10,7 +10,10 @@ const endStatuses: ReadonlySet<unknown> = new Set<EndStatus>([
   "cancelled",
 ]);
 
-/** The response's own status decides. If it is missing or no end, an error in it decides, and then the event's name. */
+/**
+ * The status with which a response ended. Its own status decides. If that is missing or not final, an error in it decides, and then the
+ * event's name.
+ */
 export function endStatus(type: string, response: unknown): EndStatus {
   const status = isObject(response) ? response.status : undefined;
   if (endStatuses.has(status)) return status as EndStatus;
@@ -19,7 +22,7 @@ export function endStatus(type: string, response: unknown): EndStatus {
   return endStatuses.has(named) ? (named as EndStatus) : "completed";
 }
 
-/** Whether an event is a failure: by its name, or because it carries an error, which no event of an answer does. */
+/** Whether an event is a failure: by its name, or because it carries an error. No event of an answer carries one. */
 export function isFailure(type: string, event: unknown): boolean {
   if (type === "error" || type === "response.error") return true;
   if (!isObject(event)) return false;
@@ -39,7 +42,7 @@ export function finishReasonOf(response: JsonObject, status: EndStatus): FinishR
   return asksForTool ? "tool_calls" : "stop";
 }
 
-/** Whether a body is a whole response, as a server gives it that does not stream. */
+/** Whether a body is a whole response, as a server sends it that does not stream. */
 export function isWhole(body: unknown): body is JsonObject {
   return isObject(body) && Array.isArray(body.output) && endStatuses.has(body.status);
 }

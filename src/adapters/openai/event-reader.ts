@@ -7,25 +7,25 @@ import { notAStream, parseJson } from "./parse-event.ts";
 import type { ResponsesMachine } from "./responses-machine.ts";
 import type { StreamedPart } from "./streamed-item.ts";
 
-/** One event may hold a whole tool result or the full response; more than this is no answer. */
+/** Max characters of one event, which may hold a whole tool result or the full response. */
 const mostEventChars = 16 * 1024 * 1024;
-/** A body that is no stream is tried as JSON before its end as long as it is shorter: its connection may stay open. */
+/** Up to this length, a body that is not a stream is tried as JSON before it ends, because its connection may stay open. */
 const maxEarlyChars = 65_536;
 
-/** What one piece of the body held. */
+/** The events in one piece of the body. */
 export interface ReadEvents {
-  /** Texts that follow one another are one, and so are pieces of reasoning. */
+  /** Adjacent texts are joined, and so are adjacent pieces of reasoning. */
   readonly events: ProviderEvent[];
-  /** Whether it completed an event, be it one that says nothing. */
+  /** Whether the piece completed an event, even one without output. */
   readonly isProgress: boolean;
-  /** Why nothing more of the body can be read. */
+  /** The error after which nothing more of the body can be read. */
   readonly failure?: { readonly error: unknown };
 }
 
 /**
- * Reads the bytes of an answer, in pieces that may be cut anywhere. Events before an error in the same piece are given beside
- * the error, so the shown text does not depend on how the network cuts the body. The first character decides whether the body is
- * an event stream: servers and proxies name its type wrongly, or not at all.
+ * Reads the bytes of an answer, in pieces that may be cut anywhere. Events before an error in the same piece are returned beside the
+ * error, so the shown text does not depend on how the network cuts the body. The first character decides whether the body is an event
+ * stream, because servers and proxies send wrong content types, or none.
  */
 export class EventReader {
   readonly #machine: ResponsesMachine;
@@ -33,17 +33,17 @@ export class EventReader {
   readonly #scan = new DeltaScan();
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
-  /** Text of deltas that was not given yet. */
+  /** Text of deltas that is not in `#events` yet. */
   #text = "";
   #kind: DeltaKind = "text";
-  /** The deltas of it that were matched and that the machine has not heard of, and the part of the answer that they belong to. */
+  /** Matched deltas that the machine has not been told of, and the part of the answer that they belong to. */
   #matched = "";
   #matchedPart: StreamedPart | undefined;
   /** The deltas do not say which part is theirs. */
   #isLoose = false;
   #isProgress = false;
   #isStream: boolean | undefined;
-  /** A body that is no stream. */
+  /** The text of a body that is not a stream. */
   #body = "";
 
   constructor(machine: ResponsesMachine) {
@@ -54,7 +54,7 @@ export class EventReader {
     return this.#collect(() => this.#take(this.#decoder.decode(bytes, { stream: true })));
   }
 
-  /** The body is over: reads the event or the object that its last piece left open. */
+  /** Ends the body: reads the event or the object that its last piece left open. */
   end(): ReadEvents {
     return this.#collect(() => {
       this.#take(this.#decoder.decode());
@@ -93,7 +93,7 @@ export class EventReader {
     this.#give(this.#machine.acceptWhole(body));
   }
 
-  /** All events that the piece completes. */
+  /** Processes all events that the piece completes. */
   #accept(piece: string): void {
     for (let at = 0; at < piece.length; ) {
       const matched = this.#parser.isIdle && this.#machine.takesDeltas ? this.#scan.match(piece, at) : -1;
@@ -110,7 +110,7 @@ export class EventReader {
     }
   }
 
-  /** Parses up to the end of an event, and returns where that is. */
+  /** Parses up to the end of an event, and returns the place of that end. */
   #parseOne(piece: string, start: number): number {
     const wasIdle = this.#parser.isIdle;
     const blank = piece.indexOf("\n\n", start);
@@ -130,7 +130,7 @@ export class EventReader {
     return end;
   }
 
-  /** An event that was not ended and is cut says nothing. */
+  /** Takes the last event of a body that ended inside it. If its JSON is cut, it is ignored. */
   #acceptLast(event: StreamEvent): void {
     if (isHeartbeat(event) || (event.name !== "error" && !isJson(event.data))) return;
     this.#isProgress = true;
@@ -155,7 +155,7 @@ export class EventReader {
     this.#kind = kind;
   }
 
-  /** Tells the machine the matched text: once for many deltas. */
+  /** Tells the machine of the matched text, once for many deltas. */
   #endMatched(): void {
     if (this.#matched === "") return;
     const matched = this.#matched;
@@ -167,20 +167,20 @@ export class EventReader {
   #endText(): void {
     if (this.#text === "") return;
     const text: ProviderEvent = { type: this.#kind, text: this.#text };
-    // Nearly every piece holds one text and nothing else.
+    // Nearly every piece holds exactly one text.
     if (this.#events.length === 0) this.#events = [text];
     else this.#events.push(text);
     this.#text = "";
   }
 }
 
-/** `undefined` as long as nothing but white space has come. */
+/** `undefined` until a character other than white space has come. */
 function isStreamBegin(piece: string): boolean | undefined {
   const first = /\S/.exec(piece)?.[0];
   return first === undefined ? undefined : !"{[<".includes(first);
 }
 
-/** Whether a text is the whole of an object or a list. */
+/** Whether a text is a complete JSON object or list. */
 function isJson(text: string): boolean {
   return /[}\]]\s*$/.test(text) && parseJson(text) !== undefined;
 }

@@ -3,11 +3,11 @@ export type DeltaKind = "text" | "reasoning";
 
 /** A text of an answer that comes in deltas. */
 export interface Growth {
-  /** How it is shown; `undefined` if it only stands in the response object. */
+  /** Shown as answer or as reasoning; `undefined` if it appears only in the response object. */
   readonly kind?: DeltaKind;
   /** The type of the item that it belongs to. */
   readonly item: string;
-  /** The item's list of parts that it is in, and the type of such a part. Left out: a field of the item itself. */
+  /** The item's list that the part is in, and the part's type. Without them the text is a field of the item itself. */
   readonly list?: "content" | "summary";
   readonly part?: string;
   readonly field: "text" | "refusal" | "arguments" | "input" | "code";
@@ -37,7 +37,7 @@ const byPart: ReadonlyMap<unknown, Growth> = new Map(
 
 const eventName = /^response\.(\w+)\.(delta|done)$/;
 
-/** The text that an event adds to (`delta`) or gives whole (`done`). */
+/** The text that an event extends (`delta`) or gives whole (`done`). */
 export function growthOfEvent(
   type: string,
 ): { readonly growth: Growth; readonly stage: "delta" | "done" } | undefined {

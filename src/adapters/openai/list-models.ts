@@ -5,14 +5,17 @@ import { z } from "zod";
 import type { Clock } from "../../ports/clock.ts";
 import type { UpstreamAgents } from "../upstream/upstream-agents.ts";
 
-/** The models of a server that can answer, or why there are none, as an end of a sentence that begins with its address. */
+/**
+ * The models of a server that can answer, or the reason why there are none. The reason ends a sentence that starts with the server's
+ * address.
+ */
 export type ModelList =
   | { readonly models: readonly [string, ...string[]] }
   | {
       readonly fault: string;
-      /** Something answers there. */
+      /** A program answers there. */
       readonly isThere: boolean;
-      /** It lists models. */
+      /** That program lists models. */
       readonly isModelServer: boolean;
     };
 
@@ -36,11 +39,11 @@ const modelList = z.object({
   ),
 });
 
-/** Parts of names of models that make no text: embeddings, rerankers, speech, pictures. */
+/** Name parts of models that make no text: embeddings, rerankers, speech, pictures. */
 const otherUse =
   /embed|rerank|whisper|diffusion|minilm|colbert|(^|[^a-z])(bge|gte|e5|tts|asr|clip|siglip|sdxl|flux|kokoro|piper|paraphrase|sentence|instructor|stsb)([^a-z]|$)/i;
 
-/** Asks a server that speaks OpenAI's API which models it has. Never rejects. Models that only make embeddings and the like are left out. */
+/** Asks a server with OpenAI's API for its models. Never rejects. Leaves out models that only make embeddings and the like. */
 export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
   const { clock, signal, agents, headers = {} } = options;
   const patience = new AbortController();
@@ -74,7 +77,7 @@ const faults: Readonly<Record<string, string>> = {
   ECONNRESET: "hangs up",
 };
 
-/** No program listens there; any other fault comes from a program that does. */
+/** No program listens there. Any other fault comes from a program that does. */
 const absent = new Set(["ECONNREFUSED", "ENOTFOUND"]);
 
 interface Answer {
@@ -112,7 +115,7 @@ function read({ status, body }: Answer, baseUrl: string): ModelList {
   }
   const parsed = modelList.safeParse(parseJson(body));
   if (!parsed.success)
-    return { fault: "answers something else than a list of models", isThere: true, isModelServer: false };
+    return { fault: "answers something other than a list of models", isThere: true, isModelServer: false };
   const { data } = parsed.data;
   const [first, ...more] = data.filter(canAnswer).map(({ id }) => id);
   if (first !== undefined) return { models: [first, ...more] };
@@ -121,7 +124,7 @@ function read({ status, body }: Answer, baseUrl: string): ModelList {
   return { fault, isThere: true, isModelServer: true };
 }
 
-/** Judges a model by the server's own words if there are any, and otherwise by its name without folders. */
+/** Whether a model can answer: by the server's own words if there are any, otherwise by its name without folders. */
 function canAnswer({
   id,
   type,
@@ -143,6 +146,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // A page, most often: another program has this port.
+    return undefined; // Mostly an HTML page: another program has this port.
   }
 }

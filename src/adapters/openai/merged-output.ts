@@ -1,19 +1,19 @@
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 
-/** Fields that grow as they are streamed: a beginning of such a text is less than the text. */
+/** Fields that grow while they are streamed: a prefix of such a text is incomplete. */
 const growing = new Set(["text", "refusal", "arguments", "input", "code"]);
-/** Lists whose members are the same as those at the same place. */
+/** Lists in which two parts are the same if they are at the same place. */
 const partLists = new Set(["content", "summary"]);
 
-/** An item as it was streamed, and as it can stand by itself: with the fields that every such item has. */
+/** An item as it was streamed (`said`), and with the fields that every such item has (`whole`). */
 export interface StreamedJson {
   readonly said: JsonObject;
   readonly whole: JsonObject;
 }
 
 /**
- * The output of the response object, with everything that was streamed and is missing in it: items, parts, texts, annotations,
- * fields. Its own values stay. Returns `final` itself if nothing is missing.
+ * The output of the response object, completed with the streamed items, parts, texts, annotations and fields that it lacks. Its own
+ * values stay. Returns `final` itself if nothing is missing.
  */
 export function mergedOutput(final: unknown, items: readonly StreamedJson[]): JsonValue[] | undefined {
   if (!Array.isArray(final) || final.length === 0) {
@@ -32,7 +32,7 @@ export function mergedOutput(final: unknown, items: readonly StreamedJson[]): Js
   const hasMessage = merged.some((item) => isObject(item) && item.type === "message");
   const isLost = (index: number) => {
     const own = fullText([streamed[index]]);
-    // Several streamed messages may be one in the end.
+    // The final object may join several streamed messages.
     return streamed[index]?.type !== "message" || !hasMessage || (own !== "" && !text.includes(own));
   };
   const lost = missing.filter(isLost);
@@ -40,7 +40,7 @@ export function mergedOutput(final: unknown, items: readonly StreamedJson[]): Js
   return insertAll(merged, partners, items, lost);
 }
 
-/** For each item of the response object the index of the streamed item that is the same one. */
+/** For each item of the response object, the index of the same item in the streamed ones. */
 function findPartners(final: readonly unknown[], streamed: readonly JsonObject[]): (number | undefined)[] {
   const partners: (number | undefined)[] = final.map(() => undefined);
   const free = new Set(streamed.keys());
@@ -68,7 +68,7 @@ function isSameText(item: JsonObject, other: JsonObject): boolean {
   return text !== "" && text === fullText([other]);
 }
 
-/** Each lost item stands before the first one that was streamed after it. */
+/** Each lost item goes before the first item that was streamed after it. */
 function insertAll(
   merged: readonly JsonValue[],
   partners: readonly (number | undefined)[],
@@ -93,7 +93,10 @@ function insertAll(
   return all;
 }
 
-/** An item or a part with the fields that only the other one has, or has more of. Returns `final` itself if there are none. */
+/**
+ * An item or a part, completed with fields of the other one that it lacks or that are longer there. Returns `final` itself if there are
+ * none.
+ */
 export function enrichedItem(final: JsonObject, streamed: JsonObject): JsonObject {
   let richer: JsonObject | undefined;
   for (const [name, value] of Object.entries(streamed)) {
@@ -130,7 +133,7 @@ function withParts(own: JsonValue[], streamed: readonly JsonValue[]): JsonValue[
     const other = streamed[place];
     return isObject(part) && isObject(other) && part.type === other.type ? enrichedItem(part, other) : part;
   });
-  // Several streamed parts may be one in the end.
+  // The final object may join several streamed parts.
   const text = merged.map(partText).join("");
   const lost = streamed.slice(own.length).filter((part) => !text.includes(partText(part)));
   if (lost.length > 0) return [...merged, ...lost];
@@ -155,7 +158,7 @@ export function fullText(output: unknown): string {
   return partTexts(output, "message", "content").join("");
 }
 
-/** The parts of the reasoning: of its summary, or of itself where there is none. */
+/** The texts of the reasoning's summary, or of the reasoning itself if it has no summary. */
 export function reasoningTexts(output: unknown): string[] {
   const summary = partTexts(output, "reasoning", "summary");
   return summary.length > 0 ? summary : partTexts(output, "reasoning", "content");

@@ -4,7 +4,7 @@ import { responsesOptions } from "../../protocol/responses-options.ts";
 import { NoConnectionError, NotAnAnswerError } from "../upstream/upstream-call.ts";
 import { readRefusal } from "./read-refusal.ts";
 
-/** Used-up credit under its several names (openai-node issue threads; platform error guide): trying again cannot help. */
+/** The vendors' names for used-up credit (openai-node issue threads; platform error guide). A retry cannot help. */
 const quotaCodes = new Set([
   "insufficient_quota",
   "credit_balance_exhausted",
@@ -49,7 +49,7 @@ export function byVendorCode(code: string | null | undefined): ErrorCode | undef
   return quotaCodes.has(code) ? "quota_exceeded" : codes.get(code);
 }
 
-/** The vendor's own words for a call that it did not take on, under whatever status. */
+/** Codes by which the vendor says, under any status, that it did not accept the call. */
 const refusedCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "upstream_auth",
   "model_not_found",
@@ -61,9 +61,9 @@ const refusedCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Whether no model has read a call that was answered with this status. Any 4xx is a check before the model, except a time-out (408)
- * and a conflict (409), which may come after it has begun. So may every 5xx: gateways answer 502, 503 and 504 for calls
- * that they had passed on. Only the vendor's own code for "overloaded" says that it was not.
+ * Whether a call with this status was surely not read by a model. A 4xx is a check before the model, except a time-out (408) and a
+ * conflict (409), which may come later. Every 5xx may come later too: gateways answer 502, 503 and 504 for calls that they had passed on.
+ * Only the vendor's own code for "overloaded" means that it did not.
  */
 function isUnreadStatus(status: number, vendorCode: ErrorCode | undefined): boolean {
   if (vendorCode !== undefined && refusedCodes.has(vendorCode)) return true;
@@ -83,19 +83,19 @@ export function byStatus(status: number): ErrorCode {
   return "upstream_invalid_request";
 }
 
-/** Codes that leave no question which parameter is meant. */
+/** Codes that already say which parameter is meant. */
 const saysItself: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["model_not_found", "context_length_exceeded"]);
 
-/** What went wrong before the stream began, from what the SDK threw. `nowMs` is the wall clock, for dates in `retry-after`. */
+/** Our error for one that the SDK threw before the stream started. `nowMs` is the wall clock, for dates in `retry-after`. */
 export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
   if (thrown instanceof APIConnectionError) return fromConnectionError(thrown.cause ?? thrown);
   if (!(thrown instanceof APIError) || typeof thrown.status !== "number") return fromConnectionError(thrown);
   const { status, headers } = thrown;
-  // Nearly every refusal has this type; the status says more.
+  // Nearly every refusal has this type; the status is more precise.
   const type = thrown.type === "invalid_request_error" ? undefined : thrown.type;
   const vendorCode = byVendorCode(thrown.code) ?? byVendorCode(type);
   const read = readRefusal({ status, message: thrown.message, param: thrown.param, error: thrown.error });
-  // "The request is not valid" is said of everything; the words may say more.
+  // "The request is not valid" is said of every fault; the message may be more precise.
   const sureCode = vendorCode === "upstream_invalid_request" ? undefined : vendorCode;
   const code = sureCode ?? read.code ?? byStatus(status);
   const retryAfterMs = retryAfter(headers, nowMs);
@@ -109,8 +109,8 @@ export function fromSdkError(thrown: unknown, nowMs: number): TroupeError {
 }
 
 /**
- * The call never got an answer, which is safe to repeat; what is not HTTP would come again. Only a call for which no
- * connection came about was surely not read.
+ * An error of a call without an answer. A retry is safe, unless the server does not speak HTTP: that fault would recur. The call was
+ * surely not read only if no connection was made.
  */
 export function fromConnectionError(cause: unknown): TroupeError {
   const code = (cause as { code?: unknown } | undefined)?.code;
@@ -124,7 +124,7 @@ export function fromConnectionError(cause: unknown): TroupeError {
   });
 }
 
-/** The statuses that the SDK itself would retry; the vendor's own header overrules them. */
+/** The statuses that the SDK itself would retry. The vendor's own header overrules them. */
 function isRepeatable(status: number, headers: Headers | undefined): boolean {
   const told = headers?.get("x-should-retry");
   if (told === "true") return true;
@@ -136,7 +136,7 @@ export function isRepeatableStatus(status: number): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date to come; anything else counts as absent. */
+/** The pause of `retry-after-ms`, or of `retry-after` in seconds or as a future date. Any other value counts as absent. */
 function retryAfter(headers: Headers | undefined, nowMs: number): number | undefined {
   const inMs = number(headers?.get("retry-after-ms"));
   if (inMs !== undefined) return inMs;
@@ -151,13 +151,13 @@ function number(value: string | null | undefined): number | undefined {
   return value != null && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
 }
 
-/** The parameters that a call can have; what stands behind their names in a path is figures, or a name in the client's own words. */
+/** The parameters of a call. The rest of a parameter's path is indexes, or a name that the client chose. */
 const parameters: ReadonlySet<string> = new Set([
   ...Object.keys(responsesOptions.shape),
   ...["input", "model", "previous_response_id", "stream", "tools"],
 ]);
 
-/** The vendor's name of the parameter at fault helps a developer and gives nothing away. One that no call has is nobody's name. */
+/** Names the parameter at fault, which helps a developer and reveals no secret. A name that is not in `parameters` is dropped. */
 export function paramDetail(param: string | undefined): { detail?: string } {
   if (param === undefined || !/^[a-z0-9_.[\]]{1,80}$/i.test(param)) return {};
   return parameters.has(param.split(/[.[]/, 1)[0] ?? "") ? { detail: `Parameter: ${param}.` } : {};

@@ -19,39 +19,39 @@ import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, responsesParams } from "./responses-params.ts";
 
-/** How long the cancel of a background response may take: what waits for the call's end waits for it too. */
+/** Max time for the cancel of a background response; the call does not end before it. */
 const longestCancelMs = 10_000;
 
 export interface OpenaiProviderOptions {
   readonly apiKey: string;
-  /** Where the API is. Default: OpenAI itself. */
+  /** Base address of the API. Default: OpenAI itself. */
   readonly baseUrl?: string | undefined;
   /** The organization and the project that are billed, if the key belongs to several. */
   readonly organization?: string | undefined;
   readonly project?: string | undefined;
-  /** Further headers of every call, instead of those of the same name. Their values are kept out of errors as the key is. */
+  /** Extra headers of every call, which replace headers of the same name. Their values are kept out of errors, like the key. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
   /** Max wait for the first event, milliseconds. Default 60 s; 10 min on this machine or a private network, because a model may have to load. */
   readonly firstByteMs?: number | undefined;
-  /** Longest silence between two events; keep-alive comments do not count. */
+  /** Max silence between two events, milliseconds. Keep-alive comments do not count as events. */
   readonly idleMs: number;
-  /** Uniform in [0, 1), for the spread of waits. */
+  /** Uniform in [0, 1), to spread the waits. */
   readonly random: () => number;
-  /** Hears of faults that change nothing for the client, such as a refused cancel of a background response. */
+  /** Called for faults that change nothing for the client, such as a refused cancel of a background response. */
   readonly onWarning: (warning: string, cause: unknown) => void;
 }
 
-/** What a timer of the system reaches; a longer one would fire at once. */
+/** Max delay of a system timer; a longer one would fire at once. */
 const longestTimerMs = 2_147_483_647;
 
 const openaiUrl = "https://api.openai.com/v1";
-/** A hosted model begins in seconds. One nearby reads its file first, and then a long prompt without a word. */
+/** A hosted model starts within seconds. A local one may first load its file and then read a long prompt in silence. */
 const usualFirstByteMs = 60_000;
 const nearbyFirstByteMs = 600_000;
 
-/** The SDK's client, without the headers of `OPENAI_CUSTOM_HEADERS`, which it adds from the environment by itself. */
+/** The SDK's client without the headers of `OPENAI_CUSTOM_HEADERS`, which the SDK adds from the environment. */
 class GivenClient extends OpenAI {
   constructor(options: ClientOptions) {
     super({ adminAPIKey: null, webhookSecret: null, ...options });
@@ -59,7 +59,10 @@ class GivenClient extends OpenAI {
   }
 }
 
-/** The OpenAI Responses API, or anything that speaks it: requests by the official SDK, the event stream by our own reader. */
+/**
+ * A provider for the OpenAI Responses API, or any server that speaks it. The official SDK makes the requests; our own reader reads the
+ * event stream.
+ */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   const { apiKey, baseUrl = openaiUrl, headers = {}, agents, clock, idleMs, random, onWarning } = options;
   const isNearby = placeOf(new URL(baseUrl)) !== "internet";
@@ -73,7 +76,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     defaultHeaders: headers,
     maxRetries: 0,
     logLevel: "off",
-    // The watchdog ends what takes too long; the SDK's own limit only must not come first.
+    // The watchdog enforces the limits; the SDK's own limit must not expire first.
     timeout: Math.min(2 * (firstByteMs + idleMs), longestTimerMs),
     fetch: fetchOver,
   });
@@ -86,7 +89,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     return withoutKey.error(advice === undefined ? error : error.withDetail(advice), () => textsOf(request));
   }
 
-  /** One connection for a request, and how it begins. */
+  /** The stream of one connection; `open` makes its request. */
   function read(
     request: ProviderRequest,
     machine: ResponsesMachine,
@@ -112,7 +115,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     return read(request, new ResponsesMachine({ includeReasoning }), call.signal, create(request));
   }
 
-  /** What runs at the vendor whether somebody is connected or not, or was begun by another process. */
+  /** Reads a response that runs at the vendor with or without a connection, or that another process started. */
   async function* goOn(
     request: ProviderRequest,
     { signal, from }: ProviderCall,
@@ -124,7 +127,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const machine = new ResponsesMachine({ includeReasoning, numbered: runsOn, place });
     const begin = () => read(request, machine, signal, create(request));
     try {
-      // The object as it was first sent went with the process that had it.
+      // The response object as first sent was lost with the process that received it.
       if (place !== undefined) yield [{ type: "started", response: { id: place.responseId } }];
       yield* runsOn
         ? readBackgroundStream({
@@ -142,7 +145,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     }
   }
 
-  /** A response that runs in the background does not stop with its connection. */
+  /** Cancels a background response, because it does not stop with its connection. */
   async function cancelBackground(id: string, request: ProviderRequest): Promise<void> {
     const patience = new AbortController();
     const tooLong = new AbortController();
@@ -164,7 +167,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   return { name: "openai", simulated: false, stream };
 }
 
-/** What of a request an upstream may quote and nobody else may read. */
+/** The texts of a request. An upstream may quote them, and they must stay out of errors and logs. */
 function textsOf({
   messages,
   instructions = "",
@@ -175,23 +178,23 @@ function textsOf({
   return [...messages.map(({ text }) => text), instructions, note, ...textsIn(options), ...textsIn(tools)];
 }
 
-/** With what one request goes over; the SDK hands on to `fetch` whatever else its caller says. */
+/** The SDK passes extra fields of its fetch options on to `fetch`, which finds the request's own fetch function here. */
 interface CarriedInit extends RequestInit {
   readonly upstreamFetch?: UpstreamFetch;
 }
 
-/** Options of one request. A client of its own for each, as the SDK has it, is more than a hundred objects. */
+/** The options of one request. The SDK's own way, a client for each request, makes more than a hundred objects. */
 function over(upstreamFetch: UpstreamFetch) {
   return { fetchOptions: { redirect: "manual", upstreamFetch } } as const;
 }
 
 const fetchOver: UpstreamFetch = (input, init: CarriedInit = {}) => {
   const { upstreamFetch } = init;
-  if (upstreamFetch === undefined) throw new Error("A request of the SDK must say what it goes over.");
+  if (upstreamFetch === undefined) throw new Error("An SDK request must carry its own fetch function.");
   return upstreamFetch(input, init);
 };
 
-/** What this provider wrote as its checkpoint, maybe in another version. */
+/** Reads a checkpoint of this provider, which may come from another version of it. */
 function readPlace(from: JsonObject): ResponsePlace {
   const read = responsePlace.safeParse(from);
   if (!read.success) throw new TroupeError("interrupted", { cause: read.error });

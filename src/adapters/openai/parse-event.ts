@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 
-/** The data of an event of an answer. Throws `upstream_invalid` if it is no object of JSON. */
+/** Parses the data of an event. Throws `upstream_invalid` if it is not a JSON object. */
 export function parseEvent(data: string): JsonObject {
   const event = parseJson(data);
   if (isObject(event)) return event;
@@ -18,7 +18,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** A body that stands in the place of an event stream and is none. */
+/** The error for a body that is neither an event stream nor a whole response. */
 export function notAStream(): TroupeError {
   return new TroupeError("upstream_invalid", { cause: new Error("The answer is not an event stream.") });
 }

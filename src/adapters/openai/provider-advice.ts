@@ -1,7 +1,7 @@
 import { APIError } from "openai";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 
-/** More of a model's name is not repeated in a sentence. */
+/** A model's name is cut to this length in a sentence. */
 const maxNameChars = 100;
 
 const refusedKeys: ReadonlyMap<string, string> = new Map([
@@ -21,7 +21,7 @@ const unknownIssuer =
 const noTls =
   "It does not speak TLS at this address: check OPENAI_BASE_URL (https:// or http://, and the port).";
 
-/** By the code of Node, of its TLS and of its proxies. */
+/** Sentences by error code of Node, of its TLS or of its proxies. */
 const failedConnections: ReadonlyMap<string, string> = new Map([
   [
     "ECONNREFUSED",
@@ -62,8 +62,8 @@ const proxyPassword =
   "The proxy wants a name and a password: set them in HTTPS_PROXY or HTTP_PROXY (http://name:password@host:port).";
 
 /**
- * What whoever runs the server can do about a failed call: a sentence with the name of the setting, or nothing where the code says all.
- * It is made from codes, statuses and `model`, which the request asked for, and never from a vendor's text.
+ * Advice to the operator about a failed call: a sentence with the name of the setting, or nothing if the code is enough. It is made from
+ * codes, statuses and the requested `model`, never from a vendor's text.
  */
 export function adviceFor({ code, detail, cause }: TroupeError, model: string): string | undefined {
   const status = statusOf(cause);
@@ -72,12 +72,12 @@ export function adviceFor({ code, detail, cause }: TroupeError, model: string): 
 
 interface Failure {
   readonly status: number | undefined;
-  /** The vendor's code and type, or Node's code; of the error and of its causes. */
+  /** The codes and types of the vendor, or Node's codes, of the error and of its causes. */
   readonly codes: readonly string[];
   readonly model: string;
-  /** What the error says already. */
+  /** The detail that the error already has. */
   readonly detail: string | undefined;
-  /** The refusal is not an answer of the API: it has no error object. */
+  /** The refusal has no error object, so it does not come from the API. */
   readonly isBare: boolean;
 }
 
@@ -91,7 +91,7 @@ const advices: Partial<Record<ErrorCode, (failure: Failure) => string | undefine
     return "OPENAI_API_KEY may not do this: check its permissions, its project, and the country from which this server calls.";
   },
   model_not_found({ model }) {
-    // A name that somebody else has made may hold anything.
+    // A name from the client may hold any character.
     const name = model.replace(/\p{C}/gu, "").slice(0, maxNameChars);
     return `The model is "${name}": name another in the request or in TROUPE_MODEL.`;
   },
@@ -100,7 +100,7 @@ const advices: Partial<Record<ErrorCode, (failure: Failure) => string | undefine
   upstream_invalid_request({ status, detail, isBare }) {
     if (detail !== undefined) return undefined;
     if (status !== 404 && status !== 405) return "The server's log says why.";
-    return isBare ? noApi : "Check OPENAI_BASE_URL: what answers there may not have the Responses API.";
+    return isBare ? noApi : "Check OPENAI_BASE_URL: the server there may not have the Responses API.";
   },
   upstream_error: ({ status }) => (status === 501 ? noApi : undefined),
   upstream_unreachable({ status, codes }) {
@@ -113,7 +113,7 @@ const advices: Partial<Record<ErrorCode, (failure: Failure) => string | undefine
       return "It redirects: set OPENAI_BASE_URL to the address to which it leads.";
     const isNoHttp = codes.some((code) => code.startsWith("HPE_"));
     return isNoHttp
-      ? "What answers at OPENAI_BASE_URL does not speak HTTP there: check scheme and port."
+      ? "The server at OPENAI_BASE_URL does not speak HTTP there: check scheme and port."
       : undefined;
   },
 };
@@ -140,7 +140,7 @@ function codesOf(cause: unknown): string[] {
   return values.filter((value) => typeof value === "string");
 }
 
-/** Of the vendor's answer, or of a proxy that refused to connect. */
+/** The status of the vendor's answer, or of a proxy that refused to connect. */
 function statusOf(cause: unknown): number | undefined {
   for (const error of chainOf(cause)) {
     for (const name of ["status", "statusCode"]) {

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../protocol/errors.ts";
 
-/** A refusal of a vendor: an HTTP status with what the SDK read from the body. */
+/** A vendor's refusal: an HTTP status with the fields that the SDK read from the body. */
 export interface Refusal {
   readonly status: number;
   readonly message: string;
@@ -9,19 +9,19 @@ export interface Refusal {
   readonly error?: unknown;
 }
 
-/** What a refusal without a known code says all the same. */
+/** The code and the parameter that are read from a refusal without a known code. */
 export interface ReadRefusal {
   readonly code?: ErrorCode;
-  /** The parameter that it names. The name is the vendor's, so that it has to be looked up before it is shown. */
+  /** The parameter that the refusal names. The name comes from the vendor, so it must be looked up before it is shown. */
   readonly param?: string;
 }
 
-/** Servers that speak the API without its codes say in words that a model is not there (vLLM, Ollama, LM Studio, DeepSeek, Mistral, OpenRouter). */
+/** Messages of servers without the API's codes for an unknown model (vLLM, Ollama, LM Studio, DeepSeek, Mistral, OpenRouter). */
 const unknownModel = [
   /\bmodel\b.{0,200}\b(?:not (?:be )?(?:found|exist|supported|available)|does not exist|do(?:es)? not have access)/is,
   /\b(?:invalid|unknown|no such|not a valid) model\b/i,
 ];
-/** The same for a text that is too long (llama.cpp, vLLM, LM Studio, Anthropic, DeepSeek, gateways). */
+/** Messages for a text that is too long (llama.cpp, vLLM, LM Studio, Anthropic, DeepSeek, gateways). */
 const tooLong = [
   /\b(?:maximum|max|model'?s|available) context (?:length|size|window)\b/i,
   /\bexceeds?\b.{0,80}\bcontext\b/is,
@@ -29,7 +29,7 @@ const tooLong = [
   /\b(?:prompt|input|request) is too (?:long|large)\b/i,
   /\btoo many (?:input )?tokens\b/i,
 ];
-/** And for a key that is not right, under a status that does not say so (Gemini's compatible endpoint answers 400). */
+/** Messages for a bad key under a status that does not say so (Gemini's compatible endpoint answers 400). */
 const badKey =
   /\bapi[ _-]?key (?:is )?(?:not valid|invalid|missing|incorrect|expired)|\b(?:invalid|incorrect|missing|no) api[ _-]?key\b/i;
 
@@ -44,7 +44,7 @@ const namedParameters = [
   new RegExp(String.raw`^(?:\d{3} )?${name}: `, "i"),
 ];
 
-/** Reads the words of a refusal. They choose a code and point at a parameter; nothing of them is shown. */
+/** Reads the message of a refusal. It chooses a code and points at a parameter; none of its words are shown. */
 export function readRefusal({ status, message, param, error }: Refusal): ReadRefusal {
   const isCheck = status === 400 || status === 404 || status === 422;
   const named = paramOf(param, error) ?? (isCheck ? paramIn(message) : undefined);
@@ -58,13 +58,13 @@ function codeIn(
   { status, isOfModel }: { readonly status: number; readonly isOfModel: boolean },
 ): ErrorCode | undefined {
   if (tooLong.some((words) => words.test(message))) return "context_length_exceeded";
-  // A server that failed may name its model in any sentence.
+  // A failing server may name its model in any sentence.
   if (status === 500) return undefined;
   if (isOfModel || unknownModel.some((words) => words.test(message))) return "model_not_found";
   return badKey.test(message) ? "upstream_auth" : undefined;
 }
 
-/** As the API names it, or as FastAPI lists what it found (`detail[0].loc`). */
+/** The parameter that the API names, or the first one in FastAPI's list of faults (`detail[0].loc`). */
 function paramOf(param: unknown, error: unknown): string | undefined {
   if (typeof param === "string") return param;
   const detail: unknown =

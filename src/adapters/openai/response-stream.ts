@@ -15,25 +15,24 @@ type Step = IteratorResult<ProviderEvent[], undefined>;
 export interface ResponseStreamOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
-  /** Longest wait for the first event. */
+  /** Max wait for the first event. */
   readonly firstByteMs: number;
-  /** Longest silence between two events. */
+  /** Max silence between two events. */
   readonly idleMs: number;
-  /** What was read before by another connection is in it already. */
+  /** Already holds the events that earlier connections have read. */
   readonly machine: ResponsesMachine;
   readonly signal: AbortSignal;
-  /** Makes the SDK send the request, over the `fetch` that it is given. */
+  /** Makes the SDK send the request over the given `fetch`. */
   readonly open: (fetch: UpstreamFetch) => Promise<Response>;
-  /** What is thrown in the place of an error that is not the signal's reason. */
+  /** Maps a thrown error to the one to report; not called for the signal's own reason. */
   readonly toError: (thrown: unknown) => TroupeError;
 }
 
 const over: Step = { done: true, value: undefined };
 
 /**
- * Reads one event stream over one connection, one batch for each time that it is asked; the contract of `Provider.stream` but for
- * what is done when it breaks. Not a generator, since an answer is asked for a batch with every beat: the promise that is waited for is
- * settled where the bytes arrive.
+ * Reads one event stream over one connection, one batch per call of `next`. Keeps the contract of `Provider.stream`, but does not
+ * reconnect. It is not a generator because `next` is called at every beat: its promise is settled directly where the bytes arrive.
  */
 export class ResponseStream
   implements AsyncIterable<ProviderEvent[]>, AsyncIterator<ProviderEvent[]>, BytesSink
@@ -44,16 +43,16 @@ export class ResponseStream
   readonly #watchdog: ReturnType<typeof createWatchdog>;
   readonly #onAbort = () => void this.#call.close();
   #body: OnDemandReader | undefined;
-  /** The body is not said to be an event stream. */
+  /** The content type is not that of an event stream. */
   #isMisnamed = false;
   #isAtEnd = false;
   #isOver = false;
-  /** Something to show has come, or a tool is at work. */
+  /** Output has come, or a tool is at work. */
   #hasBegun = false;
-  /** How long the provider may be silent now. */
+  /** How long the provider may be silent at this point. */
   #limitMs: number;
   #stalled: TroupeError | undefined;
-  /** What came beside the last batch. */
+  /** The fault that was read together with the last batch. */
   #failure: { readonly error: unknown } | undefined;
   #resolve: (step: Step) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -91,7 +90,7 @@ export class ResponseStream
   }
 
   onBytes(bytes: Uint8Array): void {
-    // What had come already would still be read, although the connection is closed.
+    // Bytes that arrived before the abort would still be read, although the connection is closed.
     if (this.#options.signal.aborted) return void this.#fail(undefined);
     this.#give(this.#events.read(bytes));
   }
@@ -119,7 +118,10 @@ export class ResponseStream
     }
   }
 
-  /** A model that is still loading, or reading a long prompt, has the first event's time again after each event without output. */
+  /**
+   * After each event without output, the limit of the first event applies again: the model may still be loading, or reading a long
+   * prompt.
+   */
   #noteProgress(events: readonly ProviderEvent[]): void {
     const { firstByteMs, idleMs } = this.#options;
     this.#hasBegun ||= events.some(({ type }) => type !== "started" && type !== "checkpoint");
@@ -151,7 +153,7 @@ export class ResponseStream
     const response = await open(this.#call.fetch).catch((thrown: unknown) => {
       throw fromSdkError(thrown, clock.wallTimeMs());
     });
-    // It counts only if the body says nothing: servers and proxies name event streams in all ways.
+    // Matters only if the body has no event: servers and proxies send event streams under any content type.
     this.#isMisnamed = !/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
     this.#body = this.#call.read(this);
     this.#body.ask();
@@ -175,7 +177,7 @@ export class ResponseStream
     this.#reject(signal.aborted ? signal.reason : toError(this.#stalled ?? fromStreamFault(thrown)));
   };
 
-  /** Nothing is read any more; settles when the connection is closed, or free for the next call. */
+  /** Stops reading. Settles when the connection is closed, or is free for the next call. */
   async #end(): Promise<void> {
     const { signal, machine } = this.#options;
     if (this.#isOver) return;
@@ -188,7 +190,7 @@ export class ResponseStream
   }
 }
 
-/** Says how long the limit was and which setting moves it: most often a local model still loads. */
+/** The error for a silence, with the limit and its setting: mostly a local model is still loading. */
 function silenceError(isSilent: boolean, limitMs: number, hasBegun: boolean, isUnread: boolean): TroupeError {
   const limit = limitMs < 1_000 ? `${limitMs} ms` : `${Math.round(limitMs / 1_000)} s`;
   if (isSilent) {
@@ -202,7 +204,7 @@ function silenceError(isSilent: boolean, limitMs: number, hasBegun: boolean, isU
   });
 }
 
-/** What was not reported by the stream itself: its connection broke, or its bytes could not be unpacked. */
+/** The error for a fault of the transport: the connection broke, or the bytes could not be decompressed. */
 function fromStreamFault(thrown: unknown): TroupeError {
   if (thrown instanceof TroupeError) return thrown;
   const code = (thrown as { code?: unknown }).code;

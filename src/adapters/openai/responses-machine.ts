@@ -12,15 +12,15 @@ import type { StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
 import { ToolEvents } from "./tool-events.ts";
 
-/** Max characters that are held of an answer for a poor end: as many as the end itself may have. */
+/** Max characters of an answer that are held to complete a poor final object; as many as that object itself may have. */
 const maxHeldChars = 16 * 1024 * 1024;
 
 type State = "silent" | "open" | "ended";
 
-/** Where a response that runs in the background was left, and what the machine had made of it by then. */
+/** The position at which a background response was left, with the machine's state at that position. */
 export const responsePlace = z.object({
   responseId: z.string(),
-  /** `sequence_number` of the last event that was accepted. */
+  /** `sequence_number` of the last accepted event. */
   sequenceNumber: z.int(),
   sawText: z.boolean(),
   reasoningParts: z.int(),
@@ -29,16 +29,16 @@ export type ResponsePlace = z.output<typeof responsePlace>;
 
 export interface ResponsesMachineOptions {
   readonly includeReasoning: boolean;
-  /** The vendor numbers the events and gives them again when asked: those that were accepted are passed over. Default false. */
+  /** The vendor numbers the events and can send them again; events that were accepted before are skipped. Default false. */
   readonly numbered?: boolean;
-  /** Goes on from there. */
+  /** The place to continue from. */
   readonly place?: ResponsePlace | undefined;
 }
 
 /**
- * From the events of a Responses API stream to provider events. Exactly one terminal event ends it, or a whole response in the
- * place of a stream; what comes later is ignored, and an end of the stream before it is an error, which the stock SDK does not tell.
- * Whatever event brings a text, it is shown once; the response object at the end has everything that was streamed.
+ * Turns the events of a Responses API stream into provider events. A response ends with exactly one terminal event, or comes whole
+ * instead of a stream. Later events are ignored. A stream that ends without a terminal event is an error, which the stock SDK does not
+ * report. Each text is shown once, no matter which event brings it; the final response object includes everything that was streamed.
  * Event names and shapes: `ResponseStreamEvent` of the openai package.
  */
 export class ResponsesMachine {
@@ -68,17 +68,17 @@ export class ResponsesMachine {
     this.#output = new StreamedOutput({ maxChars: maxHeldChars, isFromStart: this.#isNewCall });
   }
 
-  /** Whether a delta may be accepted without its event: the answer has begun, and nothing else of the event would count. */
+  /** Whether a delta may be accepted without its event: the answer has started, and no other field of the event matters. */
   get takesDeltas(): boolean {
     return this.#state === "open" && !this.#numbered;
   }
 
-  /** Whether the event that was accepted last is a delta, and the part of the answer that it belongs to if that is held. */
+  /** Set if the last accepted event is a delta, with the part of the answer that it belongs to if that part is held. */
   get lastDelta(): { readonly part: StreamedPart | undefined } | undefined {
     return this.#lastDelta;
   }
 
-  /** Nothing was accepted yet. */
+  /** No event was accepted yet. */
   get silent(): boolean {
     return this.#state === "silent";
   }
@@ -87,35 +87,35 @@ export class ResponsesMachine {
     return this.#state === "ended";
   }
 
-  /** The vendor's name of the response, once it was told. */
+  /** The vendor's id of the response, once it is known. */
   get responseId(): string | undefined {
     return this.#responseId;
   }
 
-  /** Where the answer can be taken up again; `undefined` as long as it cannot. */
+  /** The place from which the answer can be continued; `undefined` if it cannot be continued yet. */
   get place(): ResponsePlace | undefined {
     const [responseId, sequenceNumber] = [this.#responseId, this.#sequenceNumber];
     if (responseId === undefined || sequenceNumber === undefined) return undefined;
     return { responseId, sequenceNumber, sawText: this.#sawText, reasoningParts: this.#reasoningParts };
   }
 
-  /** The same as accepting events whose deltas are this text, of the part that the first of them belongs to. */
+  /** Equals accepting events with these deltas; all belong to the part of the first one. */
   acceptDeltas(kind: DeltaKind, text: string, part: StreamedPart | undefined): ProviderEvent[] {
     if (part !== undefined) this.#output.append(part, text);
     return this.#show(kind, text);
   }
 
-  /** The stream is over: throws `upstream_empty` or `upstream_truncated` unless the terminal event was there. */
+  /** Ends the stream: throws `upstream_empty` or `upstream_truncated` unless the terminal event has come. */
   finish(cause?: unknown): void {
     if (this.#state === "silent") throw new TroupeError("upstream_empty", { cause });
     if (this.#state === "open") throw new TroupeError("upstream_truncated", { cause });
   }
 
-  /** Throws the error that the vendor reports, or `upstream_invalid` for what is not an event. */
+  /** Accepts one event. Throws the error that the vendor reports, or `upstream_invalid` if the data is not an event. */
   accept({ name, data }: StreamEvent): ProviderEvent[] {
     this.#lastDelta = undefined;
     if (this.#state === "ended") return [];
-    // Nothing comes after it, even if the connection stays open.
+    // No event follows it, even if the connection stays open.
     if (data.trim() === "[DONE]") {
       this.finish();
       return [];
@@ -129,7 +129,7 @@ export class ResponsesMachine {
     return this.#handle(type, event);
   }
 
-  /** A body that is no stream: the whole response, or an error. Throws `upstream_invalid` for everything else. */
+  /** Accepts a body that is not a stream: the whole response, or an error. Throws `upstream_invalid` for any other body. */
   acceptWhole(body: string): ProviderEvent[] {
     const whole = parseJson(body);
     if (isFailure("", Array.isArray(whole) ? whole[0] : whole)) throw this.#failed(whole);
@@ -137,7 +137,7 @@ export class ResponsesMachine {
     return this.#end("response.completed", whole);
   }
 
-  /** Whether an event of this number was there already; notes it where it was not. */
+  /** Whether an event with this number was accepted before; records the number if it is new. */
   #isKnown(number: unknown): boolean {
     if (typeof number !== "number" || !Number.isSafeInteger(number)) return false;
     if (this.#sequenceNumber !== undefined && number <= this.#sequenceNumber) return true;
@@ -160,7 +160,7 @@ export class ResponsesMachine {
     return [...gap, ...late, ...this.#tell(type, event)];
   }
 
-  /** The rest of an event, beside texts of the answer. */
+  /** Handles the rest of an event, apart from texts of the answer. */
   #tell(type: string, event: JsonObject): ProviderEvent[] {
     switch (type) {
       case "response.created":
@@ -207,7 +207,7 @@ export class ResponsesMachine {
     return [...gap, ...this.#show(kind, text)];
   }
 
-  /** A gap before every part of the reasoning but the first. */
+  /** Adds a gap before every part of the reasoning except the first. */
   #beginReasoning(): ProviderEvent[] {
     this.#reasoningParts += 1;
     return this.#reasoningParts > 1 ? this.#show("reasoning", "\n\n") : [];
@@ -236,7 +236,7 @@ export class ResponsesMachine {
     ];
   }
 
-  /** Text that only the end has: a whole answer that was not streamed, or the rest after the shown text. */
+  /** Text that only the final object has: a whole answer that was not streamed, or the rest after the shown text. */
   #unshown(output: unknown): ProviderEvent[] {
     const text = fullText(output);
     if (this.#sawText) {

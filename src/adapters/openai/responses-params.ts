@@ -2,18 +2,20 @@ import type { ResponseCreateParamsStreaming } from "openai/resources/responses/r
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { alternateRoles } from "../upstream/alternate-roles.ts";
 
-/** What an API takes beside what every Responses API takes. */
+/** Parameters that only some Responses APIs accept. */
 export interface ResponsesDialect {
-  /** Default false: a local server may refuse a parameter that it does not know. */
+  /** Default false: a local server may refuse an unknown parameter. */
   readonly takesCacheKey?: boolean;
 }
 
-/** OpenAI itself, in any of its regions, and Azure have `prompt_cache_key` in their references; of others nobody knows. */
+/**
+ * The dialect of the API at an address. OpenAI, in each of its regions, and Azure document `prompt_cache_key`; other APIs may refuse it.
+ */
 export function dialectOf(baseUrl: string): ResponsesDialect {
   return { takesCacheKey: /(^|\.)openai\.(com|azure\.com)$/.test(new URL(baseUrl).hostname) };
 }
 
-/** What the Responses API is sent. Options go first, so that none can undo what the server decides. */
+/** The parameters of a call. The client's options go first, so that the server's own values win. */
 export function responsesParams(
   request: ProviderRequest,
   { takesCacheKey = false }: ResponsesDialect = {},
@@ -24,7 +26,7 @@ export function responsesParams(
   const params = {
     ...options,
     model: request.model,
-    // An assistant's item without a type is refused by llama.cpp, and content in parts by others.
+    // llama.cpp refuses an assistant's item without a type, and other servers refuse content in parts.
     input: plain
       ? only.text
       : alternateRoles(messages, note).map(({ role, text }) => ({ type: "message", role, content: text })),
@@ -38,11 +40,11 @@ export function responsesParams(
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.includeReasoning === true ? reasoningParams(options) : {}),
   };
-  // The client's part was checked against the schema that is held against this type.
+  // The client's options were checked against a schema that is compared with this type.
   return params as unknown as ResponseCreateParamsStreaming;
 }
 
-/** A stored response keeps its reasoning at the vendor; one that is not stored must carry it, encrypted, to be continued. */
+/** A stored response keeps its reasoning at the vendor. Otherwise the response must carry it, encrypted, to be continued. */
 function reasoningParams(options: NonNullable<ProviderRequest["options"]>) {
   const asked = typeof options.reasoning === "object" ? options.reasoning : {};
   const include = Array.isArray(options.include) ? options.include : [];

@@ -3,22 +3,22 @@ import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { askedPause } from "./asked-pause.ts";
 import { byStatus, byVendorCode, isRepeatableStatus, paramDetail } from "./openai-errors.ts";
 
-/** How servers other than OpenAI call the failures that pass. Looked for in codes and types, and in a message that stands alone. */
+/** Names of passing failures at servers other than OpenAI. They are looked for in codes and types, and in a message without either. */
 const passingFailures: readonly (readonly [RegExp, ErrorCode])[] = [
   [/rate.?limit|too.?many.?requests|throttl|resource.?exhausted/i, "rate_limited"],
   [/overload|capacity|unavailable|\bbusy\b/i, "upstream_overloaded"],
   [/time.?out|internal|server.?error|api.?error/i, "upstream_error"],
 ];
-/** Failures that may pass by themselves. */
+/** Codes of failures that may pass without a change. */
 const passing: ReadonlySet<ErrorCode> = new Set(passingFailures.map(([, code]) => code));
-/** An error in an error is not looked for any deeper. */
+/** Nested errors are followed this many levels deep. */
 const maxDepth = 4;
 
 /**
- * A failure that the vendor reports inside a stream, in whatever form: the error object, an event that holds one or is one, a
- * list of them, or a bare text. Its own words go to the log alone. It may be repeated (`safeToRepeat`) when it is of a kind
- * that passes; the caller knows whether something was shown. `isNewCall: false`: an earlier call began the answer, and to ask for it
- * again would bring the same failure.
+ * The error for a failure that the vendor reports inside a stream. The vendor may send an error object, an event that holds one or is
+ * one, a list of them, or a bare text. Its own words go only to the log. `safeToRepeat` is true for a failure that may pass; the caller
+ * knows whether anything was shown. `isNewCall: false` means that an earlier call started the answer, so another call would bring the
+ * same failure.
  */
 export function fromStreamError(told: unknown, { isNewCall = true } = {}): TroupeError {
   const error = describe(told, 0);
@@ -39,10 +39,10 @@ interface ReadError {
   readonly isUnread: boolean;
 }
 
-/** The vendor's own code says most, then a status, then the words that others use. */
+/** The vendor's own code is the most precise, then a status, then the words of other servers. */
 function readError(error: JsonObject): ReadError {
   const [code, type, word, message] = [error.code, error.type, error.status, error.message].map(textOf);
-  // Nearly every refusal has this type; a status says more.
+  // Nearly every refusal has this type; a status is more precise.
   const sureType = type === "invalid_request_error" ? undefined : type;
   const own = byVendorCode(code) ?? byVendorCode(sureType) ?? byVendorCode(word);
   const status = statusOf(error);
@@ -54,17 +54,17 @@ function readError(error: JsonObject): ReadError {
   const said = words.length > 0 ? words : [message ?? ""];
   const passed = passingFailures.find(([pattern]) => said.some((told) => pattern.test(told)))?.[1];
   const refused = byVendorCode(type);
-  // Without any word of why it failed it is a failure of the server's.
+  // A failure without a reason counts as the server's.
   const mayPass = passed !== undefined || (words.length === 0 && refused === undefined);
   return { code: passed ?? refused ?? "upstream_error", mayPass, isUnread: false };
 }
 
-/** The error itself, with `message` as a text; its fields stand before those of the event around it. */
+/** The innermost error, with `message` as a text. Its fields overrule those of the event around it. */
 function describe(told: unknown, depth: number): JsonObject {
   if (Array.isArray(told)) return depth < maxDepth ? describe(told[0], depth + 1) : {};
   if (!isObject(told)) return typeof told === "string" ? { message: told } : {};
   const { error, errors, type, ...rest } = told;
-  // The name of an event says nothing of the failure.
+  // An event's name says nothing about the failure.
   const own: JsonObject = /^(response\.)?(error|failed)$/.test(String(type)) ? rest : { ...rest, type };
   const message = own.message ?? own.detail ?? own.msg;
   const flat = message === undefined ? own : { ...own, message };
@@ -74,7 +74,7 @@ function describe(told: unknown, depth: number): JsonObject {
   return { ...around, ...describe(inner, depth + 1) };
 }
 
-/** A status of HTTP, as a figure or in digits. */
+/** An HTTP status, as a number or in digits. */
 function statusOf({ code, status, status_code, http_status }: JsonObject): number | undefined {
   return [code, status, status_code, http_status]
     .map(Number)

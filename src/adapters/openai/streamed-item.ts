@@ -3,7 +3,7 @@ import { jsonChars } from "../../ports/json-chars.ts";
 import type { Growth } from "./growths.ts";
 import { enrichedItem, type StreamedJson } from "./merged-output.ts";
 
-/** An item of which nothing but a part has come. */
+/** An item of which only a part has come. */
 export function namedItem(type: string, id: unknown): JsonObject {
   return { type, ...(typeof id === "string" ? { id } : {}) };
 }
@@ -14,11 +14,11 @@ function usualFields(type: unknown, status: string): JsonObject {
   return type === "reasoning" ? { summary: [] } : { status };
 }
 
-/** One item of an answer, as far as it was streamed. Objects of events are copied before they are changed: others hold them too. */
+/** One item of an answer, as far as it was streamed. Objects of events are copied before a change, because other code holds them too. */
 export class StreamedItem {
   json: JsonObject;
   index: number;
-  /** The stream named no place for it. */
+  /** The stream gave no index for it. */
   isLoose: boolean;
   isAnnounced = false;
   isDone = false;
@@ -31,12 +31,12 @@ export class StreamedItem {
     this.json = json;
   }
 
-  /** Of its JSON without the texts of its parts. */
+  /** The length of its JSON, without the texts of its parts. */
   get ownChars(): number {
     return jsonChars(this.json) - this.parts.reduce((chars, { text }) => chars + text.length, 0);
   }
 
-  /** Of a response that ended with this status. */
+  /** The item in a response that ended with this status. */
   asEnded(status: string): StreamedJson {
     const said = this.json.status === "in_progress" ? { ...this.json, status } : this.json;
     return { said, whole: this.isAnnounced ? said : { ...usualFields(said.type, status), ...said } };
@@ -47,19 +47,19 @@ export class StreamedItem {
     this.isLoose = false;
   }
 
-  /** Its part at a place; without one its last part of the kind, or the first. */
+  /** Its part at a place. Without a place: its last part of this kind, or a new first one. */
   part(growth: Growth, place: unknown): StreamedPart {
     const same = this.parts.filter((part) => part.growth === growth);
     const found = typeof place === "number" ? same.find((part) => part.number === place) : same.at(-1);
     return found ?? this.#addPart(growth, typeof place === "number" ? place : 0);
   }
 
-  /** A part after all others. */
+  /** Adds a part after all others. */
   nextPart(growth: Growth): StreamedPart {
     return this.#addPart(growth, 1 + Math.max(-1, ...this.parts.map(({ number }) => number)));
   }
 
-  /** Takes an event's description of the whole item; streamed values that it lacks stay. */
+  /** Takes an event's description of the whole item. Streamed values that the description lacks stay. */
   describe(given: JsonObject): void {
     const { content, summary } = given;
     const own = {
@@ -70,7 +70,7 @@ export class StreamedItem {
     this.json = enrichedItem(own, this.json);
   }
 
-  /** The list of its parts, which it has from now on. */
+  /** The list of its parts, created if it is missing. */
   list(name: "content" | "summary"): JsonValue[] {
     const list = this.json[name];
     if (Array.isArray(list)) return list;
@@ -94,9 +94,9 @@ export class StreamedPart {
   readonly number: number;
   readonly #place: number;
   isAnnounced = false;
-  /** How much of it was shown. */
+  /** Number of its characters that were shown. */
   shownChars = 0;
-  /** The vendor said in the end something else than it streamed. */
+  /** The vendor's final text differs from the streamed one. */
   differs = false;
 
   constructor(item: StreamedItem, growth: Growth, number: number) {
@@ -108,13 +108,13 @@ export class StreamedPart {
       return;
     }
     const list = item.list(growth.list);
-    // A place far beyond the end would make a list of nothing.
+    // A place far beyond the end would leave empty entries in the list.
     const isThere = isObject(list[number]) && list[number].type === growth.part;
     this.#place = isThere ? number : list.length;
     if (!isThere) list.push(emptyPart(growth));
   }
 
-  /** The object that it is a field of. */
+  /** The object that holds the text as a field. */
   get json(): JsonObject {
     const { list } = this.growth;
     const part = list === undefined ? this.item.json : this.item.list(list)[this.#place];

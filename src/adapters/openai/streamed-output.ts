@@ -4,26 +4,26 @@ import { type DeltaKind, type Growth, growthOfEvent, growthOfPart } from "./grow
 import type { StreamedJson } from "./merged-output.ts";
 import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
 
-/** Text that came in another event than a delta, and was not shown yet. */
+/** Text that came in an event other than a delta and was not shown yet. */
 export interface LateText {
   readonly kind: DeltaKind;
   readonly text: string;
-  /** Of a part that no event has announced. */
+  /** The text belongs to a part that no event announced. */
   readonly isUnannounced: boolean;
 }
 
 export interface StreamedOutputOptions {
-  /** Beyond it nothing is held any more. */
+  /** Above this, nothing is held any more. */
   readonly maxChars: number;
-  /** Every event of the answer passes here. Otherwise a delta may be the rest of a text: only whole texts and items count. */
+  /** Every event of the answer passes here. If false, a delta may be the rest of a text, so only whole texts and items count. */
   readonly isFromStart: boolean;
 }
 
 const noText: readonly LateText[] = [];
 
 /**
- * The items of an answer as their events tell them, for the case that the response object at the end says less. There is one copy
- * of each text: whole texts and items replace those that were put together from deltas.
+ * The items of an answer as its events describe them, in case the final response object says less. There is one copy of each text: a
+ * whole text or item replaces the one that was built from deltas.
  */
 export class StreamedOutput {
   readonly #maxChars: number;
@@ -38,7 +38,7 @@ export class StreamedOutput {
     this.#isFromStart = isFromStart;
   }
 
-  /** Adds a delta; returns the part to which it belongs, if it is held. */
+  /** Adds a delta. Returns the part that it belongs to, if that part is held. */
   grow(growth: Growth, event: JsonObject, delta: string): StreamedPart | undefined {
     if (this.#isFull || !this.#isFromStart) return undefined;
     const part = this.#partOf(growth, event);
@@ -55,7 +55,7 @@ export class StreamedOutput {
     this.#lastShown = part;
   }
 
-  /** Takes an event that is no delta; returns the text in it that no delta has brought. */
+  /** Takes an event other than a delta. Returns the text in it that no delta brought. */
   accept(type: string, event: JsonObject): readonly LateText[] {
     if (this.#isFull) return noText;
     switch (type) {
@@ -77,12 +77,12 @@ export class StreamedOutput {
     }
   }
 
-  /** The items in their order. Those that were not ended have the status of the response. */
+  /** The items in order. Unfinished items get the status of the response. */
   items(status: "completed" | "incomplete"): readonly StreamedJson[] {
     return this.#inOrder().map((item) => item.asEnded(status));
   }
 
-  /** The text that was shown; `undefined` if it is not held, or if the vendor said another one in the end. */
+  /** The shown text; `undefined` if it is not held, or if the vendor's final text differs. */
   shownText(): string | undefined {
     if (this.#isFull || !this.#isFromStart) return undefined;
     const parts = this.#inOrder()
@@ -101,7 +101,7 @@ export class StreamedOutput {
     if (typeof value !== "string" || value === "") return noText;
     const part = this.#partOf(growth, event);
     const { json } = part.item;
-    // Only here some servers say which function it is that they call.
+    // Some servers name the called function only here.
     if (growth.list === undefined)
       for (const name of ["name", "call_id"] as const)
         if (json[name] === undefined && event[name] !== undefined) json[name] = event[name];
@@ -160,7 +160,7 @@ export class StreamedOutput {
     return late;
   }
 
-  /** The vendor's whole text replaces the one from deltas, unless it is less. */
+  /** Replaces the text from deltas with the vendor's whole text, unless that is shorter. */
   #replace(part: StreamedPart, value: string): readonly LateText[] {
     const { text, shownChars, growth } = part;
     if (value === text || text.startsWith(value)) return noText;
@@ -185,8 +185,8 @@ export class StreamedOutput {
   }
 
   /**
-   * Which item an event speaks of. Its place says more than its id: some servers give an item another id in each event
-   * (GitHub Copilot). Others name no place, or the same one for all items.
+   * The item that an event belongs to. The place counts before the id, because some servers give an item another id in each event (GitHub
+   * Copilot). Others give no place, or the same one for all items.
    */
   #findItem(
     type: string,

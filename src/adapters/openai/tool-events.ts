@@ -1,15 +1,15 @@
 import { isObject } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 
-/** Items of an answer that are no tool calls. */
+/** Types of items that are not tool calls. */
 const plainItems = new Set(["message", "reasoning", "compaction"]);
 
 /** Reads tool calls from the events of a stream. */
 export class ToolEvents {
-  /** The calls' own ids by those of their items, if a call has one: its caller answers it under that. */
+  /** The call ids by item id, if they differ: a client answers a tool call by its call id. */
   #callIds: Map<string, string> | undefined;
 
-  /** A tool call's item appeared or is done; messages and reasoning have events of their own. */
+  /** Events for a tool call's item that appeared or is done. Messages and reasoning have events of their own. */
   item(item: unknown, fallbackStatus: string): ProviderEvent[] {
     if (!isObject(item) || typeof item.type !== "string" || plainItems.has(item.type)) return [];
     const status = typeof item.status === "string" ? item.status : fallbackStatus;
@@ -19,7 +19,7 @@ export class ToolEvents {
     return [{ type: "tool", tool: toolName(item.type), status, callId, payload: item }];
   }
 
-  /** `response.web_search_call.searching` and the like; their first and last states come with the items. */
+  /** Events such as `response.web_search_call.searching`. A call's first and last states come with its item. */
   progress(type: string, item: unknown): ProviderEvent[] {
     const [, call, status] = /^response\.([a-z_]+_call)\.([a-z_]+)$/.exec(type) ?? [];
     if (call === undefined || status === undefined || status === "in_progress" || status === "completed")

@@ -8,8 +8,8 @@ export interface RateCounterOptions {
 }
 
 /**
- * Counts in memory, by the library `rate-limiter-flexible`. It goes by the wall clock, which can be set: the windows are the
- * server's own, part of the name that is counted, and the library's time only says when a count may be forgotten.
+ * Counts in memory, with the library `rate-limiter-flexible`. The library uses the wall clock, which can be set. So the windows are the
+ * server's own and a part of the counted name; the library's time only tells when a count may be forgotten.
  */
 export function createRateCounter({ clock, windowMs }: RateCounterOptions): RateCounter {
   const limiter = new RateLimiterMemory({ points: 0, duration: Math.ceil(windowMs / 1_000) });

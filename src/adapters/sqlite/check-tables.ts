@@ -2,16 +2,16 @@ import { DatabaseSync } from "node:sqlite";
 import { createSearchIndex } from "./search-index-schema.ts";
 import { isFailedLook } from "./storage-faults.ts";
 
-/** Without one of these no turn can be run or taken up. */
+/** Tables without which no turn can be run or taken up. */
 const essential = ["turns", "journal", "counters", "usage", "usage_days", "keys"];
 const conversations = ["conversations", "messages"];
 const searchIndex = ["word_blocks", "block_messages"];
-/** A larger file has only its essential tables checked at the start: 128 MB are checked in about a second from a slow disk. */
+/** Only the essential tables of a larger file are checked at the start: 128 MB take about a second from a slow disk. */
 const mostBytesToCheck = 128 * 1024 ** 2;
-/** While the server runs, checks take at most this of a look, milliseconds, and so does each table that is checked again. */
+/** Maximum time of one check while the server runs, milliseconds. A table that takes longer is not checked again. */
 const lookMs = 20;
 
-/** What is wrong with the pages of a table and its indexes; `undefined` if nothing is. The work grows with the size of the table. */
+/** Describes the damage to the pages of a table and its indexes; `undefined` if there is none. The time grows with the table's size. */
 function damageOf(database: DatabaseSync, table: string): string | undefined {
   try {
     const [row] = database.prepare(`PRAGMA quick_check('${table}')`).all();
@@ -29,8 +29,8 @@ function tablesOf(database: DatabaseSync): Set<unknown> {
 }
 
 /**
- * Checks the database before it is used. Throws if it cannot be used; otherwise returns a sentence for each part that is lost. A damaged
- * search index is set aside and made again; damaged conversations are served as far as they can be read.
+ * Checks the database before it is used. Throws if it cannot be used; otherwise returns a sentence for each lost part. A damaged search
+ * index is set aside and made again; damaged conversations are served as far as they can be read.
  */
 export function checkAtStart(database: DatabaseSync, file: string): string[] {
   const present = tablesOf(database);
@@ -49,7 +49,7 @@ export function checkAtStart(database: DatabaseSync, file: string): string[] {
     throw new Error(`${tell(lost)}: put back a copy of the file, or move it away to start without it`);
   const told = conversations
     .filter((table) => damages.has(table))
-    .map((table) => `${tell(table)}: what cannot be read of the conversations is lost`);
+    .map((table) => `${tell(table)}: unreadable parts of the conversations are lost`);
   const broken = searchIndex.filter((table) => damages.has(table));
   if (broken.length > 0) {
     setIndexAside(database, damages.has("messages"));
@@ -58,7 +58,7 @@ export function checkAtStart(database: DatabaseSync, file: string): string[] {
   return told;
 }
 
-/** To drop a damaged table would fail on its damaged page. */
+/** Renames the damaged index and creates an empty one, because dropping a damaged table would fail on its damaged page. */
 function setIndexAside(database: DatabaseSync, isEmpty: boolean): void {
   const name = `damaged_${database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n}`;
   const toIndex = isEmpty ? "0" : "(SELECT coalesce(max(number), 0) FROM messages)";
@@ -72,8 +72,8 @@ function setIndexAside(database: DatabaseSync, isEmpty: boolean): void {
 }
 
 /**
- * Checks a running server's file as it is on the disk, a few tables in each look: a table whose check takes long is checked at the start only.
- * Tables that were damaged at the start are left out.
+ * Checks a running server's file on the disk, a few tables per call. A table whose check takes over 20 ms is not checked again. Tables
+ * that were damaged at the start are left out.
  */
 export function createRunningCheck(
   file: string,
@@ -84,7 +84,7 @@ export function createRunningCheck(
   );
 
   return () => {
-    // A connection of its own sees no pages that were read earlier.
+    // A new connection has no cached pages, so it reads the disk.
     const database = new DatabaseSync(file, { readOnly: true, timeout: 1_000 });
     try {
       const startedAtMs = performance.now();

@@ -1,42 +1,43 @@
 import { FairQueue } from "../../ports/fair-queue.ts";
 import type { Write } from "./statements.ts";
 
-/** Writes with more text are committed by themselves, characters: a megabyte is measured at 5 to 10 ms. */
+/** Writes with more text than this are committed by themselves, characters: a megabyte takes 5 to 10 ms (measured). */
 const charsOfSlice = 65_536;
-/** Text that one commit writes, characters, unless a single group has more: a commit of so much is measured at 4 ms. */
+/** Maximum text of one commit, characters, unless a single group has more: a commit of this size takes 4 ms (measured). */
 const charsPerCommit = 262_144;
 
 /** Writes that are committed together or not at all. */
 export interface WriteGroup {
   readonly writes: readonly Write[];
   readonly settled: PromiseWithResolvers<void>;
-  /** The turn that begins with these writes: its events must not be committed before them. */
+  /** The turn that starts with these writes: its events must not be committed before them. */
   readonly turn?: number;
 }
 
-/** An entry of the journal, as JSON once it was looked at. */
+/** An entry of the journal. `text` is its JSON, made when a commit first looks at the entry. */
 interface QueuedEntry<E> {
   readonly entry: E;
   readonly settled: PromiseWithResolvers<void>;
   text?: string;
 }
 
-/** What one commit takes. */
+/** The content of one commit. */
 export interface Gathered {
   readonly groups: readonly WriteGroup[];
   readonly entries: readonly QueuedEntry<readonly [turn: number, ...unknown[]]>[];
 }
 
 /**
- * What waits for a commit. The journal's entries go first, then what belongs to no caller, then callers by turns; a commit ends when
- * its text becomes long. Slices of long work and writes with long texts are taken one by one, between the other commits.
+ * The work that waits for a commit. A commit takes all of the server's writes, callers' writes by turns, and entries of the journal;
+ * callers' writes and entries are each limited by their text. Slices of long work and writes with long texts are taken one by one, between
+ * the other commits.
  */
 export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
   #entries: QueuedEntry<E>[] = [];
   #internal: WriteGroup[] = [];
   readonly #owned = new FairQueue<WriteGroup>();
   readonly #slices = new FairQueue<WriteGroup>();
-  /** Turns whose beginning waits here. */
+  /** Turns whose first writes are still queued. */
   readonly #beginning = new Set<number>();
 
   get isEmpty(): boolean {
@@ -53,7 +54,7 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     return settled.promise;
   }
 
-  /** Without an owner the writes belong to the server, and are few. */
+  /** Writes without an owner are the server's, and few. */
   add(writes: readonly Write[], owner: string | undefined, turn?: number): Promise<void> {
     const settled = Promise.withResolvers<void>();
     const group = turn === undefined ? { writes, settled } : { writes, settled, turn };
@@ -80,7 +81,7 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     const groups = this.#internal;
     this.#internal = [];
     let chars = 0;
-    // The groups are chosen first, because the events of a turn may go together with its beginning.
+    // The groups are chosen first: a turn's events may be committed together with its first writes.
     const owned = this.#takeOwned();
     for (const { turn } of [...groups, ...owned]) if (turn !== undefined) this.#beginning.delete(turn);
     const entries: QueuedEntry<E>[] = [];

@@ -5,12 +5,12 @@ import { startWorker, type WorkerThread } from "./worker-thread.ts";
 export interface DatabaseThreads {
   readonly writer: WorkerThread;
   readonly reader: WorkerThread;
-  /** The newest row of the journal. */
+  /** The number of the journal's newest row. */
   readonly lastBeat: number;
   close(): Promise<void>;
 }
 
-/** Starts the thread that writes, which creates and migrates the database, and then the one that reads. */
+/** Starts the thread that writes, which creates and migrates the database, and then the thread that reads. */
 export async function openThreads(options: Omit<WorkerOptions, "role">): Promise<DatabaseThreads> {
   const writer = await startWorker({ ...options, role: "writer" });
   try {
@@ -26,13 +26,13 @@ export async function openThreads(options: Omit<WorkerOptions, "role">): Promise
       },
     };
   } catch (fault) {
-    // A thread that is left behind would keep the process from ending.
+    // A leftover thread would keep the process alive.
     await writer.terminate();
     throw fault;
   }
 }
 
-/** A thread that is gone has told everyone who waited for it, and has nothing left to close. */
+/** Closes the connection and ends the thread. A thread that is gone has rejected its calls and has nothing left to close. */
 async function closeThread(thread: WorkerThread): Promise<void> {
   if (thread.fault === undefined) await thread.call({ type: "close" });
   await thread.terminate();

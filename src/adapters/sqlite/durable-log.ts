@@ -4,7 +4,7 @@ import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 
-/** A turn's number, and the writing of its row. */
+/** A turn, its number, and `begun`, which settles when its row is committed. */
 export interface Begun {
   readonly number: number;
   readonly record: TurnRecord;
@@ -13,17 +13,17 @@ export interface Begun {
 
 export interface DurableLogOptions extends Begun {
   readonly store: SqliteStore;
-  /** Where it is followed. */
+  /** The log in memory, which readers follow. */
   readonly inner: MemoryTurnLog;
-  /** Ends the turn in the database; settles when that is kept, as soon as it can be, and never rejects. */
+  /** Ends the turn in the database as soon as the storage works; settles with the outcome and never rejects. */
   readonly end: (events: readonly TurnEvent[]) => Promise<"kept" | "failed">;
-  /** Nothing of it was kept: the client may send it again under the same id. */
+  /** Called if nothing of the turn was kept: the client may send it again under the same id. */
   readonly forget: () => void;
-  /** Hears of writes that nobody waits for and that failed. */
+  /** Called with the reason if a write fails that no caller waits for. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** A log whose events are in the journal before they are in the one that is followed. */
+/** A log that commits events to the journal before its readers see them. */
 export class DurableLog implements TurnLog {
   readonly #options: DurableLogOptions;
   #row: "coming" | "there" | "failed" = "coming";
@@ -38,7 +38,7 @@ export class DurableLog implements TurnLog {
       (fault: unknown) => {
         this.#row = "failed";
         store.release(number);
-        // The turn's first events wait for it, but a turn may end without any.
+        // The turn's first events wait for its row and report the fault, but a turn may end without any.
         onFault(fault);
       },
     );
@@ -86,7 +86,10 @@ export class DurableLog implements TurnLog {
     if (inner.ended) void end(inner.events());
   }
 
-  /** Those who follow would wait for ever: they are told without numbers, which another end may have, after a crash or a repeat. */
+  /**
+   * Tells the readers that the end was not kept, because they would wait for ever. It has no number: after a crash or a repeat, another
+   * end may have that number.
+   */
   #loseEnd(steps: readonly TurnStep[], fault: unknown): void {
     const { inner, end, forget } = this.#options;
     inner.loseEnd(TroupeError.from(fault).asData());
@@ -108,17 +111,17 @@ export class DurableLog implements TurnLog {
       urgent ||= isUrgent(step);
       hasCheckpoints ||= step.type === "checkpoint";
     }
-    // Checkpoints take room only where there are any.
+    // Leaving out an empty array of checkpoints saves room.
     const entry: JournalEntry = hasCheckpoints
       ? [number, this.headSeq + 1, steps.filter(isEvent), steps.filter(isCheckpoint)]
       : [number, this.headSeq + 1, steps as readonly TurnEvent[]];
     const written = store.journal(entry, urgent);
-    // Commits come in order, so that the turn's first events may go with its row.
+    // Commits come in order, so the turn's first events may be committed together with its row.
     return this.#row === "there" ? written : Promise.all([begun, written]);
   }
 }
 
-/** A lane's first text comes with its status; what is only text, and not the last of it, can wait for the beat. */
+/** Whether a step must not wait for the beat. Text that is not final can wait, because a lane's first text comes with its status. */
 export function isUrgent(step: TurnStep): boolean {
   if (step.type === "text") return step.final;
   return step.type !== "reasoning" && step.type !== "checkpoint";

@@ -2,20 +2,20 @@ import { firstSlice } from "./row-slices.ts";
 import type { OwnStore, SqliteStore } from "./sqlite-store.ts";
 import { isStorageUnavailable } from "./storage-faults.ts";
 
-/** Erases what is left of deleted conversations. */
+/** Erases the messages of deleted conversations. */
 export interface Eraser extends Disposable {
-  /** Settles when the conversation's messages are gone, and their words from the search index. */
+  /** Settles when the conversation's messages are gone, and their words are gone from the search index. */
   erase(owner: string, id: string): Promise<void>;
 }
 
 /**
- * Begins with what an earlier process left. What the storage does not take now is erased when it works again; until it is disposed,
- * `onFault` hears why anything else could not be erased, which is tried again at the next start.
+ * Starts with the conversations that an earlier process left. After a storage outage it goes on. `onFault` is called for any other failure
+ * until the eraser is disposed; such a conversation is tried again at the next start.
  */
 export function createEraser(store: SqliteStore, onFault: (fault: unknown) => void): Eraser {
   let stopped = false;
 
-  /** In slices, which take turns with those of other callers. */
+  /** Erases in slices, which take turns with the slices of other callers. */
   async function eraseOne(own: OwnStore, id: string): Promise<void> {
     for (;;) {
       const messages = firstSlice(await own.read("messagesToErase", id));
@@ -32,7 +32,7 @@ export function createEraser(store: SqliteStore, onFault: (fault: unknown) => vo
 
   function report(fault: unknown): void {
     if (stopped) return;
-    // Without an outage a damaged page is in the way, and stays there.
+    // Without an outage the cause is a damaged page, and waiting does not help.
     if (isStorageUnavailable(fault) && store.fault !== undefined)
       void store.recovered().then(eraseLeft).catch(report);
     else onFault(fault);

@@ -4,12 +4,12 @@ import type { JobName, Row, StatementName, Value } from "./statements.ts";
 import type { WorkerThread } from "./worker-thread.ts";
 
 /**
- * Reads in turns: one statement or slice is under way at a time, and the callers take turns, so that a caller's reads wait for at
- * most one of each other caller.
+ * Reads from the database, one statement or slice at a time. The callers take turns, so a read waits for at most one read of each other
+ * caller.
  */
 export interface FairReader {
   read(owner: string, name: StatementName, values: readonly Value[]): Promise<readonly Row[]>;
-  /** Runs a job by slices. After `limitMs` it ends with what it has found. */
+  /** Runs a job in slices. After `limitMs` the job stops and returns the rows found so far. */
   run(owner: string, name: JobName, values: readonly Value[], limitMs: number): Promise<readonly Row[]>;
 }
 
@@ -24,7 +24,7 @@ export function createFairReader(thread: WorkerThread, clock: Clock): FairReader
     isReading = false;
   }
 
-  /** Settles with the call's outcome when it had its turn. */
+  /** Queues a call and settles with its outcome. */
   function inTurn<T>(owner: string, call: () => Promise<T>): Promise<T> {
     const settled = Promise.withResolvers<T>();
     waiting.add(owner, () => call().then(settled.resolve, settled.reject));

@@ -5,20 +5,20 @@ import type { WorkerThread } from "./worker-thread.ts";
 
 export interface FileWatchOptions {
   readonly clock: Clock;
-  /** The database, which is open. */
+  /** The path of the open database. */
   readonly file: string;
-  /** A thread that reads it. */
+  /** The thread that runs the check of the file's content. */
   readonly reader: Pick<WorkerThread, "call">;
-  /** Hears which file is gone or damaged. */
+  /** Called with the fault when a file is gone, replaced or damaged. */
   readonly onLost: (fault: Error) => void;
 }
 
 export interface FileWatch extends Disposable {
-  /** Rejects with what is wrong with the files. */
+  /** Rejects if a file is gone, replaced or damaged. */
   check(): Promise<void>;
 }
 
-/** How often the files are looked at. */
+/** How often the files are checked. */
 const intervalMs = 2_000;
 const suffixes = ["", "-wal", "-shm", "-lock"];
 
@@ -26,8 +26,8 @@ const suffixes = ["", "-wal", "-shm", "-lock"];
 const corrupt = 11;
 
 /**
- * Looks at the database's files every 2 s. A file that was deleted or replaced while it is open takes everything with it that is
- * written from then on, and SQLite does not notice; without the lock file a second server could open the database.
+ * Checks the database's files every 2 s. If a file is deleted or replaced while it is open, everything written from then on is lost, and
+ * SQLite does not notice. Without the lock file a second server could open the database.
  */
 export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptions): Promise<FileWatch> {
   const opened = new Map<string, string | undefined>();
@@ -40,7 +40,7 @@ export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptio
       const now = await identityOf(path);
       if (now === identity) continue;
       if (identity === undefined) {
-        // It was not needed until now.
+        // SQLite creates some of the files only when it needs them.
         opened.set(path, now);
         continue;
       }
@@ -56,7 +56,7 @@ export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptio
     try {
       await check();
     } catch (fault) {
-      // A look that could not be made, because no more files can be opened for example, tells nothing of the database.
+      // A check that could not run (no more files can be opened, for example) says nothing about the database.
       if (!isStopped && isDamage(fault)) onLost(fault);
     }
     if (!isStopped) cancel = clock.callAfter(intervalMs, look);
@@ -72,7 +72,7 @@ export async function watchFiles({ clock, file, reader, onLost }: FileWatchOptio
   };
 }
 
-/** Which file is at this path; `undefined` if there is none. */
+/** The device and inode of the file at this path; `undefined` if there is none. */
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     const { dev, ino } = await stat(path, { bigint: true });

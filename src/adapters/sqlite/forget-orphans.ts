@@ -4,13 +4,13 @@ import type { SqliteStore } from "./sqlite-store.ts";
 export interface OrphanOptions {
   readonly store: SqliteStore;
   readonly logs: Pick<TurnLogStore, "forget">;
-  /** Hears why they could not be forgotten; it is tried again at the next start. */
+  /** Called with the reason if forgetting fails; it is tried again at the next start. */
   readonly onFault: (fault: unknown) => void;
 }
 
 /**
- * Forgets ended turns whose conversation is gone: a process ended in the middle of a deletion. Once, at the start, a few hundred
- * turns at a time, until it is disposed.
+ * Forgets ended turns whose conversation is gone, because a process ended in the middle of a deletion. It runs once, at the start, a few
+ * hundred turns at a time, until it is disposed.
  */
 export function forgetOrphans({ store, logs, onFault }: OrphanOptions): Disposable {
   const stopped = new AbortController();

@@ -3,8 +3,8 @@ import type { OwnStore } from "./sqlite-store.ts";
 import type { Row, Write } from "./statements.ts";
 
 /**
- * Forgets the ended turns of a conversation: what the journal holds of them, then their rows, in slices. The journal is read once for
- * 1,000 turns, and each of its rows that holds something of them is written once.
+ * Forgets the ended turns of a conversation in slices: first their entries in the journal, then their rows. The journal is read once per
+ * 1,000 turns, and each of its rows with entries of these turns is written once.
  */
 export async function forgetTurns(
   store: Pick<OwnStore, "read" | "writeSlice">,
@@ -23,16 +23,16 @@ export async function forgetTurns(
   }
 }
 
-/** The beats in which a turn spoke. */
+/** The beats from a turn's first append to its last. */
 interface Span {
   readonly turn: number;
   readonly first: number;
   readonly last: number;
 }
 
-/** As many rows as one read of the journal gives. */
+/** The number of rows that one read of the journal returns. */
 const beatsPerRead = 500;
-/** Beats between two turns that are read for nothing, because a read of their own costs more. */
+/** Turns at most this many beats apart are read together: reading the gap costs less than another read. */
 const mostGap = 100;
 
 async function eraseFromJournal(
@@ -52,7 +52,7 @@ async function eraseFromJournal(
   const ranges = rangesOf(waiting);
   let speaking: Span[] = [];
 
-  /** The turns that spoke in this beat, which is after the one before. */
+  /** The turns that may have appended in this beat. Each call takes a later beat than the one before. */
   function turnsIn(beat: number): number[] {
     for (let next = waiting.at(-1); next !== undefined && next.first <= beat; next = waiting.at(-1)) {
       speaking.push(next);
@@ -79,7 +79,7 @@ async function eraseFromJournal(
   }
 }
 
-/** The beats in which any of the turns spoke; `spans` by their beginnings, the last first. */
+/** Joins spans into the ranges of beats to read. `spans` are sorted by `first`, the last one first. */
 function rangesOf(spans: readonly Span[]): { readonly first: number; last: number }[] {
   const ranges: { readonly first: number; last: number }[] = [];
   for (const { first, last } of spans.toReversed()) {

@@ -5,20 +5,20 @@ import type { Write } from "./statements.ts";
 export interface IndexingOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
-  /** Hears why something could not be indexed; it is tried again after a while. */
+  /** Called with the reason if indexing fails; it is tried again after 10 s. */
   readonly onFault: (fault: unknown) => void;
 }
 
 export interface Indexing extends Disposable {
-  /** Settles when every message is in a block, where a search finds it, or after `limitMs`. */
+  /** Settles when every message is in a block, so that searches find it, or after `limitMs`. */
   caughtUp(limitMs: number): Promise<void>;
 }
 
-/** How often it is looked whether a block has become full. Until it has its list of words its messages are searched one by one. */
+/** How often to look for full blocks. Until a block has its list of words, searches read its messages one by one. */
 const intervalMs = 10_000;
 /**
- * Makes the lists of words by which searches leave blocks out, in slices. First it puts what an earlier version stored into blocks, and
- * takes that version's index out of the file.
+ * Makes the lists of words with which searches skip blocks, in slices. First it puts the messages of an earlier version into blocks and
+ * removes that version's index from the file.
  */
 export function indexBlocks({ store, clock, onFault }: IndexingOptions): Indexing {
   const stopped = new AbortController();

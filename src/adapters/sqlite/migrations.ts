@@ -2,8 +2,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { createSearchIndex } from "./search-index-schema.ts";
 
 /**
- * The schema, step by step; a step is never changed once it was released, only followed by another. The file remembers in
- * `user_version` how many it has seen.
+ * The schema, step by step. A released step never changes; further steps follow it. The file counts the steps it has seen in
+ * `user_version`.
  */
 const steps: readonly string[] = [
   `
@@ -15,17 +15,17 @@ const steps: readonly string[] = [
     conversation_id TEXT,
     created_at_ms INTEGER NOT NULL,
     ended_at_ms INTEGER,
-    -- No event of it is in the journal outside of these beats.
+    -- The journal holds no event of it outside these beats.
     first_beat INTEGER NOT NULL,
     last_beat INTEGER,
-    -- The whole log of an ended turn, as JSON; what runs is in the journal.
+    -- The whole log of an ended turn, as JSON; a running turn is in the journal.
     log TEXT,
     UNIQUE (owner, id)
   ) STRICT;
   CREATE INDEX turns_by_end ON turns (ended_at_ms);
   CREATE INDEX turns_by_conversation ON turns (conversation_id);
 
-  -- One row a beat holds what all running turns said in it. Only ever appended to and pruned at its old end.
+  -- One row per beat holds the events of all running turns. Rows are appended at the new end and pruned at the old end.
   CREATE TABLE journal (
     beat INTEGER PRIMARY KEY,
     entries TEXT NOT NULL
@@ -33,7 +33,7 @@ const steps: readonly string[] = [
 
   CREATE TABLE conversations (
     id TEXT PRIMARY KEY,
-    -- None: it was deleted, and what is left of it is being erased.
+    -- NULL: the conversation was deleted, and the rest of it is being erased.
     owner TEXT,
     title TEXT,
     head_id TEXT,
@@ -45,7 +45,7 @@ const steps: readonly string[] = [
   CREATE INDEX conversations_by_change ON conversations (owner, changed);
 
   CREATE TABLE messages (
-    -- Its own column, since the index of words refers to it: VACUUM may change a rowid that has no name.
+    -- A column of its own, because the index of words refers to it: VACUUM may change a rowid that has no name.
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -56,7 +56,7 @@ const steps: readonly string[] = [
     persona_id TEXT,
     persona_name TEXT,
     text TEXT NOT NULL,
-    -- The text as it is compared in searches, where that is more than a matter of case.
+    -- The text as searches compare it, if that differs by more than case.
     words TEXT,
     status TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL
@@ -64,7 +64,7 @@ const steps: readonly string[] = [
   CREATE INDEX messages_by_conversation ON messages (conversation_id);
   CREATE INDEX messages_by_request ON messages (conversation_id, request_id);
 
-  -- Holds no text but where which word is. The owner is a word as well, so that a search reads no more than its own.
+  -- Stores no text, only the places of words. The owner is a word as well, so that a search reads only the owner's entries.
   CREATE VIRTUAL TABLE message_words USING fts5 (
     owner, words, content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 0'
   );
@@ -83,25 +83,25 @@ const steps: readonly string[] = [
     value INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   INSERT INTO counters (name, value) VALUES
-    -- The highest number that a turn ever had: what the journal still holds of one that is gone must not become another's.
+    -- The highest number that a turn ever had: a new turn must not get the journal entries of one that is gone.
     ('last_turn', max(
       (SELECT coalesce(max(number), 0) FROM turns),
       (SELECT coalesce(max(entry.value ->> 0), 0) FROM journal, json_each(journal.entries) AS entry)
     )),
-    -- How long servers have run on this file, in milliseconds; \`ended_at_ms\` is a moment of this time from here on.
+    -- How long servers have run on this file, in milliseconds; from here on \`ended_at_ms\` is a moment of this time.
     ('served_ms', (SELECT coalesce(max(ended_at_ms), 0) FROM turns));
   CREATE TRIGGER turn_added AFTER INSERT ON turns BEGIN
     UPDATE counters SET value = max(value, new.number) WHERE name = 'last_turn';
   END;
 
-  -- What is left of an ended turn when the time of its log is over, as JSON; then \`log\` is gone.
+  -- The rest of an ended turn when its log's time is over, as JSON; \`log\` is then NULL.
   ALTER TABLE turns ADD COLUMN answer TEXT;
   CREATE INDEX turns_with_log ON turns (ended_at_ms) WHERE log IS NOT NULL;
   `,
-  // What another process needs to go on with a turn, as JSON; gone with its end.
+  // The request with which another process continues the turn, as JSON; deleted when the turn ends.
   `ALTER TABLE turns ADD COLUMN request TEXT;`,
   `
-  -- One row for each lane that called a provider; folded into sums after a time.
+  -- One row for each lane that called a provider; later folded into sums.
   CREATE TABLE usage (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -111,14 +111,14 @@ const steps: readonly string[] = [
     lane TEXT,
     api TEXT NOT NULL,
     model TEXT NOT NULL,
-    -- Since 1970, UTC: on whose budget it is, which need not be the day of the clock.
+    -- Days since 1970, UTC: the day whose budget pays for the call, which need not be the day of the clock.
     day INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     total_tokens INTEGER AS (input_tokens + output_tokens),
     estimated INTEGER NOT NULL,
-    -- None: it has not ended, and the figures are what was reserved.
+    -- NULL: the call has not ended, and the figures are its reservation.
     outcome TEXT
   ) STRICT;
   CREATE INDEX usage_by_day ON usage (day);
@@ -141,7 +141,7 @@ const steps: readonly string[] = [
   `
   CREATE TABLE keys (
     id TEXT PRIMARY KEY,
-    -- Of the key, which is not kept itself; none once it is revoked.
+    -- The digest of the key, which itself is not stored; NULL once it is revoked.
     digest TEXT UNIQUE,
     owner TEXT NOT NULL,
     name TEXT,
@@ -154,21 +154,21 @@ const steps: readonly string[] = [
   ) STRICT;
   `,
   `
-  -- What the vendor made for whom, by its ids. \`noted_at_ms\` is a moment of \`served_ms\`.
+  -- The vendor's ids and the owners for whom the vendor made them. \`noted_at_ms\` is a moment of \`served_ms\`.
   CREATE TABLE vendor_ids (
     id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
     noted_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX vendor_ids_by_age ON vendor_ids (noted_at_ms);
-  -- Responses of the turns that are kept can be continued as before.
+  -- Responses of stored turns can be continued as before.
   INSERT OR REPLACE INTO vendor_ids (id, owner, noted_at_ms)
     SELECT response_id, owner, ended_at_ms FROM (
       SELECT coalesce(answer ->> '$.terminal.answer.response.id', log ->> '$[#-1].answer.response.id') AS response_id,
         owner, ended_at_ms, number FROM turns WHERE conversation_id IS NULL AND ended_at_ms IS NOT NULL
     ) WHERE typeof(response_id) = 'text' AND length(response_id) BETWEEN 1 AND 256 ORDER BY number;
   `,
-  // The index before this one goes by parts, and what it held comes into the new one by parts (`index-blocks.ts`).
+  // `index-blocks.ts` deletes the earlier index in parts and puts its messages into the new one in parts.
   `
   DROP TRIGGER message_added;
   DROP TRIGGER message_removed;
@@ -176,19 +176,19 @@ const steps: readonly string[] = [
   ${createSearchIndex("")}
   `,
   `
-  -- The numbers of its log begin after this one: those up to it belong to the attempts that it repeats.
+  -- The numbers of its log start after this one: earlier numbers belong to the attempts that the turn repeats.
   ALTER TABLE turns ADD COLUMN after_seq INTEGER NOT NULL DEFAULT 0;
   `,
-  // Characters of all texts from the root to the message: where a long history is cut depends on it.
+  // Characters of all texts from the root to the message: they decide where a long history is cut.
   `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
 ];
 
-/** The file was written by a newer version of the program, which this one must not touch. */
+/** A newer version of the program wrote the file, and this one must not touch it. */
 class NewerDatabaseError extends Error {
   override readonly name = "NewerDatabaseError";
 }
 
-/** Brings a database to this version's schema, or to that of an earlier `target`, each step in a transaction. Throws `NewerDatabaseError`. */
+/** Brings a database to this version's schema, or to an earlier `target`, each step in a transaction. Throws `NewerDatabaseError`. */
 export function migrate(database: DatabaseSync, target = steps.length): void {
   const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
   if (row.user_version > steps.length) {

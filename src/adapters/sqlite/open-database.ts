@@ -4,28 +4,28 @@ import { compactLog } from "./compacted-log.ts";
 import { holdsTurns, withoutTurns } from "./journal-row.ts";
 import { migrate } from "./migrations.ts";
 
-/** What the worker is started with. */
+/** The data with which a database thread starts. */
 export interface WorkerOptions {
   readonly file: string;
   /** `NORMAL` survives a crash of the process, `FULL` a crash of the machine as well (SQLite, PRAGMA synchronous, in WAL mode). */
   readonly synchronous: "NORMAL" | "FULL";
-  /** There is one that writes, and it is there before one that reads. */
+  /** There is one writer, and it opens the database before the reader. */
   readonly role: "writer" | "reader";
-  /** What the writer found damaged, for the reader. */
+  /** For the reader: the damages that the writer found. */
   readonly damages?: readonly string[];
 }
 
-/** SQLite begins the log anew when it has 1,000 pages, unless somebody reads an older state of the file meanwhile. */
+/** SQLite restarts the write-ahead log at 1,000 pages, unless a reader still uses an older state of the file. */
 const mostIdleWalBytes = 4 * 1024 ** 2;
 
 /**
- * Held until this process is gone, however it goes, since the system frees it: a second server on the same file would take the
- * turns of the first for left behind, end them and write over its beats.
+ * Takes the lock, which the system frees when this process is gone, however it ends. A second server on the same file would take the first
+ * one's turns for abandoned, end them and overwrite its beats. Throws if another server has the lock.
  */
 export function takeLock(file: string): DatabaseSync {
   const lock = new DatabaseSync(`${file}-lock`, { timeout: 1_000 });
   try {
-    // No journal beside it: nothing is ever written.
+    // It needs no journal file: nothing is ever written.
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (cause) {
     throw new Error(`${file} is in use by another Troupe`, { cause });
@@ -33,7 +33,7 @@ export function takeLock(file: string): DatabaseSync {
   return lock;
 }
 
-/** The connection that writes, and a sentence for each part that is damaged. Creates and migrates the database. */
+/** Opens the connection that writes; creates and migrates the database. `damages` has a sentence for each damaged part. */
 export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "synchronous">): {
   readonly database: DatabaseSync;
   readonly damages: readonly string[];
@@ -41,16 +41,17 @@ export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "
   const database = new DatabaseSync(file, {
     timeout: 5_000,
     enableForeignKeyConstraints: true,
-    // The search index of earlier versions is emptied by parts, which is done to the tables below it.
+    // Emptying an earlier version's search index in parts writes to the tables beneath that index.
     defensive: false,
   });
   database.exec(
     `-- Only a new file takes this: pages that it needs no more can be given back to the system.
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF;
-    -- What was deleted is written over, not only given up.
+    -- Deleted content is overwritten, not only unlinked.
     PRAGMA secure_delete = ON;
-    -- The write-ahead log goes back to this after it had to grow; nothing is put beside it that could not be opened or written.
+    -- The write-ahead log shrinks back to this size after it had to grow. Temporary tables stay in memory: no temporary file can fail to
+    -- open.
     PRAGMA journal_size_limit = ${mostIdleWalBytes}; PRAGMA temp_store = MEMORY;`,
   );
   const damages = checkAtStart(database, file);
@@ -67,7 +68,7 @@ export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "
   return { database, damages };
 }
 
-/** A connection that only reads, beside the one that writes: neither waits for the other. */
+/** Opens a connection that only reads, beside the one that writes: neither waits for the other. */
 export function openReader(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000, readOnly: true });
   database.exec("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;");

@@ -2,20 +2,23 @@ import type { KeptTurn, TurnLog } from "../../ports/turn-log.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import { recordOf, restoreLog } from "./turn-rows.ts";
 
-/** Served times that decide about an ended turn, milliseconds: older turns are not found, older logs are compacted. */
+/**
+ * Limits for ended turns, as served times in milliseconds. A turn that ended by `foundAfterMs` is not found; one that ended by
+ * `compactUntilMs` is compacted.
+ */
 export interface TurnAges {
   readonly foundAfterMs: number;
   readonly compactUntilMs: number;
 }
 
-/** Ended turns out of their rows. */
+/** Ended turns, restored from their rows. */
 export interface RestoredTurns {
   find(owner: string, id: string, ages: TurnAges): Promise<KeptTurn | undefined>;
 }
 
 /**
- * All who follow one ended turn read one log, which is in memory as long as somebody does: a row may hold many megabytes, and a
- * hundred clients that come back at the same moment ask for the same.
+ * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A row may have many
+ * megabytes, and a hundred clients that come back at the same moment may ask for the same one.
  */
 export function createRestoredTurns(store: SqliteStore): RestoredTurns {
   const logs = new Map<string, WeakRef<TurnLog>>();

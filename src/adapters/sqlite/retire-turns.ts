@@ -8,28 +8,28 @@ export interface RetirementOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
   readonly served: ServedTime;
-  /** From its end a turn's whole log is kept so long, milliseconds, */
+  /** How long a turn's whole log is kept after its end, milliseconds. */
   readonly retentionMs: number;
-  /** and its answer so long. */
+  /** How long its answer is kept after its end, milliseconds. */
   readonly answerRetentionMs: number;
-  /** Hears why something could not be done; it is tried again after a while. */
+  /** Called with the reason if something fails; it is tried again after a minute. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** How often it is looked whether something's time is over. */
+/** How often to look for logs and answers whose time is over. */
 const intervalMs = 60_000;
-/** The file is made smaller when it has more free pages than this, and more than a quarter of all: it would soon need them again. */
+/** The file shrinks only if it has more free pages than this, and more than a quarter of all: fewer would soon be needed again. */
 const mostFreePages = 1_024;
 
 /**
- * Compacts the logs of ended turns to their answers when their time is over, forgets the answers when theirs is, and gives the
- * room back. Begins with what came due while no server ran.
+ * Compacts the logs of ended turns to their answers when the logs' time is over, forgets the answers when theirs is over, and gives the
+ * freed space back. Starts with the work that came due while no server ran.
  */
 export function retireTurns(options: RetirementOptions): Disposable {
   const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
   const stopped = new AbortController();
 
-  /** Writes what is due in small commits, until there is no more. */
+  /** Makes the writes that are due, in small commits, until there are none. */
   async function writeAll(due: () => Promise<Write[]>): Promise<void> {
     for (let writes = await due(); writes.length > 0 && !stopped.signal.aborted; writes = await due())
       await store.writeSlice(writes);

@@ -1,9 +1,9 @@
 import type { Row } from "./statements.ts";
 
-/** Text that one slice deletes or compacts, bytes. It is overwritten, and answers wait for it: measured at 2 ms. */
+/** Maximum text that one slice deletes or compacts, bytes. Overwriting it takes 2 ms (measured), and answers wait meanwhile. */
 const bytesPerSlice = 262_144;
 
-/** The first of these rows (with their `bytes`) that one slice may take, and at least one. */
+/** The first rows (with their `bytes`) that fit into one slice, at least one of them. */
 export function firstSlice(rows: readonly Row[]): readonly Row[] {
   let bytes = 0;
   const end = rows.findIndex((row) => {

@@ -1,19 +1,19 @@
 /**
- * The tables of the search index, which are a step of the schema: they are never changed, only followed by another step. `suffix` tells
- * the names of the indexes from those of tables that were set aside.
+ * The tables of the search index. They are a step of the schema, so do not change them: add another step. `suffix` keeps the names of the
+ * indexes apart from those of tables that were set aside.
  */
 export function createSearchIndex(suffix: string): string {
   return `
-  -- An owner's messages by blocks of some 100 KB, in the order of their ages: those from before this step are below 0.
+  -- An owner's messages in blocks of some 100 KB, by age; blocks for messages from before this step have numbers below 0.
   CREATE TABLE word_blocks (
     number INTEGER PRIMARY KEY,
     owner TEXT NOT NULL,
     bytes INTEGER NOT NULL DEFAULT 0,
     -- It takes no more messages.
     closed INTEGER NOT NULL DEFAULT 0,
-    -- Counts its changes, so that no list is stored for a block that has changed meanwhile.
+    -- Counts the block's changes: a list made from an older version is not stored.
     version INTEGER NOT NULL DEFAULT 0,
-    -- Every word of its messages, each on a line; none: it has not been made yet, or one of the messages was deleted.
+    -- Every word of its messages, each on a line; NULL if not made yet, or if one of the messages was deleted.
     words TEXT
   ) STRICT;
   CREATE INDEX word_blocks_by_owner${suffix} ON word_blocks (owner, number);

@@ -12,7 +12,7 @@ export const searchStatements = {
   blocksToIndex: `SELECT number, owner FROM word_blocks WHERE closed AND words IS NULL AND number > ? ORDER BY number LIMIT 100`,
   indexBlock: `UPDATE word_blocks SET words = ? WHERE number = ? AND version = ?`,
 
-  // What an earlier version stored comes into blocks from the newest to the oldest message.
+  // Messages of an earlier version are put into blocks from the newest to the oldest.
   messagesToIndex: `SELECT number FROM messages WHERE number <= ? ORDER BY number DESC LIMIT 50`,
   openOldBlock: `INSERT INTO word_blocks (number, owner)
     SELECT (SELECT min(0, coalesce(min(number), 0)) - 1 FROM word_blocks), owner FROM messages AS it WHERE number = ?

@@ -3,13 +3,13 @@ import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 
 /**
- * The time for which servers have run on this database, all of them together: what is kept for a time ages by it. A wall clock can
- * be set, and one that jumps ahead would take everything at once.
+ * The total time that servers have run on this database. Retention is measured by it, because a wall clock can be set: one that jumps
+ * ahead would expire everything at once.
  */
 export interface ServedTime {
-  /** Whole milliseconds; never goes backwards, but for what a crash forgets of the time since it was kept last. */
+  /** Whole milliseconds. Never goes backwards, except that a crash loses the time since the last `keep`. */
   now(): number;
-  /** Keeps the time, so that the next server goes on from here. */
+  /** The write that stores the time, so that the next server goes on from here. */
   keep(): Write;
 }
 

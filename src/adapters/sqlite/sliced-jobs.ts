@@ -4,7 +4,7 @@ import type { JobName, Row, StatementName, Value } from "./statements.ts";
 /** Runs one statement. */
 export type Ask = (name: StatementName, ...values: Value[]) => readonly Row[];
 
-/** Work on the database that yields every few milliseconds; `rows` is what it has found so far. */
+/** Work on the database that yields every few milliseconds; `rows` holds the results so far. */
 export interface SlicedJob {
   readonly steps: Iterator<undefined, void>;
   readonly rows: Row[];
@@ -19,8 +19,8 @@ const jobs = { search, wordsOfBlock } satisfies Record<JobName, unknown>;
 const newest = Number.MAX_SAFE_INTEGER;
 
 /**
- * Finds an owner's messages in which all words occur, newest first. A block whose list of words lacks one of them is left out without
- * looking at its messages; everything that is looked at is the owner's.
+ * Finds an owner's messages that contain all words, newest first. A block whose list of words lacks one of them is skipped without reading
+ * its messages. Only the owner's blocks and messages are read.
  */
 function* search(ask: Ask, values: readonly Value[], rows: Row[]): Generator<undefined, void> {
   const [owner = null, query, limit] = values;
@@ -50,7 +50,7 @@ function* search(ask: Ask, values: readonly Value[], rows: Row[]): Generator<und
   }
 }
 
-/** The list of a block's words, for its row, and the version of the block that it is of. */
+/** Lists a block's words for its row, with the version of the block that the list was made from. */
 function* wordsOfBlock(ask: Ask, [block = null]: readonly Value[], rows: Row[]): Generator<undefined, void> {
   const [row] = ask("findBlock", block);
   if (row === undefined) return;
@@ -62,7 +62,7 @@ function* wordsOfBlock(ask: Ask, [block = null]: readonly Value[], rows: Row[]):
   rows.push({ version: row.version ?? null, words: `\n${[...words].join("\n")}\n` });
 }
 
-/** The messages of a block, newest first; those of a deleted conversation have no text. */
+/** Yields the messages of a block, newest first; a message of a deleted conversation has no text. */
 function* messagesOf(ask: Ask, block: Value, owner: Value): Generator<Row, void> {
   for (let message = newest; ; ) {
     const [row] = ask("messageInBlockBefore", block, message, owner);

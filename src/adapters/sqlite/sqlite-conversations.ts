@@ -18,19 +18,22 @@ import type { Row, Write } from "./statements.ts";
 export interface SqliteConversationOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
-  /** Hears of what was to be erased and could not be; it is tried again at the next start. */
+  /** Called with the reason if erasing or indexing fails. Erasing is tried again at the next start. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** A search that takes longer ends with what it has found, milliseconds. */
+/** A search that takes longer returns the messages found so far, milliseconds. */
 const searchLimitMs = 2_000;
 
-/** Earlier versions did not count a path: of what they stored the newest is counted, once for each branch that goes on. */
+/**
+ * Messages of earlier versions have no `path_chars`: when such a branch goes on, up to this many characters of its newest texts are
+ * counted.
+ */
 const maxUncountedChars = 1_000_000;
 
 /**
- * Conversations in the database. What is deleted is overwritten there; dispose them before the store, and what is still to be
- * erased is left to the next start.
+ * Conversations in the database. Deleted text is overwritten in the file. Dispose them before the store; the next start erases the rest of
+ * deleted conversations.
  */
 export function createSqliteConversations({
   store,
@@ -44,7 +47,7 @@ export function createSqliteConversations({
     return (await store.of(owner).read("findConversation", id, owner))[0];
   }
 
-  /** Characters of the texts from the root to a message, `undefined` where there is none. */
+  /** Characters of the texts from the root to a message; `undefined` if there is no such message. */
   async function charsTo(owner: string, id: string, messageId: string): Promise<number | undefined> {
     const [row] = await store.of(owner).read("findMessage", messageId, id);
     if (row === undefined) return undefined;
@@ -162,7 +165,7 @@ export function createSqliteConversations({
     },
     async search(owner, query, limit) {
       if (searchTerms(query).length === 0) return [];
-      // What an earlier version stored is found as soon as it is indexed.
+      // A search finds a message of an earlier version only after it is indexed.
       await indexing.caughtUp(searchLimitMs);
       const rows = await store.of(owner).run("search", searchLimitMs, owner, query, limit);
       return rows.map((row) => ({
@@ -179,7 +182,7 @@ export function createSqliteConversations({
   };
 }
 
-/** A row's columns and the fields that they are; a column without a value is a field that is not there. */
+/** Columns and their optional fields; a column without a value gives no field. */
 const optionalFields = [
   ["parent_id", "parentId"],
   ["persona_id", "personaId"],
@@ -205,13 +208,13 @@ function toPathMessage(row: Row): PathMessage {
 
 const toRequestId = (row: Row) => String(row.request_id);
 
-/** Rows whose last may be cut in the middle of its text. */
+/** Makes a page of rows. The last row's text may be cut in the middle. */
 function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
   let next: ReadingPlace | undefined;
   const pieces = rows.map((row): MessagePiece => {
     const [number, bytes] = [Number(row.number), Number(row.bytes)];
     const offset = number === from.message ? from.offset : 0;
-    // SQLite has `NULL` for a piece without bytes.
+    // SQLite returns `NULL` for a piece without bytes.
     const piece = Buffer.from(row.piece instanceof Uint8Array ? row.piece : []);
     const isLast = piece.length === bytes;
     const whole = isLast ? piece : withoutCutCharacter(piece);
@@ -224,7 +227,7 @@ function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
   return next === undefined ? { pieces } : { pieces, next };
 }
 
-/** UTF-8 without the first bytes of a character whose others come later. */
+/** Removes an incomplete character from the end of UTF-8 text. */
 function withoutCutCharacter(bytes: Buffer): Buffer {
   let end = bytes.length - 1;
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;

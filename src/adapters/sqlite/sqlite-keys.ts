@@ -38,7 +38,7 @@ export function createSqliteKeys({
   };
 }
 
-/** The columns of a key's limits and the fields that they are. */
+/** The columns of a key's limits and their fields. */
 const limitColumns = [
   ["connections", "connections"],
   ["requests_per_minute", "requestsPerMinute"],

@@ -11,20 +11,20 @@ import { createStoreHealth } from "./store-health.ts";
 
 export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;
-  /** Hears once when the storage cannot be written, with the cause, and once when it can again, without. */
+  /** Called with the cause when the storage fails, and with `undefined` once it works again. */
   readonly onStorage: (fault: Error | undefined) => void;
-  /** Hears at the start of what is damaged though the server can go on without it. */
+  /** Called at the start for each damaged part that the server can run without. */
   readonly onDamage?: (damage: string) => void;
 }
 
-/** The time in which what all turns say is gathered into one commit. */
+/** Writes of all turns that are not urgent are gathered for this time and committed together. */
 const beatMs = 25;
-/** How many beats pass between two prunings of the journal. */
+/** The journal is pruned once in this many beats. */
 const beatsPerPruning = 20;
-/** The owner of the work that is the server's own. */
+/** The owner name of the server's own work. */
 const server = "";
 
-/** What one turn appended: its number, the first event's place, the events, and the checkpoints that stand behind them. */
+/** One append of a turn: its number, the first event's number, the events, and the checkpoints after them. */
 export type JournalEntry = readonly [
   turn: number,
   firstSeq: number,
@@ -34,46 +34,48 @@ export type JournalEntry = readonly [
 
 /** The store for one caller, or for the server itself. */
 export interface OwnStore {
-  /** Settles when the writes are committed, all or none. `turn`: it begins with them, and its events come no earlier. */
+  /**
+   * Commits the writes together or not at all, and settles when that is done. `turn` starts with them: its events are not committed
+   * before.
+   */
   write(writes: readonly Write[], urgent: boolean, turn?: number): Promise<void>;
-  /** As `write`, within the next beat; where the storage cannot be written now, as soon as it can. */
+  /** Commits the writes in the next beat; during a storage outage it waits and tries again. */
   writeInTheEnd(writes: readonly Write[]): Promise<void>;
   /**
-   * One slice of long work, a few milliseconds long: it is committed by itself, when no other commit waits or after one of those, and
-   * in turns with the slices of others. Settles when it is committed.
+   * Commits one slice of long work, a few milliseconds long. It gets a commit of its own, between other commits, and takes turns with the
+   * slices of other callers. Settles when it is committed.
    */
   writeSlice(writes: readonly Write[]): Promise<void>;
-  /** Sees everything that was written before for this caller and by the server itself, committed or not. */
+  /** Reads rows. It sees all earlier writes of this caller and of the server: those still queued are committed first. */
   read(name: StatementName, ...values: Value[]): Promise<readonly Row[]>;
-  /** Runs a job in slices; after `limitMs` it ends with what it has found. */
+  /** Runs a job in slices. After `limitMs` the job stops and returns the rows found so far. */
   run(name: JobName, limitMs: number, ...values: Value[]): Promise<readonly Row[]>;
 }
 
 /**
- * The database, on two threads of its own: one connection writes and one reads, so that neither waits for the other. Writes are committed
- * together, in order, once a beat or at once where asked. No caller's work stops another's: commits end at a size, reads are
- * made one at a time, and the callers take turns. When the storage fails (a full disk, say), everything that is to be written is
- * refused with `storage_unavailable` until it works again, which is looked for in between; what can be read is read, and what cannot
- * is refused in the same way.
+ * The database, on two threads: one connection writes and one reads, so that neither waits for the other. Writes are committed together,
+ * in order, once a beat, or at once if they are urgent. No caller's work holds up another's: commits are limited in size, reads are made
+ * one at a time, and the callers take turns. When the storage fails (a full disk, for example), every write is refused with
+ * `storage_unavailable` until a probe succeeds. Reads go on, and a read that fails is refused with the same code.
  */
 export interface SqliteStore extends OwnStore, AsyncDisposable {
-  /** Why nothing can be written now. */
+  /** Why writes are refused now; `undefined` while the storage works. */
   readonly fault: Error | undefined;
-  /** The store for this caller. The store itself is the server's. */
+  /** The store for this caller. Calls on the store itself are the server's. */
   of(owner: string): OwnStore;
-  /** Settles when it can be written, at once where it can. */
+  /** Settles when the storage works, at once if it works now. */
   recovered(): Promise<void>;
-  /** Appends to the journal; settles when that is committed. */
+  /** Appends to the journal; settles when the entry is committed. */
   journal(entry: JournalEntry, urgent: boolean): Promise<void>;
-  /** Settles when everything that was appended and written before is committed or refused. */
+  /** Settles when all earlier appends and writes are committed or refused. */
   flushed(): Promise<void>;
-  /** The turn needs all that the journal holds of it, though it has not spoken since the start. */
+  /** Keeps all journal rows until `release`: the turn, left by an earlier process, may need any of them. */
   retain(turn: number): void;
-  /** The turn needs the journal no more. */
+  /** The turn no longer needs the journal. */
   release(turn: number): void;
 }
 
-/** Opens the database, creating and migrating it. Rejects with one clear line where it cannot be used. */
+/** Opens the database; creates and migrates it if needed. Rejects with one clear line if it cannot be used. */
 export async function createSqliteStore({
   clock,
   onStorage,
@@ -100,9 +102,9 @@ export async function createSqliteStore({
   const reads = createFairReader(reader, clock);
   const queue = new CommitQueue<JournalEntry>();
   const stopped = new AbortController();
-  /** The beat in which each running turn spoke first. */
+  /** The beat of each running turn's first append. */
   const firstBeats = new Map<number, number>();
-  /** The writes of each caller that are not settled. */
+  /** The unsettled writes of each caller. */
   const writing = new Map<string, Set<Promise<void>>>();
   let beat = threads.lastBeat;
   let committing: Promise<void> = Promise.resolve();
@@ -110,13 +112,13 @@ export async function createSqliteStore({
   let waking = false;
   let isDue = false;
 
-  /** Commits until nothing waits that is due; everything else waits for the beat. */
+  /** Commits all work that is due; the rest waits for the beat. */
   async function commitAll(): Promise<void> {
     let wasSlice = false;
     for (;;) {
       const isTurn = isDue && !queue.isEmpty;
       if (!isTurn) isDue = false;
-      // A slice has its turn after each commit, so that work in slices comes to an end on a busy server as well.
+      // One slice follows each commit, so that sliced work gets done on a busy server as well.
       if (queue.hasSlice && (!isTurn || !wasSlice)) {
         wasSlice = true;
         const slice = queue.takeSlice();
@@ -125,7 +127,7 @@ export async function createSqliteStore({
         wasSlice = false;
         await commit(queue.take());
       } else {
-        // In the same step as the last look: what is added from here on starts again.
+        // Cleared in the same step as the last check, so that any later write starts a new run.
         isCommitting = false;
         return;
       }
@@ -161,7 +163,7 @@ export async function createSqliteStore({
     }
   }
 
-  /** What one caller writes may meet a damaged page, which is nothing to the others. */
+  /** Commits each part by itself: one caller's write may hit a damaged page, which must not fail the others. */
   async function commitSingly({ groups, entries }: Gathered): Promise<void> {
     for (const group of groups) await commit({ groups: [group], entries: [] });
     for (const entry of entries) await commit({ groups: [], entries: [entry] });
@@ -174,12 +176,12 @@ export async function createSqliteStore({
     return ["journal", beat, `[${entries.map(({ text }) => text).join(",")}]`];
   }
 
-  /** What is not pruned now, since the storage fails, is pruned the next time. */
+  /** If the storage fails now, the next pruning deletes these rows. */
   function prune(before: number): void {
     queue.addSlice([["pruneJournal", before]], server).catch(() => undefined);
   }
 
-  /** Commits what waits, all of it. */
+  /** Commits everything that waits. */
   async function flush(): Promise<void> {
     while (isCommitting || !queue.isEmpty) {
       isDue = true;
@@ -189,7 +191,7 @@ export async function createSqliteStore({
 
   function schedule(urgent: boolean): void {
     if (urgent) {
-      // What other turns have to say at the same moment goes with it.
+      // Appends of other turns at the same moment join this commit.
       if (!isDue) setImmediate(start);
       isDue = true;
     } else if (!waking) {
@@ -218,7 +220,7 @@ export async function createSqliteStore({
       return written;
     }
 
-    /** Settles when what was written before is there to be read. */
+    /** Settles when a read would see all earlier writes of the server and of this caller. */
     async function written(): Promise<void> {
       const before = [server, owner].flatMap((who) => [...(writing.get(who) ?? [])]);
       if (before.length === 0) return;

@@ -25,22 +25,22 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly served: ServedTime;
   /** How long an ended turn's answer is kept, milliseconds from its end; at least as long as the log. */
   readonly answerRetentionMs: number;
-  /** Hears of writes that nobody waits for and that failed. */
+  /** Called with the reason if a write fails that no caller waits for. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** How long an ended turn is followed in memory before it is read from the database: a client that was cut off is back by then. */
+/** How long an ended turn is followed in memory before it is read from the database. A client that was cut off is back by then. */
 const inMemoryMs = 60_000;
 
-/** What ended turns may take of the memory for logs: an eighth, since each of them can be read from the database as well. */
+/** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
 const endedShare = 8;
 
 export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
 
 /**
- * Logs whose events are in the database before any follower sees them. What runs and what ended a short while ago is followed in
- * memory; older turns are read from their row. When a log's time is over, its answer stands for it; then that goes as well. Dispose
- * them before the store.
+ * Logs whose events are in the database before any follower sees them. Running and recently ended turns are followed in memory; older
+ * turns are read from their rows. When a log's time is over, only the answer is kept, until its own time is over. Dispose the logs before
+ * the store.
  */
 export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promise<SqliteTurnLogs> {
   const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
@@ -142,7 +142,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
           remembered = inner;
           return durable({ number, record, begun: Promise.resolve() }, inner);
         };
-        // Whatever room there is: they are about to end.
+        // `mayExceed`: these turns are about to end.
         const adopted = memory.adopt(record, make, { mayExceed: true });
         remembered?.add(events);
         if (adopted.type !== "created") continue;
@@ -150,7 +150,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         else
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
-      // Behind the ends that were just written.
+      // After the ends that were just written.
       orphans ??= forgetOrphans({ store, logs, onFault });
       return unfinished;
     },

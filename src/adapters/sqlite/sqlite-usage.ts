@@ -4,25 +4,25 @@ import type { Row, Write } from "./statements.ts";
 
 export interface SqliteUsageOptions {
   readonly store: SqliteStore;
-  /** Days after which a single call is kept no more, but as a part of its day's sums. */
+  /** Days for which a single call is kept; after that only its day's sums are kept. */
   readonly keepDays: number;
-  /** Hears of writes that failed. */
+  /** Called with the reason if a write fails. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** While the storage fails, so many writes wait for it; more are lost, and told as faults. */
+/** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
 const mostWaiting = 20_000;
 
-/** What was used, in the database, written together with what the turns say. */
+/** Usage in the database, committed together with the turns' events. */
 export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptions): UsageStore {
-  /** Ends of calls that wait for the storage to work again. */
+  /** The number of writes that are not committed yet. */
   let waiting = 0;
 
   function write(...writes: Write[]): void {
     store.write(writes, false).catch(onFault);
   }
 
-  /** What a call has cost is written as soon as it can be, because it is paid. */
+  /** Writes a call's cost as soon as the storage takes it, because the call is paid for. */
   async function writeInTheEnd(...writes: Write[]): Promise<void> {
     if (waiting >= mostWaiting) return write(...writes);
     waiting += 1;
@@ -35,7 +35,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
     }
   }
 
-  /** One server at a time has the database, so whatever is open when it begins was left behind. */
+  /** Ends the calls that an earlier server left open: only one server at a time has the database. */
   async function endLeft(): Promise<void> {
     const [left] = await store.read("leftUsage");
     if (typeof left?.last === "number") write(["endLeftUsage", left.last]);
@@ -46,7 +46,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
     begin(call) {
       const { id, owner, keyId, requestId = null, lane = null, api, model, day, atMs, isBegun } = call;
       const { inputTokens, outputTokens } = call;
-      // For every call that comes in some old ones go, so that there is never a heap of them.
+      // Each new call also folds a few old ones, so that old calls never pile up.
       if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane]);
       void writeInTheEnd(
         ["foldUsage", day - keepDays],

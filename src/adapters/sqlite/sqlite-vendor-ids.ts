@@ -8,14 +8,14 @@ export interface SqliteVendorIdOptions {
   readonly served: ServedTime;
 }
 
-/** Ids of a vendor in the database, written together with the turns that show them. They age by the time that servers ran. */
+/** Vendor ids in the database, committed together with the turns that show them. They age by served time. */
 export function createSqliteVendorIds({ store, served }: SqliteVendorIdOptions): VendorIds {
   return {
     async note(owner, ids) {
       const nowMs = served.now();
       const nameable = ids.filter((id) => id.length <= maxIdChars);
       if (nameable.length === 0) return;
-      // With every id that comes a few old ones go, so that there is never a heap of them.
+      // Each new id also deletes a few old ones, so that old ids never pile up.
       const writes = nameable.flatMap((id): Write[] => [
         ["noteVendorId", id, owner, nowMs],
         ["dropOldVendorIds", nowMs - vendorIdRetentionMs],

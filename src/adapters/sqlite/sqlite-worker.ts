@@ -13,10 +13,10 @@ import {
   type Write,
 } from "./statements.ts";
 
-/** How long a job runs in one slice, milliseconds; its last step comes on top. */
+/** How long a slice of a job runs, milliseconds; the last step may exceed it. */
 const sliceMs = 8;
 
-/** A thread of its own, so that a slow disk makes the answers wait and never the event loop. */
+/** Serves the database in a thread of its own, so that a slow disk delays answers and never the event loop. */
 function serve(port: NonNullable<typeof parentPort>, options: WorkerOptions): void {
   const { file, role } = options;
   const lock = role === "writer" ? takeLock(file) : undefined;
@@ -38,7 +38,7 @@ function serve(port: NonNullable<typeof parentPort>, options: WorkerOptions): vo
   }
 
   function commit(writes: readonly Write[]): void {
-    // Left open by a commit that could not even be undone.
+    // An earlier commit failed, and so did its rollback.
     if (database.isTransaction) database.exec("ROLLBACK");
     try {
       database.exec("BEGIN IMMEDIATE");
@@ -50,7 +50,7 @@ function serve(port: NonNullable<typeof parentPort>, options: WorkerOptions): vo
     }
   }
 
-  /** Goes on with a job for one slice. Gives its number while there is more to do. */
+  /** Runs a job for one slice. Returns its number while there is more to do. */
   function goOn(id: number, job: SlicedJob): { rows: readonly Row[]; job?: number } {
     const endsAtMs = performance.now() + sliceMs;
     jobs.delete(id);
@@ -110,7 +110,7 @@ if (parentPort !== null) {
     serve(parentPort, options);
   } catch (error) {
     const { name, message } = describe(error);
-    // It is all that whoever started the server reads.
+    // This line is all that the operator sees.
     const line = message.includes(options.file) ? message : `${options.file} cannot be used: ${message}`;
     parentPort.postMessage({ type: "error", name, message: line } satisfies WorkerReply);
     parentPort.close();

@@ -1,22 +1,23 @@
 import { searchStatements } from "./search-statements.ts";
 import { usageStatements } from "./usage-statements.ts";
 
-/** The rest of a change of a conversation: when, and which. Its place among the owner's changes orders lists, since clocks are set. */
+/** The end of an update of a conversation. Lists are ordered by `changed`, a counter, because wall clocks can be set. */
 const change = `updated_at_ms = ?, changed = (SELECT max(changed) FROM conversations WHERE owner = it.owner) + 1
     WHERE id = ? AND owner = ?`;
 
-/** The text that an ended turn's row holds, bytes. */
+/** The size of the text in an ended turn's row, bytes. */
 const turnBytes = "coalesce(octet_length(log), 0) + coalesce(octet_length(answer), 0)";
 
-/** Every statement that the store runs, by name: the worker prepares each once, the other side only names them. */
+/** Every statement that the store runs, by name. The worker prepares each once; the store sends only the name. */
 export const statements = {
   ...usageStatements,
   ...searchStatements,
 
-  // A row in the way is of a turn that is not found any more; refusing it would undo the whole beat of all turns.
+  // An existing row is of a turn that can no longer be found; a refusal would undo the whole beat of all turns.
   beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, after_seq, request, first_beat)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
-  // Nobody finds it any more, and it goes with its conversation or its time like others. Its own end may not be written yet.
+  // Under its new id no request finds the turn; it is deleted with its conversation or when its time is over. Its own end may not be
+  // written yet.
   replaceTurn: `UPDATE turns SET id = id || ' ' || number, request = NULL, ended_at_ms = coalesce(ended_at_ms, ?),
       last_beat = coalesce(last_beat, (SELECT max(beat) FROM journal))
     WHERE owner = ? AND id = ?`,
@@ -25,7 +26,7 @@ export const statements = {
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
   endedTurn: `SELECT log, answer, after_seq FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
   runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request FROM turns WHERE ended_at_ms IS NULL`,
-  // The sizes are known without reading the logs.
+  // SQLite knows the sizes without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
   compactTurn: `UPDATE turns SET answer = compacted(log, after_seq), log = NULL WHERE number = ?`,
   turnsToForget: `SELECT number, ${turnBytes} AS bytes FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
@@ -45,12 +46,12 @@ export const statements = {
   giveBackPages: `PRAGMA incremental_vacuum (256)`,
 
   journal: `INSERT INTO journal (beat, entries) VALUES (?, ?)`,
-  // As much as many turns say in a beat, so that storage with room for less is not taken for well.
+  // As much as a busy beat writes, so that storage with less room does not count as working.
   probe: `INSERT INTO journal (beat, entries) VALUES (-1, printf('%*s', 262144, ''))`,
   endProbe: `DELETE FROM journal WHERE beat = -1`,
   journalFrom: `SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,
   lastBeat: `SELECT coalesce(max(beat), 0) AS last FROM journal`,
-  // A few at a time, since what is deleted is overwritten: 60 beats or 4 MB, measured at 12 ms.
+  // A few at a time, because deleted rows are overwritten: 60 beats or 4 MB take 12 ms (measured).
   pruneJournal: `DELETE FROM journal WHERE beat < ? AND beat <= coalesce((
       SELECT max(beat) FROM (
         SELECT beat, sum(bytes) OVER (ORDER BY beat) AS bytes
@@ -68,7 +69,7 @@ export const statements = {
   moveHead: `UPDATE conversations AS it SET head_id = ?, ${change}`,
   renameConversation: `UPDATE conversations AS it SET title = ?, ${change}`,
 
-  // Stores nothing where the conversation was deleted meanwhile; to fail would undo the whole beat of all turns.
+  // Stores nothing if the conversation was deleted meanwhile: an error would undo the whole beat of all turns.
   insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, status, created_at_ms, path_chars, conversation_id, owner)
     SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
   findMessage: `SELECT path_chars FROM messages WHERE id = ? AND conversation_id = ?`,
@@ -81,14 +82,14 @@ export const statements = {
     AND request_id IS NOT NULL ORDER BY number`,
   disownMessages: `UPDATE messages SET request_id = NULL
     WHERE conversation_id = ? AND request_id = ? AND owner = ? AND role = 'assistant'`,
-  // SQLite counts no more characters in a text than JavaScript does, so that nothing that has room is left out.
+  // SQLite counts at most as many characters in a text as JavaScript does, so no message that fits is left out.
   path: `WITH RECURSIVE path (id, parent, depth, chars) AS (
       SELECT id, parent_id, 0, length(text) FROM messages WHERE id = ? AND conversation_id = ?
       UNION ALL
       SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
       FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
-  // The sizes are known without reading the texts. Bytes are cut, since cutting characters reads all those before them.
+  // SQLite knows the sizes without reading the texts. Texts are cut by bytes, because a cut by characters reads all characters before it.
   messagesFrom: `WITH sized AS (SELECT number, octet_length(text) - iif(number = ?2, ?3, 0) AS bytes FROM messages
       WHERE conversation_id = ?1 AND number >= ?2 AND EXISTS (SELECT 1 FROM conversations WHERE id = ?1 AND owner = ?5)
       ORDER BY number LIMIT 101),
@@ -126,7 +127,7 @@ export type Row = Readonly<Record<string, Value>>;
 /** Work that is done in slices. */
 export type JobName = "search" | "wordsOfBlock";
 
-/** What the store asks its worker. */
+/** A request from the store to its worker. */
 export type WorkerRequest =
   | { readonly call: number; readonly type: "commit"; readonly writes: readonly Write[] }
   | {
@@ -142,11 +143,11 @@ export type WorkerRequest =
       readonly values: readonly Value[];
     }
   | { readonly call: number; readonly type: "goOn" | "stop"; readonly job: number }
-  // What is damaged on the disk, as one row.
+  // Returns the damage on the disk as one row, or no row.
   | { readonly call: number; readonly type: "check" }
   | { readonly call: number; readonly type: "close" };
 
-/** What the worker answers; `ready` comes first, or an error without a call. */
+/** A reply of the worker. The first one is `ready`, or an `error` without `call`. */
 export type WorkerReply =
   | { readonly type: "ready"; readonly damages: readonly string[] }
   | { readonly type: "done"; readonly call: number; readonly rows: readonly Row[]; readonly job?: number }
@@ -155,6 +156,6 @@ export type WorkerReply =
       readonly call?: number;
       readonly name: string;
       readonly message: string;
-      /** SQLite's own code of what failed. */
+      /** SQLite's result code. */
       readonly errcode?: number;
     };

@@ -2,18 +2,18 @@ import type { Clock } from "../../ports/clock.ts";
 
 export interface StoreHealthOptions {
   readonly clock: Clock;
-  /** Writes something as real work does; rejects where that cannot be kept. */
+  /** Writes in the same way as real work does; rejects if the storage does not take it. */
   readonly probe: () => Promise<unknown>;
-  /** Hears once when the storage fails, with the cause, and once when it works again, without. */
+  /** Called with the cause when the storage fails, and with `undefined` once it works again. */
   readonly onChange: (fault: Error | undefined) => void;
 }
 
-/** Whether the storage takes what is written, from the first write that failed until a probe succeeds. */
+/** Tells whether the storage works. An outage lasts from the first failed write until a probe succeeds. */
 export interface StoreHealth extends Disposable {
-  /** Why nothing can be written now. */
+  /** Why writes are refused now; `undefined` while the storage works. */
   readonly fault: Error | undefined;
   fail(fault: Error): void;
-  /** Settles when it can be written, at once where it can. */
+  /** Settles when the storage works, at once if it works now. */
   recovered(): Promise<void>;
 }
 

@@ -7,19 +7,19 @@ import { parseEvents } from "./event-codec.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 
-/** A turn without an end as the database has it. */
+/** A turn that has not ended, as the database has it. */
 interface RunningRow {
   readonly number: number;
   readonly record: TurnRecord;
-  /** What the journal holds of it, and the number of its last event. */
+  /** The turn's steps in the journal; `headSeq` is the number of its last event. */
   readonly steps: TurnStep[];
   headSeq: number;
   readonly request: ResumableRequest | undefined;
 }
 
 /**
- * The turns without an end in the database, with what the journal holds of them. A part that cannot be read costs no other turn:
- * without its request a turn does not go on, and after a gap nothing more of it is used. `onFault` hears of both.
+ * Reads the turns that have not ended, with their steps from the journal. An unreadable part does not affect other turns: a turn without
+ * its request does not go on, and a turn's steps after a gap are ignored. `onFault` is called for each unreadable part.
  */
 export async function readRunning(
   store: SqliteStore,
@@ -44,7 +44,7 @@ export async function readRunning(
   return turns.values();
 }
 
-/** The value that `read` returns. Text that is not JSON gives `undefined`, and `onFault` hears of it. */
+/** Returns the value of `read`; if it throws, calls `onFault` and returns `undefined`. */
 function readable<T>(what: string, onFault: (fault: unknown) => void, read: () => T): T | undefined {
   try {
     return read();
@@ -71,10 +71,10 @@ async function readJournal(
   }
 }
 
-/** The log of an ended turn out of its row; `compact`: the time of its log is over. */
+/** Makes the log of an ended turn from its row; `compact`: the log's time is over. */
 export async function restoreLog(row: Row, compact: boolean): Promise<TurnLog> {
   if (row.log === null) return openCompactedLog(String(row.answer));
-  // Nobody is to see whether the row was compacted already.
+  // A reader must not see whether the row was compacted already.
   if (compact) return openCompactedLog(compactLog(String(row.log), Number(row.after_seq)));
   const from = { throughSeq: Number(row.after_seq), lanes: [] };
   const log = new MemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });

@@ -1,11 +1,12 @@
-/** The calls that are folded next: of days before a given one, oldest first, a few at a time. */
+/** The calls to fold next: from days before a given one, oldest first, a few at a time. */
 const folded = "SELECT * FROM usage WHERE day < ?1 AND outcome IS NOT NULL ORDER BY day, number LIMIT 8";
 
-/** What the store runs on the tables of usage. */
+/** The statements for the tables of usage. */
 export const usageStatements = {
   beginUsage: `INSERT INTO usage (id, owner, key_id, request_id, lane, api, model, day, at_ms, input_tokens, output_tokens, estimated)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-  // On whatever day that was, and however it seemed to end: a call is one row. An answer given up before it was another call.
+  // Deletes the row of the call that is taken up, regardless of its day and outcome: a call is one row. Older rows of the lane are answers
+  // that were given up, which were other calls.
   dropBegunUsage: `DELETE FROM usage
     WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ?)`,
   extendUsage: `UPDATE usage SET input_tokens = ?, output_tokens = ? WHERE id = ?`,

@@ -3,7 +3,7 @@ import type { WorkerOptions } from "./open-database.ts";
 import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
 import { DatabaseFault, ThreadEndedError } from "./storage-faults.ts";
 
-/** What a call came to; `job`: the job that it began or went on with has more to do. */
+/** The result of a call. `job` is set while the job that the call started or continued has more to do. */
 export interface Reply {
   readonly rows: readonly Row[];
   readonly job?: number;
@@ -11,11 +11,11 @@ export interface Reply {
 
 type Asked<R = WorkerRequest> = R extends WorkerRequest ? Omit<R, "call"> : never;
 
-/** A thread that has a connection to the database, as its store asks it. */
+/** The store's side of a thread that has a connection to the database. */
 export interface WorkerThread {
-  /** What it found damaged when it opened the database, a sentence each. */
+  /** A sentence for each part that was damaged when the thread opened the database. */
   readonly damages: readonly string[];
-  /** Why the thread answers no more. */
+  /** Why the thread no longer answers; `undefined` while it does. */
   readonly fault: Error | undefined;
   call(asked: Asked): Promise<Reply>;
   terminate(): Promise<unknown>;
@@ -52,7 +52,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
   worker.on("error", (cause) => fail(new ThreadEndedError("The database's thread has failed.", { cause })));
   worker.on("exit", () => fail(new ThreadEndedError("The database's thread has ended.")));
   const damages = await ready.promise.catch(async (fault: unknown) => {
-    // It ends by itself, but whoever hears of the fault may count on it that it has.
+    // The thread ends by itself, but a caller that sees this fault may rely on its end.
     await worker.terminate();
     throw fault;
   });

@@ -1,6 +1,6 @@
 /**
- * Calls back after the loop has read from its sockets all that has come by now; the returned function calls that off. A timer that
- * is late, because the process stood still or was busy, fires before anything is read: what it decides would be wrong.
+ * Calls back after the event loop has read all that has arrived on its sockets; the returned function cancels the call. A timer that is
+ * late, because the process stood still or was busy, fires before anything is read and would decide wrongly.
  */
 export function callAfterReading(callback: () => void): () => void {
   const turn = setImmediate(callback);

@@ -1,9 +1,9 @@
-/** Longer waits end early more often than not, and hardly ever at the same moment. */
+/** Longer waits get their own timers: most are cancelled, and they hardly ever share a moment. */
 const mostSharedMs = 1_000;
-/** What passes between two looks at the clock, so that who waits for a whole millisecond is with those who looked at it just before. */
+/** The time between two readings of the clock: a wait of a whole millisecond shares a timer with waits that started just before. */
 const roundingMs = 0.05;
 
-/** What is to be called at one millisecond. */
+/** The calls that are due at one millisecond. */
 interface Moment {
   readonly atMs: number;
   readonly calls: (() => void)[];
@@ -13,8 +13,8 @@ interface Moment {
 const moments = new Map<number, Moment>();
 
 /**
- * `Clock.callAfter` where many wait for the same moment, as answers do whose rhythm lies on the same beats: one timer for all of them,
- * and between their calls nothing else. Its timer stays until the moment, also where all calls were called off.
+ * `Clock.callAfter` for many waits that end at the same moment, as those of answers on the same beats do. One timer makes all their calls,
+ * and nothing else runs between these. The timer stays until the moment, even if all its calls were cancelled.
  */
 export function callTogether(ms: number, callback: () => void): () => void {
   if (ms > mostSharedMs) {
@@ -26,7 +26,7 @@ export function callTogether(ms: number, callback: () => void): () => void {
   if (moment === undefined) {
     moment = { atMs, calls: [], next: 0 };
     moments.set(atMs, moment);
-    // Fractions would be cut off.
+    // `setTimeout` cuts fractions off.
     setTimeout(ring, Math.ceil(ms), moment);
   }
   const { calls } = moment;
@@ -45,11 +45,11 @@ function ring(moment: Moment): void {
       calls[moment.next - 1]?.();
     }
   } finally {
-    // Where one throws, the others are called nevertheless.
+    // If one throws, the others are called nevertheless.
     if (moment.next < calls.length) setImmediate(ring, moment);
   }
 }
 
 function nothing(): void {
-  // Called off.
+  // Cancelled.
 }

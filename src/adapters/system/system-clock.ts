@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { callTogether } from "./shared-timers.ts";
 
-/** The real time: monotonic for measuring, the wall only for display. */
+/** The real clock: monotonic for measuring, wall time only for display. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTimeMs: () => Date.now(),

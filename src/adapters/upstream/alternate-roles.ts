@@ -1,8 +1,9 @@
 import type { ProviderMessage } from "../../ports/provider.ts";
 
 /**
- * A request's messages as the strictest readers take them: no two neighbours of one role (chat templates of Mistral, Gemma and
- * others answer 400), none without words, and the note for this answer at the very end, in a tag. Neighbours are joined by an empty line.
+ * A request's messages in the form that the strictest servers accept. Neighbours with the same role are joined by an empty line, because
+ * chat templates of Mistral, Gemma and others answer 400 to them. Messages without words are left out. The note for this answer comes
+ * last, in a tag.
  */
 export function alternateRoles(messages: readonly ProviderMessage[], note?: string): ProviderMessage[] {
   const tagged: ProviderMessage[] =

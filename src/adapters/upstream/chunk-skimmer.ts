@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
-/** Longest size of a chunk in hexadecimal digits that is read here; nobody sends so much at once. */
+/** Max hexadecimal digits of a chunk size that is skimmed; no server sends larger chunks. */
 const mostSizeDigits = 7;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
-/** Where a body in chunks stands (RFC 9112, section 7.1); `other` is everything that is left to Node: the end, an extension, a fault. */
+/** A position in a chunked body (RFC 9112, section 7.1). `other` is left to Node: the end, an extension, a fault. */
 type Place =
   | { readonly in: "boundary" }
   | { readonly in: "size"; digits: number; size: number; sawReturn: boolean }
@@ -17,14 +17,14 @@ const boundary: Place = { in: "boundary" };
 const other: Place = { in: "other" };
 
 /**
- * Takes whole chunks of a body past Node's parser, which makes several objects and calls of each: a stream of tokens has a chunk
- * for every token. The parser, which is where it was before a whole chunk when it has not seen it, gets everything else: the
- * head, parts of chunks, the end and whatever is unusual.
+ * Takes whole chunks of a body past Node's parser, which makes several objects and calls for each chunk. A stream of tokens has a chunk
+ * for every token. A skimmed chunk leaves the parser's state as it was. The parser gets everything else: the head, partial chunks, the
+ * end and unusual bytes.
  */
 export class ChunkSkimmer {
-  /** Whether what one read of the connection gave is being gone through. */
+  /** True while the bytes of one read are being processed. */
   isReading = false;
-  /** The answer is whole, so that what comes next belongs to another call. */
+  /** The answer is complete, so the next bytes belong to another call. */
   isStopped = false;
   readonly socket: Socket;
   readonly #parse: ((bytes: Buffer) => void) | undefined;
@@ -34,7 +34,7 @@ export class ChunkSkimmer {
   #sawBytes = false;
   #onPayload: ((payload: Buffer) => void) | undefined;
   #onRead: (() => void) | undefined;
-  /** Where the payload of the chunk lies that was found last. */
+  /** Start and end of the payload of the last found chunk. */
   #start = 0;
   #end = 0;
 
@@ -46,7 +46,7 @@ export class ChunkSkimmer {
     socket.on("data", this.receive);
   }
 
-  /** The answer whose head was just read; only one whose body comes in chunks is skimmed. */
+  /** Takes the answer whose head was just read. Only a chunked, uncompressed body is skimmed. */
   accept(answer: IncomingMessage): void {
     const { "transfer-encoding": framing, "content-encoding": packing } = answer.headers;
     this.#message = answer;
@@ -54,22 +54,22 @@ export class ChunkSkimmer {
   }
 
   /**
-   * From now on, what whole chunks hold goes to `take`, in its place among what the message emits; `onRead` hears that all of one
-   * read was gone through.
+   * From now on, passes the payloads of whole chunks to `take`, in order with the data that the message emits. `onRead` is called after
+   * each read has been processed.
    */
   deliverTo(take: (payload: Buffer) => void, onRead: () => void): void {
     this.#onPayload = take;
     this.#onRead = onRead;
   }
 
-  /** The connection may serve another call. */
+  /** Stops skimming, because the connection may serve another call. */
   stop(): void {
     this.isStopped = true;
     this.#place = other;
     this.socket.off("data", this.receive);
   }
 
-  /** The next bytes of the connection, of whoever has read them. */
+  /** Takes the next bytes of the connection, read by Node or by a `HeldSocket`. */
   readonly receive = (bytes: Buffer): void => {
     const isFirst = !this.#sawBytes;
     const hadMessage = this.#message !== undefined;
@@ -87,7 +87,7 @@ export class ChunkSkimmer {
     if (bytes.length > 0) this.#parse?.call(this.socket, bytes);
   }
 
-  /** What was handed on is not overtaken. */
+  /** Skimming starts only after the message has delivered all earlier data, or the order would change. */
   #maySkim(): boolean {
     return (
       this.#onPayload !== undefined &&
@@ -117,13 +117,13 @@ export class ChunkSkimmer {
     if (from < bytes.length) this.#handOn(bytes.subarray(from));
   }
 
-  /** Gives the payloads of the chunk that was found and of those right behind it as one; returns where the last of them ends. */
+  /** Delivers the found chunk's payload joined with those of the chunks directly after it. Returns the end of the last one. */
   #gather(bytes: Buffer): number {
     const start = this.#start;
     let end = this.#end;
     let at = end + 2;
     while (this.#findChunk(bytes, at)) {
-      // Over the frame in between, which nobody reads again.
+      // Overwrites the chunk framing in between, which is not read again.
       bytes.copyWithin(end, this.#start, this.#end);
       end += this.#end - this.#start;
       at = this.#end + 2;
@@ -132,7 +132,7 @@ export class ChunkSkimmer {
     return at;
   }
 
-  /** Goes with the parser to the next boundary or to the end of the bytes. */
+  /** Follows the parser to the next boundary or to the end of the bytes. */
   #pass(bytes: Buffer, start: number): number {
     let at = start;
     if (this.#place.in === "boundary") this.#place = { in: "size", digits: 0, size: 0, sawReturn: false };
@@ -148,7 +148,7 @@ export class ChunkSkimmer {
     return at + taken;
   }
 
-  /** The head is over; what came behind it in the same packet has gone to the parser. */
+  /** The head is complete; the parser has got the bytes after it in the same packet. */
   #begin(bytes: Buffer): void {
     const headEnd = bytes.indexOf("\r\n\r\n");
     if (!bytes.toString("latin1", 0, 10).startsWith("HTTP/1.1 2") || headEnd < 0) return;
@@ -156,7 +156,7 @@ export class ChunkSkimmer {
     for (let at = headEnd + 4; at < bytes.length; ) at = this.#pass(bytes, at);
   }
 
-  /** Whether a chunk begins there that is whole and plain; the end of the body is none. */
+  /** Whether a whole and plain chunk starts there. The last chunk of a body, which is empty, does not count. */
   #findChunk(bytes: Buffer, at: number): boolean {
     let size = 0;
     let start = at;
@@ -175,7 +175,7 @@ export class ChunkSkimmer {
 function afterSizeByte(place: Extract<Place, { in: "size" }>, byte: number): Place {
   if (place.sawReturn) {
     if (byte !== lineFeed || place.size === 0) return other;
-    // The line break behind the payload counts as well.
+    // The line break after the payload counts as well.
     return { in: "data", left: place.size + 2 };
   }
   const digit = hexDigit(byte);

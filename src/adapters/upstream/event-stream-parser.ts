@@ -2,17 +2,17 @@ import { TroupeError } from "../../protocol/errors.ts";
 
 /** One server-sent event. */
 export interface StreamEvent {
-  /** Of its `event` line; empty if it has none. */
+  /** From its `event` line; empty if it has none. */
   readonly name: string;
   readonly data: string;
 }
 
 /**
- * Reads server-sent events (WHATWG HTML, section 9.2): `push` takes pieces of text that may be cut anywhere and returns the
- * events that a piece completes. Comments, `id` and `retry` lines are passed over. Two things differ from the standard, because
- * servers do them: an event with the name `error` needs no data, and `end` gives an event that lacks its empty line.
+ * Reads server-sent events (WHATWG HTML, section 9.2). `push` takes pieces of text that may be cut anywhere and returns the events that a
+ * piece completes. Comments, `id` and `retry` lines are skipped. Two things differ from the standard because servers do them: an event
+ * named `error` needs no data, and `end` returns an event that lacks its empty line.
  *
- * Throws `upstream_invalid` when one event grows beyond `mostEventChars`.
+ * Throws `upstream_invalid` if one event exceeds `mostEventChars`.
  */
 export class EventStreamParser {
   readonly #mostEventChars: number;
@@ -28,7 +28,7 @@ export class EventStreamParser {
     this.#mostEventChars = mostEventChars;
   }
 
-  /** Nothing of what was pushed is still open: the next piece begins a line, and an event. */
+  /** True if the next piece starts a line and an event, because all pushed text is processed. */
   get isIdle(): boolean {
     return (
       this.#openChars === 0 && this.#dataLines.length === 0 && this.#name === "" && !this.#endedWithReturn
@@ -53,7 +53,7 @@ export class EventStreamParser {
     return completed;
   }
 
-  /** The stream is over: the event whose empty line did not come, if there is one. It may be cut. */
+  /** Ends the stream. Returns the event whose empty line did not come, if there is one; it may be cut. */
   end(): StreamEvent[] {
     const completed: StreamEvent[] = [];
     this.#endLine("", completed);
@@ -78,7 +78,7 @@ export class EventStreamParser {
     } else if (line.startsWith("data:")) {
       const data = fieldValue(line, 5);
       this.#dataLines.push(data);
-      // The line feed that joins it counts too: lines without data would otherwise pile up unnoticed.
+      // The joining line feed counts too: otherwise lines without data would pile up unnoticed.
       this.#dataChars += data.length + 1;
     } else if (line === "data") {
       this.#dataLines.push("");
@@ -88,7 +88,7 @@ export class EventStreamParser {
     }
   }
 
-  /** Lines may end in CR LF or CR as well, and the two may come in different pieces. */
+  /** Lines may also end in CR LF or CR, and the two characters may come in different pieces. */
   #withPlainLineEnds(piece: string): string {
     const text = this.#endedWithReturn && piece.startsWith("\n") ? piece.slice(1) : piece;
     if (piece !== "") this.#endedWithReturn = piece.endsWith("\r");
@@ -96,7 +96,7 @@ export class EventStreamParser {
   }
 }
 
-/** After the colon, without the one space that may follow it. */
+/** The value after the colon, without the one space that may follow it. */
 function fieldValue(line: string, start: number): string {
   return line.slice(line.charCodeAt(start) === 0x20 ? start + 1 : start);
 }

@@ -1,32 +1,32 @@
 import fs from "node:fs";
 import { Socket } from "node:net";
 
-/** What libuv's streams have; Node does not document it, so that every use looks whether it is there. */
+/** Members of libuv's streams. Node does not document them, so every use checks that they exist. */
 interface StreamHandle {
   readStart?(): number;
   readStop?(): number;
-  /** Of the system; -1 where there is none, as on Windows. */
+  /** The system's file descriptor; -1 if there is none, as on Windows. */
   readonly fd?: number;
 }
 
-/** As libuv reads at once. */
+/** The size of one read in libuv. */
 const mostBytes = 65_536;
-/** What is read there is copied before anybody else reads. */
+/** Shared by all sockets: bytes are copied out before the next read. */
 const buffer = Buffer.allocUnsafeSlow(mostBytes);
-/** Times of asking without a try; a try that finds nothing doubles the pause, one that finds something halves it. */
+/** Max number of calls that skip the read. A read that finds nothing doubles the pause, one that finds bytes halves it. */
 const longestPause = 32;
 
 /**
- * A connection that is not read while it is held: what comes waits with the system, which gathers it. To read a held one that
- * has something to say, Node would tell the system to watch it, be woken, read, and be woken once more by what comes behind, since
- * libuv stops watching only when it is told of something that it does not want to know. `takeWaiting` asks the system itself.
+ * A connection that is not read while it is held: incoming bytes wait with the system, which gathers them. To read one that has bytes,
+ * Node would have the system watch it, wake up, read, and wake up again for the next bytes. The cause is libuv, which stops watching a
+ * connection only after unwanted bytes wake it. `takeWaiting` reads from the system directly.
  */
 export class HeldSocket {
   readonly #socket: Socket;
-  /** One of TLS has more to do than to read, and gives what one read brought record by record. */
+  /** A TLS connection must also decrypt, and delivers the bytes of one read record by record. */
   readonly isPlain: boolean;
   #isHeld = false;
-  /** A try that finds nothing costs as much as being woken. */
+  /** The current pause: a read that finds nothing costs as much as a wake-up. */
   #pause = 0;
   #skipped = 0;
 
@@ -38,7 +38,7 @@ export class HeldSocket {
   hold(): void {
     if (this.#isHeld) return;
     this.#isHeld = true;
-    // It still counts as reading: Node would begin again by itself as soon as it has given away what it read.
+    // Node still counts the socket as reading: otherwise it would start again by itself after delivering its data.
     this.#handle()?.readStop?.();
   }
 
@@ -48,7 +48,7 @@ export class HeldSocket {
     if (!this.#socket.destroyed) this.#handle()?.readStart?.();
   }
 
-  /** What waits with the system, where the connection is held and that can be told. Nothing is no sign of anything. */
+  /** The bytes that wait with the system, if the connection is held and plain. `undefined` does not mean that none are waiting. */
   takeWaiting(): Buffer | undefined {
     if (!this.#isHeld || !this.isPlain || this.#socket.destroyed) return undefined;
     const fd = this.#handle()?.fd ?? -1;
@@ -65,10 +65,10 @@ export class HeldSocket {
 
   #read(fd: number): number {
     try {
-      // Of the end, which is no bytes, Node is told when it reads.
+      // A length of 0 may be the end of the connection; Node finds that at its own next read.
       return fs.readSync(fd, buffer, 0, mostBytes, null);
     } catch (error) {
-      // The system says what is wrong with a connection only once.
+      // The system reports a connection's error only once.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") this.#socket.destroy(error as Error);
       return 0;
     }

@@ -1,10 +1,10 @@
 import { BlockList, isIP } from "node:net";
 import { placeOf, plainHost } from "./place-of.ts";
 
-/** The addresses that are called without a proxy. */
+/** The addresses to call without a proxy. */
 export interface NoProxy {
   covers(url: URL): boolean;
-  /** Entries that are no name, address, block or range, and so cover no address. */
+  /** Entries that cover no address because they are not a name, address, block or range. */
   readonly unreadable: readonly string[];
 }
 
@@ -14,9 +14,9 @@ const everything: Rule = () => true;
 const portOf = (url: URL) => url.port || (url.protocol === "https:" ? "443" : "80");
 
 /**
- * Reads `NO_PROXY` as the tools do that know most of its forms (curl, Go, Node): entries between commas or spaces, each `*`, a name,
- * which covers the names below it too, `.name`, `*.name`, an address, `[IPv6]`, a CIDR block, or a range `1.2.3.4-1.2.3.9`; names and
- * addresses also with `:port`. Loopback is covered always: the proxy's own loopback is another machine.
+ * Reads `NO_PROXY` like the tools that know most of its forms (curl, Go, Node). Entries are separated by commas or spaces: `*`, a name
+ * (which covers the names below it too), `.name`, `*.name`, an address, `[IPv6]`, a CIDR block, or a range `1.2.3.4-1.2.3.9`. Names and
+ * addresses may have a `:port`. Loopback is always covered, because the proxy's own loopback is another machine.
  */
 export function readNoProxy(text: string): NoProxy {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
@@ -51,7 +51,7 @@ function readEntry(entry: string): Rule | undefined {
 function readName(written: string): Rule | undefined {
   if (isIP(written) === 4) return readBlock(written, "32");
   const [, star, name = ""] = /^(\*?\.)?([\w-]+(?:\.[\w-]+)*)\.?$/.exec(written) ?? [];
-  // Figures and dots that are no address would never equal one.
+  // Digits and dots that are not an address would never match.
   if (name === "" || /^[\d.]+$/.test(name)) return undefined;
   return (host) => host.endsWith(`.${name}`) || (host === name && star !== "*.");
 }
@@ -70,7 +70,7 @@ function readRange(first: string, last: string): Rule | undefined {
   try {
     list.addRange(first, last, "ipv4");
   } catch {
-    return undefined; // It ends before it begins.
+    return undefined; // The range ends before it starts.
   }
   return (host) => isIn(list, host);
 }

@@ -3,7 +3,7 @@ import { BlockList, isIP } from "node:net";
 /** A host is on this machine, in a private network, or anywhere else. */
 export type Place = "machine" | "network" | "internet";
 
-/** Loopback, and the address that means every one of this machine. */
+/** Loopback, and the address that means all addresses of this machine. */
 const machine = blocks(["127.0.0.0/8", "0.0.0.0/32", "::1/128", "::/128"]);
 
 /** Private (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291), and shared by carriers and overlay networks (RFC 6598). */
@@ -20,7 +20,7 @@ const network = blocks([
 /** Domains of local networks: RFC 6762, RFC 8375, the reserved `internal` (as in `host.docker.internal`), and domains that routers use. */
 const networkDomains = [".local", ".home.arpa", ".internal", ".lan", ".localdomain"];
 
-/** Places the host of an address by its name alone, without a look-up. */
+/** The place of an address's host, by its name alone, without a look-up. */
 export function placeOf({ hostname }: URL): Place {
   const host = plainHost(hostname);
   const family = isIP(host);
@@ -31,12 +31,12 @@ export function placeOf({ hostname }: URL): Place {
   }
   if (host === "localhost" || host.endsWith(".localhost") || host === "localhost.localdomain")
     return "machine";
-  // A name without a dot has no place in the DNS of the world: it is a container or a machine beside this one.
+  // A name without a dot is not in the public DNS: it is a container or a nearby machine.
   const isNear = !host.includes(".") || networkDomains.some((domain) => host.endsWith(domain));
   return isNear ? "network" : "internet";
 }
 
-/** The host of an address as it is compared: in lower case, without brackets and without the root's dot. */
+/** The host of an address in a form to compare: lower case, without brackets and without the root's dot. */
 export function plainHost(hostname: string): string {
   return hostname
     .toLowerCase()

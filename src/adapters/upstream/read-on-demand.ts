@@ -2,10 +2,10 @@ import type { Readable } from "node:stream";
 import type { ChunkSkimmer } from "./chunk-skimmer.ts";
 import { HeldSocket } from "./held-socket.ts";
 
-/** More than this is not gathered ahead where the connection cannot be held. */
+/** If the connection cannot be held, no more than this is gathered ahead. */
 const mostAheadBytes = 65_536;
 
-/** Hears what came of having asked: one of these, once for each time. */
+/** Gets the result of each `ask`: exactly one of these calls. */
 export interface BytesSink {
   onBytes(bytes: Uint8Array): void;
   onEnd(): void;
@@ -15,14 +15,14 @@ export interface BytesSink {
 export interface ReadOnDemandOptions {
   readonly stream: Readable;
   readonly sink: BytesSink;
-  /** Of the connection that the stream comes from as it is. Default: it cannot be held. */
+  /** The skimmer of the connection, if the stream is that connection's unchanged body. Default: the connection cannot be held. */
   readonly skimmer?: ChunkSkimmer | undefined;
 }
 
 /**
- * The bytes of a stream, one piece for each time that somebody asks: all that came by then. Nobody asking, nothing is read from the
- * connection: what comes waits with the system, which gathers it, so that a stream costs as much as it is asked and not as
- * its sender cut it into packets. Node's own `pause` reads one packet more each time, and so twice as often.
+ * Reads a stream one piece per request: all bytes that have come by then. Without a request, the connection is not read, and the system
+ * gathers the incoming bytes. So the cost depends on the number of requests and not on the sender's packets. Node's own `pause` reads one
+ * more packet each time, and so twice as often.
  */
 export class OnDemandReader {
   readonly #stream: Readable;
@@ -53,7 +53,7 @@ export class OnDemandReader {
     });
   }
 
-  /** Asks for all that has come, or else for what comes next; not again before the sink has heard. */
+  /** Asks for all bytes that have come, or else for the next ones. Call it again only after the sink was called. */
   ask(): void {
     this.#isAsked = true;
     if (this.#pieces.length > 0 || this.#outcome !== undefined) {
@@ -65,7 +65,7 @@ export class OnDemandReader {
     this.#stream.resume();
   }
 
-  /** Who leaves reads nothing more; what still comes is thrown away. */
+  /** Stops reading and discards later bytes. */
   leave(): void {
     this.#isAsked = false;
     this.#conclude({});
@@ -73,9 +73,9 @@ export class OnDemandReader {
     this.#stream.resume();
   }
 
-  /** Gives what waits with the system already, if that is enough for who asks. */
+  /** Delivers bytes that already wait with the system. Returns whether that satisfied the request. */
   #takeWaiting(): boolean {
-    // Who asks again for what says nothing waits as for everything else: a sender that never ends would keep the thread.
+    // A sink that asks again inside this call waits for Node: otherwise an endless sender would block the thread.
     if (this.#isTaking || this.#skimmer === undefined || this.#skimmer.isStopped) return false;
     const bytes = this.#connection?.takeWaiting();
     if (bytes === undefined) return false;
@@ -91,11 +91,11 @@ export class OnDemandReader {
     this.#bytes += piece.length;
     if (!this.#isAsked && this.#bytes > mostAheadBytes) this.#stream.pause();
     this.#connection?.hold();
-    // What one read of the connection holds is given as one.
+    // All bytes of one read are delivered together.
     if (this.#skimmer?.isReading !== true) this.#give();
   }
 
-  /** When all that is there has been read: a sender's packets are records of TLS, and each comes by itself. */
+  /** Delivers after everything available has been read: a sender's packets are TLS records, and each arrives by itself. */
   readonly #giveSoon = (): void => {
     if (this.#willGive || !this.#isAsked) return;
     this.#willGive = true;
@@ -126,7 +126,7 @@ export class OnDemandReader {
   #conclude(how: { readonly error?: unknown }): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = how;
-    // The connection may serve another call.
+    // Lets go, because the connection may serve another call.
     this.#connection?.letGo();
     this.#give();
   }

@@ -1,24 +1,24 @@
-/** More of a vendor's message is not logged. */
+/** A vendor's message is cut to this length in the log. */
 const mostMessageChars = 300;
-/** A shorter word is masked only where the request has it as a word. */
+/** A shorter word is masked only if the request has it as a whole word. */
 const leastPartChars = 4;
-/** A word; of scripts that do not part their words, each character. */
+/** A word, or one character in scripts that do not separate words. */
 const word =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]|[\p{L}\p{M}\p{N}_]+/gu;
-/** How JSON, Python and addresses write a character otherwise. */
+/** Escaped characters in JSON, Python and URLs. */
 const escaped = /\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([0-9a-f]{2})|\\[nrt]/gi;
-/** A short word that is found so often as a part of others is masked without looking further. */
+/** A short word that occurs this often inside other words is masked without further search. */
 const mostParts = 1_000;
 const placeholder = "[text]";
 
 /**
- * Takes out of a vendor's message every word that the texts of its request have as well: vendors quote what they refuse, whole or in
- * part, and neither the log nor a client may read it. What stays is cut to 300 characters.
+ * Masks every word of a vendor's message that also occurs in the texts of its request. Vendors quote texts that they refuse, and neither
+ * the log nor a client may read those. The rest is cut to 300 characters.
  */
 export function maskRequestTexts(message: string, texts: readonly string[]): string {
   const shown = withoutEscapes(message);
   const cut = shown.length > mostMessageChars ? `${shown.slice(0, mostMessageChars)}…` : shown;
-  // The last word may be half of one.
+  // The cut may have halved the last word.
   const whole = cut === shown ? cut : cut.replace(/[\p{L}\p{M}\p{N}_]*…$/u, "…");
   if (texts.length === 0) return whole;
   const lower = texts.map((text) => text.toLowerCase());
@@ -30,7 +30,7 @@ export function maskRequestTexts(message: string, texts: readonly string[]): str
     return isKnown;
   };
   const masked = whole.replace(word, (found) => (isOfRequest(found) ? placeholder : found));
-  // What stands between two words of the request belongs to them.
+  // The characters between two words of the request belong to the request.
   return masked.replace(/\[text\](?:[^\p{L}\p{N}[\]]*\[text\])+/gu, placeholder);
 }
 
@@ -56,10 +56,10 @@ function withoutEscapes(text: string): string {
   });
 }
 
-/** Fields whose own fields have names of the client's choice. */
+/** Objects whose field names the client chooses. */
 const namedByClient: ReadonlySet<string> = new Set(["metadata", "properties", "variables"]);
 
-/** Every text in a value of JSON, with the names that a client has given to fields. */
+/** Every text in a JSON value, including field names that the client chose. */
 export function textsIn(value: unknown, name = ""): string[] {
   if (typeof value === "string") return [value];
   if (typeof value === "number") return [String(value)];

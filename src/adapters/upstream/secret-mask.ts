@@ -1,27 +1,27 @@
 import { TroupeError } from "../../protocol/errors.ts";
 import { maskRequestTexts } from "./request-mask.ts";
 
-/** Keys are longer than this; a placeholder for no key would be found in any sentence. */
+/** Keys have at least this many characters; a shorter dummy key would occur in any sentence. */
 const shortestSecretChars = 8;
-/** What an error of an SDK or of Node says beside its message and is worth a log line. */
+/** Properties of errors of SDKs and of Node that are useful in the log. */
 const keptProperties = ["code", "status", "type", "param", "requestID"] as const;
-/** The lines of a stack, without the message before them. */
+/** The call lines of a stack, without the message before them. */
 const stackLines = /^\s+at .*$/gm;
 
-/** Node tries all addresses of a name, and its error for all of them says nothing by itself. */
+/** When Node has tried all addresses of a name, its combined error has no message of its own. */
 function messageOf(error: Error): string {
   if (error.message !== "" || !(error instanceof AggregateError)) return error.message;
   return error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one))).join(", ");
 }
 
-/** Gives the texts of a request; asked only when something has failed. */
+/** Returns the texts of a request; called only after a failure. */
 export type RequestTexts = () => readonly string[];
 
 const none: RequestTexts = () => [];
 
 /**
- * Takes secrets, and the texts of a request, out of errors: an upstream may repeat what it was sent, in any part of its answer, and
- * neither the client nor the log may read it. Errors of SDKs carry whole answers, so of a cause only its texts and a few figures stay.
+ * Takes secrets and the texts of a request out of errors. An upstream may repeat them in any part of its answer, and neither the client
+ * nor the log may read them. Errors of SDKs carry whole answers, so only the texts and a few numbers of a cause are kept.
  */
 export function createSecretMask(...secrets: readonly string[]) {
   const long = secrets.filter((secret) => secret.length >= shortestSecretChars);
@@ -63,7 +63,7 @@ export function createSecretMask(...secrets: readonly string[]) {
         ...(thrown.cause === undefined ? {} : { cause: cause(thrown.cause, textsOf) }),
       });
     },
-    /** Anything thrown, for the log only. */
+    /** Masks any thrown value, for the log only. */
     cause,
   };
 }

@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { readNoProxy } from "./no-proxy.ts";
 
-/** The proxies of calls, each as `http://host:port` with the user's name and password if it asks for them. */
+/** The proxies of calls, each as `http://host:port`, with a user name and password if the proxy wants them. */
 export interface Proxies {
   /** For `http:` addresses. */
   readonly http?: string | undefined;
@@ -16,7 +16,7 @@ export interface Proxies {
 
 const kept = { keepAlive: true, scheduling: "lifo" } as const;
 
-/** Connections to upstreams, kept for later calls, direct or over a proxy. The environment is not read. */
+/** Connections to upstreams, direct or over a proxy, kept for later calls. The environment is not read. */
 export function createUpstreamAgents(proxies: Proxies = {}) {
   const noProxy = readNoProxy(proxies.none ?? "");
   const proxyOf = {
@@ -45,7 +45,7 @@ export function createUpstreamAgents(proxies: Proxies = {}) {
       const proxy = proxyOf[schemeOf(url)];
       return proxy === undefined || !isProxied(url) ? undefined : new URL(proxy).host;
     },
-    /** The passwords of the proxies, in each form in which they can be quoted. */
+    /** The passwords of the proxies, in each form that an error may quote. */
     secrets: Object.values(proxyOf).flatMap(secretsIn),
     [Symbol.dispose]() {
       for (const agent of [...Object.values(direct), ...Object.values(proxied)]) agent?.destroy();
@@ -59,7 +59,7 @@ function over<T>(proxy: string | undefined, make: (proxyEnv: NodeJS.ProcessEnv) 
   return proxy === undefined ? undefined : make({ HTTP_PROXY: proxy, HTTPS_PROXY: proxy });
 }
 
-/** The password as it is written and as it is sent. */
+/** The password as written in the address and as sent. */
 function secretsIn(proxy: string | undefined): string[] {
   if (proxy === undefined) return [];
   const { username, password } = new URL(proxy);

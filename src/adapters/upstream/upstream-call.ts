@@ -9,17 +9,17 @@ import type { UpstreamAgents } from "./upstream-agents.ts";
 
 export { createUpstreamAgents, type UpstreamAgents } from "./upstream-agents.ts";
 
-/** Error bodies longer than this are cut: they are read for a code, not for their length. */
+/** Error bodies are cut to this length: only their code and message matter. */
 const mostErrorBytes = 65_536;
-/** How long a finished answer's connection may take to end before it is closed instead of kept for the next call. */
+/** A finished answer's connection is kept for the next call if the answer ends within this time, and closed otherwise. */
 const longestDrainMs = 1_000;
 
-/** The call was never sent, because no connection came about. */
+/** The call was never sent, because no connection was made. */
 export class NoConnectionError extends Error {
   override readonly name = "NoConnectionError";
 }
 
-/** What came is not an answer of HTTP to this call, such as a switch to another protocol. */
+/** The response is not an HTTP answer to this call, such as a switch to another protocol. */
 export class NotAnAnswerError extends Error {
   override readonly name = "NotAnAnswerError";
 }
@@ -28,8 +28,8 @@ export class NotAnAnswerError extends Error {
 export type UpstreamFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /**
- * One HTTP call for an SDK to make through `fetch`, with what `fetch` hides: the raw body of a successful answer, and
- * when the connection is closed. Redirects are not followed, so that no credential can travel to another host.
+ * One HTTP call that an SDK makes through `fetch`. It exposes two things that `fetch` hides: the raw body of a successful answer, and
+ * when the connection is closed. Redirects are not followed, so no credential reaches another host.
  */
 export function createUpstreamCall(agents: UpstreamAgents) {
   let request: ClientRequest | undefined;
@@ -43,7 +43,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    // SDKs give `Headers`; to copy them is to sort them once more.
+    // SDKs pass `Headers`, which a copy would sort again.
     const given = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
     const headers = Object.fromEntries(given);
     const outgoing = (secure ? https : http).request(url, {
@@ -64,20 +64,20 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       skimmer?.accept(answer);
       resolve(answer);
     });
-    // Without a listener Node drops the connection and says nothing more of it.
+    // Without a listener, Node drops the connection and emits nothing more.
     outgoing.on("upgrade", (_answer, socket) => {
       reject(new NotAnAnswerError("The upstream switches to another protocol."));
       skimmer?.stop();
       socket.destroy();
     });
-    // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well.
-    // A TLS handshake that the other side refuses looks like a reset, but there was no connection that could break.
+    // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well. A TLS handshake
+    // that the server refuses looks like a reset, but no connection was made that could break.
     outgoing.on("error", (error) =>
       reject(isConnected ? error : new NoConnectionError("No connection came about.", { cause: error })),
     );
     outgoing.on("close", () => {
       skimmer?.stop();
-      // However the connection went, a call without an answer ends with it.
+      // A closed connection always ends a call without an answer, whether or not it had an error.
       reject(Object.assign(new Error("The connection closed without an answer."), { code: "ECONNRESET" }));
       closed.resolve();
     });
@@ -87,11 +87,11 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   }
 
   return {
-    /** There was a connection over which the call may have been sent. */
+    /** The call may have been sent, because a connection was made. */
     get isConnected(): boolean {
       return isConnected;
     },
-    /** For the SDK. A successful answer comes without its body: see `read`. */
+    /** The `fetch` for the SDK. A successful answer comes without its body: see `read`. */
     async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
       const abort = () => request?.destroy();
       init.signal?.throwIfAborted();
@@ -109,11 +109,11 @@ export function createUpstreamCall(agents: UpstreamAgents) {
         init.signal?.removeEventListener("abort", abort);
       }
     },
-    /** Reads the body of a successful answer, unpacked. Who stops before its end calls `release` or `close`. */
+    /** Reads the body of a successful answer, decompressed. A caller that stops early must call `release` or `close`. */
     read(sink: BytesSink): OnDemandReader {
       if (message === undefined) throw new Error("There is no answer yet.");
       unpacked = unpack(message);
-      // What is unpacked comes later than it is read, when the connection may serve another call.
+      // Decompressed bytes arrive later than they were read; by then the connection may serve another call.
       const own = unpacked === message ? { skimmer } : {};
       return new OnDemandReader({ stream: unpacked, sink, ...own });
     },
@@ -155,7 +155,7 @@ async function readErrorBody(body: Readable): Promise<string> {
 
 function unpack(message: IncomingMessage): Readable {
   const unpacking = unpacker(message.headers["content-encoding"]);
-  // The consumer of the last stream sees every error; the callback is what keeps it from being thrown twice.
+  // The consumer of the last stream sees every error; without the callback `pipeline` would throw them again.
   return unpacking === undefined ? message : pipeline(message, unpacking, () => undefined);
 }
 

@@ -2,9 +2,9 @@ import type { Clock } from "../../ports/clock.ts";
 import { callAfterReading } from "../system/call-after-reading.ts";
 
 /**
- * Watches for silence. Time counts only while armed, so that a reader who rests does not make the upstream look silent; anything
- * but `progress` (a keep-alive comment, say) leaves the time that is left as it is. One timer at a time, none per read. It does not expire before the
- * loop has read what had come: a process that stood still finds its timers due before its sockets are read.
+ * Watches for silence. Time counts only while it is armed, so that a pausing reader does not make the upstream look silent. Only
+ * `progress` restarts the time; a keep-alive comment, for example, does not. It uses one timer at a time, not one per read. Before it
+ * expires, the loop reads the bytes that have arrived, because a stalled process finds its timers due before its sockets are read.
  */
 export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: () => void) {
   let cancel: () => void = () => undefined;
@@ -27,14 +27,14 @@ export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: 
   }
 
   return {
-    /** Begins to watch. */
+    /** Starts watching. */
     start(firstLimitMs: number): void {
       limitMs = firstLimitMs;
       leftMs = firstLimitMs;
       armedAtMs = clock.now();
       watch();
     },
-    /** Something came: the time starts anew, from now on with this limit. */
+    /** Restarts the time, with this limit from now on. */
     progress(nextLimitMs: number): void {
       limitMs = nextLimitMs;
       leftMs = nextLimitMs;

@@ -1,23 +1,23 @@
 /** Bytes of a client frame's mask (RFC 6455, section 5.3). */
 const maskBytes = 4;
 const fin = 0x80;
-/** Opcodes from here on are control frames, which may stand between the fragments of a message. */
+/** Opcodes from this one on are control frames, which may come between the fragments of a message. */
 const firstControl = 8;
 
 /**
- * Where messages end in what a peer sends, which `ws` does not tell before they have ended. It only counts bytes: whether frames are
- * right is for `ws` to say.
+ * Finds the ends of messages in a peer's bytes; `ws` reports a message only after its end. It only counts bytes: `ws` checks whether
+ * frames are valid.
  */
 export class FrameBoundaries {
-  /** How many messages, and control frames outside of messages, have ended. */
+  /** Number of messages, and of control frames outside of messages, that have ended. */
   ended = 0;
   #isInMessage = false;
-  /** The beginning of a frame, until it tells how long that is. */
+  /** The first bytes of a frame, until they tell its length. */
   readonly #head: number[] = [];
-  /** Bytes of the frame that are still to come after its head. */
+  /** Bytes of the frame that are still missing after its head. */
   #left = 0;
 
-  /** No message and no frame has begun and not ended. */
+  /** True if no message and no frame is incomplete. */
   get isBetween(): boolean {
     return !this.#isInMessage && this.#left === 0 && this.#head.length === 0;
   }
@@ -45,7 +45,7 @@ export class FrameBoundaries {
   }
 }
 
-/** Bytes that follow the head of a frame, 0 as long as it is not whole. */
+/** Bytes that follow the head of a frame; 0 while the head is incomplete. */
 function leftAfter(head: readonly number[]): number {
   const short = (head[1] ?? 0) & 0x7f;
   const lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;

@@ -2,11 +2,11 @@ import { setImmediate as nextLoopTurn } from "node:timers/promises";
 
 /** The connection whose frames wait. */
 export interface FrameSource {
-  /** Handles one frame; the next waits for it. */
+  /** Handles one frame. The next frame waits for it. */
   handle(frame: string | Uint8Array): Promise<void>;
-  /** Hears of a frame that could not be handled. */
+  /** Called if a frame could not be handled. */
   onFault(fault: unknown): void;
-  /** Stops and goes on reading from the connection. */
+  /** Stops and resumes reading from the connection. */
   pause(): void;
   resume(): void;
 }
@@ -16,15 +16,15 @@ interface Frame {
   readonly isBinary: boolean;
 }
 
-/** Frames, and bytes of them, that wait before reading pauses. The frame that reaches a limit and the rest of its read come on top. */
+/** Frames and bytes that may wait before reading pauses. The frame that reaches a limit, and the rest of its read, are accepted too. */
 const mostWaitingFrames = 32;
 const maxWaitingBytes = 256 * 1024;
-/** After so many frames in a row the other connections have their turn: one read may have brought thousands. */
+/** Frames handled in a row before other connections get a turn: one read may have brought thousands. */
 const framesInARow = 32;
-/** From so many bytes on a frame takes long enough to be read that no other one should be read in the same turn of the loop. */
+/** A frame from this size takes long to read, so only one of them is read in a turn of the loop. */
 const largeBytes = 64 * 1024;
 
-/** Settles when the last of the large frames that came, over whichever connection, has its turn. */
+/** Settles when the last large frame of any connection gets its turn. */
 let lastLargeTurn: Promise<void> = Promise.resolve();
 
 function takeLargeTurn(): Promise<void> {
@@ -32,7 +32,7 @@ function takeLargeTurn(): Promise<void> {
   return lastLargeTurn;
 }
 
-/** The frames of one connection, handled one after another. Text is decoded only when its turn has come. */
+/** The frames of one connection, handled in order. Text is decoded only when its turn comes. */
 export class FrameQueue {
   readonly #source: FrameSource;
   #waiting: Frame[] = [];
@@ -56,18 +56,18 @@ export class FrameQueue {
     this.#source.pause();
   }
 
-  /** Settles when everything that has come was handled. */
+  /** Settles when every received frame was handled. */
   async idle(): Promise<void> {
     while (this.#working !== undefined) await this.#working;
   }
 
-  /** Drops what waits and whatever comes. */
+  /** Drops the waiting frames and all later ones. */
   stop(): void {
     this.#isStopped = true;
     this.#waiting = [];
   }
 
-  /** Not a part of `#work`, which would hold the frame for as long as it waits for the answer to it. */
+  /** Separate from `#work`, which would hold the frame while it waits for the reply. */
   #handleNext(): Promise<void> | undefined {
     const frame = this.#waiting.shift();
     if (frame === undefined) return undefined;

@@ -1,18 +1,18 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
-/** Why there will be no socket, as an HTTP answer. */
+/** The reason why no socket is opened, as an HTTP answer. */
 export interface HandshakeRefusal {
   readonly status: number;
-  /** The same for programs. */
+  /** The reason for programs. */
   readonly code: string;
-  /** One sentence in ASCII: what was refused, and which setting allows it. */
+  /** One sentence in ASCII: the reason, and the setting that allows it. */
   readonly message: string;
-  /** When trying again makes sense. */
+  /** Time after which another try makes sense, milliseconds. */
   readonly retryAfterMs?: number;
 }
 
-/** Most header lines of a handshake; a browser sends about 15. */
+/** Max header lines of a handshake; a browser sends about 15. */
 const mostHeaders = 256;
 /** RFC 6455, 4.4. */
 const version = "13";
@@ -21,7 +21,7 @@ export function pathOf({ url = "" }: IncomingMessage): string {
   return url.split("?", 1)[0] ?? "";
 }
 
-/** What is wrong with the head of a handshake, beyond what `ws` looks at itself. */
+/** Checks the head of a handshake, beyond the checks of `ws` itself. */
 export function refuseHead(head: IncomingMessage): HandshakeRefusal | undefined {
   const { method, httpVersion, headers, rawHeaders } = head;
   if (rawHeaders.length > 2 * mostHeaders)
@@ -37,7 +37,7 @@ function refuse(status: number, message: string): HandshakeRefusal {
   return { status, code: "bad_handshake", message };
 }
 
-/** Answers and lets go of the connection, also where the peer keeps its half open. */
+/** Answers, and closes the connection even if the peer keeps its half open. */
 export function sendRefusal(stream: Duplex, { status, message, retryAfterMs }: HandshakeRefusal): void {
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`,

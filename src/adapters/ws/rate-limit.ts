@@ -1,13 +1,13 @@
 import type { Clock } from "../../ports/clock.ts";
 
 export interface Rate {
-  /** What comes in the long run. */
+  /** The long-term rate. */
   readonly perSecond: number;
-  /** What may come at once after a pause. */
+  /** Max number at once after a pause. */
   readonly burst: number;
 }
 
-/** Counts what comes. */
+/** A token bucket: limits the rate of events, with a burst. */
 export class RateLimit {
   readonly #rate: Rate;
   readonly #clock: Clock;
@@ -21,7 +21,7 @@ export class RateLimit {
     this.#countedAtMs = clock.now();
   }
 
-  /** Whether one more is within the rate. */
+  /** Counts one more event if it is within the rate; returns whether it is. */
   letIn(): boolean {
     const { perSecond, burst } = this.#rate;
     const nowMs = this.#clock.now();

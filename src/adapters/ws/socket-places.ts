@@ -3,13 +3,13 @@ import { CallerCounts } from "../../ports/caller-counts.ts";
 import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 
 export interface SocketPlaceOptions {
-  /** Most sockets of all callers together. */
+  /** Max sockets of all callers together. */
   readonly maxInAll: number;
-  /** Most of one key whose limits say nothing else. */
+  /** Max sockets of one key without a limit of its own. */
   readonly maxPerKey: number;
 }
 
-/** The places of sockets, counted in this process for itself and those that ask it. */
+/** Counts the places of sockets, for this process and for the processes that ask it. */
 export function createSocketPlaces({ maxInAll, maxPerKey }: SocketPlaceOptions): SocketPlaces {
   const counts = new CallerCounts("connections", maxPerKey);
 

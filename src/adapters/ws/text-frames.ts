@@ -1,7 +1,7 @@
 const finalText = 0x81;
-/** A length that fits into the second byte. */
+/** Max length that fits into the second byte. */
 const shortBytes = 125;
-/** A length that fits into two more bytes; a longer one takes eight. */
+/** Max length that fits into two more bytes; a longer one takes eight. */
 const mediumBytes = 0xffff;
 
 function headBytes(payloadBytes: number): number {
@@ -9,7 +9,7 @@ function headBytes(payloadBytes: number): number {
   return payloadBytes <= mediumBytes ? 4 : 10;
 }
 
-/** Writes the head of a text message (RFC 6455, section 5.2: one final, unmasked frame); where its payload begins. */
+/** Writes the head of a text message (RFC 6455, section 5.2: one final, unmasked frame). Returns where its payload starts. */
 function writeHead(frames: Buffer, at: number, payloadBytes: number): number {
   frames[at] = finalText;
   if (payloadBytes <= shortBytes) {
@@ -25,8 +25,8 @@ function writeHead(frames: Buffer, at: number, payloadBytes: number): number {
 }
 
 /**
- * Whole text messages as a server sends them, one behind the other in one piece of memory: `ws` makes two of every message and a list
- * of all, which costs more than everything else that happens to a chunk.
+ * Encodes whole text messages, one after the other in one piece of memory. `ws` makes two pieces of every message and a list of all,
+ * which costs more than all other work on a chunk.
  */
 export function encodeTextFrames(texts: readonly string[]): Buffer {
   const lengths = texts.map((text) => Buffer.byteLength(text));
@@ -39,7 +39,7 @@ export function encodeTextFrames(texts: readonly string[]): Buffer {
   return frames;
 }
 
-/** What stands before a payload that is written by itself, because other sockets write the same memory. */
+/** The head of a payload that is written separately, because other sockets write the same memory. */
 export function encodeTextHead(payloadBytes: number): Buffer {
   const head = Buffer.alloc(headBytes(payloadBytes));
   writeHead(head, 0, payloadBytes);

@@ -10,24 +10,24 @@ import { FrameQueue, type FrameSource } from "./frame-queue.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { WsSocket } from "./ws-socket.ts";
 
-/** What handles one connection's frames. */
+/** Handles the frames of one connection. */
 export interface FrameHandler {
   /** Settles when the next frame may be handled. */
   receive(frame: string | Uint8Array): Promise<void>;
-  /** Settles when what is under way was delivered; what has no end when `over` settles is not waited for. */
+  /** Settles when all running requests were delivered. Requests that are unfinished when `over` settles are not waited for. */
   settle(over: Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What all connections of a server share. */
+/** Options that all connections of a server share. */
 export interface WsConnectionOptions {
   readonly clock: Clock;
   readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
-  /** Whether the key is still good with which a socket was opened; asked before every frame. */
+  /** Whether the key that opened a socket is still valid; called before every frame. */
   readonly isAdmitted: (caller: Caller) => boolean;
-  /** Hears of broken frames and connections. */
+  /** Called for broken frames and connections. */
   readonly onFault: (fault: unknown) => void;
-  /** Hears that a connection is gone. */
+  /** Called when a connection is gone. */
   readonly onGone: (connection: WsConnection) => void;
 }
 
@@ -35,20 +35,20 @@ export interface WsConnectionOptions {
 export class OpenSocket extends WebSocket {
   connection: WsConnection | undefined;
 
-  /** `ws` closes after a broken frame with a code alone; people read the reason. */
+  /** `ws` closes after a broken frame with only a code; this adds the reason for people. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === undefined ? undefined : reasonOfCode(code)));
   }
 }
 
-/** How long a peer that is dropped gets to answer the close. */
+/** Time for a peer that is dropped to answer the close. */
 const closePatienceMs = 1_000;
 const messageRate = { perSecond: wireLimits.messagesPerSecond, burst: wireLimits.messagesAtOnce };
 const controlRate = { perSecond: wireLimits.controlFramesPerSecond, burst: wireLimits.controlFramesAtOnce };
 
 /**
- * One open WebSocket: its frames in order, its pings, and what ends it. There may be very many that say nothing, so what it takes to
- * read a peer is made when that has spoken.
+ * One open WebSocket: handles its frames in order, its pings and its end. Most sockets may be idle, so the objects for reading a peer are
+ * made only after it has sent something.
  */
 export class WsConnection implements FrameSource {
   readonly caller: Caller;
@@ -71,7 +71,7 @@ export class WsConnection implements FrameSource {
   #gone: PromiseWithResolvers<void> | undefined;
   #endPatience: (() => void) | undefined;
 
-  /** `stream` is what the socket writes to. */
+  /** `stream` is the stream that the socket writes to. */
   constructor(socket: OpenSocket, stream: Duplex, caller: Caller, options: WsConnectionOptions) {
     this.caller = caller;
     this.#options = options;
@@ -93,7 +93,7 @@ export class WsConnection implements FrameSource {
     return this.#gone.promise;
   }
 
-  /** Asks the peer whether it lives; one that has not answered twice is dropped. */
+  /** Pings the peer, and drops it after two pings without an answer. */
   beat(): void {
     if (this.#missedPings < 2) {
       this.#missedPings += 1;
@@ -103,27 +103,27 @@ export class WsConnection implements FrameSource {
       });
       return;
     }
-    // One that left bytes unread is too slow, any other is gone. Either may come back.
+    // A peer that left bytes unread is too slow; any other peer is gone. Either may reconnect.
     this.close(this.#stream.writableLength > 0 ? "slow_reader" : "unresponsive");
   }
 
   /**
-   * Settles when every frame that came was handled and everything followed was delivered to its end; what has none when `over`
-   * settles is not waited for.
+   * Settles when every received frame was handled and all followed requests were delivered to their end. Requests that are unfinished
+   * when `over` settles are not waited for.
    */
   async settle(over: Promise<unknown>): Promise<void> {
     await this.#frames?.idle();
     await this.#handler.settle(over);
   }
 
-  /** Closes and, where the peer does not answer, drops it. */
+  /** Closes the socket, and drops it if the peer does not answer. */
   close(name: CloseName, retryAfterMs?: number): void {
     this.#port.close(name, retryAfterMs);
     if (!this.#isGone)
       this.#endPatience ??= this.#options.clock.callAfter(closePatienceMs, () => this.terminate());
   }
 
-  /** What it was opened with is of no use any more: nothing is told to it from now on, and it is closed. */
+  /** Closes the socket because its credential is no longer valid. From now on it is sent no more events. */
   revoke(name: CloseName = "key_revoked"): void {
     this.#leave();
     this.close(name);
@@ -133,7 +133,7 @@ export class WsConnection implements FrameSource {
     this.#socket.terminate();
   }
 
-  /** Not an async function, which would hold the frame until it is answered. */
+  /** Not an async function: that would hold the frame until it is answered. */
   handle(frame: string | Uint8Array): Promise<void> {
     return this.#options.isAdmitted(this.caller) ? this.#handler.receive(frame) : Promise.resolve();
   }
@@ -146,7 +146,7 @@ export class WsConnection implements FrameSource {
   resume(): void {
     this.#isPaused = false;
     this.#socket.resume();
-    // The peer could not end its message meanwhile.
+    // While reading was paused, the peer could not end its message.
     if (this.#endWaiting !== undefined) this.#waitForEnd();
   }
 
@@ -154,7 +154,7 @@ export class WsConnection implements FrameSource {
     this.#options.onFault(fault);
   }
 
-  /** A message that has begun and does not end holds memory, however well its sender answers pings. */
+  /** Limits the time of a message: an unfinished one holds memory, even if its sender answers pings. */
   onBytes(bytes: Buffer): void {
     this.#boundaries ??= new FrameBoundaries();
     const { ended } = this.#boundaries;
@@ -177,7 +177,7 @@ export class WsConnection implements FrameSource {
   }
 
   onPong(): void {
-    // A peer may send pongs that answer nothing, and read nothing.
+    // A peer that reads nothing may still send unsolicited pongs.
     if (this.#isPingTaken) this.#missedPings = 0;
     if (!this.#mayControl()) this.#refuse();
   }
@@ -194,7 +194,7 @@ export class WsConnection implements FrameSource {
   #waitForEnd(): void {
     this.#endWaiting?.();
     this.#endWaiting = this.#options.clock.callAfter(wireLimits.messageMs, () => {
-      // While nothing is read it cannot end.
+      // While reading is paused, the message cannot end.
       if (!this.#isPaused) this.#refuse();
     });
   }
@@ -213,7 +213,7 @@ export class WsConnection implements FrameSource {
     return this.#controlFrames.letIn();
   }
 
-  /** A pong answers the latest ping (RFC 6455, 5.5.3): for a peer that pings and does not read, one waits and not all. */
+  /** Answers only the latest ping (RFC 6455, 5.5.3), so that pongs do not pile up for a peer that pings and does not read. */
   #answerPing(data: Buffer): void {
     if (this.#pongUnderWay) {
       this.#nextPong = data;
@@ -244,7 +244,7 @@ function onBytes(this: Duplex, bytes: Buffer): void {
 }
 
 function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
-  // Of the forms that `ws` can give this is the one that it is asked for.
+  // `ws` can give several forms; this is the one that it is configured for.
   connectionOf(this)?.onMessage(data as Buffer, isBinary);
 }
 

@@ -12,37 +12,37 @@ import { type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
 
 export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
-  /** The one path that is served; upgrades for other paths are left to others. */
+  /** The one path that is served. Upgrades for other paths are left to other listeners. */
   readonly path: string;
-  /** Time between two pings; a peer that misses two is dropped. */
+  /** Time between two pings. A peer that misses two is dropped. */
   readonly pingIntervalMs: number;
-  /** Most connections of this process at the same time, those being decided about among them; further ones are answered with 503. */
+  /** Max connections of this process at a time, including undecided handshakes; further ones get 503. */
   readonly mostConnections: number;
-  /** Where sockets are counted: without a place a handshake is answered with 429, or with 503 if the server as a whole is full. */
+  /** Counts sockets. Without a place a handshake gets 429, or 503 if the whole server is full. */
   readonly places: SocketPlaces;
-  /** How long one who is sent away for now should wait; each is given a time of its own, so that they do not return together. */
+  /** How long a refused or disconnected client should wait. Each gets a different time, so that they do not all return at once. */
   readonly retryAfterMs: () => number;
   /**
-   * Decides about a handshake: whose connection it will be, or the status to refuse it with. Where `isHandshake` is false, it only tells
-   * what it would decide about the same head without its ticket.
+   * Decides about a handshake: returns its caller, or the refusal. If `isHandshake` is false, it only returns the decision for the same
+   * head without its ticket.
    */
   readonly admit: (request: IncomingMessage, isHandshake: boolean) => Promise<Caller | HandshakeRefusal>;
-  /** Hears of a handshake that could not be decided about, which is no fault of its client. */
+  /** Called if deciding about a handshake failed, which is not the client's fault. */
   readonly onHandshakeFault: (fault: unknown) => void;
-  /** Hears of every handshake that is refused, for the log. */
+  /** Called for every refused handshake, for the log. */
   readonly onRefused: (refusal: HandshakeRefusal, request: IncomingMessage) => void;
 }
 
-/** The subprotocol that is answered when a client offers it; clients that offer none get none. */
+/** The subprotocol that is confirmed if a client offers it. Without an offer there is none. */
 const subprotocol = "troupe";
 
-/** Serves WebSockets on HTTP servers that others own. */
+/** Serves WebSockets on HTTP servers that other code owns. */
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused } = options;
   const { onFault, onHandshakeFault, places } = options;
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
-  /** Handshakes that are being decided about. */
+  /** Number of undecided handshakes. */
   let deciding = 0;
   const ofConnections: WsConnectionOptions = {
     ...options,
@@ -58,12 +58,12 @@ export function createWsServer(options: WsServerOptions) {
     maxFragments: wireLimits.messageFragments,
     perMessageDeflate: false,
     clientTracking: false,
-    // Its own answers pile up for a peer that pings and does not read.
+    // The automatic pongs of `ws` pile up for a peer that pings and does not read.
     autoPong: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
 
-  /** Why nobody is let in now. */
+  /** The reason why the server accepts no connection at all now. */
   function refuseAll(): HandshakeRefusal | undefined {
     if (stopped.signal.aborted) return restarting();
     if (connections.size + deciding < mostConnections) return undefined;
@@ -81,14 +81,14 @@ export function createWsServer(options: WsServerOptions) {
     return { status: 503, code, message, retryAfterMs: retryAfterMs() };
   }
 
-  /** Why a caller gets no further socket. */
+  /** The refusal of a caller for which there is no place. */
   function refuseMore({ isServerFull, message }: NoPlace): HandshakeRefusal {
     const code = "too_many_connections";
     const refusal = unavailable(code, message);
     return isServerFull ? refusal : { ...refusal, status: 429 };
   }
 
-  /** The process that counts may be gone, and this one ends with it. */
+  /** The counting process may be gone; then this process ends as well. */
   function leave(caller: Caller): void {
     places.leave(caller).catch(onFault);
   }
@@ -98,7 +98,7 @@ export function createWsServer(options: WsServerOptions) {
     sendRefusal(stream, refusal);
   }
 
-  /** What a client is told of a fault that nobody foresaw, or that the storage is away. */
+  /** The refusal after a fault: either the storage is unavailable, or the fault is unexpected. */
   function refusalAfter(fault: unknown): HandshakeRefusal {
     const { code, retryAfterMs: askedMs } = TroupeError.from(fault);
     if (code === "storage_unavailable") {
@@ -116,7 +116,7 @@ export function createWsServer(options: WsServerOptions) {
   }
 
   async function decide(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-    // Nobody else listens to it until it is a WebSocket; an error of it closes it, which is all that there is to do.
+    // Until the stream is a WebSocket it has no other listener. An error closes it, which is enough.
     stream.on("error", onFault);
     deciding += 1;
     try {
@@ -146,7 +146,7 @@ export function createWsServer(options: WsServerOptions) {
         isOpen = true;
       });
     } finally {
-      // The client has gone meanwhile, or its handshake is not valid.
+      // The client is gone, or its handshake is not valid.
       if (!isOpen) leave(caller);
     }
   }
@@ -154,7 +154,7 @@ export function createWsServer(options: WsServerOptions) {
   async function heartbeat(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.sleep(pingIntervalMs, stopped.signal);
-      // Pongs that have come are read first, in case this process stood still.
+      // Pongs that have arrived are read first, in case this process was stalled.
       await new Promise<void>((resolve) => callAfterReading(resolve));
       if (stopped.signal.aborted) return;
       for (const connection of connections) connection.beat();
@@ -163,13 +163,13 @@ export function createWsServer(options: WsServerOptions) {
   void heartbeat();
 
   return {
-    /** Connections that are open. */
+    /** Number of open connections. */
     get count(): number {
       return connections.size;
     },
-    /** Takes this server's upgrades for the path; the returned function gives them back. */
+    /** Serves this HTTP server's upgrades for the path; the returned function detaches it. */
     attach: (httpServer: Server): (() => void) => attachDoor(httpServer, path, upgrade),
-    /** Why a handshake with this request's head would be refused now, but for a ticket. */
+    /** The reason why a handshake with this request's head would be refused now. Its ticket is not checked. */
     async whyRefused(request: IncomingMessage): Promise<HandshakeRefusal | undefined> {
       const refusal = refuseAll();
       if (refusal !== undefined) return refusal;
@@ -182,13 +182,14 @@ export function createWsServer(options: WsServerOptions) {
         return refusalAfter(fault);
       }
     },
-    /** Closes every socket that was opened with a key; from now on nothing is told to them. */
+    /** Closes every socket that was opened with a key. From now on they are sent no more events. */
     closeAllOf(keyId: string, name?: CloseName): void {
       for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke(name);
     },
     /**
-     * Lets nobody in any more, and tells each client to come back, and when, as soon as all that it follows was delivered to its end:
-     * at once where it follows nothing. Who has not gone `patienceMs` after `over` is dropped.
+     * Refuses new connections and closes the open ones, with the time after which to come back. A connection is closed as soon as
+     * everything that it follows was delivered to its end; at once if it follows nothing. A client that is still there `patienceMs` after
+     * `over` is dropped.
      */
     async close(over: Promise<unknown>, patienceMs: number): Promise<void> {
       stopped.abort();

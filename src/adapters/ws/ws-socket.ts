@@ -4,7 +4,7 @@ import type { OutgoingMessage, Socket } from "../../ports/socket.ts";
 import { type CloseName, closeReason, closeTable } from "../../protocol/closes.ts";
 import { encodeTextFrames, encodeTextHead } from "./text-frames.ts";
 
-/** Behind a write, it is taken when that is. */
+/** An empty write: its callback fires once everything before it is flushed. */
 const nothing = Buffer.alloc(0);
 
 /** The `Socket` port over a connection of the `ws` package. */
@@ -12,7 +12,7 @@ export class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
 
-  /** `stream` is what the socket writes to. */
+  /** `stream` is the stream that the socket writes to. */
   constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
     this.#stream = stream;
@@ -20,7 +20,7 @@ export class WsSocket implements Socket {
 
   send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error | null) => void): boolean {
     const stream = this.#stream;
-    // Nothing may follow a close frame. Without compression `ws` writes at once as well, so that its own frames keep their place.
+    // Nothing may follow a close frame. Without compression `ws` also writes at once, so its own frames keep their order.
     if (this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
       process.nextTick(onTaken, new Error("The connection is closing."));
       return false;
@@ -28,12 +28,12 @@ export class WsSocket implements Socket {
     if (messages.every(isText)) stream.write(encodeTextFrames(messages));
     else this.#sendMixed(messages);
     if (stream.writableLength === 0 && stream.errored === null) return true;
-    // Only what waits needs to hear when it was taken: for every chunk that would cost as much as writing it.
+    // Only a waiting write needs a callback: for every chunk it would cost as much as the write.
     stream.write(nothing, onTaken);
     return false;
   }
 
-  /** Long messages stay where they are, between heads of their own. */
+  /** Writes long messages from their own memory, between separately written heads. */
   #sendMixed(messages: readonly OutgoingMessage[]): void {
     const stream = this.#stream;
     stream.cork();

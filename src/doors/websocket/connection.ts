@@ -13,11 +13,11 @@ import { BatchParcel, MessageParcel } from "./parcels.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
-/** What all connections of a server share. */
+/** Options that all connections of a server share. */
 export interface ConnectionOptions {
   readonly defaultPacing: DefaultPacing;
   readonly frames: SharedFrames;
-  /** Hears of what was refused as `internal_error`, whose cause the client is not told. */
+  /** Called for a fault that was refused as `internal_error`; the client is not told its cause. */
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -35,8 +35,8 @@ export class Connection implements Audience {
   }
 
   /**
-   * Handles one frame; settles when the next may be handled, which is after the reply to this one was taken: a client that does not
-   * read is not read either. A frame is never an exception. Not an async function, which would hold the frame until then.
+   * Handles one frame. Settles when the next may be handled, which is after the reply to this one was taken: a client that does not read
+   * is not read either. It never throws for a bad frame. Not an async function, which would hold the frame until then.
    */
   receive(frame: string | Uint8Array): Promise<void> {
     if (typeof frame !== "string") return this.#refuse(new TroupeError("binary_not_supported"));
@@ -63,12 +63,15 @@ export class Connection implements Audience {
     });
   }
 
-  /** Settles when everything that is followed was delivered to its end; what has none when `over` settles is not waited for. */
+  /**
+   * Settles when everything that is followed was delivered to its end. Requests that are unfinished when `over` settles are not waited
+   * for.
+   */
   settle(over: Promise<unknown>): Promise<void> {
     return this.#session.settle(over);
   }
 
-  /** The connection is gone. */
+  /** Ends the session, because the connection is gone. */
   close(): Promise<void> {
     return this.#session.close();
   }
@@ -124,7 +127,7 @@ export class Connection implements Audience {
 
   /** `subject`: the request or conversation that the frame was about. */
   async #refuse(thrown: unknown, origin?: FrameOrigin, subject: Subject = {}): Promise<void> {
-    // A reply that could not be sent needs no second one.
+    // If a reply could not be sent, neither can its refusal.
     if (thrown instanceof SocketEndedError) return;
     const { onFault } = this.#options;
     const error = TroupeError.from(thrown);
@@ -144,7 +147,7 @@ export class Connection implements Audience {
   }
 }
 
-/** Max ids that a reply names: with more it could be too large to be read. */
+/** Max ids that a reply names: with more it could be too large to read. */
 const maxNamed = 1_000;
 
 function followed({ running, newest }: FoundConversation) {
@@ -156,7 +159,7 @@ function followed({ running, newest }: FoundConversation) {
 
 type Subject = { readonly request_id?: string; readonly conversation_id?: string };
 
-/** What a message is about, so that its refusal can be told apart by that. */
+/** The request or conversation that a message is about, so that a client can match its refusal. */
 function subjectOf(message: ClientMessage): Subject {
   switch (message.type) {
     case "cancel":
@@ -172,7 +175,7 @@ function subjectOf(message: ClientMessage): Subject {
 
 const asks: ReadonlySet<string> = new Set(["openai_chat", "chat", "multi_chat"]);
 
-/** The request that a frame asked, if it did and named it. */
+/** The id of the request that a frame asked, if it named one. */
 function requestAsked({ type, id }: { type?: string; id?: string | undefined } = {}): Subject {
   return type !== undefined && asks.has(type) && id !== undefined ? { request_id: id } : {};
 }

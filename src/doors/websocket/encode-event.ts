@@ -14,7 +14,7 @@ type Numbered = ServerMessages[
   | "reset"
   | "response"
   | "error"];
-/** A message before it is given its place. */
+/** A message without its request id and number. */
 type Unnumbered<M = Numbered> = M extends Numbered ? Omit<M, "request_id" | "seq"> : never;
 
 const statusMessages = {
@@ -24,23 +24,23 @@ const statusMessages = {
   completed: "Completed.",
 } as const;
 
-/** One logged event as the frame that every follower is sent. */
+/** Encodes one logged event as the frame that every follower is sent. */
 export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): string {
   if (event.type === "text") return encodeText(requestId, seq, event);
   return JSON.stringify(messageOf(requestId, seq, event));
 }
 
-/** One logged event as the message that its frame holds. */
+/** The message in the frame of one logged event. */
 export function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
   return { ...toMessage(event), request_id: requestId, seq };
 }
 
-/** Tells a follower that the end of its turn could not be kept, which has no number for that reason. */
+/** Tells a follower that the end of its turn could not be stored. The message has no number for that reason. */
 export function encodeUnkept(requestId: string, error: TroupeError): string {
   return JSON.stringify({ type: "error", status: "error", ...failure(error), request_id: requestId });
 }
 
-/** As below, without an object in between: nearly every message is a chunk. */
+/** Encodes a chunk like `toMessage`, but without an object in between, because nearly every message is a chunk. */
 function encodeText(requestId: string, seq: number, { text, final, lane }: TextEvent): string {
   const persona = lane === undefined ? "" : `"persona_id":${JSON.stringify(lane)},`;
   const id = `"request_id":${JSON.stringify(requestId)}`;
@@ -120,7 +120,7 @@ function answerData(answer: TurnAnswer) {
   return { request_type: "multi_chat" as const, data };
 }
 
-/** The mark of a demonstration, where it is one. */
+/** The mark of a demonstration, if it is one. */
 function simulated(event: { readonly simulated: boolean }): { simulated?: true } {
   return event.simulated ? { simulated: true } : {};
 }
@@ -164,7 +164,7 @@ function cancelReport({ cancel }: { readonly cancel?: TurnAnswer["cancel"] }) {
   };
 }
 
-/** What a client may read of an error. */
+/** The fields of an error that a client may read. */
 export function failure(error: TroupeError) {
   return {
     code: error.code,

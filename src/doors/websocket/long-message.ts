@@ -1,14 +1,14 @@
 import { wireLimits } from "../../protocol/limits.ts";
 
-/** Code units of one part: with their escapes they take less than 64 KiB on the wire, about as much as one write. */
+/** Code units of one part. With their escapes they take less than 64 KiB on the wire, about as much as one write. */
 const partChars = 16 * 1024;
-/** A string is long from here on, code units. */
+/** A string is long from this many code units. */
 const longChars = 1024;
-/** So is a list or an object whose JSON has more code units, unless it is one of a message's own. */
+/** A list or an object is long if its JSON has more code units, unless it is one of a message's own. */
 const longJsonChars = 16 * 1024;
-/** Names of values that keep their form: each long value in them is emptied by itself. */
+/** Names of values that keep their form: each long value in them is emptied separately. */
 const ownNames: ReadonlySet<string> = new Set(["data", "payload", "responses", "lanes", "persona"]);
-/** What the short form keeps of a provider's object that is too large even without its long values. */
+/** Fields that the short form keeps of a provider's object that is too large even without its long values. */
 const keptNames: ReadonlySet<string> = new Set([
   "id",
   "status",
@@ -24,15 +24,15 @@ interface WholeMessage {
 }
 
 /**
- * A message that is larger than a client must be able to read. It is sent as pieces of its JSON text, and then in a short form: a
- * client that knows no parts still sees it, and in its place.
+ * A message above the size that every client must be able to read. It is sent as parts of its JSON text, and then in a short form. A
+ * client that does not know parts still sees the short form, in the right order.
  */
 export class LongMessage {
   readonly #json: string;
   readonly #requestId: string;
   readonly #short: string;
 
-  /** The message itself is not held: its sockets may be slow. */
+  /** The message itself is not held, because its sockets may be slow. */
   private constructor(json: string, whole: WholeMessage) {
     this.#json = json;
     this.#requestId = whole.request_id;
@@ -42,14 +42,14 @@ export class LongMessage {
   }
 
   /**
-   * The message as it is to be sent: its JSON text, or a `LongMessage` if that is too large. `read` gives the message of the text
+   * The message in the form to send: its JSON text, or a `LongMessage` if that is too large. `read` returns the message of the text
    * (default: parses it).
    */
   static from(json: string, read: () => object = () => JSON.parse(json)): string | LongMessage {
     return isTooLarge(json) ? new LongMessage(json, read() as WholeMessage) : json;
   }
 
-  /** Each piece is made when it is asked for. */
+  /** Yields the parts and then the short form, each made on request. */
   *messages(): Generator<string, undefined> {
     const json = this.#json;
     for (let start = 0, end: number; start < json.length; start = end) {
@@ -66,7 +66,7 @@ function isTooLarge(json: string): boolean {
   return json.length * 3 > serverMessageBytes && Buffer.byteLength(json) > serverMessageBytes;
 }
 
-/** A pair of surrogates stays together: alone, neither half can be told. */
+/** Keeps a surrogate pair together, because a lone half cannot be encoded. */
 function endOfPart(json: string, start: number): number {
   const end = Math.min(start + partChars, json.length);
   const last = json.charCodeAt(end - 1);
@@ -79,7 +79,7 @@ function shortForm(whole: WholeMessage, count: number): string {
   return isTooLarge(json) ? JSON.stringify({ ...short, ...keptOf(short) }) : json;
 }
 
-/** The same with an empty text, list or object in the place of each long one. */
+/** The value with an empty text, list or object in the place of each long one. */
 function shortened(value: object): object {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]: [string, unknown]) => [name, shortMember(name, member)]),
@@ -97,7 +97,7 @@ function shortMember(name: string, member: unknown): unknown {
   return Array.isArray(member) ? [] : {};
 }
 
-/** A provider's object may have any number of members. */
+/** Keeps only known fields, because a provider's object may have any number of members. */
 function keptOf({ data, payload }: Readonly<Record<string, unknown>>): object {
   return {
     ...(typeof data === "object" && data !== null

@@ -2,31 +2,31 @@ import { type OutgoingMessage, type Socket, SocketEndedError } from "../../ports
 
 /** Messages of one sender. */
 export interface Parcel {
-  /** The next message, made when it is about to be sent; `undefined` behind the last. What it throws ends the parcel. */
+  /** The next message, made when it is about to be sent; `undefined` after the last. If it throws, the parcel ends. */
   next(): OutgoingMessage | undefined;
   /**
-   * Called once, after `put` has returned: when the operating system has taken the last message, or with a `SocketEndedError` when the
-   * connection has ended, or with what making a message threw.
+   * Called once, after `put` has returned, when the operating system has taken the last message. If the connection has ended, `fault` is
+   * a `SocketEndedError`; if making a message threw, it is that error.
    */
   onTaken(fault?: unknown): void;
 }
 
-/** Characters of one write, at most three bytes each. The message that reaches the limit still goes with it, however long it is. */
+/** Characters of one write, at most three bytes each. The message that reaches the limit is still included, even a long one. */
 const mostCharsAtOnce = 16 * 1024;
-/** After so many characters the next sender has its turn: one that catches up does not keep the others waiting. */
+/** Characters of one sender before the next gets its turn: one that catches up does not delay the others. */
 const mostCharsOfOne = 4 * 1024;
 
 /**
- * What one connection is given to send, whoever gave it. Only one write is under way at a time, so that of all that waits no more
- * is encoded than one write holds: the rest stays in the logs that it comes from.
+ * The queue of everything that one connection sends. Only one write runs at a time, and only the messages of that write are encoded. The
+ * rest stays in the logs that it comes from.
  */
 export class Outbox {
   readonly #socket: Socket;
   #life: "idle" | "due" | "writing" = "idle";
   #waiting: Parcel[] | undefined;
-  /** The last write took all that one may hold: there is more than the connection was just given. */
+  /** The last write was full, so there are more messages than the connection was just given. */
   #isFull = false;
-  /** Those whose last message is in the write that is under way. */
+  /** The parcels whose last message is in the running write. */
   #leaving: Parcel[] | undefined;
   #onWritten: ((cause?: Error | null) => void) | undefined;
 
@@ -40,19 +40,19 @@ export class Outbox {
     if (this.#life === "idle") this.#writeSoon();
   }
 
-  /** Whoever else was woken by the same commit is in time for the same write. */
+  /** Waits a tick, so that other followers woken by the same commit join the same write. */
   #writeSoon(): void {
     this.#life = "due";
     process.nextTick(Outbox.#writeWhatIsDue, this);
   }
 
-  /** A connection that catches up and reads fast would otherwise keep the loop until it has everything. */
+  /** Waits a turn of the loop: otherwise a fast reader that catches up would block it until it has everything. */
   #writeInNextTurn(): void {
     this.#life = "due";
     setImmediate(Outbox.#writeWhatIsDue, this);
   }
 
-  /** One for all connections. */
+  /** Shared by all connections. */
   static readonly #writeWhatIsDue = (outbox: Outbox): void => outbox.#write();
 
   #write(): void {
@@ -64,7 +64,7 @@ export class Outbox {
     if (messages.length === 0 || this.#socket.send(messages, this.#onWritten)) this.#finish(undefined);
   }
 
-  /** Takes from all that wait in turn, until a write is full; returns those of which nothing is left. */
+  /** Takes messages from all waiting parcels in turn, until the write is full. Returns the parcels that are empty now. */
   #fill(messages: OutgoingMessage[]): Parcel[] {
     const waiting = this.#waiting ?? [];
     const empty: Parcel[] = [];

@@ -6,7 +6,7 @@ import { LongMessage } from "./long-message.ts";
 import type { Parcel } from "./outbox.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
-/** One batch of a turn's log, each message of it encoded when it is about to be sent. */
+/** One batch of a turn's log. Each message is encoded when it is about to be sent. */
 export class BatchParcel implements Parcel {
   readonly onTaken: (fault?: unknown) => void;
   readonly #requestId: string;
@@ -45,7 +45,7 @@ export class BatchParcel implements Parcel {
   }
 }
 
-/** Messages that are no events of a turn. */
+/** Messages that are not events of a turn. */
 export class MessageParcel implements Parcel {
   readonly onTaken: (fault?: unknown) => void;
   readonly #messages: readonly ServerMessage[];

@@ -3,12 +3,12 @@ import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
 import type { SessionAsk } from "../../server/session.ts";
 
-/** The server's own pacing; a request changes what it names. */
+/** The server's own pacing. A request overrides the values that it names. */
 export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
   readonly chunkChars: { readonly responses: number; readonly personas: number };
 }
 
-/** From a decoded message to a request in no door's words, every default filled in. */
+/** Turns a decoded message into a request that does not depend on the door, with every default filled in. */
 export function readAsk(message: RequestMessage, defaults: DefaultPacing): SessionAsk {
   const { data } = message;
   const whenUnwatched = data.on_disconnect === "cancel" ? 0 : data.on_disconnect;
@@ -25,19 +25,19 @@ export function readAsk(message: RequestMessage, defaults: DefaultPacing): Sessi
   };
 }
 
-/** Defaults that the wire gives once and for all; the server's own may change, and so they are not filled in here. */
+/** Defaults that the protocol fixes. The server's own defaults may change, so they are not filled in here. */
 const wireDefaults: Readonly<Record<string, unknown>> = {
   api: "openai",
   stream: true,
   include_reasoning: false,
 };
 
-/** Fields that say how a request is looked after and not what is asked. */
+/** Fields that control how a request is run, not its content. */
 const uncounted: ReadonlySet<string> = new Set(["on_disconnect", "on_interrupt", "retry"]);
-/** Objects in which nothing has to be said. */
+/** Objects that may be empty. */
 const mayBeEmpty: ReadonlySet<string> = new Set(["options", "pacing"]);
 
-/** What is asked for, as it was sent. */
+/** The content of a request, as it was sent. */
 function readContent({ type, data }: RequestMessage): object {
   const asked = Object.entries(data).filter(
     ([name, value]) =>

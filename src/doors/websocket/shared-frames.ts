@@ -4,17 +4,17 @@ import type { ServerMessage } from "../../protocol/server-messages.ts";
 import { encodeEvent, messageOf } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
 
-/** Characters of short frames that are held at most, and only until the loop's next turn. */
+/** Max characters of short frames that are held, and only until the loop's next turn. */
 const mostChars = 1024 * 1024;
-/** Characters from which on a frame is long: it is one piece of memory for all sockets, however late each of them sends it. */
+/** From this many characters a frame is long: it is one piece of memory for all sockets, no matter when each of them sends it. */
 const longChars = 64 * 1024;
 
 type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
 
-/** Frames that several connections are sent, each made once. */
+/** Frames that several connections send, each made once. */
 export class SharedFrames {
   readonly #short = new Map<LoggedEvent, string>();
-  /** A long frame lives as long as a socket has it to send: nothing of it is held here. */
+  /** A long frame lives while a socket still has to send it; this map does not keep it alive. */
   readonly #long = new WeakMap<object, WeakRef<Uint8Array | LongMessage>>();
   #chars = 0;
   readonly #drop = (): void => {
@@ -22,7 +22,7 @@ export class SharedFrames {
     this.#chars = 0;
   };
 
-  /** The event's frame; an event is always asked for under the same request. `isShared`: others are sent it at this moment. */
+  /** The event's frame. An event always comes with the same request. `isShared`: other connections send it at this moment too. */
   frameOf(requestId: string, logged: LoggedEvent, isShared: boolean): OutgoingMessage | LongMessage {
     const known = this.#long.get(logged)?.deref();
     if (known !== undefined) return known;
@@ -36,9 +36,9 @@ export class SharedFrames {
     );
   }
 
-  /** What stands for events that the log no longer has. */
+  /** The message that replaces events that the log no longer has. */
   resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
-    // All readers of a log are given the same list.
+    // All readers of a log get the same list.
     const known = this.#long.get(lanes)?.deref();
     if (known !== undefined) return known;
     const message: ServerMessage = {

@@ -114,7 +114,7 @@ describe("a conversation as Markdown", () => {
       "",
       ", following “Text 1…”",
       `, following “\\*Long\\* ${"x".repeat(73)}…”`,
-      ", beginning anew",
+      ", a new start",
     ]);
   });
 

@@ -1,6 +1,6 @@
 import type { DemoVoice } from "./voice.ts";
 
-/** Answers where no built-in persona is recognised: plain model calls, and personas that someone else wrote. */
+/** Answers if no built-in persona is recognised: plain model calls, and personas that someone else wrote. */
 export const neutralVoice: DemoVoice = {
   openings: [
     (question) => `You sent ${question}, and these words take the road that a real answer would take.`,
