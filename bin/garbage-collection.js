@@ -1,21 +1,23 @@
 import os from "node:os";
 
 /**
- * MiB, of each half of V8's young generation. V8 lets it grow to 64, of which each collection stops the loop for some 20 ms under load;
- * with 8 they take 3, and the process a third less memory (ARCHITECTURE.md, "Where the time of a token goes").
+ * Size in MiB of each half of V8's young generation. By default V8 lets it grow to 64, and each collection then stops the loop for some
+ * 20 ms under load. With 8 a collection takes 3 ms, and the process a third less memory (ARCHITECTURE.md, "Where the time of a token
+ * goes").
  */
 const mostMiB = 8;
 
 /**
- * For one core, which V8's helper threads would only take from the event loop and from the database's thread. What collects everything then
- * is the loop itself, so that it should come to that seldom: when the heap is two and a half times what lives of it, not one and a half.
+ * For a single core, where V8's helper threads compete with the event loop and the database's thread. The loop itself then does full
+ * collections, so they must be rarer: at two and a half times the live heap instead of one and a half.
  */
 const forOneCore = ["--single-threaded-gc", "--heap-growing-percent=150"];
 
 /**
- * Starts this process over with these options, which V8 takes only when a process begins: it keeps its number, its arguments and its
- * streams. Does nothing where somebody has bounded the young generation, where the process has begun with the options already, where the
- * system cannot do it (Windows), and in a child that talks to its parent, which would lose the way to it.
+ * Restarts this process with these options, because V8 reads them only at the start. The process keeps its id, arguments and streams.
+ *
+ * Does nothing if the young generation is already bounded (by the user or this restart), or if the system cannot do it (Windows). Also
+ * does nothing in a child with a channel to its parent, which would be lost.
  */
 export function setGarbageCollection() {
   const said = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ");

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript of an old dialect on purpose: it must at least load on a Node that is too old, to say so in one line.
+// Plain, old JavaScript on purpose: a Node that is too old must still load this file, and say so in one line.
 import { existsSync } from "node:fs";
 import { setGarbageCollection } from "./garbage-collection.js";
 import { requireNode } from "./require-node.js";
@@ -10,7 +10,7 @@ setGarbageCollection();
 const source = new URL("../src/cli.ts", import.meta.url);
 const built = new URL("../dist/cli.js", import.meta.url);
 const { main } = await import((existsSync(source) ? source : built).href).catch((error) => {
-  // An installation that left packages out, such as optional ones.
+  // The installation left packages out, such as optional ones.
   const missing = /^Cannot find package '([^']+)'/.exec(error.message);
   if (missing === null) throw error;
   console.error(

@@ -21,22 +21,22 @@ import { SettingError, type Settings } from "./compose/settings.ts";
 import { settingsHelp } from "./compose/settings-help.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
-/** Starts the server as the command line asks; what cannot work ends the process with one clear line and status 1. */
+/** Starts the server from a command line. If it cannot start, the process ends with one clear line and status 1. */
 export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  // A pipe or a terminal that is gone takes nothing more; the server goes on.
+  // A closed pipe or terminal takes nothing more, but the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
     const file = await readEnvFile(process.cwd());
     const { settings, notes } = readSettings(args, { env, fileEnv: file.variables });
-    // Each worker reads the same once more.
+    // Each worker reads the same settings again.
     if (cluster.isPrimary)
       for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
     await start(settings, args);
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
-    // A worker's line to the first process would keep it from ending.
+    // The channel to the primary process would keep a worker from ending.
     if (cluster.isWorker) process.exit();
   }
 }
@@ -89,7 +89,7 @@ async function startAlone(
   }
 }
 
-/** Stops on signals; started by npm or another runner of scripts, also when that has ended. */
+/** Stops on signals. If npm or another script runner started the server, also stops once that has ended. */
 function stopWhenAsked(): (what: Stoppable) => void {
   return stopOnSignals({
     source: process,

@@ -1,4 +1,4 @@
-/** The server: `createTroupe` for embedding in an HTTP server, `listen` for one of its own. */
+/** The server: `createTroupe` for embedding in an HTTP server, `listen` for an HTTP server of its own. */
 
 export type { Authenticate, AuthenticatedCaller } from "./adapters/http/embedded-callers.ts";
 export { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";

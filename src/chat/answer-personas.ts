@@ -12,23 +12,23 @@ import type { RecoveredLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
 import { sumUsage } from "./usage.ts";
 
-/** OpenAI takes at most 64 characters. */
+/** OpenAI accepts at most 64 characters. */
 const cacheKeyChars = 32;
 
 type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
 
-/** Everything that was looked up before the turn began. */
+/** Everything that was looked up before the turn started. */
 export interface Cast {
   readonly personas: readonly Persona[];
   readonly choice: ProviderChoice;
   readonly conversation: ConversationTurn;
-  /** Lanes that another process brought to their end. */
+  /** Lanes that had ended in another process. */
   readonly ended?: readonly RecoveredLane[];
 }
 
 /**
- * Lets every persona answer at the same time, each in its own lane. One that fails does not end the others; the turn fails
- * when all of them do. What was said is in the conversation before the turn ends, partial answers marked so.
+ * Lets every persona answer at the same time, each in its own lane. A failed lane does not end the others; the turn fails if all of them
+ * fail. All answers are in the conversation before the turn ends, and partial ones are marked.
  */
 export async function answerPersonas(
   request: PersonaRequest,
@@ -38,7 +38,7 @@ export async function answerPersonas(
 ): Promise<ReplyEnd> {
   const { emit } = context;
   const whenOne = request.kind === "persona";
-  /** Ids of the messages that were told of before they are stored, by index. */
+  /** Ids of messages that clients were told before they are stored, by index. */
   const told: (string | undefined)[] = [];
   async function answerOne(persona: Persona, index: number): Promise<LaneResult> {
     const kept = cast.ended?.find(({ name }) => name === persona.id);
@@ -92,13 +92,16 @@ function resultOf({ status, text, model, finishReason, usage, error, cancel }: P
   };
 }
 
-/** Its last text is in the log. Where it was not said that it completed, it had failed or was stopped. */
+/** The result of a lane whose last text is in the log. Unless the log says that it completed, it failed or was stopped. */
 function keptResult({ status = "failed", text }: RecoveredLane, model: string): LaneResult {
   const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
   return { status, text, model, ...error };
 }
 
-/** The persona's own words first and unchanged, then the history, then what is for this answer only: a prompt cache holds the beginning. */
+/**
+ * Puts the persona's instructions first and unchanged, then the history, and last the note for this answer: a prompt cache only reuses an
+ * equal start.
+ */
 function providerRequest(
   request: PersonaRequest,
   persona: Persona,
@@ -135,10 +138,10 @@ function personaAnswer(
   };
 }
 
-/** No budget paid the call. */
+/** The codes of calls that no budget could pay. */
 const unpaid: ReadonlySet<ErrorCode> = new Set(["budget_exhausted", "larger_than_day_budget"]);
 
-/** From the answers to the turn's end: all failed is an error, none completed and one stopped is a cancel. */
+/** Turns the answers into the turn's end. If all failed, it is an error; if none completed and one was stopped, a cancel. */
 function conclude(
   request: PersonaRequest,
   answers: readonly PersonaAnswer[],
@@ -189,13 +192,13 @@ function conclude(
   };
 }
 
-/** The first persona's, but a budget that cut any of them short is told. */
+/** The first persona's reason, unless a budget cut any of them short. */
 function finishReasonOf(completed: readonly PersonaAnswer[]): FinishReason {
   const reasons = completed.map(({ finishReason }) => finishReason);
   return reasons.includes("budget") ? "budget" : (reasons[0] ?? "stop");
 }
 
-/** The report that stands for the turn: of a lane that could not be closed, else of the one that took longest. */
+/** The cancel report of the whole turn: that of a lane that could not be closed, else that of the slowest. */
 function slowest(answers: readonly PersonaAnswer[]): CancelReport | undefined {
   const reports = answers.map((answer) => answer.cancel).filter((report) => report !== undefined);
   const [worst] = reports.toSorted(

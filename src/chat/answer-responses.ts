@@ -9,7 +9,7 @@ import type { ReplyEnd } from "./reply.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
-/** Answers one call of the Responses API, or goes on with one that was `begun`; throws the lane's error where it failed. */
+/** Answers one call of the Responses API, or continues one that was `begun`. Throws the lane's error if it failed. */
 export async function answerResponses(
   request: ResponsesRequest,
   choice: ProviderChoice,
@@ -55,7 +55,7 @@ export async function answerResponses(
   };
 }
 
-/** The last snapshot that the vendor sent, with the text that was shown in the place where the whole one would be. */
+/** The vendor's last snapshot, with the text shown so far in place of the whole output. */
 function partialResponse({ response, text, model, usage }: LaneResult, status: string): JsonObject {
   const content = { type: "output_text", text, annotations: [] };
   return {

@@ -2,26 +2,29 @@ import { jsonChars } from "../ports/json-chars.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
-/** Why a call is stopped whose answer has no more room. */
+/** The reason why a call is stopped whose answer has no more room. */
 export const answerTooLarge = new TroupeError("answer_too_large");
 
-/** How much everything else of an answer may be, as a multiple of its text: a response object repeats the text, beside tools and reasoning. */
+/**
+ * Maximum size of a whole answer, as a multiple of its maximum text: a response object repeats the text, and there are tools and
+ * reasoning.
+ */
 const allOfText = 4;
 
-/** Counts what a provider makes a server keep, and lets through what fits. */
+/** Counts the characters that a provider makes the server keep, and lets only the allowed ones through. */
 export class AnswerSize {
   readonly #maxTextChars: number;
   #textChars: number;
   #allChars: number;
 
-  /** `begunChars`: text that another process has shown. */
+  /** `begunChars`: text that another process has already shown. */
   constructor(maxTextChars: number, begunChars: number) {
     this.#maxTextChars = maxTextChars;
     this.#textChars = begunChars;
     this.#allChars = begunChars;
   }
 
-  /** The part of a batch that fits: the batch itself if all of it does. */
+  /** The part of a batch that fits; the batch itself if all of it does. */
   fitting(batch: ProviderEvent[]): ProviderEvent[] {
     let index = 0;
     for (const event of batch) {
@@ -57,7 +60,7 @@ export function keptChars(event: ProviderEvent): number {
   }
 }
 
-/** Only of a text a part is of use. It is not cut between the halves of a pair. */
+/** The start of a text, never cut inside a surrogate pair. Other events are of no use in part. */
 function beginningOf(event: ProviderEvent, chars: number): ProviderEvent[] {
   if (event.type !== "text" || chars <= 0) return [];
   const text = event.text.slice(0, chars);

@@ -3,9 +3,9 @@ import { TroupeError } from "../protocol/errors.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 
 /**
- * Of an answer that is told from a lane's checkpoint on, what the lane has not shown yet: it may have shown more than what lies before the
- * checkpoint. Checkpoints within what was shown are left out. Where more follows although the lane had its last text, it was
- * stopped, and ends as `interrupted`.
+ * Skips the part of a resumed answer that its lane has already shown. The answer is told again from the lane's checkpoint on, but the
+ * lane may have shown more. Checkpoints inside the skipped part are dropped. If more text follows although the lane had its last text, it
+ * was stopped, and ends as `interrupted`.
  */
 export async function* behindShown(
   source: AsyncIterable<ProviderEvent[]>,

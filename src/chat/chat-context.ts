@@ -7,7 +7,7 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { RetryPolicy } from "./retry.ts";
 
-/** What chat code works with; the same for every turn. */
+/** The ports and limits of the chat code; the same for every turn. */
 export interface ChatDependencies {
   readonly clock: Clock;
   readonly providers: ProviderCatalog;
@@ -17,41 +17,41 @@ export interface ChatDependencies {
   readonly retry: RetryPolicy;
   /** Digest of a text, as hexadecimal. */
   readonly digest: (text: string) => string;
-  /** Max characters of earlier messages that a persona is given; whole messages, newest first. */
+  /** Maximum characters of earlier messages that a persona gets; whole messages, newest first. */
   readonly contextChars: number;
   /**
-   * An answer with more text than this ends with `answer_too_large`, and so does one that comes to four times as much with reasoning, tools
-   * and the vendor's response objects.
+   * An answer with more text than this ends with `answer_too_large`. So does one that exceeds four times as much together with reasoning,
+   * tools and the vendor's response objects.
    */
   readonly mostAnswerChars: number;
 }
 
-/** How one turn is stopped. */
+/** The signals that stop one turn. */
 export interface TurnSignals {
   /** Aborts with a `Cancellation` when the client stops the turn, or with the `TroupeError` that ends it. */
   readonly signal: AbortSignal;
-  /** The same for one lane; follows `signal`. */
+  /** The same for one lane; also aborts with `signal`. */
   laneSignal(lane: string): AbortSignal;
 }
 
 /**
- * Takes what a voice of a turn has said, in its order; settles when that is kept. Nobody goes on before it has settled, and where
- * it rejects nothing more of the turn is kept.
+ * Appends steps of a voice to the log, in order; settles once they are stored. The voice must wait for that. If it rejects, nothing more
+ * of the turn is stored.
  */
 export type Emit = (steps: readonly TurnStep[]) => Promise<void>;
 
-/** What one turn is given while it runs. */
+/** The environment of one running turn. */
 export interface TurnContext extends TurnSignals {
-  /** What its calls are paid from. */
+  /** The budget that pays for its calls. */
   readonly budget: TurnBudget;
-  /** Hears of each lane whose call's body is held no more: its provider has begun to answer, or will not be asked again. */
+  /** Called for each lane once its call's body is no longer held: its provider has started to answer, or will not be asked again. */
   readonly onSent: () => void;
-  /** The log has no room for more of the answer, which ends with `answer_too_large` then. */
+  /** The log has no room for more of the answer, which then ends with `answer_too_large`. */
   readonly isFull: () => boolean;
   readonly emit: Emit;
 }
 
-/** The reason of an abort that a client asked for. */
+/** The abort reason when a client stops a turn or a lane. */
 export class Cancellation extends Error {
   override readonly name = "Cancellation";
 }

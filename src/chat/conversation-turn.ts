@@ -4,24 +4,24 @@ import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
 import type { LaneResult } from "./lane.ts";
 
-/** The place in a conversation at which a turn began: what it is told, and where its answers go. */
+/** The place of a turn in its conversation: the path that the personas get, and the question that its answers follow. */
 export interface ConversationTurn {
   readonly owner: string;
   readonly id: string;
-  /** From the root to the head as it was when the turn began, without the question and without what is too old to be told. */
+  /** From the root to the head at the turn's start, without the question and without messages too old to pass on. */
   readonly path: readonly PathMessage[];
   readonly questionId: string;
-  /** The request that asked. */
+  /** The request that asked the question. */
   readonly requestId?: string;
-  /** What the question of a turn that another process began is under; absent for the first of a conversation. */
+  /** The message before the question, if another process started the turn. Absent for the first question of a conversation. */
   readonly parentId?: string;
-  /** What another process stored as its answers, when all of them were there. */
+  /** The answers that another process stored, if all of them were there. */
   readonly answered?: readonly StoredMessage[];
-  /** The conversation has gone on since the question: its head stays where it is. Default false. */
+  /** The conversation has gone on since the question, so its head stays where it is. Default false. */
   readonly keepsHead?: boolean;
 }
 
-/** A conversation's head, and the path to it as far as it can be told. */
+/** A conversation's head, and the path to it without messages too old to pass on. */
 export interface ConversationHead {
   readonly messageId?: string;
   readonly path: readonly PathMessage[];
@@ -43,8 +43,8 @@ export async function findHead(
 }
 
 /**
- * Stores the question under the head as it is now; turns that begin before this one ends branch from the same head. `known` is the head
- * as it was found before: its path is not read again if the head is the same.
+ * Stores the question under the current head. Turns that start before this one ends branch from the same head. `known` is the head as it
+ * was found before: its path is not read again if the head is still the same.
  */
 export async function beginConversationTurn(
   told: Told,
@@ -68,7 +68,7 @@ export async function beginConversationTurn(
   return { owner, id, path, questionId, ...asked };
 }
 
-/** The same for a turn that another process began: its question may be stored, and its answers as well. */
+/** The same for a turn that another process started: its question may already be stored, and its answers as well. */
 export async function recoverConversationTurn(
   told: Told,
   owner: string,
@@ -87,8 +87,8 @@ export async function recoverConversationTurn(
 }
 
 /**
- * The same for a turn that repeats one that failed: its question is stored, and what was said to it stays beside the new answers, but
- * counts as no answer of the request any more.
+ * The same for a turn that repeats a failed one. Its question is already stored. The earlier answers stay beside the new ones, but no
+ * longer count as answers of the request.
  */
 export async function repeatConversationTurn(
   told: Told,
@@ -107,8 +107,8 @@ export async function repeatConversationTurn(
 }
 
 /**
- * Stores what was said, in the order of the personas, and makes the last of it the head; returns the message ids by index,
- * `undefined` where nothing was said. `told`: ids under which the messages were told already, by index.
+ * Stores the answers in the order of the personas and makes the last one the head. Returns the message ids by index, `undefined` for an
+ * empty answer. `told`: the ids that clients were already told, by index.
  */
 export async function rememberAnswers(
   store: ConversationStore,
@@ -120,7 +120,7 @@ export async function rememberAnswers(
   const lastAnswered = answered.at(-1);
   if (lastAnswered !== undefined) {
     const head = await store.head(owner, id);
-    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
+    // The process died after storing the answers and before moving the head, unless the conversation has since gone on elsewhere.
     if (head?.messageId === parentId) await store.moveHead(owner, id, lastAnswered.id);
     return personas.map(({ id: personaId }) => answered.find((one) => one.personaId === personaId)?.id);
   }

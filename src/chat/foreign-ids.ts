@@ -5,22 +5,22 @@ import { TroupeError } from "../protocol/errors.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
-/** An id of something at the vendor that a request names, and the path of the field. */
+/** An id at the vendor that a request names, and the path of its field. */
 interface NamedId {
   readonly id: string;
   readonly field: string;
 }
 
-/** Tools that the caller describes itself: what looks like an id in them is the caller's own word. */
+/** Tools that the caller describes itself: fields in them that look like ids are the caller's own words. */
 const describedTools = new Set<unknown>(["function", "custom"]);
-/** A field that names something: `id`, `file_ids`, `vector_store_ids`; a container is named by its field alone. */
+/** A field that holds ids: `id`, `file_ids`, `vector_store_ids`. A container is named by its field alone. */
 const idField = /^(.*_)?ids?$|^container$/;
 /** A path may hold names that the client chose. */
 const maxFieldChars = 512;
 
 /**
- * Refuses a request that names something at the vendor which was not made for its caller. Throws `previous_response_not_found` with
- * the field, the same for what is another's, what never was, and what is no longer kept.
+ * Refuses a request that names anything at the vendor that was not made for its caller. Throws `previous_response_not_found` with the
+ * field. It is the same error for another caller's id, one that never existed, and one no longer stored.
  */
 export async function refuseForeignIds(
   request: ResponsesRequest,
@@ -45,7 +45,7 @@ function* namedIds({ previousResponseId, options, tools = [] }: ResponsesRequest
   yield* idsInTools(tools, "data.tools");
 }
 
-/** `isId`: the value itself is one, or several. */
+/** `isId`: the value itself is an id, or a list of ids. */
 function* idsIn(value: unknown, field: string, isId = false): Generator<NamedId> {
   if (typeof value === "string") {
     if (isId) yield { id: value, field };
@@ -62,13 +62,13 @@ function* idsIn(value: unknown, field: string, isId = false): Generator<NamedId>
 function* idsInTools(tools: unknown, field: string): Generator<NamedId> {
   for (const [index, tool] of Array.isArray(tools) ? tools.entries() : []) {
     if (!isObject(tool) || describedTools.has(tool.type)) continue;
-    // Of another server's tools all is the caller's own but a tunnel of the account.
+    // Everything about another server's tool is the caller's own, except a tunnel of the account.
     if (tool.type === "mcp") yield* idsIn(tool.tunnel_id, `${field}.${index}.tunnel_id`, true);
     else yield* idsIn(tool, `${field}.${index}`);
   }
 }
 
-/** The names of a prompt's variables are its author's; what they are filled with may be a file. */
+/** The names of a prompt's variables are its author's own words, but their values may be files. */
 function* idsInPrompt(prompt: unknown, field: string): Generator<NamedId> {
   if (!isObject(prompt)) return;
   const { variables, ...rest } = prompt;

@@ -20,43 +20,43 @@ import { estimateInput } from "./usage.ts";
 export interface Lane {
   /** The persona's id; absent for a nameless voice. */
   readonly id?: string;
-  /** Where its answer goes, told with its first event. */
+  /** The conversation that its answer goes into, told with its first event. */
   readonly conversationId?: string;
   readonly choice: ProviderChoice;
   readonly request: ProviderRequest;
   readonly pacing: Pacing;
   /** False leaves the text events out. */
   readonly showText: boolean;
-  /** What its call is paid from. */
+  /** The budget that pays for its call. */
   readonly budget: TurnBudget;
-  /** Called once: the provider has begun to answer, or will not be asked again. */
+  /** Called once: the provider has started to answer, or will not be asked again. */
   readonly onSent: () => void;
-  /** There is no room for more of the answer. */
+  /** Whether the log has no room for more of the answer. */
   readonly isFull: () => boolean;
   readonly signal: AbortSignal;
-  /** What another process has shown of it: the lane goes on behind that. */
+  /** The part that another process has shown: the lane continues after it. */
   readonly begun?: BegunLane | undefined;
 }
 
-/** What a lane came to. Its failure is its own: a lane throws only where what it emits can't be kept. */
+/** The result of a lane. A failed call is a result: a lane throws only if its events cannot be stored. */
 export interface LaneResult {
   readonly status: "completed" | "failed" | "cancelled";
   readonly text: string;
   readonly model: string;
   readonly finishReason?: FinishReason;
   readonly usage?: Usage;
-  /** The vendor's response object: the final one, or the first snapshot where the vendor was not heard to the end. */
+  /** The vendor's response object: the final one, or the first snapshot if the vendor did not get to its end. */
   readonly response?: JsonObject;
-  /** Its budget was used up before the vendor had come to an end. */
+  /** Its budget was used up before the vendor came to an end. */
   readonly isCut?: true;
   readonly error?: TroupeError;
   readonly cancel?: CancelReport;
 }
 
 /**
- * Runs one lane: `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
- * in every case, and `completed` where it completed. One that no budget has room for fails without a call; one whose
- * budget is used up on its way completes with what came until then.
+ * Runs one lane. It emits `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
+ * in every case, and `completed` if it completed. A lane that no budget can pay fails without a call. A lane whose budget runs out on the
+ * way completes with the text so far.
  */
 export async function runLane(
   lane: Lane,
@@ -86,7 +86,7 @@ export async function runLane(
     lane.onSent();
     return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
   }
-  // Both are in the log before the provider is called, in one commit where that is durable.
+  // Both are in the log before the provider is called, in one commit if the log is durable.
   if (begun === undefined) {
     await emit([starting, status("processing")]).catch((fault: unknown) => {
       call.record("failed", estimatedUsage(0, 0));
@@ -119,7 +119,7 @@ export async function runLane(
     lane.id === undefined ? event : { ...event, ...name };
 
   let isFull = false;
-  /** The log has no room for more: from now on nothing of the answer is shown but its end. */
+  /** Whether to drop an event because the log is full: from then on only the answer's end is shown. */
   function isBeyond({ type }: PacedEvent): boolean {
     if (type !== "text" && type !== "reasoning" && type !== "tool") return isFull;
     isFull ||= lane.isFull();
@@ -144,7 +144,7 @@ export async function runLane(
         return [];
       case "retrying": {
         const { attempt, delayMs, code } = event;
-        // The attempt that made it is void.
+        // The attempt that sent the snapshot is void.
         snapshot = undefined;
         return [
           { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
@@ -164,10 +164,10 @@ export async function runLane(
 
   let last: TurnStep[] = [];
   function show(batch: readonly PacedEvent[]): Promise<void> {
-    // Nearly every batch is one text, for which a list that is made to grow would be too large.
+    // Nearly every batch is one text, and a list that grows would waste memory on it.
     const [only] = batch;
     const steps = batch.length === 1 && only !== undefined ? translate(only) : batch.flatMap(translate);
-    // Behind the final text of an answer that came to its end nothing is waited for: one commit holds it and the end of the lane.
+    // The final text of a completed answer is not awaited: it is stored in one commit with the lane's end.
     const isLast = isFinal(batch.at(-1)) && !stop.signal.aborted;
     if (isLast) last = steps;
     return isLast || steps.length === 0 ? Promise.resolve() : emit(steps);
@@ -175,11 +175,11 @@ export async function runLane(
 
   const paced = pace(meter.events, lane.pacing, { clock, signal: stop.signal, emit: show });
   const how = await paced.catch((fault: unknown) => {
-    // What it says is kept no more, so that its call ends now and not with what it says next.
+    // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
     stop.abort(fault);
     throw fault;
   });
-  // The last of the text may be what had no room: whether more would have followed makes no difference.
+  // An answer that ended may still be too large: its last piece of text did not fit.
   const isTooLarge = how.type === "ended" && stop.signal.reason === answerTooLarge;
   const outcome = isTooLarge ? ({ type: "failed", error: answerTooLarge } as const) : how;
   const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
@@ -194,9 +194,9 @@ function isFinal(event: PacedEvent | undefined): boolean {
   return event?.type === "text" && event.final;
 }
 
-/** The call as far as its price is concerned. */
+/** The data of the call that its budget needs. */
 function planOf({ id, choice, request, begun }: Lane) {
-  // A plain call of the Responses API carries its limit among the vendor's own parameters.
+  // A plain call of the Responses API has its limit among the vendor's own parameters.
   const limit = request.maxOutputTokens ?? request.options?.max_output_tokens;
   return {
     api: choice.api,
@@ -207,7 +207,7 @@ function planOf({ id, choice, request, begun }: Lane) {
   };
 }
 
-/** From how the stream ended to what the lane came to. */
+/** Turns the end of the stream into the lane's result. */
 function conclude(
   outcome: PaceResult,
   {

@@ -1,6 +1,6 @@
 /**
- * A controller of one's own that aborts with `signal` as well, with its reason. Disposing it ends only that link. `AbortSignal.any` does
- * the same, but its signals look at all their sources whenever they are asked whether they are aborted.
+ * Makes a controller that also aborts with `signal`, for the same reason. Disposing it ends only that link. `AbortSignal.any` does the
+ * same, but its signals check all of their sources each time they are asked whether they are aborted.
  */
 export function linkAbort(signal: AbortSignal): AbortController & Disposable {
   const controller = new AbortController();

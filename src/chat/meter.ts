@@ -10,35 +10,35 @@ import { estimateTokens, utf8Bytes } from "./usage.ts";
 
 export interface MeteredCall {
   readonly call: CallBudget;
-  /** Estimated. */
+  /** An estimate. */
   readonly inputTokens: number;
   /** The model that was asked for. */
   readonly model: string;
   readonly signal: AbortSignal;
-  /** What another process has shown of the answer; absent where this call begins it. */
+  /** The part of the answer that another process has shown; absent if this call starts it. */
   readonly begunText?: string | undefined;
-  /** How much text the answer may have; see `AnswerSize`. */
+  /** Maximum length of the answer's text; see `AnswerSize`. */
   readonly maxTextChars: number;
 }
 
-/** A call of a provider while it is counted. */
+/** The counter of a running provider call. */
 export interface Meter {
   /**
-   * What the provider says, read once; ends with a `budget` of its own where the call is stopped. Throws `answer_too_large` after the
-   * part of a longer answer that fits.
+   * The provider's batches, to be read once. If the budget stops the call, they end with an added `budget` end. Throws `answer_too_large`
+   * after the part of a longer answer that fits.
    */
   readonly events: AsyncIterable<ProviderEvent[]>;
-  /** Of the answer: the provider's own figures where it gave them, else what came so far, estimated. */
+  /** The usage of the answer: the provider's own figures if it gave any, else an estimate from the text so far. */
   usage(): Usage;
-  /** Of all that was asked for it: beside the answer's usage, the input of attempts that failed and may have been read. */
+  /** The usage of all attempts: the answer's, and the input of failed attempts that may have been read. */
   spent(): Usage;
-  /** The call was stopped, since its budget was used up. */
+  /** Whether the call was stopped because its budget was used up. */
   isCut(): boolean;
 }
 
 /**
- * Counts what a call uses while it streams, and stops it upstream as soon as its budget does not cover more. What came by then
- * was paid for and goes on to the reader.
+ * Counts the usage of a call while it streams, and stops the call upstream as soon as its budget covers no more. The events until then
+ * are paid for, so the reader gets them.
  */
 export function createMeter(
   open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>,
@@ -46,7 +46,7 @@ export function createMeter(
 ): Meter {
   const counted = new CountedStream(open, metered);
   return {
-    // The rhythm may ask for the next batch much later than it came, and a client chooses the rhythm.
+    // The rhythm may ask for a batch much later than it came, and a client chooses the rhythm.
     events: metered.call.isLimited ? readAhead(counted, keptChars) : counted,
     usage: () => counted.usage(),
     spent: () => counted.spent(),
@@ -56,7 +56,7 @@ export function createMeter(
 
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
-/** Not a generator, since an answer is asked for a batch with every beat: where nothing is to be waited for there is one promise more. */
+/** Not a generator: an answer is read once per beat, and a read that waits for nothing should cost only one more promise. */
 class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   isCut = false;
   #isTooLarge = false;
@@ -66,13 +66,13 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #source: AsyncIterator<ProviderEvent[]>;
   #outputBytes: number;
   #known: Usage | undefined;
-  /** The provider has answered the attempt that runs. */
+  /** The provider has answered the current attempt. */
   #began: boolean;
   /** The attempt that ended the call was refused before a model read it. */
   #wasTurnedAway = false;
   /** Earlier attempts that may have been read. */
   #readAttempts = 0;
-  /** The last batch was given. */
+  /** The last batch was returned. */
   #isLast = false;
   #isOver = false;
 
@@ -115,7 +115,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     const batch = step.value;
     const { call } = this.#metered;
     const [first] = batch;
-    // Nothing comes with it, because nothing of the attempt was shown.
+    // It is alone in its batch, because nothing of the attempt was shown.
     if (first?.type === "retrying") {
       this.#began = this.#metered.begunText !== undefined;
       return first.isUnread ? step : this.#repeat(step);
@@ -130,12 +130,12 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
       this.#isLast = true;
       return { done: false, value: [...batch.slice(0, -1), cutByLimit(end, call)] };
     }
-    // Of what is covered already nobody is asked, so nothing is awaited.
+    // Output within the covered part needs no other process, so nothing is awaited.
     const isCovered = call.cover(estimateTokens(this.#outputBytes));
     return isCovered === true ? step : this.#cutUnless(isCovered, step);
   };
 
-  /** An attempt that may have been read is paid, and the next one as well. */
+  /** Pays for a failed attempt that may have been read, and for the next one. */
   async #repeat(step: Step): Promise<Step> {
     this.#readAttempts += 1;
     try {
@@ -149,7 +149,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     }
   }
 
-  /** The last batch, as far as it fits. The call is closed now, whenever the rhythm asks again. */
+  /** Returns the last batch, cut to fit. The call is closed now, not only when the rhythm asks again. */
   #stopAfter(value: ProviderEvent[]): Step {
     this.#isTooLarge = true;
     this.#isLast = true;
@@ -175,7 +175,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     throw thrown;
   };
 
-  /** Behind the last batch: what was cut ends with an end of its own. */
+  /** Ends the stream after the last batch. A stream that was cut gets an added end. */
   async #finish(): Promise<Step> {
     if (this.#isOver) return { done: true, value: undefined };
     await this.#end();
@@ -200,13 +200,13 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 }
 
-/** Bytes of an event that a model has written; about, for a tool. */
+/** Bytes of an event that a model has written; an approximation for a tool. */
 function outputBytes(event: ProviderEvent): number {
   if (event.type === "text" || event.type === "reasoning") return utf8Bytes(event.text);
   return event.type === "tool" ? keptChars(event) : 0;
 }
 
-/** An answer that ends at a limit that a budget has set ends for the budget's sake. */
+/** If an answer ends at an output limit that a budget set, the budget is the reason. */
 function cutByLimit(
   end: Extract<ProviderEvent, { type: "end" }>,
   { mostOutputTokens }: CallBudget,

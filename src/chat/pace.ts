@@ -10,7 +10,7 @@ export type PacedEvent =
   | PassedCheckpoint
   | { readonly type: "text"; readonly text: string; readonly final: boolean };
 
-/** How the answer ended. After an abort `reason` is the signal's, and the upstream connection was waited for. */
+/** The end of the answer. After an abort, `reason` is the signal's, and the upstream connection was waited for. */
 export type PaceResult =
   | { readonly type: "ended"; readonly end: ProviderEnd }
   | { readonly type: "failed"; readonly error: unknown }
@@ -21,25 +21,26 @@ export type PaceResult =
       readonly closedInMs: number;
     };
 
-/** Reading the upstream pauses while this many code units wait, side events included, and goes on at half of it. */
+/** Reading the upstream pauses while this many code units wait, side events included, and resumes at half of it. */
 const mostWaitingChars = 65_536;
-/** Max code points of one chunk without a rhythm: 65,536 take at most 384 KiB on the wire, which every client can read. */
+/** Maximum code points of one chunk without a rhythm: 65,536 take at most 384 KiB on the wire, which every client can read. */
 const maxRawChunkChars = 65_536;
-/** How long an abort waits for the upstream connection to be gone before it says that it is not. */
+/** Maximum time to wait, after an abort, for the upstream connection to close before reporting that it has not. */
 const longestCloseMs = 2_000;
 
 export interface PaceOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Takes what is shown at one moment; nothing more is shown before it settles. Where it rejects, so does the whole. */
+  /** Takes the events shown at one moment. Nothing more is shown before it settles. If it rejects, `pace` rejects. */
   readonly emit: (batch: PacedEvent[]) => Promise<void>;
 }
 
 /**
- * Gives an answer its rhythm: reads `batches` into a bounded queue and emits their text in chunks, side events in their place.
- * Until the first text or reasoning the provider is asked without a pause, then only when the next chunk is due: what comes in
- * between waits in the connection and is read together. The last text event has `final: true`, exactly once, whatever happens; on an abort
- * everything that waits is emitted without delay first.
+ * Gives an answer its rhythm: reads `batches` into a bounded queue and emits their text in chunks, with side events in their place.
+ *
+ * Until the first text or reasoning, the provider is asked without a pause; after that, only when the next chunk is due. Text that comes
+ * in between waits in the connection and is read together. The last text event has `final: true`, exactly once in every case. On an
+ * abort, everything that waits is first emitted without delay.
  */
 export function pace(
   batches: AsyncIterable<ProviderEvent[]>,
@@ -49,7 +50,7 @@ export function pace(
   return new PacedAnswer(batches, pacing, options).result;
 }
 
-/** Not an async function: every beat of every answer passes here, and what nothing has to wait for costs no promise. */
+/** Not an async function: it runs at every beat of every answer, and a step that waits for nothing costs no promise. */
 class PacedAnswer {
   readonly #ended = Promise.withResolvers<PaceResult>();
   readonly #queue = new TextQueue();
@@ -61,7 +62,7 @@ class PacedAnswer {
   readonly #emit: PaceOptions["emit"];
   #abortedAtMs: number | undefined;
   #isEmitting = false;
-  /** What was shown last, where that was the last of all: the end of the answer, or what waited when it was stopped. */
+  /** Set while the last batch is shown: the end of the answer, or the text that waited when it was stopped. */
   #last: "end" | "rest" | undefined;
   #isOver = false;
   #nextTextAtMs = 0;
@@ -102,7 +103,7 @@ class PacedAnswer {
     this.#step();
   };
 
-  /** Whatever has come, or whose time it is. */
+  /** Handles anything new: arrived events, a due time, or an abort. */
   readonly #step = (): void => {
     if (this.#isEmitting || this.#isOver) return;
     try {
@@ -121,10 +122,10 @@ class PacedAnswer {
     const isOver = source.outcome !== undefined;
     const oldestMs = queue.oldestMs();
     const latestMs = (oldestMs ?? nowMs) + maxLagMs;
-    // What began to come by then is shown whether its cluster goes on or not.
+    // Text that arrived by then is shown even if its cluster may go on.
     const heldThroughMs = mode === "raw" ? Infinity : nowMs - maxLagMs;
     const showable = isOver ? queue.chars : queue.settled(heldThroughMs);
-    // What waits and cannot be shown is a cluster that may go on, until its time is up.
+    // The waiting text is held because its cluster may go on, until its time is up.
     const isHeld = showable < queue.chars && oldestMs !== undefined && oldestMs > heldThroughMs;
     const textAtMs =
       mode === "natural"
@@ -138,11 +139,11 @@ class PacedAnswer {
     }
     if (source.batches > this.#readBatches) {
       this.#readBatches = source.batches;
-      // With the next chunk, unless the rest of a held cluster or what comes in between would then be too late.
+      // Ask with the next chunk, or earlier if a held cluster or new text would otherwise be too late.
       const heldAtMs = isHeld ? latestMs - beatMs : Infinity;
       const lateAtMs = mode === "natural" ? nowMs + Math.max(beatMs, maxLagMs) : Infinity;
       const askAtMs = source.sawText ? this.#nextTextAtMs : 0;
-      // Reasoning has the rhythm of text: all that comes in an interval is read together.
+      // Reasoning has the rhythm of text: everything of an interval is read together.
       const restedAtMs = source.isReasoning ? nowMs + nextBeat(this.#pacing, [], nowMs).waitMs : 0;
       this.#askAtMs = Math.min(Math.max(askAtMs, restedAtMs), heldAtMs, lateAtMs);
     }
@@ -160,7 +161,7 @@ class PacedAnswer {
     this.#wakeAt(Math.min(showAtMs, mayAsk && !source.isAsking ? this.#askAtMs : Infinity));
   }
 
-  /** The chunks of this beat behind what stands before them. */
+  /** Adds this beat's chunks after the events that precede them. */
   #takeText(before: PacedEvent[], showable: number, nowMs: number): PacedEvent[] {
     const queue = this.#queue;
     const isOver = this.#source.outcome !== undefined;
@@ -173,7 +174,7 @@ class PacedAnswer {
       const text = queue.takeChunk(this.#chunkChars, showable - shown);
       shown = waiting - queue.chars;
       const event: PacedEvent = { type: "text", text, final: isOver && queue.empty };
-      // Nearly every batch is one chunk, for which a list that was made to grow is too large.
+      // Nearly every batch is one chunk, and a list that grows would waste memory on it.
       if (batch.length === 0) batch = [event];
       else batch.push(event);
     }
@@ -188,7 +189,8 @@ class PacedAnswer {
     this.#cancelWake = undefined;
     this.#wakeAtMs = atMs;
     if (atMs === Infinity) return;
-    // Looked at anew: with what has passed since the step began, the moment would be another than that of those who wait for the same beat.
+    // The clock is read again: with the older `nowMs`, this timer would end at another moment than those of other lanes with the same
+    // beat.
     const waitMs = Math.max(0, atMs - this.#clock.now());
     this.#cancelWake = this.#clock.callAfter(waitMs, this.#onWake);
   }
@@ -208,7 +210,7 @@ class PacedAnswer {
     else this.#end({ type: "failed", error: outcome.error });
   };
 
-  /** Waits a while for the connection to be closed. */
+  /** Waits up to 2 s for the connection to close. */
   async #endAborted(): Promise<void> {
     const { closed } = this.#source;
     this.#isOver = true;
@@ -243,7 +245,7 @@ class PacedAnswer {
   }
 }
 
-/** Everything that waits, at once, ending with the final text. */
+/** Takes everything that waits at once, ending with the final text. */
 function flush(queue: TextQueue, chunkChars: number): PacedEvent[] {
   const batch: PacedEvent[] = [];
   while (!queue.empty) {

@@ -4,22 +4,22 @@ import type { TextQueue } from "./text-queue.ts";
 
 export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
 
-/** How a source ended: with its end, or with an error. */
+/** The end of a source: its end event, or an error. */
 export type SourceOutcome = { readonly end: ProviderEnd } | { readonly error: unknown };
 
-/** What comes sooner than this after it was asked for was there already. */
+/** A batch that comes sooner than this after it was asked for had already arrived. */
 const promptMs = 1;
 
 export interface PacedSourceOptions {
   readonly queue: TextQueue;
   readonly clock: Clock;
-  /** Hears that something came or that it is over. */
+  /** Called when a batch has come or the source is over. */
   readonly onChange: () => void;
 }
 
 /**
- * A provider's stream that is asked for one batch at a time and only when told, so that what nobody is ready for waits where
- * it is. What comes goes into the queue.
+ * A provider's stream, asked for one batch at a time and only when told to. Data that is not wanted yet waits in the connection. Arriving
+ * text and events go into the queue.
  */
 export class PacedSource {
   /** When everything that belongs to the stream was closed. */
@@ -27,11 +27,11 @@ export class PacedSource {
   outcome: SourceOutcome | undefined;
   /** Whether a batch was asked for and has not come. */
   isAsking = false;
-  /** How many batches have come. */
+  /** Number of batches so far. */
   batches = 0;
-  /** Whether some text has come. */
+  /** Whether any text has come. */
   sawText = false;
-  /** Whether the last batch held some reasoning. */
+  /** Whether the last batch held reasoning. */
   isReasoning = false;
   readonly #iterator: AsyncIterator<ProviderEvent[]>;
   readonly #queue: TextQueue;
@@ -61,7 +61,7 @@ export class PacedSource {
     this.#iterator.next().then(this.#settle, this.#fail);
   }
 
-  /** Asks for nothing more and ends the stream, as soon as it gives what it was asked for. */
+  /** Asks for nothing more, and ends the stream once the current batch has come. */
   leave(): void {
     if (this.#isLeft) return;
     this.#isLeft = true;
@@ -85,7 +85,7 @@ export class PacedSource {
 
   #accept(batch: readonly ProviderEvent[]): void {
     const nowMs = this.#clock.now();
-    // What was there when it was asked for may have come right behind what was read before, and is shown in time for that.
+    // A batch that had already arrived may have come right after the previous one, so its text is timed from then.
     const isRhythmic = this.sawText || this.isReasoning;
     const cameAtMs = isRhythmic && nowMs - this.#askedAtMs < promptMs ? this.#lastCameAtMs : nowMs;
     this.#lastCameAtMs = nowMs;
@@ -107,7 +107,7 @@ export class PacedSource {
     this.#onChange();
   }
 
-  /** Ends the iteration; its own clean-up, such as closing a connection, is waited for. */
+  /** Ends the iteration and waits for its clean-up, such as closing a connection. */
   #endIteration(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;

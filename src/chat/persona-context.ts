@@ -2,13 +2,13 @@ import type { PathMessage, StoredMessage } from "../ports/conversation-store.ts"
 import type { Persona } from "../ports/persona.ts";
 import type { ProviderMessage } from "../ports/provider.ts";
 
-/** A history that is full is cut to two thirds, so it is cut in blocks of a third. */
+/** A full history is cut by a third, in blocks of a third. */
 const blocksOfHistory = 3;
 
 /**
- * What one persona is given of a conversation: its own lines as its own, everyone else's quoted under their names, so that no
- * line in a text can pass for another speaker's. The first message is always a user's, and none is without words.
- * It has at most `maxChars` of the newest texts, whole ones, and always the last.
+ * The messages of a conversation that one persona gets. Its own lines stay its own; all other speakers are quoted under their names, so
+ * that no line in a text can pass for another speaker's. The first message is always a user's, and none is empty. The newest texts are
+ * taken whole, at most `maxChars` together, but always the last.
  */
 export function personaContext(
   path: readonly PathMessage[],
@@ -21,15 +21,15 @@ export function personaContext(
     .map((message) => ({ message, seen: seenBy(personaId, message) }));
   if (first === undefined) return [];
   const { message, seen } = first;
-  // Strict chat templates refuse a conversation that an assistant begins.
+  // Strict chat templates refuse a conversation that starts with an assistant.
   const opening = seen.role === "user" ? seen : quoted("You", message.text);
   return [opening, ...rest.map((one) => one.seen)];
 }
 
 /**
- * Where the part of a path that a persona is told begins. A history that is full loses a third at once and then keeps its start until
- * it is full again: a vendor's prompt cache holds what begins with the same words, and a start that moves with every turn is never held.
- * The start depends on nothing but the texts from the root on, so every process finds the same one.
+ * The index at which a persona's part of a path starts. A full history loses a third at once and then keeps its start until it is full
+ * again. A vendor's prompt cache only reuses an equal start, so it would never hit if the start moved every turn. The start depends only
+ * on the texts from the root on, so every process finds the same one.
  */
 function startOf(path: readonly PathMessage[], maxChars: number): number {
   const told = path.reduce((chars, { text }) => chars + text.length, 0);
@@ -42,7 +42,7 @@ function startOf(path: readonly PathMessage[], maxChars: number): number {
   for (const [index, { role, text }] of path.entries()) {
     if (before >= cut) {
       start ??= index;
-      // A whole turn is left out rather than its question alone, unless that costs more than another block.
+      // Leave out a whole turn rather than only its question, unless that costs more than another block.
       if (before < cut + block && role === "user") return index;
     }
     before += text.length;
@@ -62,8 +62,8 @@ function quoted(name: string, text: string): ProviderMessage {
 }
 
 /**
- * Who else answers this message, for a persona that does not answer alone. It is no part of the persona's instructions: these come
- * before the history, and another cast would change every word after them for a prompt cache.
+ * Names the other personas that answer the same message; `undefined` for a persona that answers alone. It is not part of the persona's
+ * instructions: these come before the history, and another cast would change every word after them for a prompt cache.
  */
 export function castNote(persona: Persona, cast: readonly Persona[]): string | undefined {
   const others = cast.filter((other) => other.id !== persona.id).map((other) => other.name);

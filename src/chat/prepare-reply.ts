@@ -17,26 +17,28 @@ import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
 
-/** Whose request it is, and where it goes. */
+/** The owner of a request, and the conversation that it goes into. */
 export interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
-  /** There is no such conversation yet: the reply makes it, so that a request which is refused leaves none. Default false. */
+  /** The conversation does not exist yet: the reply makes it, so that a refused request leaves none. Default false. */
   readonly isNewConversation?: boolean;
 }
 
 /** A request that was found to be answerable. */
 export interface PreparedReply {
-  /** The ids of the lanes, empty for a nameless voice. */
+  /** The ids of the lanes; empty for a nameless voice. */
   readonly lanes: readonly string[];
-  /** What it holds while it runs. */
+  /** The memory that it holds while it runs. */
   readonly bytes: RequestBytes;
-  /** Called once. */
+  /** Must be called once. */
   readonly reply: Reply;
 }
 
 /**
- * Looks everything up that can refuse a request, before anything is stored or started. `recovered` is what another process has
- * shown of its lanes: the answer goes on behind that where it can be taken up again; else lanes that had ended keep what they
- * came to, and the others begin anew. All lanes of a turn that repeats another one (`afterSeq`) begin anew, and its question is stored.
+ * Looks up everything that can refuse a request, before anything is stored or started.
+ *
+ * `recovered` holds the lanes that another process has shown. If the answer can be resumed, it continues after them. Otherwise lanes that
+ * had ended keep their result, and the others start again. All lanes of a turn that repeats another one (`afterSeq`) start again, and its
+ * question is already stored.
  *
  * Throws `persona_not_found`, `persona_repeated`, `conversation_not_found`, `provider_not_configured`, `previous_response_not_found`.
  */
@@ -49,7 +51,7 @@ export async function prepareReply(
   const isRepeat = afterSeq !== undefined && (recovered ?? []).length === 0;
   if (request.kind === "responses") {
     const choice = dependencies.providers.choose("openai", request.model);
-    // A request that another process began was looked at then; what it names may be older now than ids are kept.
+    // The process that started the request has checked its ids, which may have expired since.
     if (recovered === undefined) await refuseForeignIds(request, owner, dependencies.vendorIds);
     const begun = recovered?.find(canGoOn);
     return {
@@ -90,7 +92,7 @@ export async function prepareReply(
   };
 }
 
-/** Tells which lanes were cut off, before they begin anew. */
+/** Tells followers which lanes were cut off, before they start again. */
 async function tellCut(recovered: readonly RecoveredLane[] = [], { emit }: TurnContext): Promise<void> {
   const cut = recovered.filter(({ ended }) => !ended);
   if (cut.length > 0)

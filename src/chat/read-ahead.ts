@@ -1,10 +1,10 @@
-/** Values that wait, and what they take together, in the unit of `sizeOf`; beyond either the source is asked for no more. */
+/** Maximum waiting values, and their maximum size in the unit of `sizeOf`. Beyond either, the source is not asked for more. */
 const mostWaiting = 4_096;
 const maxWaitingSize = 262_144;
 
 /**
- * Asks a source for its batches as they come, whenever its reader asks: what waits is one batch. Ending it ends the source, and
- * settles when that has ended.
+ * Reads a source ahead of its reader. All waiting values form one batch. Ending it ends the source, and settles once the source has
+ * ended.
  */
 export async function* readAhead<T>(
   source: AsyncIterable<T[]>,

@@ -1,6 +1,6 @@
 import type { LaneCheckpoint, PersonaAnswer, TurnStep } from "../ports/turn-event.ts";
 
-/** What the log of a turn that another process began holds of one lane. */
+/** One lane in the log of a turn that another process started. */
 export interface RecoveredLane {
   /** The persona's id; absent for a nameless voice. */
   readonly name: string | undefined;
@@ -8,31 +8,31 @@ export interface RecoveredLane {
   /** Code units of reasoning. */
   readonly reasoningUnits: number;
   readonly toolEvents: number;
-  /** Its last text was there, or its answer. */
+  /** The log has its last text, or its answer. */
   readonly ended: boolean;
-  /** How it ended, where its client was told. */
+  /** Its status at the end, if its client was told. */
   readonly status: "completed" | "failed" | "cancelled" | undefined;
-  /** Where its answer can be taken up again. */
+  /** The place from which its answer can be resumed. */
   readonly checkpoint: LaneCheckpoint | undefined;
-  /** What it came to, where its client was told that. */
+  /** Its answer, if its client was told. */
   readonly answer: PersonaAnswer | undefined;
 }
 
-/** A lane that can be gone on with. */
+/** A lane that can be continued. */
 export type BegunLane = RecoveredLane & { readonly checkpoint: LaneCheckpoint };
 
 export function canGoOn(lane: RecoveredLane): lane is BegunLane {
   return lane.checkpoint !== undefined;
 }
 
-/** One that an earlier version kept: it counts reasoning and tool events together. */
+/** A checkpoint of an earlier version, which counted reasoning and tool events together. */
 type StoredCheckpoint = LaneCheckpoint & { readonly sideEvents?: number };
 
 type SideStep = Extract<TurnStep, { type: "reasoning" | "tool" }>;
 
 type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] };
 
-/** The lanes of a log, in the order in which they began. */
+/** The lanes of a log, in the order in which they started. */
 export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
   const lanes = new Map<string | undefined, Draft>();
   const sides = new Map<string | undefined, SideStep[]>();
@@ -65,7 +65,7 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         sidesOf(step.lane).push(step);
         break;
       case "lane-answer": {
-        // A lane that was asked not to stream has shown its text only here.
+        // This is the only text of a lane that was asked not to stream.
         const { persona, text, status } = step.answer;
         Object.assign(laneOf(persona.id), { text, status, ended: true, answer: step.answer });
         break;
@@ -89,7 +89,7 @@ function addSide(counts: { reasoningUnits: number; toolEvents: number }, step: S
   else counts.toolEvents += 1;
 }
 
-/** `sides`: the events that were shown by then. */
+/** `sides`: the events shown before the checkpoint. */
 function withUnits(
   { sideEvents, ...checkpoint }: StoredCheckpoint,
   sides: readonly SideStep[],

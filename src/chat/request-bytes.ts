@@ -1,24 +1,24 @@
 import type { StoredMessage } from "../ports/conversation-store.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 
-/** What a request and each of its lanes take beside all texts: turn, log, call, connection to the provider (measured, rounded). */
+/** Memory of a request, and of each of its lanes, without texts: turn, log, call, connection to the provider (measured, rounded). */
 const requestBytes = 32 * 1024;
 const laneBytes = 32 * 1024;
-/** A body that is sent is there as text, once more behind the head of its request, and as bytes on their way to the socket. */
+/** A body being sent exists as text, once more after its request's head, and as bytes on their way to the socket. */
 const bodyCopies = 3;
-/** Most text of a value of parsed JSON is in what holds it: an object, its place, its key. */
+/** Most memory of a parsed JSON value is not text: its object, its slot, its key. */
 const valueBytes = 64;
 
-/** What a running request holds in memory, estimated. */
+/** The memory that a running request holds, estimated. */
 export interface RequestBytes {
   readonly total: number;
-  /** The part of it that each lane gives back when its call has been sent. */
+  /** The part that each lane gives back once its call has been sent. */
   readonly bodyOfLane: number;
 }
 
 /**
- * Estimates what a request holds: its texts once, and for each lane what it is told of the conversation and the body of its call.
- * `path` is the conversation before the question, as far as a persona is told it; left out for a request that only waits.
+ * Estimates the memory of a request: its texts once, and for each lane its context and the body of its call. `path` is the conversation
+ * before the question, as far as a persona gets it. It is left out for a request that only waits.
  */
 export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessage[] = []): RequestBytes {
   const text = request.kind === "responses" ? request.inputText : request.message;
@@ -34,7 +34,7 @@ export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessag
   return { total, bodyOfLane };
 }
 
-/** V8 keeps a text at one byte a character while all of them are Latin-1. */
+/** V8 stores a text as one byte a character if all of them are Latin-1. */
 function isWide(text: string): boolean {
   return /[\u0100-\uffff]/.test(text);
 }
@@ -46,7 +46,7 @@ function quotedChars(text: string): number {
   return text.length + 2 * lines;
 }
 
-/** Decoded, and so no deeper than a message may be. */
+/** The value is decoded, so it is no deeper than a message may be. */
 function bytesOfJson(value: unknown): number {
   if (typeof value === "string") return valueBytes + 2 * value.length;
   if (typeof value !== "object" || value === null) return valueBytes / 4;

@@ -3,14 +3,14 @@ import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { isUnread } from "./unread-calls.ts";
 
-/** When a failed call is repeated. */
+/** Decides when a failed call is repeated. */
 export interface RetryPolicy {
-  /** Repeats after the first try. */
+  /** Maximum repeats after the first try. */
   readonly mostRetries: number;
-  /** First wait; it doubles with every further one. */
+  /** The first wait; each further one is twice as long. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** A provider that asks for a longer pause than this fails the request instead; the client is told the pause. */
+  /** If a provider asks for a longer pause than this, the request fails instead, and the client is told the pause. */
   readonly longestAskedDelayMs: number;
   /** Uniform in [0, 1): spreads the waits by up to a quarter. */
   readonly random: () => number;
@@ -19,14 +19,14 @@ export interface RetryPolicy {
 interface RetryContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Hears that the call has said something that is shown, and will not be repeated. */
+  /** Called once the call has shown something, so that it will not be repeated. */
   readonly onBegun?: () => void;
 }
 
 /**
- * Repeats a call that failed before anything of it was shown and whose error says that repeating is safe (`safeToRepeat`): never
- * after the first text, reasoning or tool, because it would be shown twice, and never on a used-up quota. That the provider has
- * accepted the call shows nothing.
+ * Repeats a failed call if nothing of it was shown and its error says that repeating is safe (`safeToRepeat`). After the first text,
+ * reasoning or tool it is never repeated, because that would be shown twice. A used-up quota is never retried. A provider's acceptance of
+ * the call shows nothing yet.
  */
 export function withRetries(
   open: () => AsyncIterable<ProviderEvent[]>,
@@ -36,18 +36,18 @@ export function withRetries(
   return new RetriedCall(open, policy, context);
 }
 
-/** Not a generator: once the call has begun to speak it stands here for itself, at no cost. */
+/** Not a generator: once the call has shown something, its own promises are returned at no further cost. */
 class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #open: () => AsyncIterable<ProviderEvent[]>;
   readonly #policy: RetryPolicy;
   readonly #context: RetryContext;
   #call: AsyncIterator<ProviderEvent[]> | undefined;
-  /** Nothing of it was shown yet, and it was not given up. */
+  /** Nothing of the call was shown yet, and it was not given up. */
   #mayRepeat = true;
   #attempt = 0;
-  /** The provider has said something in the attempt that runs, and so may have read it. */
+  /** The provider has sent something in this attempt, so it may have read the call. */
   #hasBegun = false;
-  /** Before the next attempt. */
+  /** The wait before the next attempt. */
   #delayMs = 0;
 
   constructor(open: () => AsyncIterable<ProviderEvent[]>, policy: RetryPolicy, context: RetryContext) {
@@ -71,7 +71,7 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     return { done: true, value: undefined };
   }
 
-  /** The next batch of an attempt of which nothing was shown, or that the call is about to be repeated. */
+  /** The next batch of an attempt that has shown nothing, or the news that the call is about to be repeated. */
   async #nextUnshown(): Promise<IteratorResult<ProviderEvent[]>> {
     const { signal, onBegun } = this.#context;
     try {
@@ -116,7 +116,7 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   }
 }
 
-/** A checkpoint belongs to the attempt: the next one has others. */
+/** A checkpoint belongs to its attempt: the next one has others. */
 function isShown({ type }: ProviderEvent): boolean {
   return type !== "started" && type !== "checkpoint";
 }

@@ -1,27 +1,27 @@
 import type { Pacing } from "../ports/turn-request.ts";
 import type { Arrival } from "./text-queue.ts";
 
-/** The shortest wait between two batches of one lane: quicker text goes out as several chunks a batch. */
+/** The minimum wait between two batches of one lane: faster text goes out as several chunks a batch. */
 export const beatMs = 25;
-/** Timers of the system are not more exact than this, and what comes that much before its time is in time. */
+/** System timers are no more exact than this, so a timer that fires this much early is in time. */
 export const timerGrainMs = 1;
 
-/** What to show now, and how long to wait after it. */
+/** The chunks to show now, and the wait after them. */
 export interface Beat {
   readonly chunks: number;
-  /** Code units that cannot wait any longer, in however many chunks. */
+  /** Code units that cannot wait any longer, in any number of chunks. */
   readonly dueChars: number;
   readonly waitMs: number;
 }
 
 /**
- * `natural`: one chunk an interval while every waiting piece of text is shown at most `maxLagMs` after it came; otherwise
- * the interval shrinks to what the most pressing piece needs. `fixed`: always one chunk an interval. `raw`: one a beat.
- * But for `fixed`, waits of whole beats end where beats do, so that all lanes are read, kept and sent together.
+ * `natural`: one chunk an interval as long as every waiting text is shown at most `maxLagMs` after it came; otherwise the interval
+ * shrinks for the most urgent text. `fixed`: always one chunk an interval. `raw`: one a beat. Except for `fixed`, waits of whole beats
+ * end on a beat, so that all lanes are read, stored and sent together.
  */
 export function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: number): Beat {
-  // A lane that was woken a moment before its beat would else find the same beat again, and move to an earlier one from time to time,
-  // until all are together where most are.
+  // Without the grain, a lane woken just before its beat would find the same beat again. It would drift to earlier beats, until most
+  // lanes share one.
   const sinceBeatMs = ((nowMs + timerGrainMs) % beatMs) - timerGrainMs;
   if (pacing.mode === "raw") return { chunks: 1, dueChars: 0, waitMs: beatMs - sinceBeatMs };
   if (pacing.mode === "fixed") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };

@@ -2,10 +2,10 @@ import type { JsonObject } from "../ports/json.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 
-/** What waits between a provider and the log, beside the text: it keeps its place in the order. */
+/** An event other than text on its way from a provider to the log. It keeps its place in the order. */
 export type SideEvent = Exclude<ProviderEvent, { type: "text" } | { type: "checkpoint" } | { type: "end" }>;
 
-/** A checkpoint with what was pushed before it: code units of text and of reasoning, and tool events. */
+/** A checkpoint with the counts before it: code units of text and of reasoning, and tool events. */
 export interface PassedCheckpoint {
   readonly type: "checkpoint";
   readonly textUnits: number;
@@ -14,7 +14,7 @@ export interface PassedCheckpoint {
   readonly place: JsonObject;
 }
 
-/** Text that arrived together: `end` is where it ends in its run or in all that waits, in code units. */
+/** Text that arrived together. `end` is its end within its run, or within all waiting text, in code units. */
 export interface Arrival {
   end: number;
   readonly atMs: number;
@@ -35,10 +35,10 @@ interface Side {
 /** Arrivals closer together than this are timed as one, so that the list stays short. */
 const arrivalGrainMs = 25;
 
-/** Text and side events in their order, with the time at which each piece of text came. */
+/** Text and side events in their order, with the arrival time of each piece of text. */
 export class TextQueue {
   readonly #items: (TextRun | Side)[] = [];
-  /** Checkpoints that stand behind something that waits. */
+  /** Checkpoints after something that still waits. */
   readonly #checkpoints: PassedCheckpoint[] = [];
   #chars = 0;
   #sideUnits = 0;
@@ -48,11 +48,11 @@ export class TextQueue {
   #pushedTools = 0;
   #takenTools = 0;
 
-  /** Code units of text that wait. */
+  /** Code units of waiting text. */
   get chars(): number {
     return this.#chars;
   }
-  /** The same with the side events, by the length of their JSON: what the queue holds in memory. */
+  /** The same plus the side events, by the length of their JSON: the memory that the queue holds. */
   get size(): number {
     return this.#chars + this.#sideUnits;
   }
@@ -89,7 +89,7 @@ export class TextQueue {
     this.#pushSide(event, JSON.stringify(event).length);
   }
 
-  /** Pieces of reasoning that wait together are one, as pieces of text are. */
+  /** Adjacent waiting pieces of reasoning become one, as pieces of text do. */
   #pushReasoning(text: string): void {
     this.#pushedReasoning += text.length;
     const last = this.#items.at(-1);
@@ -107,7 +107,7 @@ export class TextQueue {
     this.#items.push({ type: "side", event, units });
   }
 
-  /** The side events before the next text. */
+  /** Takes the side events before the next text. */
   takeEvents(): SideEvent[] {
     const taken: SideEvent[] = [];
     for (let head = this.#items[0]; head?.type === "side"; head = this.#items[0]) {
@@ -120,7 +120,7 @@ export class TextQueue {
     return taken;
   }
 
-  /** The newest checkpoint before which nothing waits, if there is one that was not taken yet. */
+  /** Takes the newest checkpoint with nothing waiting before it, if there is one. */
   takeCheckpoint(): PassedCheckpoint | undefined {
     if (this.#checkpoints.length === 0) return undefined;
     const waiting = this.#checkpoints.findIndex(
@@ -133,8 +133,8 @@ export class TextQueue {
   }
 
   /**
-   * How many code units may be shown while more may follow: the last cluster waits for its rest, unless it began to come at
-   * `heldThroughMs` or earlier; half a surrogate pair waits in any case.
+   * The code units that may be shown while more may follow. The last cluster waits for its rest, unless it started to arrive at
+   * `heldThroughMs` or earlier. Half a surrogate pair always waits.
    */
   settled(heldThroughMs: number): number {
     const last = this.#items.at(-1);
@@ -147,13 +147,13 @@ export class TextQueue {
     return before + (waitsOn ? settled : wholeLength(last.text));
   }
 
-  /** When the oldest waiting text came. */
+  /** The arrival time of the oldest waiting text. */
   oldestMs(): number | undefined {
     for (const item of this.#items) if (item.type === "run") return item.arrivals[0]?.atMs;
     return undefined;
   }
 
-  /** All the waiting text as it came: how much up to each arrival, and when. */
+  /** The arrivals of all waiting text. */
   arrivals(): readonly Arrival[] {
     const [head] = this.#items;
     if (this.#items.length === 1 && head?.type === "run") return head.arrivals;

@@ -1,6 +1,6 @@
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 
-/** A call that failed with one of these was refused before a model read it, which no vendor charges for. */
+/** Codes of calls that were refused before a model read them. No vendor charges for these. */
 const refusedUnread: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "upstream_auth",
   "upstream_invalid_request",
@@ -13,8 +13,8 @@ const refusedUnread: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Whether a call that failed so surely costs nothing: its provider says so, or its code does. A call whose connection broke, or
- * that a gateway gave up, may have been read all the same.
+ * Whether a failed call certainly costs nothing: its provider says so, or its code does. A call whose connection broke, or that a gateway
+ * gave up, may still have been read.
  */
 export function isUnread(thrown: unknown): boolean {
   return thrown instanceof TroupeError && (thrown.isUnread ?? refusedUnread.has(thrown.code));

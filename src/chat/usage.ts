@@ -4,14 +4,14 @@ import type { ProviderRequest, Usage } from "../ports/provider.ts";
 const bytesPerToken = 4;
 
 /**
- * How many tokens a text of so many bytes probably has. Bytes of UTF-8, not characters: scripts whose letters take more bytes
- * take more tokens as well.
+ * The probable number of tokens of a text with this many bytes. UTF-8 bytes rather than characters, because scripts whose letters take
+ * more bytes also take more tokens.
  */
 export function estimateTokens(bytes: number): number {
   return Math.ceil(bytes / bytesPerToken);
 }
 
-/** What a call probably sends: everything in it that a model reads. */
+/** The probable input tokens of a call: everything in it that a model reads. */
 export function estimateInput({
   instructions = "",
   messages,
@@ -24,7 +24,7 @@ export function estimateInput({
   return estimateTokens(texts.reduce((sum, text) => sum + utf8Bytes(text), 0));
 }
 
-/** The sum of several calls; estimated as soon as one of them is. */
+/** The sum of several calls; estimated if one of them is. */
 export function sumUsage(usages: readonly (Usage | undefined)[]): Usage | undefined {
   const known = usages.filter((usage) => usage !== undefined);
   if (known.length === 0) return undefined;
@@ -39,12 +39,12 @@ export function sumUsage(usages: readonly (Usage | undefined)[]): Usage | undefi
   }));
 }
 
-/** Below it a loop is faster than a call of Node's own code; above it is up to thirty times as slow, 5 ms for 1 MB. */
+/** For shorter texts a loop is faster than Node's native call; for longer ones it is up to thirty times as slow, 5 ms for 1 MB. */
 const longTextChars = 256;
 
 /**
- * The length of a piece of a text in UTF-8. Half a surrogate pair at either end counts two bytes, so that the pieces of a text have
- * as many as the text.
+ * The length of a piece of text in UTF-8. Half a surrogate pair at either end counts two bytes, so that the pieces of a text add up to
+ * the whole.
  */
 export function utf8Bytes(text: string): number {
   if (text.length >= longTextChars) return Buffer.byteLength(text) - halvesAtEnds(text);
@@ -57,7 +57,7 @@ export function utf8Bytes(text: string): number {
   return bytes;
 }
 
-/** A pair's half without the other takes three bytes when it is encoded. */
+/** An unpaired half takes three bytes when it is encoded. */
 function halvesAtEnds(text: string): number {
   const startsWithLow = (text.charCodeAt(0) & 0xfc00) === 0xdc00;
   const endsWithHigh = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;

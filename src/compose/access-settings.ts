@@ -28,7 +28,7 @@ function refuseNetworks(entries: readonly string[], context: z.RefinementCtx): v
     if (parseNetwork(entry) === undefined) context.addIssue({ code: "custom", message: networkFault(entry) });
 }
 
-/** The settings that decide who may come, from where and under which name. */
+/** The settings for access: allowed callers, pages and host names. */
 export const accessSettings = {
   apiKeys: {
     name: "TROUPE_API_KEYS",

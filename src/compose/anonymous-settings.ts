@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { CallersOptions } from "../adapters/http/callers.ts";
 import type { CallerLimits } from "../ports/caller.ts";
 
-/** Of which there is no limit unless one is set. */
+/** No limit unless one is set. */
 const limit = z.coerce.number().int().min(1).optional();
 
-/** The settings that limit callers without keys, which can take another name for every request. */
+/** The settings that limit callers without keys, because such a caller can take another name for every request. */
 export const anonymousSettings = {
   maxConnectionsPerAddress: {
     name: "TROUPE_MAX_CONNECTIONS_PER_ADDRESS",
@@ -53,7 +53,7 @@ type AnonymousSettings = {
   readonly [K in keyof typeof anonymousSettings]: number | undefined;
 };
 
-/** The limits of callers without keys, as their groups have them. */
+/** The limits of callers without keys, in the form that their groups have. */
 export function anonymousLimitsOf(settings: AnonymousSettings): CallersOptions["anonymousLimits"] {
   return {
     perAddress: limitsOf(

@@ -5,7 +5,7 @@ const pricePattern = String.raw`(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)`;
 const priceForm = new RegExp(`^${pricePattern}$`);
 const modelPriceForm = new RegExp(`^(\\P{Cc}{1,256})=${pricePattern}$`, "u");
 
-/** Tokens or requests, of which there is no limit unless one is set. */
+/** Tokens or requests. No limit unless one is set. */
 const limit = z.coerce.number().int().min(1).optional();
 
 function refuse(context: z.RefinementCtx, message: string): never {
@@ -32,47 +32,47 @@ export const budgetSettings = {
   maxRequestsPerKey: {
     name: "TROUPE_MAX_REQUESTS_PER_KEY",
     schema: count(2_000, 1),
-    help: "most requests in flight of one key",
+    help: "max requests in flight of one key",
   },
   requestsPerMinute: {
     name: "TROUPE_REQUESTS_PER_MINUTE",
     schema: limit,
-    help: "most requests a minute of one key",
+    help: "max requests a minute of one key",
   },
   tokensPerDay: {
     name: "TROUPE_TOKENS_PER_DAY",
     schema: limit,
-    help: "most tokens a day of one key, input and output",
+    help: "max tokens a day of one key, input and output",
   },
   serverTokensPerDay: {
     name: "TROUPE_SERVER_TOKENS_PER_DAY",
     schema: limit,
-    help: "most tokens a day in all",
+    help: "max tokens a day in all",
   },
   moneyPerDay: {
     name: "TROUPE_MONEY_PER_DAY",
     schema: z.coerce.number().positive().optional(),
-    help: "most money a day in all, in the unit of the prices",
+    help: "max money a day in all, in the unit of the prices",
   },
   prices: {
     name: "TROUPE_PRICES",
     hasParts: true,
     schema: list.transform(readPrices).default([]),
-    help: "what models cost per million tokens, as model=input/output, comma-separated; a version without a price costs as its dearest other",
+    help: "prices of models per million tokens, as model=input/output, comma-separated; a version without one costs as much as the most expensive other version",
   },
   fallbackPrice: {
     name: "TROUPE_FALLBACK_PRICE",
     schema: z.string().transform(readPrice).optional(),
-    help: "what a model without a price costs, as input/output",
+    help: "price of a model without one in TROUPE_PRICES, as input/output",
   },
   reservedTokens: {
     name: "TROUPE_RESERVED_TOKENS",
     schema: count(256, 16),
-    help: "how much output of a call budgets reserve at a time",
+    help: "output tokens that budgets reserve at a time for a call",
   },
   usageDays: {
     name: "TROUPE_USAGE_DAYS",
     schema: count(90, 1),
-    help: "days until the usage of single calls is kept as sums only",
+    help: "days after which the usage of single calls is summed up by day",
   },
 } as const;

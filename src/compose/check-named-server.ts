@@ -3,7 +3,7 @@ import { placeOf } from "../adapters/upstream/place-of.ts";
 import type { LookOptions } from "./local-server.ts";
 import type { Settings } from "./settings.ts";
 
-/** How many models of a server a line names. */
+/** Maximum number of a server's models in one line. */
 const maxNamed = 5;
 
 export interface NamedServerCheck extends Omit<LookOptions, "signal"> {
@@ -11,8 +11,8 @@ export interface NamedServerCheck extends Omit<LookOptions, "signal"> {
 }
 
 /**
- * Looks whether the server of `OPENAI_BASE_URL` is there and has the model, if it is on this machine or in a private network; tells if not.
- * Vendors are not asked: their lists need rights, and they are there. Never rejects.
+ * Checks that the server of `OPENAI_BASE_URL` is up and has the model, if it is on this machine or in a private network; warns if not.
+ * Vendors are not checked: they are up, and listing their models may need extra rights. Never rejects.
  */
 export async function checkNamedServer(settings: Settings, options: NamedServerCheck): Promise<void> {
   const { openaiApiKey, openaiBaseUrl, openaiHeaders = {}, model } = settings;

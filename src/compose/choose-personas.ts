@@ -7,13 +7,13 @@ import { SettingError } from "./settings.ts";
 
 export interface ChosenPersonas {
   readonly store: PersonaStore;
-  /** Those that the test page offers to everyone. */
+  /** The personas that the test page offers to everyone. */
   readonly shown: readonly PublicPersona[];
 }
 
 /**
- * The built-in personas, a list of an embedding program's own, or its store. A store is asked with the owner's name as the program
- * knows it, and the page offers what it lists for `anonymous`, or nothing if the program knows its users.
+ * The built-in personas, an embedding program's own list, or its store. A store is called with the owner's name as the program knows it.
+ * The page offers its list for `anonymous`, or nothing if the program knows its users.
  * Throws a `SettingError` for a list that no client could use.
  */
 export async function choosePersonas(

@@ -22,7 +22,7 @@ interface Answering extends ProviderCatalog {
   readonly simulated: boolean;
   /** Whether calls cost nothing. */
   readonly isFree: boolean;
-  /** The model of requests that name none; `undefined` if an application has not said it. */
+  /** The model of requests that name none; `undefined` if an application has not told it. */
   readonly model: string | undefined;
   /** One line that names the provider. */
   readonly summary: string;
@@ -30,11 +30,13 @@ interface Answering extends ProviderCatalog {
 
 /** The providers of this server. They change once, if a local server is found after the start. */
 export interface ChosenProviders extends Answering, Disposable {
-  /** Settles when a local server was found, which answers from then on in the place of the demonstration. */
+  /** Settles when a local server was found. From then on it answers instead of the demonstration. */
   readonly changed: Promise<void>;
 }
 
-/** Explicit settings and keys first, then a local server, and only without any of them the demonstration, until a local server is found. */
+/**
+ * Uses explicit settings and keys first, then a local server. With none of them, the demonstration answers until a local server is found.
+ */
 export async function chooseProviders(
   settings: Settings,
   dependencies: ProviderDependencies,

@@ -27,13 +27,13 @@ export interface SocketsOptions {
   readonly turns: Turns;
   readonly conversations: ConversationStore;
   readonly places: SocketPlaces;
-  /** Bytes that the requests of one socket may hold. */
+  /** Maximum bytes that the requests of one socket may hold. */
   readonly maxRequestBytes: number;
-  /** Hears of a connection that failed, which is its client's business. */
+  /** Called when a connection failed, which concerns only its client. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** The sockets: who may open one, and what each is connected to. */
+/** Creates the WebSocket server: decides which sockets may open, and connects each to a session. */
 export function connectSockets({
   settings,
   clock,
@@ -80,7 +80,7 @@ export function connectSockets({
       const refusal = access.refuseHead(request);
       if (refusal !== undefined) return refusal;
       const { headers, url = "" } = request;
-      // A plain request shows in its header what a browser's handshake shows as a subprotocol.
+      // A plain request has the secret in a header, a browser's handshake in a subprotocol.
       const protocols = isHandshake ? headers["sec-websocket-protocol"] : protocolOf(headers.authorization);
       const ticket = isHandshake ? ticketIn(url) : undefined;
       const address = clientAddress(request);
@@ -95,7 +95,7 @@ export function connectSockets({
     },
     onRefused,
     onFault,
-    onHandshakeFault: (fault) => logger.error({ err: fault }, "a handshake could not be decided about"),
+    onHandshakeFault: (fault) => logger.error({ err: fault }, "a handshake could not be checked"),
     isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),

@@ -36,14 +36,14 @@ import type { Troupe, TroupeOptions } from "./troupe.ts";
 export type { Troupe, TroupeOptions } from "./troupe.ts";
 
 const pathForm = /^(\/[\w~-]+)+$/;
-/** How long clients get to answer the close. */
+/** The time that clients get to answer the close. */
 const closePatienceMs = 1_000;
 
 const nothing = () => undefined;
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /**
- * Makes a server. It listens nowhere by itself: see `attach` and `listener`.
+ * Makes a server. It does not listen by itself: see `attach` and `listener`.
  * Settings left out have the defaults of the command line; the environment is not read.
  */
 export function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
@@ -51,8 +51,8 @@ export function createTroupe(options: TroupeOptions = {}): Promise<Troupe> {
 }
 
 /**
- * A server on stores of any kind, which it closes with itself. With `isWorker` another process chooses its providers in the same way, and
- * tells whom it has found and whom not.
+ * Makes a server on stores of any kind, which it closes with itself. With `isWorker`, another process chooses its providers in the same
+ * way, and reports and warns about them instead.
  */
 export async function assembleTroupe(
   options: TroupeOptions,
@@ -68,7 +68,7 @@ export async function assembleTroupe(
   const onFault = (fault: unknown) => logger.debug({ err: fault }, "a connection or a request of it failed");
   const clientAddress = createClientAddress(settings.trustedProxies);
   const onRefused = reportRefusals({ logger, clock, clientAddress });
-  /** Undone in reverse if the start fails. */
+  /** Disposed in reverse if the start fails. */
   await using begun = new AsyncDisposableStack();
   const agents = begun.use(createUpstreamAgents(proxiesOf(settings)));
   const onWarning = reportWarnings(logger);
@@ -129,7 +129,7 @@ export async function assembleTroupe(
     turnLimitMs: settings.turnLimitMs,
     ...ends,
   });
-  // Requests that were recovered by then are left to the next start.
+  // If the start fails, requests recovered by then are left to the next start.
   begun.defer(() => turns.close(0));
   async function recover(): Promise<void> {
     const recovered = await recoverTurns({ logs, conversations, personas, turns, onFault: ends.onFault });

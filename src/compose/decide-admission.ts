@@ -3,9 +3,9 @@ import type { Admission } from "../adapters/http/callers.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /**
- * Who may come, as the settings and the keys that were given out before say (`hasStoredKeys`).
- * Throws a `SettingError` if others than this machine's users could come and all would be the same caller, and if a key does not
- * tell whose it is.
+ * Decides how callers are admitted, from the settings and from whether keys were given out before (`hasStoredKeys`).
+ * Throws a `SettingError` if users of other machines could get in and would all be the same caller, and for a key that does not identify
+ * its owner.
  */
 export function decideAdmission(
   settings: Settings,
@@ -19,13 +19,13 @@ export function decideAdmission(
   const way = wayForOthers(settings);
   if (way === undefined) return "shared";
   throw new SettingError(
-    `${way} would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is meant`,
+    `${way} would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is intended`,
   );
 }
 
 /**
- * An embedding program that knows its users itself is the only one that is asked. Throws a `SettingError` for settings that would let
- * in others as well, or are malformed.
+ * Checks the settings of an embedding program that knows its users itself, and alone admits them. Throws a `SettingError` for settings
+ * that would also admit others, or are malformed.
  */
 export function refuseOtherWays(settings: Settings): void {
   const { apiKeys, adminKey, allowAnonymous } = settings;
@@ -36,7 +36,7 @@ export function refuseOtherWays(settings: Settings): void {
     );
 }
 
-/** The first setting by which others than this machine's users can come. The host of an allowed origin is served as well. */
+/** The first setting that lets in users of other machines. The host of an allowed origin is served as well. */
 function wayForOthers({ host, allowedHosts, allowedOrigins, trustedProxies }: Settings): string | undefined {
   if (!isLoopback(host)) return `HOST ${host}`;
   const name = allowedHosts.find((entry) => !isLoopback(hostName(urlHost(entry)) ?? ""));
@@ -46,7 +46,7 @@ function wayForOthers({ host, allowedHosts, allowedOrigins, trustedProxies }: Se
   return trustedProxies.length > 0 ? `TROUPE_TRUSTED_PROXIES ${trustedProxies.join(",")}` : undefined;
 }
 
-/** What the command line refuses before, an embedding program may give. */
+/** An embedding program may pass values that the command line would have refused. */
 function refuseBadNames({ allowedHosts, allowedOrigins }: Settings): void {
   const host = allowedHosts.find((entry) => hostName(urlHost(entry)) === undefined);
   if (host !== undefined) throw new SettingError(`TROUPE_ALLOWED_HOSTS: ${host} is no host name`);

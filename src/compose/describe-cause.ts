@@ -1,11 +1,11 @@
-/** More of one line is not logged. */
+/** Maximum characters of one line. */
 const maxChars = 600;
-/** What errors of SDKs and of Node say beside their message. */
+/** Properties of SDK and Node errors that add to their message. */
 const facts = ["status", "code", "type", "param", "requestID"] as const;
 
 /**
- * One line about an error and its causes for a log: their messages, and those figures and codes that no message has. Stacks are left
- * out. Nothing where there is nothing to say.
+ * Describes an error and its causes in one line for a log: their messages, and figures and codes that no message contains. Stacks are
+ * left out. `undefined` if there is nothing to say.
  */
 export function describeCause(cause: unknown): string | undefined {
   const parts: string[] = [];
@@ -38,7 +38,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : "";
 }
 
-/** Line breaks and what a terminal would obey are spaces. */
+/** Replaces line breaks and a terminal's control characters by spaces. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
 }

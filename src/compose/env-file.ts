@@ -12,8 +12,8 @@ export interface EnvFile {
 const names = new Set(allSettings.map(({ name }) => name));
 
 /**
- * The variables of the file `.env` in a folder, as Node reads such files; none if there is no file. PowerShell writes UTF-16, and editors
- * of Windows a byte order mark: both are understood. Rejects with a `SettingError` if the file cannot be read.
+ * The variables of the file `.env` in a folder, parsed as Node does; none if there is no file. UTF-16, as PowerShell writes it, and the
+ * byte order mark of Windows editors are understood. Rejects with a `SettingError` if the file cannot be read.
  */
 export async function readEnvFile(folder: string): Promise<EnvFile> {
   let bytes: Buffer;
@@ -21,7 +21,7 @@ export async function readEnvFile(folder: string): Promise<EnvFile> {
     bytes = await readFile(path.join(folder, ".env"));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A folder of this name is somebody's environment of Python.
+    // A folder of this name is a Python environment.
     if (code === "ENOENT" || code === "EISDIR") return { variables: {}, notes: [] };
     throw new SettingError(`.env: it cannot be read (${code}); correct its rights or move it away`);
   }

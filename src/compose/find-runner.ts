@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { ParentProcess } from "./stop-on-signals.ts";
 
-/** Shells that stay between a runner of scripts and what it runs; others put the program in their own place. */
+/** Shells that stay between a script runner and its program. Other shells replace themselves with the program. */
 const shells = /^(sh|dash|ash|bash|ksh|zsh|busybox)$/;
 
 /**
- * The runner that started this process (npm, pnpm, yarn), which it must not outlive; nothing where a person or a service manager
- * started it, which may well go first.
+ * The runner that started this process (npm, pnpm, yarn), which it must not outlive. `undefined` if a person or a service manager started
+ * it, because they may well exit first.
  */
 export function findRunner(env: NodeJS.ProcessEnv): ParentProcess | undefined {
   if (env.npm_lifecycle_event === undefined) return undefined;
@@ -19,7 +19,7 @@ export function findRunner(env: NodeJS.ProcessEnv): ParentProcess | undefined {
   };
 }
 
-/** Only Linux tells this by a file; elsewhere the shell is watched alone. */
+/** Only Linux has such a file; on other systems only the shell is watched. */
 function parentOf(pid: number): string | undefined {
   return read(pid, "status")?.match(/^PPid:\s*(\d+)/m)?.[1];
 }
@@ -28,6 +28,6 @@ function read(pid: number, name: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch {
-    return undefined; // No such system, or no such process any more.
+    return undefined; // Another system, or the process has ended.
   }
 }

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { count } from "./setting-kinds.ts";
 
-/** Bytes, of which the process itself decides how many unless they are set. */
+/** Bytes. The process computes a default unless they are set. */
 const bytes = z.coerce.number().int().min(1).optional();
 
 /** The settings that limit how much may be open or in flight at a time. */
 export const limitSettings = {
-  maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "most sockets" },
+  maxConnections: { name: "TROUPE_MAX_CONNECTIONS", schema: count(10_000, 1), help: "max sockets" },
   maxConnectionsPerKey: {
     name: "TROUPE_MAX_CONNECTIONS_PER_KEY",
     schema: count(10_000, 1),
-    help: "most sockets of one key, unless the key says otherwise",
+    help: "max sockets of one key, unless the key has its own limit",
   },
   maxHttpConnections: {
     name: "TROUPE_MAX_HTTP_CONNECTIONS",
@@ -25,17 +25,17 @@ export const limitSettings = {
   maxRequestsPerConnection: {
     name: "TROUPE_MAX_REQUESTS_PER_CONNECTION",
     schema: count(128, 1),
-    help: "most requests in flight on one socket",
+    help: "max requests in flight on one socket",
   },
   maxRequestsPerOwner: {
     name: "TROUPE_MAX_REQUESTS_PER_OWNER",
     schema: count(2_000, 1),
-    help: "most requests in flight of one owner",
+    help: "max requests in flight of one owner",
   },
   maxRequests: {
     name: "TROUPE_MAX_REQUESTS",
     schema: count(4_000, 1),
-    help: "most requests in flight in all",
+    help: "max requests in flight in all",
   },
   maxRequestBytesPerConnection: {
     name: "TROUPE_MAX_REQUEST_BYTES_PER_CONNECTION",

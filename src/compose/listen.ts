@@ -6,26 +6,26 @@ import type { Troupe } from "./create-troupe.ts";
 /** HTTP servers that carry a troupe. */
 export interface Listening {
   readonly port: number;
-  /** Takes no new connections; settles when the open ones have ended, which those left when `over` settles do then. */
+  /** Takes no new connections. Settles when the open ones have ended; the rest are closed when `over` settles. */
   stop(over: Promise<unknown>): Promise<void>;
 }
 
-/** The time a client has for the head of its request, which is all that an idle connection may take. */
+/** The time a client has to send the head of its request. An idle connection may last no longer either. */
 const headersTimeoutMs = 9_000;
-/** For all of it; bodies are short. */
+/** For the whole request; bodies are short. */
 const requestTimeoutMs = 30_000;
-/** How often Node looks who has overstayed. */
+/** How often Node checks for connections that took too long. */
 const checkIntervalMs = 1_000;
 
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  /** Others of this user may listen there as well; the system gives each connection to one of them. Default false. */
+  /** Other processes of this user may listen there as well; the system gives each connection to one of them. Default false. */
   readonly reusePort?: boolean;
 }
 
 /**
- * Listens on `host` and `port`; `localhost` means both loopback addresses, as far as this machine has them.
+ * Listens on `host` and `port`; `localhost` means both loopback addresses, if this machine has both.
  * Rejects with the system's error, such as `EADDRINUSE`.
  */
 export async function listen(troupe: Troupe, options: ListenOptions): Promise<Listening> {
@@ -38,7 +38,7 @@ export async function listen(troupe: Troupe, options: ListenOptions): Promise<Li
   try {
     servers.push(await open(troupe, { ...options, host: "::1", port: portOf(first) }));
   } catch (error) {
-    // A machine without IPv6 has only the one.
+    // A machine without IPv6 has only the first.
     if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
       await stop(servers, Promise.resolve());
       throw error;
@@ -53,7 +53,7 @@ async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOpt
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
-      // A probe may send none, and every other request without one is refused with a sentence.
+      // A probe may send no `Host`. Every other request without one is refused with a message.
       requireHostHeader: false,
     },
     troupe.listener,
@@ -75,7 +75,7 @@ async function stop(servers: readonly Server[], over: Promise<unknown>): Promise
       server.close();
       server.closeIdleConnections();
       await over;
-      // Node looks after slow requests no more once the server closes: one of them could keep it open for ever.
+      // Node stops its timeouts once a server closes: one slow request could keep it open forever.
       server.closeAllConnections();
       await closed;
     }),

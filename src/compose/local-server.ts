@@ -2,7 +2,7 @@ import { listModels, type ModelList } from "../adapters/openai/list-models.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import type { Clock } from "../ports/clock.ts";
 
-/** A server on this machine or near it that can answer. */
+/** A server on or near this machine that can answer. */
 export interface LocalServer {
   readonly baseUrl: string;
   readonly models: readonly [string, ...string[]];
@@ -14,10 +14,10 @@ export interface LookOptions {
   readonly signal: AbortSignal;
 }
 
-/** Pause between two looks. */
+/** Pause between two tries. */
 const lookAgainMs = 3_000;
 
-/** Looks once at all addresses; the first of them that can answer, and why each of the others cannot. */
+/** Tries all addresses once. Returns the first server that can answer, and why each of the others cannot. */
 export async function lookForServer(
   baseUrls: readonly string[],
   options: LookOptions,
@@ -40,7 +40,7 @@ export interface UnusableServer {
   readonly list: Exclude<ModelList, { readonly models: unknown }>;
 }
 
-/** Looks until a server is found; settles with `undefined` after an abort. Never rejects. */
+/** Tries until a server is found; settles with `undefined` after an abort. Never rejects. */
 export async function waitForServer(
   baseUrls: readonly string[],
   options: LookOptions,

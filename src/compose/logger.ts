@@ -1,4 +1,4 @@
-/** Where the server reports to; `pino` fits, and anything with these four methods. */
+/** The server's log; `pino` fits, as does anything with these four methods. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -1,4 +1,4 @@
-/** The name that was probably meant: the one with the fewest slips of the hand, at most `maxSlips`; `undefined` if none is so near. */
+/** The name that was probably meant: the one with the fewest typing errors, at most `maxSlips`; `undefined` if none is that close. */
 export function nearestName(written: string, names: readonly string[], maxSlips: number): string | undefined {
   let nearest: { readonly name: string; readonly slips: number } | undefined;
   for (const name of names) {
@@ -9,7 +9,7 @@ export function nearestName(written: string, names: readonly string[], maxSlips:
   return nearest?.name;
 }
 
-/** Letters added, left out, replaced, or swapped with the next one (optimal string alignment). */
+/** Counts letters added, left out, replaced, or swapped with the next one (optimal string alignment). */
 function slipsBetween(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, at) => at);

@@ -9,7 +9,7 @@ import type { Price } from "../server/ledger.ts";
 import { createPriceList } from "./price-list.ts";
 import type { Settings } from "./settings.ts";
 
-/** Who answers here, as far as prices are concerned. */
+/** The data of the chosen providers that prices depend on. */
 export interface PricedModels {
   /** The model of requests that name none; `undefined` if it is not known. */
   readonly model: string | undefined;
@@ -41,7 +41,7 @@ export interface BudgetDependencies extends PricedModels {
 
 const free: Price = { input: 0, output: 0 };
 
-/** What a minute and a day allow, as the settings say and with what was spent today already. */
+/** Opens the budgets of a minute and a day, with the limits of the settings and the usage of today so far. */
 export async function openBudgets(
   settings: Settings,
   dependencies: BudgetDependencies,
@@ -72,7 +72,7 @@ export async function openBudgets(
   });
 }
 
-/** Tells if money is limited and calls may be refused because they have no price. */
+/** Warns if money is limited and calls may be refused because they have no price. */
 export function warnOfPrices(
   { moneyPerDay, prices, fallbackPrice }: Settings,
   { model, simulated, onWarning }: PricedModels,

@@ -14,7 +14,7 @@ export interface OpenCallersOptions {
   readonly onWarning: (warning: string) => void;
 }
 
-/** Who may come, as the settings and the keys that were given out say. Throws as `decideAdmission`. */
+/** Decides the admission of callers, from the settings and the keys given out. Throws the same as `decideAdmission`. */
 export function openCallers(options: OpenCallersOptions): Callers {
   const { settings, stores, clock, authenticate, onWarning } = options;
   if (authenticate !== undefined) {
@@ -27,7 +27,7 @@ export function openCallers(options: OpenCallersOptions): Callers {
   const isLimited = Object.values(anonymousLimits).some((limits) => Object.keys(limits).length > 0);
   if (admission === "separate" && !isLimited) {
     onWarning(
-      "callers without keys have no limits together: set TROUPE_MAX_CONNECTIONS_PER_ADDRESS, TROUPE_ADDRESS_REQUESTS_PER_MINUTE, TROUPE_ANONYMOUS_TOKENS_PER_DAY or others of them",
+      "callers without keys have no shared limits: set TROUPE_MAX_CONNECTIONS_PER_ADDRESS, TROUPE_ADDRESS_REQUESTS_PER_MINUTE, TROUPE_ANONYMOUS_TOKENS_PER_DAY or similar ones",
     );
   }
   return createCallers({

@@ -2,33 +2,33 @@ import { type LevelWithSilent, pino } from "pino";
 import { oneLine } from "./describe-cause.ts";
 import type { Logger } from "./logger.ts";
 
-/** What each line of pino's has. */
+/** Fields that every line of pino has. */
 const usual = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
 
-/** Where the log goes: the standard error stream, or what stands for it in a test. */
+/** The target of the log: the standard error stream, or a test's replacement. */
 export interface LogSink {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
 /**
- * The log of the command line: a JSON object a line, or, where a person reads it in a terminal, plain lines: `12:03:04 warn  a request
- * failed: ... request=r-1`. Stacks follow on lines of their own.
+ * The log of the command line: one JSON object a line. In a terminal, readable lines such as
+ * `12:03:04 warn  a request failed: ... request=r-1`. Stacks follow on lines of their own.
  */
 export function openLog(level: LevelWithSilent, sink: LogSink = standardError()): Logger {
   if (sink.isTTY !== true) return pino({ level }, { write: (line) => void sink.write(line) });
   return pino({ level }, { write: (line) => void sink.write(asTerminalLine(line)) });
 }
 
-/** Written at once, so that the last words of a process that dies are in it. */
+/** Writes at once, so that the last lines of a dying process are not lost. */
 function standardError(): LogSink {
   const stream = pino.destination(2);
-  // A terminal or a pipe that is gone takes nothing more; the server goes on.
+  // A closed terminal or pipe takes nothing more, but the server goes on.
   stream.on("error", () => undefined);
   return { isTTY: process.stderr.isTTY, write: (text) => stream.write(text) };
 }
 
-/** What pino wrote, for a reader. Of others' words nothing reaches the terminal that it would obey. */
+/** Formats a pino line for a reader. Control characters in foreign text never reach the terminal. */
 function asTerminalLine(json: string): string {
   const entry = JSON.parse(json) as Record<string, unknown>;
   const { level, time, msg, err } = entry;

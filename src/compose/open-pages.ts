@@ -1,13 +1,13 @@
 import { type PageConfiguration, renderPage } from "../adapters/http/page.ts";
 
 export interface PagesOptions {
-  /** Names by which a proxy that ends TLS serves the page. */
+  /** Host names under which a proxy that ends TLS serves the page. */
   readonly servedNames: readonly string[];
   /** The token of a page that is opened from disk. */
   readonly pageToken?: string;
 }
 
-/** The test page, served and for opening from disk, with the configuration of the moment in which it is rendered. */
+/** The test page, served and for opening from disk, with the configuration at the time of rendering. */
 export async function openPages(
   configuration: () => Omit<PageConfiguration, "url" | "token">,
   { servedNames, pageToken }: PagesOptions,

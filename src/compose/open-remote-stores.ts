@@ -19,7 +19,7 @@ import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { OpenStores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
 
-/** The stores of a process that shares them with others: another one keeps them, and closes them when all are gone. */
+/** The stores of a worker process. The primary process keeps them, and closes them once all workers are gone. */
 export function openRemoteStores(channel: Channel): OpenStores {
   return async (settings, { onFault }) => {
     const logs = createRemoteTurnLogs({ channel, onFault });
@@ -29,7 +29,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       logs,
       conversations: remotePort<ConversationStore>(channel, "conversations", conversationMethods),
       keys,
-      // Only here, when all that the other process may ask for is there.
+      // Only now, when everything that the other process may call exists.
       keysBefore: await keys.list(),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
@@ -45,7 +45,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
   };
 }
 
-/** Whether what the caller may ask for is limited by a minute or a day. */
+/** Whether a limit of a minute or a day applies to the caller. */
 function isLimitedInTime(settings: Settings, { limits, groups = [] }: Caller): boolean {
   const { serverTokensPerDay, moneyPerDay } = settings;
   const { requestsPerMinute = settings.requestsPerMinute, tokensPerDay = settings.tokensPerDay } = limits;

@@ -29,26 +29,26 @@ import { type BudgetDependencies, openBudgets, type PricedModels } from "./open-
 import { openPrivateFolder } from "./private-folder.ts";
 import type { Settings } from "./settings.ts";
 
-/** Where this server keeps what must not be lost. */
+/** The stores of all data that must not be lost. */
 export interface Stores extends AsyncDisposable {
   readonly logs: TurnLogStore & { readonly bytes: number; readonly count: number };
   readonly conversations: ConversationStore;
-  /** The other servers that have the same stores. */
+  /** The other servers that share these stores. */
   readonly peers: Peers;
   readonly keys: KeyStore;
-  /** All keys as they were at the start, before `keys` tells of revocations. */
+  /** All keys as they were at the start, before `keys` reports revocations. */
   readonly keysBefore: readonly StoredKey[];
   readonly usage: UsageSums;
   readonly tickets: Tickets;
-  /** What the vendor made for whom. */
+  /** The owners of the ids that the vendor made. */
   readonly vendorIds: VendorIds;
-  /** Of those who come without a valid key, by address. */
+  /** Counts attempts without a valid key, by address. */
   readonly attempts: RateCounter;
-  /** Of the sockets that are open. */
+  /** Counts the open sockets. */
   readonly places: SocketPlaces;
-  /** Whether what is new can be kept now. */
+  /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
-  /** The budgets of all who have these stores; once, at the start. */
+  /** The budgets of all processes that share these stores. Called once, at the start. */
   openBudgets(models: PricedModels): Promise<Budgets>;
 }
 
@@ -59,13 +59,13 @@ export interface KeptStores extends Stores {
 
 export interface StoreListeners
   extends Required<Pick<SqliteStoreOptions, "clock" | "onStorage" | "onDamage">> {
-  /** Hears of what could not be stored and nobody waits for. */
+  /** Called for failed writes that no caller waits for. */
   readonly onFault: (fault: unknown) => void;
-  /** Hears of what the user should change, such as the rights of the data folder. */
+  /** Called for faults that the user should correct, such as the rights of the data folder. */
   readonly onWarning: (warning: string) => void;
 }
 
-/** Opens what a server keeps; `onFault` hears of what could not be stored although nobody waits for it. */
+/** Opens the stores of a server. */
 export type OpenStores = (settings: Settings, listeners: StoreListeners) => Promise<Stores>;
 
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
@@ -100,7 +100,7 @@ export async function openStores(
   const file = path.join(settings.data, "troupe.db");
   const { synchronous } = settings;
   const store = await createSqliteStore({ clock, file, synchronous, onStorage, onDamage });
-  // What is left open would keep the process from ending.
+  // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   opening.use(store);
   const conversations = opening.use(createSqliteConversations({ store, clock, onFault }));

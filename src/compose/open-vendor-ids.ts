@@ -4,7 +4,7 @@ import type { Stores } from "./open-stores.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /**
- * Which ids of a vendor callers may name, as the settings say. Rejects with a `SettingError` if foreign ones are allowed and there may be
+ * The vendor ids that callers may name, as the settings say. Rejects with a `SettingError` if foreign ids are allowed and there may be
  * several callers.
  */
 export async function openVendorIds(
@@ -19,7 +19,7 @@ export async function openVendorIds(
         "TROUPE_FOREIGN_VENDOR_IDS would let each caller continue what others asked; it is for a server of a single caller",
       );
     }
-    // Noted all the same, so that they are known when the setting is taken back.
+    // They are recorded all the same, in case the setting is removed later.
     return { note, isOwn: async () => true };
   }
   const shared = new Set(settings.sharedVendorIds);

@@ -4,7 +4,7 @@ import { writePrivate } from "./private-folder.ts";
 
 const tokenForm = /^[0-9a-f]{32}$/;
 
-/** The token of this installation that a page opened from disk must show; made at the first start and kept. */
+/** The token of this installation that a page opened from disk must present. Made at the first start and stored. */
 export async function keepPageToken(folder: string): Promise<string> {
   const file = path.join(folder, "page-token");
   const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {

@@ -5,13 +5,13 @@ export interface PricedModel {
   readonly price: Price;
 }
 
-/** How vendors name the version of a model by its day: `-2024-07-18`, `-20240718`, `-0613`. */
+/** The dates with which vendors name the versions of a model: `-2024-07-18`, `-20240718`, `-0613`. */
 const versionDate = /[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$/;
 
 /**
- * Makes the look-up of what a million tokens of a model cost. A model without a price of its own costs as much as the dearest of those
- * that differ from it by the date of their version alone, input and output each: versions of one model have had different prices.
- * `undefined` if none of them has a price and there is no fallback.
+ * Makes the look-up of a model's price for a million tokens. A model without its own price costs as much as its most expensive version
+ * with one. Versions differ only in their date and have had different prices. Input and output are compared separately. `undefined` if no
+ * version has a price and there is no fallback.
  */
 export function createPriceList(
   priced: readonly PricedModel[],

@@ -1,18 +1,18 @@
 import { chmod, lstat, mkdir, open, readdir } from "node:fs/promises";
 import path from "node:path";
 
-/** What only the owner may do. */
+/** Rights of the owner only. */
 const folderMode = 0o700;
 const fileMode = 0o600;
-/** The rights of everybody else. */
+/** The rights of all other users. */
 const othersMask = 0o077;
-/** What Troupe keeps in its data folder. */
+/** The files that Troupe keeps in its data folder. */
 const ownFile = /^(?:troupe\.db(?:-wal|-shm|-lock)?|page-token|websocket_test\.html)$/;
 
 /**
- * Makes the data folder, for its owner alone, and the files in it that are to be there before others write to them. A folder and
- * files of an earlier start lose the rights that others have. A folder that holds other files as well is left as it is, because it
- * may be shared on purpose: `onWarning` hears of it, and of rights that the system does not let go of.
+ * Makes the data folder and the given files in it, for its owner alone, before SQLite writes to them. Files and a folder of an earlier
+ * start lose the rights of other users. A folder that also holds other files is left as it is, because it may be shared on purpose.
+ * `onWarning` is called for such a folder, and for rights that cannot be removed.
  */
 export async function openPrivateFolder(
   folder: string,
@@ -31,7 +31,7 @@ export async function openPrivateFolder(
     );
 }
 
-/** One that is there is not even opened: to close a file ends all locks that this process has on it, SQLite's as well. */
+/** An existing file is not even opened: closing it would end all locks that this process has on it, SQLite's included. */
 async function makeFile(file: string): Promise<void> {
   try {
     await (await open(file, "wx", fileMode)).close();
@@ -44,13 +44,13 @@ async function makeFile(file: string): Promise<void> {
 export async function writePrivate(file: string, text: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: folderMode });
   await using handle = await open(file, "w", fileMode);
-  // One that was there keeps its rights when it is opened.
+  // An existing file keeps its rights when it is opened.
   await handle.chmod(fileMode);
   await handle.writeFile(text);
 }
 
 async function takeRights(file: string, mode: number, onWarning: (warning: string) => void): Promise<void> {
-  // On Windows these bits say nothing.
+  // On Windows these bits mean nothing.
   if (process.platform === "win32") return;
   const status = await lstat(file);
   if (status.isSymbolicLink() || (status.mode & othersMask) === 0) return;

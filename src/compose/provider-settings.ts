@@ -9,7 +9,7 @@ const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*
 const framing = new Set(["connection", "content-length", "host", "transfer-encoding", "upgrade"]);
 const proxySchemes = new Set(["http:", "https:"]);
 
-/** Why an address cannot be a base URL. The value is not quoted, because it may hold a password. */
+/** Why an address cannot be a base URL. The value is not quoted, because it may contain a password. */
 function whyNoBaseUrl(address: string): string | undefined {
   if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
     return "must be an address such as http://host:port/v1";
@@ -33,7 +33,7 @@ function readBaseUrls(addresses: readonly string[], context: z.RefinementCtx): s
   });
 }
 
-/** Reads a proxy's address, also without a scheme. The value is not quoted, because it may hold a password. */
+/** Reads a proxy's address, with or without a scheme. The value is not quoted, because it may contain a password. */
 function readProxy(written: string, context: z.RefinementCtx): string {
   const scheme = /^([a-z][a-z\d+.-]*:)\/\//i.exec(written)?.[1]?.toLowerCase();
   const refuse = (message: string) => {
@@ -42,7 +42,7 @@ function readProxy(written: string, context: z.RefinementCtx): string {
   };
   if (scheme !== undefined && !proxySchemes.has(scheme))
     return refuse(
-      `${scheme.slice(0, 20)}// is no kind of proxy that can be used; write http://host:port or https://host:port`,
+      `${scheme.slice(0, 20)}// is not a supported proxy scheme; write http://host:port or https://host:port`,
     );
   const address = scheme === undefined ? `http://${written}` : written;
   if (!URL.canParse(address) || (scheme === undefined && !/:\d+\/?$/.test(written)))
@@ -62,7 +62,7 @@ function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record
     const refuse = (message: string) =>
       context.addIssue({ code: "custom", message: `line ${at + 1} ${message}` });
     if (name === "") refuse("must be a header such as Name: value");
-    else if (framing.has(lower)) refuse(`must not set ${lower}, which each call has its own value of`);
+    else if (framing.has(lower)) refuse(`must not set ${lower}: each call sets its own`);
     else if (headers.has(lower)) refuse(`names ${lower} a second time`);
     headers.set(lower, value.trim());
   }
@@ -82,12 +82,12 @@ export const providerSettings = {
   openaiOrganization: {
     name: "OPENAI_ORG_ID",
     schema: text.optional(),
-    help: "organization whose usage it is, if the key is of several",
+    help: "organization to bill, if the key belongs to several",
   },
   openaiProject: {
     name: "OPENAI_PROJECT_ID",
     schema: text.optional(),
-    help: "project whose usage it is, if the key is of several",
+    help: "project to bill, if the key belongs to several",
   },
   openaiHeaders: {
     name: "OPENAI_CUSTOM_HEADERS",
@@ -138,7 +138,11 @@ export const providerSettings = {
     schema: duration(undefined, 1),
     help: "max wait for a provider's first event; default 60000, and 600000 for one on this machine or in a private network, whose model may have to load",
   },
-  idleMs: { name: "TROUPE_IDLE_MS", schema: duration(300_000, 1), help: "longest silence of a provider" },
+  idleMs: {
+    name: "TROUPE_IDLE_MS",
+    schema: duration(300_000, 1),
+    help: "max silence of a provider after its first event",
+  },
 } as const;
 
 interface ProxySettings {
@@ -148,7 +152,7 @@ interface ProxySettings {
   readonly noProxy: string | undefined;
 }
 
-/** The proxies of calls, as the settings have them. */
+/** The proxies of calls, from the settings. */
 export function proxiesOf({ httpProxy, httpsProxy, allProxy, noProxy }: ProxySettings): Proxies {
   return { http: httpProxy, https: httpsProxy, all: allProxy, none: noProxy };
 }

@@ -11,7 +11,7 @@ export interface Flags {
 const names = new Set(allSettings.map(({ flag }) => flag));
 const options = Object.fromEntries([...names].map((name) => [name, { type: "string" as const }]));
 
-/** The flags of a command line, as `--port 80` or `--port=80`. Throws a `SettingError` for an unknown flag and for a flag given twice. */
+/** The flags of a command line, as `--port 80` or `--port=80`. Throws a `SettingError` for an unknown flag and for a repeated one. */
 export function readFlags(args: readonly string[]): Flags {
   const values = new Map<string, string>();
   let help = false;
@@ -25,7 +25,7 @@ export function readFlags(args: readonly string[]): Flags {
     if (name === "help") help = true;
     else if (!names.has(name))
       throw new SettingError(`Unknown option '${rawName.slice(0, 100)}'${suggestion(name)}`);
-    // One that begins with a dash is most likely the next flag; after an equals sign it is a value.
+    // A value that starts with a dash is most likely the next flag, unless it follows an equals sign.
     else if (value === undefined || (value.startsWith("-") && inlineValue !== true))
       throw new SettingError(`${rawName}: its value is missing`);
     else if (values.has(name)) throw new SettingError(`${rawName}: it is given twice`);
@@ -34,7 +34,7 @@ export function readFlags(args: readonly string[]): Flags {
   return { help, values };
 }
 
-/** The same command line with another value of a flag, which it may have already or not. */
+/** Sets a flag in a command line, whether or not it is already there. */
 export function withFlag(args: readonly string[], name: string, value: string): string[] {
   const taken = new Set<number>();
   for (const token of tokensOf(args)) {

@@ -61,8 +61,8 @@ function find(
 }
 
 /**
- * The settings of an embedding program, which has given some of them: text and figures are held against the same schemas as variables
- * are, and `undefined` is as good as absent. Throws a `SettingError` that names the option.
+ * Completes the options of an embedding program with the defaults. Text and figures are checked by the same schemas as variables, and
+ * `undefined` counts as absent. Throws a `SettingError` that names the option.
  */
 export function completeSettings(options: Partial<Settings>): Settings {
   const settings: Record<string, unknown> = { ...defaultSettings() };

@@ -4,8 +4,8 @@ import { describeCause } from "./describe-cause.ts";
 import type { Logger } from "./logger.ts";
 
 /**
- * Tells the log how requests ended, and which of their lanes failed, each by one line: the sentence that the client reads, then what
- * the provider or the system said. Stacks are logged at `debug`, and with faults of the server itself.
+ * Logs how requests ended and which of their lanes failed, one line each: the sentence that the client reads, then the message of the
+ * provider or the system. Stacks are logged at `debug`, and for faults of the server itself.
  */
 export function reportEnds(logger: Logger): Pick<TurnsOptions, "onEnd" | "onLaneFailure" | "onFault"> {
   function report(fields: object, error: TroupeError, message: string): void {
@@ -16,13 +16,13 @@ export function reportEnds(logger: Logger): Pick<TurnsOptions, "onEnd" | "onLane
       logger.error({ ...fields, code, err: cause }, line);
       return;
     }
-    // That the storage fails is told once, not with every request that it ends.
+    // Failing storage is reported once, not with every request that it ends.
     const quiet = code === "storage_unavailable" ? logger.debug : undefined;
-    // A budget that does its work is no fault.
+    // A call refused by a budget is no fault.
     const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
     const tell = quiet ?? (isUnpaid ? logger.info : logger.warn);
     tell.call(logger, { ...fields, code }, line);
-    if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "what was behind the failure");
+    if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "the cause of the failure");
   }
 
   return {

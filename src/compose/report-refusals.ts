@@ -10,20 +10,20 @@ export interface RefusalReportsOptions {
   readonly clientAddress: ClientAddress;
 }
 
-/** What was refused, as its client reads it. */
+/** A refusal, as its client reads it. */
 interface ReportedRefusal {
   readonly status: number;
   readonly message: string;
 }
 
-/** Refusals of the same kind within this time are one line. */
+/** Refusals of the same kind within this time make one line. */
 const quietMs = 10_000;
-/** More of a name or an origin than this is not logged. */
+/** A longer name or origin is cut. */
 const maxChars = 100;
 
 /**
- * Tells the log of refused requests: one line for each kind and time, however many there are, with how many were left out. Of the
- * client's own text only a valid host name and a valid origin are logged, both cut.
+ * Logs refused requests: for each kind one line per 10 s, with the number left out. Of the client's own text only a valid host name and a
+ * valid origin are logged, both cut.
  */
 export function reportRefusals({ logger, clock, clientAddress }: RefusalReportsOptions) {
   /** By sentence: there are a dozen, and one for each limit that a key may have. */

@@ -2,7 +2,7 @@ import { isStorageUnavailable } from "../adapters/sqlite/storage-faults.ts";
 import type { Logger } from "./logger.ts";
 import type { StoreListeners } from "./open-stores.ts";
 
-/** Tells once that the storage fails, and once that it works again, whatever that means for how many requests. */
+/** Logs once that the storage fails, and once that it works again, not with every request in between. */
 export function reportStorage(logger: Logger): Omit<StoreListeners, "clock"> {
   return {
     onStorage(fault) {

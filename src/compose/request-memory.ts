@@ -3,17 +3,17 @@ import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { wireLimits } from "../protocol/limits.ts";
 import type { Settings } from "./settings.ts";
 
-/** How much the requests that wait or run may hold, in bytes. */
+/** Maximum bytes that waiting and running requests may hold. */
 export interface RequestMemory {
   readonly perConnection: number;
   readonly perOwner: number;
   readonly inAll: number;
 }
 
-/** The share of the heap that requests get unless the settings say otherwise: logs, conversations and V8's garbage need the rest. */
+/** The default share of the heap for requests: logs, conversations and V8's garbage need the rest. */
 const heapShare = 1 / 4;
 
-/** What the settings say, and for what they leave out what the heap of this process has room for. */
+/** The limits of the settings; those left out are computed from the heap size of this process. */
 export function requestMemory(
   settings: Pick<Settings, "maxRequestBytes" | "maxRequestBytesPerOwner" | "maxRequestBytesPerConnection">,
   heapBytes = getHeapStatistics().heap_size_limit,
@@ -26,7 +26,10 @@ export function requestMemory(
   };
 }
 
-/** What the largest request holds that fits into a message: all personas are asked, and one letter takes two bytes of every letter. */
+/**
+ * The memory of the largest request that fits into a message: it asks all personas, and one letter makes V8 use two bytes for every
+ * letter.
+ */
 function largestRequest(): number {
   const message = `\u0100${"x".repeat(wireLimits.textChars - 1)}`;
   const personaIds = Array.from({ length: wireLimits.personas }, String);

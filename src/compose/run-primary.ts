@@ -24,12 +24,12 @@ import { requestMemory } from "./request-memory.ts";
 import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
-/** How long what a worker says in the middle of its answers is gathered: the store gathers what all of them say once more. */
+/** How long a worker's messages in the middle of answers are gathered. The store then gathers the messages of all workers again. */
 export const gatherMs = 10;
-/** A worker that has served for so long did not end because of how it was started. */
+/** The start of a worker that has served this long was not the reason for its end. */
 const settledMs = 30_000;
 
-/** The process that keeps what the workers share, and keeps them running. It serves nobody itself. */
+/** The process that keeps the workers' shared stores, and keeps the workers running. It serves no clients itself. */
 export interface Primary {
   /** Stops all workers in order, then closes the stores. */
   stop(): Promise<void>;
@@ -45,8 +45,8 @@ interface RunningWorker {
 }
 
 /**
- * Starts the workers, each with `args`; settles when the first one listens, with nothing when that ended before, which has said why.
- * Rejects with a `SettingError` for what several processes cannot have, and as `openStores` does.
+ * Starts the workers, each with `args`. Settles when the first one listens, or with `undefined` if it ended before and has said why.
+ * Rejects with a `SettingError` for settings that several processes cannot have, and the same as `openStores`.
  */
 export async function runPrimary(
   settings: Settings,
@@ -69,10 +69,10 @@ export async function runPrimary(
     mostPerKey: settings.maxRequestsPerKey,
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
-    // Each worker limits what it holds itself. Of that at most half is held here: the request once or twice, and no call of it.
+    // Each worker limits its own memory. At most half of that is held here: the request once or twice, and none of its calls.
     maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
     maxBytes: settings.maxRequestBytes ?? 2 * inAll,
-    onFault: (fault) => logger.error({ err: fault }, "a worker could not be told something"),
+    onFault: (fault) => logger.error({ err: fault }, "a message could not be sent to a worker"),
   });
   const stopping = new AbortController();
   const running = new Set<RunningWorker>();
@@ -100,7 +100,7 @@ export async function runPrimary(
     return started;
   }
 
-  /** Starts another whenever one has ended. */
+  /** Starts another worker whenever one has ended. */
   async function keepRunning(first: RunningWorker): Promise<void> {
     let endsInARow = 0;
     for (let current = first; ; current = start()) {
@@ -123,7 +123,7 @@ export async function runPrimary(
       await control.stop();
       worker.disconnect();
     } catch (fault) {
-      // It is gone, or has not come so far that it serves anybody.
+      // It is gone, or does not serve clients yet.
       logger.debug({ err: fault }, "a worker could not be stopped in order");
       worker.process.kill("SIGKILL");
     }
@@ -136,7 +136,7 @@ export async function runPrimary(
   await Promise.race([first.listening, first.ended]);
   if (!hasAnnounced) {
     const { pid, signalCode } = first.worker.process;
-    // It could not say why.
+    // A killed worker could not say why it ended.
     if (signalCode !== null) logger.error({ worker: pid, signalCode }, "the first worker was killed");
     return undefined;
   }
@@ -157,8 +157,8 @@ export async function runPrimary(
 }
 
 /**
- * Who will answer in the workers, as far as prices are concerned. Each worker looks for itself, and this process for all as long as it
- * runs: a local server that starts later is told once.
+ * The providers of the workers, as far as prices depend on them. Each worker chooses for itself; this process also chooses, to report a
+ * local server that starts later only once.
  */
 async function whoAnswers(
   settings: Settings,
@@ -178,7 +178,7 @@ async function whoAnswers(
   return priced;
 }
 
-/** The port for all workers. Rejects where somebody else has it, which workers that share it would not notice. */
+/** The port for all workers. Rejects if another program has it, which workers that share the port would not notice. */
 async function findPort({ host, port: asked }: Settings): Promise<number> {
   const server = createServer().listen({ host: host === "localhost" ? "127.0.0.1" : host, port: asked });
   await once(server, "listening");

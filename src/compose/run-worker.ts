@@ -15,7 +15,7 @@ import type { Settings } from "./settings.ts";
 import { stopSignals } from "./stop-on-signals.ts";
 
 /**
- * Serves as one of several processes: what they share is kept by the one that started this one, and when that is gone, so is this.
+ * Serves as one of several processes. The primary process keeps their shared stores; if it exits, the worker exits.
  * `announce` is called in the first process that listens.
  */
 export async function runWorker(
@@ -25,15 +25,15 @@ export async function runWorker(
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });
   let exitCode = 1;
-  // Nobody may be shown anything that is kept nowhere.
+  // Clients must not be shown anything that is not stored.
   channel.ended.addEventListener("abort", () => process.exit(exitCode));
-  // A terminal and a service manager send their signals to all processes, but the first one says when to stop.
+  // A terminal and a service manager signal all processes, but the primary one decides when to stop.
   for (const signal of stopSignals) process.on(signal, () => undefined);
   const maxHttpConnections = Math.ceil(settings.maxHttpConnections / settings.workers);
   const ownSettings = { ...settings, maxHttpConnections, ...options };
   const troupe = await assembleTroupe(ownSettings, openRemoteStores(channel), { isWorker: true });
-  // Linux lets all listen at the same port. Elsewhere the first process accepts connections and hands them on, which leaves those
-  // open and unserved for ever that a dying worker was about to be given.
+  // On Linux all processes can listen at the same port. On other systems the primary process accepts connections and hands them on. If a
+  // worker dies at that moment, its connections would stay open forever without being served.
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
   servePort(channel, "control", workerControlMethods, {
     async stop() {

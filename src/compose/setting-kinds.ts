@@ -1,15 +1,15 @@
 import { z } from "zod";
 
-/** One setting: its environment variable, what it may be, and one line of help. */
+/** One setting: its environment variable, its allowed values, and one line of help. */
 export interface Setting {
   readonly name: string;
   readonly schema: z.ZodType;
   readonly help: string;
-  /** Several values with commas between them. */
+  /** Several values, separated by commas. */
   readonly hasParts?: boolean;
-  /** Several values, a line each. */
+  /** Several values, one a line. */
   readonly hasLines?: boolean;
-  /** The variable counts in small letters as well, and before that in capitals, as tools have it with proxies. */
+  /** The lower-case variable counts too, and takes precedence, as in other tools that use proxies. */
   readonly lowerCaseToo?: boolean;
 }
 
@@ -19,19 +19,19 @@ export const text = z.string().min(1);
 /** `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`; default false. */
 export const flag = z.stringbool("true or false").default(false);
 
-/** A number of things. */
+/** A whole number of things. */
 export const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
 
 const timer = (least: number) => z.coerce.number().int().min(least).max(2_147_483_647);
 
-/** Milliseconds, as far as a timer of the system reaches: a longer one would fire at once. Without a fallback it may be absent. */
+/** Milliseconds up to the maximum of a system timer, because a longer one would fire at once. Without a fallback it may be absent. */
 export function duration(fallback: number, least?: number): z.ZodDefault<ReturnType<typeof timer>>;
 export function duration(fallback: undefined, least?: number): z.ZodOptional<ReturnType<typeof timer>>;
 export function duration(fallback: number | undefined, least = 0) {
   return fallback === undefined ? timer(least).optional() : timer(least).default(fallback);
 }
 
-/** What stands between commas. */
+/** Values separated by commas. */
 export const list = z.string().transform((value) =>
   value
     .split(",")

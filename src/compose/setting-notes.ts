@@ -6,7 +6,7 @@ import { allSettings, type SettingKey, type Settings } from "./settings.ts";
 export interface NotedSettings {
   readonly env: NodeJS.ProcessEnv;
   readonly fileEnv: NodeJS.ProcessEnv;
-  /** The settings that were given, each with the name under which it was. */
+  /** The given settings, each with the name under which it was given. */
   readonly given: ReadonlyMap<SettingKey, string>;
   readonly settings: Settings;
 }
@@ -16,7 +16,7 @@ const names = allSettings.flatMap(({ name, lowerCaseToo }) =>
 );
 /** Variables of the Python client and of the project's scripts. */
 const ofOthers = new Set(["TROUPE_KEY", "TROUPE_TEST_CONCURRENCY"]);
-/** Names that other programs use for a setting of Troupe. */
+/** Other programs' names for a setting of Troupe. */
 const otherNames: ReadonlyMap<string, string> = new Map([
   ["OPENAI_API_BASE", "OPENAI_BASE_URL"],
   ["OPENAI_BASE", "OPENAI_BASE_URL"],
@@ -32,7 +32,7 @@ const otherNames: ReadonlyMap<string, string> = new Map([
   ["OPENAI_LOG", "LOG_LEVEL"],
   ["OPENAI_PROXY", "HTTPS_PROXY"],
 ]);
-/** Variables that Node reads when it starts, before this file is read. */
+/** Variables that Node reads at its start, before the file is read. */
 const readByNode = /^NODE_(EXTRA_CA_CERTS|OPTIONS|TLS_REJECT_UNAUTHORIZED|USE_SYSTEM_CA)$/;
 
 /** One line for each misspelt variable, and for each setting without effect. Values are not quoted, because they may be keys. */
@@ -63,7 +63,7 @@ function nameMeantBy(name: string): string | undefined {
   if (/^TROUPE_/i.test(name)) return nearestName(name, names, 4);
   if (/^OPENAI_/i.test(name)) return nearestName(name, names, 2);
   const near = nearestName(name, names, name.length < 10 ? 1 : 2);
-  // Another letter in the place of one makes another word of four letters: POST, HOSE.
+  // One letter replaced in a word of four makes another word: POST, HOSE.
   const isOtherWord = near?.length === 4 && name.length === 4 && sorted(name) !== sorted(near);
   return isOtherWord ? undefined : near;
 }
@@ -78,7 +78,7 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
   const hasKeys = apiKeys.length > 0 || adminKey !== undefined;
   const isSeparate = allowAnonymous && !hasKeys;
   const cases: readonly (readonly [applies: boolean, keys: readonly SettingKey[], reason: string])[] = [
-    [isConfigured, ["localProviders"], `${provider} says who answers`],
+    [isConfigured, ["localProviders"], `${provider} chooses the provider`],
     [
       !isConfigured,
       ["openaiOrganization", "openaiProject", "openaiHeaders"],

@@ -8,7 +8,7 @@ import { providerSettings } from "./provider-settings.ts";
 import { count, duration, type Setting, text } from "./setting-kinds.ts";
 import { whyUnclean } from "./unclean-value.ts";
 
-/** Every setting: its environment variable, what it may be, and one line of help. The flag is the name in kebab-case. */
+/** Every setting: its environment variable, its allowed values, and one line of help. The flag is the name in kebab-case. */
 const settings = {
   port: {
     name: "PORT",
@@ -24,7 +24,7 @@ const settings = {
   data: {
     name: "TROUPE_DATA",
     schema: text.default("./data"),
-    help: "folder of what the server keeps",
+    help: "folder for the server's data",
   },
   store: {
     name: "TROUPE_STORE",
@@ -58,24 +58,28 @@ const settings = {
   answerRetentionMs: {
     name: "TROUPE_ANSWER_RETENTION_MS",
     schema: count(30 * 24 * 3_600_000),
-    help: "how long the answer of an ended request can be had by its id, from its end; not in memory",
+    help: "how long the answer of an ended request can be fetched by its id, from its end; not in memory",
   },
   logBytes: {
     name: "TROUPE_LOG_BYTES",
     schema: count(256 * 1024 ** 2, 1024),
-    help: "most memory of all requests' logs",
+    help: "max memory of all requests' logs",
   },
   conversationBytes: {
     name: "TROUPE_CONVERSATION_BYTES",
     schema: count(64 * 1024 ** 2, 1024),
-    help: "max memory of all conversations if they are kept in memory; those used longest ago are forgotten, then the oldest messages",
+    help: "max memory of all conversations if they are kept in memory; the least recently used are forgotten first, then the oldest messages",
   },
   contextChars: {
     name: "TROUPE_CONTEXT_CHARS",
     schema: count(60_000, 1),
-    help: "most characters of earlier messages that a persona is given",
+    help: "max characters of earlier messages that a persona is given",
   },
-  turnLimitMs: { name: "TROUPE_TURN_LIMIT_MS", schema: duration(30 * 60_000, 1), help: "longest request" },
+  turnLimitMs: {
+    name: "TROUPE_TURN_LIMIT_MS",
+    schema: duration(30 * 60_000, 1),
+    help: "max duration of a request",
+  },
   unnamedGraceMs: {
     name: "TROUPE_UNNAMED_GRACE_MS",
     schema: duration(10_000),
@@ -89,7 +93,7 @@ const settings = {
   reconnectSpreadMs: {
     name: "TROUPE_RECONNECT_SPREAD_MS",
     schema: duration(5_000),
-    help: "over which time the clients of a server that stops come back, each at its own moment",
+    help: "time over which the clients of a stopping server reconnect, each at a random moment",
   },
   pingMs: {
     name: "TROUPE_PING_MS",
@@ -107,7 +111,7 @@ export type SettingKey = keyof typeof settings;
 /** Settings as the server uses them. Every figure in `...Ms` is milliseconds, in `...Bytes` bytes. */
 export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
 
-/** A setting that cannot be used: `message` is one line for whoever started the server. */
+/** A setting that cannot be used: `message` is one line for the person who started the server. */
 export class SettingError extends Error {
   override readonly name = "SettingError";
 }
@@ -125,7 +129,7 @@ export const allSettings: readonly NamedSetting[] = (Object.keys(settings) as Se
   flag: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
 }));
 
-/** A value as the setting's schema reads it. Throws a `SettingError` that begins with `from`, the name under which it was given. */
+/** Reads a value by the setting's schema. Throws a `SettingError` that starts with `from`, the name under which the value was given. */
 export function readValue(setting: Setting, value: unknown, from: string): unknown {
   const isFigure = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
   const given = isFigure ? value.trim() : value;
@@ -144,13 +148,13 @@ function sentenceOf({ code, message, path: [entry] }: z.core.$ZodIssue): string 
   return `${subject} ${predicate(message).replaceAll('"', "")}`;
 }
 
-/** The defaults, for embedding: what an environment without variables gives. */
+/** The defaults, for embedding: the settings of an empty environment. */
 export function defaultSettings(): Settings {
   const values = allSettings.map((setting) => [setting.key, readValue(setting, undefined, setting.name)]);
   return Object.fromEntries(values) as Settings;
 }
 
-/** Every setting as documentation shows it; `fallback` is empty where there is no default. */
+/** Every setting as documentation shows it; `fallback` is empty if there is no default. */
 export function listSettings(): { name: string; flag: string; fallback: string; help: string }[] {
   const fallbacks = defaultSettings();
   return allSettings.map(({ key, name, flag, help }) => ({

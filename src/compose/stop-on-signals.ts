@@ -1,21 +1,21 @@
-/** The signals that ask a server to stop: of a service manager, of Ctrl-C, and of a terminal that is closed. */
+/** The signals that ask a server to stop: from a service manager, from Ctrl-C, and from a terminal that is closed. */
 export const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
- * Signals within this time are one wish: the terminal sends Ctrl-C to every process, npm hands it on, and a shell that ends sends
- * SIGHUP beside the system's.
+ * Signals within this time count as one. A terminal sends Ctrl-C to every process and npm forwards it, and an exiting shell sends SIGHUP
+ * in addition to the system's.
  */
 const sameWishMs = 500;
-/** How often to look whether the process that started this one is still there. */
+/** How often to check that the process that started this one is still running. */
 const lookMs = 250;
 
-/** What a signal stops. */
+/** The server that a signal stops. */
 export interface Stoppable {
   /** Stops in order. */
   stop(): Promise<void>;
-  /** Ends at once what would outlive this process. Default: there is nothing. */
+  /** Ends child processes at once that would outlive this one. Default: there are none. */
   kill?(): void;
-  /** How many requests run; absent where that is not known. */
+  /** The number of running requests; absent if it is not known. */
   running?(): number;
   /** How long `stop` waits for them. */
   readonly drainMs: number;
@@ -24,23 +24,23 @@ export interface Stoppable {
 export interface StopOnSignalsOptions {
   readonly source: { on(signal: (typeof stopSignals)[number], listener: () => void): unknown };
   readonly now: () => number;
-  /** Tells whoever watches the terminal, a line each. */
+  /** Writes a line to the terminal. */
   readonly say: (line: string) => void;
   readonly exit: (code: number) => void;
   /** The process that this one must not outlive, if there is one. */
   readonly parent?: ParentProcess | undefined;
 }
 
-/** Asked now and then which process it is: when it has ended, the system names another in its place. */
+/** Identifies the parent process. Once the parent has ended, the system names another one. */
 export interface ParentProcess {
   id(): string;
-  /** Calls back again and again, without keeping the process alive. */
+  /** Calls back repeatedly, without keeping the process alive. */
   every(ms: number, callback: () => void): void;
 }
 
 /**
- * From now on the first signal stops in order, and a second one at once. The result takes what is to be stopped, when there is
- * something: a signal that came before is obeyed then.
+ * From now on the first signal stops in order, and a second one at once. The returned function takes the server to stop once there is
+ * one; an earlier signal then takes effect.
  */
 export function stopOnSignals({
   source,
@@ -70,7 +70,7 @@ export function stopOnSignals({
 
   for (const signal of stopSignals) source.on(signal, obey);
   const startedBy = parent?.id();
-  // A shell between npm and the server dies of the signal that npm hands on to it, and the server would never hear of it.
+  // A shell between npm and the server dies of the signal that npm forwards to it, so the server never gets that signal.
   parent?.every(lookMs, () => {
     if (askedAtMs === undefined && parent.id() !== startedBy) obey();
   });

@@ -2,13 +2,13 @@
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|(?! )\p{Zs}/u;
 const quotes = /^(["'`\u201c\u201d\u2018\u2019])[\s\S]*(["'`\u201c\u201d\u2018\u2019])$/;
 
-/** White space around one of several values. `trim` takes invisible characters too, and would hide them. */
+/** White space around one of several values. `trim` would also remove invisible characters, and so hide them. */
 const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 
 export interface ValueForm {
-  /** Several values with commas between them; spaces and line breaks may stand around each. */
+  /** Several values separated by commas; spaces and line breaks may surround each. */
   readonly hasParts?: boolean | undefined;
-  /** Several values, a line each. */
+  /** Several values, one a line. */
   readonly hasLines?: boolean | undefined;
 }
 

@@ -1,28 +1,28 @@
 import type { Caller, CallerLimits } from "./caller.ts";
 
-/** Whose limit is reached: a key, or a group of callers. */
+/** A limit that is reached: of a key, or of a group of callers. */
 export interface FullCount {
-  /** Begins a sentence about the limit, as `This key`. */
+  /** The start of a sentence about the limit, such as `This key`. */
   readonly name: string;
   readonly max: number;
   readonly isKey: boolean;
 }
 
-/** How much of one thing each key has at the same time, and each group of callers. */
+/** Counts how many sockets or requests each key and each group of callers has at the same time. */
 export class CallerCounts {
   readonly #limit: "connections" | "requestsInFlight";
   readonly #maxPerKey: number;
   readonly #byName = new Map<string, number>();
-  /** Of all callers. */
+  /** The count of all callers together. */
   inAll = 0;
 
-  /** `maxPerKey`: of a key whose own limits say nothing else. */
+  /** `maxPerKey` is for keys that have no such limit of their own. */
   constructor(limit: keyof CallerLimits & ("connections" | "requestsInFlight"), maxPerKey: number) {
     this.#limit = limit;
     this.#maxPerKey = maxPerKey;
   }
 
-  /** Why the caller may have no more: its key's limit, then those of its groups. */
+  /** The limit that keeps the caller from having one more: first its key's, then those of its groups. */
   fullFor({ keyId, limits, groups = [] }: Caller): FullCount | undefined {
     const max = limits[this.#limit] ?? this.#maxPerKey;
     if (this.#countOf(`key ${keyId}`) >= max) return { name: "This key", max, isKey: true };

@@ -1,30 +1,30 @@
-/** What one key may use at most; what is absent has the server's default. */
+/** The limits of one key. An absent limit has the server's default. */
 export interface CallerLimits {
-  /** Sockets that are open at the same time. */
+  /** Sockets open at the same time. */
   readonly connections?: number;
   readonly requestsPerMinute?: number;
-  /** Turns that run at the same time. */
+  /** Turns running at the same time. */
   readonly requestsInFlight?: number;
-  /** Input and output tokens of all turns of a day. */
+  /** Input and output tokens of all turns in a day. */
   readonly tokensPerDay?: number;
 }
 
-/** Several callers whose use is counted together as well: those of one address, or all without a key. */
+/** A group of callers whose use is also counted together: all of one address, or all without a key. */
 export interface CallerGroup {
   readonly id: string;
-  /** Begins a sentence about its limits, as `This address`. */
+  /** The start of a sentence about its limits, such as `This address`. */
   readonly name: string;
-  /** For all of its callers together; what is absent has no limit. */
+  /** For all of its callers together. An absent value means no limit. */
   readonly limits: CallerLimits;
 }
 
-/** Who asks, and with which key: an owner may have several, and each has limits of its own. */
+/** The author of a request and the key used. An owner may have several keys, each with its own limits. */
 export interface Caller {
-  /** What is kept under this name is theirs. */
+  /** Data stored under this name belongs to the caller. */
   readonly owner: string;
-  /** Names the key, also after a restart, and tells nothing of it. */
+  /** Identifies the key, also after a restart, without revealing it. */
   readonly keyId: string;
   readonly limits: CallerLimits;
-  /** Whose limits hold beside the caller's own, the narrowest first. Default: none. */
+  /** Groups whose limits apply as well as the caller's own, the smallest group first. Default: none. */
   readonly groups?: readonly CallerGroup[];
 }

@@ -1,14 +1,14 @@
 /**
- * Time, waiting and fresh ids, as one argument, so that no code reads a global and no test sleeps for real.
+ * Time, waiting and fresh ids, passed as one argument so that no code reads a global and no test sleeps for real.
  *
  * Contract:
- * - `now` never goes backwards (monotonic, in milliseconds, fractions allowed); differences are meaningful, the absolute value is not.
- * - `sleep` settles no earlier than `ms` later; it settles at once when the signal is or becomes aborted and never rejects,
- *   so that the caller looks at its own signal to tell the two apart. An aborted sleep leaves no timer behind.
- * - `callAfter` calls back once, `ms` later or up to a millisecond sooner, which is what timers of systems are exact to, unless the
- *   function that it returns was called before; it is what is cheap enough for a wait that most often ends early.
- * - `wallTimeMs` is the wall clock (whole milliseconds since 1970), for display and storage only, never for ordering or limits.
- * - `newId` returns an unguessable id of at least 122 random bits, of the characters that request ids allow.
+ * - `now` never goes backwards (monotonic, in milliseconds, fractions allowed). Only differences mean something;
+ * - `sleep` settles no earlier than `ms` later, or at once when the signal aborts, and never rejects. The caller looks at its own signal
+ *   to tell the two apart. An aborted sleep leaves no timer running;
+ * - `callAfter` calls back once, `ms` later or up to a millisecond sooner, because system timers are no more exact. Calling the returned
+ *   function before then prevents it. It is cheap enough for a wait that usually ends early;
+ * - `wallTimeMs` is the wall clock (whole milliseconds since 1970), for display and storage only, never for ordering or limits;
+ * - `newId` returns an unguessable id of at least 122 random bits, made of characters that request ids may contain.
  */
 export interface Clock {
   now(): number;

@@ -4,24 +4,24 @@ export interface StoredMessage {
   /** The message this one follows; absent for the first. */
   readonly parentId?: string;
   readonly role: "user" | "assistant";
-  /** Who spoke, for `assistant`. */
+  /** The persona that spoke, for `assistant`. */
   readonly personaId?: string;
-  /** The name as it was shown then. */
+  /** The persona's name at the time. */
   readonly personaName?: string;
-  /** The request that it came with. */
+  /** The request that the message came with. */
   readonly requestId?: string;
   readonly text: string;
-  /** Anything but `completed` marks a partial text. */
+  /** Anything but `completed` means that the text is partial. */
   readonly status: "completed" | "failed" | "cancelled";
 }
 
 /** A message on a path. */
 export interface PathMessage extends StoredMessage {
-  /** Characters (UTF-16 units) of all texts from the root to this one. Absent for what earlier versions stored. */
+  /** Characters (UTF-16 units) of all texts from the root to this one. Absent on messages that earlier versions stored. */
   readonly pathChars?: number;
 }
 
-/** A message to store. `id`: a new id of the caller's own making, by which it was told already. Default: the store makes one. */
+/** A message to store. `id`: a new id that the caller made and already announced. Default: the store makes one. */
 export type NewMessage = Omit<StoredMessage, "id"> & { readonly id?: string };
 
 /** A message with the time at which it was stored, for display. */
@@ -30,11 +30,11 @@ export interface DatedMessage extends StoredMessage {
   readonly createdAtMs: number;
 }
 
-/** Where the reading of a conversation goes on. */
+/** The place from which a conversation is read on. */
 export interface ReadingPlace {
-  /** A message's place among those of its store, oldest first; 0 is before all. */
+  /** A message's place among those of its store, oldest first. 0 is before all of them. */
   readonly message: number;
-  /** How much of its text was read, in the store's own unit. */
+  /** How much of its text has been read, in the store's own unit. */
   readonly offset: number;
 }
 
@@ -42,7 +42,7 @@ export interface ReadingPlace {
 export interface MessagePiece {
   /** `text` holds this piece only. */
   readonly message: DatedMessage;
-  /** The piece that the page before this one ended with belongs to the same message. */
+  /** The previous page ended with a piece of the same message. */
   readonly goesOn: boolean;
   /** The message's text ends with this piece. */
   readonly isLast: boolean;
@@ -54,19 +54,19 @@ export interface MessagePage {
   readonly next?: ReadingPlace;
 }
 
-/** What a list shows of a conversation. */
+/** A conversation as a list shows it. */
 export interface ConversationSummary {
   readonly id: string;
-  /** As its owner named it, else the beginning of its first question (`titleOf`), else empty. */
+  /** The name that its owner gave it, else the start of its first question (`titleOf`), else empty. */
   readonly title: string;
-  /** Where the next turn goes on; absent before the first answer. */
+  /** The message that the next turn follows. Absent before the first answer. */
   readonly headId?: string;
   /** Wall clock, milliseconds since 1970, for display; the order of a list does not depend on it. */
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
 
-/** One page of a list; `next` is the `before` of the page behind it, absent on the last one. */
+/** One page of a list; `next` is the `before` of the page after it, absent on the last one. */
 export interface ConversationPage {
   readonly conversations: readonly ConversationSummary[];
   readonly next?: string;
@@ -76,24 +76,27 @@ export interface ConversationPage {
 export interface MessageMatch {
   readonly conversationId: string;
   readonly messageId: string;
-  /** Of the conversation. */
+  /** The conversation's title. */
   readonly title: string;
-  /** The text around the first of the words (`excerptOf`). */
+  /** The text around the query's first word (`excerptOf`). */
   readonly excerpt: string;
 }
 
 /**
- * Conversations: trees of messages with a head, which is where the next turn goes on.
+ * Conversations: trees of messages, each with a head, which the next turn follows.
  *
- * Contract: every call names the owner; another owner's conversation answers exactly like one that does not exist
- * (`undefined`, `false`, nothing found). `append` stores all messages or none, each the child of the one before it, the first a
- * child of `parentId`, and returns their ids in order. `moveHead` makes a message the head. `path` leads from the root to the
- * message, without the oldest where not all have room in `mostChars`: of the newest it holds at least those whose texts have no
- * more characters together (UTF-16 units), and always the newest that has a text. So a long conversation costs no more than a short one.
- * Its messages count the characters of the whole path, whatever was left out of it.
+ * Contract: every call names the owner. Another owner's conversation answers exactly like one that does not exist (`undefined`, `false`,
+ * nothing found).
+ *
+ * `append` stores all messages or none, and returns their ids in order. Each message is the child of the one before it; the first is a
+ * child of `parentId`. `moveHead` makes a message the head.
+ *
+ * `path` leads from the root to the message. If its texts have more than `mostChars` characters (UTF-16 units), the oldest messages may
+ * be left out. It always holds the newest messages that fit, and the newest that has a text, so a long conversation costs no more than a
+ * short one. `pathChars` counts the whole path, including messages left out.
  */
 export interface ConversationStore {
-  /** A new conversation, under an id of the caller's choice that no conversation has; returns its id. */
+  /** Creates a conversation and returns its id. `conversationId` must not be in use yet. */
   create(owner: string, conversationId?: string): Promise<string>;
   head(owner: string, conversationId: string): Promise<{ readonly messageId?: string } | undefined>;
   path(
@@ -102,14 +105,14 @@ export interface ConversationStore {
     messageId: string,
     mostChars: number,
   ): Promise<readonly PathMessage[] | undefined>;
-  /** The messages that came with a request, questions first; empty where there are none or no such conversation. */
+  /** The messages that came with a request, questions first. Empty if there are none, or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   /**
-   * Ids of the requests that were asked in the conversation after that one, oldest first; without one, only the newest. `undefined`
-   * if it was not asked there, or was forgotten.
+   * Ids of the requests asked in the conversation after `after`, oldest first. Without `after`, only the newest. `undefined` if `after`
+   * was not asked there or was forgotten.
    */
   requests(owner: string, conversationId: string, after?: string): Promise<readonly string[] | undefined>;
-  /** The answers that came with a request are no longer its own: it is answered again. Its question stays its own. */
+  /** Detaches a request's answers from it, because it is answered again. Its question stays attached. */
   disown(owner: string, conversationId: string, requestId: string): Promise<void>;
   append(
     owner: string,
@@ -119,10 +122,10 @@ export interface ConversationStore {
   ): Promise<readonly string[] | undefined>;
   moveHead(owner: string, conversationId: string, messageId: string): Promise<void>;
   /**
-   * The conversations in which something was said or that were named, the last changed first: messages, a new head and a new
-   * title are changes. Pages that follow one another through `next` name none twice and miss none that stays as it is
-   * meanwhile; what changes moves to the front of the first page. A `next` stays good. Throws `invalid_message` for a `before` that
-   * cannot be a `next`.
+   * Lists the conversations that have a message or a name, the last changed first. Messages, a new head and a new title are changes.
+   * Pages read one after another through `next` list no conversation twice, and miss none that does not change meanwhile. A conversation
+   * that changes moves to the front of the first page. A `next` never expires. Throws `invalid_message` for a `before` that cannot be a
+   * `next`.
    */
   list(
     owner: string,
@@ -130,9 +133,9 @@ export interface ConversationStore {
   ): Promise<ConversationPage>;
   summary(owner: string, conversationId: string): Promise<ConversationSummary | undefined>;
   /**
-   * One page of the tree's messages, oldest first, from a place on (default: the first message). The texts of a page have at most
-   * `maxBytes` together (UTF-8, at least 4); a longer text comes in pieces, which cut no character in two. A reader that asks for
-   * the next page when it has room never holds more than a page. `undefined` once the conversation is gone.
+   * One page of the tree's messages, oldest first, starting at `from` (default: the first message). The texts of a page have at most
+   * `maxBytes` together (UTF-8, at least 4). A longer text comes in pieces, which never split a character. A reader that asks for the
+   * next page only when it has room never holds more than one page. `undefined` once the conversation is gone.
    */
   messages(
     owner: string,
@@ -147,13 +150,13 @@ export interface ConversationStore {
     messageId: string,
     maxChars: number,
   ): Promise<string | undefined>;
-  /** Names a conversation; `false` where there is none. */
+  /** Names a conversation; `false` if it does not exist. */
   rename(owner: string, conversationId: string, title: string): Promise<boolean>;
-  /** Deletes a conversation with its messages and everything that was made of them; `false` where there is none. */
+  /** Deletes a conversation with its messages and everything made from them; `false` if it does not exist. */
   remove(owner: string, conversationId: string): Promise<boolean>;
   /**
-   * The messages in which all words of the query occur (`searchTerms` says what a word is and how it matches), newest first, at
-   * most `limit`; none where the query has no words. Whatever the query is made of, it is only ever looked for.
+   * The messages that contain every word of the query (`searchTerms` defines words and how they match), newest first, at most `limit`.
+   * None if the query has no words. A query is only ever data: nothing in it is interpreted.
    */
   search(owner: string, query: string, limit: number): Promise<readonly MessageMatch[]>;
 }

@@ -1,6 +1,6 @@
-/** Items that wait, each for an owner: the owners take turns, and the items of one owner keep their order. */
+/** A queue in which owners take turns; the items of one owner keep their order. */
 export class FairQueue<T> {
-  /** In the order in which the owners have their turns. */
+  /** In the order of the owners' turns. */
   readonly #owners = new Map<string, T[]>();
 
   get isEmpty(): boolean {
@@ -13,7 +13,7 @@ export class FairQueue<T> {
     else items.push(item);
   }
 
-  /** The oldest item of the owner whose turn it is; that owner's next turn comes after those of all others. */
+  /** The oldest item of the owner whose turn it is. That owner's next turn comes after those of all others. */
   take(): T | undefined {
     for (const [owner, items] of this.#owners) {
       const item = items.shift();

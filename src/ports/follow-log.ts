@@ -1,14 +1,14 @@
 import type { LogBatch, TurnLog } from "./turn-log.ts";
 
-/** From where a log is followed, and for how long. */
+/** The position from which a log is followed, and for how long. */
 export interface LogPosition {
-  /** The `seq` behind which it begins. */
+  /** Events with a greater `seq` are read. */
   readonly after: number;
-  /** Default: to the log's end. */
+  /** Default: read to the log's end. */
   readonly signal?: AbortSignal;
 }
 
-/** Reads a log to its end, or until the signal aborts. What is done for every chunk of every connection opens a reader instead. */
+/** Reads a log to its end, or until the signal aborts. Too slow for work done per chunk and connection: that opens a reader instead. */
 export async function* followLog(log: TurnLog, { after, signal }: LogPosition): AsyncGenerator<LogBatch> {
   let wake: () => void = () => undefined;
   const goOn = () => wake();

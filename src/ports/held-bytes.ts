@@ -1,19 +1,19 @@
 import { TroupeError } from "../protocol/errors.ts";
 
-/** When a request may have ended that holds what another one needs. */
+/** By then another request may have ended and freed its memory. */
 const retryAfterMs = 1_000;
 
 export interface HeldBytesOptions {
   readonly maxBytes: number;
-  /** What the refusal of bytes without room says. */
+  /** The code of the refusal if there is no room. */
   readonly code: "too_many_requests" | "overloaded";
-  /** Whose requests they are, to begin a sentence with. */
+  /** The start of a sentence that names the owner of the requests. */
   readonly whose: string;
-  /** Hears that nothing is held any more. */
+  /** Called when nothing is held any more. */
   readonly onEmpty?: () => void;
 }
 
-/** The memory that the requests of a connection, of an owner, or of a whole server hold, and how much it may be. */
+/** The memory that the requests of a connection, an owner or a whole server hold, with its limit. */
 export class HeldBytes {
   bytes = 0;
   readonly #options: HeldBytesOptions;
@@ -22,7 +22,10 @@ export class HeldBytes {
     this.#options = options;
   }
 
-  /** `own`: held by who asks for more. One request always has room if nothing else is held: the wire allows it. */
+  /**
+   * `own`: the bytes already held by the request that asks. One request always has room if nothing else is held, because the wire allows
+   * it.
+   */
   hasRoomFor(bytes: number, own: number): boolean {
     return this.bytes === own || this.bytes + bytes <= this.#options.maxBytes;
   }
@@ -38,20 +41,20 @@ export class HeldBytes {
   }
 }
 
-/** What one request holds, of every limit that it counts in. */
+/** The memory that one request holds, counted in several limits. */
 export class Hold {
   bytes = 0;
   readonly #limits: readonly HeldBytes[];
   #isReleased = false;
 
-  /** Throws the refusal of the first limit that has no room, and holds nothing then. `mayExceed`: every limit has room. */
+  /** Throws the refusal of the first limit that has no room, and then holds nothing. `mayExceed` ignores the limits. */
   constructor(limits: readonly HeldBytes[], bytes: number, mayExceed = false) {
     this.#limits = limits;
     if (mayExceed) this.#change(bytes);
     else this.resize(bytes);
   }
 
-  /** It holds so much from now on. Throws the refusal of the first limit that has no room, and changes nothing then. */
+  /** Sets the bytes held. Throws the refusal of the first limit that has no room, and then changes nothing. */
   resize(bytes: number): void {
     if (this.#isReleased) return;
     const change = bytes - this.bytes;
@@ -72,7 +75,7 @@ export class Hold {
   }
 }
 
-/** The memory that all requests of a server hold, and those of each owner. */
+/** The memory that all requests of a server hold, and the requests of each owner. */
 export class HeldByOwners {
   readonly #maxBytesPerOwner: number;
   readonly #inAll: HeldBytes;
@@ -86,13 +89,13 @@ export class HeldByOwners {
     this.#inAll = new HeldBytes({ maxBytes, code: "overloaded", whose: "All requests together" });
   }
 
-  /** Held by all together. */
+  /** Bytes held by all requests together. */
   get bytes(): number {
     return this.#inAll.bytes;
   }
 
   /**
-   * Counts a request in, and in `limits` of its own as well. `mayExceed`: whatever the limits are.
+   * Counts a request here and in its own `limits`. `mayExceed` ignores all of them.
    * Throws `too_many_requests`, `overloaded`.
    */
   hold(owner: string, bytes: number, limits: readonly HeldBytes[] = [], mayExceed = false): Hold {

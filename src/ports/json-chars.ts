@@ -1,9 +1,9 @@
-/** For a number, `true`, `false` or `null`. */
+/** Counted for a number, `true`, `false` or `null`. */
 const plainChars = 6;
 
 /**
- * About how many characters a value has as JSON. It adds up lengths and does not make the text, which for the answer of a long request
- * would hold the loop for tens of milliseconds.
+ * About how many characters a value has as JSON. It adds up lengths without making the text, because making it for the answer of a long
+ * request would block the loop for tens of milliseconds.
  */
 export function jsonChars(value: unknown): number {
   if (typeof value === "string") return value.length + 2;

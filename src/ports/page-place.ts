@@ -1,6 +1,6 @@
 import { TroupeError } from "../protocol/errors.ts";
 
-/** The place in a list that a page's `next` names: a number from 1. Throws `invalid_message` for anything that cannot be one. */
+/** Reads a page's `next`, the number of a place in a list, from 1. Throws `invalid_message` for anything else. */
 export function readPagePlace(before: string): number {
   const place = Number(before);
   if (/^[1-9]\d*$/.test(before) && Number.isSafeInteger(place)) return place;

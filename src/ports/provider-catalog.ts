@@ -1,6 +1,6 @@
 import type { Provider } from "./provider.ts";
 
-/** The provider that answers an `api`, and the model it will be asked for. */
+/** The provider that answers an `api`, and the model to ask it for. */
 export interface ProviderChoice {
   readonly provider: Provider;
   readonly api: string;
@@ -8,9 +8,9 @@ export interface ProviderChoice {
 }
 
 /**
- * Which providers this server has.
+ * The providers of this server.
  *
- * `choose` throws `provider_not_configured`, naming what to set, where no provider answers that `api`.
+ * `choose` throws `provider_not_configured` if no provider answers that `api`, and names the setting to change.
  */
 export interface ProviderCatalog {
   choose(api: string, model: string | undefined): ProviderChoice;

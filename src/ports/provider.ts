@@ -1,42 +1,42 @@
 import type { JsonObject } from "./json.ts";
 
-/** One earlier message of the context that a model is given. */
+/** One earlier message of a model's context. */
 export interface ProviderMessage {
   readonly role: "user" | "assistant";
   readonly text: string;
 }
 
-/** One call of a model, in no vendor's words. */
+/** One call of a model, independent of vendors. */
 export interface ProviderRequest {
   readonly model: string;
   /** System prompt; never shown to a client. */
   readonly instructions?: string;
   /**
-   * The context, oldest first; the first is a user's, the last one is the question. Neighbours may have one role, where several have
-   * answered: an API that wants roles to alternate is sent them joined.
+   * The context, oldest first. The first message is a user's, the last one is the question. Neighbours may have the same role if several
+   * personas have answered: for an API that wants roles to alternate, they are joined.
    */
   readonly messages: readonly ProviderMessage[];
-  /** A word for this answer only. It goes after the question, so that what comes before it is the same in the next request. */
+  /** A note for this answer only. It goes after the question, so that the text before it is the same in the next request. */
   readonly note?: string;
-  /** Requests with the same key begin with the same words: a hint for the vendor's prompt cache. At most 64 characters. */
+  /** Requests with the same key start with the same text: a hint for the vendor's prompt cache. At most 64 characters. */
   readonly cacheKey?: string;
   /** 0 to 2. Left out: the vendor's default. */
   readonly temperature?: number;
-  /** Upper limit of the answer in tokens. */
+  /** Maximum length of the answer, in tokens. */
   readonly maxOutputTokens?: number;
-  /** Id of a stored response at the vendor that this call continues. */
+  /** Id of a response stored at the vendor, which this call continues. */
   readonly previousResponseId?: string;
   readonly tools?: readonly JsonObject[];
   /** Ask the vendor for a readable summary of the model's reasoning. */
   readonly includeReasoning?: boolean;
-  /** Further parameters, already checked against the vendor's schema, passed on as they are. */
+  /** More parameters, already checked against the vendor's schema and passed on unchanged. */
   readonly options?: JsonObject;
 }
 
-/** Tokens of one call. `estimated` when the vendor gave none and they were counted from the characters. */
+/** Tokens of one call. `estimated`: the vendor gave no figures, so they were computed from the characters. */
 export interface Usage {
   readonly inputTokens: number;
-  /** Input tokens that the vendor read from its prompt cache, where it tells; `inputTokens` counts them too. */
+  /** Input tokens that the vendor read from its prompt cache, if it tells. `inputTokens` includes them. */
   readonly cachedTokens?: number;
   readonly outputTokens: number;
   readonly totalTokens: number;
@@ -45,14 +45,14 @@ export interface Usage {
 
 export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "budget" | "cancelled";
 
-/** What a provider tells while a call runs; the last one of a whole answer is `end`. */
+/** An event of a running call; the last one of a whole answer is `end`. */
 export type ProviderEvent =
   /**
-   * The answer goes on without this call: another call, of another process as well, that is given `place` tells what comes
-   * behind this event, and nothing of what came before it. Plain JSON in the provider's own words.
+   * The answer survives this call. A later call that is given `place`, also in another process, yields the events after this one and none
+   * before it. Plain JSON in the provider's own words.
    */
   | { readonly type: "checkpoint"; readonly place: JsonObject }
-  /** The vendor accepted the call; `response` is its own response object as first sent, where it has one. */
+  /** The vendor accepted the call; `response` is its own response object as first sent, if it has one. */
   | { readonly type: "started"; readonly response?: JsonObject }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
@@ -64,7 +64,7 @@ export type ProviderEvent =
       readonly callId: string;
       readonly payload?: JsonObject;
     }
-  /** A failed attempt is about to be repeated; nothing of it was shown. One that is not `isUnread` may have to be paid. */
+  /** A failed attempt is about to be repeated; nothing of it was shown. An attempt may cost money unless it `isUnread`. */
   | {
       readonly type: "retrying";
       readonly attempt: number;
@@ -78,18 +78,18 @@ export type ProviderEvent =
       /** The model that answered, as the vendor names it. */
       readonly model: string;
       readonly usage?: Usage;
-      /** The vendor's full response object, where it has one. */
+      /** The vendor's full response object, if it has one. */
       readonly response?: JsonObject;
     };
 
-/** What a call is made with beside its request. */
+/** The arguments of a call beside its request. */
 export interface ProviderCall {
   readonly signal: AbortSignal;
-  /** Takes up an answer that an earlier call began. */
+  /** Resumes an answer that an earlier call started: the `place` of its checkpoint. */
   readonly from?: JsonObject;
 }
 
-/** The reason of an abort that leaves the answer to the next process: what goes on without its call goes on. */
+/** The abort reason that leaves the answer to the next process: an answer that survives its call goes on. */
 export class Departure extends Error {
   override readonly name = "Departure";
 
@@ -102,23 +102,23 @@ export class Departure extends Error {
  * One upstream API.
  *
  * Contract of `stream`:
- * - yields batches (what one read gave), never an empty one, in the vendor's order;
- * - the last event of the last batch is the only `end`; nothing follows it; or it throws one `TroupeError` instead;
- * - when `signal` aborts, the upstream connection is closed, late bytes are ignored, and the iteration ends by throwing the
- *   signal's reason, only after the connection is closed;
- * - a stall is an error (`upstream_timeout`, `upstream_stalled`), never a wait without end; time in which nobody asks for the
- *   next batch does not count as a stall;
- * - ending the iteration early (`return`) closes the connection as abort does;
- * - a call is tried once: retrying is the caller's business, guided by `TroupeError.safeToRepeat`. Only an answer that goes on
- *   without its call is taken up again by the provider itself where the connection breaks, with no gap and no repeat;
- * - with `from`, the `place` of an earlier checkpoint of the same request, no new answer is begun. What cannot be taken up again ends as
- *   what broke it: the first call's own failure, or `interrupted` for one with `from`;
+ * - it yields batches (the events of one read), never an empty one, in the vendor's order;
+ * - the last event of the last batch is the only `end`, and nothing follows it. If the call fails, it throws one `TroupeError` instead;
+ * - when `signal` aborts, the provider closes the upstream connection and ignores late bytes. The iteration then throws the signal's
+ *   reason, but only once the connection is closed;
+ * - a stall is an error (`upstream_timeout`, `upstream_stalled`), never an endless wait. Time in which the caller does not ask for the
+ *   next batch is no stall;
+ * - ending the iteration early (`return`) closes the connection as an abort does;
+ * - each call is tried once: retrying is up to the caller, guided by `TroupeError.safeToRepeat`. If the connection breaks, the provider
+ *   itself resumes only an answer that survives its call, with no gap and no repeat;
+ * - with `from`, the `place` of an earlier checkpoint of the same request, the provider starts no new answer. If it cannot resume, it
+ *   throws the cause: the first call's own failure, or `interrupted` for a call with `from`;
  * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`.
  */
 export interface Provider {
   /** Stable name, e.g. `openai`, `demo`. */
   readonly name: string;
-  /** True where no model answers but a script: every answer is then labelled so. */
+  /** True if a script answers instead of a model: every answer is then labelled as simulated. */
   readonly simulated: boolean;
   stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]>;
 }

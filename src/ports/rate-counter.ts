@@ -1,16 +1,15 @@
-/** How often something has happened in the present window of time. */
+/** How often something has happened in the current window of time. */
 export interface RateCount {
   readonly count: number;
-  /** Milliseconds until the next window, in which everything is counted anew. */
+  /** Milliseconds until the next window, in which every count starts at 0 again. */
   readonly windowEndsInMs: number;
 }
 
 /**
- * Counts what happens by name, in windows of time of the same length that follow one another. How many are too many is for those
- * to say who count.
+ * Counts events by name, in windows of equal length, one after another. The caller sets the limit.
  *
- * Contract: `add` counts one more and tells the count with it, so that of many at the same time each sees another count. What was
- * counted in a window that is over is gone.
+ * Contract: `add` counts one more and returns the new count, so that concurrent calls each see a different one. Counts of a past window
+ * are dropped.
  */
 export interface RateCounter {
   add(name: string): Promise<RateCount>;

@@ -1,40 +1,39 @@
-/** Most words of a query that count. */
+/** Maximum number of words in a query; the rest are ignored. */
 const mostTerms = 16;
-/** A shorter word is looked for as it is: as a beginning it would match nearly everything. */
+/** A shorter word only matches a whole word: as a prefix it would match nearly everything. */
 const leastPrefixChars = 3;
 const titleChars = 80;
-/** How much an excerpt shows before the word, and in all, characters. */
+/** Characters of an excerpt before the word, and in all. */
 const excerptBefore = 60;
 const excerptChars = 180;
-/** How far into a text an excerpt's word is looked for, characters: a text may have millions. */
+/** How far into a text the excerpt's word is looked for, in characters: a text may have millions. */
 const excerptReach = 65_536;
 
-/** Letters of scripts that put no spaces between words: each counts as a word of its own. */
+/** Letters of scripts without spaces between words: each counts as a word of its own. */
 const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/gu;
 const firstUnspaced = new RegExp(`^${unspaced.source}`, "u");
-/** Anything but letters and digits lies between words. */
+/** Words are separated by anything but letters and digits. */
 const betweenWords = /[^\p{L}\p{N}\p{Co}]+/gu;
 const isLetter = /[\p{L}\p{N}\p{Co}]/u;
-/** The same without marks, and without halves of characters. */
+/** The same, but neither marks nor halves of surrogate pairs separate words. */
 const isBetweenWords = /[^\p{L}\p{N}\p{Co}\p{M}\p{Cs}]/u;
 const marks = /\p{M}+/gu;
 const manyMarks = /(\p{M}{16})\p{M}+/gu;
-/** How much of a text is looked through in one go, characters: measured at 6 ms at most. */
+/** How much of a text is searched in one go, in characters: measured at 6 ms at most. */
 const pieceChars = 16_384;
-/** A longer word may be cut in two. */
+/** A longer word may be split. */
 const mostWordChars = 1_024;
 
-/** One word of a query: what it is made of, in order and one behind the other, and whether the last part may go on. */
+/** One word of a query: its parts, which must follow each other directly, and whether the last one is a prefix. */
 export interface SearchTerm {
   readonly parts: readonly string[];
   readonly isPrefix: boolean;
 }
 
 /**
- * The words of a query, which stand between its spaces. Case and accents do not count. A word matches the beginning of a word of the
- * text; one of fewer than three characters only a whole word. `well-known` is two words that follow one another, and so are
- * two characters of Chinese.
+ * The words of a query, separated by spaces. Case and accents do not count. A word matches the start of a word of the text; a word of
+ * fewer than three characters matches only a whole word. `well-known` is two words in a row, and so are two Chinese characters.
  */
 export function searchTerms(query: string): SearchTerm[] {
   return query
@@ -46,8 +45,8 @@ export function searchTerms(query: string): SearchTerm[] {
 }
 
 /**
- * Whether all of the words occur in the text. It yields after each piece of the text, so that the caller can let others run; the
- * work grows with the length of the text, whatever the text is made of.
+ * Whether the text contains all of the words. It yields after each piece of the text, so that the caller can let other work run. The time
+ * grows only with the length of the text.
  */
 export function* matchesTerms(text: string, terms: readonly SearchTerm[]): Generator<undefined, boolean> {
   let missing = terms.map(({ parts, isPrefix }) => ` ${parts.join(" ")}${isPrefix ? "" : " "}`);
@@ -65,7 +64,7 @@ export function* matchesTerms(text: string, terms: readonly SearchTerm[]): Gener
   return false;
 }
 
-/** Adds each word of a text to `words` as `matchesTerms` compares it. It yields after each piece. */
+/** Adds each word of a text to `words`, in the form that `matchesTerms` compares. It yields after each piece. */
 export function* collectWords(text: string, words: Set<string>): Generator<undefined, void> {
   for (const piece of piecesOf(text)) {
     for (const part of partsOf(piece)) words.add(part);
@@ -74,8 +73,8 @@ export function* collectWords(text: string, words: Set<string>): Generator<undef
 }
 
 /**
- * The text around the first of the query's words, or its beginning if the word is not in the first 65,536 characters; on one line.
- * It yields after each piece that was looked through.
+ * The text around the query's first word, on one line. If the word is not in the first 65,536 characters, the start of the text. It
+ * yields after each piece searched.
  */
 export function* excerptOf(text: string, query: string): Generator<undefined, string> {
   const [part] = searchTerms(query)[0]?.parts ?? [];
@@ -93,13 +92,13 @@ export function* excerptOf(text: string, query: string): Generator<undefined, st
   return excerptAt(near, 0, true, isLast);
 }
 
-/** The title of a conversation that begins with this question: its first 80 characters, on one line. */
+/** The title of a conversation that starts with this question: its first 80 characters, on one line. */
 export function titleOf(question: string): string {
   const beginning = question.trimStart().slice(0, 20 * titleChars);
   return [...oneLine(beginning)].slice(0, titleChars).join("");
 }
 
-/** Without case and accents, with spaces around the letters of scripts that have none. */
+/** Without case and accents, with spaces around letters of scripts that use none. */
 function comparable(text: string): string {
   return plain(text).replace(unspaced, " $& ");
 }
@@ -110,15 +109,15 @@ function partsOf(text: string): string[] {
     .filter((part) => part !== "");
 }
 
-/** Without case and accents; in composed text the letters keep their places. */
+/** Without case and accents. Letters of composed text keep their positions. */
 function plain(text: string): string {
-  // Marks go first: putting a long row of them in order takes the square of its length.
+  // Marks go first: sorting a long row of them takes quadratic time.
   const letters = text.replace(marks, "").normalize("NFD").replace(marks, "");
-  // A sigma at the end of a word has a lower case of its own.
+  // A sigma at the end of a word has a different lower case.
   return letters.normalize("NFC").toLowerCase().replaceAll("ς", "σ");
 }
 
-/** The text in pieces of at most 16,384 characters, which end between words; a word of more than 1,024 characters may be cut. */
+/** Splits the text between words, into pieces of at most 16,384 characters. A word of more than 1,024 characters may be split. */
 function* piecesOf(text: string): Generator<string> {
   for (let start = 0; start < text.length; ) {
     const end = pieceEnd(text, start);
@@ -140,24 +139,24 @@ function isSecondHalf(text: string, index: number): boolean {
   return code >= 0xdc00 && code <= 0xdfff;
 }
 
-/** A piece of the text with its surroundings, as it is shown. */
+/** A piece of the text with its surroundings, ready to show. */
 function excerptPiece(text: string, start: number) {
   const from = Math.max(0, start - 2 * excerptBefore);
   const to = start + pieceChars + excerptChars;
-  // Nobody reads more marks on one letter, and to compose them takes the square of their number.
+  // No reader needs more than 16 marks on one letter, and composing them takes quadratic time.
   const near = text.slice(from, to).replace(manyMarks, "$1").normalize("NFC");
   return { near, isFirst: from === 0, isLast: to >= text.length };
 }
 
 function excerptAt(near: string, start: number, isFirst: boolean, isLast: boolean): string {
   const end = start + excerptChars;
-  // A cut may halve a character that takes two units.
+  // A cut may halve a surrogate pair.
   const shown = near.slice(start, end).replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, "");
   const isCut = end < near.length || !isLast;
   return `${isFirst && start === 0 ? "" : "…"}${oneLine(shown)}${isCut ? "…" : ""}`;
 }
 
-/** Where a part of a term begins a word; -1 if it does nowhere. `isFirst`: the text begins a word. */
+/** The index at which a part of a term starts a word; -1 if there is none. `isFirst`: the text starts with a word's start. */
 function indexOfWord(text: string, part: string, isFirst: boolean): number {
   const isUnspaced = matchesUnspaced(part);
   for (let index = text.indexOf(part); index >= 0; index = text.indexOf(part, index + 1)) {
@@ -167,7 +166,7 @@ function indexOfWord(text: string, part: string, isFirst: boolean): number {
   return -1;
 }
 
-/** Whether no letter that belongs to the same word stands before this place. */
+/** Whether no letter of the same word precedes this index. */
 function beginsWord(text: string, index: number): boolean {
   const before = text.slice(isSecondHalf(text, index - 1) ? Math.max(0, index - 2) : index - 1, index);
   return !isLetter.test(before) || matchesUnspaced(before);

@@ -1,22 +1,22 @@
 import type { Caller } from "./caller.ts";
 
-/** Why a caller gets no socket: the server as a whole has as many as it may, or the caller has. */
+/** A refusal of a socket: the whole server has the maximum, or the caller does. */
 export interface NoPlace {
   readonly isServerFull: boolean;
-  /** A sentence in ASCII for the caller, with the setting. */
+  /** A sentence for the caller, in ASCII, that names the setting. */
   readonly message: string;
 }
 
 /**
- * The sockets that are open, in all processes that serve together.
+ * The open sockets, over all processes that serve together.
  *
- * Contract: of any number of handshakes at the same time, in any of these processes, no more are given a place than the limits allow.
- * The places of a process that is gone are free again.
+ * Contract: of any number of handshakes at the same time, in any of these processes, no more get a place than the limits allow. The
+ * places of a dead process are free again.
  */
 export interface SocketPlaces {
-  /** Takes a place, which whoever took it gives back with `leave`; or says why there is none. */
+  /** Takes a place, or returns the refusal. The caller of `take` gives the place back with `leave`. */
   take(caller: Caller): Promise<NoPlace | undefined>;
-  /** What `take` would say now. */
+  /** The answer that `take` would give now. */
   whyNone(caller: Caller): Promise<NoPlace | undefined>;
   leave(caller: Caller): Promise<void>;
 }

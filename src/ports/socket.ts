@@ -1,24 +1,22 @@
 import type { CloseName } from "../protocol/closes.ts";
 
-/** The connection has ended: what was to be sent reaches nobody, which is no fault of the server's. */
+/** The connection has ended, so nothing more can be sent. This is not a fault of the server. */
 export class SocketEndedError extends Error {
   override readonly name = "SocketEndedError";
 }
 
-/**
- * A whole text message. A long one comes as its UTF-8, which all sockets that send it share, and which nobody changes.
- */
+/** A whole text message. A long one is given as UTF-8 bytes, which all sockets that send it share, so they must not be changed. */
 export type OutgoingMessage = string | Uint8Array;
 
 /**
  * The sending half of one client's connection.
  *
  * Contract:
- * - `send` takes messages and writes them in order. True: the operating system has taken them already. False: `onTaken` is
- *   called once, after `send` has returned: when they were taken, which is what makes a slow reader slow down its follower, or with the cause
- *   when the connection has ended;
- * - `close` starts an orderly close; messages accepted earlier go first; a second call does nothing. `retryAfterMs` tells the client
- *   when to come back.
+ * - `send` takes messages and writes them in order. If it returns true, the operating system has already taken them. If false, `onTaken`
+ *   is called once, after `send` has returned: when they are taken, or with the cause when the connection has ended. Waiting for it makes
+ *   a follower as slow as its reader;
+ * - `close` starts an orderly close, after the messages accepted so far. A second call does nothing. `retryAfterMs` tells the client when
+ *   to come back.
  */
 export interface Socket {
   send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error | null) => void): boolean;

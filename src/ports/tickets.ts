@@ -1,9 +1,9 @@
 import type { Caller } from "./caller.ts";
 
-/** Tickets that open one socket each. */
+/** Tickets, each of which opens one socket. */
 export interface Tickets {
-  /** A ticket for this caller, good once within its time. */
+  /** A ticket for this caller, valid once and for a limited time. */
   issue(caller: Caller): Promise<string>;
-  /** Whose the ticket was; it is used up with that. */
+  /** The caller that the ticket was issued to. Redeeming uses it up. */
   redeem(ticket: string): Promise<Caller | undefined>;
 }

@@ -1,61 +1,58 @@
 import type { Usage } from "./provider.ts";
 import type { CallOutcome } from "./usage-store.ts";
 
-/** A call of a provider as it is planned. */
+/** A planned call of a provider. */
 export interface CallPlan {
   /** The lane's name, absent for a nameless voice. */
   readonly lane?: string;
   readonly api: string;
   readonly model: string;
-  /** Estimated. */
+  /** An estimate. */
   readonly inputTokens: number;
-  /** The provider is at it already, for a process that is gone: it is not refused, but may be stopped at once. */
+  /** The call was started by a process that is gone: it is not refused, but may be stopped at once. */
   readonly isBegun: boolean;
-  /** The limit that the request itself sets for the answer. */
+  /** The output limit that the request itself sets. */
   readonly mostOutputTokens?: number;
 }
 
 /**
- * What one call may use.
+ * The budget of one call.
  *
- * Contract: what is covered is said at once, and awaited only where somebody else has to be asked; `settle` and `record` count once,
- * later ones do nothing.
+ * Contract: `cover` answers at once, with a promise only if another process has to be asked. Only the first `settle` and the first
+ * `record` count.
  */
 export interface CallBudget {
-  /** The limit to give the provider; absent where no budget is narrower than what the request itself asks for. */
+  /** The output limit to give the provider. Absent unless a budget is narrower than the request's own limit. */
   readonly mostOutputTokens?: number;
-  /** A budget may stop it; what its provider says is then to be counted as it comes. */
+  /** A budget may stop the call, so its output must be counted as it arrives. */
   readonly isLimited: boolean;
-  /** Sees to it that so much output is paid for; `false`: it is not, and the call has to be stopped. */
+  /** Reserves enough for this much output. `false`: the budget has no more, and the call must be stopped. */
   cover(outputTokens: number): boolean | Promise<boolean>;
-  /**
-   * Reserves the input once more: the call is repeated after an attempt that may have been read. Throws `budget_exhausted`, and
-   * has then reserved nothing more.
-   */
+  /** Reserves the input again, because a failed attempt may have been read. Throws `budget_exhausted`, and then reserves nothing more. */
   repeat(): Promise<void> | undefined;
-  /** Puts what was used in the place of what was reserved: by all attempts together. */
+  /** Replaces the reservation with the usage of all attempts together. */
   settle(usage: Usage): void;
-  /** Notes how the call ended, for good. */
+  /** Records for good how the call ended. */
   record(outcome: CallOutcome, usage: Usage): void;
 }
 
-/** A call as the process that counts sees it. */
+/** A call in the process that does the counting. */
 export interface CountedCall extends CallBudget {
   cover(outputTokens: number): boolean;
   repeat(): undefined;
-  /** How much output it may have written before more has to be reserved. */
+  /** The output it may write before more must be reserved. */
   readonly coveredTokens: number;
-  /** The output that is reserved for it. */
+  /** The output reserved for it. */
   readonly reserved: number;
-  /** The input that is reserved for it, once for each attempt. */
+  /** The input reserved for it, once for each attempt. */
   readonly reservedInput: number;
 }
 
-/** The budgets that the calls of one turn are paid from. */
+/** The budgets that pay for the calls of one turn. */
 export interface TurnBudget {
   /**
-   * Reserves the input and some output of a call from all budgets, or from none; before the provider is called.
-   * Throws `budget_exhausted`, and `larger_than_day_budget` for a call that no day pays.
+   * Reserves a call's input and some output from all budgets, or from none; before the provider is called.
+   * Throws `budget_exhausted`, and `larger_than_day_budget` for a call that no day's budget can pay.
    */
   open(plan: CallPlan): CallBudget | Promise<CallBudget>;
 }

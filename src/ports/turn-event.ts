@@ -3,18 +3,18 @@ import type { JsonObject } from "./json.ts";
 import type { PublicPersona } from "./persona.ts";
 import type { FinishReason, Usage } from "./provider.ts";
 
-/** What a cancel did upstream. */
+/** The effect of a cancel upstream. */
 export interface CancelReport {
-  /** Nothing of the upstream call is open any more. */
+  /** Nothing of the upstream call is still open. */
   readonly upstreamClosed: boolean;
-  /** From the cancel to the upstream connection's end. */
+  /** Time from the cancel to the end of the upstream connection. */
   readonly closedInMs: number;
 }
 
-/** What one persona's answer came to. */
+/** One persona's finished answer. */
 export interface PersonaAnswer {
   readonly persona: PublicPersona;
-  /** Place in the request's list of personas. */
+  /** Index in the request's list of personas. */
   readonly index: number;
   readonly status: "completed" | "failed" | "cancelled";
   readonly text: string;
@@ -43,21 +43,21 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly combined: string;
       readonly outcome: "complete" | "degraded";
       readonly conversationId: string;
-      /** Of all members together. */
+      /** Of all lanes together. */
       readonly usage?: Usage;
     }
 );
 
 /**
- * What happens in a turn, in no door's words. `lane` is the persona's id, absent where the turn has one nameless voice.
- * Every event is one numbered entry of the turn's log.
+ * An event of a turn, independent of doors. `lane` is the persona's id, absent if the turn has one nameless voice. Every event is one
+ * numbered entry of the turn's log.
  */
 export type TurnEvent =
   | {
       readonly type: "status";
       readonly lane?: string;
       readonly status: "starting" | "processing" | "streaming" | "completed";
-      /** Present on `starting` where the answer goes into a conversation. */
+      /** Present on `starting` if the answer goes into a conversation. */
       readonly conversationId?: string;
       /** Present on `processing` when a failed attempt is repeated. */
       readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
@@ -74,18 +74,18 @@ export type TurnEvent =
       readonly payload?: JsonObject;
     }
   | { readonly type: "lane-answer"; readonly answer: PersonaAnswer }
-  /** These lanes begin anew: what they said before is void. */
+  /** These lanes start again: their earlier text is void. */
   | { readonly type: "reset"; readonly lanes: readonly { readonly lane?: string }[] }
   | TerminalEvent;
 
 /**
- * Where a lane's answer can be taken up again, by another process as well. It has no number, and no follower sees it: a log keeps
+ * A place from which a lane's answer can be resumed, also by another process. It has no number, and followers never see it: a log keeps
  * it together with the events that it comes with.
  */
 export interface LaneCheckpoint {
   readonly type: "checkpoint";
   readonly lane?: string;
-  /** How much of the lane lies before `place`: code units of text and of reasoning, and tool events. */
+  /** The part of the lane before `place`: code units of text and of reasoning, and tool events. */
   readonly textUnits: number;
   readonly reasoningUnits: number;
   readonly toolEvents: number;
@@ -93,7 +93,7 @@ export interface LaneCheckpoint {
   readonly place: JsonObject;
 }
 
-/** What a turn writes into its log. */
+/** An entry that a turn writes into its log. */
 export type TurnStep = TurnEvent | LaneCheckpoint;
 
 /** The last event of a turn; there is exactly one. */
@@ -113,7 +113,7 @@ export function isTerminal(step: TurnStep): step is TerminalEvent {
   return step.type === "answer" || step.type === "failure";
 }
 
-/** The step as a log may keep it: what it says of failures is data (`TroupeError.asData`), and holds nothing of their causes. */
+/** The step as a log may store it: its errors are data (`TroupeError.asData`), without their causes. */
 export function withErrorsAsData<Step extends TurnStep>(step: Step): Step;
 export function withErrorsAsData(step: TurnStep): TurnStep {
   switch (step.type) {

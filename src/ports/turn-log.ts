@@ -3,28 +3,30 @@ import type { Caller } from "./caller.ts";
 import type { TurnEvent, TurnStep } from "./turn-event.ts";
 import type { ResumableRequest } from "./turn-request.ts";
 
-/** An event with its place in the turn's log. */
+/** An event with its number in the turn's log. */
 export interface LoggedEvent {
   /** From 1, without gaps. */
   readonly seq: number;
   readonly event: TurnEvent;
 }
 
-/** A lane's text as it stands for events that the log no longer holds. */
+/** A lane's text, in place of events that the log no longer holds. */
 export interface LaneText {
   readonly lane?: string;
   readonly text: string;
 }
 
 /**
- * One step of reading: events, the news that those asked for were trimmed and what stands for them, or the news that the turn's end could
- * not be kept: it has no number yet, and nothing more comes to this reader.
+ * The result of one read:
+ * - `events`: the next events;
+ * - `trimmed`: the next events were dropped, and these texts replace them;
+ * - `unkept`: the turn's end could not be stored. It has no number yet, and this reader gets nothing more.
  */
 export type LogBatch =
   | {
       readonly type: "events";
       readonly events: readonly LoggedEvent[];
-      /** Others read this log as well: what is made of an event may serve them all. Default false. */
+      /** Others read this log as well, so work on an event may be shared. Default false. */
       readonly isShared?: boolean;
     }
   | { readonly type: "trimmed"; readonly throughSeq: number; readonly lanes: readonly LaneText[] }
@@ -34,12 +36,12 @@ export type LogBatch =
  * One reader's place in a log.
  *
  * Contract:
- * - `take` gives what comes next, in order and once, at most 256 events at a time: who asks late finds a larger batch, so nothing
- *   piles up for it. Where what comes next was trimmed, the batch says so, and the rest follows it. Throws what keeps a log from
- *   being read that is kept elsewhere;
- * - where it gives nothing, either `isOver` (the terminal event or `unkept` was taken, or the log was left), or `wake` is called once as soon as
- *   another `take` makes sense; never before `take` has returned;
- * - nobody is woken after `close`, which whoever opened a reader calls in any case.
+ * - `take` returns the next events, in order and once, at most 256 at a time. A slow reader gets larger batches, so nothing piles up for
+ *   it. If the next events were trimmed, the batch says so, and the rest follows it. Throws if a log that is kept elsewhere cannot be
+ *   read;
+ * - if it returns nothing, either `isOver` is true, or `wake` is called once when another `take` makes sense, never before `take` has
+ *   returned. `isOver`: the terminal event or `unkept` was taken, or the log was left;
+ * - after `close`, `wake` is not called any more. Every reader must be closed.
  */
 export interface LogReader {
   take(): LogBatch | undefined;
@@ -51,39 +53,39 @@ export interface LogReader {
  * The events of one turn.
  *
  * Contract:
- * - `append` numbers the events (a checkpoint is none) and settles when they are kept as durably as this log promises; readers see them only then.
- *   Where they cannot be kept it rejects (`storage_unavailable` where that is why), and nobody sees them;
- * - a `failure` that cannot be kept does not reject: `unkept` says why from then on, readers are told so without a number, and the
- *   steps get their numbers when they can be kept. A number is only ever seen for what is kept, so it never means two things;
- * - `open` reads from behind a position. `wake` is called in the middle of an append: it must be quick and never throw;
+ * - `append` numbers the events (not the checkpoints) and settles once they are as durable as this log promises. Readers see them only
+ *   then. If they cannot be stored it rejects (with `storage_unavailable` if storage is the cause), and readers never see them;
+ * - a `failure` that cannot be stored does not reject. `unkept` holds the cause from then on, readers get it without a number, and the
+ *   steps get their numbers once they can be stored. Only stored events have numbers, so a number never means two things;
+ * - `open` reads the events after a position. `wake` is called in the middle of an append: it must be quick and never throw;
  * - the terminal event is the last: an append after it is a programming error and rejects;
- * - after `leave` nothing more comes in this process: who reads gets what is there, and no terminal event.
+ * - after `leave` nothing more is added in this process: readers get the events so far, and no terminal event.
  */
 export interface TurnLog {
   readonly headSeq: number;
   readonly ended: boolean;
-  /** There is no room for more of this answer: it is to be stopped. What ends it is kept all the same. */
+  /** The log has no room for more of this answer, so it must be stopped. Its last events are stored all the same. */
   readonly isFull: boolean;
-  /** Why the end of the turn, which is over, is not kept yet. */
+  /** Why the end of the turn, which is over, is not stored yet. */
   readonly unkept: TroupeError | undefined;
   append(steps: readonly TurnStep[]): Promise<void>;
   open(after: number, wake: () => void): LogReader;
   leave(): void;
 }
 
-/** Whose turn a log is of. `(owner, id)` is unique among the logs that are kept. */
+/** The turn that a log belongs to. `(owner, id)` is unique among the stored logs. */
 export interface TurnRecord {
   readonly owner: string;
   readonly id: string;
   /** Digest of the decoded request, to tell a repeat from a conflict. */
   readonly contentHash: string;
-  /** Where its answers go. */
+  /** The conversation that the answers go into. */
   readonly conversationId?: string;
   /** The client asked that nothing of it is stored: the log leaves no trace beyond this process. */
   readonly transient?: boolean;
   /**
-   * The turn repeats one of this name, whose log ended with this number: its own numbers go on after it, and what was said before is
-   * void. Default: it begins with 1.
+   * The turn repeats one of the same name, whose log ended with this number. Its own numbers continue after it, and the earlier text is
+   * void. Default: numbers start at 1.
    */
   readonly afterSeq?: number;
 }
@@ -93,31 +95,32 @@ export interface KeptTurn {
   readonly log: TurnLog;
 }
 
-/** What a turn counts in while it runs. */
+/** The limits that a running turn counts in. */
 export interface TurnPlace {
   readonly caller: Caller;
-  /** What its request holds in memory. */
+  /** The memory that its request holds. */
   readonly heldBytes: number;
 }
 
 export interface UnfinishedTurn extends KeptTurn {
-  /** What was appended, each checkpoint behind the events that it came with. */
+  /** The appended steps, each checkpoint after the events that it came with. */
   readonly steps: readonly TurnStep[];
-  /** Where it was kept. */
+  /** Present if it was stored. */
   readonly request?: ResumableRequest;
 }
 
-/** Where logs are made and kept. A log is kept while its turn runs and for a time after its terminal event. */
+/** Creates and stores logs. A log is stored while its turn runs and for a time after its terminal event. */
 export interface TurnLogStore {
-  /** What it keeps is there for the next process, which is given the turns that this one leaves running (`unfinished`). */
+  /** The next process finds the logs, and gets the turns that this one leaves running (`unfinished`). */
   readonly isLasting: boolean;
   /**
-   * A new, empty log; `exists` with the kept turn where `(owner, id)` is taken, unless that has ended at the record's `afterSeq`, so that
-   * the new log takes its place; `full` when there is no room in memory. A request
-   * that is given is kept as durably as the log, until its end. `isNew` (default false) says that there is no kept turn of this name
-   * but perhaps one that began a moment ago: the caller has just looked, or made the id. Throws `storage_unavailable` while nothing
-   * can be kept. `place` is what the turn takes while it runs, for a store that limits this over several processes: throws
-   * `too_many_requests`, `overloaded`.
+   * Creates an empty log. Returns `exists` with the stored turn if `(owner, id)` is taken, unless that turn has ended at the record's
+   * `afterSeq`: then the new log replaces it. Returns `full` if there is no room in memory.
+   *
+   * `request` is stored as durably as the log, until the turn's end. `isNew` (default false): the caller has just looked, or made the id,
+   * so no stored turn has this name except perhaps one that started a moment ago. `place` counts the turn, for a store whose limits span
+   * several processes. Throws `storage_unavailable` while nothing can be stored, and `too_many_requests` and `overloaded` because of
+   * `place`.
    */
   create(
     record: TurnRecord,
@@ -131,10 +134,10 @@ export interface TurnLogStore {
   >;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
   /**
-   * Drops the kept logs of a conversation's ended turns of this owner, as if their time were over. A turn that is running goes on, and
-   * its log is kept for its time.
+   * Drops the stored logs of this owner's ended turns in a conversation, as if their time were over. A running turn goes on, and its log
+   * is stored for its usual time.
    */
   forget(owner: string, conversationId: string): Promise<void>;
-  /** The turns that were running when the process before this one ended, for `recoverTurns`; asked once, at the start. */
+  /** The turns that were running when the previous process ended, for `recoverTurns`. Called once, at the start. */
   unfinished(): Promise<readonly UnfinishedTurn[]>;
 }

@@ -1,20 +1,20 @@
 import type { Caller } from "./caller.ts";
 import type { JsonObject } from "./json.ts";
 
-/** How an answer's text is cut and timed. */
+/** How an answer's text is cut into chunks and timed. */
 export interface Pacing {
-  /** `natural` keeps the rhythm while it can and hurries when text would be late; `fixed` never hurries; `raw` does nothing. */
+  /** `natural` keeps the rhythm and hurries when text would be late; `fixed` never hurries; `raw` leaves text as it comes. */
   readonly mode: "natural" | "fixed" | "raw";
-  /** Most code points of one chunk. */
+  /** Maximum code points of one chunk. */
   readonly chunkChars: number;
   /** Time between two chunks. */
   readonly intervalMs: number;
-  /** `natural`: how late a text may be shown. */
+  /** For `natural`: how late text may be shown. */
   readonly maxLagMs: number;
 }
 
 interface AnyRequest {
-  /** Input and output of all lanes together, in tokens; more is not used. */
+  /** Maximum tokens, input and output of all lanes together. */
   readonly budgetTokens?: number;
   readonly pacing: Pacing;
 }
@@ -28,7 +28,7 @@ interface PersonaRequest extends AnyRequest {
   readonly maxTokens?: number;
 }
 
-/** A request for an answer, in no door's words, every default filled in. */
+/** A request for an answer, independent of doors, with every default filled in. */
 export type TurnRequest =
   | ({
       readonly kind: "responses";
@@ -42,13 +42,13 @@ export type TurnRequest =
   | ({ readonly kind: "persona" } & PersonaRequest)
   | ({ readonly kind: "personas"; readonly showText: boolean } & PersonaRequest);
 
-/** What becomes of a turn that nobody follows any more: it runs to its end, or is cancelled after so many milliseconds. */
+/** A turn that has lost its last follower runs to its end, or is cancelled after this many milliseconds. */
 export type WhenUnwatched = "finish" | number;
 
-/** What becomes of a turn whose process is gone: it ends as interrupted, or what was cut off is answered anew. */
+/** A turn whose process is gone ends as interrupted, or its unfinished answers start again. */
 export type WhenInterrupted = "error" | "restart";
 
-/** A request with all that another process needs to go on with its turn. */
+/** A request with everything that another process needs to continue its turn. */
 export interface ResumableRequest {
   readonly caller: Caller;
   readonly request: TurnRequest;

@@ -5,40 +5,40 @@ import { HeldByOwners, type HeldBytes, type Hold } from "../ports/held-bytes.ts"
 import { TroupeError } from "../protocol/errors.ts";
 
 export interface AdmissionOptions {
-  /** Turns that may run at the same time for a key that has no limit of its own, for one owner, and in all. */
+  /** Maximum turns at the same time: of a key that has no limit of its own, of one owner, and in all. */
   readonly mostPerKey: number;
   readonly mostPerOwner: number;
   readonly mostInAll: number;
-  /** Bytes that the requests of one owner, and all, may hold while they wait or run. */
+  /** Maximum bytes that the requests of one owner, and all requests, may hold while they wait or run. */
   readonly maxBytesPerOwner: number;
   readonly maxBytes: number;
   readonly budgets: Pick<Budgets, "admit">;
 }
 
-/** What refuses a request before anything of it is stored or started. */
+/** Refuses requests that exceed a limit, before anything of them is stored or started. */
 export interface Admission {
   /**
-   * Counts a turn in, before anything is awaited, so that a burst cannot slip past the limits. The returned function counts it
-   * out, once. Throws `too_many_requests`, `overloaded`, `larger_than_day_budget`, `day_budget_spent`, `request_rate_exceeded`.
+   * Counts a turn in before anything is awaited, so that a burst cannot slip past the limits. The returned function counts it out, once.
+   * Throws `too_many_requests`, `overloaded`, `larger_than_day_budget`, `day_budget_spent`, `request_rate_exceeded`.
    */
   admit(caller: Caller, inputTokens: number): Promise<() => void>;
   /**
-   * Counts what a request holds in memory, also in `connection`, before anything of it waits or is stored. Whoever takes a hold
-   * releases it. Throws `too_many_requests`, `overloaded`.
+   * Counts the memory that a request holds, in `connection` as well, before anything of the request waits or is stored. The caller must
+   * release the hold. Throws `too_many_requests`, `overloaded`.
    */
   hold(caller: Caller, bytes: number, connection: HeldBytes): Hold;
   /**
-   * Counts what a turn of another process holds that goes on here, whatever the limits are: new requests wait for its end.
-   * Whoever takes a hold releases it.
+   * Counts the memory of a turn that another process started and this one continues. It may exceed the limits: new requests then wait for
+   * its end. The caller must release the hold.
    */
   holdRecovered(owner: string, bytes: number): Hold;
   /** Bytes that all requests hold now. */
   readonly heldBytes: number;
-  /** Turns that are counted in now. */
+  /** Turns counted in now. */
   readonly count: number;
 }
 
-/** When a turn of the same caller may have ended. */
+/** By then another turn of the same caller may have ended. */
 const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {

@@ -2,7 +2,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { DayNumber } from "../ports/usage-store.ts";
 
 const dayMs = 24 * 3_600_000;
-/** A second renewal by a clock that runs ahead comes no sooner than this, by the monotonic clock. */
+/** A clock that runs fast starts a second new day no sooner than this, measured by the monotonic clock. */
 const leastBetweenMs = 20 * 3_600_000;
 
 /** The UTC day of a wall clock. */
@@ -12,16 +12,16 @@ export function dayOf(wallTimeMs: number): DayNumber {
 
 /** The day whose budget is being spent. */
 export interface BudgetDay {
-  /** Begins the next day first, where it is time. */
+  /** First starts the next day if it is time. */
   current(): DayNumber;
-  /** Milliseconds to the next day, as far as the wall clock can be believed. */
+  /** Milliseconds to the next day, as far as the wall clock can be trusted. */
   msToNext(): number;
 }
 
 /**
- * The UTC day by the wall clock, but a wall clock that is set back and forth does not begin days with it: a day begins when
- * the clock shows a later one than before, and again only when most of a day has really passed since; after a clock was set
- * back, when a whole day has. `onNext` hears of each beginning, before anyone sees the new day.
+ * The UTC day of the wall clock, protected against a clock that is set back and forth. The first new day starts when the clock shows a
+ * later day. Each further one also needs most of a day (20 h) to have really passed, or a whole day if the clock was set back. `onNext`
+ * is called at each new day, before any caller sees it.
  */
 export function createBudgetDay(clock: Clock, onNext: () => void): BudgetDay {
   let day = dayOf(clock.wallTimeMs());

@@ -5,17 +5,17 @@ import { TroupeError } from "../protocol/errors.ts";
 import { createTurnBudget, type TurnBudgetOptions } from "./turn-budget.ts";
 
 export interface BudgetsOptions extends TurnBudgetOptions {
-  /** Requests a minute of a key that has no limit of its own; absent: as many as it likes. */
+  /** Maximum requests a minute of a key that has no limit of its own; absent: no limit. */
   readonly mostPerMinute: number | undefined;
   /** Counts requests in windows of a minute. */
   readonly minutes: RateCounter;
 }
 
-/** The budgets of all that is served, counted in this process. */
+/** The budgets of the whole server, counted in this process. */
 export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOptions): CountedBudgets {
   const { days } = ofTurns;
 
-  /** A request that is refused by a narrower limit counts towards no wider one. */
+  /** Counts narrow limits first: a request that one of them refuses does not count in the wider ones. */
   async function countRequest({ keyId, limits, groups = [] }: Caller): Promise<void> {
     await countFor(keyId, "This key", limits.requestsPerMinute ?? mostPerMinute);
     for (const { id, name, limits } of groups) await countFor(`group ${id}`, name, limits.requestsPerMinute);

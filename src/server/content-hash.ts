@@ -1,6 +1,6 @@
 /**
- * A digest that is equal for equal JSON contents, whatever the order of their keys. Stored turns keep it, so the text that is
- * digested must never change for the same contents.
+ * A digest that is equal for equal JSON contents, in any order of their keys. Stored turns keep it, so the digested text must never
+ * change for the same contents.
  */
 export function contentHash(content: unknown, digest: (text: string) => string): string {
   return digest(JSON.stringify(content, sortedKeys));

@@ -2,13 +2,13 @@ import type { LiveTurn } from "../ports/peers.ts";
 
 type Listener = (turn: LiveTurn) => void;
 
-/** Tells followers of a conversation about each turn that begins in it. */
+/** Tells followers of a conversation about each turn that starts in it. */
 export function createConversationFeed() {
   const listeners = new Map<string, Set<Listener>>();
   const keyOf = (owner: string, conversationId: string) => `${owner}\n${conversationId}`;
 
   return {
-    /** Subscriptions that are open. */
+    /** Open subscriptions. */
     get count(): number {
       let open = 0;
       for (const set of listeners.values()) open += set.size;

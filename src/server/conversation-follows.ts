@@ -16,7 +16,7 @@ export interface FoundConversation {
 export interface ConversationFollowsOptions {
   readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
   readonly conversations: ConversationStore;
-  /** Hears of turns that could not be looked up. */
+  /** Called when turns could not be looked up. */
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -31,11 +31,11 @@ interface Client {
 interface Subscription {
   isOver: boolean;
   readonly unsubscribe: () => void;
-  /** Each ends the following of a turn that came through it. */
+  /** Each stops following one turn that came through this subscription. */
   readonly stops: Set<() => void>;
 }
 
-/** The conversations that one connection follows. It follows every turn of them. */
+/** The conversations that one connection follows, with every turn of them. */
 export class ConversationFollows {
   readonly #options: ConversationFollowsOptions;
   readonly #owner: string;
@@ -48,14 +48,14 @@ export class ConversationFollows {
     this.#client = client;
   }
 
-  /** Follows nothing any more. */
+  /** Stops following all conversations. */
   close(): void {
     for (const conversationId of [...this.#subscriptions.keys()]) this.unfollow(conversationId);
   }
 
   /**
-   * Follows a conversation; `onFound` is awaited before anything of it. `after`: turns that were asked after that request come first,
-   * one after another, as far as their logs are kept. Throws `conversation_not_found`, `request_not_found`.
+   * Follows a conversation. `onFound` is awaited before anything of it is delivered. With `after`, turns asked after that request come
+   * first, one after another, if their logs are still stored. Throws `conversation_not_found`, `request_not_found`.
    */
   async follow(
     conversationId: string,
@@ -69,17 +69,17 @@ export class ConversationFollows {
     }
     const asked = await conversations.requests(owner, conversationId, after);
     if (asked === undefined) throw new TroupeError("request_not_found", { field: "data.after" });
-    // Nobody would end the subscription of a connection that has gone meanwhile.
+    // The connection has closed meanwhile, and would never end the subscription.
     if (this.#client.followers.isClosed) return;
     const found = Promise.withResolvers<void>();
     const join = (turn: LiveTurn) => {
-      // A turn that begins meanwhile may be heard of before those that ran are known.
+      // A new turn may be reported before the running ones are known, so its events wait for `found`.
       const question = questionOf(turn);
       if (question !== undefined) void this.#join(subscription, turn, question, found.promise);
     };
     const before = this.#subscriptions.get(conversationId);
     this.#end(before);
-    // Turns that came through the subscription before this one are still followed.
+    // Turns that came through the previous subscription are still followed.
     const subscription: Subscription = {
       isOver: false,
       unsubscribe: turns.subscribe(owner, conversationId, join),
@@ -103,7 +103,7 @@ export class ConversationFollows {
       });
   }
 
-  /** Follows a conversation no longer, nor the turns that came through it. */
+  /** Stops following a conversation, and the turns that came through it. */
   unfollow(conversationId: string): void {
     const subscription = this.#subscriptions.get(conversationId);
     this.#end(subscription);
@@ -117,7 +117,7 @@ export class ConversationFollows {
     subscription.unsubscribe();
   }
 
-  /** Delivers turns that have ended, the next when the one before it was taken. Those that run come through the subscription. */
+  /** Delivers ended turns, each once the one before it has been taken. Running turns come through the subscription. */
   async #catchUp(
     subscription: Subscription,
     asked: readonly string[],
@@ -133,7 +133,7 @@ export class ConversationFollows {
     }
   }
 
-  /** Follows a turn of a followed conversation from its start, unless this connection follows it already. */
+  /** Follows a turn of a followed conversation from its start, unless this connection already follows it. */
   async #join(
     subscription: Subscription,
     turn: KeptTurn,

@@ -5,13 +5,13 @@ import { TroupeError } from "../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
 
-/** What may be spent on one day; what is absent has no limit. */
+/** The limits of one day. An absent value means no limit. */
 export interface DayLimits {
-  /** Of a key that has no limit of its own. */
+  /** For a key that has no limit of its own. */
   readonly tokensPerKey?: number | undefined;
-  /** Of all keys together. */
+  /** For all keys together. */
   readonly tokens?: number | undefined;
-  /** Of all keys together, in the unit of the prices. */
+  /** For all keys together, in the unit of the prices. */
   readonly money?: number | undefined;
 }
 
@@ -19,36 +19,36 @@ export interface DayBudgetOptions {
   readonly clock: Clock;
   readonly usage: UsageStore;
   readonly limits: DayLimits;
-  /** The groups of a caller whose usage was recorded under its key before this process began. Default: none. */
+  /** Returns the groups of a key whose earlier usage, before this process started, was recorded under the key. Default: none. */
   readonly groupIdsOf?: (keyId: string) => readonly string[];
-  /** What a million tokens of a model cost; `undefined` where no price fits. Asked only where money is limited. */
+  /** The price of a million tokens of a model; `undefined` if there is none. Called only if money is limited. */
   readonly priceOf: (model: string) => Price | undefined;
 }
 
-/** What the calls of a day are paid from. */
+/** The budgets that pay for the calls of a day. */
 export interface DayBudgets {
   readonly day: BudgetDay;
-  /** Tokens that are held back for calls that run. */
+  /** Tokens reserved for running calls. */
   readonly reservedTokens: number;
-  /** Goes on with what was spent today before this process began; once, at the start. */
+  /** Counts the tokens spent today before this process started; called once, at the start. */
   takeUp(): Promise<void>;
-  /** The call is counted as it was reserved, and may go on. */
+  /** Notes a call that was left open: its usage is counted already, and it may be resumed. */
   noteLeft(call: LeftCall): void;
-  /** A call that was left goes on: from now on it is counted as another one, with all that it used. */
+  /** Takes a call that was left open out of the count: it is resumed, and counts as a new call with its whole usage. */
   takeBack(call: Pick<LeftCall, "owner" | "requestId" | "lane">): void;
   /**
-   * Throws `day_budget_spent` where a request with so much input cannot be paid today, whatever else ends, and `larger_than_day_budget`
-   * where no day pays it.
+   * Throws `day_budget_spent` if a request with this much input cannot be paid today, even when other calls end. Throws
+   * `larger_than_day_budget` if no day's budget can pay it.
    */
   check(caller: Caller, inputTokens: number): void;
-  /** Of a call of a model. Throws `budget_exhausted` where money is limited and no price fits. */
+  /** The purses of a call. Throws `budget_exhausted` if money is limited and the model has no price. */
   purses(caller: Caller, model: string): Purse[];
 }
 
 const byToken: Price = { input: 1, output: 1 };
-/** Prices are for so many tokens. */
+/** Prices are for this many tokens. */
 const priceUnit = 1_000_000;
-/** When calls that run hold what is left, some may soon be free again. */
+/** If running calls hold the rest of a budget, some of it may soon be free again. */
 const reservedRetryMs = 5_000;
 
 export function createDayBudgets({
@@ -58,7 +58,7 @@ export function createDayBudgets({
   groupIdsOf = () => [],
   priceOf,
 }: DayBudgetOptions): DayBudgets {
-  /** Of keys, and of groups of callers. */
+  /** By key and by group of callers. */
   const keys = new Map<string, Ledger>();
   const tokens = new Ledger();
   const money = new Ledger();
@@ -73,12 +73,12 @@ export function createDayBudgets({
     left.clear();
   });
 
-  /** Counts what was used, or with -1 gives it back. */
+  /** Counts usage, or takes it back with -1. */
   function add({ keyId, model, inputTokens, outputTokens }: Spending, times: 1 | -1): void {
     const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
     for (const ledger of [ofKey(keyId), ...groups, tokens])
       ledger.settle(0, times * (inputTokens + outputTokens));
-    // What has lost its price since cannot be counted.
+    // A model that has lost its price since cannot be counted in money.
     const price = limits.money === undefined ? undefined : priceOf(model);
     if (price !== undefined) money.settle(0, times * costOf(price, inputTokens, outputTokens));
   }
@@ -102,7 +102,7 @@ export function createDayBudgets({
     };
   }
 
-  /** Of the key first, then of its groups. */
+  /** The purse of the key first, then those of its groups. */
   function tokenPurses({ keyId, limits: own, groups = [] }: Caller): Purse[] {
     const tokensPerKey = own.tokensPerDay ?? limits.tokensPerKey ?? Infinity;
     return [
@@ -140,7 +140,7 @@ export function createDayBudgets({
     check(caller, inputTokens) {
       day.current();
       const ofTokens = tokenPurses(caller).map((one) => [one, inputTokens] as const);
-      // What a call costs is known only with its model.
+      // The cost of a call is known only with its model.
       const needs = [...ofTokens, [moneyPurse(byToken), 0] as const];
       for (const [{ limit, allowance }, need] of needs)
         if (need >= limit) throw new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
@@ -164,7 +164,7 @@ export function createDayBudgets({
   };
 }
 
-/** No key has such a name. */
+/** A name that no key can have. */
 function groupName(id: string): string {
   return `group ${id}`;
 }

@@ -8,19 +8,19 @@ export interface ConversationDeletionOptions {
   readonly logs: Pick<TurnLogStore, "forget">;
   readonly turns: Pick<Turns, "endIn">;
   readonly clock: Clock;
-  /** Hears why turns that took too long to end have left something. */
+  /** Called if turns that took too long to end could not be cleaned up. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Longer than the end of any upstream call may take: a response in the background is cancelled within 10 s. */
+/** Longer than any upstream call takes to end: a response in the background is cancelled within 10 s. */
 const patienceMs = 15_000;
 
-/** Deletes a conversation with all that was said in it; `false` where there is none, whose rest goes all the same. */
+/** Deletes a conversation with everything in it; `false` if it does not exist, though leftovers are deleted all the same. */
 export type DeleteConversation = (owner: string, conversationId: string) => Promise<boolean>;
 
 /**
- * The conversation goes first, so that no turn begins in it any more; then the turns that run are stopped, and when they have ended their
- * logs and answers go. One that does not end in time is not waited for: what it leaves goes when it ends.
+ * Removes the conversation first, so that no new turn starts in it. Then stops its running turns and, once they have ended, deletes their
+ * logs and answers. A turn that takes too long is not awaited: its remains are deleted when it ends.
  */
 export function createConversationDeletion({
   conversations,
@@ -37,7 +37,7 @@ export function createConversationDeletion({
       ended.then(() => true),
       clock.sleep(patienceMs, patience.signal).then(() => false),
     ]).finally(() => patience.abort());
-    // Even where there was none any more: a server may have stopped between the two.
+    // Also if the conversation was already gone: a server may have stopped between the two steps.
     await logs.forget(owner, conversationId);
     if (!isOver) ended.then(() => logs.forget(owner, conversationId)).catch(onFault);
     return removed;

@@ -5,22 +5,22 @@ import type { BegunTurn } from "./running-turn.ts";
 
 export interface DrainOptions {
   readonly clock: Clock;
-  /** The longest that turns are waited for. */
+  /** Maximum time to wait for turns. */
   readonly drainMs: number;
-  /** A next process is given the turns that this one leaves. */
+  /** The next process gets the turns that this one leaves. */
   readonly isLasting: boolean;
 }
 
 /**
- * Waits for the running turns and then stops those that are left, each in the way that loses least: one with which the next
- * process can go on is left to it, the others end as `interrupted`.
+ * Waits for the running turns and then stops the rest. A turn that the next process can continue is left to it. The others end as
+ * `interrupted`.
  */
 export async function drainTurns(
   running: () => readonly BegunTurn[],
   { clock, drainMs, isLasting }: DrainOptions,
 ): Promise<void> {
   const isKept = ({ turn, asked }: BegunTurn) => isLasting && resumable(asked, turn.record) !== undefined;
-  // Nobody has to wait for what goes on at the vendor without this process.
+  // A turn that goes on at the vendor without this process only needs a checkpoint.
   const whenReady = (begun: BegunTurn) =>
     isKept(begun) && runsOn(begun.asked) ? Promise.race([begun.done, begun.turn.checkpointed]) : begun.done;
   const patience = new AbortController();

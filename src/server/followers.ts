@@ -1,22 +1,22 @@
 import type { KeptTurn, LogBatch, LogReader } from "../ports/turn-log.ts";
 
-/** Who is given what is followed. */
+/** The receiver of followed turns' batches. */
 export interface Recipient {
   /**
-   * `onTaken` is called once, after `deliver` has returned: when the client's connection has taken the batch, or with why it never
-   * will.
+   * Delivers a batch. `onTaken` is called once, after `deliver` has returned: when the client's connection has taken the batch, or with
+   * the reason why it never will.
    */
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void;
 }
 
 export interface FollowersOptions {
-  /** `watch` counts a follower in; the function that it returns counts it out. */
+  /** `watch` counts a follower in; the returned function counts it out. */
   readonly turns: { watch(turn: KeptTurn): () => void };
-  /** Hears of a follower that failed while its connection was open. */
+  /** Called for a follower that failed while its connection was open. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Reads one turn's log for one connection: the next batch when the one before it was taken, without a promise for any of them. */
+/** Reads one turn's log for one connection: the next batch once the last one was taken, with no promise per batch. */
 class Follower {
   readonly turn: KeptTurn;
   readonly #recipient: Recipient;
@@ -24,7 +24,7 @@ class Follower {
   #reader: LogReader | undefined;
   #life: "coming" | "waiting" | "delivering" | "stopping" | "ended" = "coming";
 
-  /** `onEnd` is called once, with the fault where it was one and nobody had stopped the follower. */
+  /** `onEnd` is called once, with the fault if there was one, unless the follower had been stopped before. */
   constructor(turn: KeptTurn, recipient: Recipient, onEnd: (fault?: unknown) => void) {
     this.turn = turn;
     this.#recipient = recipient;
@@ -44,7 +44,7 @@ class Follower {
     this.#goOn();
   }
 
-  /** What is under way is delivered, and nothing after it. */
+  /** Delivers the current batch and then ends. */
   stop(): void {
     if (this.#life === "waiting") this.#end();
     else if (this.#life !== "ended") this.#life = "stopping";
@@ -81,13 +81,13 @@ class Follower {
   }
 }
 
-/** One of them, and when it has ended. */
+/** A follower with a promise of its end. */
 interface Following {
   readonly follower: Follower;
   readonly finished: Promise<void>;
 }
 
-/** What one connection follows: at most one follower a turn; following again moves it. */
+/** The turns that one connection follows: at most one follower a turn. Following a turn again moves its follower. */
 export class Followers {
   readonly #recipient: Recipient;
   readonly #options: FollowersOptions;
@@ -103,20 +103,20 @@ export class Followers {
     return this.#life === "closed";
   }
 
-  /** Whether a turn is followed, and goes on to be. */
+  /** Whether a turn is followed and not about to be stopped. */
   has(requestId: string): boolean {
     return this.#followings?.get(requestId)?.follower.isStopping === false;
   }
 
-  /** Ends the following of a turn as it is now: a later one of the same turn goes on. */
+  /** Returns a function that ends the current following of a turn. A later one of the same turn goes on. */
   stopper(requestId: string): () => void {
     const follower = this.#followings?.get(requestId)?.follower;
     return () => follower?.stop();
   }
 
   /**
-   * Follows a turn from a position, after `before` has settled. The result settles when the follower has ended: the turn's last
-   * event was delivered, another one took its place, or the connection is gone.
+   * Follows a turn from a position, after `before` has settled. The result settles when the follower has ended: the turn's last event was
+   * delivered, another follower took its place, or the connection is gone.
    */
   follow(turn: KeptTurn, after: number, before?: () => Promise<void>): Promise<void> {
     const { turns, onFault } = this.#options;
@@ -127,7 +127,7 @@ export class Followers {
     const finished = Promise.withResolvers<void>();
     const unwatch = turns.watch(turn);
     const follower = new Follower(turn, this.#recipient, (fault) => {
-      // A connection that is gone ends its followers; the turn and its log know nothing of it.
+      // A closed connection ends its followers without a fault; the turn and its log are not affected.
       if (fault !== undefined) onFault(fault);
       unwatch();
       if (followings.get(id)?.follower === follower) followings.delete(id);
@@ -140,12 +140,12 @@ export class Followers {
     return finished.promise;
   }
 
-  /** Settles when everything that is followed was delivered to its end. */
+  /** Settles when every followed turn was delivered to its end. */
   async settle(): Promise<void> {
     while (this.#followings !== undefined && this.#followings.size > 0) await this.#allFinished();
   }
 
-  /** From now on only what has its end is delivered: whatever else there is goes on elsewhere. */
+  /** From now on delivers only turns that have ended: the others continue elsewhere. */
   leave(): void {
     if (!this.isClosed) this.#life = "leaving";
     for (const { follower } of this.#followings?.values() ?? [])

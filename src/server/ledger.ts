@@ -1,6 +1,6 @@
 import type { TroupeErrorOptions } from "../protocol/errors.ts";
 
-/** What was spent of something, and what is held back for calls that run. */
+/** The amount spent of a budget, and the amount reserved for running calls. */
 export class Ledger {
   #spent = 0;
   #reserved = 0;
@@ -17,32 +17,32 @@ export class Ledger {
     this.#reserved += amount;
   }
 
-  /** What was reserved has become what was spent. */
+  /** Turns a reservation into an expense. */
   settle(reserved: number, spent: number): void {
     this.#reserved -= reserved;
     this.#spent += spent;
   }
 
-  /** Begins anew; what runs stays reserved. */
+  /** Starts again at 0; the reservations of running calls stay. */
   renew(): void {
     this.#spent = 0;
   }
 }
 
-/** A price of tokens: one by one, or in money for a million of them. */
+/** The price of tokens: 1 each, or in money for a million of them. */
 export interface Price {
   readonly input: number;
   readonly output: number;
 }
 
-/** Of what a call is paid: a ledger, where it ends, and what a token takes of it. */
+/** A budget that pays for a call: a ledger, its limit, and the price of a token in it. */
 export interface Purse {
   readonly ledger: Ledger;
   readonly limit: number;
   readonly price: Price;
-  /** Present if it is filled again every day: whose it is, as the beginning of a sentence. */
+  /** Present if it is refilled every day: the start of a sentence that names its owner. */
   readonly allowance?: string;
-  /** What a client is told when it pays no more; `isSpent`: not even when the calls that run have ended. */
+  /** The refusal to tell a client. `isSpent`: the budget is too low even once the running calls have ended. */
   refusal(isSpent: boolean): Pick<TroupeErrorOptions, "detail" | "retryable" | "retryAfterMs">;
 }
 
@@ -50,7 +50,7 @@ export function costOf(price: Price, inputTokens: number, outputTokens: number):
   return inputTokens * price.input + outputTokens * price.output;
 }
 
-/** How many tokens of output a purse pays beside so many of input; negative where not even those. */
+/** The output tokens that a purse can pay beside this much input; negative if it cannot even pay the input. */
 export function outputLeft({ ledger, limit, price }: Purse, inputTokens: number): number {
   const left = limit - ledger.spent - ledger.reserved - inputTokens * price.input;
   if (left < 0) return -1;

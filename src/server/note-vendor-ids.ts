@@ -2,12 +2,12 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLog } from "../ports/turn-log.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 
-/** More than an answer can have of them; it bounds one write. */
+/** More ids than an answer can have, to bound one write. */
 const maxIdsOfStep = 64;
 
 /**
- * A turn's log as it is written to: the ids of the vendor that it shows are its owner's from the same commit on. Of a transient turn
- * nothing is kept, its ids neither: the vendor was asked not to keep it.
+ * Wraps a turn's log so that vendor ids shown in it belong to its owner from the same commit on. Nothing of a transient turn is stored,
+ * its ids included, because the vendor was asked not to store it.
  */
 export function noteVendorIds({ record, log }: KeptTurn, vendorIds: VendorIds): Pick<TurnLog, "append"> {
   if (record.transient === true) return log;
@@ -21,7 +21,7 @@ export function noteVendorIds({ record, log }: KeptTurn, vendorIds: VendorIds): 
   };
 }
 
-/** A response's own id and its conversation's, and the containers in which its tools ran: all that the vendor makes for a request. */
+/** The ids that a vendor makes for a request: the response's, its conversation's, and those of containers in which its tools ran. */
 function idsShownIn(steps: readonly TurnStep[]): string[] {
   const ids = new Set<string>();
   for (const step of steps) {

@@ -1,10 +1,10 @@
 import type { TurnEvent, TurnStep } from "../ports/turn-event.ts";
 
-/** The lanes of a turn that have begun and not had their final text. */
+/** The lanes of a turn that have started but not had their final text. */
 export interface OpenLanes {
-  /** What is in the log. */
+  /** Sees the steps that are in the log. */
   observe(steps: readonly TurnStep[]): void;
-  /** What a lane that is cut off ends with. */
+  /** The events that end lanes that are cut off. */
   finalTexts(): TurnEvent[];
 }
 
@@ -15,9 +15,9 @@ export function createOpenLanes(): OpenLanes {
       for (const step of steps) {
         if (step.type === "status" && step.status === "starting") open.add(step.lane);
         else if (step.type === "text" && step.final) open.delete(step.lane);
-        // It begins anew with a `starting` of its own.
+        // The lane starts again with another `starting`.
         else if (step.type === "reset") for (const { lane } of step.lanes) open.delete(lane);
-        // A lane that was asked not to stream has its end only here.
+        // This is the only end of a lane that was asked not to stream.
         else if (step.type === "lane-answer") open.delete(step.answer.persona.id);
       }
     },

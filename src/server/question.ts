@@ -4,7 +4,7 @@ import type { LiveTurn } from "../ports/peers.ts";
 import { isTerminal, type TurnEvent } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 
-/** What was asked in a conversation, as its followers are told. */
+/** A question in a conversation, as its followers get it. */
 export interface Question {
   readonly conversationId: string;
   readonly requestId: string;
@@ -13,7 +13,7 @@ export interface Question {
   readonly personaIds: readonly string[];
 }
 
-/** The question of a turn that runs; `undefined` for one that belongs to no conversation. */
+/** The question of a running turn; `undefined` if it belongs to no conversation. */
 export function questionOf({ record, request }: LiveTurn): Question | undefined {
   const { id, conversationId } = record;
   if (request.kind === "responses" || conversationId === undefined) return undefined;
@@ -21,7 +21,7 @@ export function questionOf({ record, request }: LiveTurn): Question | undefined 
   return { conversationId, requestId: id, kind, message, personaIds };
 }
 
-/** The question of a turn that has ended, out of its conversation and its log; `undefined` if it is no longer in the conversation. */
+/** The question of an ended turn, from its conversation and its log; `undefined` if it is no longer in the conversation. */
 export async function questionOfEnded(
   { record, log }: KeptTurn,
   conversations: Pick<ConversationStore, "ofRequest">,
@@ -49,7 +49,7 @@ function add(cast: Set<string>, lane: string | undefined): void {
   if (lane !== undefined) cast.add(lane);
 }
 
-/** Lanes begin in the order in which the request names its personas. */
+/** Lanes start in the order in which the request names its personas. */
 function lanesOf(event: TurnEvent): readonly (string | undefined)[] {
   if (event.type === "status" || event.type === "text") return [event.lane];
   if (event.type !== "answer" || event.answer.kind === "responses") return [];

@@ -9,28 +9,28 @@ import type { Turns } from "./turns.ts";
 export interface RecoveryOptions extends MessageStores {
   readonly logs: TurnLogStore;
   readonly turns: Pick<Turns, "goOn">;
-  /** Hears why a turn could not be recovered as it should: it ends all the same, and the others are recovered. */
+  /** Called if a turn could not be recovered properly: it ends all the same, and the others are recovered. */
   readonly onFault: (record: TurnRecord, fault: unknown) => void;
 }
 
-/** A crash that comes again and again must not spend money without end: more often than this nothing is answered anew. */
+/** Maximum new answers of a turn, so that a repeating crash does not spend money forever. */
 const mostRestarts = 3;
 
-/** What became of the turns that were left running. */
+/** Counts of the turns that were left running. */
 export interface Recovery {
   readonly continued: number;
   readonly interrupted: number;
 }
 
 /**
- * Goes on with every turn that the process before this one left running, where its answer can be taken up again or it is to be
- * answered anew, and gives the others their end: `interrupted`, with what was said kept in the conversation and marked as partial where it is.
+ * Continues every turn that the previous process left running, if its answer can be resumed or may start again. The other turns end as
+ * `interrupted`; their text is stored in the conversation and marked as partial.
  */
 export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> {
   const { logs } = options;
   let continued = 0;
   const unfinished = await logs.unfinished();
-  // At the same time, so that they share commits; those of one conversation in the order in which they began.
+  // All at once, so that they share commits, but turns of one conversation in the order in which they started.
   const groups = Map.groupBy(unfinished, ({ record }) => record.conversationId ?? record);
   await Promise.all(
     [...groups.values()].map(async (turns) => {
@@ -40,7 +40,7 @@ export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> 
   return { continued, interrupted: unfinished.length - continued };
 }
 
-/** Returns whether the turn goes on. Never rejects: one turn must not keep the others, or the server, from what comes next. */
+/** Returns whether the turn goes on. Never rejects: one turn must not keep the others, or the server, from starting. */
 async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Promise<boolean> {
   try {
     const lanes = recoverLanes(turn.steps);
@@ -64,7 +64,7 @@ async function goOn(
     await turns.goOn({ record, log }, request, lanes);
     return true;
   } catch (refusal) {
-    // This process may have other providers than the one that began it.
+    // This process may have other providers than the one that started the turn.
     if (!(refusal instanceof TroupeError)) onFault(record, refusal);
     return false;
   }
@@ -77,10 +77,10 @@ function mayRestart(
   { afterSeq }: TurnRecord,
 ): boolean {
   if (whenInterrupted !== "restart") return false;
-  // The vendor's own object, which such an answer ends with, cannot be had again.
+  // Such an answer ends with the vendor's own object, which is lost.
   if (request.kind === "responses" && lanes.some(({ ended }) => ended)) return false;
   const resets = steps.filter(({ type }) => type === "reset").length;
-  // A turn that repeats another one begins with a reset of its own.
+  // A turn that repeats another one starts with one reset already.
   return resets < mostRestarts + (afterSeq === undefined ? 0 : 1);
 }
 
@@ -89,7 +89,7 @@ async function interrupt(
   lanes: readonly RecoveredLane[],
   { onFault, logs, ...stores }: RecoveryOptions,
 ): Promise<void> {
-  // Those who follow it wait for its end, whatever becomes of the conversation.
+  // Followers of the turn wait for its end, even if the conversation cannot be stored.
   await rememberPartial(record, lanes, stores).catch((fault: unknown) => onFault(record, fault));
   const open = createOpenLanes();
   open.observe(steps);

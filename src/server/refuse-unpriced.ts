@@ -1,14 +1,14 @@
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
-/** Tools that the client runs itself: they cost nothing but tokens. */
+/** Tools that the client runs itself: they cost only tokens. */
 const ownTools: ReadonlySet<unknown> = new Set(["function", "custom"]);
-/** Tiers whose tokens cost no more than the price of the model (`flex` costs less). */
+/** Tiers whose tokens cost no more than the model's price (`flex` costs less). */
 const pricedTiers: ReadonlySet<unknown> = new Set(["auto", "default", "flex"]);
 
 /**
- * Where money is limited, refuses the parts of a request that cost money beside the tokens of its model, or more than these, because
- * no setting holds a price for them. Throws `invalid_message` with the field at fault.
+ * If money is limited, refuses parts of a request that cost more than its model's tokens, because no setting holds a price for them.
+ * Throws `invalid_message` with the field at fault.
  */
 export function refuseUnpriced(request: TurnRequest): void {
   if (request.kind !== "responses") return;
@@ -17,7 +17,7 @@ export function refuseUnpriced(request: TurnRequest): void {
   if (unpriced >= 0) throw refusal(`data.tools.${unpriced}`, "tools that the provider runs");
   if (options.service_tier !== undefined && !pricedTiers.has(options.service_tier))
     throw refusal("data.options.service_tier", "this service tier");
-  // It may name another model, and tools of its own.
+  // The prompt may name another model, and tools of its own.
   if (options.prompt !== undefined) throw refusal("data.options.prompt", "prompts that the provider keeps");
 }
 

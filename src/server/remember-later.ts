@@ -7,18 +7,18 @@ import { TroupeError } from "../protocol/errors.ts";
 import { type MessageStores, rememberPartial } from "./remember-partial.ts";
 
 export interface RememberLater {
-  /** Hears that a turn has ended, with why. */
+  /** Called when a turn has ended with an error. */
   noteEnd(turn: KeptTurn, error: TroupeError): void;
-  /** Tries once more what is still to be stored, and gives the rest up. */
+  /** Tries once more to store the remaining turns, then gives them up. */
   close(): Promise<void>;
 }
 
-/** How long to wait until it is tried again. */
+/** Time until the next try. */
 const retryMs = 5_000;
 
 /**
- * Turns that end because nothing can be stored could not put what they said into their conversation either: that is done when it can.
- * `onFault` hears why something else kept it from being done.
+ * Stores the answers of turns that ended because storage failed. Their text could not be put into their conversation either, so that is
+ * retried until storage works. `onFault` is called if anything else prevents it.
  */
 export function createRememberLater(
   stores: MessageStores & { readonly clock: Clock },
@@ -38,7 +38,7 @@ export function createRememberLater(
         return await rememberPartial(record, recoverLanes(events), stores);
       } catch (fault) {
         if (!isUnavailable(fault)) throw fault;
-        // That nothing can be stored was told when it began.
+        // The failing storage was reported when it started to fail.
         if (closing.signal.aborted) return;
       }
     }

@@ -3,13 +3,13 @@ import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 
-/** What is needed to put an answer into its conversation. */
+/** The stores needed to put an answer into its conversation. */
 export interface MessageStores {
   readonly conversations: ConversationStore;
   readonly personas: PersonaStore;
 }
 
-/** Puts what a turn that was cut off has said behind its question, as far as that did not happen before. */
+/** Stores the text of a turn that was cut off as answers to its question, unless that has already been done. */
 export async function rememberPartial(
   { owner, id, conversationId }: TurnRecord,
   lanes: readonly RecoveredLane[],
@@ -21,7 +21,7 @@ export async function rememberPartial(
   const lastAnswer = answers.at(-1);
   if (lastAnswer !== undefined) {
     const head = await conversations.head(owner, conversationId);
-    // It ended between the answers and the head, unless the conversation has gone on elsewhere since.
+    // The process died after storing the answers and before moving the head, unless the conversation has since gone on elsewhere.
     if (head?.messageId === question.parentId)
       await conversations.moveHead(owner, conversationId, lastAnswer.id);
     return;

@@ -3,41 +3,43 @@ import type { CallPlan } from "../ports/turn-budget.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { costOf, outputLeft, type Purse } from "./ledger.ts";
 
-/** The least that a vendor takes as a limit of output (OpenAI, `max_output_tokens`); with less left no call is begun. */
+/** The smallest output limit that a vendor accepts (OpenAI, `max_output_tokens`). With less left, no call is started. */
 const leastOutputTokens = 16;
 /**
- * A limit above this is not sent, although a budget sets it: models refuse limits beyond what they can write, and this many
- * tokens the present ones can. Until then the running count stops the call.
+ * The largest output limit sent because of a budget. Models refuse a limit above their maximum, and all current ones accept this one.
+ * With more left, the running count stops the call.
  */
 const largestLimitSent = 16_384;
 
 export interface ReservationOptions {
-  /** How much output is reserved at a time, in tokens. */
+  /** Output tokens reserved at a time. */
   readonly stepTokens: number;
-  /** The most that the first step may take, so that calls beside this one find something as well. */
+  /** Maximum output of the first step, so that concurrent calls find some as well. */
   readonly shareTokens: number;
 }
 
 /**
- * A call's part in its purses: its input and the first step of its output from all of them, or the constructor throws
- * `budget_exhausted` for the one that has least, or `larger_than_day_budget` if it never has so much. More is taken a step at a time while the answer grows, ahead of it: when a purse
- * refuses, what was reserved is not used up yet, and so calls that stop at the same moment do not add up to more than the purse had.
+ * The share of one call in its purses. The constructor reserves its input and the first step of its output in all of them. Otherwise it
+ * throws `budget_exhausted` for the purse with the least left, or `larger_than_day_budget` if that purse can never have enough.
+ *
+ * More is reserved step by step, ahead of the growing answer. When a purse refuses, the reservation is not used up yet, so calls that
+ * stop at the same moment do not exceed the purse together.
  */
 export class Reservation {
-  /** A purse may come to its end. */
+  /** One of the purses may run out. */
   readonly isLimited: boolean;
-  /** The limit to give the provider, where the purses are narrower than what the request itself asks for. */
+  /** The output limit to give the provider, if the purses are narrower than the request's own limit. */
   readonly mostOutputTokens: number | undefined;
-  /** The output that was covered last. */
+  /** The output at the last `cover`. */
   used = 0;
   readonly #purses: readonly Purse[];
   /** Of one attempt. */
   readonly #inputTokens: number;
   readonly #stepTokens: number;
   readonly #aheadTokens: number;
-  /** The limit that the request itself sets. */
+  /** The output limit that the request itself sets. */
   readonly #mostAsked: number;
-  /** All that the call has been told it may write. */
+  /** The whole output that the call was told it may write. */
   readonly #allowed: number;
   #reserved = 0;
   #reservedInput = 0;
@@ -74,13 +76,13 @@ export class Reservation {
     return this.#reservedInput;
   }
 
-  /** How much output it may have written before more has to be reserved. */
+  /** The output it may write before more must be reserved. */
   get coveredTokens(): number {
     const reserved = this.#reserved;
     return Math.max(reserved - this.#aheadTokens, reserved >= this.#allowed ? reserved - 1 : 0);
   }
 
-  /** Whether so much output is paid for. */
+  /** Whether this much output is paid for; reserves more if it can. */
   cover(outputTokens: number): boolean {
     this.used = outputTokens;
     if (this.#isSettled || outputTokens + this.#aheadTokens <= this.#reserved) return true;
@@ -91,14 +93,14 @@ export class Reservation {
     return outputTokens <= this.coveredTokens;
   }
 
-  /** Takes the input of another attempt. Throws `budget_exhausted` for the purse that has least. */
+  /** Reserves the input of another attempt. Throws `budget_exhausted` for the purse with the least left. */
   repeat(): void {
     if (this.#isSettled) return;
     if (this.#left(this.#inputTokens) < 0) throw refusal(this.#purses, this.#inputTokens, 0);
     this.#take(this.#inputTokens, 0);
   }
 
-  /** Puts what was used in the place of what was reserved; counts once. */
+  /** Replaces the reservation with the usage; only the first call counts. */
   settle(usage: Usage): void {
     if (this.#isSettled) return;
     this.#isSettled = true;

@@ -1,7 +1,7 @@
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 
-/** What is kept of a request beside its log: nothing, unless a process after this one could do something with it. */
+/** The part of a request to store beside its log: `undefined` unless a later process could use it. */
 export function resumable(
   asked: ResumableRequest,
   { transient = false }: TurnRecord,
@@ -11,7 +11,7 @@ export function resumable(
   return isOfUse && !transient ? { caller, request, whenUnwatched, whenInterrupted } : undefined;
 }
 
-/** The provider goes on with it whether somebody is connected or not. */
+/** Whether the provider goes on with the request even if no process is connected to it. */
 export function runsOn({ request }: ResumableRequest): boolean {
   return request.kind === "responses" && request.options.background === true;
 }

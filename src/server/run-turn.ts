@@ -7,13 +7,13 @@ import { createOpenLanes } from "./open-lanes.ts";
 import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
 
 export interface RunTurnOptions extends TurnWatch {
-  /** The persona whose failure it is, if there is only one. */
+  /** The persona to blame for a failure, if there is only one. */
   readonly onlyLane?: string | undefined;
 }
 
 /**
- * Writes a reply into its log and, whatever happens, exactly one terminal event behind it: the only place that does.
- * Returns that event; `undefined` for a turn that was left, whose log stays as it is.
+ * Writes a reply into its log, followed in every case by exactly one terminal event. No other code writes that event.
+ * Returns the event; `undefined` for a turn that was left, whose log stays as it is.
  */
 export async function runTurn(
   log: Pick<TurnLog, "append">,
@@ -39,7 +39,7 @@ export async function runTurn(
       error: TroupeError.from(thrown),
       ...(onlyLane === undefined ? {} : { lane: onlyLane }),
     };
-    // A reply ends its lanes itself, unless what it said of them could not be kept.
+    // A reply ends its lanes itself, unless their last events could not be stored.
     await writer.end(() => [...lanes.finalTexts(), failure]);
     return failure;
   }

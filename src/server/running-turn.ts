@@ -8,7 +8,7 @@ import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn
 import { TroupeError } from "../protocol/errors.ts";
 import { callAfterAwake } from "./call-after-awake.ts";
 
-/** A turn while it runs: what can be done to it from outside. */
+/** A running turn, with everything that can be done to it from outside. */
 export interface RunningTurn extends LiveTurn {
   readonly conversationId: string | undefined;
   readonly signals: TurnSignals;
@@ -16,27 +16,27 @@ export interface RunningTurn extends LiveTurn {
   readonly ended: AbortSignal;
   /**
    * Stops the turn, or one of its lanes. A second stop changes nothing.
-   * Throws `persona_not_found` for a lane that it does not have and `request_ended` for one that has ended.
+   * Throws `persona_not_found` for a lane that the turn does not have and `request_ended` for one that has ended.
    */
   cancel(lane?: string): void;
   /** Ends the turn with an error. */
   fail(error: TroupeError): void;
-  /** Stops the turn as if this process had died: nothing more is written, and the next one finds it unfinished. */
+  /** Stops the turn as if this process had died: nothing more is written, and the next process finds it unfinished. */
   leave(): void;
-  /** Whether it was left. */
+  /** Whether `leave` was called. */
   isLeft(): boolean;
-  /** Settles when it is kept where the answer can be taken up again. */
+  /** Settles once a checkpoint is stored, from which the answer can be resumed. */
   readonly checkpointed: Promise<void>;
   isCheckpointed(): boolean;
   /** Counts a follower in; the returned function counts it out, once. */
   watch(): () => void;
   /** Notes which lanes have ended. */
   observe(steps: readonly TurnStep[]): void;
-  /** Nothing that was started for the turn goes on: its timers are gone, and so is a reply that could not be written. */
+  /** Ends everything that was started for the turn: its timers, and a reply that could not be written. */
   dispose(): void;
 }
 
-/** A turn with what it was asked for, and its end. */
+/** A turn with its request and a promise of its end. */
 export interface BegunTurn {
   readonly turn: RunningTurn;
   readonly asked: ResumableRequest;
@@ -54,12 +54,12 @@ export interface RunningTurnOptions {
   readonly clock: Clock;
 }
 
-/** For whatever may have been left behind. */
+/** The abort reason for any work still running after the turn. */
 const over = new TroupeError("interrupted");
-/** Made once: an error that is made on a request's way holds the request, for as long as anybody holds its signal. */
+/** Made once: an error made while handling a request keeps the request in memory for as long as its signal is referenced. */
 const stopped = new Cancellation("The client stopped the request.");
 const laneStopped = new Cancellation("The client stopped the lane.");
-const unwatched = new Cancellation("Nobody follows the request.");
+const unwatched = new Cancellation("The request has no follower any more.");
 const departure = new Departure();
 
 export function createRunningTurn(options: RunningTurnOptions): RunningTurn {

@@ -11,33 +11,33 @@ import type { Question } from "./question.ts";
 import type { TargetConversation } from "./start-turn.ts";
 import type { Turns } from "./turns.ts";
 
-/** What a door does with what a session follows. */
+/** The door's side of a session: it sends followed turns to the client. */
 export interface Audience extends Recipient {
-  /** A turn of a followed conversation; its events follow. Settles when the client's connection has taken it. */
+  /** Announces a turn of a followed conversation, before its events. Settles when the client's connection has taken it. */
   question(question: Question): Promise<void>;
 }
 
-/** What all sessions of a server share. */
+/** Shared by all sessions of a server. */
 export interface SessionOptions {
   readonly turns: Turns;
   readonly conversations: ConversationStore;
   readonly clock: Clock;
-  /** Turns asked in one session that may run at the same time; as many unnamed ones may wait. */
+  /** Maximum running turns that were asked in one session. As many unnamed ones may wait. */
   readonly mostInFlight: number;
-  /** Bytes that the requests of one session may hold while they wait or run. */
+  /** Maximum bytes that the requests of one session may hold while they wait or run. */
   readonly maxBytes: number;
-  /** What becomes of a turn without an id once nobody follows it. */
+  /** Time after which a turn without an id is cancelled once it has lost its last follower. */
   readonly unnamedGraceMs: number;
-  /** Hears of a log that could not be followed to its end while the connection was open. */
+  /** Called for a log that could not be followed to its end while the connection was open. */
   readonly onFault: (fault: unknown) => void;
 }
 
-/** One request as a door hands it over. */
+/** A request as a door passes it on. */
 export interface SessionAsk {
-  /** The client's name for it. */
+  /** The client's id for it. */
   readonly id?: string;
   readonly request: TurnRequest;
-  /** What the client sent, by which a repeat is known. */
+  /** The message that the client sent, used to recognize a repeat. */
   readonly content: object;
   /** A conversation's id, `new`, or absent for the session's own. */
   readonly conversation?: string;
@@ -48,7 +48,7 @@ export interface SessionAsk {
   readonly retrySeq?: number;
 }
 
-/** One client's connection, whatever its wire: what it asked, what it follows. */
+/** One client's connection, independent of its wire: the requests it has asked, and the turns it follows. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #caller: Caller;
@@ -69,8 +69,8 @@ export class Session {
   }
 
   /**
-   * Starts a turn and follows it; settles when it has started and throws the refusals of `Turns.start`. One without an id waits
-   * for those asked before it: then it settles at once, and a refusal goes to `onRefused`, which must not reject.
+   * Starts a turn and follows it. Settles when the turn has started, and throws the refusals of `Turns.start`. A request without an id
+   * waits for those before it: the call settles at once, and a refusal goes to `onRefused`, which must not reject.
    */
   async ask(ask: SessionAsk, onRefused: (refusal: unknown) => Promise<void>): Promise<void> {
     if (ask.id !== undefined) {
@@ -82,7 +82,7 @@ export class Session {
     void this.#askUnnamed(ask, this.#hold(ask), onRefused);
   }
 
-  /** What the request holds from now on, in the limits of this connection, its caller and the server. */
+  /** Counts the request's memory from now on, in the limits of this connection, its caller and the server. */
   #hold({ request }: SessionAsk): Hold {
     const { turns, maxBytes } = this.#options;
     const whose = "The requests of one connection";
@@ -96,7 +96,7 @@ export class Session {
   }
 
   /**
-   * Follows a turn from a position; `onFound` is awaited before the first event. Settles after it.
+   * Follows a turn from a position. `onFound` is awaited before the first event. Settles after `onFound`.
    * Throws `request_not_found`, `seq_out_of_range`.
    */
   async resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void> {
@@ -121,14 +121,14 @@ export class Session {
     return this.#follows.follow(conversationId, after, onFound);
   }
 
-  /** Follows a conversation no longer, nor the turns that came through it. */
+  /** Stops following a conversation, and the turns that came through it. */
   unfollow(conversationId: string): void {
     this.#follows?.unfollow(conversationId);
   }
 
   /**
-   * Settles when everything that is followed was delivered to its end, and every request that waited had its answer. When `over`
-   * settles nothing runs here any more: what has no end by then is not waited for.
+   * Settles when every followed turn was delivered to its end, and every waiting request has its answer. When `over` settles, nothing
+   * runs here any more: turns without an end are then no longer waited for.
    */
   async settle(over: Promise<unknown>): Promise<void> {
     void over.then(() => this.#followers.leave());
@@ -136,7 +136,7 @@ export class Session {
     await this.#followers.settle();
   }
 
-  /** Stops following; what that means for the turns is theirs to know. */
+  /** Stops following. The turns decide for themselves whether to go on. */
   async close(): Promise<void> {
     this.#follows?.close();
     await this.#followers.close();
@@ -176,7 +176,7 @@ export class Session {
         whenInterrupted: ask.whenInterrupted ?? "error",
         ...(ask.retrySeq === undefined ? {} : { retrySeq: ask.retrySeq }),
       });
-      // Not before: a request that is refused makes no conversation.
+      // Only now: a refused request makes no conversation.
       if (started && (ask.conversation ?? "new") === "new")
         this.#ownConversation = turn.record.conversationId ?? this.#ownConversation;
       const running = turns.running(this.#caller.owner, id);
@@ -190,8 +190,8 @@ export class Session {
   }
 
   /**
-   * One after another: an unnamed request starts when the answer to the one before it was sent. It counts as waiting until its refusal
-   * was sent as well, so that refusals do not pile up for a client that does not read.
+   * Starts unnamed requests one after another, each once the answer to the one before it was sent. A refused request counts as waiting
+   * until its refusal was sent, so that refusals do not pile up for a client that does not read.
    */
   async #askUnnamed(
     ask: SessionAsk,
@@ -206,7 +206,7 @@ export class Session {
       await before;
       if (this.#followers.isClosed) {
         hold.release();
-        // Those that wait for it give theirs back as well.
+        // The requests that wait for this one release their holds as well.
         finished.resolve();
         return;
       }
@@ -222,7 +222,10 @@ export class Session {
   }
 }
 
-/** Where to follow from for a client that has seen a request's end: after it, or the end once more if nothing came of the retry. */
+/**
+ * The position to follow from for a client that has seen a request's end at `retrySeq`: after it, or just before it if the retry did not
+ * run.
+ */
 function placeAfter({ log }: KeptTurn, retrySeq = 0): number {
   return log.ended && log.headSeq === retrySeq ? Math.max(0, retrySeq - 1) : retrySeq;
 }

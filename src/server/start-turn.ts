@@ -19,50 +19,50 @@ import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
 
-/** What turns are started with. */
+/** The parts and limits that every turn is started with. */
 export interface TurnStartOptions {
   readonly chat: ChatDependencies;
   readonly logs: TurnLogStore;
   readonly admission: Omit<Admission, "count">;
-  /** Digest of a text, by which a repeated request is known. */
+  /** Digest of a text, used to recognize a repeated request. */
   readonly digest: (text: string) => string;
   readonly budgets: Pick<Budgets, "openTurn">;
-  /** Calls are paid in money: requests with parts that have no price are refused. */
+  /** Calls are paid in money, so requests with parts that have no price are refused. */
   readonly isMoneyLimited: boolean;
-  /** Whether the caller's key is still good. */
+  /** Whether the caller's key is still valid. */
   readonly isAdmitted: (caller: Caller) => boolean;
   /** A turn that runs longer ends with `turn_timeout`. */
   readonly turnLimitMs: number;
-  /** Hears of every end, for the log. */
+  /** Called at every end, for the log. */
   readonly onEnd: (record: TurnRecord, terminal: TerminalEvent) => void;
-  /** Hears of every lane beside others that failed, whatever becomes of its turn, for the log. */
+  /** Called when a lane of several fails, even if its turn succeeds, for the log. */
   readonly onLaneFailure: (record: TurnRecord, lane: string, error: TroupeError) => void;
-  /** Hears of what must not happen, such as a log that cannot be written. */
+  /** Called for faults that should never happen, such as a log that cannot be written. */
   readonly onFault: (record: TurnRecord, fault: unknown) => void;
 }
 
-/** A request for an answer as a session passes it on. */
+/** A request for an answer, as a session passes it on. */
 export interface Ask {
   readonly caller: Caller;
   readonly id: string;
-  /** The client chose the id, so that there may be a turn of this name. */
+  /** The client chose the id, so a turn of this name may exist. */
   readonly isNamed: boolean;
   readonly request: TurnRequest;
-  /** Takes what the request holds, or gives what it took when it began to wait; asked once, for a new request. */
+  /** Counts the request's memory, or returns the hold made when it started to wait. Called once, for a new request. */
   readonly hold: () => Hold;
-  /** What the client sent, without the server's defaults: a request of the same name and content is the same request. */
+  /** The client's message without the server's defaults: the same name and content mean the same request. */
   readonly content: object;
-  /** What the client said of the conversation. */
+  /** The conversation that the client named. */
   readonly conversation: string | undefined;
-  /** Finds the conversation, or the id of one that the reply is to make; asked only when the request is new. */
+  /** Finds the conversation, or makes an id for a new one; called only if the request is new. */
   readonly findConversation: () => Promise<TargetConversation | undefined>;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
-  /** The number of the error that ended the request: it runs again if that is still its end and can be retried. */
+  /** The number of the error that ended the request. It runs again if that is still its end and can be retried. */
   readonly retrySeq?: number;
 }
 
-/** Where a request goes; nothing is stored of a new conversation before its first turn has begun. */
+/** The conversation of a request. A new one is not stored before its first turn has started. */
 export interface TargetConversation {
   readonly id: string;
   readonly isNew: boolean;
@@ -71,29 +71,29 @@ export interface TargetConversation {
 /** A turn that was started, or found by its id. */
 export interface StartedTurn {
   readonly turn: KeptTurn;
-  /** False: the same request started it before. */
+  /** False: the same request had already started it. */
   readonly started: boolean;
 }
 
-/** The turns of a server, as far as starting one changes them. */
+/** The parts of a server's turns that starting one changes. */
 export interface TurnRegistry {
   /** New turns are refused from now on. */
   isClosing(): boolean;
   onBegin(begun: BegunTurn): void;
-  /** Nothing of the turn runs any more, however it ended. */
+  /** Called when nothing of the turn runs any more, however it ended. */
   onOver(turn: RunningTurn): void;
   onFailure(turn: RunningTurn, error: TroupeError): void;
 }
 
-/** What a turn gives back on its way. */
+/** The resources that a turn gives back. */
 interface Taken {
-  /** Made smaller as the bodies of its calls have been sent. */
+  /** Made smaller once the bodies of its calls are sent. */
   readonly hold: Hold;
-  /** Gives its place and what it holds back. */
+  /** Gives back its place and its memory. */
   readonly release: () => void;
 }
 
-/** Starts turns: the way from a request to a running turn, with all that can refuse it. */
+/** Starts turns: takes a request through everything that can refuse it, to a running turn. */
 export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
   const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
   const { onEnd, onLaneFailure, onFault } = options;
@@ -101,7 +101,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   async function targetOf(ask: Ask, { owner, conversationId: id, afterSeq }: TurnRecord) {
     if (ask.request.kind === "responses") return undefined;
     if (id === undefined) return ask.findConversation();
-    // A turn that failed before its first status may have no conversation yet; any other has one, unless it was deleted.
+    // A turn that failed before its first status may have no conversation yet. Any other has one, unless it was deleted.
     const isNew = afterSeq === 1 && (await chat.conversations.head(owner, id)) === undefined;
     return { id, isNew };
   }
@@ -112,7 +112,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const record: TurnRecord = {
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
-      // The vendor is told not to store it; then nothing of it stays here either.
+      // The vendor is told not to store it, so nothing of it is stored here either.
       ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
     };
     const isNewConversation = found?.isNew === true;
@@ -150,7 +150,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       turnLimitMs,
       clock: chat.clock,
     });
-    // Revoked while its log was made: nobody is called, and the log has its end.
+    // The key was revoked while its log was made: no provider is called, but the log needs an end.
     if (!isAdmitted(caller)) turn.cancel();
     const { budgetTokens } = request;
     const budget = budgets.openTurn({
@@ -184,7 +184,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       )
       .finally(() => {
         turn.dispose();
-        // What the calls of a turn that was left have used is settled when it goes on.
+        // The usage of a turn that was left is settled when it is resumed.
         if (!turn.isLeft()) budget[Symbol.dispose]();
         registry.onOver(turn);
         release();
@@ -200,7 +200,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return { turn, started: false };
   }
 
-  /** What earlier versions kept of a request: it had the defaults of the server then. */
+  /** The digest that earlier versions stored: it included the server's defaults of that time. */
   function earlierHash({ request, conversation }: Ask): string {
     return contentHash([request, conversation ?? null], digest);
   }
@@ -249,7 +249,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
         throw error;
       }
     },
-    /** Runs a turn whose log is there. */
+    /** Runs a turn whose log exists. */
     run,
     /** See `Turns.hold`. */
     hold: (caller: Caller, request: TurnRequest, connection: HeldBytes) =>

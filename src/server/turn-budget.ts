@@ -12,11 +12,11 @@ export interface TurnBudgetOptions {
   readonly clock: Clock;
   readonly usage: UsageStore;
   readonly days: DayBudgets;
-  /** How much output of a call is reserved at a time, in tokens. */
+  /** Output tokens reserved at a time for a call. */
   readonly stepTokens: number;
 }
 
-/** What a turn's calls are paid from, and where they are written down; disposing ends what is still open as `failed`. */
+/** Pays for a turn's calls and records them. Disposing it ends the calls that are still open, as `failed`. */
 export function createTurnBudget(
   { caller, requestId, budgetTokens = Infinity, lanes }: TurnExpense,
   { clock, usage, days, stepTokens }: TurnBudgetOptions,
@@ -30,7 +30,7 @@ export function createTurnBudget(
   const running = new Set<PaidCall>();
   let lanesToCome = lanes;
 
-  /** What a lane may take first, so that the lanes that come behind it find as much. */
+  /** The first step that a lane may take, so that later lanes find as much. */
   function share({ inputTokens }: CallPlan): number {
     const even = Math.floor(outputLeft(own, 0) / Math.max(1, lanesToCome));
     lanesToCome -= 1;
@@ -63,7 +63,7 @@ interface PaidCallOptions extends Omit<TurnBudgetOptions, "stepTokens"> {
   readonly onEnd: () => void;
 }
 
-/** A call that is paid from a reservation, and written down as it goes. */
+/** A call that is paid from a reservation and recorded as it goes. */
 class PaidCall implements CountedCall {
   readonly isLimited: boolean;
   readonly mostOutputTokens?: number;
@@ -130,12 +130,12 @@ class PaidCall implements CountedCall {
     const { usage, days } = this.#options;
     usage.end(this.#id, { usage: used, outcome, day: this.#settledOn ?? days.day.current() });
     const { requestId, caller } = this.#options;
-    // Another process may go on with it, while this one counts.
+    // Another process may resume it, while this one counts.
     if (outcome === "interrupted" && requestId !== undefined)
       days.noteLeft({ ...used, owner: caller.owner, keyId: caller.keyId, requestId, ...this.#plan });
   }
 
-  /** Nobody has said how it ended. */
+  /** Ends a call whose end was never recorded. */
   abandon(): void {
     this.record("failed", estimatedUsage(this.#reservation.reservedInput, this.#reservation.used));
   }

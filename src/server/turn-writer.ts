@@ -4,9 +4,9 @@ import { type TurnStep, withErrorsAsData } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 
 export interface TurnWatch {
-  /** Sees what was kept, after it was kept. */
+  /** Called with steps after they were stored. */
   readonly observe: (steps: readonly TurnStep[]) => void;
-  /** Whether the turn is another process's from now on: then nothing more of it is written here. */
+  /** Whether the turn belongs to another process from now on: then this one writes nothing more of it. */
   readonly isLeft: () => boolean;
 }
 
@@ -16,16 +16,16 @@ interface Gathered {
 }
 
 /**
- * Writes what the voices of a turn say into its log, one append at a time: what others say meanwhile is the next one, all of it
- * together. After an append that failed there is only the end.
+ * Writes the steps of a turn's voices into its log, one append at a time. Steps emitted meanwhile go together into the next one. After a
+ * failed append, only the end is written.
  */
 export class TurnWriter {
   readonly #log: Pick<TurnLog, "append">;
   readonly #watch: TurnWatch;
   #isWriting = false;
-  /** The append that is under way, or the last one. */
+  /** The current append, or the last one. */
   #writing: Promise<void> = Promise.resolve();
-  /** What it appends. */
+  /** The steps of `#writing`. */
   #steps: readonly TurnStep[] = [];
   #next: Gathered | undefined;
   #failure: { readonly fault: unknown } | undefined;
@@ -43,12 +43,12 @@ export class TurnWriter {
   };
 
   /**
-   * The last append, behind the one that is under way, whose steps were observed when `steps` is called; what anybody says from now on is
+   * Makes the last append, after the current one. `steps` is called once the current steps were observed. Anything emitted from now on is
    * refused.
    */
   async end(steps: () => readonly TurnStep[]): Promise<void> {
     this.#failure ??= { fault: new Error("The turn has ended.") };
-    // Who said it hears of its failure.
+    // The emitter of those steps gets their failure.
     await this.#writing.catch(() => undefined);
     await this.#append(steps());
   }
@@ -62,7 +62,7 @@ export class TurnWriter {
     return this.#writing;
   }
 
-  /** Only data goes into a log: the cause of an error is for whoever hears how the turn ended. */
+  /** Only data goes into a log. The cause of an error goes to the listener for the turn's end. */
   #append(steps: readonly TurnStep[]): Promise<void> {
     const [only] = steps;
     const isText = steps.length === 1 && only?.type === "text";

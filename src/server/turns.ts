@@ -14,61 +14,62 @@ import type { BegunTurn, RunningTurn } from "./running-turn.ts";
 import { type Ask, createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
 export interface TurnsOptions extends TurnStartOptions {
-  /** The other servers on these logs. Default: there are none. */
+  /** The other servers on these logs. Default: none. */
   readonly peers?: Peers;
-  /** There are turns of a peer that is gone, to be recovered. */
+  /** Called if a peer is gone and its turns must be recovered. */
   readonly onLeft: () => void;
 }
 
-/** All turns of this server: starting, finding and stopping them. */
+/** All turns of this server: starts, finds and stops them. */
 export interface Turns {
   /**
-   * Starts a turn, or finds the one that the same request started before (`started: false`), which runs again if `retrySeq` is the
-   * number of its end and that is an error that can be retried.
-   * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict`, `seq_out_of_range`, `too_many_requests`, `request_rate_exceeded`,
-   * `larger_than_day_budget`, `day_budget_spent`, `overloaded`, `shutting_down`; a `SocketEndedError` for a caller whose key was
-   * revoked meanwhile, whose connection is closed.
+   * Starts a turn, or finds the one that the same request started before (`started: false`). That one runs again if `retrySeq` is the
+   * number of its last event and that is an error that can be retried.
+   *
+   * Throws the refusals of `prepareReply`, `invalid_message` for parts that have no price, `request_id_conflict` and `seq_out_of_range`.
+   * Throws `too_many_requests`, `request_rate_exceeded`, `larger_than_day_budget`, `day_budget_spent`, `overloaded` and `shutting_down`.
+   * Throws a `SocketEndedError` if the caller's key was revoked meanwhile: its connection is closed.
    */
   start(ask: Ask): Promise<StartedTurn>;
   /**
-   * Goes on with a turn that another process began, whatever the limits are now: takes its answer up, or answers anew what was
-   * cut off. Nobody follows it at first.
+   * Continues a turn that another process started, without regard to the limits: resumes its answer, or starts unfinished answers again.
+   * At first it has no follower.
    * Throws the refusals of `prepareReply`.
    */
   goOn(turn: KeptTurn, request: ResumableRequest, lanes: readonly RecoveredLane[]): Promise<void>;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
-  /** The turn while it runs here. */
+  /** The turn, while it runs here. */
   running(owner: string, id: string): RunningTurn | undefined;
-  /** The turns that run in a conversation: those that run here, then those of peers, each oldest first. */
+  /** The running turns of a conversation: first those here, then those of peers, each oldest first. */
   runningIn(owner: string, conversationId: string): Promise<readonly LiveTurn[]>;
-  /** Tells of every turn that begins in a conversation, perhaps more than once; the returned function ends that. */
+  /** Reports every turn that starts in a conversation, perhaps more than once; the returned function ends that. */
   subscribe(owner: string, conversationId: string, listener: (turn: LiveTurn) => void): () => void;
-  /** Counts a follower of a turn in, wherever it runs; the returned function counts it out. */
+  /** Counts in a follower of a turn, here or at a peer; the returned function counts it out. */
   watch(turn: KeptTurn): () => void;
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
   cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
-  /** Stops every turn that was begun with a key. */
+  /** Stops every turn that was started with a key. */
   cancelAllOf(keyId: string): void;
   /**
-   * Stops every turn of a conversation, here and elsewhere; settles when they have ended. Others can begin as long as the conversation
-   * is there.
+   * Stops every turn of a conversation, here and at peers; settles when they have ended. New turns can start as long as the conversation
+   * exists.
    */
   endIn(owner: string, conversationId: string): Promise<void>;
-  /** How many run. */
+  /** Number of running turns. */
   readonly count: number;
-  /** Followers that are counted in, and subscriptions that are open. */
+  /** Followers counted in, and open subscriptions. */
   readonly watchers: number;
   readonly subscriptions: number;
   /**
-   * Counts what a request holds while it waits, in the limits of its connection, its caller and the server; `Ask.hold` hands it on.
+   * Counts a waiting request's memory, in the limits of its connection, its caller and the server; `Ask.hold` passes it on.
    * Throws `too_many_requests`, `overloaded`.
    */
   hold(caller: Caller, request: TurnRequest, connection: HeldBytes): Hold;
   /** Bytes that all requests hold now, estimated. */
   readonly heldBytes: number;
   /**
-   * Refuses new turns from now on, waits for the running ones, and ends those left after `drainMs` as `interrupted`. Those with which
-   * a next process can go on are left to it instead.
+   * Refuses new turns from now on, waits for the running ones, and ends the rest after `drainMs` as `interrupted`. Turns that the next
+   * process can continue are left to it instead.
    */
   close(drainMs: number): Promise<void>;
 }
@@ -76,7 +77,7 @@ export interface Turns {
 export function createTurns(options: TurnsOptions): Turns {
   const { chat, logs, peers = noPeers, onLeft, onFault } = options;
   const running = new Map<string, BegunTurn>();
-  /** Turns whose log is being made or taken up, with their owners. */
+  /** Turns whose log is being made or resumed, with their owners. */
   const beginning = new Map<Promise<unknown>, string>();
 
   /** Notes a turn that is about to run. */
@@ -104,7 +105,7 @@ export function createTurns(options: TurnsOptions): Turns {
     onFailure: rememberLater.noteEnd,
   });
 
-  /** Those that run here, oldest first. */
+  /** The turns of a conversation that run here, oldest first. */
   function runningHere(owner: string, conversationId: string): BegunTurn[] {
     return [...running.values()].filter(
       ({ turn }) => turn.conversationId === conversationId && turn.record.owner === owner,
@@ -118,7 +119,7 @@ export function createTurns(options: TurnsOptions): Turns {
       return begun.map(({ done }) => done);
     };
     stop();
-    // One that has found its conversation and not yet its log runs in a moment.
+    // A turn that has found its conversation but has no log yet is about to run.
     await Promise.allSettled([...beginning].filter(([, of]) => of === owner).map(([begun]) => begun));
     await Promise.all(stop());
   }
@@ -138,7 +139,7 @@ export function createTurns(options: TurnsOptions): Turns {
       ]),
     );
     const unwatch = running.watch();
-    // Its followers went with the process that began it; they have their time to come back.
+    // Its followers were lost with the process that started it. They get time to come back.
     unwatch();
   }
 
@@ -152,7 +153,7 @@ export function createTurns(options: TurnsOptions): Turns {
     endIn: endHere,
     began: feed.announce,
     left() {
-      // Else whoever comes next is given them.
+      // A closing server leaves them to the next one.
       if (!closing) onLeft();
     },
   });
@@ -220,7 +221,7 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     async close(drainMs) {
       closing = true;
-      // What is not refused any more has its time as the others.
+      // Requests that were not refused get the same time as the running ones.
       await Promise.allSettled(beginning.keys());
       await drainTurns(() => [...running.values()], {
         clock: chat.clock,

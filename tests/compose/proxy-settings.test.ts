@@ -12,7 +12,10 @@ describe("a proxy", () => {
   const refused: readonly (readonly [string, RegExp])[] = [
     ...["socks5h", "socks5", "socks4a", "socks", "quic", "ftp", "file"].map(
       (scheme) =>
-        [`${scheme}://ada:s3cret@p.example:1080`, new RegExp(`: ${scheme}:// is no kind of proxy`)] as const,
+        [
+          `${scheme}://ada:s3cret@p.example:1080`,
+          new RegExp(`: ${scheme}:// is not a supported proxy scheme`),
+        ] as const,
     ),
     ...[
       "garbage",

@@ -140,7 +140,7 @@ describe("a value that a setting cannot have", () => {
       [{ OPENAI_CUSTOM_HEADERS: "A: b\na: c" }, "OPENAI_CUSTOM_HEADERS: line 2 names a a second time"],
       [
         { OPENAI_CUSTOM_HEADERS: "Host: b" },
-        "OPENAI_CUSTOM_HEADERS: line 1 must not set host, which each call has its own value of",
+        "OPENAI_CUSTOM_HEADERS: line 1 must not set host: each call sets its own",
       ],
     ] as const)
       assert.equal(refusal([], env), line);
@@ -174,7 +174,7 @@ describe("options of an embedding program", () => {
     for (const [options, message] of [
       [{ openaiApiKey: "sk-1\n" }, "openaiApiKey: it has a line break after it; leave it out"],
       [{ drainMs: Number.NaN }, "drainMs: it must be a whole number from 0 to 2147483647"],
-      [{ httpProxy: "socks5://a:1" }, /^httpProxy: socks5:\/\/ is no kind of proxy/],
+      [{ httpProxy: "socks5://a:1" }, /^httpProxy: socks5:\/\/ is not a supported proxy scheme/],
       [{ openaiBaseUrl: "" }, "openaiBaseUrl: it must not be empty"],
     ] as const)
       await assert.rejects(createTroupe({ store: "memory", ...options }), { name: "SettingError", message });

@@ -104,10 +104,10 @@ describe("a name that is no setting", () => {
 
 describe("a setting that changes nothing", () => {
   const given: readonly (readonly [Record<string, string>, string])[] = [
-    [{ TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_API_KEY: "k" }, "OPENAI_API_KEY says who answers"],
+    [{ TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_API_KEY: "k" }, "OPENAI_API_KEY chooses the provider"],
     [
       { TROUPE_LOCAL_PROVIDERS: "http://a/v1", OPENAI_BASE_URL: "http://a/v1" },
-      "OPENAI_BASE_URL says who answers",
+      "OPENAI_BASE_URL chooses the provider",
     ],
     [{ OPENAI_ORG_ID: "o" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ OPENAI_PROJECT_ID: "p" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],

@@ -31,7 +31,7 @@ function headText(target: string, lines: readonly string[], version = "1.1"): st
 
 test("serving any name but loopback needs keys or separate callers, else the start refuses with one line", async () => {
   const advice =
-    "would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is meant";
+    "would let others in without keys; set TROUPE_API_KEYS or TROUPE_ADMIN_KEY, or TROUPE_ALLOW_ANONYMOUS=true if that is intended";
   const ways: readonly (readonly [TroupeOptions, string])[] = [
     [{ host: "0.0.0.0" }, "HOST 0.0.0.0"],
     [{ host: "::" }, "HOST ::"],
