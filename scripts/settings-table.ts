@@ -2,14 +2,16 @@ import { listSettings } from "../src/compose/settings.ts";
 import type { Generator } from "./generator.ts";
 import { fillTables, readPage, table } from "./markdown-tables.ts";
 
-/** The table of settings in README.md, made from the schemas that read them. */
+const page = "docs/SETTINGS.md";
+
+/** The table of settings, made from the schemas that read the settings. */
 export const settingsGenerator: Generator = {
-  name: "settings in README.md",
+  name: `settings in ${page}`,
   source: "src/compose/settings.ts",
-  outputFile: "README.md",
+  outputFile: page,
   async render() {
     const rows = listSettings().map(({ name, fallback, help }) => [`\`${name}\``, fallback, help]);
-    return fillTables(await readPage("README.md"), {
+    return fillTables(await readPage(page), {
       settings: table(["variable", "default", "meaning"], rows),
     });
   },

@@ -1,13 +1,28 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
+import { listSettings } from "../../src/compose/settings.ts";
 import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
 import { readAnchors, readLinks } from "../markdown-links.ts";
 import { listFiles, root } from "../repository.ts";
 import { runCommand } from "../run-command.ts";
 import { readSnippets, type Snippet } from "../snippets.ts";
 
-/** The pages whose code a reader will copy. */
-const pages = ["README.md", "PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/deploy.md"];
+/** The pages with code that readers copy. */
+const pages = [
+  "README.md",
+  "PROTOCOL.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "docs/clients.md",
+  "docs/deploy.md",
+  "docs/embed.md",
+  "docs/keys.md",
+  "docs/personas.md",
+  "docs/providers.md",
+];
+
+/** The settings, and the variable of the Python client. */
+const knownVariables = new Set([...listSettings().map(({ name }) => name), "TROUPE_KEY"]);
 
 /** Ignored by git and outside `node_modules`, where the package could not import itself by its name. */
 const workFolder = "artifacts/snippets";
@@ -22,7 +37,7 @@ const dialects = [
   },
 ];
 
-/** JSON in the documentation parses, its code passes the compiler, and its relative links lead somewhere. */
+/** Checks that the documentation's JSON parses, its code compiles, its relative links lead to a file, and its settings exist. */
 export async function checkDocumentation(): Promise<CheckOutcome> {
   const files = await listFiles();
   const texts = new Map<string, string>();
@@ -33,7 +48,9 @@ export async function checkDocumentation(): Promise<CheckOutcome> {
   const findings: string[] = [];
   const snippets: (Snippet & { page: string })[] = [];
   for (const page of pages) {
-    if (!texts.has(page)) continue;
+    const text = texts.get(page);
+    if (text === undefined) continue;
+    findings.push(...unknownSettings(page, text));
     for (const snippet of readSnippets(page)) snippets.push({ ...snippet, page });
   }
   findings.push(...snippets.flatMap((snippet) => jsonObjection(snippet, snippet.page)));
@@ -44,6 +61,16 @@ export async function checkDocumentation(): Promise<CheckOutcome> {
   const places = new Set(files.flatMap(withFolders));
   for (const [page, text] of texts) findings.push(...brokenLinks(page, text, texts, places));
   return outcomeOf(findings, `${snippets.length} snippets, ${texts.size} pages`);
+}
+
+function unknownSettings(page: string, text: string): string[] {
+  return text
+    .split("\n")
+    .flatMap((line, index) =>
+      [...line.matchAll(/\bTROUPE(?:_[A-Z]+)+(?![_A-Z])/g)]
+        .filter(([name]) => !knownVariables.has(name))
+        .map(([name]) => `${page}:${index + 1}: there is no setting ${name}`),
+    );
 }
 
 function jsonObjection({ language, code, line }: Snippet, page: string): string[] {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
 import { stripTypeScriptTypes } from "node:module";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { readSnippets } from "../../scripts/snippets.ts";
+import { createTroupe, type Troupe, type TroupeOptions } from "../../src/index.ts";
 import { decodeClientMessage } from "../../src/protocol/decode.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -14,15 +18,22 @@ async function snippet(name: string, page = "README.md"): Promise<string> {
   return found.code;
 }
 
-/** Runs a snippet as an async function body, with its own console, against another address than the documented one. */
-async function run(code: string, url: string, globals: Record<string, unknown> = {}): Promise<string[]> {
-  assert.ok(code.includes(specified), "the snippet names the specified address");
+/**
+ * Runs a snippet as the body of an async function, with its own console. If `url` is given, it takes the place of the documented
+ * address.
+ */
+async function run(
+  code: string,
+  url: string | undefined,
+  globals: Record<string, unknown> = {},
+): Promise<string[]> {
+  if (url !== undefined) assert.ok(code.includes(specified), "the snippet names the specified address");
   const lines: string[] = [];
   const print = (...values: unknown[]) => {
     lines.push(values.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(" "));
   };
   const names = Object.keys(globals);
-  const body = stripTypeScriptTypes(code.replaceAll(specified, url), { mode: "strip" });
+  const body = stripTypeScriptTypes(code.replaceAll(specified, url ?? specified), { mode: "strip" });
   const evaluate = new Function("console", ...names, `return (async () => { ${body}\n })();`);
   await evaluate({ log: print, error: print }, ...names.map((name) => globals[name]));
   return lines;
@@ -65,29 +76,71 @@ test("the client library's snippet of README.md streams three personas and ends"
   assert.match(lines.at(-1) ?? "", /"outcome":"complete"/);
 });
 
-test("the embedding snippet of README.md carries a server beside other routes", async () => {
-  const { createServer } = await import("node:http");
-  const { createTroupe } = await import("troupe");
-  await using troupe = Object.assign(await createTroupe({ localProviders: [], store: "memory" }), {
+/** Gives a snippet of an embedding program a server on a free port and a troupe in memory. Disposing it closes both. */
+function embedding() {
+  const server = createServer();
+  let troupe: Troupe | undefined;
+  return {
+    globals: {
+      process: { env: {}, once: () => undefined },
+      createServer(listener: RequestListener) {
+        const listen = server.listen.bind(server);
+        return Object.assign(server.on("request", listener), { listen: () => listen(0, "localhost") });
+      },
+      async createTroupe(options: TroupeOptions) {
+        troupe = await createTroupe({ ...options, localProviders: [], store: "memory" });
+        return troupe;
+      },
+    },
+    async ask(path: string): Promise<unknown> {
+      if (!server.listening) await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      return (await fetch(`http://localhost:${port}${path}`)).json();
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       server.close();
-      await troupe.close();
+      await troupe?.close({ drainMs: 0 });
     },
-  });
-  const server = createServer(troupe.listener);
-  troupe.attach(server);
-  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-  const { port } = server.address() as { port: number };
-  assert.equal((await fetch(`http://localhost:${port}/healthz`)).status, 200);
-  const code = await snippet("embedding");
-  for (const call of ["createTroupe(", "troupe.listener", "troupe.attach(server)", "troupe.close()"]) {
-    assert.ok(code.includes(call), call);
-  }
+  };
+}
+
+const withoutImports = (code: string) => code.replace(/^import .*\n/gm, "");
+
+test("the program of docs/embed.md serves", async () => {
+  await using program = embedding();
+  await run(withoutImports(await snippet("embedding", "docs/embed.md")), undefined, program.globals);
+  assert.deepEqual(await program.ask("/healthz"), { status: "ok" });
 });
 
-test("the client of docs/deploy.md comes with a ticket for each attempt, and is told if its key is wrong", async () => {
+test("the persona of docs/personas.md is the only one", async () => {
+  await using program = embedding();
+  await run(withoutImports(await snippet("personas", "docs/personas.md")), undefined, program.globals);
+  const { personas } = (await program.ask("/api/personas")) as { personas: { id: string }[] };
+  assert.deepEqual(
+    personas.map(({ id }) => id),
+    ["captain"],
+  );
+});
+
+test("the provider of docs/providers.md is the one that answers", async () => {
+  await using program = embedding();
+  const code = withoutImports(await snippet("own-provider", "docs/providers.md"));
+  const [line] = await run(code, undefined, program.globals);
+  assert.equal(line, 'api "openai" is answered by echo (echo-1), a provider of the application');
+});
+
+test("the client of docs/clients.md asks, resumes and reads its conversation", async () => {
+  await using server = await startTroupe({ clock: createTestClock({ instantMs: 1_000 }) });
+  const { createTroupeClient } = await import("troupe/client");
+  const code = withoutImports(await snippet("client-verbs", "docs/clients.md"));
+  const lines = await run(code, server.url, { createTroupeClient });
+  assert.match(lines[0] ?? "", /^completed /);
+  assert.equal(lines[1], "2");
+});
+
+test("the client of docs/keys.md comes with a ticket for each attempt, and is told if its key is wrong", async () => {
   const { createTroupeClient, ticketUrl } = await import("troupe/client");
-  const [, code] = (await snippet("ticket-client", "docs/deploy.md")).split('from "troupe/client";');
+  const [, code] = (await snippet("ticket-client", "docs/keys.md")).split('from "troupe/client";');
   assert.ok(code);
   const key = "ada-0123456789abcdef";
   for (const [known, words] of [
