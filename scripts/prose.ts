@@ -31,7 +31,9 @@ export function findInProse({ text, isTitle }: Prose): string[] {
   }
   return splitSentences(text).flatMap((sentence) => {
     const words = sentence.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
-    const faults = wordRules.flatMap(({ pattern, advice }) => {
+    // A question asks for its thing.
+    const rules = sentence.endsWith("?") ? [] : wordRules;
+    const faults = rules.flatMap(({ pattern, advice }) => {
       const found = pattern.exec(sentence)?.[0].replace(/^\W+/, "");
       return found === undefined ? [] : [`“${found}”: ${advice}`];
     });

@@ -65,7 +65,7 @@ export const accessSettings = {
   allowAnonymous: {
     name: "TROUPE_ALLOW_ANONYMOUS",
     schema: flag,
-    help: "true: serve others than this machine's users without keys; each caller sees only what is its own",
+    help: "true: serve callers from other machines without keys; each caller sees only its own data",
   },
   foreignVendorIds: {
     name: "TROUPE_FOREIGN_VENDOR_IDS",

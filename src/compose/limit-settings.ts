@@ -50,6 +50,6 @@ export const limitSettings = {
   maxRequestBytes: {
     name: "TROUPE_MAX_REQUEST_BYTES",
     schema: bytes,
-    help: "the same for all requests; default a quarter of the limit of the process's heap, and at least what the largest request holds",
+    help: "the same for all requests; default a quarter of the heap limit, and at least the size of the largest request",
   },
 } as const;
