@@ -48,7 +48,7 @@ export interface TroupeClientOptions {
 
 export interface RequestOptions {
   /**
-   * The request's id, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Default: a new one. `false` sends none, like a client of the bare specification.
+   * The request's id, 1 to 128 characters without control characters. Default: a new one. `false` sends none, like a client of the bare specification.
    * Such requests are answered one after another. If the connection breaks before the first message of one, it ends with `lost`.
    */
   readonly id?: string | false;
@@ -56,8 +56,8 @@ export interface RequestOptions {
 
 export interface FollowOptions {
   /**
-   * A request of the conversation: later requests come first, also ended ones, as far as the server keeps them. Default: only running and
-   * future requests.
+   * A request of the conversation: later requests come first, also ended ones, as far as the server keeps them. An empty string starts with
+   * the first request. Default: only running and future requests.
    */
   readonly after?: string;
 }

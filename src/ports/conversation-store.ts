@@ -108,8 +108,8 @@ export interface ConversationStore {
   /** The messages that came with a request, questions first. Empty if there are none, or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   /**
-   * Ids of the requests asked in the conversation after `after`, oldest first. Without `after`, only the newest. `undefined` if `after`
-   * was not asked there or was forgotten.
+   * Ids of the requests asked in the conversation after `after`, oldest first; all of them if `after` is empty. Without `after`, only the
+   * newest. `undefined` if `after` was not asked there or was forgotten.
    */
   requests(owner: string, conversationId: string, after?: string): Promise<readonly string[] | undefined>;
   /** Detaches a request's answers from it, because it is answered again. Its question stays attached. */

@@ -10,6 +10,7 @@ import {
   pacing,
   personaId,
   requestId,
+  requestIdOrStart,
   responseId,
   seqOfError,
   temperature,
@@ -48,6 +49,9 @@ const personaFields = {
     "The conversation to continue. Default: the socket's own. `new` begins another, which becomes the socket's own.",
   ),
 };
+
+/** A place in a request's numbered messages: after the one of this `seq`. */
+const position = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 function message<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
   return z.object({
@@ -109,17 +113,15 @@ export const clientMessages = {
   }).describe("Stops a request, or one of its lanes, and its upstream calls."),
   resume: message("resume", {
     request_id: requestId.describe("The request to follow."),
-    after_seq: z
-      .number()
-      .int()
-      .min(0)
-      .max(Number.MAX_SAFE_INTEGER)
-      .describe("The last `seq` that was seen; 0 for all."),
+    after_seq: position.describe("The last `seq` that was seen; 0 for all."),
   }).describe("Follows a request from a position: first the missed messages, then live."),
   follow: message("follow", {
     conversation_id: conversationId.describe("The conversation to follow."),
-    after: optional(requestId).describe(
-      "A request of it: later requests come first, also ended ones. Default: only running and future requests.",
+    after: optional(requestIdOrStart).describe(
+      "A request of it: later requests come first, also ended ones. Empty: from the first one. Default: only running and future requests.",
+    ),
+    after_seq: optional(position).describe(
+      "The last `seq` that was seen of the request `after`: the rest of it comes first. Default: nothing more of it.",
     ),
   }).describe("Follows a conversation: its running requests and every later one."),
   unfollow: message("unfollow", {

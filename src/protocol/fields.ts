@@ -61,12 +61,14 @@ export const text = z
  * A name from outside. It has no meaning here, so only its length in characters is limited. It has no control characters, and no lone
  * surrogates, which no encoding can carry.
  */
-export function opaqueName(maxChars: number) {
-  const form = new RegExp(`^[^${controls}\\ud800-\\udfff]{1,${maxChars}}$`, "u");
-  return z.string().regex(form, `1 to ${maxChars} characters, none of them a control character`);
+export function opaqueName(maxChars: number, minChars = 1) {
+  const form = new RegExp(`^[^${controls}\\ud800-\\udfff]{${minChars},${maxChars}}$`, "u");
+  return z.string().regex(form, `${minChars} to ${maxChars} characters, none of them a control character`);
 }
 
 export const requestId = opaqueName(wireLimits.idChars);
+/** A request, or the empty string for the place before the first one. */
+export const requestIdOrStart = opaqueName(wireLimits.idChars, 0);
 export const personaId = opaqueName(wireLimits.idChars);
 export const conversationId = opaqueName(wireLimits.idChars);
 /** Model names in the forms of vendors and files: `gpt-4o-mini`, `ft:gpt-4o:org::id`, `llama3.2:3b`, `/models/Qwen3 8B.gguf`. */

@@ -13,6 +13,14 @@ export interface FoundConversation {
   readonly newest?: string | undefined;
 }
 
+/** Where a follow starts. Without a place it starts with the running requests. */
+export interface FollowPlace {
+  /** Turns asked after this request come first. Empty: all turns of the conversation. */
+  readonly after?: string | undefined;
+  /** The last number that the client has seen of the request `after`: the rest of that one comes before all others. */
+  readonly afterSeq?: number | undefined;
+}
+
 export interface ConversationFollowsOptions {
   readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
   readonly conversations: ConversationStore;
@@ -35,6 +43,19 @@ interface Subscription {
   readonly stops: Set<() => void>;
 }
 
+/** A turn of which the client has seen the first messages. */
+interface Rest {
+  readonly turn: KeptTurn;
+  readonly afterSeq: number;
+}
+
+/** The turns that a client has missed. */
+interface CatchUp {
+  readonly rest: Rest | undefined;
+  readonly asked: readonly string[];
+  readonly running: readonly LiveTurn[];
+}
+
 /** The conversations that one connection follows, with every turn of them. */
 export class ConversationFollows {
   readonly #options: ConversationFollowsOptions;
@@ -54,12 +75,13 @@ export class ConversationFollows {
   }
 
   /**
-   * Follows a conversation. `onFound` is awaited before anything of it is delivered. With `after`, turns asked after that request come
-   * first, one after another, if their logs are still stored. Throws `conversation_not_found`, `request_not_found`.
+   * Follows a conversation. `onFound` is awaited before anything of it is delivered. With a place, the turns after it come first, one
+   * after another, if their logs are still stored. Throws `conversation_not_found`, `request_not_found`, `seq_out_of_range`, and
+   * `invalid_message` for a number without its request.
    */
   async follow(
     conversationId: string,
-    after: string | undefined,
+    { after, afterSeq }: FollowPlace,
     onFound: (found: FoundConversation) => Promise<void>,
   ): Promise<void> {
     const { turns, conversations } = this.#options;
@@ -69,6 +91,7 @@ export class ConversationFollows {
     }
     const asked = await conversations.requests(owner, conversationId, after);
     if (asked === undefined) throw new TroupeError("request_not_found", { field: "data.after" });
+    const rest = afterSeq === undefined ? undefined : await this.#findRest(after, afterSeq);
     // The connection has closed meanwhile, and would never end the subscription.
     if (this.#client.followers.isClosed) return;
     const found = Promise.withResolvers<void>();
@@ -89,13 +112,12 @@ export class ConversationFollows {
     let running: readonly LiveTurn[] = [];
     try {
       running = await turns.runningIn(owner, conversationId);
-      await onFound({ running, newest: asked.at(-1) ?? after });
+      await onFound({ running, newest: asked.at(-1) ?? (after || undefined) });
     } catch (fault) {
       found.resolve();
       throw fault;
     }
-    const catchingUp = after === undefined ? Promise.resolve() : this.#catchUp(subscription, asked, running);
-    void catchingUp
+    void this.#catchUp(subscription, { rest, asked: after === undefined ? [] : asked, running })
       .catch((fault: unknown) => this.#options.onFault(fault))
       .finally(() => {
         for (const turn of running) join(turn);
@@ -117,13 +139,28 @@ export class ConversationFollows {
     subscription.unsubscribe();
   }
 
+  /** The turn that the client knows up to a number, if it has more now. */
+  async #findRest(after = "", afterSeq: number): Promise<Rest | undefined> {
+    if (after === "") {
+      const detail = "data.after_seq needs data.after beside it: it is a place in that request.";
+      throw new TroupeError("invalid_message", { field: "data.after_seq", detail });
+    }
+    const turn = await this.#options.turns.find(this.#owner, after);
+    // A turn that this connection follows anyway goes on where it is.
+    if (turn === undefined || this.#client.followers.has(after)) return undefined;
+    const { headSeq, ended } = turn.log;
+    if (afterSeq > headSeq) throw new TroupeError("seq_out_of_range", { field: "data.after_seq" });
+    return ended && afterSeq === headSeq ? undefined : { turn, afterSeq };
+  }
+
   /** Delivers ended turns, each once the one before it has been taken. Running turns come through the subscription. */
-  async #catchUp(
-    subscription: Subscription,
-    asked: readonly string[],
-    running: readonly LiveTurn[],
-  ): Promise<void> {
+  async #catchUp(subscription: Subscription, { rest, asked, running }: CatchUp): Promise<void> {
     const { turns, conversations } = this.#options;
+    if (rest !== undefined) {
+      const followed = this.#followFrom(subscription, rest.turn, rest.afterSeq);
+      // A running turn goes on beside the others.
+      if (rest.turn.log.ended) await followed;
+    }
     for (const id of asked) {
       if (running.some(({ record }) => record.id === id)) continue;
       const turn = await turns.find(this.#owner, id);
@@ -142,11 +179,21 @@ export class ConversationFollows {
   ): Promise<void> {
     const { id } = turn.record;
     if (subscription.isOver || this.#client.followers.has(id)) return;
-    const followed = this.#client.followers.follow(turn, 0, async () => {
+    await this.#followFrom(subscription, turn, 0, async () => {
       await before;
       await this.#client.audience.question(question);
     });
-    const stop = this.#client.followers.stopper(id);
+  }
+
+  /** Follows a turn until its end or the end of the subscription. */
+  async #followFrom(
+    subscription: Subscription,
+    turn: KeptTurn,
+    afterSeq: number,
+    before?: () => Promise<void>,
+  ): Promise<void> {
+    const followed = this.#client.followers.follow(turn, afterSeq, before);
+    const stop = this.#client.followers.stopper(turn.record.id);
     subscription.stops.add(stop);
     await followed;
     subscription.stops.delete(stop);

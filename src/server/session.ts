@@ -5,7 +5,7 @@ import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { ConversationFollows, type FoundConversation } from "./conversation-follows.ts";
+import { ConversationFollows, type FollowPlace, type FoundConversation } from "./conversation-follows.ts";
 import { Followers, type Recipient } from "./followers.ts";
 import type { Question } from "./question.ts";
 import type { TargetConversation } from "./start-turn.ts";
@@ -111,14 +111,14 @@ export class Session {
   /** See `ConversationFollows.follow`. */
   follow(
     conversationId: string,
-    after: string | undefined,
+    place: FollowPlace,
     onFound: (found: FoundConversation) => Promise<void>,
   ): Promise<void> {
     this.#follows ??= new ConversationFollows(this.#options, this.#caller.owner, {
       audience: this.#audience,
       followers: this.#followers,
     });
-    return this.#follows.follow(conversationId, after, onFound);
+    return this.#follows.follow(conversationId, place, onFound);
   }
 
   /** Stops following a conversation, and the turns that came through it. */

@@ -182,6 +182,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await store.requests("owner", id), ["c"]);
       assert.deepEqual(await store.requests("owner", id, "a"), ["b", "c"]);
       assert.deepEqual(await store.requests("owner", id, "c"), []);
+      assert.deepEqual(await store.requests("owner", id, ""), ["a", "b", "c"]);
       for (const [owner, conversation, after] of [
         ["owner", id, "never"],
         ["owner", id, "a-else"],
@@ -190,6 +191,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       ] as const)
         assert.equal(await store.requests(owner, conversation, after), undefined);
       assert.deepEqual(await store.requests("other", id), []);
+      assert.deepEqual(await store.requests("other", id, ""), []);
     });
 
     it("stores a message under the id by which it was told already", async () => {

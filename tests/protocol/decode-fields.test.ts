@@ -38,7 +38,13 @@ const dataFields: Readonly<Record<ClientMessageType, Fields>> = {
   multi_chat: { ...forPersonas, persona_ids: ["personas", "required"], stream: ["flag", "optional"] },
   cancel: { request_id: ["id", "required"], persona_id: ["id", "optional"] },
   resume: { request_id: ["id", "required"], after_seq: ["seq", "required"] },
-  follow: { conversation_id: ["id", "required"], after: ["id", "optional"] },
+  follow: {
+    ...{
+      conversation_id: ["id", "required"],
+      after: ["idOrStart", "optional"],
+      after_seq: ["seq", "optional"],
+    },
+  },
   unfollow: { conversation_id: ["id", "required"] },
   ping: {},
 };

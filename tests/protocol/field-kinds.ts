@@ -53,6 +53,10 @@ const nameOf = (maxChars: number) =>
 /** By the word under which the table of fields names them. Limits are the ones that PROTOCOL.md prints. */
 export const fieldKinds = {
   id: nameOf(128),
+  idOrStart: of(
+    ["", ...nameOf(128).good],
+    ...nameOf(128).bad.flatMap(([value]) => (value === "" ? [] : [value])),
+  ),
   responseId: nameOf(1_024),
   text: of(
     ["a", " a", "\u0000", "\u{1f600}", "x".repeat(1_000_000)],

@@ -15,10 +15,14 @@ async function startWith(store: "memory" | "sqlite") {
   const upstream = await createUpstreamDouble();
   const gate = createGate();
   let isHeld = false;
-  upstream.respond((_, index) => [
-    ...(isHeld ? [{ waitFor: gate.opened }] : []),
-    ...streamScript(answer({ text: `Answer ${index + 1}.` })),
-  ]);
+  let failsNext = false;
+  upstream.respond((_, index) => {
+    const script = streamScript(answer({ text: `Answer ${index + 1}.` }));
+    const isCut = failsNext;
+    failsNext = false;
+    if (isCut) return [...script.slice(0, -2), { reset: true }];
+    return isHeld ? [{ waitFor: gate.opened }, ...script] : script;
+  });
   const data = await mkdtemp(path.join(tmpdir(), "troupe-follow-"));
   const server = await startTroupe({ store, data, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });
   const stack = new AsyncDisposableStack();
@@ -28,7 +32,10 @@ async function startWith(store: "memory" | "sqlite") {
   const hold = () => {
     isHeld = true;
   };
-  return { server, gate, hold, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const failNext = () => {
+    failsNext = true;
+  };
+  return { server, gate, hold, failNext, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 const questions = (messages: readonly ServerMessage[]) =>
@@ -130,4 +137,109 @@ test("after unfollow nothing of the conversation comes, not even the rest of wha
     new Set(questions(device.received.slice(heard)).map(({ request_id }) => request_id)),
     new Set(["theirs", "own", "later"]),
   );
+});
+
+const one = (message: string) => ({ type: "chat", data: { message, persona_id: "teacher" } });
+
+for (const store of ["memory", "sqlite"] as const) {
+  test(`an empty position is the start of a conversation, kept in ${store}`, async () => {
+    await using system = await startWith(store);
+    const client = await system.server.connect();
+    const [start] = await ask(client, "first", one("First?"));
+    assert.ok(start?.type === "status" && start.conversation_id !== undefined);
+    const { conversation_id } = start;
+    await ask(client, "second", one("Second?"));
+    const device = await system.server.connect();
+    device.send({ type: "follow", data: { conversation_id, after: "" } });
+    assert.deepEqual(await device.next(), {
+      ...{ type: "following", conversation_id, running: [], last_request_id: "second" },
+    });
+    await device.untilTerminal("second");
+    assert.deepEqual(
+      questions(device.received).map(({ message }) => message),
+      ["First?", "Second?"],
+    );
+  });
+
+  test(`a device that saw a failure gets the retry that it missed, and the rest of a running answer, kept in ${store}`, async () => {
+    await using system = await startWith(store);
+    const client = await system.server.connect();
+    system.failNext();
+    const failed = await ask(client, "again", { ...one("Again?") });
+    const [start] = failed;
+    const error = failed.at(-1);
+    assert.ok(start?.type === "status" && start.conversation_id !== undefined);
+    assert.ok(error?.type === "error" && error.retryable && error.seq !== undefined);
+    const { conversation_id } = start;
+    const place = { conversation_id, after: "again", after_seq: error.seq };
+
+    const early = await system.server.connect();
+    early.send({ type: "follow", data: place });
+    early.send({ type: "ping" });
+    await early.next(({ type }) => type === "pong");
+    assert.deepEqual(
+      early.received.map(({ type }) => type),
+      ["following", "pong"],
+    );
+
+    const { data } = one("Again?");
+    client.send({ type: "chat", id: "again", data: { ...data, retry: error.seq } });
+    await client.next((message) => message.type === "response");
+    const second = await ask(client, "later", one("Later?"));
+    const device = await system.server.connect();
+    device.send({ type: "follow", data: place });
+    await device.untilTerminal("later");
+    const numbered = (id: string) =>
+      device.received.filter((message) => "seq" in message && message.request_id === id);
+    assert.deepEqual(
+      numbered("again"),
+      client.received.filter(
+        (message) =>
+          "seq" in message && message.request_id === "again" && Number(message.seq) > Number(error.seq),
+      ),
+    );
+    assert.equal(numbered("again").at(-1)?.type, "response");
+    assert.deepEqual(numbered("later"), second);
+    assert.deepEqual(
+      questions(device.received).map(({ message }) => message),
+      ["Later?"],
+    );
+
+    system.hold();
+    client.send({ id: "running", ...one("Running?") });
+    const seen = await client.next(
+      (message) =>
+        message.type === "status" && message.request_id === "running" && message.status === "processing",
+    );
+    assert.ok("seq" in seen);
+    const back = await system.server.connect();
+    back.send({ type: "follow", data: { conversation_id, after: "running", after_seq: seen.seq } });
+    await back.next(({ type }) => type === "following");
+    back.send({ type: "ping" });
+    await back.next(({ type }) => type === "pong");
+    system.gate.open();
+    const rest = await back.untilTerminal("running");
+    assert.equal(rest[0] !== undefined && "seq" in rest[0] && rest[0].seq, Number(seen.seq) + 1);
+    assert.deepEqual(questions(back.received), []);
+  });
+}
+
+test("a place that is none is refused by its field", async () => {
+  await using system = await startWith("memory");
+  const client = await system.server.connect();
+  const [start, ...rest] = await ask(client, "only", one("Only?"));
+  assert.ok(start?.type === "status" && start.conversation_id !== undefined);
+  const { conversation_id } = start;
+  for (const [place, code, field] of [
+    [{ after: "other" }, "request_not_found", "data.after"],
+    [{ after: "only", after_seq: rest.length + 2 }, "seq_out_of_range", "data.after_seq"],
+    [{ after_seq: 1 }, "invalid_message", "data.after_seq"],
+    [{ after: "", after_seq: 1 }, "invalid_message", "data.after_seq"],
+    [{ after: "only", after_seq: -1 }, "invalid_message", "data.after_seq"],
+  ] as const) {
+    client.send({ type: "follow", data: { conversation_id, ...place } });
+    const refusal = await client.next(({ type }) => type === "error" || type === "following");
+    assert.ok(refusal.type === "error", JSON.stringify(place));
+    assert.deepEqual([refusal.code, refusal.field], [code, field]);
+  }
 });

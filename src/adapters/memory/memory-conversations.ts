@@ -152,6 +152,7 @@ export function createMemoryConversations({
         message.role === "user" && message.requestId !== undefined ? [message.requestId] : [],
       );
       if (after === undefined) return asked.slice(-1);
+      if (after === "") return asked;
       const place = asked.indexOf(after);
       return place < 0 ? undefined : asked.slice(place + 1);
     },

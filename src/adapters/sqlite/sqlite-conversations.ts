@@ -81,9 +81,10 @@ export function createSqliteConversations({
       const isThere = (await find(owner, id)) !== undefined;
       if (after === undefined)
         return isThere ? (await reader.read("newestRequest", id)).map(toRequestId) : [];
-      const [place] = isThere ? await reader.read("placeOfRequest", id, after) : [];
-      if (place === undefined) return undefined;
-      return (await reader.read("requestsAfter", id, Number(place.number))).map(toRequestId);
+      const [place] = isThere && after !== "" ? await reader.read("placeOfRequest", id, after) : [];
+      if (place === undefined && after !== "") return undefined;
+      if (!isThere) return [];
+      return (await reader.read("requestsAfter", id, Number(place?.number ?? 0))).map(toRequestId);
     },
     async disown(owner, id, requestId) {
       await store.of(owner).write([["disownMessages", id, requestId, owner]], true);

@@ -110,8 +110,8 @@ export class Connection implements Audience {
           }),
         );
       case "follow": {
-        const { conversation_id, after } = message.data;
-        return this.#session.follow(conversation_id, after, (found) =>
+        const { conversation_id, after, after_seq: afterSeq } = message.data;
+        return this.#session.follow(conversation_id, { after, afterSeq }, (found) =>
           this.#send({ type: "following", conversation_id, ...followed(found), ...replyId }),
         );
       }
