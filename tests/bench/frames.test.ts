@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { composeFrame, opcodes, readFrame } from "../../bench/client/frames.ts";
 
-/** As a server sends it: without a mask. */
+/** A frame as a server sends it: without a mask. */
 function serverFrame(length: number): Buffer {
   const head =
     length < 126 ? [0x81, length] : length < 65_536 ? [0x81, 126, 0, 0] : [0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0];
