@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { chooseMutants, shareOut } from "../../../scripts/mutants/choose-mutants.ts";
 import { findMutants } from "../../../scripts/mutants/find-mutants.ts";
 
-/** So many mutants of a file that differ from each other. */
+/** Different mutants of one file. */
 function fileOf(file: string, mutants: number) {
   const lines = Array.from({ length: mutants }, (_, index) => `const a${index} = true;`);
   return findMutants(file, lines.join("\n"));

@@ -8,7 +8,7 @@ import { summarize } from "../../../scripts/mutants/summary.ts";
 import { entryOf, readArguments } from "../../../scripts/mutants/survivor-arguments.ts";
 import { root } from "../../../scripts/repository.ts";
 
-/** Verdicts on so many mutants of a file, of which the first ones survive. */
+/** Verdicts on the mutants of a file; the first `survivors` of them survive. */
 function verdictsOf(file: string, mutants: number, survivors: number) {
   const lines = Array.from({ length: mutants }, (_, index) => `const a${index} = true;`);
   return findMutants(file, lines.join("\n")).map((mutant, index) => ({
