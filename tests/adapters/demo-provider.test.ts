@@ -6,7 +6,7 @@ import type { Clock } from "../../src/ports/clock.ts";
 import type { ProviderRequest } from "../../src/ports/provider.ts";
 import { answer, ask, batchesOf, createInstantClock } from "./ask-demo.ts";
 
-/** Waiting never ends by itself, only by the signal. */
+/** A clock whose waits end only by the signal. */
 const frozenClock: Clock = {
   now: () => 0,
   callAfter: () => () => undefined,

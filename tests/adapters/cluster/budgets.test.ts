@@ -14,7 +14,7 @@ async function budgetsOf(member: ClusterMember, settings: Partial<Settings> = {}
   return stores.openBudgets({ model: "m", simulated: false, onWarning: assert.fail });
 }
 
-/** Two processes that are limited by these settings, and a call of the first. */
+/** Opens two processes with these limits, and a call in the first one. */
 async function openCall(
   settings: Partial<Settings>,
   changes: Partial<typeof plan & { mostOutputTokens: number }> = {},
@@ -24,7 +24,7 @@ async function openCall(
   const budgets = await budgetsOf(member, settings);
   const turn = budgets.openTurn(expense);
   const call = await turn.open({ ...plan, ...changes });
-  /** How many messages went between the processes because of this. */
+  /** Counts the messages between the processes that `work` causes. */
   async function messagesOf(work: () => void): Promise<number> {
     const before = member.line.messages;
     work();

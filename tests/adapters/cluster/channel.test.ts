@@ -13,7 +13,7 @@ interface Echo {
 }
 const echoMethods: Methods<Echo> = { say: z.tuple([z.string()]) };
 
-/** Both sides of a channel; the first serves an echo. */
+/** Opens both sides of a channel; the first serves an echo. */
 function openChannels({ speaksSecond = false }: { speaksSecond?: boolean } = {}) {
   const line = createLinePair();
   const clock = createTestClock();

@@ -65,7 +65,7 @@ describe("a conversation as Markdown", () => {
     ...fields,
   });
   const summary = { id: "c", title: "Title", createdAtMs: 0, updatedAtMs: 0 };
-  /** Each text in pieces of so many characters. */
+  /** Yields each text in pieces of `chars` characters. */
   async function* inPieces(messages: readonly DatedMessage[], chars: number): AsyncGenerator<MessagePiece> {
     for (const { text, ...fields } of messages) {
       let at = 0;

@@ -8,7 +8,7 @@ import { serveEndless } from "./endless-bodies.ts";
 
 type Endless = Awaited<ReturnType<typeof serveEndless>>;
 
-/** Asks for addresses and reads nothing. */
+/** Asks for addresses and does not read the answers. */
 async function ask({ url }: Endless, ...paths: readonly string[]): Promise<Socket> {
   const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
   await once(socket, "connect");
@@ -27,7 +27,7 @@ async function readOn(endless: Endless, socket: Socket): Promise<boolean> {
   return !socket.closed;
 }
 
-/** A pause after which a client that reads nothing is closed: 30 s, and the 10 s until somebody looks. */
+/** A pause after which a client that reads nothing is closed: 30 s, and up to 10 s until the next check. */
 async function longPause(endless: Endless): Promise<void> {
   for (let looks = 0; looks < 5; looks += 1) await endless.clock.advance(10_000);
 }
@@ -41,7 +41,7 @@ describe("a body whose client does not read", () => {
       const socket = await ask(endless, path);
       while (endless.pagesRead === 0) await nextLoopTurn();
       const pages = await endless.settled();
-      // What the system holds for a connection is a few MB.
+      // The operating system buffers a few MB per connection.
       assert.ok(pages < 1_000, `${pages} pages were read`);
       assert.ok(await readOn(endless, socket), "it goes on when the client reads");
       socket.destroy();

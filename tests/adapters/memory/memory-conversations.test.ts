@@ -12,7 +12,7 @@ describeConversationStore("memory", async () => ({
   [Symbol.asyncDispose]: async () => undefined,
 }));
 
-/** A conversation of about so many bytes. */
+/** Creates a conversation of about `bytes` bytes. */
 async function conversationOf(store: ConversationStore, bytes: number): Promise<string> {
   const id = await store.create("owner");
   await store.append("owner", id, undefined, [

@@ -46,7 +46,7 @@ describe("a response in the background", () => {
         assert.equal(textOf(call.batches, "reasoning"), "First think.");
         assert.equal(call.batches.flat().at(-1)?.type, "end");
         assert.equal(at.double.requests.length, 1);
-        // A kept connection that the double is closing may take the first of two.
+        // A kept connection that the double is closing may take the first of the two calls.
         assert.deepEqual(
           [...new Set(at.double.retrievals.map(({ path }) => path))],
           [`/v1/responses/resp_7?stream=true&starting_after=${position - 1}`],

@@ -8,7 +8,7 @@ const eventOf = (fields: object) => {
   return { data, event: `event: response.output_text.delta\ndata: ${data}\n\n` };
 };
 
-/** A scan that has learnt one event, and reads another. */
+/** A scan that has learnt one event reads another. */
 function scanned(
   learnt: object,
   next: object,
@@ -22,7 +22,7 @@ function scanned(
 
 describe("the scan for text deltas", () => {
   it("gives what parsing everything gives, whatever the stream and however it is cut", async () => {
-    // The quick share of tests/long/delta-scan.ts.
+    // The quick part of tests/long/delta-scan.ts.
     const { inFull, quickly } = compareReadings(1_000, 20_261_124);
     assert.ok(quickly < 0.8 * inFull, `${quickly} of ${inFull} were parsed`);
   });

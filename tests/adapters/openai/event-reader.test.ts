@@ -100,7 +100,7 @@ describe("deltas of one part after the other", () => {
       } finally {
         JSON.parse = parse;
       }
-      // Once to accept it, once to learn from it.
+      // The first parse accepts the event, the second one learns from it.
       assert.equal(parsed, 2);
     });
 });

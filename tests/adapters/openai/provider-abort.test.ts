@@ -163,7 +163,7 @@ describe("an abort of a response in the background", () => {
     ["has an answer without an end", [streamHead(), { hang: true }]],
   ] as const) {
     it(`that ${what} is a warning without the key, and no reason to wait for more than 10 s`, async () => {
-      // Under another path the double leaves the cancelling of a response to the script.
+      // Under another path, the double lets the script answer the cancelling of a response.
       await using at = await createProviderSetup((baseUrl) => `${baseUrl}/elsewhere`);
       at.double.respond(({ path }) =>
         path.endsWith("/cancel") ? answerToCancel : [streamHead(), { write: opening }, { hang: true }],

@@ -205,7 +205,7 @@ describe("the end of the stream", () => {
       const end = endOf(response);
       assert.equal(end?.type === "end" && end.finishReason, finishReason);
       const incomplete = accepted([delta("x"), { type: "response.incomplete", response }]).at(-1);
-      // Where the response itself does not say how it ended, the event does.
+      // If the response itself does not say how it ended, the event does.
       const told = response.status === undefined ? "length" : finishReason;
       assert.equal(incomplete?.type === "end" && incomplete.finishReason, told);
     });

@@ -7,7 +7,7 @@ type Entry = readonly [turn: number, text: string];
 const write = (text: string): Write => ["keepServedTime", text];
 const long = "x".repeat(1_000_000);
 
-/** The texts of the writes that the next commit takes, cut to a few letters. */
+/** The texts of the writes in the next commit, cut to a few letters. */
 function takeTexts(queue: CommitQueue<Entry>): string[] {
   return queue.take().groups.flatMap(({ writes }) => writes.map(([, text]) => String(text).slice(0, 8)));
 }

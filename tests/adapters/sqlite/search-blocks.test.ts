@@ -15,7 +15,7 @@ import { dataFolder, onFault, openStore } from "./open-store.ts";
 const words = (count: number, of = "filler") =>
   Array.from({ length: count }, (_, index) => `${of}${index}`).join(" ");
 
-/** A database in memory, whose searches are run step by step. */
+/** A database in memory, whose searches run step by step. */
 function openDatabase() {
   const database = new DatabaseSync(":memory:");
   migrate(database);
@@ -32,7 +32,7 @@ function openDatabase() {
           .run(`m-${ids}`, null, null, "user", null, null, text, "completed", 1, 0, id, owner);
       }
     },
-    /** All statements of a search with the number of their rows, how many steps it took, and what it found. */
+    /** All statements of a search with the number of their rows, the number of steps, and the results. */
     search(owner: string, query: string) {
       const asked: string[] = [];
       const ask: Ask = (name, ...values) => {
@@ -112,7 +112,7 @@ describe("a search by blocks", () => {
     const { store, clock } = opened;
     using conversations = createSqliteConversations({ store, clock, onFault });
     await conversationOf(conversations, "owner", words(20_000), "The open block.");
-    // Nothing is listed while the block is changed.
+    // Waits until every full block is listed, so that none is listed while the test changes one.
     while ((await store.read("blocksToIndex", Number.MIN_SAFE_INTEGER)).length > 0)
       await clock.advance(10_000);
     const [newest] = await store.read("blockBefore", "owner", Number.MAX_SAFE_INTEGER);

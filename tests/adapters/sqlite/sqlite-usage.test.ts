@@ -23,7 +23,7 @@ async function openUsage() {
   return {
     store,
     usage,
-    /** The rows of single calls, after what was written. */
+    /** The rows of single calls, read after all earlier writes. */
     async rows(): Promise<Record<string, unknown>[]> {
       await usage.sums("nobody", 0, 0);
       return database.prepare("SELECT * FROM usage ORDER BY number").all();

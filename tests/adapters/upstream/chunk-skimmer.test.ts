@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { readBody } from "./read-body.ts";
 
-/** A server that answers with these bytes, each piece in a packet of its own. */
+/** A server that answers with these bytes, each piece in its own packet. */
 async function serve() {
   let pieces: readonly Buffer[] = [];
   let connections = 0;

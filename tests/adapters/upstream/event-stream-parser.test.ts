@@ -63,7 +63,7 @@ describe("the event stream parser", () => {
     fc.assert(
       fc.property(anyStream, fc.array(fc.nat({ max: 3_000 }), { maxLength: 30 }), (text, cuts) => {
         const bytes = Buffer.from(text);
-        // The same place may be cut twice: a piece may be empty.
+        // The same offset may be cut twice, because a piece may be empty.
         const at = cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b);
         const push = parserOf();
         const decoder = new TextDecoder();

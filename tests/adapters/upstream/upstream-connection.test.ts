@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 import { passLoopTurns, post, setUp, textOf } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
 
-/** Bytes that no packing makes fewer, always the same. */
+/** Bytes that do not compress, the same in every run. */
 const incompressible = Array.from({ length: 8_000 }, (_, index) =>
   createHash("sha256").update(`${index}`).digest(),
 );
@@ -96,7 +96,7 @@ describe("the connection of an upstream call", () => {
     const bytes = encoding === "gzip" ? gzipSync(text) : text;
 
     it(`serves the next call where a released answer ends a little later, ${encoding}`, async (context) => {
-      // However slow the machine is, the time of the release is not over.
+      // Keeps the release's time limit from passing on a slow machine.
       context.mock.timers.enable({ apis: ["setTimeout"] });
       await using at = await setUp();
       const gate = createGate();

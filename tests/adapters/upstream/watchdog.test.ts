@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createWatchdog } from "../../../src/adapters/upstream/watchdog.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-/** A watchdog with a first limit of 60 s and 300 s from then on, or others. */
+/** A watchdog with a first limit of 60 s and a limit of 300 s after that, or with other limits. */
 function watching(firstMs = 60_000, nextMs = 300_000) {
   const clock = createTestClock();
   const expiredAtMs: number[] = [];
