@@ -42,7 +42,7 @@ describe("where money is limited", () => {
     }
     assert.equal(stage.upstream.requests.length, 0);
     assert.deepEqual(await stage.rows(), []);
-    // None of them has taken a place, or the one request of the minute.
+    // None of them took a place or the one request per minute.
     client.send(ask("good", { budget_tokens: 100 }));
     const [end] = await endsOf(client, ["good"]);
     assert.ok(end?.type === "response" && end.finish_reason === "budget");

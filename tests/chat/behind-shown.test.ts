@@ -14,7 +14,7 @@ const checkpointAt = (counts: object): TurnStep => {
   return { type: "checkpoint", place: {}, ...none, ...counts };
 };
 
-/** What a lane whose log holds these steps shows of what is told again. */
+/** The texts that a lane shows of a repeated answer, if its log already holds these steps. */
 async function goOn(steps: readonly TurnStep[], told: readonly (readonly ProviderEvent[])[]) {
   const [lane] = recoverLanes(steps);
   assert.ok(lane !== undefined && canGoOn(lane));

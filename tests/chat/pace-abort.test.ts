@@ -18,7 +18,7 @@ import {
 
 const pacings = [naturalPacing, fixedPacing, rawPacing];
 
-/** A provider that obeys: when the signal aborts it closes, which takes its time, and throws the reason. */
+/** A provider that obeys: when the signal aborts, it closes, which takes a while, and throws the reason. */
 async function* obedient(
   clock: TestClock,
   signal: AbortSignal,
@@ -39,7 +39,7 @@ async function* obedient(
   }
 }
 
-/** Starts an answer, aborts it at a moment and gives all that came of it. */
+/** Starts an answer, aborts it at a given moment and returns all its output. */
 async function abortAt(
   atMs: number,
   pacing: (typeof pacings)[number],

@@ -35,8 +35,8 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
       await clock.advance(seconds === 0 ? 0 : 1_000);
       askedAfterSeconds.push(source.asked);
     }
-    // Each second brings 10,000 and shows 5,000. 70,000 wait after the 13th, which is too many; 35,000 are still more than half
-    // of 65,536, and 30,000 are not.
+    // Each second brings 10,000 and shows 5,000. After the 13th, 70,000 wait, which is too many. 35,000 is still more
+    // than half of 65,536, and 30,000 is not.
     assert.deepEqual(
       askedAfterSeconds,
       [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 14, 14, 14, 14, 14, 15],

@@ -125,7 +125,10 @@ describe("what a paced answer shows", () => {
   }
 });
 
-/** The events with neighbouring texts and pieces of reasoning joined, empty ones left out: only order and content count. */
+/**
+ * The events with neighbouring texts and neighbouring pieces of reasoning joined, and empty ones left out. Only order and
+ * content count.
+ */
 function inOrder(events: readonly (ProviderEvent | ShownEvent["event"])[]): unknown[] {
   const ordered: unknown[] = [];
   let halves = "";

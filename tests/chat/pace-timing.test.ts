@@ -20,7 +20,10 @@ const anyGaps = fc.array(fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 300 }), fc.
 });
 const anySize = fc.integer({ min: 1, max: 60 });
 
-/** When the code unit at a place of the whole text came; a pair came with its second half, if nothing stands between the two. */
+/**
+ * The arrival time of each code unit of the whole text. A surrogate pair arrives with its second half, if nothing is
+ * between the halves.
+ */
 function arrivalsOf(deliveries: readonly Delivery[]): number[] {
   const arrivals: number[] = [];
   let text = "";
@@ -74,10 +77,10 @@ describe("natural rhythm", () => {
   it("shows one chunk an interval and no more while nothing would be late", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
-        // Up to three chunks are shown within 375 ms, whatever was shown just before.
+        // Up to three chunks are shown within 375 ms, independently of earlier chunks.
         const short = textDeliveries(cutTo(pieces, 3 * chunkChars), gapsMs);
         const texts = textsOf(await runPaced({ ...naturalPacing, chunkChars }, short));
-        // An interval begins with the beat in which its chunk is shown.
+        // An interval starts with the beat in which its chunk is shown.
         assertApart(
           texts.map(({ atMs, text }) => ({ atMs: beatOf(atMs) * beatMs, text })),
           100,
@@ -157,7 +160,7 @@ describe("fixed rhythm", () => {
           const cameAtMs = arrivals[end] ?? atMs;
           assert.equal(atMs, Math.max(soonestMs, cameAtMs));
           const isFull = text.length === chunkChars;
-          // What comes behind what waits is read with the chunk and shown with the next one.
+          // Text that arrives after the waiting text is read with the chunk and shown with the next one.
           assert.ok(
             isFull || (arrivals[end + text.length] ?? Infinity) >= readAtMs,
             "a chunk with room in it",
@@ -248,7 +251,7 @@ describe("timers that come a moment early, as those of systems do", () => {
       );
       const shown = textsOf(await runPaced({ ...naturalPacing, mode }, texts, { clock }));
       assert.ok(shown.length > 30);
-      // The first one is when its text came, and the last one at the end of all.
+      // The first one is shown when its text arrives, and the last one at the end.
       for (const [index, { atMs }] of shown.slice(2, -1).entries()) {
         const beforeMs = shown[index + 1]?.atMs ?? 0;
         assert.ok(Math.abs(atMs - beforeMs - intervalMs) < 1, `${beforeMs}, then ${atMs}`);
@@ -269,7 +272,7 @@ function cutTo(pieces: readonly string[], length: number): string[] {
   return kept;
 }
 
-/** At least an interval between two chunks, the empty final one aside. */
+/** At least one interval between two chunks, except before an empty final chunk. */
 function assertApart(texts: readonly { atMs: number; text: string }[], intervalMs: number): void {
   const shown = texts.filter(({ text }) => text !== "");
   for (const [index, { atMs }] of shown.entries()) {

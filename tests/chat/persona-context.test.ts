@@ -112,7 +112,7 @@ describe("the history of a persona", () => {
     for (let turn = 0; turn < 60; turn += 1) {
       say(`${turn}?`.padEnd(10, "q"));
       say(`${turn}!`.padEnd(20, "a"), "ada");
-      // A store gives no more than has room, so what is told must not depend on more.
+      // A store may return only as much history as fits, so the prompt must not depend on more.
       const room = history.slice(-20);
       const texts = personaContext(room, "ada", maxChars).map(({ text }) => text);
       const length = texts.join("").length;
@@ -125,7 +125,7 @@ describe("the history of a persona", () => {
       }
       before = texts;
     }
-    // 60 turns of 30 characters are 1,800, of which 300 have room and 100 go at a time.
+    // 60 turns of 30 characters make 1,800 characters. 300 of them fit, and 100 are cut at a time.
     assert.equal(cuts, 15);
   });
 

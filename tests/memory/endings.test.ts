@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { endings } from "./endings.ts";
 import { playEndings } from "./play-endings.ts";
 
-/** A text that is left behind is a million bytes; what else comes and goes in the heap is less than this. */
+/** A leaked text has a million bytes. Other changes of the heap are smaller than this. */
 const mostBytes = 500_000;
 
 it("requests of 1 MB leave nothing of their text behind, however they end", async (test) => {

@@ -11,7 +11,7 @@ import type { WireClient } from "../support/wire-client.ts";
 
 const textChars = 100_000;
 const text = "words ".repeat(textChars).slice(0, textChars);
-/** Two requests of one lane have room, each with its text, a body of three times as much, and what it takes without any text. */
+/** Room for two requests of one lane, each with its text, a body of three times that size, and the fixed part. */
 const maxBytes = 2 * (4 * textChars + 64 * 1024 + 1_000);
 
 const ample = { maxRequestBytes: 1e9, maxRequestBytesPerOwner: 1e9, maxRequestBytesPerConnection: 1e9 };
@@ -22,7 +22,7 @@ const ask = (id: string | undefined, data: object = {}) => ({
   data: { input_text: text, ...data },
 });
 
-/** A server whose provider says its first word when it is told to, and then nothing. */
+/** A server whose provider sends its first word when it is told to, and then nothing. */
 async function startHanging(options: TroupeOptions) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());

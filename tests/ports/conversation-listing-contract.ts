@@ -29,7 +29,7 @@ async function pagesOf(
 const idsOf = async (store: ConversationStore, owner: string) => (await pagesOf(store, owner, 100)).flat();
 const titleIn = async (store: ConversationStore, id: string) => (await store.summary("owner", id))?.title;
 
-/** The part of the contract that concerns listing, reading, naming and deleting. */
+/** The part of the contract about listing, reading, naming and deleting. */
 export function describeListing(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describe(`${name} as the keeper of conversations`, () => {
     it("lists what was changed last first: by a message, a new head, a new title", async () => {

@@ -9,7 +9,7 @@ import {
   readAll,
 } from "./conversations-under-test.ts";
 
-/** Texts around the size of a page, of characters of every length in UTF-8, cut at every place. */
+/** Texts around the size of a page, with characters of every length in UTF-8, cut at every place. */
 const texts = [
   "",
   "x",
@@ -23,7 +23,7 @@ const texts = [
   "",
 ];
 
-/** The part of the contract that concerns reading a conversation page by page. */
+/** The part of the contract about reading a conversation page by page. */
 export function describeReading(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describe(`${name} as what conversations are read from`, () => {
     for (const maxBytes of [4, 5, 6, 7, 16, 17, 1_000]) {

@@ -20,7 +20,7 @@ async function find(store: ConversationStore, query: string, limit = 100): Promi
   );
 }
 
-/** Characters that mean something to a search engine, a database or nobody. */
+/** Characters that may be special to a search engine or a database. */
 const oddQueries = [
   ...[
     "",
@@ -70,7 +70,7 @@ const oddQueries = [
   ],
 ];
 
-/** The part of the contract that concerns the search for messages. */
+/** The part of the contract about searching messages. */
 export function describeSearch(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describe(`${name} as the index of messages`, () => {
     it("finds the messages in which all words occur, newest first, and no more than asked for", async () => {

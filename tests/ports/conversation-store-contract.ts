@@ -177,7 +177,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ]);
         await store.append("owner", other, undefined, [{ ...asks("Else?"), requestId: `${requestId}-else` }]);
       }
-      // What was stored without a request has no place of its own.
+      // A message that was stored without a request has no place of its own.
       await store.append("owner", id, undefined, [asks("Unnamed?")]);
       assert.deepEqual(await store.requests("owner", id), ["c"]);
       assert.deepEqual(await store.requests("owner", id, "a"), ["b", "c"]);
@@ -231,7 +231,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       }
       await store.disown("owner", id, "req-1");
       assert.deepEqual([await idsOf("req-1"), (await idsOf("req-2")).length], [[question], 1]);
-      // It stays where it was said.
+      // The message stays at its place.
       const path = await store.path("owner", id, answer, 1_000);
       assert.deepEqual(
         path?.map(({ text, requestId }) => [text, requestId]),

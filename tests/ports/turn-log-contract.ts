@@ -189,7 +189,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
   });
 }
 
-/** A log that its process leaves to the next. */
+/** The contract of a log that its process leaves to the next one. */
 export function describeLeaving(name: string, create: () => Promise<LogUnderTest>): void {
   describe(`${name} as a turn's log that is left`, () => {
     it("gives those who wait, and those who come later, what is there and no end", async () => {
@@ -209,7 +209,7 @@ export function describeLeaving(name: string, create: () => Promise<LogUnderTest
   });
 }
 
-/** The part of the contract that concerns adapters which give up the events of ended logs. */
+/** The part of the contract for adapters that drop the events of ended logs. */
 export function describeTrimming(
   name: string,
   create: () => Promise<LogUnderTest & { trim(): Promise<void> }>,

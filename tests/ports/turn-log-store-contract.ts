@@ -10,7 +10,7 @@ export interface LogStoreUnderTest extends AsyncDisposable {
   readonly store: TurnLogStore;
 }
 
-/** The log of a turn that is new. */
+/** Creates the log of a new turn. */
 export async function created(store: TurnLogStore, owner: string, id: string): Promise<TurnLog> {
   const answer = await store.create(recordOf(owner, id));
   assert.ok(answer.type === "created", `${answer.type} instead of created`);
@@ -21,7 +21,7 @@ export function recordOf(owner: string, id: string, contentHash = "hash"): TurnR
   return { owner, id, contentHash };
 }
 
-/** The contract of `TurnLogStore`, for every adapter to run. `retentionMs` is how long ended logs are to be kept. */
+/** The contract of `TurnLogStore`, for every adapter to run. `retentionMs` is how long ended logs must be kept. */
 export function describeTurnLogStore(
   name: string,
   create: (options: { clock: Clock; retentionMs: number }) => Promise<LogStoreUnderTest>,

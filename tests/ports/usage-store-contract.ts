@@ -9,7 +9,7 @@ export interface UsageUnderTest extends AsyncDisposable {
 
 let calls = 0;
 
-/** A call as it begins; what matters is said. */
+/** A call that starts. `changes` holds the fields that matter to the test. */
 export function callOf(changes: Partial<BegunCall> = {}): BegunCall {
   calls += 1;
   return {
@@ -32,7 +32,7 @@ export const used = (inputTokens: number, outputTokens: number, estimated = fals
   usage: { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated },
 });
 
-/** What every store of usage has to do. */
+/** The contract of `UsageStore`, for every adapter to run. */
 export function describeUsageStore(name: string, make: () => Promise<UsageUnderTest>): void {
   describe(`usage in ${name}`, () => {
     it("counts a call from its beginning, as it was begun, and then as it ended", async () => {

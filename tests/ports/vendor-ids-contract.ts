@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../src/ports/vendor-ids.ts";
 import type { TestClock } from "../support/test-clock.ts";
 
-/** A new, empty store, and the time that it goes by. */
+/** A new, empty store, and the clock that it uses. */
 export interface VendorIdsUnderTest extends AsyncDisposable {
   readonly store: VendorIds;
   readonly clock: TestClock;
