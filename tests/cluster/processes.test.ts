@@ -9,7 +9,7 @@ import { aMoment, onLinux, startProcesses } from "./start-processes.ts";
 
 const isChunk = (message: ServerMessage) => message.type === "chunk";
 
-/** A real server of two workers, and a provider that stops in the middle of its answer until the gate opens. */
+/** A real server with two workers, and a provider that stops in the middle of its answer until the gate opens. */
 async function startGatedProcesses() {
   const gate = createGate();
   const script = streamScript(events);
@@ -119,7 +119,7 @@ test(
     } = await system.connectBoth();
     asking.send(chat("cut"));
     await asking.next(isChunk);
-    // Settles when nobody holds its output any more, which the workers do.
+    // Settles once no process holds the server's output open; the workers hold it too.
     await system.server.kill();
     await asking.closed;
     system.server.start();

@@ -49,7 +49,7 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
     const messages = await client.untilTerminal("cut");
     const end = messages.at(-1);
     assert.ok(end?.type === "error" && end.code === "storage_unavailable" && end.retryable);
-    // It is not kept, and so it has no number.
+    // It is not stored, so it has no number.
     assert.equal(end.seq, undefined);
     client.send(chat("new"));
     const refusal = await client.next(
@@ -128,13 +128,13 @@ test("a server that cannot start leaves no thread behind that would keep its pro
       await threads.die();
     }
     if (broken === "pages") {
-      // What is still in the log beside the file would hide what happens to it.
+      // A write-ahead log beside the file would hide the damage, so its content is moved into the file.
       using whole = new DatabaseSync(place.database);
       whole.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       await using file = await open(place.database, "r+");
       await file.write(Buffer.alloc(24 * 4_096, 0xff), 0, 24 * 4_096, 4_096);
     }
-    // These are refused only when the stores are open.
+    // These settings are refused only after the stores have been opened.
     const settings = broken === "settings" ? { allowAnonymous: true, foreignVendorIds: true } : {};
     await assert.rejects(createTroupe({ ...set.options, ...settings }));
     assert.equal(threads.alive, 0, broken);

@@ -4,7 +4,7 @@ import { runClientCuts } from "./run-client-cuts.ts";
 import { runCrashes } from "./run-crashes.ts";
 import { formatRun } from "./verdict.ts";
 
-// The quick share of tests/long/crash-recovery.ts and tests/long/client-cuts.ts.
+// The quick part of tests/long/crash-recovery.ts and tests/long/client-cuts.ts.
 it("killed and started again, a server keeps what its clients saw and ends what it left", async () => {
   const { figures, findings } = await runCrashes({ kills: 2, streams: 10, seed: 7, mostServingMs: 700 });
   assert.equal(findings.total, 0, formatRun(figures, findings));

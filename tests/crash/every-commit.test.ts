@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { dieAt, dieInRecoveries, failPoints } from "./every-commit.ts";
 
-// The quick share of tests/long/crash-recovery.ts.
+// The quick part of tests/long/crash-recovery.ts.
 for (const [name, point] of Object.entries(failPoints)) {
   it(`the store dies in place of the commit of ${name}: the rest is as if it had only been late`, async () => {
     assert.ok(await dieAt("chat", point));

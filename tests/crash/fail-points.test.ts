@@ -9,7 +9,7 @@ import {
 } from "./fail-points.ts";
 import { dieInCompaction, dieInMigration, dieInRecovery, dieInRequest } from "./run-fail-points.ts";
 
-// The quick share of tests/long/fail-points.ts.
+// The quick part of tests/long/fail-points.ts.
 const points: Record<string, FailPoint | undefined> = {
   ...requestPoints,
   ...conversationPoints,

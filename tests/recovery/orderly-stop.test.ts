@@ -12,7 +12,7 @@ import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const events = answer({ responseId: "resp_7", deltas });
-/** Up to the middle of the text. */
+/** The events up to the middle of the text. */
 const soFar = events.findIndex((event) => event.includes(`"${deltas[3]}"`));
 
 function ask(id: string, more: object = {}, options: object = { background: true }) {
@@ -20,7 +20,7 @@ function ask(id: string, more: object = {}, options: object = { background: true
   return { type: "openai_chat", id, data };
 }
 
-/** A server whose provider has said half of an answer and says no more for now. */
+/** A server whose provider has sent half of an answer and then waits. */
 async function halfway(frame: ReturnType<typeof ask>) {
   const at = await createInterruptedServer();
   at.upstream.respond(brokenAfter(soFar, events, { hang: true }));
@@ -42,14 +42,14 @@ describe("an answer with which the next process can go on", () => {
   it("is left as it is by a server that stops, and not waited for", async () => {
     await using half = await halfway(ask("long"));
     const { at, server, client } = half;
-    // The clock stands still: a drain that waited would not end.
+    // The clock stands still, so a drain that waited would not end.
     await server.troupe.close({ drainMs: 3_600_000 });
     assert.equal((await client.closed).code, 1012);
     assert.ok(client.received.every(({ type }) => type === "status" || type === "chunk"));
     assert.equal(at.upstream.sideRequests.length, 0);
     while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
 
-    // Stopped again before anything more came.
+    // The server is stopped again before anything more arrives.
     at.upstream.respondToRetrieval(() => brokenAfter(0, [], { hang: true }));
     const between = await at.start();
     await between.troupe.close({ drainMs: 3_600_000 });
