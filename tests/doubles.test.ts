@@ -8,12 +8,12 @@ import { createUpstreamDouble } from "./doubles/upstream-double.ts";
 
 const untilClose = streamHead({ framing: "until-close" });
 
-/** Enough turns of the event loop for anything that was sent on this machine to arrive. */
+/** Waits enough turns of the event loop for bytes sent on this machine to arrive. */
 async function passLoopTurns(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await nextImmediate();
 }
 
-/** Calls with a bare client; the first packet that it gets is the head of the answer. */
+/** Calls with a raw client. The first packet that it gets is the head of the answer. */
 async function call(baseUrl: string, body: object = {}): Promise<RawClient> {
   const client = await createRawClient(baseUrl);
   await client.send(callText(body));
@@ -166,7 +166,7 @@ describe("what the double sends", () => {
     using client = await call(double.baseUrl);
     await assert.rejects(client.rest(), { code: "ECONNRESET" });
     assert.equal(double.requests[0]?.finished, false);
-    // In a body without a length fetch takes a reset for its end, hence the chunked one.
+    // In a body without a length, `fetch` takes a reset for its end, so this body is chunked.
     double.respond([streamHead(), { write: "a" }, { reset: true }]);
     const answer = await post(double.baseUrl, {});
     await assert.rejects(answer.text(), (error: Error) => {

@@ -6,7 +6,7 @@ import { type AnswerOptions, answer } from "./answer.ts";
 import { httpError, streamScript } from "./stream-script.ts";
 import { createUpstreamDouble } from "./upstream-double.ts";
 
-/** What the vendor's own SDK makes of an answer: each event, and the response that its accumulator builds from them. */
+/** Reads an answer with the vendor's own SDK: each event, and the response that its accumulator builds from them. */
 async function readWithSdk(
   options: AnswerOptions,
 ): Promise<{ events: ResponseStreamEvent[]; response: OpenAI.Responses.Response }> {

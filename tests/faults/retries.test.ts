@@ -13,9 +13,9 @@ import { createFaultBench, passLoopTurns } from "./fault-bench.ts";
 const text = "Here it is, once.";
 const good = streamScript(answer({ text }));
 const [created = ""] = answer();
-/** The longest pause that the server waits for. */
+/** The maximum pause that the server waits for. */
 const longestPauseMs = 20_000;
-/** Pauses pass by themselves; watchdogs are no part of these tests. */
+/** Pauses pass by themselves. These tests do not cover watchdogs. */
 const quick = { instantMs: longestPauseMs, firstByteMs: 100_000, idleMs: 100_000 };
 
 function rateLimited(headers: Readonly<Record<string, string>> = {}): Script {
@@ -29,7 +29,7 @@ function retriesIn(messages: readonly ServerMessage[]) {
   );
 }
 
-/** Two failures with the headers, then an answer; returns the announced pauses. */
+/** Two failures with these headers, then an answer. Returns the announced pauses. */
 async function pausesFor(headers: (wallTimeMs: number) => Record<string, string>): Promise<number[]> {
   await using bench = await createFaultBench(quick);
   bench.double.respond((_request, index) =>
@@ -91,7 +91,7 @@ describe("the pause before a retry", () => {
     await bench.clock.advance(1);
     await bench.double.received(2);
     await bench.client.next((message) => message.type === "chunk");
-    // What comes behind the first text is read with the next beat.
+    // Text after the first piece is read with the next beat.
     while (!bench.client.received.some(isTerminal)) await bench.clock.advance(beatMs);
     assert.equal(textOf(bench.client.received), text);
   });

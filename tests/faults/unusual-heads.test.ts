@@ -38,7 +38,7 @@ describe("an upstream that begins no answer", () => {
 
   for (const shape of waiting)
     it(`${shape.name}: is left at once when the client cancels`, async () => {
-      // No time passes by itself, so that nothing but the cancel can end it.
+      // No time passes by itself, so only the cancel can end it.
       await using bench = await createFaultBench({ instantMs: 0 });
       bench.double.respond(shape.script("before"));
       bench.ask();
