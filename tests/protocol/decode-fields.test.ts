@@ -45,7 +45,7 @@ const dataFields: Readonly<Record<ClientMessageType, Fields>> = {
 
 type Data = Record<string, unknown>;
 
-/** What a message must have, filled with the first good value of each. */
+/** The required fields of a message, each with its first good value. */
 function leastData(type: ClientMessageType): Data {
   const required = Object.entries(dataFields[type]).filter(([, [, presence]]) => presence === "required");
   return Object.fromEntries(required.map(([name, [kind]]) => [name, fieldKinds[kind].good[0]]));

@@ -110,7 +110,7 @@ describe("how much a message may hold", () => {
     `{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join()}}`;
 
   it("is the limit of values and not one more", () => {
-    // Three members of the message, two of its data, `text` and `a`.
+    // The message has three members, and its data has two, `text` and `a`.
     const rest = wireLimits.messageValues - 7;
     assert.ok(decodeClientMessage(ask(list(rest))).ok);
     const { code, field, origin, message } = refusal(ask(list(rest + 1)));

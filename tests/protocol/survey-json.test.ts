@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { surveyJson } from "../../src/protocol/survey-json.ts";
 
-/** The same figures, found in what `JSON.parse` makes of the text. */
+/** The same figures, counted in the result of `JSON.parse`. */
 function surveyOf(value: unknown): { depth: number; values: number; members: number } {
   if (typeof value !== "object" || value === null) return { depth: 0, values: 0, members: 0 };
   const children: unknown[] = Object.values(value);

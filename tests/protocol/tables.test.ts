@@ -55,7 +55,7 @@ describe("the table of closes", () => {
 
   it("has codes that a server may send, none twice", () => {
     for (const { code, reason } of closes) {
-      // RFC 6455, section 7.4: 1004 to 1006 and 1015 never travel; 4000 to 4999 are ours to give.
+      // RFC 6455, section 7.4: 1004 to 1006 and 1015 are never sent; 4000 to 4999 are for applications.
       assert.ok(
         (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 4000 && code <= 4999),
       );
