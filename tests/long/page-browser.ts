@@ -7,7 +7,7 @@ import { openPlayground, type Playground } from "./page/playground.ts";
 
 after(closeBrowser);
 
-/** So slow that no answer ends by itself while a test looks on: the first ten characters, then a long pause. */
+/** Slows the answers down so that none ends by itself during a test: the first ten characters, then a long pause. */
 async function slowDown(playground: Playground): Promise<void> {
   await playground.fill("pacing.mode", "fixed");
   await playground.fill("pacing.chunk_chars", "10");

@@ -65,7 +65,7 @@ describe("a server that dies", withBrowser, () => {
     await page.getByRole("button", { name: "Try now" }).click();
     await status.getByText("Connected to").waitFor();
 
-    // The answer ended with its server; what was shown of it stays.
+    // The answer ended with its server. The text shown so far stays.
     await playground.untilTurn("failed");
     assert.match(await playground.turn.innerText(), /\(interrupted\)/);
     const [text = ""] = await playground.texts();

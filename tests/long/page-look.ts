@@ -112,7 +112,7 @@ describe("while text grows", withBrowser, () => {
     );
     await playground.untilText(250);
     await bodies.first().hover();
-    // What grows meanwhile can cut a turn of the wheel short; a reader turns it until the beginning is there.
+    // Text that grows meanwhile can cut a turn of the wheel short. A reader turns it until the start is visible.
     const fromTop = () => bodies.first().evaluate((element) => element.scrollTop);
     do await page.mouse.wheel(0, -5000);
     while ((await fromTop()) > 0);

@@ -93,7 +93,7 @@ describe("visitors behind nginx", withNginx, () => {
       visitor.call("/api/personas", { authorization: `Bearer guess-${count}-0123456789` });
     for (let count = 0; count < 20; count += 1) assert.equal((await guess(guesser, count)).status, 401);
     assert.equal((await guess(guesser, 20)).status, 429);
-    // Another forged address is no other visitor.
+    // Another forged address does not make another visitor.
     const again = createVisitor(both.proxy, "127.0.0.2", { "x-forwarded-for": "198.51.100.99" });
     assert.equal((await guess(again, 21)).status, 429);
     assert.equal((await guess(neighbour, 22)).status, 401);
@@ -188,7 +188,7 @@ describe("Chromium through nginx", withAll, () => {
     await playground.untilTurn("completed");
     await status.getByText(`Connected to ${socketUrl}.`).waitFor();
     await playground.screenshot("proxy-key");
-    // The page's own refused attempt and the question why are all that the browser complains of.
+    // The browser complains only of the page's refused attempt and of its question for the reason.
     assert.deepEqual(
       playground.faults.filter((fault) => !/401|Authentication failed/.test(fault)),
       [],

@@ -156,7 +156,7 @@ test("TLS where there is none, none where there is, and a certificate that nobod
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-tls-"));
   const { keyFile, certificateFile } = makeSelfSignedCertificate({ folder, commonName: "localhost" });
   const server = tls.createServer({ key: await readFile(keyFile), cert: await readFile(certificateFile) });
-  // Whoever does not trust it ends the connection in its way.
+  // A client that does not trust the certificate may end the connection in any way.
   server.on("tlsClientError", () => undefined);
   server.on("secureConnection", (socket) => socket.on("error", () => socket.destroy()));
   const port = await new Promise<number>((resolve) => {
