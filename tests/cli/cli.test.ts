@@ -13,7 +13,7 @@ import { bin, startCli } from "./start-cli.ts";
 test("V8's young generation has a bound, and one core no helpers of V8, unless somebody sets one", {
   skip: process.platform === "win32" && "Windows cannot start a process over",
 }, async () => {
-  // Each beginning of the process says what it was begun with, and has so many cores.
+  // Starts the process, with `cores` cores, and returns the options of each of its starts.
   const begins = async (flags: readonly string[], { env = {}, cores = 2 } = {}) => {
     const told = `data:text/javascript,import os from "node:os"; os.availableParallelism = () => ${cores};
       console.log(JSON.stringify([process.pid, ...process.execArgv.slice(2)]))`;

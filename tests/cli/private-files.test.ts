@@ -8,7 +8,7 @@ import { openPrivateFolder, writePrivate } from "../../src/compose/private-folde
 import { startTroupe } from "../support/start-troupe.ts";
 
 const rightsOf = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);
-/** A warning would be a fault of the test. */
+/** A warning fails the test. */
 const strict = { files: [], onWarning: assert.fail };
 
 async function makePlace() {
@@ -38,7 +38,7 @@ const everyFile = [
 ];
 const allPrivate = Object.fromEntries(everyFile.map((name) => [name, "600"]));
 
-/** Everything that the command line writes into its data folder. */
+/** Writes every file that the command line writes into its data folder. */
 async function startOn(data: string) {
   const pageToken = await keepPageToken(data);
   const server = await startTroupe({ store: "sqlite", data, pageToken });

@@ -139,7 +139,7 @@ describe("the client's own conversation", () => {
   });
 });
 
-/** Settles when a connection after the present one is open. */
+/** Settles when the connection after the present one is open. */
 function reconnected(client: TroupeClient): Promise<void> {
   return new Promise((resolve) => {
     let lost = false;

@@ -5,7 +5,7 @@ import { Outbox } from "../../src/doors/websocket/outbox.ts";
 import { SocketEndedError } from "../../src/ports/socket.ts";
 import { heldSocket } from "./held-socket.ts";
 
-/** Messages of 1,024 characters that tell their sender; `made` counts those that were encoded. */
+/** Messages of 1,024 characters with the name of their sender; `made` is the number encoded so far. */
 function sender(name: string, count: number) {
   const made = { count: 0 };
   function* texts() {

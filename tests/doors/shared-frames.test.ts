@@ -6,7 +6,7 @@ import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import { created } from "../ports/turn-log-store-contract.ts";
 import { startHeld } from "./held-server.ts";
 
-/** A text that tells how often it was read. */
+/** A text that counts how often it is read. */
 function countedText(text: string) {
   const counted = { reads: 0 };
   const event: TurnEvent = {
@@ -20,7 +20,7 @@ function countedText(text: string) {
   return { event, counted };
 }
 
-/** Connections that follow one turn, each with all that it was given to send. */
+/** Connections that follow one turn, with the messages each was given to send. */
 async function followers(count: number) {
   const { logs, connect } = await startHeld();
   const log = await created(logs, "ada", "shared");
@@ -37,7 +37,7 @@ async function followers(count: number) {
   return { log, all, join };
 }
 
-/** How often a text is read when it is appended and encoded for so many. */
+/** How often a text is read when it is appended and encoded for `count` connections. */
 async function readsFor(count: number): Promise<number> {
   const { log, all } = await followers(count);
   const { event, counted } = countedText("Hello.");
@@ -71,7 +71,7 @@ test("everyone is sent everything, also where it is more than what is shared", a
   for (const { writes } of all) assert.equal(writes.flat().length, 1 + long.length);
 });
 
-/** What the last write of each is made of. */
+/** The pieces of each connection's last write. */
 const lastOf = (all: readonly Awaited<ReturnType<typeof followers>>["all"][number][]) =>
   all.map(({ sent }) => sent.at(-1));
 

@@ -21,7 +21,7 @@ async function serve(...paths: string[]) {
       using client = await createRawClient(url);
       await client.send(handshakeText([], `GET ${path} HTTP/1.1`));
       const head = (await client.next())?.toString() ?? "";
-      // One answer, and the connection is let go of.
+      // Reads one answer, then closes the connection.
       if (!head.startsWith("HTTP/1.1 101"))
         assert.equal(`${head}${await client.rest()}`.match(/HTTP\/1\.1/g)?.length, 1);
       return head.split("\r\n", 1)[0] ?? "";

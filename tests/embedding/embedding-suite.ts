@@ -25,7 +25,7 @@ async function handshakeStatus(application: Application, headers: Record<string,
   return Number(answer.split(" ", 2)[1]);
 }
 
-/** Asks one question and gives the conversation that it is in. */
+/** Asks one question and returns the id of its conversation. */
 async function ask(application: Application, headers: { readonly cookie: string }): Promise<string> {
   const client = await connect(application.socketUrl, { headers });
   client.send({ type: "chat", id: "mine", data: question });
@@ -48,7 +48,7 @@ function clientOf(application: Application, headers: { readonly cookie: string }
   });
 }
 
-/** An application's login decides alone who may come, whatever framework carries it. */
+/** With every framework, the application's login alone admits and refuses. */
 export function testEmbedding(name: string, framework: Framework): void {
   describe(`embedded in ${name}`, () => {
     it("lets in whoever is logged in, to what is their own", async () => {
@@ -125,7 +125,7 @@ export function testEmbedding(name: string, framework: Framework): void {
           );
         const read = await application.call("/troupe/api/conversations", { headers });
         assert.equal(read.headers.get("access-control-allow-origin"), null);
-        // The page may read why, which is the same whether somebody is logged in or not.
+        // The page may read the reason, which is the same with and without a login.
         const answers = await Promise.all(
           [headers, { origin }].map(async (shown) => {
             const why = await application.call("/troupe/ws", { headers: shown });

@@ -35,7 +35,7 @@ test("a user of the application is nobody who came with a key or without one", a
       assert.equal(await asked({ authenticate }, bearer), 0, owner);
       assert.equal(await asked({ authenticate }, {}), 1, owner);
     }
-    // Nor the other way round.
+    // The other way round it is refused as well.
     assert.equal(await asked({ apiKeys }, bearer), 1);
     assert.equal(await asked({}, {}), 1);
   } finally {
@@ -103,7 +103,7 @@ test("a store of personas is asked by the user's own name, and a bad list stops 
     assert.equal((await client.next(({ type }) => type === "response" || type === "error")).type, type);
   }
   assert.deepEqual(asked, ["ada porter", "bob porter"]);
-  // Nobody in particular asks for the page, so that it names nobody's personas.
+  // The page itself is served without a user, so it names no user's personas.
   assert.match(await (await fetch(`${server.httpUrl}/`)).text(), /"personas":\[\]/);
 
   for (const bad of [[], [porter, porter], [{ ...porter, id: "no\nid" }], [{ ...porter, instructions: "" }]])

@@ -9,7 +9,7 @@ type Frames = readonly (FrameParts | Uint8Array)[];
 const ping = JSON.stringify({ type: "ping", id: "p" });
 const pong = JSON.stringify({ type: "pong", id: "p" });
 
-/** Sends each row's frames over a connection of its own, and expects this code and nothing else. */
+/** Sends each row's frames over a new connection, and expects only this close code. */
 async function expectCodes(rows: Readonly<Record<string, Frames>>, code: number) {
   await using server = await startTroupe();
   const results: Record<string, unknown> = {};
@@ -17,7 +17,7 @@ async function expectCodes(rows: Readonly<Record<string, Frames>>, code: number)
     using socket = await openRawSocket(server.httpUrl);
     await socket.send(...frames);
     const end = await socket.end();
-    // People read the reason; an answer to the client's own close has none.
+    // The reason is for people to read. An answer to the client's own close has none.
     assert.equal(end.reason, reasonOfCode(code) ?? "", name);
     results[name] = [end.code, ...end.frames.map(({ payload }) => payload.toString())];
   }

@@ -6,7 +6,7 @@ import { createTestClock } from "../support/test-clock.ts";
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** A day on a clock whose wall time can be set; it is a quarter before midnight. */
+/** A day on a clock whose wall time can be set. It starts a quarter of an hour before midnight. */
 function setUp() {
   const clock = createTestClock();
   const midnightMs = (dayOf(clock.wallTimeMs()) + 1) * dayMs;
@@ -22,7 +22,7 @@ function setUp() {
     set(byMs: number) {
       offMs += byMs;
     },
-    /** Days since the first, and how often a new one began. */
+    /** Days since the first, and how often a new one started. */
     seen: () => [day.current() - first, renewals],
   };
 }

@@ -75,7 +75,7 @@ test("turns that run at the same time branch from the head they started at", asy
   const client = await system.server.connect();
   client.send({ type: "chat", data: { message: "Root.", persona_id: "teacher" } });
   await client.untilTerminal();
-  // Neither has ended before both have begun.
+  // Neither request ends before both have started.
   const both = createGate();
   system.upstream.respond([{ waitFor: both.opened }, ...streamScript(answer({ text: "Answer." }))]);
   client.send({ type: "chat", id: "left", data: { message: "Left?", persona_id: "teacher" } });

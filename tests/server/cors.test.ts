@@ -49,6 +49,6 @@ test("pages of allowed origins read answers under /api, and those of others are 
     }
     assert.deepEqual((await call(origin, "GET", "/api/personas", { authorization })).headers, {});
   }
-  // Nothing else is for pages of other origins.
+  // Pages of other origins may use nothing else.
   assert.deepEqual((await call(app, "GET", "/healthz")).headers, {});
 });

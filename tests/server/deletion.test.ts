@@ -13,7 +13,7 @@ import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
 
-/** Stands in every question and answer, and nowhere else. */
+/** Occurs in every question and answer, and nowhere else. */
 const canary = "zqxjkv";
 
 const ask = (id: string | undefined, data: object = {}) => ({
@@ -47,7 +47,7 @@ const call = async (server: RunningTroupe, method: string, address: string) => {
   return { status: response.status, text: await response.text() };
 };
 
-/** Settles when there is nothing under an address any more. */
+/** Settles when an address gives 404. */
 async function gone(server: RunningTroupe, address: string): Promise<void> {
   for (let tries = 0; (await call(server, "GET", address)).status !== 404; tries += 1)
     assert.ok(tries < 10_000, `${address} stays`);
@@ -59,7 +59,7 @@ const conversationOf = async (server: RunningTroupe, requestId: string): Promise
 const firstChunk = (client: WireClient, id: string) =>
   client.next((message) => message.type === "chunk" && message.request_id === id);
 
-/** Nothing of the conversation and of these requests can be had. */
+/** Checks that the conversation and these requests cannot be read any more. */
 async function assertGone(
   server: RunningTroupe,
   conversation: string,
@@ -80,7 +80,7 @@ async function assertGone(
   assert.equal(server.troupe.stats().turns, 0);
 }
 
-/** How many rows the database has of anything that was said. */
+/** Number of rows in the database with any text of the conversation. */
 function rowsIn(file: string): unknown {
   using database = new DatabaseSync(file, { readOnly: true });
   return database
@@ -155,7 +155,7 @@ for (const store of ["memory", "sqlite"] as const) {
       const refused = await client.next((message) => message.type === "error");
       assert.ok(refused.type === "error" && refused.code === "conversation_not_found");
       assert.equal(refused.seq, undefined);
-      // The socket's own conversation was deleted; it begins another.
+      // The socket's own conversation was deleted, so it starts another.
       const other = await client.next(
         (message) => message.type === "status" && message.request_id !== "named",
       );
@@ -209,7 +209,7 @@ for (const store of ["memory", "sqlite"] as const) {
   });
 }
 
-/** A provider whose calls end only when the gate opens, however they are stopped. */
+/** A provider whose calls end only when the gate opens, even if they are aborted. */
 function createSlowEnd() {
   const gate = createGate();
   const provider: Provider = {

@@ -19,7 +19,7 @@ async function startGated() {
   const stack = new AsyncDisposableStack();
   stack.use(upstream);
   stack.use(server);
-  /** Asks, waits for the first text, and loses the connection, which the server has noticed when this settles. */
+  /** Asks, waits for the first text, and cuts the connection. Settles when the server has noticed. */
   async function askAndVanish(message: object) {
     const client = await server.connect();
     client.send(message);

@@ -6,7 +6,7 @@ import { Followers } from "../../src/server/followers.ts";
 const fault = new Error("The log cannot be read.");
 const unread: LogReader = { isOver: false, take: () => undefined, close: () => undefined };
 
-/** A turn whose log opens as told. */
+/** A turn whose log opens as `open` says. */
 function turnWith(open: TurnLog["open"]): KeptTurn {
   const log: TurnLog = {
     ...{ headSeq: 0, ended: false, isFull: false, unkept: undefined, open },

@@ -18,7 +18,7 @@ const writes = (texts: readonly string[]): Step[] => texts.map((write) => ({ wri
 const frozenMs = 60_000;
 const pacing = { mode: "raw" };
 
-/** Lets promises run and nothing else: what is written meanwhile lies in the system's buffers, and nobody has read it. */
+/** Runs only promises. Data that is written meanwhile stays unread in the system's buffers. */
 async function withoutReading(): Promise<void> {
   for (let count = 0; count < 200; count += 1) await undefined;
 }

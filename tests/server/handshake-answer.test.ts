@@ -79,7 +79,7 @@ async function statusOfHandshake(
   const host = `Host: ${new URL(httpUrl).host}`;
   await client.send(handshakeText([host, ...lines], `GET /ws${query} HTTP/1.1`));
   const answer = (await client.next())?.toString() ?? "";
-  // The place is free again once the server has seen the end.
+  // The place is free again once the server has seen the connection end.
   if (answer.startsWith("HTTP/1.1 101")) await closed(client);
   return Number(answer.split(" ", 2)[1]);
 }

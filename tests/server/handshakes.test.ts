@@ -6,11 +6,11 @@ import { createRawClient } from "../doubles/raw-client.ts";
 import { frameBytes, handshakeText, openRawSocket } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 
-/** Everything that the server answers to a head, up to the end of the connection. */
+/** The server's whole answer to a head, up to the end of the connection. */
 async function answerTo(httpUrl: string, head: string): Promise<string> {
   using client = await createRawClient(httpUrl);
   await client.send(head);
-  // The other side must close by itself: this one keeps its half open.
+  // The server must close by itself, because this client keeps its half open.
   return await client.rest();
 }
 

@@ -22,7 +22,7 @@ test("a request that comes in the moment of a stop is answered or refused, never
     const last = client.received.at(-1);
     const end = last?.type === "error" ? last.code : last?.type;
     const found = JSON.stringify({ turns, end, kept });
-    // One that had not been read is asked again elsewhere; nothing of it may have begun here.
+    // A request that was not read is asked again elsewhere, so no part of it may have started here.
     if (end === undefined || end === "shutting_down") assert.equal(kept.length, 0, found);
     else assert.ok(end === "response" && kept[0]?.ended === 1, found);
   }

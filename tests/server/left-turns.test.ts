@@ -29,7 +29,7 @@ interface Left {
   readonly whenInterrupted?: WhenInterrupted;
 }
 
-/** Stores with a question, and the turn that had begun to answer it when its process died. */
+/** Stores with a question, and with the turn that was answering it when its process died. */
 async function setUp() {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
   const { conversations, personas } = dependencies;

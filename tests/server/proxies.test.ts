@@ -15,7 +15,7 @@ async function tryStart(options: TroupeOptions): Promise<void> {
   await troupe.close();
 }
 
-/** The answer to bytes: its status, and all of it as text. */
+/** The answer to these bytes: its status, and the whole answer as text. */
 async function answerTo(httpUrl: string, head: string): Promise<{ status: number; text: string }> {
   using client = await createRawClient(httpUrl);
   await client.send(head);
@@ -104,7 +104,7 @@ test("while everyone is the same caller, nothing that came through a proxy is an
     assert.match(text, /TROUPE_ALLOW_ANONYMOUS=true\.$/);
     assert.equal((await answerTo(server.httpUrl, headText("/healthz", [sign]))).status, 200);
   }
-  // nginx speaks so to its upstreams unless it is told otherwise.
+  // nginx speaks so to its upstreams by default.
   assert.equal((await answerTo(server.httpUrl, headText("/api/conversations", [], "1.0"))).status, 403);
   assert.equal((await answerTo(server.httpUrl, headText("/api/conversations", []))).status, 200);
 });
@@ -180,7 +180,7 @@ test("visitors behind a trusted proxy are told apart, and what they write themse
   };
   const wrong = "wrong-0123456789abcdef";
   for (let count = 0; count < 10; count += 1) {
-    // Another address of its own each time, before the one that the proxy has seen.
+    // Each request forges another address, to the left of the one that the proxy has seen.
     const forged = `X-Forwarded-For: 198.51.100.${count}, 203.0.113.7`;
     assert.deepEqual(await attempt(forged, wrong), [401, 401]);
   }

@@ -14,7 +14,7 @@ interface Line {
   readonly message: string;
 }
 
-/** What is told at `info`. */
+/** Collects the lines of level `info`. */
 function createInfoLog() {
   const lines: Line[] = [];
   const nothing = () => undefined;

@@ -9,7 +9,10 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { isTerminal, textOf } from "../support/wire-client.ts";
 
-/** More than the operating system holds for a reader that stops: 2 million characters, and once more in the final response. */
+/**
+ * More than the operating system buffers for a reader that stops: 2 million characters, and once more in the final
+ * response.
+ */
 const deltas = Array.from({ length: 2_000 }, (_, index) => `${index} `.padEnd(1_000, "."));
 const text = deltas.join("");
 /** So long that the pauses in the answer, which pass at once, do not come near it. */
@@ -38,7 +41,7 @@ async function startLong() {
     await untilEnded();
     for (let turns = 0; turns < 1_000; turns += 1) await new Promise((resolve) => setImmediate(resolve));
   };
-  /** Goes on to right behind the next ping. */
+  /** Moves the time to just after the next ping. */
   const beat = () => clock.advance(pingMs - ((clock.now() - startedAtMs) % pingMs) + 1);
   return { server, clock, untilEnded, untilFull, beat, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

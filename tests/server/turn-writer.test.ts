@@ -9,7 +9,7 @@ import { TurnWriter } from "../../src/server/turn-writer.ts";
 const text = (words: string): TurnEvent => ({ type: "text", text: words, final: false });
 const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 
-/** A writer into a log whose appends settle when they are told to. */
+/** A writer into a log whose appends settle when the test says so. */
 function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) {
   const appends: { readonly steps: readonly TurnStep[]; readonly done: PromiseWithResolvers<void> }[] = [];
   const observed: TurnStep[] = [];

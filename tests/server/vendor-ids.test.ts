@@ -176,7 +176,7 @@ describe("ids of the vendor", () => {
     const client = await system.server.connect(bearer(keys.ada));
     client.send(ask);
     const first = await client.untilTerminal("again");
-    // The vendor gives the id to another caller: for a new request it is foreign from now on.
+    // The vendor gives the id to another caller, so from now on it is foreign to new requests.
     system.upstream.respond(streamScript(answer({ responseId: previous_response_id })));
     await system.ask("bob");
     assert.deepEqual(await system.ask("ada", { previous_response_id }), refused(field));

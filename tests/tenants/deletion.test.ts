@@ -11,7 +11,7 @@ for (const store of ["memory", "sqlite"] as const) {
     const { server, call, ada, owner, ids, upstream } = tenants;
     const bob = await tenants.makeKey("bob");
     const address = (id: string) => `/api/conversations/${encodeURIComponent(id)}`;
-    // His request has the same id as hers and runs in a conversation of his own.
+    // His request has the same id as hers, but its own conversation.
     const his = await server.connect(bearer(bob.key));
     const calls = upstream.calls;
     his.send({
