@@ -14,7 +14,7 @@ function serverFrame(length: number): Buffer {
 
 describe("the load client's frames", () => {
   for (const length of [0, 125, 126, 65_535, 65_536]) {
-    it(`reads one of ${length} bytes when all of it is there`, () => {
+    it(`reads one of ${length} bytes when it is complete`, () => {
       const bytes = Buffer.concat([Buffer.from("before"), serverFrame(length)]);
       const frame = readFrame(bytes, 6);
       assert.equal(frame?.opcode, opcodes.text);

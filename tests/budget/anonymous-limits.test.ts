@@ -37,7 +37,7 @@ async function endOf(stage: BudgetStage, address: string, data: object = { budge
   return end.type === "error" ? `${end.code}: ${end.message}` : end.type;
 }
 
-test("sockets of callers without keys are limited by address and together, whatever secrets they show", async () => {
+test("sockets of callers without keys are limited per address and in total, even with different secrets", async () => {
   await using server = await startTroupe({
     ...behindProxy,
     maxConnectionsPerAddress: 2,
@@ -102,7 +102,7 @@ test("requests a minute are limited by address and together; refused ones of an 
   assert.equal(await endOf(stage, "203.0.113.7"), "response");
 });
 
-test("tokens a day are limited by address and together; a restart remembers what all used together", async () => {
+test("tokens a day are limited per address and in total; a restart remembers the total", async () => {
   // The double never stops talking, so the server's own budget has to end the answer.
   const options = { addressTokensPerDay: 300, anonymousTokensPerDay: 500, serverTokensPerDay: 5_000 };
   const before = await startStage(options);

@@ -145,7 +145,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       }
     });
 
-    it("a crash leaves what was reserved as spent, and nothing reserved", async () => {
+    it("after a crash, reserved amounts count as spent, and nothing stays reserved", async () => {
       await using place = await createDataFolder();
       await using first = await start();
       const client = await first.server.connect();
@@ -160,7 +160,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       assert.deepEqual([cut?.outcome, cut?.total_tokens], ["interrupted", reservedTotal]);
     });
 
-    it("a recovered call counts once, with what it had used before the crash", async () => {
+    it("a recovered call counts once, including its usage before the crash", async () => {
       await using place = await createDataFolder();
       const data = { ...budget.data, options: { background: true } };
       await using first = await start();
@@ -208,7 +208,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       assert.equal(await takenOf(budget, await stage.server.connect(), stage.upstream), taken(fortyTotal));
     });
 
-    it("a journal that fails loses nothing of what was spent meanwhile", async () => {
+    it("a journal that fails loses no spending of the outage", async () => {
       using threads = createMortalThreads();
       await using place = await createDataFolder();
       const unkept = { ...budget.data, options: { store: false } };

@@ -87,7 +87,7 @@ test("neither a restart nor a crash gives a fresh budget", async () => {
   assert.ok(totalOf(await stage.rows()) <= 1_000 + 256);
 });
 
-test("a call that a crash cut off counts with all that had come of it, shown or not, and the cap holds afterwards", async () => {
+test("a call that a crash cut off counts with all text received, shown or not, and the cap holds afterwards", async () => {
   await using place = await createDataFolder();
   await using stage = await startBudgetStage();
   const client = await stage.server.connect();
@@ -132,7 +132,7 @@ test("a wall clock that jumps back and forth hands out one fresh budget, not six
   assert.ok(rows.length >= 2 && totalOf(rows) <= 2 * (400 + 256), String(totalOf(rows)));
 });
 
-test("where money is limited, a model without a price is refused, and a version costs what its model costs", async () => {
+test("if money is limited, a model without a price is refused, and a version costs as much as its model", async () => {
   const warnings: string[] = [];
   const nothing = () => undefined;
   const logger = {

@@ -73,7 +73,7 @@ describe("a failed call costs its input for each attempt that may have been read
       assert.equal(body?.max_output_tokens ?? cap - 1, cap - read * inputTokens - 1);
     });
 
-  it("nothing if no connection came about", async () => {
+  it("nothing if there was no connection", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();

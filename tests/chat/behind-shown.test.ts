@@ -29,7 +29,7 @@ async function goOn(steps: readonly TurnStep[], told: readonly (readonly Provide
 const textOf = (events: readonly (ProviderEvent | TurnStep)[], type: string) =>
   events.map((event) => (event.type === type && "text" in event ? event.text : "")).join("");
 
-describe("an answer that is told again from a checkpoint", () => {
+describe("an answer that is repeated from a checkpoint", () => {
   it("goes on in the middle of a piece of reasoning, however it is cut this time", async () => {
     const whole = "I should look at the sky first.";
     for (const shownChars of [0, 1, 9, whole.length]) {

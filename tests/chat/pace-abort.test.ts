@@ -57,7 +57,7 @@ async function abortAt(
 }
 
 describe("an abort of a paced answer", () => {
-  it("shows all that came until then at once, whatever the rhythm", async () => {
+  it("shows all text received until then at once, with every rhythm", async () => {
     const gaps = fc.array(fc.nat({ max: 300 }), { maxLength: 26 });
     await fc.assert(
       fc.asyncProperty(
@@ -129,7 +129,7 @@ describe("an abort of a paced answer", () => {
     assert.equal(joined({ shown }), "some");
   });
 
-  it("measures to the close, not to when its reader comes back", async () => {
+  it("measures to the close, not to the reader's next call", async () => {
     const clock = createTestClock();
     const controller = new AbortController();
     const source = obedient(clock, controller.signal, [{ afterMs: 0, events: [textEvent("some")] }], 30);
@@ -163,7 +163,7 @@ describe("an abort of a paced answer", () => {
     assert.deepEqual(result.type === "aborted" && [result.closed, result.closedInMs <= 10], [true, true]);
   });
 
-  it("reaches a provider whose reading rests since too much waits", async () => {
+  it("reaches a provider that is not being read because too much waits", async () => {
     const whole = "x".repeat(100_000);
     const { result, shown } = await abortAt(250, fixedPacing, (clock, signal) =>
       obedient(clock, signal, [{ afterMs: 0, events: [textEvent(whole)] }], 0),

@@ -42,7 +42,7 @@ function arrivalsOf(deliveries: readonly Delivery[]): number[] {
 }
 
 describe("natural rhythm", () => {
-  it("shows no text later than max_lag and a beat after it came", async () => {
+  it("shows text at most max_lag and a beat after its arrival", async () => {
     const pacings = fc.record({
       chunkChars: anySize,
       intervalMs: fc.integer({ min: 10, max: 1_000 }),
@@ -90,7 +90,7 @@ describe("natural rhythm", () => {
     );
   });
 
-  it("keeps to the interval however long the text, where it comes no faster than that", async () => {
+  it("keeps to the interval for any length of text that arrives no faster", async () => {
     const deliveries = Array.from({ length: 60 }, () => ({ afterMs: 100, text: "x".repeat(50) }));
     const run = await runPaced(naturalPacing, [
       ...deliveries.map(({ afterMs, text }): Delivery => ({ afterMs, events: [{ type: "text", text }] })),
@@ -121,7 +121,7 @@ describe("natural rhythm", () => {
     );
   });
 
-  it("shows a character that waited for its cluster as soon as the next one comes", async () => {
+  it("shows a character that waited for its cluster as soon as the next one arrives", async () => {
     const run = await runPaced(naturalPacing, textDeliveries(["雨", "が"], [0, 10]));
     assert.deepEqual(textsOf(run)[0], { atMs: 10, batch: 0, type: "text", text: "雨が", final: true });
     const longer = await runPaced(naturalPacing, textDeliveries(["雨", "が", "降"], [0, 30, 500]));
@@ -137,7 +137,7 @@ describe("natural rhythm", () => {
 });
 
 describe("fixed rhythm", () => {
-  it("shows one chunk an interval, whatever waits", async () => {
+  it("shows one chunk per interval, however much waits", async () => {
     const run = await runPaced(fixedPacing, textDeliveries(["x".repeat(3_300)], []));
     assert.deepEqual(
       textsOf(run).map(({ atMs, text }) => [atMs, text.length]),
@@ -145,7 +145,7 @@ describe("fixed rhythm", () => {
     );
   });
 
-  it("is exactly an interval apart as long as text waits, and shows what comes later at once", async () => {
+  it("is exactly an interval apart as long as text waits, and shows later text at once", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
         const deliveries = textDeliveries(pieces, gapsMs);
@@ -176,7 +176,7 @@ describe("fixed rhythm", () => {
 });
 
 describe("raw", () => {
-  it("shows everything when it comes, in one chunk a beat", async () => {
+  it("shows everything when it arrives, in one chunk per beat", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, async (pieces, gapsMs) => {
         const deliveries = [...textDeliveries(pieces, gapsMs, []), { afterMs: 77, events: [endEvent] }];
@@ -209,7 +209,7 @@ describe("raw", () => {
     );
   });
 
-  it("makes one chunk of one batch, up to what every client can read", async () => {
+  it("makes one chunk of one batch, up to the size that every client can read", async () => {
     const text = "x".repeat(65_536);
     const whole = await runPaced(rawPacing, textDeliveries([text], [5]));
     assert.deepEqual(textsOf(whole), [{ atMs: 5, batch: 0, type: "text", text, final: true }]);
@@ -223,7 +223,7 @@ describe("raw", () => {
 
 for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
   describe(`the first chunk, ${pacing.mode}`, () => {
-    it("is shown at the moment at which its text came", async () => {
+    it("is shown when its text arrives", async () => {
       await fc.assert(
         fc.asyncProperty(fc.nat({ max: 10_000 }), anyGaps, async (firstMs, gapsMs) => {
           const run = await runPaced(pacing, textDeliveries(["Hi", " there", "!"], [firstMs, ...gapsMs]));
@@ -236,7 +236,7 @@ for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
   });
 }
 
-describe("timers that come a moment early, as those of systems do", () => {
+describe("timers that fire a moment early, as those of systems do", () => {
   for (const { mode, intervalMs } of [
     { mode: "natural", intervalMs: 100 },
     { mode: "raw", intervalMs: beatMs },

@@ -50,7 +50,7 @@ async function startOn(data: string) {
 }
 
 describe("the data folder", { skip: process.platform === "win32" }, () => {
-  it("and every file in it is the owner's alone from its first moment, whatever the umask", async () => {
+  it("and every file in it belong to the owner alone from the first moment, with any umask", async () => {
     await using place = await makePlace();
     const before = process.umask(0);
     try {
@@ -64,7 +64,7 @@ describe("the data folder", { skip: process.platform === "win32" }, () => {
     }
   });
 
-  it("of an earlier start loses the rights that others have", async () => {
+  it("of an earlier start loses the rights of other users", async () => {
     await using place = await makePlace();
     await mkdir(place.data, { recursive: true });
     await chmod(place.data, 0o777);

@@ -28,7 +28,7 @@ test("a background answer that a server leaves goes on in another that serves", 
   assert.equal(system.upstream.requests.length, 1);
 });
 
-test("one that all servers leave is not taken up by those that are still stopping, but by the next that starts", async () => {
+test("an answer that all servers leave is continued by the next start, not by servers that are stopping", async () => {
   await using system = await startGatedCluster();
   system.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
   await askInBackground(system.first);

@@ -35,7 +35,7 @@ async function setUp(data: string) {
   return { gate, options, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
 }
 
-test("when the store's thread dies, who follows is told, new work is refused, what is in memory is served, and it can be closed", async () => {
+test("when the store's thread dies, followers are told, new requests are refused, data in memory is served, and it can be closed", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   await using set = await setUp(place.folder);
@@ -68,7 +68,7 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
   assert.ok(end?.type === "error" && end.code === "interrupted" && end.seq !== undefined);
 });
 
-test("when a commit fails, its turns end for those who follow, once, and later ones are kept again", async () => {
+test("when a commit fails, its turns end once for their followers, and later ones are stored again", async () => {
   await using place = await createDataFolder();
   await using set = await setUp(place.folder);
   let seen: unknown[] = [];
@@ -115,7 +115,7 @@ test("a second server on the same data is refused and leaves the turns of the fi
   assert.equal((await client.untilTerminal("mine")).at(-1)?.type, "response");
 });
 
-test("a server that cannot start leaves no thread behind that would keep its process from ending", async () => {
+test("a server that cannot start leaves no thread running that would keep its process alive", async () => {
   using threads = createMortalThreads();
   for (const broken of ["pages", "settings"]) {
     await using place = await createDataFolder();

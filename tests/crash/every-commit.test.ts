@@ -9,10 +9,10 @@ for (const [name, point] of Object.entries(failPoints)) {
   });
 }
 
-it("the same without chunks: what was shown of a persona that had ended is kept", async () => {
+it("the same without chunks: the text of a persona that had ended is kept", async () => {
   assert.ok(await dieAt("multi_chat_unstreamed", failPoints["the answers"]));
 });
 
-it("the store dies again and again while it recovers, and comes to the same end", async () => {
+it("the store dies again and again while it recovers, and reaches the same end", async () => {
   assert.equal(await dieInRecoveries("chat", 12), 12);
 });

@@ -73,7 +73,7 @@ test("every turn that was left running gets its end, however little memory there
   }
 });
 
-test("what goes on with a turn comes back with it, each checkpoint behind its events, until the turn has ended", async () => {
+test("a turn's checkpoints are restored with it, each after its events, until the turn has ended", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
@@ -137,7 +137,7 @@ test("a request and a part of the journal that cannot be read keep no other turn
   ]);
 });
 
-test("what a turn said before a crash is not pruned before its end is kept", async () => {
+test("the text of a turn before a crash is not pruned before its end is stored", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
@@ -163,7 +163,7 @@ test("what a turn said before a crash is not pruned before its end is kept", asy
   assert.equal(unfinished.find(({ record }) => record.id === "busy")?.steps.length, 900);
 });
 
-test("a turn whose end could not be kept does not take others down when its id is used again", async () => {
+test("a turn whose end could not be stored does not break others when its id is used again", async () => {
   await using place = await createDataFolder();
   const clock = createTestClock();
   await using opened = await openLogs(place.database, clock);

@@ -14,10 +14,7 @@ async function snippet(name: string, page = "README.md"): Promise<string> {
   return found.code;
 }
 
-/**
- * Runs a snippet as the body of an async function, with its own console and with `url` in place of the documented
- * address.
- */
+/** Runs a snippet as an async function body, with its own console, against another address than the documented one. */
 async function run(code: string, url: string, globals: Record<string, unknown> = {}): Promise<string[]> {
   assert.ok(code.includes(specified), "the snippet names the specified address");
   const lines: string[] = [];

@@ -90,7 +90,7 @@ describe("the outbox of a connection", () => {
     );
   });
 
-  it("sends what waited together in one write", async () => {
+  it("sends waiting messages together in one write", async () => {
     const { socket, writes, take } = heldSocket();
     const outbox = new Outbox(socket);
     const putAll = (...texts: string[]) => texts.map((text) => put(outbox, [text]));
@@ -106,7 +106,7 @@ describe("the outbox of a connection", () => {
     ]);
   });
 
-  it("sends a message that is longer than a write, and nothing behind it", async () => {
+  it("sends a message that is longer than a write on its own", async () => {
     const { socket, writes, take } = heldSocket();
     const outbox = new Outbox(socket);
     const huge = "x".repeat(2_000_000);
@@ -119,7 +119,7 @@ describe("the outbox of a connection", () => {
     await sent;
   });
 
-  it("rejects whoever waits when the connection has ended, and goes on after a message that cannot be made", async () => {
+  it("rejects all waiting senders when the connection has ended, and goes on after a message that cannot be made", async () => {
     const { socket, writes, take, break: breakSocket } = heldSocket();
     const outbox = new Outbox(socket);
     const broken = put(

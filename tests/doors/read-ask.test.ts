@@ -161,7 +161,7 @@ for (const type of ["openai_chat", "chat", "multi_chat"] as const) {
     });
 }
 
-test("the content of a request holds none of the server's defaults, and no word of the server", () => {
+test("the content of a request holds none of the server's defaults or words", () => {
   for (const type of ["openai_chat", "chat", "multi_chat"] as const)
     assert.deepEqual(JSON.parse(contentOf({ type, data: least[type] })), { type, data: least[type] });
 });

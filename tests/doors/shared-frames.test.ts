@@ -47,11 +47,11 @@ async function readsFor(count: number): Promise<number> {
   return counted.reads;
 }
 
-test("a chunk is encoded once for all who follow its turn", async () => {
+test("a chunk is encoded once for all followers of its turn", async () => {
   assert.equal(await readsFor(20), await readsFor(1));
 });
 
-test("its frame is not kept for those who come later", async () => {
+test("its frame is not kept for later followers", async () => {
   const { log, join } = await followers(2);
   const { event, counted } = countedText("Hello.");
   await log.append([event]);
@@ -62,7 +62,7 @@ test("its frame is not kept for those who come later", async () => {
   assert.equal(counted.reads, before + 1);
 });
 
-test("everyone is sent everything, also where it is more than what is shared", async () => {
+test("every follower gets everything, even if it exceeds the shared part", async () => {
   const { log, all } = await followers(2);
   const long = Array.from({ length: 40 }, (_, index) => countedText(`${index}`.padEnd(100_000, ".")));
   await log.append(long.map(({ event }) => event));
@@ -81,7 +81,7 @@ const end = (text: string): TurnEvent => ({
   answer: { kind: "responses", text, response: {}, finishReason: "stop", simulated: true },
 });
 
-test("a long answer is one piece of memory for all who are sent it, whenever they come", async () => {
+test("a long answer is one piece of memory for all its followers, at any time", async () => {
   const { log, all, join } = await followers(20);
   await log.append([end("x".repeat(300_000))]);
   await nextImmediate();
@@ -95,7 +95,7 @@ test("a long answer is one piece of memory for all who are sent it, whenever the
   assert.equal(JSON.parse(Buffer.from(first).toString()).data.output_text, "x".repeat(300_000));
 });
 
-test("so is what stands for a log that was trimmed", async () => {
+test("and so is the stand-in for a trimmed log", async () => {
   const { log, join } = await followers(0);
   await log.append([{ type: "text", final: true, text: "y".repeat(300_000) }, end("short")]);
   assert.ok(log instanceof MemoryTurnLog);
@@ -106,7 +106,7 @@ test("so is what stands for a log that was trimmed", async () => {
   assert.match(Buffer.from(first).toString(), /^\{"type":"reset"/);
 });
 
-test("a short message stays a text, which shares its write with others", async () => {
+test("a short message stays a text, and shares its write with others", async () => {
   const { log, all } = await followers(2);
   await log.append([{ type: "text", final: true, text: "z".repeat(4_096) }, end("z".repeat(4_096))]);
   await nextImmediate();

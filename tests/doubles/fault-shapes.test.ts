@@ -167,7 +167,7 @@ describe("shapes before the stream", () => {
     });
   }
 
-  it("leads a redirect to where the test wants it", () => {
+  it("leads a redirect to the address that the test gives", () => {
     const shape = httpShapes.find(({ name }) => name === "http-307-elsewhere");
     const [head] = shape?.script("before", { elsewhere: "http://127.0.0.1:1/v1" }) ?? [];
     assert.ok(head !== undefined && "head" in head);

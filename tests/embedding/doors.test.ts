@@ -34,7 +34,7 @@ async function serve(...paths: string[]) {
   };
 }
 
-test("several doors on one server open their own paths, and one answers for all others", async () => {
+test("several doors on one server open their own paths, and one answers for all other paths", async () => {
   await using several = await serve("/ws", "/second/ws", "/third/ws");
   for (const path of ["/ws", "/second/ws", "/third/ws?x=1"])
     assert.equal(await several.upgrade(path), "HTTP/1.1 101 Switching Protocols");

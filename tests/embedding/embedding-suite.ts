@@ -51,7 +51,7 @@ function clientOf(application: Application, headers: { readonly cookie: string }
 /** With every framework, the application's login alone admits and refuses. */
 export function testEmbedding(name: string, framework: Framework): void {
   describe(`embedded in ${name}`, () => {
-    it("lets in whoever is logged in, to what is their own", async () => {
+    it("admits every user that is logged in, to their own data only", async () => {
       await using application = await startApplication(framework, { personas });
       const [ada, bob] = [await application.login("ada"), await application.login("bob")];
       const conversation = await ask(application, ada);
@@ -73,7 +73,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.deepEqual([renamed.status, ((await renamed.json()) as { title: string }).title], [200, "Doors"]);
     });
 
-    it("answers 401 without a login, whatever else is shown", async () => {
+    it("answers 401 without a login, even with other credentials", async () => {
       await using application = await startApplication(framework);
       for (const headers of [
         {},
@@ -110,7 +110,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.equal(await handshakeStatus(application, bob), 101);
     });
 
-    it("refuses pages of other origins, those of this machine as well", async () => {
+    it("refuses pages of other origins, even on this machine", async () => {
       await using application = await startApplication(framework, {
         allowedOrigins: ["https://app.example"],
       });
@@ -161,7 +161,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.equal(await (await application.call("/hello")).text(), "Hello from the application.");
     });
 
-    it("answers 500 with one line in the log when the application fails to tell", async () => {
+    it("answers 500 with one line in the log if the application's callback fails", async () => {
       const lines: string[] = [];
       const logger: Logger = {
         ...{ debug: nothing, info: nothing, warn: nothing },

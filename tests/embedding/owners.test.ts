@@ -12,7 +12,7 @@ const key = "ada-0123456789abcdef";
 const apiKeys = [{ owner: "ada", key }];
 const bearer = { authorization: `Bearer ${key}` };
 
-test("a user of the application is nobody who came with a key or without one", async () => {
+test("a user of the application is never the owner of a key or an anonymous caller", async () => {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-owners-"));
   try {
     const asked = async (options: TroupeOptions, headers: Record<string, string>) => {
@@ -52,7 +52,7 @@ test("limits of a user hold, and are the user's alone", async () => {
   await server.connect({ headers: { "x-user": "bob" } });
 });
 
-test("an application that serves any name needs nothing else, and nothing that would let in others", async () => {
+test("an application that serves any name needs nothing else, and nothing that would admit others", async () => {
   const options: TroupeOptions = { localProviders: [], store: "memory", allowedHosts: ["chat.example.com"] };
   await assert.rejects(createTroupe(options), /TROUPE_ALLOWED_HOSTS chat\.example\.com/);
   const authenticate = () => ({ owner: "ada" });

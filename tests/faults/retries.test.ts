@@ -65,7 +65,7 @@ describe("the pause before a retry", () => {
   }
 
   for (const seconds of [21, 3_600]) {
-    it(`is not waited for when ${seconds} s are asked for: the client is told at once`, async () => {
+    it(`is not waited for if ${seconds} s are asked for: the client is told at once`, async () => {
       await using bench = await createFaultBench();
       bench.double.respond(rateLimited({ "retry-after": String(seconds) }));
       bench.ask();
@@ -80,7 +80,7 @@ describe("the pause before a retry", () => {
     });
   }
 
-  it("is kept: the second call comes when it is over and no earlier", async () => {
+  it("is kept: the second call is made when it is over and no earlier", async () => {
     await using bench = await createFaultBench({ instantMs: 0 });
     bench.double.respond((_request, index) => (index === 0 ? rateLimited({ "retry-after": "2" }) : good));
     bench.ask({ pacing: { mode: "raw" } });
@@ -143,7 +143,7 @@ describe("a retry", () => {
     ],
   ];
   for (const [name, script] of begun) {
-    it(`does not happen once the upstream has begun to answer, after ${name}`, async () => {
+    it(`does not happen once the upstream has started to answer, after ${name}`, async () => {
       await using bench = await createFaultBench(quick);
       bench.double.respond((_request, index) => (index === 0 ? script : good));
       bench.ask();
@@ -154,7 +154,7 @@ describe("a retry", () => {
     });
   }
 
-  it("does not happen after the first event, even where the provider says that it is safe", async () => {
+  it("does not happen after the first event, even if the provider says that it is safe", async () => {
     let calls = 0;
     const provider: Provider = {
       name: "own",
@@ -175,7 +175,7 @@ describe("a retry", () => {
     assert.equal(calls, 1);
   });
 
-  it("asks for exactly what the first call asked for", async () => {
+  it("repeats exactly the first call", async () => {
     await using bench = await createFaultBench({ ...quick, foreignVendorIds: true });
     bench.double.respond((_request, index) => (index === 0 ? httpError(500, "") : good));
     bench.ask({ tools: [{ type: "web_search" }], previous_response_id: "resp_1" });

@@ -107,7 +107,7 @@ describe("the text of a question is in no log line and in no error, although the
     }
   }
 
-  it("but what the vendor says of it is in the log: code, status, parameter, request and its own words", async () => {
+  it("but the vendor's part is in the log: code, status, parameter, request and its own words", async () => {
     await using bench = await createFaultBench();
     const message = `Invalid value for 'temperature' beside "${question}".`;
     const error = { message, type: "invalid_request_error", code: "invalid_value", param: "temperature" };
@@ -127,7 +127,7 @@ describe("the text of a question is in no log line and in no error, although the
   });
 });
 
-it("nor is it where a background response cannot be cancelled", async () => {
+it("nor is it logged when a background response cannot be cancelled", async () => {
   const created = { type: "response.created", response: { id: "resp_1", object: "response", output: [] } };
   const delta = { type: "response.output_text.delta", delta: "Hm." };
   await using upstream = createServer((request, answer) => {

@@ -174,7 +174,7 @@ describe("a reader that rests", () => {
     assert.equal(textOf(bench.client.received), long.join(""));
   });
 
-  it("does not hide a silence that comes after it", async () => {
+  it("does not hide a later silence", async () => {
     const whole = answer({ deltas: long });
     await using bench = await showAll([
       streamHead(),
@@ -189,7 +189,7 @@ describe("a reader that rests", () => {
 describe("the cap on the whole turn", () => {
   const turnLimitMs = 15_000;
 
-  it("ends an answer that goes on and on, and keeps what was shown", async () => {
+  it("ends an endless answer, and keeps the text shown", async () => {
     await using bench = await createFaultBench({ turnLimitMs });
     bench.double.respond([streamHead(), ...writes(opening), { hang: true }]);
     bench.ask({ pacing: { mode: "raw" } });

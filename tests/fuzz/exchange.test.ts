@@ -122,12 +122,12 @@ describe("the check of an exchange", () => {
     });
   }
 
-  it("finds a server that accepts what must end the connection", async () => {
+  it("finds a server that accepts a frame that must end the connection", async () => {
     await using server = await startScriptedServer((_, connection) => connection.close(1000));
     await assert.rejects(exchange([tooManyPieces], targetAt(server.url)), /closed with 1000, not 1008/);
   });
 
-  it("finds a server that stays open after what must end the connection", async () => {
+  it("finds a server that stays open after a frame that must end the connection", async () => {
     await using server = await startScriptedServer((frame, connection) => connection.send(pong(frame)));
     await assert.rejects(exchange([tooManyPieces], targetAt(server.url)), /closed with undefined, not 1008/);
   });

@@ -44,7 +44,7 @@ async function play(attack: Attack): Promise<Outcome> {
   }
 }
 
-describe(`attacks on a server with a heap of ${heapMiB} MB, beside a neighbour who waits for at most ${maxPauseMs} ms`, () => {
+describe(`attacks on a server with a heap of ${heapMiB} MB, beside a neighbour that waits for at most ${maxPauseMs} ms`, () => {
   before(async () => {
     bystanders = await startBystanders();
   });

@@ -22,7 +22,7 @@ const planOf = (number: number): WordPlan | undefined => {
   return { name: `d${number}`, words: number % 3 === 0 ? 60 : 2_000, intervalMs: 40 };
 };
 
-it(`${sockets} sockets when the server is asked to stop: nothing is lost, and they come back one by one`, async () => {
+it(`${sockets} sockets when the server is asked to stop: nothing is lost, and they return one by one`, async () => {
   await using system = await startServer({
     TROUPE_DRAIN_MS: "8000",
     TROUPE_RECONNECT_SPREAD_MS: String(spreadMs),

@@ -56,7 +56,7 @@ async function play(system: System, flood: Flood) {
   return { ends, growth, tookMs, othersMs };
 }
 
-it(`floods from ${attackers} sockets at the same time: each is ended as it should be, and others are answered`, async () => {
+it(`floods from ${attackers} sockets at the same time: each is ended as required, and other clients are answered`, async () => {
   await using system = await startServer({ TROUPE_PING_MS: "2000" });
   const start = await system.server.rssBytes();
   const figures: Record<string, string | number> = { "memory before": mebibytes(start) };
@@ -80,7 +80,7 @@ it(`floods from ${attackers} sockets at the same time: each is ended as it shoul
   assert.deepEqual(system.server.faults, []);
 });
 
-it("where keys are needed, connections without one never become sockets", async () => {
+it("if keys are needed, connections without one never become sockets", async () => {
   await using system = await startServer({ TROUPE_API_KEYS: `ada=${key}` });
   const flood = floods.find(({ name }) => name.includes("no answer"));
   assert.ok(flood);

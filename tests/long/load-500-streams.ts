@@ -50,7 +50,7 @@ function overTooSoon(): never {
 
 describe(`${streams} streams at the same time for ${seconds} s`, () => {
   for (const store of stores) {
-    it(`come whole and right, and the heap stays as it is, with ${store}`, async () => {
+    it(`arrive whole and right, and the heap stays as it is, with ${store}`, async () => {
       const data = await mkdtemp(path.join(tmpdir(), "troupe-load-"));
       await using cleanUp = new AsyncDisposableStack();
       cleanUp.defer(() => rm(data, { recursive: true }));

@@ -123,7 +123,7 @@ describe("the packed package", {
   });
 
   for (const installer of ["npm", "pnpm", "yarn"]) {
-    it(`${installer} installs it on Node 24, where it starts, serves and stops`, async () => {
+    it(`${installer} installs it on Node 24, and it starts, serves and stops`, async () => {
       assert.ok(packed !== undefined);
       const cwd = installer === "npm" ? path.join(folder, "npm-24") : await install(installer, 24, packed);
       const { child, said, ended } = start(cwd, 24);
@@ -140,7 +140,7 @@ describe("the packed package", {
       assert.equal(await ended, 0, said.stderr);
     });
 
-    it(`${installer} installs it on Node 20, where the client works and the server says what is missing`, async () => {
+    it(`${installer} installs it on Node 20: the client works and the server names the missing part`, async () => {
       assert.ok(packed !== undefined);
       const cwd = await install(installer, 20, packed);
       const { said, ended } = start(cwd, 20);
@@ -157,7 +157,7 @@ describe("the packed package", {
     });
   }
 
-  it("without its optional packages the server names the one that it lacks", async () => {
+  it("without its optional packages the server names the missing one", async () => {
     assert.ok(packed !== undefined);
     const cwd = path.join(folder, "npm-24");
     await rm(path.join(cwd, "node_modules", "openai"), { recursive: true });

@@ -195,7 +195,7 @@ describe("the page, served by the server", withBrowser, () => {
     assert.equal(await playground.page.locator(".turn[data-status=completed]").count(), 2);
   });
 
-  it("shows in one tab what another asks in the same conversation", async () => {
+  it("shows in one tab the questions of another in the same conversation", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const asking = await openPlayground(context, server.httpUrl);

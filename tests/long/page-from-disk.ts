@@ -24,7 +24,7 @@ describe("the page, opened from disk", withBrowser, () => {
     assert.deepEqual(playground.faults, []);
   });
 
-  it("asks for the token as a plain copy, and says where the connection fails without it", async () => {
+  it("asks for the token as a plain copy, and reports the failing connection without it", async () => {
     await using server = await startTroupe({ pageToken: "0123456789abcdef0123456789abcdef" });
     await using context = await openContext();
     const playground = await openPlayground(context, plainCopy);

@@ -85,7 +85,7 @@ describe("a page that cannot connect", withBrowser, () => {
     await assertInView(step);
   });
 
-  it("says that an address is none, and lets it be corrected while it tries", async () => {
+  it("reports an invalid address, and lets it be corrected while it tries", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);

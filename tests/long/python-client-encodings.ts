@@ -43,7 +43,7 @@ const outputs: readonly [string, Record<string, string>, RegExp][] = [
   ["UTF-8", { PYTHONIOENCODING: "utf-8" }, /^.$/u],
 ];
 
-test("an answer goes on in every encoding, and what it lacks is replaced", withPython, async () => {
+test("an answer goes on in every encoding, and missing characters are replaced", withPython, async () => {
   const { asked, providers } = sayingProvider();
   await using server = await startTroupe({ providers });
   for (const [name, env, has] of outputs) {

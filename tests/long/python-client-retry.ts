@@ -35,7 +35,7 @@ test("the Python client runs a request again that failed for now, under its id",
 });
 
 test(
-  "the Python client sends a lost retry again, and takes the end once more where nothing runs",
+  "the Python client sends a lost retry again, and takes the end once more if nothing runs",
   withPython,
   async () => {
     const error = {

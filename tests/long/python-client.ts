@@ -198,7 +198,7 @@ test("after any number of drops the text is whole and nothing was called twice",
   for (const personaId of cast) assert.equal(textOf(frames, personaId), textOf(whole, personaId));
 });
 
-test("what cannot be done is told in one line, with a status of its own", withPython, async () => {
+test("an impossible request is reported in one line, with a status of its own", withPython, async () => {
   await using server = await startTroupe(countingDemo());
   const refused = await runClient(server.url, "chat", "Hello", "--temperature", "hot");
   assert.match(refused.stderr, /error invalid_message: .*data\.temperature/);

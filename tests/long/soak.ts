@@ -50,7 +50,7 @@ const rampShare = 0.2;
 
 const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
-it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes back to where it began`, async () => {
+it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server returns to its first state`, async () => {
   const random = createSeededRandom(seed);
   const findings = createFindings();
   const judge = createJudge(findings);

@@ -103,7 +103,7 @@ async function measure(system: System, sendings: readonly (string | Uint8Array)[
   return { growth, longestMs };
 }
 
-it(`${clients} clients that do not read what they asked for`, {
+it(`${clients} clients that do not read their answers`, {
   skip: !hasPython && process.env.CI !== "true" && "no python3",
 }, async () => {
   await using system = await start();

@@ -46,7 +46,7 @@ describe("looking for words", () => {
     assert.ok(longestRow <= 16, `${longestRow}`);
   });
 
-  it("finds what stands together across the ends of its steps", () => {
+  it("finds sequences across the ends of its steps", () => {
     for (let before = 16_370; before < 16_390; before += 1) {
       const text = `${"x".repeat(before - 1)} well - known fact`;
       assert.equal(run(matchesTerms(text, searchTerms("well-known"))).value, true, `${before}`);

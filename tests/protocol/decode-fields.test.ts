@@ -74,7 +74,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       assert.deepEqual(names.toSorted(), Object.keys(fields).toSorted());
     });
 
-    it("have to be there only where nothing works without them", () => {
+    it("are required only if nothing works without them", () => {
       const data = leastData(type);
       assert.deepEqual(accepted({ type, data }), { type, data });
     });
@@ -83,7 +83,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       const kind: FieldKind = fieldKinds[kindName];
       const withValue = (value: unknown) => ({ type, id: "r", data: { ...leastData(type), [name]: value } });
 
-      it(`${name}: good values come out as they went in`, () => {
+      it(`${name}: good values are returned unchanged`, () => {
         for (const value of kind.good) {
           const { data } = accepted(withValue(value));
           assert.deepEqual((data as Data)[name], JSON.parse(JSON.stringify(value)));
@@ -112,7 +112,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       for (const id of [null, undefined]) assert.equal(accepted({ type, id, data }).id, undefined);
     });
 
-    it("others are ignored", () => {
+    it("unknown fields are ignored", () => {
       const data = leastData(type);
       const more = { unknown: 1, constructor: {}, toString: "x", hasOwnProperty: null };
       assert.deepEqual(accepted({ type, data: { ...data, ...more }, ...more }), { type, data });

@@ -44,7 +44,7 @@ function checkWhole(messages: readonly ServerMessage[]): void {
 
 describe("a background answer that a crash cut off", () => {
   for (const [how, pacing] of Object.entries(pacings)) {
-    it(`goes on as if nothing had happened, ${how}, whatever commit the crash came before`, async () => {
+    it(`goes on as if nothing had happened, ${how}, for a crash before any commit`, async () => {
       let deaths = 0;
       let continued = 0;
       for (let isOver = false; !isOver; ) {
@@ -116,7 +116,7 @@ describe("a background answer that goes on in another process", () => {
     assert.equal(cut.at.upstream.sideRequests.at(-1)?.path, "/v1/responses/resp_7/cancel");
   });
 
-  it("is interrupted where the provider does not know it any more, its text kept", async () => {
+  it("is interrupted if the provider no longer knows it, and keeps its text", async () => {
     await using cut = await cutInTheMiddle(() =>
       httpError(404, { message: "no", type: "invalid_request_error", code: null }),
     );
@@ -169,7 +169,7 @@ describe("a background answer that goes on in another process", () => {
     assert.equal(cut.at.upstream.requests.length, 1);
   });
 
-  it("counts as one call, whatever commit the crash came before", async () => {
+  it("counts as one call, for a crash before any commit", async () => {
     for (const containing of ["雨", '"final":true', '"type":"answer"']) {
       await using at = await createInterruptedServer();
       at.upstream.respond(streamScript(events));

@@ -64,7 +64,7 @@ async function deleteAndDie(at: Awaited<ReturnType<typeof startPlace>>, nth: num
 }
 
 describe("a deletion in the middle of which the server dies", () => {
-  it("has left nothing after the restart, or is finished by a second one, whatever commit it came before", async () => {
+  it("leaves nothing after the restart, or is finished by a second one, for a crash before any commit", async () => {
     const outcomes = new Set<string>();
     for (let nth = 1; ; nth += 1) {
       await using at = await startPlace();

@@ -73,7 +73,7 @@ describe("an answer with which the next process can go on", () => {
     );
   });
 
-  it("ends as interrupted, and at the provider, while nobody could find it again", async () => {
+  it("ends as interrupted, and at the provider, if it could not be found again", async () => {
     await using at = await createInterruptedServer();
     at.upstream.respond(brokenAfter(0, events, { hang: true }));
     await using server = await at.start();
@@ -86,7 +86,7 @@ describe("an answer with which the next process can go on", () => {
     while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it("is begun anew behind a reset where it was asked to be", async () => {
+  it("starts again after a reset if it was asked to", async () => {
     await using half = await halfway(ask("again", { on_interrupt: "restart" }, {}));
     const { at, server } = half;
     await server.troupe.close({ drainMs: 0 });
@@ -99,7 +99,7 @@ describe("an answer with which the next process can go on", () => {
     assert.equal(messages.at(-1)?.type, "response");
   });
 
-  it("is counted in what requests hold when it goes on, beyond every limit, until it ends", async () => {
+  it("counts in the bytes of requests when it goes on, beyond every limit, until it ends", async () => {
     const text = "words ".repeat(20_000);
     await using half = await halfway(ask("large", { input_text: text, on_interrupt: "restart" }, {}));
     await half.server.troupe.close({ drainMs: 0 });
@@ -143,7 +143,7 @@ describe("an answer with which the next process can go on", () => {
     assert.equal(messages.at(-1)?.type, "response");
   });
 
-  it("ends as interrupted where nothing outlasts the process", async () => {
+  it("ends as interrupted if nothing outlasts the process", async () => {
     for (const [frame, settings] of [
       [ask("memory"), { store: "memory" }],
       [ask("unstored", {}, { background: true, store: false }), {}],

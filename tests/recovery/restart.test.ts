@@ -81,9 +81,9 @@ function checkStored(database: string, end: ServerMessage | undefined): void {
   );
 }
 
-describe("a request that is to be answered anew after a crash", () => {
+describe("a request that is to be answered again after a crash", () => {
   for (const kind of Object.keys(asks) as (keyof typeof asks)[]) {
-    it(`${kind}: has one whole answer at the end, whatever commit the crash came before`, async () => {
+    it(`${kind}: has one whole answer at the end, for a crash before any commit`, async () => {
       let deaths = 0;
       let restarts = 0;
       for (;;) {
@@ -124,7 +124,7 @@ describe("a request that is to be answered anew after a crash", () => {
     });
   }
 
-  it("keeps the answers of lanes that had ended, and asks again for the others only", async () => {
+  it("keeps the answers of ended lanes, and asks only the others again", async () => {
     await using at = await createCountedServer();
     const point: FailPoint = { nth: 2, statement: "journal", containing: '"lane-answer"' };
     const seen = await at.askAndDie(restart("multi_chat"), point);
@@ -145,7 +145,7 @@ describe("a request that is to be answered anew after a crash", () => {
     assert.equal(at.upstream.requests.length, reset === undefined ? 2 : 3);
   });
 
-  it("is not answered anew for ever", async () => {
+  it("is not answered again for ever", async () => {
     await using at = await createCountedServer();
     // Every answer is cut off before its last words are stored.
     const point: FailPoint = { nth: 1, statement: "journal", containing: "-2 " };
@@ -159,7 +159,7 @@ describe("a request that is to be answered anew after a crash", () => {
     assert.equal(at.upstream.requests.length, 4);
   });
 
-  it("ends as interrupted where it did not ask for more", async () => {
+  it("ends as interrupted if it did not ask for a restart", async () => {
     await using at = await createCountedServer();
     const { on_interrupt: _, ...data } = restart("chat").data;
     await at.askAndDie({ ...restart("chat"), data } as never, {

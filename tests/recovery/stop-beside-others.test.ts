@@ -93,7 +93,7 @@ describe("a background answer beside others when the server stops", () => {
     await checkContinued(stage.at, ofLong(stage.client.received));
   });
 
-  it("is left when the time is over, where others end as interrupted", async () => {
+  it("is left when the time is over, while others end as interrupted", async () => {
     await using stage = await startHalfway();
     const { closing } = await stopUnderAnother(stage);
     await stage.clock.advance(60_001);
@@ -119,7 +119,7 @@ describe("a background answer beside others when the server stops", () => {
     assert.deepEqual(rows(), [{ request_id: "long", outcome: "completed" }]);
   });
 
-  it("whose client gave it no id is left as well, and those that wait behind it are refused", async () => {
+  it("without an id from its client is left as well, and the requests that wait after it are refused", async () => {
     await using stage = await startHalfway();
     const other = await stage.server.connect();
     stage.at.upstream.respond(brokenAfter(told, events, { hang: true }));

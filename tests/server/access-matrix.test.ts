@@ -167,7 +167,7 @@ for (const place of Object.keys(places) as Place[]) {
     const { options, shown }: Admission = admissions[admission];
     const settings = { ...options, host: places[place], pageToken };
     if (place === "a public address" && admission === "shared") {
-      test("nobody shares a public address", async () => {
+      test("a public address is never shared", async () => {
         const started = createTroupe({ localProviders: [], store: "memory", ...settings });
         await assert.rejects(started, {
           name: "SettingError",

@@ -5,7 +5,7 @@ import { startTroupe } from "../support/start-troupe.ts";
 const key = "ada-0123456789abcdef";
 const app = "https://app.example";
 
-test("pages of allowed origins read answers under /api, and those of others are told nothing", async () => {
+test("pages of allowed origins read answers under /api, and other pages get nothing", async () => {
   const apiKeys = [{ owner: "ada", key }];
   await using server = await startTroupe({ apiKeys, allowedOrigins: [app] });
   const call = async (origin: string, method: string, path: string, headers: Record<string, string> = {}) => {

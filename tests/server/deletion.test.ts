@@ -91,7 +91,7 @@ function rowsIn(file: string): unknown {
 
 for (const store of ["memory", "sqlite"] as const) {
   describe(`a conversation that is deleted while requests run in it, kept in ${store}`, () => {
-    it("takes them with it: their calls are closed, those who follow are told, and nothing is left", async () => {
+    it("deletes them too: their calls are closed, their followers are told, and nothing is left", async () => {
       await using system = await startHanging(store);
       const { server, upstream, place } = system;
       const client = await server.connect();
@@ -124,7 +124,7 @@ for (const store of ["memory", "sqlite"] as const) {
       assert.equal(upstream.calls, 3);
     });
 
-    it("is deleted once where it is deleted twice and at once", async () => {
+    it("happens once if it is asked for twice at the same time", async () => {
       await using system = await startHanging(store);
       const { server, place } = system;
       const client = await server.connect();
@@ -140,7 +140,7 @@ for (const store of ["memory", "sqlite"] as const) {
       if (store === "sqlite") assert.equal(rowsIn(place.database), 0);
     });
 
-    it("is not there for the requests that wait behind the one that ran", async () => {
+    it("is not found by the requests that wait after the running one", async () => {
       await using system = await startHanging(store);
       const { server, upstream } = system;
       const client = await server.connect();
@@ -164,7 +164,7 @@ for (const store of ["memory", "sqlite"] as const) {
       assert.equal(server.troupe.stats().turns, 1);
     });
 
-    it("is not missed by a request that begins at the same moment", async () => {
+    it("is not missed by a request that starts at the same moment", async () => {
       await using system = await startHanging(store);
       const { server, place } = system;
       const client = await server.connect();
@@ -192,7 +192,7 @@ for (const store of ["memory", "sqlite"] as const) {
       if (store === "sqlite") assert.equal(rowsIn(place.database), 0);
     });
 
-    it("leaves other conversations, and what runs in them, as they are", async () => {
+    it("leaves other conversations and their requests as they are", async () => {
       await using system = await startHanging(store);
       const { server } = system;
       const client = await server.connect();
@@ -242,7 +242,7 @@ test("while its requests are ending no request finds the conversation any more",
   await assertGone(server, conversation_id, ["one"]);
 });
 
-test("turns that do not end are not waited for without end; what they leave goes when they have ended", async () => {
+test("turns that do not end are not waited for without end; their data is deleted once they have ended", async () => {
   const clock = createTestClock();
   const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
   const ended = Promise.withResolvers<void>();
@@ -272,7 +272,7 @@ test("turns that do not end are not waited for without end; what they leave goes
   assert.equal(clock.sleeping, 0);
 });
 
-test("where requests cannot be ended the deletion says so, and a second one ends it", async () => {
+test("if requests cannot be ended the deletion says so, and a second one ends them", async () => {
   const clock = createTestClock();
   const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
   const forgotten: string[] = [];

@@ -26,7 +26,7 @@ async function startGated() {
   return { gate, server, clock, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-test("who follows nothing that runs is sent away at once, each to come back at a moment of its own", async () => {
+test("idle clients are sent away at once, each to return at a moment of its own", async () => {
   await using system = await startGated();
   const busy = await system.server.connect();
   busy.send(ask("busy"));

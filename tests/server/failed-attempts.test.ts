@@ -67,7 +67,7 @@ test("an address that shows too many wrong keys has to wait; a right one is neve
   assert.deepEqual(await answer({ key: "wrong-0123456789abcdef" }), [401, undefined]);
 });
 
-test("a key opens only so many sockets, however fast it asks", async () => {
+test("a key opens only a limited number of sockets, however fast it asks", async () => {
   const apiKeys = [
     { owner: "ada", key },
     { owner: "ada", key: `${key}-other` },

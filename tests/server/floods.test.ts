@@ -14,7 +14,7 @@ for (const [name, frame, most] of [
   ["pongs that nobody asked for", frameBytes({ opcode: 10 }), wireLimits.controlFramesAtOnce],
   ["messages", frameBytes({ opcode: 1, payload: "no JSON" }), wireLimits.messagesAtOnce],
 ] as const) {
-  test(`a flood of ${name} is closed with 1008, what is within the rate is not, and others do not notice`, async () => {
+  test(`a flood of ${name} is closed with 1008, frames within the rate are not, and others do not notice`, async () => {
     const clock = createTestClock();
     await using server = await startTroupe({ clock });
     using patient = await openRawSocket(server.httpUrl);
@@ -38,7 +38,7 @@ for (const [name, frame, most] of [
   });
 }
 
-test("who comes back to a lawful rate is not closed", async () => {
+test("a client that returns to an allowed rate is not closed", async () => {
   const clock = createTestClock();
   await using server = await startTroupe({ clock });
   using socket = await openRawSocket(server.httpUrl);
@@ -50,7 +50,7 @@ test("who comes back to a lawful rate is not closed", async () => {
   }
 });
 
-test("10,000 requests in one write: each is begun or refused", async () => {
+test("10,000 requests in one write: each is started or refused", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond([{ hang: true }]);
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });

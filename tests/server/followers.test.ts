@@ -46,7 +46,7 @@ const broken: readonly (readonly [string, TurnLog["open"], () => Promise<void>])
 ];
 
 for (const [name, open, before] of broken)
-  test(`a follower ends, is told of once and counts no more when ${name}`, async () => {
+  test(`a follower ends, is reported once and no longer counts when ${name}`, async () => {
     const { faults, counts, followers } = setUp();
     await followers.follow(turnWith(open), 0, before);
     assert.deepEqual(faults, [fault]);

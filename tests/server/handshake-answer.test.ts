@@ -44,7 +44,7 @@ test("a plain GET uses no ticket up, and costs no place", async () => {
   assert.equal(await statusOfHandshake(server.httpUrl, {}, `?ticket=${ticket}`), 101);
 });
 
-test("a full server tells a plain GET when to come back, and a page's preflight is let through", async () => {
+test("a full server gives a retry time to a plain GET, and answers a page's preflight", async () => {
   await using server = await startTroupe({ apiKeys, maxConnections: 1, random: () => 0.5 });
   await server.connect({ headers: { authorization } });
   const full = await fetch(`${server.httpUrl}/ws`, {

@@ -6,7 +6,7 @@ import { createDataFolder } from "../crash/data-folder.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-test("a request that comes in the moment of a stop is answered or refused, never left without a word", async () => {
+test("a request that arrives during a stop is answered or refused, never ignored", async () => {
   for (let turns = 0; turns < 24; turns += 1) {
     await using place = await createDataFolder();
     const clock = createTestClock({ instantMs: 500 });

@@ -89,7 +89,7 @@ for (const [kind, start] of Object.entries(kinds)) {
           assert.equal(await answerTo(await as(system.server, "bob"), chat({})), "response");
         });
 
-    it("of a minute and of a day, to all others and to their own caller", async () => {
+    it("of a minute and of a day, for all others and for their own caller", async () => {
       for (const [limit, code, passesMs] of [
         [{ requestsPerMinute: 1 }, "request_rate_exceeded", 60_000],
         [{ tokensPerDay: 31 }, "day_budget_spent", 24 * 3_600_000],

@@ -20,7 +20,7 @@ function ask(id: string) {
   };
 }
 
-test("at every position: cut, come back, resume: no gap, no repeat, the same text, no second call", async () => {
+test("at every position: cut, reconnect, resume: no gap, no repeat, the same text, no second call", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond(() => streamScript(answer({ deltas })));
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });

@@ -66,7 +66,7 @@ for (const store of ["memory", "sqlite"] as const) {
   });
 }
 
-test("what a revoked key's socket still says is not done, and a peer that does not go is dropped", async () => {
+test("later messages on a revoked key's socket have no effect, and a peer that does not leave is dropped", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond(halfAnAnswer());
   const clock = createTestClock({ instantMs: 500 });

@@ -81,7 +81,7 @@ async function stall(system: Awaited<ReturnType<typeof startLong>>) {
   return { client, other };
 }
 
-test("a reader that takes nothing is dropped after two pings, may come back, and loses nothing", async () => {
+test("a reader that takes nothing is dropped after two pings, may return, and loses nothing", async () => {
   await using system = await startLong();
   const { client, other } = await stall(system);
   await system.clock.advance(1_001);
@@ -112,7 +112,7 @@ test("a reader that sends pongs and reads nothing is dropped as well", async () 
   while (system.server.troupe.stats().connections > 1) await new Promise((resolve) => setImmediate(resolve));
 });
 
-test("one that reads on hears why it was closed, may come back, and loses nothing", async () => {
+test("a reader that reads on gets the reason for the close, may return, and loses nothing", async () => {
   await using system = await startLong();
   const { client, other } = await stall(system);
   client.resume();

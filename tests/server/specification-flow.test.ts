@@ -187,7 +187,7 @@ test("multi_chat with stream: false leaves the chunks out and keeps the rest", a
   );
 });
 
-test("options and include_reasoning reach the upstream; reasoning and tools come back", async () => {
+test("options and include_reasoning reach the upstream; reasoning and tools are returned", async () => {
   await using system = await startWithUpstream();
   system.upstream.respond(() =>
     streamScript(

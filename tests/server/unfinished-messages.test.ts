@@ -38,7 +38,7 @@ const unfinished: Readonly<Record<string, readonly (FrameParts | Uint8Array)[]>>
   "half of a pong": [frameBytes(pongFrame).subarray(0, 8)],
 };
 
-describe("a message that has begun", () => {
+describe("a message that has started", () => {
   for (const [name, frames] of Object.entries(unfinished)) {
     it(`closes its connection with 1008 when it does not end in time: ${name}`, async () => {
       const { clock, server } = await start();
@@ -78,7 +78,7 @@ describe("a message that has begun", () => {
     await handled(socket);
   });
 
-  it("has its own time also if it begins with the end of the one before it", async () => {
+  it("has its own time even if it starts with the end of the one before it", async () => {
     const { clock, server } = await start();
     await using _ = server;
     using socket = await openRawSocket(server.httpUrl);

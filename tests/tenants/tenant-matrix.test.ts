@@ -137,7 +137,7 @@ test("every message type and every route has its place in the matrix", () => {
 });
 
 for (const store of ["memory", "sqlite"] as const) {
-  test(`whatever is asked about another's, however it is spelt, is answered as if it never were, kept in ${store}`, async (t) => {
+  test(`every question about another's data, in any spelling, is answered as if it did not exist, kept in ${store}`, async (t) => {
     await using tenants = await startTwoTenants(store);
     const onSocket = await socketCells(tenants);
     const overHttp = await routeCells(tenants);

@@ -39,7 +39,7 @@ test("a ticket opens one socket of the caller that it was given to, and in no ot
   assert.equal(await open(await ticketOf(ada.key), bearer(bob.key)), "error");
 });
 
-test("a ticket is of no use where it could be taken for something else, and names nobody", async () => {
+test("a ticket is useless in places where it could be taken for something else, and names no user", async () => {
   await using tenants = await startTwoTenants("memory");
   const { call, ada, clock } = tenants;
   const { ticket } = (await (await call("POST", "/api/tickets", { key: ada.key })).json()) as {

@@ -44,7 +44,7 @@ test("readers of one process that stand at one place of another's turn hold one 
   for (const { reader } of [...together, ...late]) reader.close();
 });
 
-test("each is given everything once, wherever it begins and whichever is closed", async () => {
+test("each gets everything once, wherever it starts and even if others are closed", async () => {
   await using at = await setUp();
   await at.log.append([textOf("a"), textOf("b")]);
   const followers = await Promise.all(

@@ -86,7 +86,7 @@ test("for everyone but the administrator the routes of keys are not there", asyn
   assert.deepEqual([other.status, other.headers.get("allow")], [405, "GET, HEAD, POST"]);
 });
 
-test("what cannot be a key is refused with the field at fault", async () => {
+test("an invalid key is refused with the field at fault", async () => {
   await using system = await startKeySystem();
   for (const [body, field] of [
     [{}, "owner"],

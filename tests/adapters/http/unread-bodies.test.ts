@@ -78,7 +78,7 @@ describe("a body whose client does not read", () => {
     assert.deepEqual(endless.faults, []);
   });
 
-  it("is cut when its conversation is deleted, so that nobody takes a part for the whole", async () => {
+  it("is cut when its conversation is deleted, so that a part is never taken for the whole", async () => {
     await using endless = await serveEndless();
     const response = await fetch(`${endless.url}${conversation}`);
     endless.remove();
@@ -87,7 +87,7 @@ describe("a body whose client does not read", () => {
   });
 });
 
-it("asks the store for few pages at a time, however many read, and leaves out nobody", async () => {
+it("asks the store for few pages at a time, whatever the number of readers, and serves all readers", async () => {
   await using endless = await serveEndless();
   const release = endless.hold();
   const sockets = await Promise.all(Array.from({ length: 20 }, () => ask(endless, conversation)));
@@ -102,7 +102,7 @@ it("asks the store for few pages at a time, however many read, and leaves out no
 });
 
 describe("the limits of HTTP requests", () => {
-  it("answer one more with 503 and when to come back, and give every place back", async () => {
+  it("refuse one more with 503 and a retry time, and free every place again", async () => {
     await using endless = await serveEndless({ maxInAll: 2 });
     for (let round = 0; round < 3; round += 1) {
       const stalled = [await ask(endless, conversation), await ask(endless, conversation)];

@@ -43,7 +43,7 @@ describe("the memory of all logs", () => {
     assert.ok(store.bytes <= 45_000);
   });
 
-  it("goes by when turns ended, not by when they began", async () => {
+  it("goes by the end of a turn, not by its start", async () => {
     const store = newStore(30_000);
     const early = await created(store, "owner", "early");
     await early.append(Array.from({ length: 100 }, () => textOf("x")));

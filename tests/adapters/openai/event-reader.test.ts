@@ -54,7 +54,7 @@ describe("reading an answer's bytes", () => {
     }
   });
 
-  it("shows what came before an error in the same packet, and then fails", () => {
+  it("shows the events before an error in the same packet, and then fails", () => {
     const [created = "", inProgress = "", , , first = ""] = answer({ deltas });
     const packet = `${created}${inProgress}${first}data: {"type":"error","message":"m"}\n\ndata: never\n\n`;
     const { events, thrown } = read([Buffer.from(packet)]);
@@ -73,7 +73,7 @@ describe("reading an answer's bytes", () => {
   });
 });
 
-describe("deltas of one part after the other", () => {
+describe("consecutive deltas of one part", () => {
   for (const [type, kind] of [
     ["response.output_text.delta", "text"],
     ["response.reasoning_summary_text.delta", "reasoning"],

@@ -59,7 +59,7 @@ const recordOf = (id: string, conversationId: string): TurnRecord => ({
   conversationId,
 });
 
-test("what was deleted is gone from the file: messages, index, logs, journal; what ran beside it is whole", async () => {
+test("deleted messages are gone from the file: messages, index, logs, journal; other data stays whole", async () => {
   await using place = await dataFolder();
   let gone = "";
   {
@@ -95,7 +95,7 @@ test("what was deleted is gone from the file: messages, index, logs, journal; wh
   assert.equal((await kept.conversations.search("owner", "beside", 10)).length, 1);
 });
 
-test("what a request had said before it was retried is gone with its conversation as well", async () => {
+test("the text of a request before its retry is deleted with its conversation as well", async () => {
   await using place = await dataFolder();
   const kept = await open(place.file);
   const gone = await conversationOf(kept.conversations, "owner", "Asked");
@@ -173,7 +173,7 @@ test("conversations deleted while the index is still being cleaned are cleaned a
   assert.doesNotMatch(await place.bytes(), anyOfIt);
 });
 
-test("after one deletion the words of what is deleted later leave the index as well", async () => {
+test("after one deletion, the words of later deletions leave the index as well", async () => {
   await using place = await dataFolder();
   {
     await using kept = await open(place.file);

@@ -102,7 +102,7 @@ describe("the database's files while they are open", () => {
     assert.equal(faults.at(-1), "works again");
   });
 
-  it("are read from the disk: a torn page is told", async () => {
+  it("are read from the disk: a torn page is reported", async () => {
     await using place = await dataFolder();
     await using opened = await openNoting(place.file);
     await conversationOf(opened.conversations, "owner", "Kept.");
@@ -140,7 +140,7 @@ describe("a start on a damaged file", () => {
   }
 
   for (const table of ["turns", "journal", "keys"]) {
-    it(`is refused with one line where ${table} is damaged`, async () => {
+    it(`is refused with one line if ${table} is damaged`, async () => {
       await using place = await damaged(table);
       await assert.rejects(openNoting(place.file, place.clock), ({ message }: Error) => {
         assert.ok(message.includes(`the table ${table} of ${place.file} is damaged`), message);
@@ -150,7 +150,7 @@ describe("a start on a damaged file", () => {
   }
 
   for (const table of ["word_blocks", "block_messages"]) {
-    it(`makes the search index again where ${table} is damaged`, async () => {
+    it(`rebuilds the search index if ${table} is damaged`, async () => {
       await using place = await damaged(table);
       await using opened = await openNoting(place.file, place.clock);
       const { conversations, damages, store, clock } = opened;

@@ -53,7 +53,7 @@ async function pass(clock: TestClock, ms: number): Promise<void> {
   }
 }
 
-test("a row keeps what `reset` shows and the end, whatever the end was", async () => {
+test("a row keeps the texts for `reset` and the end, for every kind of end", async () => {
   await using place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   await using opened = await open(place.file, clock);
@@ -149,7 +149,7 @@ for (const jumpMs of [hourMs, -hourMs, 87_600 * hourMs, -87_600 * hourMs]) {
   });
 }
 
-test("the file stops growing when as much goes as comes, and gets smaller when less is needed", async () => {
+test("the file stops growing when deletions keep up, and shrinks when less space is needed", async () => {
   await using place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   await using opened = await open(place.file, clock);

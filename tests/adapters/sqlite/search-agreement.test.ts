@@ -12,7 +12,7 @@ const letters =
   "abcABC123éÉñßİıäÄàèΣσςάωйИЁЖжשלوم한글가나日本語の世界ไทย_-.,;:!?'\"“—…😀👩\u200d\u0301\u0308ﬁ½² \n()*^";
 const text = fc.string({ unit: fc.constantFrom(...letters, " "), minLength: 1, maxLength: 16 });
 
-test("the database finds what a search through all texts finds, with the same excerpts", async () => {
+test("the database finds the same as a search through all texts, with the same excerpts", async () => {
   await using opened = await openStore();
   const { store, clock } = opened;
   using indexed = createSqliteConversations({ store, clock, onFault });

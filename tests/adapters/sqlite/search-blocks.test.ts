@@ -49,7 +49,7 @@ function openDatabase() {
 }
 
 describe("a search by blocks", () => {
-  it("does the same work whatever others have written", () => {
+  it("does the same work however much others have written", () => {
     const alone = openDatabase();
     const beside = openDatabase();
     for (const { add } of [alone, beside]) add("owner", "The canary of the owner.", words(20_000));
@@ -121,7 +121,7 @@ describe("a search by blocks", () => {
     assert.match(String(full?.words), /\nfiller19999\n/);
   });
 
-  it("holds what an earlier version stored, whose own index is taken out of the file", async () => {
+  it("holds the texts of an earlier version, whose own index is removed from the file", async () => {
     await using place = await dataFolder();
     makeFirstVersion(place.file);
     const clock = createTestClock({ instantMs: 1_000 });
@@ -136,7 +136,7 @@ describe("a search by blocks", () => {
     assert.deepEqual(await store.read("blockBefore", "anonymous", Number.MAX_SAFE_INTEGER), []);
   });
 
-  it("ends after 2 s with what it has found", async () => {
+  it("ends after 2 s with the results so far", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
     using conversations = createSqliteConversations({ store, clock, onFault });

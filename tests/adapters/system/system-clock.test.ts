@@ -8,7 +8,7 @@ const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 
 const pass = (ms: number) => systemClock.sleep(ms);
 
 describe("the system's clock", () => {
-  it("has one timer for all who wait for the same moment", async () => {
+  it("has one timer for all waits with the same due time", async () => {
     const before = timers();
     let called = 0;
     for (let waiting = 0; waiting < 1_000; waiting += 1) systemClock.callAfter(20, () => (called += 1));
@@ -19,7 +19,7 @@ describe("the system's clock", () => {
     assert.equal(timers(), before);
   });
 
-  it("does not call what was called off, also by one of the same moment", async () => {
+  it("does not run a cancelled call, even if one due at the same moment cancelled it", async () => {
     const before = timers();
     const called: number[] = [];
     const calls = [0, 1, 2].map((place) =>
@@ -53,7 +53,7 @@ describe("the system's clock", () => {
     assert.deepEqual(early, []);
   });
 
-  it("calls the others where one throws", async (test) => {
+  it("runs the other calls if one throws", async (test) => {
     const thrown = Promise.withResolvers<unknown>();
     process.setUncaughtExceptionCaptureCallback(thrown.resolve);
     test.after(() => process.setUncaughtExceptionCaptureCallback(null));

@@ -96,7 +96,7 @@ describe("a body in chunks", () => {
     assert.equal(server.connections, 1);
   });
 
-  it("fails where its framing is broken", async () => {
+  it("fails if its framing is broken", async () => {
     using server = await serve();
     for (const broken of ["xyz\r\n", "5\r\nhello world\r\n", "-1\r\n", "5 \n\r\nhello\r\n"]) {
       server.answerWith([Buffer.from(head), Buffer.from(framed("good")), Buffer.from(broken)]);

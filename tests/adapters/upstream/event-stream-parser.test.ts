@@ -85,7 +85,7 @@ describe("the event stream parser", () => {
     );
   });
 
-  it("gives an event as soon as its empty line came, even one that ends in CR", () => {
+  it("yields an event as soon as its empty line is complete, even one that ends in CR", () => {
     const push = parserOf();
     assert.deepEqual(push("data: a\r\n\r"), ["a"]);
     assert.deepEqual(push("\ndata: b\r\r"), ["b"]);
@@ -136,7 +136,7 @@ describe("an event that is too large", () => {
     isTooLarge(Array.from({ length: 200 }, () => "data\n"));
   });
 
-  it("does not count what was ended before, however much that was", () => {
+  it("does not count earlier events, whatever their size", () => {
     const event = `data: ${"x".repeat(80)}\n\n`;
     assert.equal(parseAll([event, event, event], 100).length, 3);
     assert.equal(parseAll([event.repeat(50)], 100).length, 50);

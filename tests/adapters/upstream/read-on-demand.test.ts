@@ -64,7 +64,7 @@ const textOf = ({ value }: IteratorResult<Uint8Array>) => Buffer.from(value ?? [
 
 for (const isSecure of [false, true])
   describe(`reading on demand, ${isSecure ? "TLS" : "plain"}`, () => {
-    it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
+    it("reads nothing until it is asked, and then everything at once, each time", async () => {
       using at = await setUp(isSecure);
       const { socket } = at.message;
       assert.equal(textOf(await at.pieces.next()), "head");
@@ -81,7 +81,7 @@ for (const isSecure of [false, true])
       }
     });
 
-    it("waits for what has not come, and ends with the answer", async () => {
+    it("waits for bytes that have not arrived, and ends with the answer", async () => {
       using at = await setUp(isSecure);
       await at.pieces.next();
       const asked = at.pieces.next();
@@ -91,7 +91,7 @@ for (const isSecure of [false, true])
       assert.deepEqual(await at.pieces.next(), { done: true, value: undefined });
     });
 
-    it("gives what came before a break, and then fails", async () => {
+    it("yields the bytes before a break, and then fails", async () => {
       using at = await setUp(isSecure);
       await at.pieces.next();
       at.response.write("last");
@@ -116,10 +116,10 @@ for (const isSecure of [false, true])
     });
   });
 
-describe("what waits with the system", {
+describe("reading bytes that wait in the system", {
   skip: process.platform === "win32" && "Windows has no descriptors",
 }, () => {
-  it("is given to who asks for it at once", async () => {
+  it("gives them to a reader at once", async () => {
     using at = await setUp(false);
     const heard: string[] = [];
     const reader = at.read({
@@ -144,7 +144,7 @@ describe("what waits with the system", {
     assert.deepEqual(heard, ["head", "one two", "three", "end"]);
   });
 
-  it("fails where the other side throws the connection away", async () => {
+  it("fails if the other side resets the connection", async () => {
     using at = await setUp(false);
     await at.pieces.next();
     // Reads a second time, because Node itself has read the first piece.
@@ -156,7 +156,7 @@ describe("what waits with the system", {
     await assert.rejects(at.pieces.next(), { code: "ECONNRESET" });
   });
 
-  it("is hardly looked for where there never is any", async (test) => {
+  it("is hardly tried if there never are any", async (test) => {
     using at = await setUp(false);
     await at.pieces.next();
     const look = test.mock.method(fs, "readSync");

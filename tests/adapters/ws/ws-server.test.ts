@@ -115,7 +115,7 @@ test("one socket more than a key may have is answered with 429; there is room ag
   }
 });
 
-test("pings that come together have two pongs: for the first and the latest", async () => {
+test("pings that arrive together get two pongs: for the first and the latest", async () => {
   await using system = await startDoor(async () => ada);
   using socket = await openRawSocket(system.httpUrl);
   const ping = (payload: string) => ({ opcode: 9, payload });

@@ -76,7 +76,7 @@ describe("a socket over ws", () => {
     assert.deepEqual([at.received, code], [["one", "two", "ping", "three"], 1012]);
   });
 
-  it("tells of what was not taken at once, once, when its peer has read on", async () => {
+  it("reports once that a delayed write was taken, when its peer has read on", async () => {
     using at = await setUp();
     at.client.pause();
     const { times, told, taken } = fill(at.port);
@@ -91,7 +91,7 @@ describe("a socket over ws", () => {
     assert.equal(told(), 1);
   });
 
-  it("tells of what was not taken at once that it never will be, when the connection breaks", async () => {
+  it("reports that a delayed write will never be taken, when the connection breaks", async () => {
     using at = await setUp();
     at.client.pause();
     const { told, taken } = fill(at.port);
@@ -101,7 +101,7 @@ describe("a socket over ws", () => {
     assert.ok((await send(at.port, ["later"])) instanceof Error);
   });
 
-  it("refuses what comes behind its close", async () => {
+  it("refuses messages after its close", async () => {
     using at = await setUp();
     at.port.close("restarting");
     assert.ok((await send(at.port, ["late"])) instanceof Error);

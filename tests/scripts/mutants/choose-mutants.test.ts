@@ -29,7 +29,7 @@ test("folders and files give their share", () => {
   assert.ok((shares.get("src/a/small.ts")?.length ?? 0) <= 4);
 });
 
-test("a change of one file leaves the choice in others as it was", () => {
+test("a change of one file leaves the choice in other files as it was", () => {
   const changed = [...fileOf("src/a/large.ts", 60), ...fileOf("src/a/small.ts", 20).slice(1)];
   const inLarge = (from: typeof all) =>
     new Set(chooseMutants(from, 80, 1).filter(({ file }) => file === "src/a/large.ts"));
@@ -40,7 +40,7 @@ test("a change of one file leaves the choice in others as it was", () => {
   assert.ok(before.filter((name) => !after.has(name)).length <= 1);
 });
 
-test("shares add up, and nobody gets more than there is", () => {
+test("shares add up, and no share exceeds its size", () => {
   assert.deepEqual(
     [
       ...shareOut(7, [
