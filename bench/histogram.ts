@@ -1,11 +1,11 @@
 const bucketsPerMs = 4;
 const mostMs = 20_000;
 
-/** Times in quarters of a millisecond up to 20 s, in a fixed amount of memory. */
+/** Times up to 20 s in quarters of a millisecond, in a fixed amount of memory. */
 export interface Histogram {
   readonly count: number;
   add(ms: number): void;
-  /** The time that a part (0 to 1) of all does not pass; 0 where there is none. */
+  /** The time that a part (0 to 1) of all values does not exceed; 0 if there are no values. */
   quantileMs(part: number): number;
   clear(): void;
 }
@@ -38,7 +38,7 @@ export function createHistogram(): Histogram {
   };
 }
 
-/** A histogram's median and tail, as they travel between processes. */
+/** A histogram's median and tail, in the form that is sent between processes. */
 export interface Spread {
   readonly count: number;
   readonly p50Ms: number;

@@ -7,7 +7,7 @@ import type { Plan } from "./plan.ts";
 import type { Rig } from "./rig.ts";
 import type { Side } from "./sides/side.ts";
 
-/** Everything that was measured of one side, or of the client asking the double itself (no `side`). */
+/** All figures of one side. Without `side`, of the client asking the double itself. */
 export interface SideFigures {
   readonly side: Side | undefined;
   /** Why there are no figures. */
@@ -20,7 +20,7 @@ export interface SideFigures {
   readonly idleSocketBytes?: number;
 }
 
-/** Measures one side by the plan. What it does not manage is said, and the others go on. */
+/** Measures one side by the plan. A measurement that fails is reported, and the others still run. */
 export async function measureSide(rig: Rig, side: Side | undefined, plan: Plan): Promise<SideFigures> {
   const missing = side?.missing?.();
   if (missing !== undefined) return { side, missing, upstreams: new Map() };

@@ -1,18 +1,18 @@
 import type { StartsPlan } from "./measures/starts.ts";
 import type { StreamsPlan } from "./measures/streams.ts";
 
-/** A kind of upstream, at one number of streams. */
+/** A kind of upstream, with one number of streams. */
 export interface Upstream {
   readonly name: string;
   readonly plan: StreamsPlan;
 }
 
-/** What a run measures of each side. */
+/** The measurements that a run takes of each side. */
 export interface Plan {
-  /** Growing numbers of streams; left out in a quick run. */
+  /** Growing numbers of streams; left out of a quick run. */
   readonly growth?: StreamsPlan;
   readonly starts: StartsPlan;
-  /** The first one is measured of every side, the others of those in `sidesOfUpstreams`. */
+  /** The first upstream is measured for every side, the others only for the sides in `sidesOfUpstreams`. */
   readonly upstreams: readonly Upstream[];
   readonly sidesOfUpstreams: readonly string[];
   readonly hasSearch: boolean;
@@ -67,5 +67,5 @@ export const fullPlan: Plan = {
   hasIdleSockets: true,
 };
 
-/** The sides of a quick run that names none. */
+/** The sides of a quick run if none are named. */
 export const quickSides = ["troupe", "troupe-memory", "troupe-raw", "nginx", "node-relay", "openai-sdk-ws"];

@@ -11,12 +11,12 @@ import type { Side } from "./sides/side.ts";
 import type { Flow } from "./upstream/token-wheel.ts";
 import type { UpstreamAnswers } from "./upstream/upstream-program.ts";
 
-/** The load: a provider's double and a client, on the core that what is measured does not use. */
+/** The load: a provider's double and a client, on the core that the measured side does not use. */
 export interface Rig extends AsyncDisposable {
   readonly isPinned: boolean;
   readonly upstream: ChildProgram<UpstreamAnswers>;
   readonly client: ChildProgram<ClientAnswers>;
-  /** Starts a side, or takes the double itself for one where `side` is left out. The client's connections go with it. */
+  /** Starts a side; without `side`, uses the double itself. The client's connections are closed together with it. */
   start(side: Side | undefined, options: StartOptions): Promise<RunningSide>;
 }
 
@@ -28,7 +28,7 @@ interface StartOptions {
 }
 
 export interface RunningSide extends AsyncDisposable {
-  /** Undefined where there is nothing between the client and the double. */
+  /** `undefined` if the client asks the double itself. */
   readonly pid: number | undefined;
   readonly target: Target;
 }
@@ -81,7 +81,7 @@ export async function startRig(direct: Omit<Target, "port">): Promise<Rig> {
   };
 }
 
-/** A certificate for this machine only, which the sides are told to trust. */
+/** A certificate for this machine only. The sides are told to trust it. */
 function makeCertificate(folder: string): { keyFile: string; certificateFile: string } {
   const keyFile = path.join(folder, "key.pem");
   const certificateFile = path.join(folder, "certificate.pem");

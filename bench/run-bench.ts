@@ -21,9 +21,9 @@ import { sides } from "./sides/sides.ts";
 const page = "docs/BENCHMARKS.md";
 
 /**
- * `npm run bench`: measures Troupe and others that bring a provider's streams to clients, under the same load in the same run, and writes the
- * page of results. Arguments choose sides by name, `--quick` takes three minutes; both only print. `--profile` says instead where
- * one side's time goes. Returns the exit code.
+ * `npm run bench`: measures Troupe beside other ways of bringing a provider's streams to clients, under the same load in
+ * the same run, and writes the page of results. Arguments choose sides by name, and `--quick` takes three minutes; both
+ * only print. `--profile` says instead where one side's time goes. Returns the exit code.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const { values, positionals: names } = parseArgs({
@@ -42,7 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error("the benchmarks run on Linux only: CPU and memory of the sides are read from /proc");
     return 1;
   }
-  // The client asking the double itself, as nginx is asked.
+  // The client asks the double itself in the same way as it asks nginx.
   await using rig = await startRig({
     wire: "http",
     path: "/v1/responses",

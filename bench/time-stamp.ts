@@ -1,6 +1,6 @@
-/** Begins a token; nothing else that crosses a wire here contains it. */
+/** Starts a token. Nothing else that crosses a wire here contains this byte. */
 export const tokenMark = 0x7e;
-/** Bytes of a token: the mark and its time. About what a token of English has. */
+/** Bytes of a token: the mark and its time. About as long as a token of English. */
 export const tokenBytes = 5;
 
 const digits = 4;
@@ -14,13 +14,13 @@ export function monotonicMs(): number {
   return seconds * 1_000 + nanoseconds / 1_000_000;
 }
 
-/** A token that says when it was sent, to a tenth of a millisecond; the count starts anew every 105 s. */
+/** A token that carries its sending time, to a tenth of a millisecond. The count wraps around every 105 s. */
 export function stampToken(nowMs: number): string {
   const units = Math.floor(nowMs * unitsPerMs) % wrapUnits;
   return String.fromCharCode(tokenMark) + units.toString(radix).padStart(digits, "0");
 }
 
-/** The age in ms of the token whose mark lies at `index`; `undefined` where something was put between its digits. */
+/** The age in ms of the token whose mark is at `index`; `undefined` if its digits are broken up. */
 export function ageOfToken(bytes: Uint8Array, index: number, nowMs: number): number | undefined {
   let units = 0;
   for (let place = index + 1; place < index + tokenBytes; place += 1) {

@@ -1,7 +1,7 @@
 import { asyncApi } from "../src/protocol/async-api.ts";
 import type { Generator } from "./generator.ts";
 
-/** The file that a server answers at `/asyncapi.json`. */
+/** The file that a server serves at `/asyncapi.json`. */
 export const asyncApiGenerator: Generator = {
   name: "AsyncAPI document",
   source: "src/protocol",

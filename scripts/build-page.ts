@@ -6,7 +6,7 @@ import { root } from "./repository.ts";
 
 const folder = "src/page";
 
-/** The playground as one file that needs nothing beside it, so that it also opens from disk. */
+/** The playground as one file that needs no other files, so it can also be opened from disk. */
 export const pageGenerator: Generator = {
   name: "playground page",
   source: `${folder}/index.html`,
@@ -21,7 +21,7 @@ export const pageGenerator: Generator = {
   },
 };
 
-/** The script with everything it imports; `troupe/...` leads to the sources, so no build has to come first. */
+/** Bundles the script with everything it imports. `troupe/...` leads to the sources, so no build has to run first. */
 async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -42,9 +42,9 @@ async function bundle(entry: string): Promise<string> {
 }
 
 /**
- * Puts a style sheet and a script into a page, in place of `<!-- style -->` and `<!-- script -->`, and says at its top that it
- * is generated. What would end the style or script element early is written so that it means the same and does not.
- * Throws where a placeholder is missing or stands twice.
+ * Puts a style sheet and a script into a page, in place of `<!-- style -->` and `<!-- script -->`, and says at its top
+ * that it is generated. Text that would end the style or script element early is escaped without changing its meaning.
+ * Throws if a placeholder is missing or occurs twice.
  */
 export function embed(html: string, style: string, script: string): string {
   const css = style.replaceAll(/<\/(?=style)/gi, "<\\/").trimEnd();

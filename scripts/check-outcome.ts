@@ -1,13 +1,13 @@
-/** What one check found. */
+/** The result of one check. */
 export interface CheckOutcome {
   readonly ok: boolean;
-  /** Shown when it failed: what is wrong and where. */
+  /** Shown if the check failed: each fault and its place. */
   readonly output: string;
-  /** Shown on the check's own line, e.g. a figure that it measured. */
+  /** Shown on the check's own line, e.g. a measured figure. */
   readonly note?: string;
 }
 
-/** The outcome of a check that gathers one line per finding. */
+/** The outcome of a check that collects one line per finding. */
 export function outcomeOf(findings: readonly string[], note?: string): CheckOutcome {
   return { ok: findings.length === 0, output: findings.join("\n"), ...(note === undefined ? {} : { note }) };
 }

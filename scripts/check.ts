@@ -22,8 +22,8 @@ const checks: readonly (readonly [name: string, run: () => Promise<CheckOutcome>
 ];
 
 /**
- * `npm run check`: runs every check in order, also after one has failed. Arguments choose checks by a part of their name. Prints a
- * line for each check, then the findings. Returns the exit code: 1 if a check failed or none was chosen.
+ * `npm run check`: runs every check in order, also after one has failed. Arguments choose checks by a part of their name.
+ * Prints a line for each check, then the findings. Returns the exit code: 1 if a check failed or none was chosen.
  */
 export async function main(filters: readonly string[]): Promise<number> {
   const failed: string[] = [];
@@ -47,7 +47,7 @@ export async function main(filters: readonly string[]): Promise<number> {
   return failed.length > 0 ? 1 : 0;
 }
 
-/** A check that throws has found something too; the others still run. */
+/** A check that throws counts as failed; the others still run. */
 function brokenCheck(error: unknown): CheckOutcome {
   return { ok: false, output: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -1,4 +1,4 @@
-/** Lines of a text; a line end at the very end does not begin another line. */
+/** Counts the lines of a text. A line end at the very end does not start another line. */
 export function countLines(text: string): number {
   if (text === "") return 0;
   const ends = text.split("\n").length - 1;
@@ -6,8 +6,8 @@ export function countLines(text: string): number {
 }
 
 /**
- * Names the files with more than `maxLines` lines, longest first, and sums all of them up in a note: how many they are, the
- * median (of an even number, the lower of the two in the middle) and the longest.
+ * Names the files with more than `maxLines` lines, longest first. The note gives the number of files, the longest, and
+ * the median (of an even number, the lower of the middle two).
  */
 export function measureFiles(
   files: readonly { readonly path: string; readonly lines: number }[],

@@ -4,7 +4,7 @@ import { readTokens, type Token } from "./tokens.ts";
 interface TextRule {
   readonly pattern: RegExp;
   readonly reason: string;
-  /** Where a comment on the same line or the one above says why, the rule is satisfied. */
+  /** A comment on the same line or the line above that gives the reason satisfies the rule. */
   readonly commentExcuses?: boolean;
 }
 
@@ -26,7 +26,7 @@ const textRules: readonly TextRule[] = [
   },
 ];
 
-/** What is wrong with one text file, as `path:line: what`. */
+/** The faults of one text file, each as `path:line: fault`. */
 export function findUnclean(path: string, text: string): string[] {
   const lines = text.split("\n");
   const findings = lines.flatMap((line, index) =>
@@ -46,7 +46,7 @@ function hasComment(line: string): boolean {
   return /(^|\s)(\/\/|\/\*|\*|#)\s*\w/.test(line);
 }
 
-/** Rules for TypeScript and JavaScript that need its tokens: a comment may well speak of things being the same as any other. */
+/** Rules that need the tokens of TypeScript or JavaScript, because a comment may use the same words freely. */
 function findInCode(path: string, text: string): string[] {
   const tokens = readTokens(text, path);
   return tokens.flatMap((token, index) => {
@@ -60,7 +60,7 @@ function findInCode(path: string, text: string): string[] {
   });
 }
 
-/** `catch {}`, `catch (error) {}` and `.catch(() => {})`, whatever comment lies in the braces. */
+/** `catch {}`, `catch (error) {}` and `.catch(() => {})`, with or without a comment in the braces. */
 function isEmptyCatch(tokens: readonly Token[], index: number): boolean {
   if (tokens[index]?.kind !== SyntaxKind.CatchKeyword) return false;
   const rest = tokens

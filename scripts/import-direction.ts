@@ -8,21 +8,21 @@ export interface SourceFile {
 }
 
 interface Layer {
-  /** Other layers it may import. Its own it always may. */
+  /** Other layers that it may import. It may always import its own. */
   readonly imports: readonly string[] | "every";
-  /** Layers of which it may know the types only. */
+  /** Layers from which it may import types only. */
   readonly importsTypes?: readonly string[];
-  /** Packages from the registry. */
+  /** Packages from the registry that it may import. */
   readonly packages: readonly string[] | "every";
-  /** Whether Node's own modules may be used. */
+  /** Whether it may use Node's own modules. */
   readonly node: boolean;
 }
 
 const everything: Layer = { imports: "every", packages: "every", node: true };
 
 /**
- * Who may import whom under `src`. A layer is a folder there; the two files beside the folders and the wiring in `compose`
- * see everything. The core (protocol, ports, chat, server) and what runs in a browser know neither Node nor a vendor.
+ * Which layer under `src` may import which. A layer is a folder there; `compose` and the two files beside the folders may
+ * import everything. The core (protocol, ports, chat, server) and the code for browsers know neither Node nor a vendor.
  */
 const layers: Readonly<Record<string, Layer>> = {
   protocol: { imports: [], packages: ["zod"], node: false },
@@ -39,20 +39,21 @@ const layers: Readonly<Record<string, Layer>> = {
   "cli.ts": everything,
 };
 
-/** Folders under `src/adapters` that the named others may use. Apart from these, one adapter knows nothing of another. */
+/** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */
 const sharedWith: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
-  // The durable log puts the journal in front of the one in memory; turns that other processes keep are followed in memory as well.
+  // The durable log puts the journal in front of the log in memory. Turns of other processes are followed in memory as
+  // well.
   memory: ["sqlite", "cluster"],
-  // Events travel between processes as they lie on the disk.
+  // Events are sent between processes in the form in which they are stored on the disk.
   sqlite: ["cluster"],
   system: ["upstream", "ws"],
   upstream: ["openai"],
 };
 
 /**
- * Every import that runs against the direction, as `path:line: what is wrong`. `selfReferences` gives the file behind each
- * name that the package exports (`troupe/client` -> `src/client/index.ts`).
+ * Every import that runs against the direction, as `path:line: fault`. `selfReferences` gives the file behind each name
+ * that the package exports (`troupe/client` -> `src/client/index.ts`).
  */
 export function findForbiddenImports(
   files: readonly SourceFile[],
@@ -73,7 +74,7 @@ export function findForbiddenImports(
   });
 }
 
-/** Every ring of files that import one another, each once, as the paths along it with the first one repeated at the end. */
+/** Every ring of files that import one another, each once: the paths along it, with the first one repeated at the end. */
 export function findCycles(
   files: readonly SourceFile[],
   selfReferences: ReadonlyMap<string, string>,
@@ -102,7 +103,7 @@ export function findCycles(
   return cycles;
 }
 
-/** The path from the root that an import leads to; undefined for a package or a module of Node. */
+/** The path from the root that an import leads to; `undefined` for a package or a module of Node. */
 function resolveImport(
   importer: string,
   specifier: string,
@@ -112,7 +113,7 @@ function resolveImport(
   return posix.normalize(posix.join(posix.dirname(importer), specifier));
 }
 
-/** The folder under `src`, or the file's own name where it lies in `src` itself. */
+/** The folder under `src`, or the file's own name if it is in `src` itself. */
 function layerOf(path: string): string {
   return path.split("/")[1] ?? path;
 }
@@ -147,7 +148,7 @@ function sameAdapter(importer: string, target: string): boolean {
   return own === other || (sharedWith[other]?.includes(own) ?? false);
 }
 
-/** An adapter is a folder under `src/adapters`; the files beside these folders count as one. */
+/** The adapter of a file: its folder under `src/adapters`. The files beside these folders count as one adapter. */
 function adapterOf(path: string): string {
   const [, , folder = "", ...rest] = path.split("/");
   return rest.length === 0 ? "" : folder;

@@ -6,7 +6,10 @@ export interface MarkdownLink {
   readonly line: number;
 }
 
-/** Every relative link and picture of a Markdown text, also `[name]: target`; those in code and those with a scheme are left out. */
+/**
+ * Every relative link and picture of a Markdown text, including `[name]: target`. Links in code and links with a scheme
+ * are left out.
+ */
 export function readLinks(markdown: string): MarkdownLink[] {
   return proseLines(markdown).flatMap((text, index) => {
     const inline = [...text.matchAll(/\]\(\s*<?(?<target>[^)\s>]+)>?(?:\s+["'][^)]*)?\s*\)/g)];
@@ -19,8 +22,8 @@ export function readLinks(markdown: string): MarkdownLink[] {
 }
 
 /**
- * The anchors of a Markdown text as GitHub makes them: the heading in lower case, without signs, spaces as hyphens, and a
- * number behind a heading that stands again; besides them every `id` and `name` of an HTML element.
+ * The anchors of a Markdown text as GitHub makes them: the heading in lower case, without signs, with hyphens for spaces,
+ * and with a number if the heading occurs again. Every `id` and `name` of an HTML element is an anchor too.
  */
 export function readAnchors(markdown: string): Set<string> {
   const anchors = new Set<string>();
@@ -46,7 +49,7 @@ function slugOf(heading: string): string {
     .replaceAll(" ", "-");
 }
 
-/** The lines with everything in fenced blocks, and by default in code spans, blanked, so that line numbers stay. */
+/** The text's lines with fenced blocks and, by default, code spans blanked, so that line numbers stay. */
 function proseLines(markdown: string, codeSpans?: "keep code spans"): string[] {
   let fence: string | undefined;
   return markdown.split(/\r?\n/).map((line) => {

@@ -5,9 +5,7 @@ export function readPage(page: string): Promise<string> {
   return readFile(new URL(`../${page}`, import.meta.url), "utf8");
 }
 
-/**
- * Puts each table between its `generated` and `end generated` comments. Throws when the page asks for one that is not there.
- */
+/** Puts each table between its `generated` and `end generated` comments. Throws if the page asks for an unknown table. */
 export function fillTables(text: string, tables: Readonly<Record<string, string>>): string {
   return text.replace(
     /(<!-- generated: ([a-z-]+) -->\n)[\s\S]*?(<!-- end generated -->)/g,

@@ -1,4 +1,4 @@
-// Plain JavaScript of an old dialect on purpose: it must at least load on a Node that is too old, to say so in one line.
+// Plain JavaScript in an old dialect on purpose: it must load even on a Node that is too old, to say so in one line.
 import { requireNode } from "../bin/require-node.js";
 
 requireNode("npm run mutants");

@@ -1,12 +1,12 @@
-// Before packing, package.json loses what only this repository needs (the Node that it brings along); after packing it is put back.
+// Before packing, removes from package.json the Node that only this repository needs. After packing, restores the file.
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 const manifest = new URL("../package.json", import.meta.url);
 const kept = new URL("../package.json.kept", import.meta.url);
 
 /**
- * Needs a newer Node than the client does (`troupe/client`), and yarn 1 installs nothing where the Node is too old for a package that is
- * not optional. Only the server needs it, and says what it needs.
+ * `openai` needs a newer Node than the client does (`troupe/client`), and yarn 1 installs nothing if the Node is too old
+ * for a required package. Only the server needs it, and says so if it is missing.
  */
 const optional = ["openai"];
 
@@ -18,7 +18,8 @@ if (process.argv.includes("--restore")) {
     optionalDependencies: _,
     devDependencies: __,
     scripts: ___,
-    // `bin/require-node.js` says it instead: here it would keep the client from being installed beside an older Node.
+    // `bin/require-node.js` checks the version instead. Here it would keep the client from being installed with an older
+    // Node.
     engines: ____,
     dependencies,
     ...published

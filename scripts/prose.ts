@@ -9,7 +9,7 @@ const maxWords = 30;
 const maxTitleChars = 72;
 const maxExcerptChars = 100;
 
-/** Words that stand for a thing without naming it: a reader must find out first which. */
+/** Words that stand for a thing without naming it, so the reader has to work out which one is meant. */
 const wordRules: readonly WordRule[] = [
   { pattern: /\b(?:what|whatever)\b/i, advice: "name the thing" },
   { pattern: /\b(?:whoever|whom|nobody)\b/i, advice: "name the person or the part" },
@@ -22,7 +22,7 @@ const wordRules: readonly WordRule[] = [
   { pattern: /\banew\b/i, advice: "write “again”" },
 ];
 
-/** The faults of one piece of prose, each a sentence without its place. */
+/** The faults of one piece of prose, one sentence each, without its place. */
 export function findInProse({ text, isTitle }: Prose): string[] {
   if (isTitle === true) {
     return text.length > maxTitleChars

@@ -16,7 +16,7 @@ import { fillTables, readPage, table } from "./markdown-tables.ts";
 
 const page = "PROTOCOL.md";
 
-/** What an error answers. */
+/** The part of the protocol that an error can answer. */
 const answered = { frame: "a frame", turn: "a request or lane", both: "a frame, a request or lane" };
 
 /** The part of JSON Schema that our messages use. */
@@ -77,7 +77,7 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
   return z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Schema;
 }
 
-/** Fields that several messages have are told once; those of a message's own stand with it. */
+/** Tables of the fields that several messages share, each once, and of each message's own fields. */
 function clientTables(): string {
   const messages = Object.entries(clientMessages).map(([type, schema]) => {
     const whole = schemaOf(schema, "input");
@@ -129,7 +129,7 @@ function only(schema: Schema, isTold: (name: string) => boolean): Schema {
   return { ...schema, properties };
 }
 
-/** Objects that stand in several messages, each told once. */
+/** Objects that occur in several messages, each described once. */
 const shapes: Readonly<Record<string, z.ZodType>> = {
   usage,
   failure,
@@ -146,7 +146,7 @@ function shapeText({ properties, required }: Schema): string {
   return JSON.stringify([properties, required]);
 }
 
-/** Fields of every numbered message, and fields of several. */
+/** Fields of every numbered message, and fields of several messages. */
 const sharedFields = ["request_id", "seq", "persona_id", "simulated", "in_parts", "id"];
 
 function serverTables(): string {
@@ -196,7 +196,7 @@ function tablesOf(type: string, schema: Schema): string[] {
   });
 }
 
-/** A persona's answer is told with the message that is nothing else. */
+/** A message that is nothing but a persona's answer: the answer's fields are described with it. */
 function isAnswer({ properties = {} }: Schema): boolean {
   const whole = schemaOf(serverMessages.persona_response, "output").properties ?? {};
   return "index" in properties && Object.keys(properties).every((name) => name in whole);
@@ -206,7 +206,10 @@ function fieldTable(rows: string[][]): string {
   return table(["field", "type", "", "meaning"], rows);
 }
 
-/** `isDeep`: fields of objects have rows of their own, unless the object is one of the shapes or open to anything. */
+/**
+ * `isDeep`: the fields of nested objects get rows of their own, unless the object is one of the shapes or open to any
+ * field.
+ */
 function fieldRows({ properties = {}, required = [] }: Schema, prefix: string, isDeep = false): string[][] {
   return Object.entries(properties).flatMap(([name, field]) => {
     const row = [
@@ -221,7 +224,7 @@ function fieldRows({ properties = {}, required = [] }: Schema, prefix: string, i
   });
 }
 
-/** The object in a field whose members are to be told. */
+/** The object in a field whose members are to be described. */
 function innerOf(field: Schema): [Schema | undefined, string] {
   const candidates = [field, ...(field.anyOf ?? [])];
   const list = candidates.find(({ items }) => items !== undefined)?.items;
@@ -237,7 +240,7 @@ function patternText(pattern: string | undefined): string {
   return pattern === "\\S" ? ", not only white space" : ` \`${pattern}\``;
 }
 
-/** The pattern of a name that somebody else made. */
+/** The pattern of a name that another system made. */
 const opaqueForm = /^\^\[\^.*\]\{1,(\d+)\}\$$/;
 
 function typeText(schema: Schema): string {

@@ -4,15 +4,15 @@ import { readTokens, type Token } from "./tokens.ts";
 /** One place where a file names another module. */
 export interface ImportStatement {
   readonly specifier: string;
-  /** From 1: where the statement begins. */
+  /** The line where the statement starts, from 1. */
   readonly line: number;
-  /** True for `import type` and `export type ... from`: nothing of it is left when the file runs. */
+  /** True for `import type` and `export type ... from`, which leave nothing in the running code. */
   readonly typeOnly: boolean;
 }
 
 /**
- * Every module that a source names: `import`, `export ... from`, `import("...")` (as an expression or as a type), in order.
- * What stands in comments, strings and templates is not code and is not found.
+ * Every module that a source names: `import`, `export ... from`, `import("...")` (as an expression or as a type), in
+ * order. Comments, strings and templates are not code and are skipped.
  */
 export function readImports(text: string, fileName: string): ImportStatement[] {
   const tokens = readTokens(text, fileName);
@@ -31,7 +31,7 @@ export function readImports(text: string, fileName: string): ImportStatement[] {
   return found;
 }
 
-/** After `import`: a string, a bracket with a string, or a clause and `from`. */
+/** The source after `import`: a string, a bracket with a string, or a clause and `from`. */
 function importSource(tokens: Token[], start: number): string | undefined {
   const first = tokens[start];
   if (first?.kind === SyntaxKind.StringLiteral) return first.text;
@@ -43,7 +43,7 @@ function importSource(tokens: Token[], start: number): string | undefined {
   return isLiteral ? argument.text.replace(/^`|`$/g, "") : undefined;
 }
 
-/** Reads over names, commas, braces and stars to `from "..."`; anything else means that this is no re-export. */
+/** Reads over names, commas, braces and stars to `from "..."`. Any other token means that this is no re-export. */
 function clauseSource(tokens: Token[], start: number): string | undefined {
   let insideBraces = false;
   for (let index = start; index < tokens.length; index++) {
@@ -69,7 +69,7 @@ function isPartOfClause(token: Token, insideBraces: boolean): boolean {
   return isWord && !isDeclaration;
 }
 
-/** After these, `export` and `import` open a declaration; a `from` further down is another statement's. */
+/** After these words, `export` and `import` open a declaration; a later `from` belongs to another statement. */
 const declarationWords = new Set<SyntaxKind>([
   SyntaxKind.ConstKeyword,
   SyntaxKind.LetKeyword,
@@ -84,7 +84,10 @@ const declarationWords = new Set<SyntaxKind>([
   SyntaxKind.ExportKeyword,
 ]);
 
-/** `import type x from`, `import type { x } from`; but `import type from "..."` binds a value that is called `type`. */
+/**
+ * True for `import type x from` and `import type { x } from`. But `import type from "..."` binds a value that is called
+ * `type`.
+ */
 function isTypeOnly(tokens: Token[], start: number): boolean {
   if (tokens[start]?.kind !== SyntaxKind.TypeKeyword) return false;
   const next = tokens[start + 1];

@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import { SyntaxKind } from "typescript/unstable/ast";
 import { readTokens } from "./tokens.ts";
 
-/** A run of prose that a reader takes in at once: a comment, a paragraph, a list item, a table cell or a sentence for users. */
+/** A piece of prose that is read at once: a comment, a paragraph, a list item, a table cell or a sentence for users. */
 export interface Prose {
   readonly text: string;
   /** The line it starts on, from 1. */
@@ -16,10 +16,10 @@ interface Line {
   readonly line: number;
 }
 
-/** A shorter string literal is a name, a label or a key, and no sentence. */
+/** A shorter string literal is a name, a label or a key, not a sentence. */
 const wordsOfSentence = 4;
 
-/** All prose of a file; none if its kind is not known. Code, links' targets and quoted text are left out. */
+/** All prose of a file; none if its kind is unknown. Code, link targets and quoted text are left out. */
 export function readProse(path: string, text: string): Prose[] {
   switch (extname(path)) {
     case ".ts":
@@ -40,7 +40,7 @@ export function readProse(path: string, text: string): Prose[] {
   }
 }
 
-/** Comments lie between tokens, together with white space alone. */
+/** Comments are between tokens, with only white space beside them. */
 function commentLines(path: string, text: string): Line[] {
   const lines: Line[] = [];
   let end = text.startsWith("#!") ? text.indexOf("\n") : 0;
@@ -52,7 +52,7 @@ function commentLines(path: string, text: string): Line[] {
   return lines;
 }
 
-/** Blanks the signs of comments and everything from `@example` on; characters keep their lines. */
+/** Blanks the signs of comments and everything after `@example`. Characters stay on their lines. */
 function stripMarks(gap: string): string {
   return gap
     .replaceAll(/\/\*\*?/g, "")
@@ -80,7 +80,7 @@ function linesAt(text: string, start: number, part: string): Line[] {
   return [...lines, { text: "", line: first + lines.length }];
 }
 
-/** Joins neighbouring lines; an empty line, a list item, a tag or a table's row starts anew. */
+/** Joins neighbouring lines. An empty line ends a piece; a list item, a tag or a table row starts a new one. */
 function joinLines(lines: readonly Line[]): Prose[] {
   const prose: Prose[] = [];
   let open: Line | undefined;
@@ -97,7 +97,7 @@ function joinLines(lines: readonly Line[]): Prose[] {
   return prose.map(({ text, line }) => ({ text: withoutCode(text), line }));
 }
 
-/** Sources whose texts are a persona's voice or its demonstration, and not ours. */
+/** Sources with the texts of a persona or of the demonstration, which are not ours to judge. */
 const voices = /^src\/adapters\/(builtin-personas|demo)\//;
 
 /** String literals and templates that read like a sentence: errors, help and labels. */
@@ -132,7 +132,7 @@ function readMarkdown(text: string): Prose[] {
   return [...cells.filter(({ text: cell }) => cell !== ""), ...titles];
 }
 
-/** Code becomes one word, and quoted text is not ours to judge. */
+/** Code becomes one word. Quoted text is left out, because it is not ours to judge. */
 function withoutCode(text: string): string {
   return text
     .replaceAll(/(`+)(?!`).*?(?<!`)\1(?!`)/g, "CODE")

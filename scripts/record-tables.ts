@@ -22,7 +22,7 @@ export const recordsGenerator: Generator = {
   },
 };
 
-/** A table stands in the page as one, figures and the head of a record as text. */
+/** Shows a record's table as a Markdown table, and its head and figures as text. */
 function show(record: string): string {
   const lines = record.trimEnd().split("\n");
   const tableAt = lines.findIndex((line) => line.startsWith("|"));

@@ -9,13 +9,13 @@ import { promisify } from "node:util";
 export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 
 /**
- * Paths from the root of every file that is or would be committed (tracked, or new and not ignored), sorted. Files that were
- * deleted but not yet committed as such are left out.
+ * Paths from the root of every file that is or would be committed (tracked, or new and not ignored), sorted. Deleted
+ * files are left out even if the deletion is not committed yet.
  */
 export async function listFiles(): Promise<string[]> {
   const { stdout } = await promisify(execFile)(
     "git",
-    // Git else refuses a checkout that another user owns, as in many a CI container.
+    // Otherwise git refuses a checkout that another user owns, which is common in CI containers.
     ["-c", `safe.directory=${root}`, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
     { cwd: root, maxBuffer: 64 * 1024 * 1024 },
   );
@@ -23,7 +23,7 @@ export async function listFiles(): Promise<string[]> {
   return [...paths].filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** The files among `paths` that end in one of `extensions` (with their dot) and lie in one of `folders`, with their contents. */
+/** The files among `paths` with one of `extensions` (with their dot) in one of `folders`, with their contents. */
 export async function readFiles(
   paths: readonly string[],
   folders: readonly string[],

@@ -4,8 +4,8 @@ import type { CheckOutcome } from "./check-outcome.ts";
 import { root } from "./repository.ts";
 
 /**
- * Runs a program of an installed package (`entry` from the root) with this very Node, in the root, and gives back whether it
- * ended with 0 and what it wrote to both of its outputs, in the order it came.
+ * Runs a program of an installed package (`entry` from the root) with this very Node, in the root. Returns whether it
+ * exited with 0, and the text of both its outputs in the order in which it arrived.
  */
 export function runCommand(entry: string, args: readonly string[]): Promise<CheckOutcome> {
   return new Promise((resolve, reject) => {

@@ -8,9 +8,9 @@ const patient =
   /^(client-cuts|crash-recovery|delta-scan|endings|fail-points|fault-matrix|fuzz-frames|packed-|page-|proxy-|python-|storage-faults|worker-crashes)/;
 
 /**
- * `npm run test:long`: the programs in `tests/long`, each for at most ten minutes, with all that they print. Patient ones run two
- * at a time, then the others one after the other. Arguments choose programs by a part of their path, as in `npm test`. Returns the
- * exit code.
+ * `npm run test:long`: runs the programs in `tests/long`, each for at most ten minutes, and shows all their output.
+ * Patient programs run two at a time, then the others one after the other. Arguments choose programs by a part of their
+ * path, as in `npm test`. Returns the exit code.
  */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const { options, filters } = splitArguments(args);

@@ -5,17 +5,17 @@ import { testEnvironment } from "./test-environment.ts";
 
 /** How a set of test files is run. */
 export interface TestRun {
-  /** Files at a time, each in a process of its own. */
+  /** Number of files that run at a time, each in its own process. */
   readonly concurrency: number;
-  /** For each test. A file as a whole has 5 s more, so that its last test can still be told by name. */
+  /** Time limit of a test. A whole file has 5 s more, so that its last test can still be reported by name. */
   readonly timeoutMs: number;
-  /** One of Node's own reporters by its name, or the address of a module that is one. */
+  /** The name of one of Node's own reporters, or the address of a reporter module. */
   readonly reporter: string;
-  /** The caller's; the tests get it cleaned of keys and settings. */
+  /** The caller's environment. The tests get it without keys and settings. */
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** Runs test files (paths from the root) with Node's test runner and gives back its exit code; 1 where there is no file to run. */
+/** Runs test files (paths from the root) with Node's test runner and returns its exit code; 1 if there is no file to run. */
 export async function runTestFiles(
   files: readonly string[],
   args: readonly string[],
@@ -47,7 +47,7 @@ export async function runTestFiles(
   return typeof code === "number" ? code : 1;
 }
 
-/** Arguments with a hyphen in front go to Node, the others choose files by a part of their path. */
+/** Arguments that start with a hyphen go to Node. The others choose files by a part of their path. */
 export function splitArguments(args: readonly string[]): {
   readonly options: readonly string[];
   readonly filters: readonly string[];
@@ -56,7 +56,7 @@ export function splitArguments(args: readonly string[]): {
   return { options: args.filter(isOption), filters: args.filter((arg) => !isOption(arg)) };
 }
 
-/** The files whose path contains one of the filters, all of them without a filter; sorted, with forward slashes. */
+/** The files whose path contains one of the filters, or all files without a filter; sorted, with forward slashes. */
 export function chooseFiles(files: readonly string[], filters: readonly string[]): string[] {
   const paths = files.map((path) => path.replaceAll("\\", "/")).sort();
   const parts = filters.map((filter) => filter.replaceAll("\\", "/").replace(/^\.\//, ""));

@@ -4,9 +4,9 @@ import { root } from "./repository.ts";
 import { runTestFiles } from "./run-test-files.ts";
 
 /**
- * `npm test`: every `tests/**\/*.test.ts` but those in `tests/long`. Arguments without a hyphen in front choose files by a part
- * of their path; those with one go to Node (`--test-name-pattern=...`). `TROUPE_TEST_CONCURRENCY` files run at a time (default:
- * as many as there are cores, at least 2, since tests mostly wait). Returns the exit code.
+ * `npm test`: runs every `tests/**\/*.test.ts` except those in `tests/long`. Arguments without a leading hyphen choose
+ * files by a part of their path; the others go to Node (`--test-name-pattern=...`). `TROUPE_TEST_CONCURRENCY` files run
+ * at a time (default: the number of cores, at least 2, because tests mostly wait). Returns the exit code.
  */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const concurrency = readConcurrency(environment.TROUPE_TEST_CONCURRENCY);

@@ -6,11 +6,11 @@ import { root } from "./repository.ts";
 export interface Snippet {
   /** From a line `<!-- snippet: name -->` just before the fence. */
   readonly name?: string;
-  /** The word after the fence, in lower case; empty where there is none. */
+  /** The word after the fence, in lower case; empty if there is none. */
   readonly language: string;
-  /** The lines between the fences, without the fence's own indentation, each ended by a line end. */
+  /** The lines between the fences without the fence's own indentation, each with its line end. */
   readonly code: string;
-  /** Line of its first line of code in the file, from 1. */
+  /** The number of its first line of code in the file, from 1. */
   readonly line: number;
 }
 
@@ -23,8 +23,8 @@ export function readSnippets(file: string): Snippet[] {
 }
 
 /**
- * Every fenced block of a Markdown text, in order. Throws where a fence never closes or a name stands twice; `file` is only
- * named in what it throws.
+ * Every fenced block of a Markdown text, in order. Throws if a fence never closes or a name occurs twice; `file` is used
+ * only in the error.
  */
 export function parseSnippets(markdown: string, file: string): Snippet[] {
   const lines = markdown.split(/\r?\n/);

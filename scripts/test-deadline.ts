@@ -1,18 +1,18 @@
 import { isMainThread, Worker } from "node:worker_threads";
 
 /**
- * Loaded into every process of a test run (`--import`, with `?ms=` in its address). Node's own time limit ends a test that does
- * not settle, but nothing ends a file whose tests are over while a socket or a timer of theirs lives on: the run would wait for
- * ever. Here such a file fails, and says what it left open. A file that computes without an end fires no timer, so a thread
- * beside it watches the time too, and kills the process a little later.
+ * Loaded into every process of a test run (`--import`, with `?ms=` in its address). Node's own time limit ends a test
+ * that does not settle. But it does not end a file whose tests are over while one of their sockets or timers is still
+ * open, and the run would wait for ever. This module makes such a file fail and report its open handles. A file in an
+ * endless loop fires no timer, so a thread watches the time too, and kills the process a little later.
  */
-// The runner itself loads this too, and has all the time that its files need together. So do threads that a test starts.
+// The runner loads this module too, and may take as long as all its files together. So may threads that a test starts.
 const isTestFile = process.env.NODE_TEST_CONTEXT !== undefined && isMainThread;
 const deadlineMs = Number(new URL(import.meta.url).searchParams.get("ms"));
-/** How long the file itself has to report what it left open before the thread kills it. */
+/** Time that the file has to report its open handles before the thread kills it. */
 const graceMs = 2_000;
 
-/** Plain JavaScript of few lines: it is parsed at the start of every test file. */
+/** A few lines of plain JavaScript, because they are parsed at the start of every test file. */
 const watchdog = `
 const { workerData } = require("node:worker_threads");
 setTimeout(() => {
@@ -30,7 +30,7 @@ if (isTestFile) {
   }, deadlineMs);
   const line = `${file}: killed after ${deadlineMs / 1000} s, because its event loop does not turn`;
   const workerData = { ms: deadlineMs + graceMs, line };
-  // A file that ends by itself must not wait for its own time limit.
+  // The timer must not keep a file from ending by itself.
   timer.unref();
   new Worker(watchdog, { eval: true, execArgv: [], env: {}, workerData }).unref();
 }

@@ -1,4 +1,4 @@
-/** Settings of Troupe, and the names under which keys, other nodes' addresses and options of Node itself are handed over. */
+/** Troupe's settings, and the variables with keys, addresses of other nodes and options of Node itself. */
 const unwanted = [
   /^TROUPE_/,
   /^OPENAI_/,
@@ -8,8 +8,8 @@ const unwanted = [
 ];
 
 /**
- * The environment that tests run in: the given one without what would change their outcome, above all without a developer's
- * keys, so that no test can ever call a real model.
+ * The environment that tests run in: the given one without variables that would change their outcome. Above all it has no
+ * developer's keys, so no test can ever call a real model.
  */
 export function testEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const wanted = Object.entries(environment).filter(

@@ -4,8 +4,9 @@ import { dot, type TestEvent } from "node:test/reporters";
 const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 /**
- * For pipes and CI logs: a dot per test and the details of those that failed, then what the failed files wrote to their error
- * output (the dots alone would hide why a file did not even load), then Node's own summary: `# tests 12`, `# pass 12`, ...
+ * For pipes and CI logs: prints a dot per test and the details of failed tests. Then it prints the error output of the
+ * failed files, because the dots alone would hide why a file did not load. Node's own summary comes last: `# tests 12`,
+ * `# pass 12`, ...
  */
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string, void> {
   const summary: string[] = [];
@@ -17,7 +18,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       if (event.type === "test:diagnostic" && event.data.file === undefined) {
         if (summaryLine.test(event.data.message)) summary.push(`# ${event.data.message}\n`);
       } else if (event.type === "test:stderr" && event.data.file !== undefined) {
-        // The same file is named here as it was given on the command line, and in full where a test failed.
+        // This event names the file as the command line did; a failed test's event gives the full path.
         const file = resolve(event.data.file);
         errorOutput.set(file, (errorOutput.get(file) ?? "") + event.data.message);
       } else if (event.type === "test:fail" && event.data.file !== undefined)

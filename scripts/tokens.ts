@@ -1,19 +1,19 @@
 import { LanguageVariant, SyntaxKind } from "typescript/unstable/ast";
 import { createScanner } from "typescript/unstable/ast/scanner";
 
-/** One word, sign or literal of a TypeScript or JavaScript source; comments and white space are not tokens. */
+/** One word, sign or literal of a TypeScript or JavaScript source. Comments and white space are not tokens. */
 export interface Token {
   readonly kind: SyntaxKind;
-  /** As written; for a string literal its contents, unescaped. */
+  /** As written. For a string literal: its contents, unescaped. */
   readonly text: string;
   /** From 1. */
   readonly line: number;
-  /** Place of its first character in the source, and of the first one after it. */
+  /** Offset of its first character in the source; `end` is the offset after its last one. */
   readonly start: number;
   readonly end: number;
 }
 
-/** Words after which a slash begins a regular expression; after every other word it divides. */
+/** Words after which a slash starts a regular expression. After every other word, a slash divides. */
 const wordsBeforeRegularExpression = new Set<SyntaxKind>([
   SyntaxKind.ReturnKeyword,
   SyntaxKind.TypeOfKeyword,
@@ -31,7 +31,7 @@ const wordsBeforeRegularExpression = new Set<SyntaxKind>([
   SyntaxKind.OfKeyword,
 ]);
 
-/** Signs and literals that end an expression, so that a slash after them divides. */
+/** Signs and literals that end an expression, so a slash after them divides. */
 const endsOfExpression = new Set<SyntaxKind>([
   SyntaxKind.Identifier,
   SyntaxKind.PrivateIdentifier,
@@ -49,21 +49,21 @@ const endsOfExpression = new Set<SyntaxKind>([
 ]);
 
 /**
- * Cuts a source into tokens with the compiler's own scanner. The parser usually tells the scanner where a regular expression
- * or the rest of a template begins; here the token before decides, which is right for everything but `if (x) /re/.test(y)`.
- * Throws on a template that never ends, since everything after it would go unseen.
+ * Cuts a source into tokens with the compiler's own scanner. The parser usually tells the scanner where a regular
+ * expression or the rest of a template starts. Here the previous token decides, which is right for everything but `if (x)
+ * /re/.test(y)`. Throws if a template never ends, because the scanner would miss everything after it.
  */
 export function readTokens(text: string, fileName: string): Token[] {
   const variant = /\.[jt]sx$/.test(fileName) ? LanguageVariant.JSX : LanguageVariant.Standard;
   const scanner = createScanner(true, variant, text);
   const tokens: Token[] = [];
-  // One entry per template we are inside of: how many braces are open within its `${`.
+  // One entry per open template: how many braces are open within its `${`.
   const openTemplates: number[] = [];
   let line = 1;
   let countedTo = 0;
   for (let kind = scanner.scan(); kind !== SyntaxKind.EndOfFile; kind = scanner.scan()) {
     if (scanner.getTokenEnd() === scanner.getTokenStart()) {
-      // A lone `#`, as in the text of JSX: no token of the language, and the scanner would stay on it for ever.
+      // A lone `#`, as in the text of JSX, is no token of the language, and the scanner would stay on it for ever.
       scanner.resetTokenState(scanner.getTokenEnd() + 1);
       continue;
     }

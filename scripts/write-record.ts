@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { root } from "./repository.ts";
 
 export interface RunRecord {
-  /** The program, as a path from the root of the repository. */
+  /** The program's path from the root of the repository. */
   readonly program: string;
-  /** Does the same again. */
+  /** The command that repeats the run. */
   readonly command: string;
-  /** Rounded up. Left out: the record does not say how long the run took. */
+  /** Rounded up. If left out, the record does not give the duration. */
   readonly minutes?: number;
   readonly results: string;
 }
 
-/** Writes what a run came to into `name`.txt of a folder, with all that is needed to do it again. */
+/** Writes the results of a run into `name`.txt of a folder, with the commands and settings that repeat it. */
 export function writeRecord(
   folder: string,
   name: string,

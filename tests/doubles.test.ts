@@ -8,12 +8,12 @@ import { createUpstreamDouble } from "./doubles/upstream-double.ts";
 
 const untilClose = streamHead({ framing: "until-close" });
 
-/** Enough turns of the event loop for anything that was sent on this machine to arrive. */
+/** Waits enough turns of the event loop for bytes sent on this machine to arrive. */
 async function passLoopTurns(): Promise<void> {
   for (let turn = 0; turn < 50; turn += 1) await nextImmediate();
 }
 
-/** Calls with a bare client; the first packet that it gets is the head of the answer. */
+/** Calls with a raw client. The first packet that it gets is the head of the answer. */
 async function call(baseUrl: string, body: object = {}): Promise<RawClient> {
   const client = await createRawClient(baseUrl);
   await client.send(callText(body));
@@ -25,8 +25,8 @@ async function post(baseUrl: string, body: unknown, signal?: AbortSignal): Promi
   return fetch(`${baseUrl}/responses`, signal === undefined ? init : { ...init, signal });
 }
 
-describe("what the double records", () => {
-  it("reads a request that comes in packets of one byte", async () => {
+describe("recording in the double", () => {
+  it("reads a request that arrives in packets of one byte", async () => {
     await using double = await createUpstreamDouble({ keepAlive: false });
     using client = await createRawClient(double.baseUrl);
     const body = { model: "gpt-4o-mini", input: "naïve 😀" };
@@ -77,7 +77,7 @@ describe("what the double records", () => {
   });
 });
 
-describe("what the double sends", () => {
+describe("sending from the double", () => {
   it("answers by default with a stream for the model that was asked", async () => {
     await using double = await createUpstreamDouble();
     const answer = await post(double.baseUrl, { model: "m-1", previous_response_id: "resp_0" });
@@ -166,7 +166,7 @@ describe("what the double sends", () => {
     using client = await call(double.baseUrl);
     await assert.rejects(client.rest(), { code: "ECONNRESET" });
     assert.equal(double.requests[0]?.finished, false);
-    // In a body without a length fetch takes a reset for its end, hence the chunked one.
+    // In a body without a length, `fetch` takes a reset for its end, so this body is chunked.
     double.respond([streamHead(), { write: "a" }, { reset: true }]);
     const answer = await post(double.baseUrl, {});
     await assert.rejects(answer.text(), (error: Error) => {
@@ -178,7 +178,7 @@ describe("what the double sends", () => {
 describe("a client that leaves", () => {
   const endless: Script = [untilClose, { repeat: [{ write: "x" }] }];
 
-  it("stops the script, whatever it waits for", async () => {
+  it("stops the script at any wait", async () => {
     await using double = await createUpstreamDouble();
     const scripts: Script[] = [
       [{ hang: true }],
@@ -197,7 +197,7 @@ describe("a client that leaves", () => {
     assert.equal(double.openConnections(), 0);
   });
 
-  it("is told nothing more after its FIN, unless the script ignores that", async () => {
+  it("gets nothing more after its FIN, unless the script ignores that", async () => {
     await using double = await createUpstreamDouble();
     const gate = createGate();
     const steps: Script = [untilClose, { waitFor: gate.opened }, { write: "late" }];
@@ -252,7 +252,7 @@ describe("around the calls", () => {
     assert.equal(await client.next(), undefined);
   });
 
-  it("tells of a broken script when it is disposed", async () => {
+  it("reports a broken script when it is disposed", async () => {
     for (const script of [[{ write: "no head" }], () => assert.fail("no such call")]) {
       const double = await createUpstreamDouble();
       double.respond(script);
@@ -261,7 +261,7 @@ describe("around the calls", () => {
     }
   });
 
-  it("cuts bytes where it is told to", () => {
+  it("cuts bytes at the given places", () => {
     assert.deepEqual(splitEvery("abcde", 2).map(String), ["ab", "cd", "e"]);
     const cut = splitAt("é!", [1, 2]).map((piece) => Buffer.from(piece).toString("hex"));
     assert.deepEqual(cut, ["c3", "a9", "21"]);

@@ -5,10 +5,10 @@ import { createTally } from "./tally.ts";
 import type { Target } from "./target.ts";
 import { wires } from "./wires.ts";
 
-/** Handshakes under way at the same time. */
+/** Maximum number of handshakes at the same time. */
 const mostHandshakes = 64;
 
-/** Asks one target for streams and counts what comes; one process reads thousands of connections. */
+/** Asks one target for streams and counts the tokens that arrive. One process reads thousands of connections. */
 const tally = createTally();
 const losses = new Map<string, number>();
 let connections: LoadConnection[] = [];
@@ -30,7 +30,7 @@ async function askAt(timesMs: readonly number[]): Promise<void> {
 }
 
 const answers = {
-  /** Opens so many more connections, which settles when all are ready. */
+  /** Opens `count` more connections and settles when all of them are ready. */
   async connect(target: Target, count: number): Promise<void> {
     const wire = wires[target.wire];
     for (let left = count; left > 0; left -= mostHandshakes) {
@@ -41,12 +41,12 @@ const answers = {
       await Promise.all(opened.map(({ ready }) => ready));
     }
   },
-  /** Asks for so many more streams, at random times within `overMs`, so that they do not march in step. */
+  /** Asks for `count` more streams, at random times within `overMs`, so that they do not march in step. */
   ask(count: number, overMs: number): Promise<void> {
     const timesMs = Array.from({ length: count }, () => Math.random() * overMs);
     return askAt(timesMs.sort((a, b) => a - b));
   },
-  /** What came since the last call, and the connections that were lost in all. */
+  /** The counts since the last call, and the total of lost connections. */
   take: () => ({ ...tally.take(), losses: Object.fromEntries(losses), streams: asked }),
   closeAll(): void {
     for (const connection of connections) connection.close();

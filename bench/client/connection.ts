@@ -3,23 +3,23 @@ import { monotonicMs } from "../time-stamp.ts";
 import type { Tally } from "./tally.ts";
 import type { Target } from "./target.ts";
 
-/** What a wire makes of the bytes of one connection. */
+/** Reads the bytes of one connection as its wire defines them. */
 export interface WireReader {
-  /** Reads what has come and returns how much of it is used up. */
+  /** Reads the bytes that have arrived and returns how many of them it used up. */
   read(data: Buffer, nowMs: number): number;
 }
 
-/** What a wire needs of its connection. */
+/** The calls that a wire makes on its connection. */
 export interface WireContext {
   readonly target: Target;
   readonly tally: Tally;
   readonly write: (bytes: Buffer) => void;
-  /** The handshake is over. */
+  /** Called when the handshake is over. */
   readonly ready: () => void;
   readonly fail: (reason: string) => void;
 }
 
-/** A wire: what is sent when the connection is there and to ask for a stream, and its reader. */
+/** A wire: the bytes to send on connecting and to ask for a stream, and its reader. */
 export interface Wire {
   greet(context: WireContext): void;
   ask(context: WireContext): void;
@@ -27,13 +27,13 @@ export interface Wire {
 }
 
 export interface LoadConnection {
-  /** Settles when a stream can be asked for; rejects when the target refuses. */
+  /** Settles when a stream can be asked for; rejects if the target refuses. */
   readonly ready: Promise<void>;
   ask(): void;
   close(): void;
 }
 
-/** One raw connection that carries one stream. `onLost` hears of an end that was not asked for. */
+/** One raw connection that carries one stream. `onLost` is called if the connection ends unasked. */
 export function openConnection(
   target: Target,
   { tally, wire, onLost }: { tally: Tally; wire: Wire; onLost: (reason: string) => void },

@@ -1,4 +1,4 @@
-/** A server's WebSocket frame in a buffer: where its payload lies. */
+/** The place of a frame's payload in a buffer. The frame was sent by a server. */
 export interface Frame {
   readonly opcode: number;
   readonly start: number;
@@ -7,7 +7,7 @@ export interface Frame {
 
 export const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 
-/** The frame that begins at `offset`, if all of it is there (RFC 6455, section 5.2; a server's frames are not masked). */
+/** The frame that starts at `offset`, if it is complete (RFC 6455, section 5.2; a server's frames are not masked). */
 export function readFrame(data: Buffer, offset: number): Frame | undefined {
   if (data.length < offset + 2) return undefined;
   const opcode = (data[offset] ?? 0) & 0x0f;
@@ -20,7 +20,7 @@ export function readFrame(data: Buffer, offset: number): Frame | undefined {
   return data.length < start + length ? undefined : { opcode, start, end: start + length };
 }
 
-/** A client's frame; its mask is zero, which leaves the payload as it is. */
+/** A client's frame. Its mask is zero, so the payload stays as it is. */
 export function composeFrame(opcode: number, payload: Buffer): Buffer {
   const length = payload.length;
   const head = length < 126 ? Buffer.alloc(6) : Buffer.alloc(8);

@@ -1,14 +1,14 @@
 import { createHistogram, type Spread, spreadOf } from "../histogram.ts";
 import { ageOfToken, tokenBytes, tokenMark } from "../time-stamp.ts";
 
-/** What came over all connections since the tally was taken last. */
+/** The counts over all connections since the last call of `take`. */
 export interface TallyReport {
   readonly tokens: number;
   readonly bytes: number;
   readonly reads: number;
   /** Frames, or reads of an event stream, that held tokens. */
   readonly chunks: number;
-  /** Age of each chunk's oldest token at its arrival, less what the rhythm allows. */
+  /** Age of each chunk's oldest token on arrival, less the delay that the rhythm allows. */
   readonly lag: Spread;
   readonly firstChunk: Spread;
 }
@@ -30,8 +30,8 @@ export function createTally() {
       firstChunk.add(ms);
     },
     /**
-     * Counts the tokens between `start` and `end` as one chunk. Returns where the rest begins that has to be seen again with what follows,
-     * `end` where there is none.
+     * Counts the tokens between `start` and `end` as one chunk. Returns the offset of a token that is still incomplete,
+     * to be read again with the next bytes, or `end` if there is none.
      */
     countChunk(data: Buffer, { start, end, nowMs, rhythmMs }: ChunkPlace): number {
       let found = data.indexOf(tokenMark, start);

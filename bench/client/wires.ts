@@ -2,7 +2,7 @@ import type { Wire, WireContext, WireReader } from "./connection.ts";
 import { composeFrame, opcodes, readFrame } from "./frames.ts";
 import type { Target } from "./target.ts";
 
-/** The wires on which a target may be asked. */
+/** The wires by which a target can be asked. */
 export const wires: Readonly<Record<Target["wire"], Wire>> = {
   http: {
     greet: ({ ready }) => ready(),
@@ -42,7 +42,7 @@ function composeRequest(method: "GET" | "POST", { path, port, headers, question 
 
 const textFrame = (text: string) => composeFrame(opcodes.text, Buffer.from(text));
 
-/** Each read is a chunk. Only the first one's status is looked at. */
+/** Counts each read as a chunk. Checks the status in the first read only. */
 function createEventStreamReader({ target, tally, fail }: WireContext): WireReader {
   let isFirst = true;
   return {
@@ -55,7 +55,7 @@ function createEventStreamReader({ target, tally, fail }: WireContext): WireRead
   };
 }
 
-/** Each text frame is a chunk. `onText` may take a frame that is none. */
+/** Counts each text frame as a chunk. `onText` may claim a frame that carries no tokens. */
 function createFrameReader(
   context: WireContext,
   onUpgraded: () => void,
@@ -88,7 +88,10 @@ function createFrameReader(
   };
 }
 
-/** What Engine.IO and Socket.IO say besides events: open, ping, and the connection of the namespace (protocols 4 and 5). */
+/**
+ * Answers the messages of Engine.IO and Socket.IO that are not events: open, ping, and the connection of the namespace
+ * (protocols 4 and 5).
+ */
 function answerEngine(text: Buffer, { write, ready }: WireContext): boolean {
   if (text[0] === 0x30) write(textFrame("40"));
   else if (text[0] === 0x32) write(textFrame("3"));

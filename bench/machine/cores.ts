@@ -2,25 +2,28 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-/** What is measured has a core to itself; everything else of the benchmark shares the other. */
+/** The measured side has this core to itself; the rest of the benchmark uses the other one. */
 export const measuredCore = 0;
 const loadCore = 1;
 
-/** Whether cores can be told apart here: Linux with `taskset` and at least two of them. */
+/** Whether processes can be pinned to cores: Linux with `taskset` and at least two cores. */
 function canPin(): boolean {
   return availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
 }
 
-/** Puts this process and what it will start onto the core of the load. False where that is not possible. */
+/**
+ * Pins this process, and every process that it starts later, to the core of the load. Returns false if that is not
+ * possible.
+ */
 export function pinLoad(): boolean {
   if (!canPin()) return false;
   return spawnSync("taskset", ["-acp", String(loadCore), String(process.pid)]).status === 0;
 }
 
-/** The command that starts another one on the measured core. */
+/** A command that runs another one on the measured core. */
 export const pinned = ["taskset", "-c", String(measuredCore)] as const;
 
-/** Milliseconds that a core has been busy since the machine started, whoever used it. */
+/** Milliseconds that a core has been busy since the machine started, over all processes. */
 export function coreBusyMs(core: number): number {
   const line = readFileSync("/proc/stat", "utf8")
     .split("\n")
@@ -29,6 +32,6 @@ export function coreBusyMs(core: number): number {
     .split(/\s+/)
     .slice(1)
     .map(Number);
-  // The kernel counts in hundredths of a second, whatever its own timer does (proc(5), USER_HZ).
+  // The kernel counts in hundredths of a second, independently of its own timer (proc(5), USER_HZ).
   return (user + nice + system + irq + softirq + steal) * 10;
 }

@@ -10,7 +10,7 @@ export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** The line that says that it serves; its first group is the port. */
+  /** Matches the line that says that the server is listening; its first group is the port. */
   readonly readyLine: RegExp;
   readonly isPinned: boolean;
 }
@@ -21,11 +21,11 @@ export interface MeasuredProcess extends AsyncDisposable {
   readonly port: number;
 }
 
-/** What a program says while it starts, at most, for the error when it fails. */
+/** Maximum number of start-up lines kept for the error if the program fails. */
 const mostLines = 20;
 const longestStartMs = 30_000;
 
-/** Starts a server; rejects with what it said when it ends or is not ready in time. */
+/** Starts a server. Rejects with the server's output if it ends or is not ready in time. */
 export async function startMeasured(options: ProcessOptions): Promise<MeasuredProcess> {
   const { command, args, environment = {}, readyLine, isPinned } = options;
   const [program = "", ...rest] = isPinned ? [...pinned, command, ...args] : [command, ...args];
@@ -70,7 +70,7 @@ export async function startMeasured(options: ProcessOptions): Promise<MeasuredPr
   }
 }
 
-/** Settles when a port takes connections, which may be a moment after its server said so. */
+/** Settles when a port accepts connections, which may be a moment after the server has said so. */
 async function accepting(port: number): Promise<void> {
   for (let attempt = 0; attempt < 250; attempt += 1) {
     const socket = net.connect({ port, host: "127.0.0.1" });

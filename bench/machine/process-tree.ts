@@ -18,13 +18,13 @@ export interface ThreadTime {
   readonly cpuMs: number;
 }
 
-/** How long each thread of a process and of its descendants has run, in user code and for it in the kernel. */
+/** How long each thread of a process and its descendants has run, in user code and in the kernel. */
 export function threadTimesOf(pid: number): ThreadTime[] {
   return familyOf(pid).flatMap((member) =>
     (readIfThere(() => readdirSync(`/proc/${member}/task`)) ?? []).map((id) => {
       const read = (file: string) =>
         readIfThere(() => readFileSync(`/proc/${member}/task/${id}/${file}`, "utf8"));
-      // To the nanosecond, where utime and stime count in hundredths of a second.
+      // `schedstat` counts nanoseconds; utime and stime count hundredths of a second.
       const nanoseconds = Number(read("schedstat")?.split(" ")[0] ?? 0);
       return { id, name: read("comm")?.trim() ?? "", cpuMs: nanoseconds / 1_000_000 };
     }),
@@ -36,7 +36,7 @@ export function cpuMsOf(pid: number): number {
   return threadTimesOf(pid).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
-/** Bytes of memory that a process and its descendants hold; what they share counts once. */
+/** Bytes of memory that a process and its descendants hold. Shared memory counts once. */
 export function memoryBytesOf(pid: number): number {
   let kibibytes = 0;
   for (const member of familyOf(pid)) {

@@ -5,9 +5,9 @@ import { addStreams, mostLagMs, type StreamsFigures } from "./streams.ts";
 import { isLoadAtLimit, watchWindow } from "./window.ts";
 
 export interface Capacity {
-  /** The most streams with a p99 of lag below the limit. */
+  /** The highest number of streams with a p99 of lag below the limit. */
   readonly streams: number;
-  /** The load came to its own end first: the side may hold more. */
+  /** The load reached its own limit first, so the side may hold more. */
   readonly isLimitedByLoad: boolean;
 }
 
@@ -15,10 +15,13 @@ const flow = { tokensPerSecond: 25, eventsPerPacket: 1 };
 const growth = 1.15;
 const settleMs = 1_500;
 const windowMs = 2_500;
-/** What the client's connections and the double's share of ports and files allow. */
+/** The maximum that the client's connections and the double's share of ports and files allow. */
 const mostStreams = 8_000;
 
-/** Adds streams to a fresh side, beginning below where its CPU would be used up, until it no longer holds them. */
+/**
+ * Adds streams to a fresh side until it no longer holds them. It starts below the number that would use up the side's
+ * CPU.
+ */
 export async function searchCapacity(rig: Rig, side: Side, known: StreamsFigures): Promise<Capacity> {
   const held = known.windows.filter(({ lag }) => lag.p99Ms <= mostLagMs).at(-1);
   const fullAt = 1_000_000 / ((held?.cpuUsPerToken ?? 1_000) * flow.tokensPerSecond);

@@ -7,7 +7,10 @@ const fewSockets = 1_000;
 const manySockets = 10_000;
 const settleMs = 2_000;
 
-/** Memory of one more connection that is there and says nothing: from the growth between few and many, which leaves out what is fixed. */
+/**
+ * Memory of one more connection that is open and silent. Taken from the growth between few and many, which leaves out the
+ * fixed part.
+ */
 export async function measureIdleSocket(rig: Rig, side: Side): Promise<number> {
   const flow = { tokensPerSecond: 25, eventsPerPacket: 1 };
   await using running = await rig.start(side, { flow });

@@ -8,12 +8,12 @@ export interface StartsPlan {
   readonly windowMs: number;
 }
 
-/** Answers of one second. */
+/** Each answer lasts one second. */
 const flow = { tokensPerSecond: 25, eventsPerPacket: 1, tokensPerAnswer: 25 };
-/** For a server that has been running: V8, for one, compiles what runs often in the first seconds. */
+/** Measures a server that has been running: V8 compiles hot code in the first seconds. */
 const warmUpMs = 5_000;
 
-/** Short answers, so many begun a second, each on a connection that was there before. */
+/** Starts a fixed number of short answers a second, each on a connection that was open before. */
 export async function measureStarts(
   rig: Rig,
   side: Side | undefined,
@@ -24,6 +24,6 @@ export async function measureStarts(
   await rig.client.ask("connect", running.target, startsIn(warmUpMs + windowMs));
   await rig.client.ask("ask", startsIn(warmUpMs), warmUpMs);
   await sleep(500);
-  // Awaited here: the side must be there until then.
+  // Awaited here, because the side must stay up until then.
   return await watchWindow(rig, running, windowMs, () => rig.client.ask("ask", startsIn(windowMs), windowMs));
 }

@@ -8,27 +8,33 @@ import { type WindowFigures, watchWindow } from "./window.ts";
 export interface StreamsPlan {
   readonly flow: Flow;
   readonly isSecure: boolean;
-  /** Numbers of streams at the same time, growing. */
+  /** Numbers of concurrent streams, in growing order. */
   readonly levels: readonly number[];
-  /** How long the streams of a level run before they are watched: a server that has been running is measured, not one that begins. */
+  /**
+   * How long the streams of a level run before they are watched, so that a warm server is measured and not one that has
+   * just started.
+   */
   readonly settleMs: number;
   readonly windowMs: number;
 }
 
 export interface StreamsFigures {
   readonly windows: readonly WindowFigures[];
-  /** What the side held before its first stream and after its warming up. */
+  /** Memory that the side held after warming up and before its first stream. */
   readonly idleBytes: number;
 }
 
 const startsPerSecond = 250;
-/** For what comes before the first level, and behind its end. */
+/** Pause before the first level and after the last one. */
 const pauseMs = 1_500;
 const warmUpStreams = 50;
-/** Beyond this p99 of lag a side does not hold its streams any more. */
+/** A side with a higher p99 of lag does not hold its streams. */
 export const mostLagMs = 150;
 
-/** Asks a warm side for more and more streams, and watches each level for a while. Stops after a level that it does not hold. */
+/**
+ * Asks a warm side for more and more streams, and watches each level for a while. Stops after the first level that the
+ * side does not hold.
+ */
 export async function measureStreams(
   rig: Rig,
   side: Side | undefined,
@@ -54,7 +60,7 @@ export async function measureStreams(
   return { windows, idleBytes };
 }
 
-/** Opens so many more connections and asks for a stream on each. */
+/** Opens `count` more connections and asks for a stream on each. */
 export async function addStreams({ client }: Rig, { target }: RunningSide, count: number): Promise<void> {
   await client.ask("connect", target, count);
   await client.ask("ask", count, (count * 1_000) / startsPerSecond);

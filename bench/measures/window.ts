@@ -4,12 +4,12 @@ import { coreBusyMs, measuredCore } from "../machine/cores.ts";
 import { cpuMsOf, memoryBytesOf } from "../machine/process-tree.ts";
 import type { Rig, RunningSide } from "../rig.ts";
 
-/** What was seen in a stretch of time in which streams ran. */
+/** The figures of a stretch of time in which streams ran. */
 export interface WindowFigures {
   readonly streams: number;
-  /** Of the side. */
+  /** CPU time of the side. */
   readonly cpuMs: number;
-  /** Of the side, for each token that reached the client. */
+  /** CPU time of the side for each token that reached the client. */
   readonly cpuUsPerToken: number;
   /** Part of one core that the side used. */
   readonly cpuShare: number;
@@ -23,19 +23,19 @@ export interface WindowFigures {
 
 /** How far the figures are the side's own. */
 export interface Trust {
-  /** How late the double sent: what the load itself adds. */
+  /** How late the double sent its packets: the delay that the load itself adds. */
   readonly upstreamLateP99Ms: number;
   /** Part of one core that the load used. */
   readonly loadShare: number;
-  /** Part of the side's core that somebody else used. */
+  /** Part of the side's core that other processes used. */
   readonly othersShare: number;
-  /** Tokens that arrived for each that was sent. */
+  /** Tokens that arrived, divided by tokens sent. */
   readonly delivered: number;
-  /** Connections that were lost, with why. */
+  /** Number of lost connections for each reason. */
   readonly losses: Readonly<Record<string, number>>;
 }
 
-/** Watches for so long while `work`, if there is any, goes on. */
+/** Watches the streams for `windowMs`, while `work` runs if it is given. */
 export async function watchWindow(
   { client, upstream }: Rig,
   { pid }: RunningSide,
@@ -45,7 +45,7 @@ export async function watchWindow(
   const look = () => ({
     cpuMs: pid === undefined ? 0 : cpuMsOf(pid),
     measuredMs: coreBusyMs(measuredCore),
-    // Everything that was started here, of which the side is one.
+    // All processes of the benchmark, including the side.
     allMs: cpuMsOf(process.pid),
     atMs: performance.now(),
   });
@@ -81,17 +81,17 @@ const mostLoadShare = 0.9;
 const mostOthersShare = 0.1;
 const leastDelivered = 0.97;
 
-/** The load was at its own limit, so that the figures are not the side's. */
+/** The load was at its own limit, so the figures are not the side's. */
 export function isLoadAtLimit({ upstreamLateP99Ms, loadShare }: Trust): boolean {
   return upstreamLateP99Ms > latestUpstreamMs || loadShare > mostLoadShare;
 }
 
-/** Somebody else used the side's core as well. */
+/** Other processes used the side's core as well. */
 export function isDisturbed({ othersShare }: Trust): boolean {
   return othersShare > mostOthersShare;
 }
 
-/** The side lost connections, or fell behind what it was sent. */
+/** The side lost connections, or sent fewer tokens than it received. */
 export function isIncomplete({ delivered, losses }: Trust): boolean {
   return delivered < leastDelivered || Object.keys(losses).length > 0;
 }

@@ -16,12 +16,12 @@ const flow = { tokensPerSecond: 25, eventsPerPacket: 1 };
 const settleMs = 3_000;
 const windowMs = 8_000;
 const samplingUs = 500;
-/** A thread with less for each token is not worth a line. */
+/** Threads below this time per token are left out of the report. */
 const leastShownUs = 0.1;
 const shownFiles = 25;
 const shownFunctions = 50;
 
-/** Runs a side under Node's profiler and says where its time goes, for each token, thread by thread. */
+/** Runs a side under Node's profiler and says where its time goes, per token and thread by thread. */
 export async function profileSide(rig: Rig, side: Side): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-profile-"));
   try {
@@ -60,7 +60,7 @@ async function run(rig: Rig, side: Side, nodeFlags: readonly string[]) {
   return { fromMs, untilMs: monotonicMs(), figures, systemThreads };
 }
 
-/** By the system's own account, which has the kernel's part and the threads that run no JavaScript. */
+/** CPU times as the system counts them, which include the kernel and the threads that run no JavaScript. */
 function describeSystemThreads(threads: readonly ThreadTime[], tokens: number): string {
   const busy = threads.filter(({ cpuMs }) => cpuMs > 0).sort((a, b) => b.cpuMs - a.cpuMs);
   return [

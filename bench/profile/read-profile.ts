@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 
-/** What is used of the file that `--cpu-prof` writes (Chrome's DevTools protocol, Profiler.Profile). */
+/** The used part of the file that `--cpu-prof` writes (Chrome's DevTools protocol, Profiler.Profile). */
 const profileSchema = z.object({
   nodes: z.array(
     z.object({
@@ -15,16 +15,16 @@ const profileSchema = z.object({
   timeDeltas: z.array(z.number()),
 });
 
-/** A function and the time that was spent in itself, without what it called. */
+/** A function and the time spent in it, without the functions that it called. */
 export interface FunctionTime {
   readonly name: string;
-  /** Its file from the root, or what Node calls it. */
+  /** Its file from the root, or Node's name for it. */
   readonly file: string;
   readonly line: number;
   readonly selfUs: number;
 }
 
-/** The functions of one thread between two moments, the most expensive first; waiting is none. */
+/** The functions of one thread between two moments, the most expensive first. Waiting is left out. */
 export async function readProfile(
   file: string,
   { fromMs, untilMs, root }: { fromMs: number; untilMs: number; root: string },
@@ -35,7 +35,7 @@ export async function readProfile(
   const byNode = new Map<number, number>();
   let atUs = startTime;
   for (const [index, node] of samples.entries()) {
-    // A delta is the time before its sample, in which the sample before it was running.
+    // A delta is the time before its sample, during which the previous sample was running.
     atUs += timeDeltas[index] ?? 0;
     const lastsUs = timeDeltas[index + 1] ?? 0;
     if (atUs >= fromMs * 1_000 && atUs < untilMs * 1_000) byNode.set(node, (byNode.get(node) ?? 0) + lastsUs);

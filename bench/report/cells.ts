@@ -6,11 +6,11 @@ import {
   type WindowFigures,
 } from "../measures/window.ts";
 
-/** What a mark behind a figure means. */
+/** Explains each mark after a figure. */
 export const markMeanings = [
   "`*`: the load itself was at its limit",
-  "`~`: somebody else used more than a tenth of the side's core",
-  "`!`: not everything that was sent arrived in time, or connections were lost",
+  "`~`: other processes used more than a tenth of the side's core",
+  "`!`: some tokens did not arrive in time, or connections were lost",
 ];
 
 function marksOf(trust: Trust): string {

@@ -5,10 +5,10 @@ import type { WindowFigures } from "../measures/window.ts";
 import type { Plan } from "../plan.ts";
 import { cpuCell, kibibytes, ratioCell, spreadCell } from "./cells.ts";
 
-/** What the others are compared to. */
+/** The side that all others are compared to. */
 export const referenceName = "nginx";
 
-/** What a run found. */
+/** The results of a run. */
 export interface RunFigures {
   readonly plan: Plan;
   readonly direct: SideFigures;
@@ -17,7 +17,7 @@ export interface RunFigures {
 
 const nameOf = ({ side }: SideFigures) => side?.name ?? "direct";
 
-/** Of one side beside the others: ratios first. */
+/** Compares the sides with one another: ratios first. */
 export function overviewTable({ plan, direct, sides }: RunFigures): string {
   const usual = plan.upstreams[0]?.name ?? "";
   const cost = (figures: SideFigures | undefined) => windowOf(figures?.upstreams.get(usual));
@@ -47,7 +47,7 @@ export function overviewTable({ plan, direct, sides }: RunFigures): string {
   );
 }
 
-/** What a side needs by the number of streams, and how many it holds. */
+/** The cost of a side by the number of streams, and how many it holds. */
 export function growthTable({ plan, sides }: RunFigures): string {
   const levels = plan.growth?.levels ?? [];
   const rows = sides.map((figures) => {
@@ -78,7 +78,7 @@ export function growthTable({ plan, sides }: RunFigures): string {
   );
 }
 
-/** CPU per token by what comes from the provider, with the ratio to the reference under the same, and the lag. */
+/** CPU per token for each upstream, with the ratio to the reference under the same upstream, and the lag. */
 export function upstreamsTable({ plan, sides }: RunFigures): string {
   const several = sides.filter(({ upstreams }) => upstreams.size > 1);
   const reference = sides.find(({ side }) => side?.name === referenceName);
@@ -93,7 +93,7 @@ export function upstreamsTable({ plan, sides }: RunFigures): string {
   return table(["side", ...plan.upstreams.map(({ name }) => name)], rows);
 }
 
-/** 1 where twice the work costs twice as much. */
+/** 1 means that twice the work costs twice as much. */
 function doublingCell(at: (level: number) => WindowFigures | undefined): string {
   return ratioCell(at(1_000)?.cpuUsPerToken, at(500)?.cpuUsPerToken);
 }
@@ -102,7 +102,7 @@ function windowOf(figures: StreamsFigures | undefined): WindowFigures | undefine
   return figures?.windows.at(-1);
 }
 
-/** Against the same client asking the double itself. */
+/** The delay beyond the same client asking the double itself. */
 function addedCell(starts: WindowFigures | undefined, direct: WindowFigures | undefined): string {
   if (starts === undefined || direct === undefined) return "";
   return spreadCell({
@@ -115,7 +115,7 @@ function cpuMsPerAnswer(starts: WindowFigures | undefined): string {
   return starts === undefined ? "" : (starts.cpuMs / starts.firstChunk.count).toFixed(2);
 }
 
-/** Memory over what the side held before, by stream, where there were most of them up to 1,000. */
+/** Memory per stream, less the memory that the side held before. Taken at the highest number of streams up to 1,000. */
 function streamBytes(figures: StreamsFigures | undefined): number | undefined {
   const window = figures?.windows.filter(({ streams }) => streams <= 1_000).at(-1);
   return figures === undefined || window === undefined

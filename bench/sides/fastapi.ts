@@ -5,10 +5,10 @@ import { apiQuestion, type Side } from "./side.ts";
 const python = "/usr/bin/python3";
 const packages = ["fastapi", "uvicorn", "websockets", "httpx"];
 
-/** What a Python service of this kind usually is. */
+/** A Python service as such services are usually built. */
 export const fastapi: Side = {
   name: "fastapi",
-  about: `${versions() ?? packages.join(", ")}, one frame a token`,
+  about: `${versions() ?? packages.join(", ")}, one frame per token`,
   target: { wire: "websocket", path: "/", headers: {}, question: apiQuestion, rhythmMs: 0 },
   missing: () => (versions() === undefined ? `${python} lacks one of ${packages.join(", ")}` : undefined),
   program: async ({ upstreamUrl, certificateFile }) => ({

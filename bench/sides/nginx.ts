@@ -4,10 +4,10 @@ import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { apiQuestion, type Side } from "./side.ts";
 
-/** The reverse proxy that passes bytes through unread: the least that a relay can cost. */
+/** The reverse proxy that passes bytes on unread: the lowest possible cost of a relay. */
 export const nginx: Side = {
   name: "nginx",
-  about: `nginx ${versionOf() ?? ""}, one worker, passes the bytes through unread`,
+  about: `nginx ${versionOf() ?? ""}, one worker, passes bytes on unread`,
   target: {
     wire: "http",
     path: "/v1/responses",
@@ -21,7 +21,7 @@ export const nginx: Side = {
     const file = path.join(folder, "nginx.conf");
     await mkdir(path.join(folder, "logs"));
     await writeFile(file, configuration(port, new URL(upstreamUrl), certificateFile));
-    // nginx says nothing when it is ready; its configuration is, once it was tested.
+    // nginx prints nothing when it is ready, so the shell prints the line once nginx has tested its configuration.
     return {
       command: "sh",
       args: [

@@ -5,12 +5,12 @@ import { apiQuestion, node, type Side } from "./side.ts";
 interface NodeProgram {
   readonly name: string;
   readonly about: string;
-  /** The server's file in `programs`. It is given the upstream's address and prints `serves <port>`. */
+  /** The server's file in `programs`. It gets the upstream's address as its argument and prints `serves <port>`. */
   readonly file: string;
   readonly target?: Partial<Side["target"]>;
 }
 
-/** A side that is a small server of this folder, asked over a plain WebSocket unless `target` says otherwise. */
+/** A side that is a small server of this folder. It is asked over a plain WebSocket unless `target` says otherwise. */
 export function nodeProgram({ name, about, file, target }: NodeProgram): Side {
   return {
     name,

@@ -4,17 +4,17 @@ import { nodeProgram, packageVersion } from "./node-program.ts";
 import { apiQuestion, type Side } from "./side.ts";
 import { troupe } from "./troupe.ts";
 
-/** Everything that is measured, in the order of the table. */
+/** All sides, in the order of the tables. */
 export const sides: readonly Side[] = [
   troupe({
     name: "troupe",
-    about: "Troupe as it comes: natural rhythm, journal in SQLite",
+    about: "Troupe with its defaults: natural rhythm, journal in SQLite",
     pacing: "natural",
     store: "sqlite",
   }),
   troupe({
     name: "troupe-memory",
-    about: "Troupe, natural rhythm, nothing on the disk",
+    about: "Troupe, natural rhythm, everything in memory",
     pacing: "natural",
     store: "memory",
   }),
@@ -26,25 +26,25 @@ export const sides: readonly Side[] = [
   }),
   troupe({
     name: "troupe-raw",
-    about: "Troupe, every token as it comes, journal in SQLite",
+    about: "Troupe, every token at once, journal in SQLite",
     pacing: "raw",
     store: "sqlite",
   }),
   nginx,
   nodeProgram({
     name: "node-relay",
-    about: "node:http and ws, one frame each 0.1 s, written for this alone",
+    about: "node:http and ws, one frame every 0.1 s, written only for this comparison",
     file: "node-relay.ts",
     target: { rhythmMs: 100 },
   }),
   nodeProgram({
     name: "openai-sdk-ws",
-    about: `${packageVersion("openai")} and ${packageVersion("ws")}, one frame a token`,
+    about: `${packageVersion("openai")} and ${packageVersion("ws")}, one frame per token`,
     file: "openai-sdk-ws.ts",
   }),
   nodeProgram({
     name: "openai-sdk-socket.io",
-    about: `${packageVersion("openai")} and ${packageVersion("socket.io")}, one event a token`,
+    about: `${packageVersion("openai")} and ${packageVersion("socket.io")}, one event per token`,
     file: "openai-sdk-socket-io.ts",
     target: {
       wire: "socket.io",
@@ -54,7 +54,7 @@ export const sides: readonly Side[] = [
   }),
   nodeProgram({
     name: "ai-sdk-ws",
-    about: `${packageVersion("ai")}, ${packageVersion("@ai-sdk/openai")} and ${packageVersion("ws")}, one frame a token`,
+    about: `${packageVersion("ai")}, ${packageVersion("@ai-sdk/openai")} and ${packageVersion("ws")}, one frame per token`,
     file: "ai-sdk-ws.ts",
   }),
   fastapi,

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { node, type Side } from "./side.ts";
 
 const cli = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
-/** The most that one chunk's oldest token waits for the rhythm: the interval between two chunks. */
+/** The interval between two chunks: the maximum time that a chunk's oldest token waits for the rhythm. */
 const intervalMs = 100;
 
 interface TroupeVariant {
@@ -12,7 +12,7 @@ interface TroupeVariant {
   readonly store: "sqlite" | "memory";
 }
 
-/** Troupe as its command line starts it. The limits are raised so that the machine sets them, and callers have keys. */
+/** Troupe as its command line starts it. The limits are raised so that only the machine limits it, and callers have keys. */
 export function troupe({ name, about, pacing, store }: TroupeVariant): Side {
   const key = "benchmark-key-of-one-caller";
   return {
@@ -24,7 +24,7 @@ export function troupe({ name, about, pacing, store }: TroupeVariant): Side {
       headers: { authorization: `Bearer ${key}` },
       question: JSON.stringify({
         type: "openai_chat",
-        // Else what one measurement leaves behind would still run during the next.
+        // Without this, the streams of one measurement would still run during the next.
         data: { input_text: "Tell me about streams.", on_disconnect: "cancel" },
       }),
       rhythmMs: pacing === "raw" ? 0 : intervalMs,

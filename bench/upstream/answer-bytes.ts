@@ -2,15 +2,15 @@ import { answerParts } from "../../tests/doubles/answer.ts";
 import { eventTexts } from "../../tests/doubles/event-text.ts";
 import { stampToken, tokenBytes } from "../time-stamp.ts";
 
-/** What surrounds the deltas of every answer. */
+/** The bytes before and after the deltas of every answer. */
 export interface AnswerBytes {
   /** The head of the HTTP response and the events before the first delta. */
   readonly opening: Buffer;
-  /** The events behind the last delta and the end of the HTTP body. */
+  /** The events after the last delta and the end of the HTTP body. */
   readonly closing: Buffer;
 }
 
-/** Looks like what the API names its items. */
+/** Has the form of the API's item ids. */
 const itemId = `msg_${"0123456789abcdef".repeat(3)}00`;
 const paddings = ["k2VbQx9TzLw0", "Zp7cN1", "aHd83mRtyU", "Wq5", "eLs0Gv2JpX4b"];
 
@@ -24,8 +24,8 @@ const httpHead = [
 ].join("\r\n");
 
 /**
- * Composes them once for all answers of so many tokens (an endless one never gets to its closing). The text of the closing events is as long as
- * the streamed one but holds no token, so that a reader who counts tokens counts each once.
+ * Composes the bytes once for all answers of `tokens` tokens (an endless answer never reaches its closing). The text of
+ * the closing events is as long as the streamed one but holds no token, so a reader that counts tokens counts each once.
  */
 export function composeAnswer(tokens = 1): AnswerBytes {
   const text = ".".repeat(tokens * tokenBytes);
@@ -42,7 +42,7 @@ export function composeAnswer(tokens = 1): AnswerBytes {
   };
 }
 
-/** One packet of an answer: so many deltas, each a token that says that it was sent now, as the API writes them. */
+/** One packet of an answer: `count` deltas as the API writes them, each with one token that carries its sending time. */
 export function composeDeltas(nowMs: number, firstNumber: number, count: number): Buffer {
   const token = stampToken(nowMs);
   let text = "";

@@ -6,9 +6,9 @@ import { type AnswerBytes, composeDeltas } from "./answer-bytes.ts";
 /** How answers are sent. */
 export interface Flow {
   readonly tokensPerSecond: number;
-  /** Tokens of one answer that travel in the same packet. The rate stays as it is. */
+  /** Tokens of one answer that share a packet. The rate stays as it is. */
   readonly eventsPerPacket: number;
-  /** Left out: until the connection is closed. */
+  /** Left out: the answer runs until the connection is closed. */
   readonly tokensPerAnswer?: number;
 }
 
@@ -19,8 +19,8 @@ interface Answer {
 }
 
 /**
- * One timer for all answers. Each has its place in a wheel that turns once a packet; what is due at one place is composed once, whoever it
- * is for, so that a token costs hardly more than its write.
+ * One timer for all answers. Each answer has a place in a wheel that turns once per packet interval. A packet is composed
+ * once for all answers at one place, so a token costs hardly more than its write.
  */
 export function createTokenWheel(flow: Flow) {
   const { tokensPerSecond, eventsPerPacket, tokensPerAnswer = Infinity } = flow;
@@ -56,14 +56,14 @@ export function createTokenWheel(flow: Flow) {
   }
 
   return {
-    /** Sends an answer's deltas from the wheel's next place on, and what closes it. The returned function gives it up. */
+    /** Sends an answer's deltas from the wheel's next place on, and then its closing. The returned function aborts it. */
     add(socket: Socket, bytes: AnswerBytes): () => void {
       const place = places[(step + 1) % places.length];
       const answer = { socket, bytes, tokensLeft: tokensPerAnswer };
       place?.add(answer);
       return () => place?.delete(answer);
     },
-    /** How late packets were sent since the last call: the machine's own delay, not the one of what is measured. */
+    /** How late packets were sent since the last call: the machine's own delay, not that of the measured side. */
     takeLateness() {
       const spread = spreadOf(lateness);
       lateness.clear();

@@ -7,7 +7,7 @@ import { answerParent } from "../../tests/long/load/child-program.ts";
 import { composeAnswer } from "./answer-bytes.ts";
 import { createTokenWheel, type Flow } from "./token-wheel.ts";
 
-/** Plays a provider for any number of streams, far more cheaply than anything that relays them. */
+/** Plays a provider for any number of streams, far more cheaply than any relay of them. */
 const [keyFile, certificateFile] = process.argv.slice(2);
 let wheel = createTokenWheel({ tokensPerSecond: 25, eventsPerPacket: 1 });
 let answer = composeAnswer(undefined);
@@ -17,7 +17,7 @@ function serve(socket: Socket): void {
   const reader = createRequestReader();
   let giveUp: (() => void) | undefined;
   socket.setNoDelay(true);
-  // Who measures closes connections in the middle of answers.
+  // The client closes connections in the middle of answers.
   socket.on("error", () => socket.destroy());
   socket.once("close", () => giveUp?.());
   socket.on("data", (received) => {
@@ -49,7 +49,7 @@ const securePort =
 
 const answers = {
   ports: () => ({ plainPort, securePort }),
-  /** From now on answers flow like this. */
+  /** Sets the flow of all answers that start after this. */
   flow(flow: Flow) {
     wheel[Symbol.dispose]();
     wheel = createTokenWheel(flow);

@@ -27,7 +27,7 @@ const knownVariables = new Set([...listSettings().map(({ name }) => name), "TROU
 /** Ignored by git and outside `node_modules`, where the package could not import itself by its name. */
 const workFolder = "artifacts/snippets";
 
-/** Readers of JavaScript cannot write types, so their snippets are held to the names and arguments only. */
+/** Readers of JavaScript cannot write types, so their snippets are checked for names and arguments only. */
 const dialects = [
   { name: "typescript", languages: ["ts", "tsx"], options: {} },
   {
@@ -86,8 +86,9 @@ function jsonObjection({ language, code, line }: Snippet, page: string): string[
 }
 
 /**
- * Type-checks snippets as files of this repository, so that `troupe/client` is what a user would get. Each file is padded to
- * its place in the page: the compiler's line numbers are the page's. What it says about the sources is another check's.
+ * Type-checks snippets as files of this repository, so that `troupe/client` is the one a user would get. Each file is
+ * padded to its place in the page, so the compiler's line numbers are the page's. Errors in the sources are left to
+ * another check.
  */
 async function compile(
   dialect: string,
@@ -110,7 +111,7 @@ async function compile(
       types: ["node", "react"],
       jsx: "react-jsx",
       moduleDetection: "force",
-      // A snippet shows a beginning: what it declares need not be used up.
+      // A snippet shows a start: it may declare things that it does not use.
       noUnusedLocals: false,
       noUnusedParameters: false,
       ...options,
@@ -133,7 +134,7 @@ async function compile(
   });
 }
 
-/** A file and every folder on the way to it: what a link may lead to, as opposed to what happens to lie on this disk. */
+/** A file and every folder on the way to it: the targets that a link may have. Untracked files on this disk do not count. */
 function withFolders(path: string): string[] {
   const parts = path.split("/");
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));

@@ -6,7 +6,7 @@ const folders = ["src", "scripts", "bench", "tests"];
 const extensions = [".ts", ".tsx", ".js", ".py", ".css", ".html"];
 const maxLines = 300;
 
-/** No code file is longer than 300 lines. The generated page lies in `backend`, so it is not among them. */
+/** Checks that no code file is longer than 300 lines. The generated page is in `backend`, so it does not count. */
 export async function checkFileSize(): Promise<CheckOutcome> {
   const files = await readFiles(await listFiles(), folders, extensions);
   const { tooLong, note } = measureFiles(

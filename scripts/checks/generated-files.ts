@@ -5,7 +5,7 @@ import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
 import { generators } from "../generated.ts";
 import { root } from "../repository.ts";
 
-/** Every generated file holds exactly what its generator renders now. */
+/** Checks that every generated file equals its generator's present output. */
 export async function checkGeneratedFiles(): Promise<CheckOutcome> {
   const findings: string[] = [];
   const skipped: string[] = [];

@@ -5,7 +5,10 @@ import { generators } from "../generated.ts";
 import { findUnclean } from "../hygiene.ts";
 import { listFiles, root } from "../repository.ts";
 
-/** What no committed text file may contain; see `hygiene.ts`. Pages that are wholly generated answer for their sources. */
+/**
+ * Finds text that no committed file may contain; see `hygiene.ts`. Wholly generated pages are skipped, because their
+ * sources are checked.
+ */
 export async function checkHygiene(): Promise<CheckOutcome> {
   const generated = new Set(
     generators.map(({ outputFile }) => outputFile).filter((path) => path.endsWith(".html")),

@@ -7,7 +7,7 @@ import { listFiles, readFiles, root } from "../repository.ts";
 /** The condition under which the package's own exports lead to its sources. */
 const sourceCondition = "troupe-source";
 
-/** Imports run one way between the layers of `src`, and no files import one another in a ring. */
+/** Checks that imports run one way between the layers of `src`, and that no files import one another in a ring. */
 export async function checkImports(): Promise<CheckOutcome> {
   const folders = ["src", "scripts", "tests", "bench"];
   const files = await readFiles(await listFiles(), folders, [".ts", ".tsx", ".js"]);

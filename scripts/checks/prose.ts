@@ -10,7 +10,7 @@ import { listFiles, root } from "../repository.ts";
 const notYet =
   /^(ARCHITECTURE|CHANGELOG|CONTRIBUTING|PROTOCOL|README)\.md$|^(\.ci|backend|bench|bin|docs|scripts|src|tests)\//;
 
-/** Comments, documents and sentences for users read once: see "Plain English" in CONTRIBUTING.md. */
+/** Checks that comments, documents and sentences for users can be read once: see "Plain English" in CONTRIBUTING.md. */
 export async function checkProse(): Promise<CheckOutcome> {
   const generated = new Set(generators.map(({ outputFile }) => outputFile));
   const findings: string[] = [];

@@ -1,7 +1,10 @@
 import type { CheckOutcome } from "../check-outcome.ts";
 import { runCommand } from "../run-command.ts";
 
-/** Types, three times: what runs on Node without a browser's types, in a browser without Node's, and what is published. */
+/**
+ * Checks types three times: the code for Node without a browser's types, the code for browsers without Node's, and the
+ * published types.
+ */
 export async function checkTypes(): Promise<CheckOutcome> {
   const configurations = ["tsconfig.json", "tsconfig.browser.json", "tsconfig.build.json"];
   const outcomes = await Promise.all(

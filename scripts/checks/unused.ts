@@ -1,7 +1,7 @@
 import type { CheckOutcome } from "../check-outcome.ts";
 import { runCommand } from "../run-command.ts";
 
-/** Files, exports and dependencies that nothing uses, and imports of packages that `package.json` does not name. */
+/** Finds files, exports and dependencies that nothing uses, and imports of packages that `package.json` does not name. */
 export async function checkUnused(): Promise<CheckOutcome> {
   return runCommand("node_modules/knip/bin/knip.js", ["--no-progress", "--no-config-hints"]);
 }

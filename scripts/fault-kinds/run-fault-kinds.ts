@@ -14,10 +14,10 @@ interface Case {
   readonly passed: boolean;
 }
 
-/** A test without tests of its own. */
+/** A test that contains no other tests. */
 interface Leaf {
   readonly file: string;
-  /** With the names of its suites before it. */
+  /** The test's name after the names of its suites. */
   readonly name: string;
   readonly passed: boolean;
 }
@@ -77,7 +77,7 @@ async function runLeaves(files: readonly string[], environment: NodeJS.ProcessEn
     execArgv: ["--conditions=troupe-source"],
   });
   const leaves: Leaf[] = [];
-  // Names by depth; the end of a suite comes after those of its tests, and its start before them.
+  // Names by depth. A suite starts before its tests start and ends after they end.
   const open = new Map<string, string[]>();
   for await (const { type, data } of events) {
     if (type !== "test:start" && type !== "test:pass" && type !== "test:fail") continue;

@@ -3,8 +3,8 @@ import { dirname } from "node:path/posix";
 import { type Mutant, nameOf } from "./find-mutants.ts";
 
 /**
- * A sample of `count` mutants (or all, if there are fewer) that spreads over folders and files by their size. The seed and a
- * mutant's own text decide its rank, so a change of one file leaves the choice in all others nearly as it was.
+ * A sample of `count` mutants (or all, if there are fewer), spread over folders and files by their size. The seed and a
+ * mutant's own text decide its rank, so a change of one file hardly changes the choice in the others.
  */
 export function chooseMutants(mutants: readonly Mutant[], count: number, seed: number): Mutant[] {
   const folders = Map.groupBy(mutants, ({ file }) => dirname(file));
@@ -15,7 +15,7 @@ export function chooseMutants(mutants: readonly Mutant[], count: number, seed: n
   return [...folders].flatMap(([folder, members]) => chooseInFolder(members, quotas.get(folder) ?? 0, seed));
 }
 
-/** No file gives more than its share, rounded up, so that a large file cannot take the place of all others. */
+/** No file gives more than its share, rounded up, so that a large file does not crowd out the others. */
 function chooseInFolder(members: readonly Mutant[], quota: number, seed: number): Mutant[] {
   const files = Map.groupBy(members, ({ file }) => file);
   const left = new Map(
@@ -43,7 +43,7 @@ function byRank(mutants: readonly Mutant[], seed: number): Mutant[] {
   return ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ mutant }) => mutant);
 }
 
-/** Divides `count` in proportion to sizes by largest remainders; nobody gets more than their size. */
+/** Divides `count` in proportion to sizes by largest remainders. No member gets more than its size. */
 export function shareOut(
   count: number,
   sizes: readonly (readonly [string, number])[],

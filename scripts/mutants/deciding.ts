@@ -1,4 +1,4 @@
-/** The sources that decide who may do something and who pays for it; a folder ends in a slash. Their threshold is higher. */
+/** The sources that check permissions or count costs. A folder ends in a slash. Their threshold is higher. */
 export const deciding: readonly string[] = [
   "src/adapters/http/",
   "src/adapters/rate-limiter/",
@@ -29,7 +29,7 @@ export const deciding: readonly string[] = [
   "src/server/turn-budget.ts",
 ];
 
-/** Whether a source decides who may do something or who pays. */
+/** Whether a source checks permissions or counts costs. */
 export function isDeciding(file: string): boolean {
   return deciding.some((path) => (path.endsWith("/") ? file.startsWith(path) : file === path));
 }

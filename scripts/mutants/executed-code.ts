@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** Sorted pieces `[start, end)` of each source that ran, by its path from the root. */
+/** The pieces `[start, end)` of each source that ran, sorted, by the source's path from the root. */
 export type ExecutedCode = Readonly<Record<string, readonly (readonly [number, number])[]>>;
 
 interface Range {
@@ -11,7 +11,7 @@ interface Range {
   readonly count: number;
 }
 
-/** One file that Node writes to the folder of `NODE_V8_COVERAGE`. */
+/** A file that Node writes to the folder of `NODE_V8_COVERAGE`. */
 interface CoverageFile {
   readonly result: readonly {
     readonly url: string;
@@ -19,7 +19,10 @@ interface CoverageFile {
   }[];
 }
 
-/** Reads what all processes and threads of a run wrote to a folder; only sources below `src` of the copy at `root` count. */
+/**
+ * Reads the coverage that all processes and threads of a run wrote to a folder. Only sources below `src` of the copy at
+ * `root` count.
+ */
 export async function readExecutedCode(folder: string, root: string): Promise<ExecutedCode> {
   const base = `${pathToFileURL(root).href}/`;
   const pieces = new Map<string, [number, number][]>();
@@ -35,12 +38,12 @@ export async function readExecutedCode(folder: string, root: string): Promise<Ex
   return Object.fromEntries([...pieces].map(([file, found]) => [file, union(found)]));
 }
 
-/** Whether the code at a place of a source ran. */
+/** Whether the code at this place of a source ran. */
 export function isExecuted(code: ExecutedCode, file: string, place: number): boolean {
   return code[file]?.some(([start, end]) => start <= place && place < end) ?? false;
 }
 
-/** Ranges nest. The innermost one around a place says how often it ran. */
+/** Ranges nest. The innermost range around a place gives the number of times it ran. */
 export function executedPieces(ranges: readonly Range[]): [number, number][] {
   const outerFirst = ranges.toSorted((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
   const pieces: [number, number][] = [];

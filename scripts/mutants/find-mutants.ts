@@ -1,13 +1,16 @@
 import { type Change, mutations } from "./mutations.ts";
 import { childrenOf, nodeIn, parseSource, type SyntaxNode } from "./syntax-node.ts";
 
-/** A source with a single change, which a test should notice. */
+/** A source with a single change that a test should notice. */
 export interface Mutant extends Change {
   /** Path from the root, with forward slashes. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
-  /** The changed lines before and after, in one line each and shortened: with the file, the mutant's name across moves of the line. */
+  /**
+   * The changed lines before and after, each joined into one line and shortened. Together with the file they name the
+   * mutant, even if its line number changes.
+   */
   readonly before: string;
   readonly after: string;
 }
@@ -19,10 +22,10 @@ export function nameOf({ file, before, after }: Pick<Mutant, "file" | "before" |
 
 const logMethods = ["trace", "debug", "info", "warn", "error", "fatal"];
 const describers = ["describe", "meta"];
-/** Of the nodes for types, these hold an expression that runs. */
+/** The type nodes that contain an expression that runs. */
 const typedExpressions = ["TSAsExpression", "TSSatisfiesExpression", "TSNonNullExpression"];
 
-/** Every mutant of a source, in the order of their places. A text that is not valid TypeScript throws. */
+/** Every mutant of a source, in order of place. Throws if the text is not valid TypeScript. */
 export function findMutants(file: string, text: string): Mutant[] {
   const tree = parseSource(file, text);
   if (tree === undefined) throw new Error(`${file} is not valid TypeScript.`);
@@ -46,7 +49,7 @@ export function applyMutant(text: string, { start, end, replacement }: Change): 
   return text.slice(0, start) + replacement + text.slice(end);
 }
 
-/** Types, imports, the words of the log and of descriptions do nothing that a test should hold. */
+/** Types, imports, log messages and descriptions have no effect that a test should check. */
 function isSilent(node: SyntaxNode, [parent]: readonly SyntaxNode[]): boolean {
   if (node.type.startsWith("TS") && !typedExpressions.includes(node.type)) return true;
   if (["ImportDeclaration", "ExportAllDeclaration", "Decorator"].includes(node.type)) return true;
@@ -57,13 +60,13 @@ function isSilent(node: SyntaxNode, [parent]: readonly SyntaxNode[]): boolean {
   return describers.includes(method) || (logMethods.includes(method) && namesLog(nodeIn(callee, "object")));
 }
 
-/** `log`, `this.#log`, `context.log`, `console`. */
+/** True for `log`, `this.#log`, `context.log` and `console`. */
 function namesLog(object: SyntaxNode | undefined): boolean {
   const name = object === undefined ? undefined : (object.name ?? nodeIn(object, "property")?.name);
   return /^(log|logger|console)$/i.test(String(name));
 }
 
-/** So much of a line stands on each side of the change, and so much of the change itself. */
+/** Characters of a line shown on each side of the change, and the maximum shown of the change itself. */
 const shownAround = 60;
 const shownOfChange = 80;
 

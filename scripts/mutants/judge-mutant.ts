@@ -6,12 +6,12 @@ import { runTestFile, type TestOutcome } from "./run-test-file.ts";
 import type { ScratchCopy } from "./scratch-copy.ts";
 import type { TestFile } from "./test-file.ts";
 
-/** What became of a mutant. */
+/** The result for one mutant. */
 export interface Verdict {
   readonly mutant: Mutant;
-  /** The test file that noticed it; `undefined` for a survivor. */
+  /** The test file that noticed it; `undefined` if it survived. */
   readonly caughtBy?: string;
-  /** Test files that execute the changed code, up to the one that noticed. With 0, no test could notice. */
+  /** Number of test files run that execute the changed code. If 0, no test could notice. */
   readonly testFiles: number;
 }
 
@@ -25,7 +25,7 @@ export interface Court {
   readonly copy: ScratchCopy;
   readonly store: ResultStore;
   readonly signal: AbortSignal;
-  /** How many test files may run for a mutant (default: all that execute it). */
+  /** Maximum number of test files run for one mutant (default: all that execute it). */
   readonly maxTestFiles?: number;
 }
 
@@ -54,8 +54,8 @@ export async function judgeMutant(
 }
 
 /**
- * The test files that execute the changed code: those that noticed the mutant in an earlier run, then the one that mirrors the
- * source, then its neighbours, then all others; the faster first among equals.
+ * The test files that execute the changed code. First the files that noticed the mutant in an earlier run, then the file
+ * that mirrors the source, then its neighbours, then all others. Among equals, the faster file comes first.
  */
 export function orderTests(
   { file, start }: Mutant,
@@ -73,7 +73,7 @@ export function orderTests(
     .sort((a, b) => rank(a) - rank(b) || a.ms - b.ms);
 }
 
-/** A failure counts if it happens twice, so that a test that fails now and then catches no mutant. */
+/** A failure counts only if it happens twice, so that a flaky test catches no mutant. */
 async function outcomeOf(test: TestFile, { path, temporary }: ScratchCopy, signal: AbortSignal) {
   const run = { copy: path, temporary, file: test.file, limitMs: test.limitMs, signal };
   const { outcome } = await runTestFile(run);

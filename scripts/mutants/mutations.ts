@@ -9,27 +9,27 @@ export interface Change {
   readonly replacement: string;
 }
 
-/** A node where it stands. */
+/** A node and its ancestors. */
 export interface Place {
   readonly node: SyntaxNode;
-  /** From the node next to it outwards. */
+  /** From the parent outwards. */
   readonly ancestors: readonly SyntaxNode[];
   readonly text: string;
 }
 
 type Mutate = (place: Place) => Change[];
 
-/** Signs and methods that take each other's place. */
+/** Signs and methods that replace one another. */
 const boundaries = exchanges(["<", "<="], [">", ">="]);
 const equalities = exchanges(["===", "!=="]);
 const sums = exchanges(["+", "-"], ["*", "/"]);
 const assignedSums = exchanges(["+=", "-="]);
 const connectives = exchanges(["&&", "||"]);
 const opposites = exchanges(["some", "every"], ["min", "max"], ["startsWith", "endsWith"]);
-/** Numbers below this are counted with; those from it on are sizes, times and codes. */
+/** Numbers below this are counts. Larger ones are sizes, times and codes. */
 const firstLargeNumber = 10;
 
-/** The changes for each type of node. Texts are left alone, for no test should hold the wording of a sentence. */
+/** The changes for each type of node. Texts are left alone, because no test should check the wording of a sentence. */
 export const mutations: Readonly<Record<string, Mutate>> = {
   IfStatement: negateTest,
   ConditionalExpression: negateTest,
@@ -72,7 +72,7 @@ function negateTest(place: Place): Change[] {
   return test === undefined ? [] : [replace(test, "condition", `!(${textOf(place, test)})`)];
 }
 
-/** The condition as a whole is negated by its statement, so to change its operator would be the same once more. */
+/** The statement's own mutation negates the whole condition, so changing its operator would repeat that mutant. */
 function isWholeTest({ node, ancestors: [parent] }: Place): boolean {
   return parent !== undefined && parent.test === node && parent.type !== "ForStatement";
 }
@@ -145,7 +145,7 @@ function dropStatement({ node }: Place): Change[] {
   return hasEffect ? [replace(node, "statement", ";")] : [];
 }
 
-/** The expression below `await` and `void`. */
+/** The expression inside `await` and `void`. */
 function unwrap(node: SyntaxNode | undefined): SyntaxNode[] {
   if (node === undefined) return [];
   const isWrapper = node.type === "AwaitExpression" || node.operator === "void";

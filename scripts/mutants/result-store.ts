@@ -1,14 +1,14 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Results under keys, which outlive the run, so that a run that was stopped goes on and a new test is the only one that runs. */
+/** Stores results by key beyond the end of a run. A stopped run can go on, and only a new test has to run. */
 export interface ResultStore {
   get(key: string): unknown;
-  /** Only the latest result of a key counts. It is on the disk when this returns. */
+  /** Writes the result to the disk before it returns. Only a key's latest result counts. */
   put(key: string, result: unknown): void;
 }
 
-/** Opens a file of one line per result; earlier results of the same keys are dropped from it. */
+/** Opens a file with one line per result, and drops earlier results of the same keys from it. */
 export function openResultStore(file: string): ResultStore {
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
   const results = new Map(lines.flatMap(readLine));
@@ -23,7 +23,7 @@ export function openResultStore(file: string): ResultStore {
   };
 }
 
-/** A line that was cut while it was written is as good as none. */
+/** A line that was cut off while it was being written is ignored. */
 function readLine(line: string): [string, unknown][] {
   return line.endsWith("]") ? [JSON.parse(line) as [string, unknown]] : [];
 }

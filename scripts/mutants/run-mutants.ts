@@ -27,10 +27,11 @@ const options = {
 } as const;
 
 /**
- * `npm run mutants`: changes the sources one place at a time and looks whether a test notices. `--count` mutants are chosen by
- * `--seed`, and `--jobs` run at a time, each in its own copy of the repository. Other arguments keep only the chosen mutants of
- * sources with that part in their path. `--tests` runs so many test files per mutant at most, for a quick look. Where `RECORDS` names a folder, the result is written there. Returns the exit code: 1 if
- * too few were caught, or a survivor has no argument in `docs/MUTANTS.md`.
+ * `npm run mutants`: changes the sources one place at a time and looks whether a test notices. `--count` mutants are
+ * chosen by `--seed`, and `--jobs` run at a time, each in its own copy of the repository. Other arguments keep only the
+ * chosen mutants of sources with that part in their path. `--tests` is the maximum number of test files per mutant, for a
+ * quick look. If `RECORDS` names a folder, the result is written there. Returns the exit code: 1 if too few were caught,
+ * or a survivor has no argument in `docs/MUTANTS.md`.
  */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
@@ -79,7 +80,7 @@ interface Choice {
   readonly filters: readonly string[];
 }
 
-/** The verdicts in the order of the sources, and the names of arguments whose mutant is not there any more. */
+/** The verdicts in the order of the sources, and the names of arguments whose mutant no longer exists. */
 async function judgeAll(
   { seed, count, jobs, maxTestFiles, filters }: Choice,
   signal: AbortSignal,

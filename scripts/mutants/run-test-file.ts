@@ -8,27 +8,27 @@ export type TestOutcome = "passed" | "failed" | "timed out";
 export interface TestFileRun {
   /** The copy of the repository in which the file runs. */
   readonly copy: string;
-  /** Path of the test file in it. */
+  /** Path of the test file in the copy. */
   readonly file: string;
   readonly limitMs: number;
-  /** The folder for the coverage of all its processes; none is measured without it. */
+  /** The folder for the coverage of all its processes. Without it, no coverage is measured. */
   readonly coverage?: string;
-  /** Where the tests put their temporary files. */
+  /** The folder for the tests' temporary files. */
   readonly temporary: string;
-  /** Ends the run as if its time was over. */
+  /** Ends the run as if its time were over. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs one test file with this very Node. After its time, or when it is told to stop, it is killed with every process that it
- * started: a mutant may spin.
+ * Runs one test file with this very Node. When its time is over or `signal` aborts, it is killed with every process that
+ * it started, because a mutant may spin.
  */
 export async function runTestFile(run: TestFileRun): Promise<{ outcome: TestOutcome; ms: number }> {
   const { copy, file, limitMs, coverage, temporary, signal } = run;
   const startedAtMs = performance.now();
   const child = spawn(process.execPath, ["--conditions=troupe-source", "--test-reporter=dot", file], {
     cwd: copy,
-    // A process group of its own, which is killed as one.
+    // Starts a process group of its own, which can be killed as one.
     detached: true,
     stdio: "ignore",
     env: {
@@ -52,7 +52,7 @@ export async function runTestFile(run: TestFileRun): Promise<{ outcome: TestOutc
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", kill);
-    // Processes that a failed test left behind.
+    // Kills processes that a failed test left running.
     killGroup(group);
   }
 }
@@ -62,7 +62,7 @@ function killGroup(group: number | undefined): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch (error) {
-    // The usual case: nothing of it is left.
+    // The usual case: no process of the group is left.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }

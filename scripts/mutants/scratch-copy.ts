@@ -4,17 +4,17 @@ import { dirname, join } from "node:path";
 import { listFiles, root } from "../repository.ts";
 import { applyMutant, type Mutant } from "./find-mutants.ts";
 
-/** A copy of the repository in which sources are changed, so that the checkout never is. */
+/** A copy of the repository in which sources are changed, so that the checkout stays as it is. */
 export interface ScratchCopy extends AsyncDisposable {
   readonly path: string;
-  /** Where tests put their temporary files. They go with the copy. */
+  /** The folder for the tests' temporary files. It is removed with the copy. */
   readonly temporary: string;
-  /** Puts a mutant in the place of its source until the returned function is called. */
+  /** Replaces a source by its mutant until the returned function is called. */
   apply(mutant: Mutant): Promise<() => Promise<void>>;
 }
 
 export async function makeScratchCopy(): Promise<ScratchCopy> {
-  // A short name: the paths of local sockets below it have a limit of about 100 characters.
+  // A short name, because the paths of local sockets below it are limited to about 100 characters.
   const path = await mkdtemp(join(tmpdir(), "mut-"));
   for (const file of await listFiles()) {
     await mkdir(dirname(join(path, file)), { recursive: true });
@@ -25,7 +25,7 @@ export async function makeScratchCopy(): Promise<ScratchCopy> {
   return openScratchCopy(path);
 }
 
-/** A copy that is there already. It is removed in the end all the same. */
+/** Opens an existing copy. It is removed in the end all the same. */
 export function openScratchCopy(path: string): ScratchCopy {
   return {
     path,

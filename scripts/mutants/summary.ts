@@ -5,19 +5,19 @@ import { nameOf } from "./find-mutants.ts";
 import type { Verdict } from "./judge-mutant.ts";
 import { entryOf, type SurvivorArgument } from "./survivor-arguments.ts";
 
-/** Shares of the mutants that are not equivalent that must be caught: in all, and in what decides who may and who pays. */
+/** Minimum shares of the non-equivalent mutants that must be caught: over all sources, and over the deciding sources. */
 const thresholds = { all: 0.85, deciding: 0.9 };
 
 export interface Summary {
   /** The table by folder, then each survivor with its argument. */
   readonly text: string;
-  /** What is wrong with the run, a line each. */
+  /** The faults of the run, one line each. */
   readonly faults: readonly string[];
 }
 
 type Arguments = ReadonlyMap<string, SurvivorArgument>;
 
-/** Sums a run up. */
+/** Sums up a run. */
 export function summarize(verdicts: readonly Verdict[], given: readonly SurvivorArgument[]): Summary {
   const argued = new Map(given.map((argument) => [argument.name, argument]));
   const folders = Map.groupBy(verdicts, ({ mutant }) => dirname(mutant.file));
@@ -54,7 +54,7 @@ interface Counts {
   readonly caught: number;
   readonly survived: number;
   readonly equivalent: number;
-  /** Caught among those that are not equivalent; 1 if there are none. */
+  /** The caught share of the mutants that are not equivalent; 1 if there are none. */
   readonly score: number;
 }
 
@@ -79,7 +79,7 @@ function rowOf(name: string, { mutants, caught, survived, equivalent, score }: C
 }
 
 function percent(share: number): string {
-  // Rounded down, so that a score below its threshold is never shown as if it had reached it.
+  // Rounded down, so that a score below its threshold never looks as if it had reached it.
   return `${Math.floor(share * 1_000) / 10} %`;
 }
 

@@ -10,8 +10,8 @@ export interface SurvivorArgument {
 }
 
 /**
- * Reads the page of arguments: a heading with the file in code, then for each survivor an entry of its two texts and a sentence
- * that starts with `Equivalent:` or `Accepted:`. Throws if an entry has another form.
+ * Reads the page of arguments. Each heading names a file in code. Under it, each survivor has an entry with its two texts
+ * and a sentence that starts with `Equivalent:` or `Accepted:`. Throws if an entry has another form.
  */
 export function readArguments(page: string): SurvivorArgument[] {
   const [, ...sections] = page.split(/^## /m);
@@ -31,7 +31,7 @@ function readEntry(file: string | undefined, entry: string): SurvivorArgument {
   return { name: nameOf({ file, before, after }), isEquivalent, reason: reason.replace(/\s+/g, " ").trim() };
 }
 
-/** The line with which the entry of a mutant starts. */
+/** The first line of a mutant's entry. */
 export function entryOf({ before, after }: Mutant): string {
   return `- \`\` ${before} \`\` → \`\` ${after} \`\``;
 }

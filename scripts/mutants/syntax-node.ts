@@ -1,6 +1,6 @@
 import { parseSync } from "oxc-parser";
 
-/** A node of a syntax tree (ESTree with TypeScript). `start` and `end` are places in the text, in UTF-16 units. */
+/** A node of a syntax tree (ESTree with TypeScript). `start` and `end` are offsets in the text, in UTF-16 units. */
 export interface SyntaxNode {
   readonly type: string;
   readonly start: number;
@@ -19,7 +19,7 @@ function isNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
-/** The node in a field. */
+/** The node in a field; `undefined` if there is none. */
 export function nodeIn(node: SyntaxNode, field: string): SyntaxNode | undefined {
   const value = node[field];
   return isNode(value) ? value : undefined;

@@ -6,14 +6,14 @@ import type { ResultStore } from "./result-store.ts";
 import { runTestFile, type TestOutcome } from "./run-test-file.ts";
 import type { ScratchCopy } from "./scratch-copy.ts";
 
-/** A test file as it runs without a mutant. */
+/** A test file and its run without a mutant. */
 export interface TestFile {
   readonly file: string;
-  /** Names the state of this file and of all that it can depend on. */
+  /** Names the state of this file and of all files that it can depend on. */
   readonly state: string;
   readonly outcome: TestOutcome;
   readonly ms: number;
-  /** With a mutant it may take so long. */
+  /** Time limit of a run with a mutant. */
   readonly limitMs: number;
   readonly executed: ExecutedCode;
 }
@@ -50,12 +50,15 @@ export async function measureTestFile(
   return measured;
 }
 
-/** Enough for a machine that is busier than when the file was measured. */
+/** Leaves room for a machine that is busier than when the file was measured. */
 function limitOf(ms: number): number {
   return 15_000 + 3 * ms;
 }
 
-/** Names the state of everything but test files that a test can depend on. `paths` are from the root of the copy, sorted. */
+/**
+ * Names the state of every file that a test can depend on, except test files. `paths` are from the root of the copy,
+ * sorted.
+ */
 export async function fingerprintOf(copy: string, paths: readonly string[]): Promise<string> {
   const shared = paths.filter(
     (path) => /^(src|tests|bin|backend)\/|^package-lock\.json$/.test(path) && !path.endsWith(".test.ts"),

@@ -3,7 +3,7 @@ import { createDemoProvider } from "../../src/adapters/demo/demo-provider.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { ProviderEvent, ProviderMessage, ProviderRequest } from "../../src/ports/provider.ts";
 
-/** A clock on which waiting takes no time: it moves the time on and is written down. */
+/** A clock on which waiting takes no time: each wait moves the time on and is recorded. */
 export function createInstantClock() {
   let nowMs = 0;
   const sleepsMs: number[] = [];
@@ -41,7 +41,7 @@ export async function batchesOf(request: ProviderRequest): Promise<ProviderEvent
   return Array.fromAsync(provider.stream(request, { signal: new AbortController().signal }));
 }
 
-/** The answer's events, its end, and its text and reasoning put together. */
+/** The answer's events, its end, and its joined text and reasoning. */
 export async function answer(request: ProviderRequest) {
   const events = (await batchesOf(request)).flat();
   const end = events.at(-1);

@@ -28,7 +28,7 @@ describe("the built-in personas", () => {
       assert.ok(wordCount >= 120 && wordCount <= 250, `${wordCount} words`);
     });
 
-    test(`${id} knows its own name, speaks for nobody else and keeps its notes private`, () => {
+    test(`${id} knows its own name, speaks only for itself and keeps its notes private`, () => {
       const [firstName] = name.split(",");
       assert.ok(instructions.startsWith(`You are ${firstName}, `));
       assert.ok(instructions.includes(`Write only ${firstName}'s part: no lines for anyone else`));

@@ -6,7 +6,7 @@ import type { Clock } from "../../src/ports/clock.ts";
 import type { ProviderRequest } from "../../src/ports/provider.ts";
 import { answer, ask, batchesOf, createInstantClock } from "./ask-demo.ts";
 
-/** Waiting never ends by itself, only by the signal. */
+/** A clock whose waits end only by the signal. */
 const frozenClock: Clock = {
   now: () => 0,
   callAfter: () => () => undefined,
@@ -33,7 +33,7 @@ describe("the shape of a demo answer", () => {
     for (const event of batches.flat()) assert.ok(event.type !== "text" || event.text !== "");
   });
 
-  test("is labelled: a simulated provider, the model demo whatever was asked for, estimated usage", async () => {
+  test("is labelled: a simulated provider, always the model demo, estimated usage", async () => {
     const provider = createDemoProvider({ clock: createInstantClock().clock });
     assert.deepEqual([provider.name, provider.simulated], ["demo", true]);
     const { end, text } = await answer(ask("One two three", { instructions: "Be kind." }));
@@ -64,7 +64,7 @@ describe("the pace", () => {
     assert.deepEqual(sleepsMs, [400, ...Array.from({ length: wordCount - 1 }, () => 20)]);
   });
 
-  test("hands over in one batch the words that fell due while nobody was reading", async () => {
+  test("yields in one batch the words that fell due while its reader was busy", async () => {
     const { clock, advance } = createInstantClock();
     const iterator = open(ask("Why?"), clock);
     await iterator.next();
@@ -111,7 +111,7 @@ describe("the signal", () => {
 });
 
 describe("maxOutputTokens", () => {
-  test("cuts after so many words with the reason length", async () => {
+  test("cuts after this many words with the reason length", async () => {
     const whole = await answer(ask("Why?"));
     const cut = await answer(ask("Why?", { maxOutputTokens: 7 }));
     assert.equal(cut.end.finishReason, "length");
@@ -203,7 +203,7 @@ describe("the response object", () => {
     assert.notEqual((await answer(ask("Why not?"))).end.response?.id, end.response?.id);
   });
 
-  test("holds the reasoning summary where one was asked for, and is left out where a persona speaks", async () => {
+  test("holds the reasoning summary if one was asked for, and is left out for a persona", async () => {
     const { end, reasoning } = await answer(ask("Why?", { includeReasoning: true }));
     const summary = [{ type: "summary_text", text: reasoning }];
     assert.partialDeepStrictEqual(end.response?.output, [

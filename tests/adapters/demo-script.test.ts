@@ -26,7 +26,7 @@ function wordRuns(text: string, length: number): Set<string> {
   return new Set(all.slice(length - 1).map((_, start) => all.slice(start, start + length).join(" ")));
 }
 
-describe("what is said", () => {
+describe("the scripted words", () => {
   for (const { id, more } of speakers) {
     test(`${id}: 60 to 120 words that own up to being scripted and quote the question`, async () => {
       for (const question of questions) {
@@ -114,7 +114,7 @@ describe("the conversation", () => {
     }
   });
 
-  test("what other personas answered is noticed by name and not mistaken for a question", async () => {
+  test("the answers of other personas are mentioned by name and not mistaken for a question", async () => {
     const said = (id: string, personaId?: string, personaName?: string) => ({
       id,
       role: personaId === undefined ? ("user" as const) : ("assistant" as const),

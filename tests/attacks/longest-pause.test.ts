@@ -11,7 +11,7 @@ describe("the pause that counts in an attack", () => {
     assert.deepEqual(longestPause(report, []), { serverMs: 500, seenMs: 500 });
   });
 
-  it("is none of the server's if the provider sent nothing meanwhile", () => {
+  it("is not the server's if the provider sent nothing meanwhile", () => {
     const late = { ...report, gaps: [{ ...gap, sentGapMs: 500 }] };
     assert.deepEqual(longestPause(late, []), { serverMs: 20, seenMs: 20 });
   });
@@ -28,7 +28,7 @@ describe("the pause that counts in an attack", () => {
     assert.deepEqual(longestPause({ ...report, stalls }, stalls), { serverMs: 280, seenMs: 500 });
   });
 
-  it("is the longest of all gaps, after what is taken off", () => {
+  it("is the longest of all gaps, after the deductions", () => {
     const other = { fromMs: 5_000, toMs: 5_300, sentGapMs: 20 };
     const stalls = [{ fromMs: 1_000, toMs: 1_400 }];
     assert.deepEqual(longestPause({ ...report, gaps: [gap, other] }, stalls), {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { composeFrame, opcodes, readFrame } from "../../bench/client/frames.ts";
 
-/** As a server sends it: without a mask. */
+/** A frame as a server sends it: without a mask. */
 function serverFrame(length: number): Buffer {
   const head =
     length < 126 ? [0x81, length] : length < 65_536 ? [0x81, 126, 0, 0] : [0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -14,7 +14,7 @@ function serverFrame(length: number): Buffer {
 
 describe("the load client's frames", () => {
   for (const length of [0, 125, 126, 65_535, 65_536]) {
-    it(`reads one of ${length} bytes when all of it is there`, () => {
+    it(`reads one of ${length} bytes when it is complete`, () => {
       const bytes = Buffer.concat([Buffer.from("before"), serverFrame(length)]);
       const frame = readFrame(bytes, 6);
       assert.equal(frame?.opcode, opcodes.text);

@@ -15,19 +15,19 @@ const behindProxy = { allowAnonymous: true, trustedProxies: ["127.0.0.1"] } sati
 
 let secrets = 0;
 
-/** A caller that nobody has seen before, from an address. */
+/** Connects a new caller without a key, from this address. */
 function stranger(url: string, address: string): Promise<WireClient> {
   secrets += 1;
   const headers = { authorization: `Bearer secret-number-${secrets}-of-mine`, "x-forwarded-for": address };
   return connect(url, { headers });
 }
 
-/** Every client of a stage goes with it. */
+/** Starts a stage whose clients are closed with it. */
 function startStage(options: TroupeOptions): Promise<BudgetStage> {
   return startBudgetStage({ ...behindProxy, ...options });
 }
 
-/** How the request of a caller that nobody has seen before ends, or is refused. */
+/** How the request of a new caller without a key ends or is refused. */
 async function endOf(stage: BudgetStage, address: string, data: object = { budget_tokens: 40 }) {
   const client = await stranger(stage.server.url, address);
   client.send(ask("once", data));
@@ -37,7 +37,7 @@ async function endOf(stage: BudgetStage, address: string, data: object = { budge
   return end.type === "error" ? `${end.code}: ${end.message}` : end.type;
 }
 
-test("sockets of callers without keys are limited by address and together, whatever secrets they show", async () => {
+test("sockets of callers without keys are limited per address and in total, even with different secrets", async () => {
   await using server = await startTroupe({
     ...behindProxy,
     maxConnectionsPerAddress: 2,
@@ -48,7 +48,7 @@ test("sockets of callers without keys are limited by address and together, whate
   await enter("203.0.113.7");
   await enter("203.0.113.7");
   await assert.rejects(enter("203.0.113.7"), /429/);
-  // The other addresses of one IPv6 network are the same place.
+  // All addresses of one IPv6 network count as the same place.
   await enter("2001:db8:1:2::1");
   await assert.rejects(enter("203.0.113.8"), /429/);
   open[0]?.terminate();
@@ -102,8 +102,8 @@ test("requests a minute are limited by address and together; refused ones of an 
   assert.equal(await endOf(stage, "203.0.113.7"), "response");
 });
 
-test("tokens a day are limited by address and together; a restart remembers what all used together", async () => {
-  // The double never stops talking: the server's own budget ends what no other limit does.
+test("tokens a day are limited per address and in total; a restart remembers the total", async () => {
+  // The double never stops talking, so the server's own budget has to end the answer.
   const options = { addressTokensPerDay: 300, anonymousTokensPerDay: 500, serverTokensPerDay: 5_000 };
   const before = await startStage(options);
   await using _folder = before;

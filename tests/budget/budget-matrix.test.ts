@@ -28,15 +28,15 @@ import {
 const dayMs = 24 * 3_600_000;
 const cap = 4_000;
 const stepTokens = 256;
-/** Of "Hi", and of "Hi" with an option. */
+/** The tokens of "Hi", and of "Hi" with an option. */
 const inputTokens = 1;
 const optionTokens = 2;
 
 interface Budget {
   readonly options: TroupeOptions;
-  /** Of every request. */
+  /** The data of every request. */
   readonly data: object;
-  /** It is of one request alone, so that no other request of it is spent. */
+  /** The budget belongs to one request, so other requests do not use it up. */
   readonly isOfRequest?: true;
 }
 
@@ -50,22 +50,22 @@ const budgets: Readonly<Record<string, Budget>> = {
   },
 };
 
-/** Time does not end what the tests let wait. */
+/** Limits so long that time does not end the waiting requests. */
 const patient: TroupeOptions = { firstByteMs: 10 * dayMs, idleMs: 10 * dayMs, turnLimitMs: 10 * dayMs };
-/** As its provider tells. */
+/** The usage that the provider reports. */
 const known = { inputTokens: 7, outputTokens: 30 };
 const knownTotal = known.inputTokens + known.outputTokens;
 const whole = streamScript(answer({ text: "Done.", usage: known }));
 const deltas = Array.from({ length: 10 }, () => fourTokens);
 const events = answer({ deltas, responseId: "resp_7" });
 const openingEvents = events.findLastIndex((event) => event.includes("output_text.delta")) + 1;
-/** Forty tokens, and then nothing. */
+/** Forty tokens, and then silence. */
 const forty: Script = [...streamScript(events.slice(0, openingEvents)), { hang: true }];
 const fortyTotal = inputTokens + 40;
 const reservedTotal = inputTokens + stepTokens;
 let probes = 0;
 
-/** How much of a budget is spent or reserved: what the provider is told is left of it says so. */
+/** How much of a budget is spent or reserved, worked out from the limit that the provider is sent. */
 async function takenOf(
   budget: Pick<Budget, "data">,
   client: WireClient,
@@ -95,7 +95,7 @@ async function play(
   return endsOf(client, [id]);
 }
 
-/** A call in the middle of its answer, all of which the client has been shown. */
+/** A call in the middle of its answer, after the client has received all text so far. */
 async function beginForty(stage: { upstream: UpstreamDouble }, client: WireClient, id: string, data: object) {
   stage.upstream.respond(forty);
   client.send(ask(id, data));
@@ -111,14 +111,14 @@ async function cancel(client: WireClient, id: string): Promise<void> {
   await endsOf(client, [id]);
 }
 
-/** Copies the database as a crash would leave it. */
+/** Copies the database in the state in which a crash would leave it. */
 function copyTo(folder: string, from: string): void {
   const source = new DatabaseSync(path.join(from, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(folder, "troupe.db")}'`);
   source.close();
 }
 
-/** Its ids meet those of other servers in one database. */
+/** Its ids share one database with those of other servers. */
 function makeClock(): TestClock {
   return Object.assign(createTestClock({ instantMs: 1_000 }), { newId: () => crypto.randomUUID() });
 }
@@ -128,7 +128,7 @@ const idle = async (server: RunningTroupe) => {
 };
 
 for (const [name, budget] of Object.entries(budgets)) {
-  /** Of an amount, the part that the next request finds taken. */
+  /** The part of an amount that the next request finds used up. */
   const taken = (amount: number) => (budget.isOfRequest ? 0 : amount);
   const start = (at: Parameters<typeof startBudgetStage>[1] = {}): Promise<BudgetStage> =>
     startBudgetStage({ ...patient, ...budget.options }, { clock: makeClock(), ...at });
@@ -145,7 +145,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       }
     });
 
-    it("a crash leaves what was reserved as spent, and nothing reserved", async () => {
+    it("after a crash, reserved amounts count as spent, and nothing stays reserved", async () => {
       await using place = await createDataFolder();
       await using first = await start();
       const client = await first.server.connect();
@@ -160,7 +160,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       assert.deepEqual([cut?.outcome, cut?.total_tokens], ["interrupted", reservedTotal]);
     });
 
-    it("a recovered call counts once, with what it had used before the crash", async () => {
+    it("a recovered call counts once, including its usage before the crash", async () => {
       await using place = await createDataFolder();
       const data = { ...budget.data, options: { background: true } };
       await using first = await start();
@@ -208,7 +208,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       assert.equal(await takenOf(budget, await stage.server.connect(), stage.upstream), taken(fortyTotal));
     });
 
-    it("a journal that fails loses nothing of what was spent meanwhile", async () => {
+    it("a journal that fails loses no spending of the outage", async () => {
       using threads = createMortalThreads();
       await using place = await createDataFolder();
       const unkept = { ...budget.data, options: { store: false } };
@@ -218,7 +218,7 @@ for (const [name, budget] of Object.entries(budgets)) {
         await play(stage, client, "before", whole, budget.data);
         threads.refuse(true);
         stage.upstream.respond(whole);
-        // The first one finds out.
+        // The first request discovers that the disk is full.
         for (const id of ["first", "second"]) {
           client.send(ask(id, budget.data));
           const [refused] = await endsOf(client, [id]);
@@ -262,7 +262,7 @@ for (const [name, budget] of Object.entries(budgets)) {
       await cancel(one, "open");
       await until(() => cluster.servers.every(({ troupe }) => troupe.stats().turns === 0));
       assert.equal(await takenOf(budget, other, upstream), taken(knownTotal + fortyTotal));
-      // Neither gets what the other has left over.
+      // After one client has used up the rest of the budget, the other gets nothing.
       await play(at, one, "all", endlessScript(), budget.data);
       other.send(ask("none", budget.data));
       const [none] = await endsOf(other, ["none"]);

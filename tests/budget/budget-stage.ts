@@ -12,7 +12,7 @@ import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
 
-/** One call as the table of usage has it. */
+/** One call as stored in the table of usage. */
 export interface UsageRow {
   readonly owner: string;
   readonly key_id: string;
@@ -31,14 +31,14 @@ export interface BudgetStage extends AsyncDisposable {
   readonly server: RunningTroupe;
   readonly clock: TestClock;
   readonly folder: string;
-  /** The rows of usage, in the order in which the calls began, after everything that was written until now. */
+  /** The rows of usage in the order in which the calls started, read after all earlier writes. */
   rows(): Promise<UsageRow[]>;
 }
 
-/** Four tokens, by the rule of four bytes to a token. */
+/** Four tokens, by the rule of four bytes per token. */
 export const fourTokens = "sixteen letters ";
 
-/** Says four tokens after four tokens until it is closed. */
+/** Sends four tokens at a time until the connection is closed. */
 export function endlessScript(): Script {
   const events = answer({ deltas: [fourTokens] });
   const delta = events.findIndex((event) => event.includes("output_text.delta"));
@@ -47,7 +47,7 @@ export function endlessScript(): Script {
   return [head, ...opening, { repeat: [{ write: events[delta] ?? "" }] }];
 }
 
-/** A server that keeps its usage in a database, in front of a double that never stops talking by itself. */
+/** A server that keeps its usage in a database. Its double never stops talking by itself. */
 export async function startBudgetStage(
   options: TroupeOptions = {},
   {
@@ -74,7 +74,7 @@ export async function startBudgetStage(
     clock,
     folder,
     async rows() {
-      // A reading stands behind everything that was written before.
+      // A read is done after all writes that were queued before it.
       await fetch(`${server.httpUrl}/api/usage`);
       return readUsage(folder);
     },
@@ -86,13 +86,13 @@ export async function startBudgetStage(
   };
 }
 
-/** What a data folder has of usage now, in the order in which the calls began. */
+/** The usage rows that a data folder holds now, in the order in which the calls started. */
 export function readUsage(folder: string): UsageRow[] {
   using database = new DatabaseSync(path.join(folder, "troupe.db"), { readOnly: true });
   return database.prepare("SELECT * FROM usage ORDER BY number").all() as unknown as UsageRow[];
 }
 
-/** A question to the model; what matters is said. */
+/** A question to the model. `data` holds the fields that matter to the test. */
 export const ask = (id: string, data: object = {}) => ({
   type: "openai_chat",
   id,
@@ -103,7 +103,7 @@ export function totalOf(rows: readonly UsageRow[]): number {
   return rows.reduce((sum, row) => sum + row.total_tokens, 0);
 }
 
-/** What became of each of these requests, whether it ended or was refused. */
+/** How each of these requests ended or was refused. */
 export async function endsOf(
   client: WireClient,
   ids: readonly string[],

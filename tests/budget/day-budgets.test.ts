@@ -30,7 +30,7 @@ test("a spent day refuses requests before anything is stored, until the day is o
     const unknown = await client.next(({ type }) => type === "error");
     assert.ok(unknown.type === "error" && unknown.code === "request_not_found");
   }
-  // What was asked before is answered again as ever.
+  // A request that was answered before is answered again as usual.
   client.send(ask("all"));
   await client.next((message) => message.type === "response" && message.request_id === "all");
   assert.equal(stage.upstream.requests.length, 1);
@@ -87,20 +87,20 @@ test("neither a restart nor a crash gives a fresh budget", async () => {
   assert.ok(totalOf(await stage.rows()) <= 1_000 + 256);
 });
 
-test("a call that a crash cut off counts with all that had come of it, shown or not, and the cap holds afterwards", async () => {
+test("a call that a crash cut off counts with all text received, shown or not, and the cap holds afterwards", async () => {
   await using place = await createDataFolder();
   await using stage = await startBudgetStage();
   const client = await stage.server.connect();
   client.send(ask("cut", { pacing: { mode: "fixed", interval_ms: 5_000, chunk_chars: 4_000 } }));
   await client.next((message) => message.type === "chunk");
-  // The rhythm waits, and so the call is in the middle of its answer.
+  // The rhythm waits, so the call is in the middle of its answer.
   await stage.clock.advance(5_000);
   await client.next((message) => message.type === "chunk");
   const source = new DatabaseSync(path.join(stage.folder, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(place.folder, "troupe.db")}'`);
   source.close();
 
-  // A second process finds what the first has not ended, as after a crash.
+  // A second process finds the calls that the first has not ended, as after a crash.
   await using second = await startBudgetStage({ tokensPerDay: 200 }, { folder: place.folder });
   const [row, ...others] = await second.rows();
   assert.deepEqual(
@@ -132,7 +132,7 @@ test("a wall clock that jumps back and forth hands out one fresh budget, not six
   assert.ok(rows.length >= 2 && totalOf(rows) <= 2 * (400 + 256), String(totalOf(rows)));
 });
 
-test("where money is limited, a model without a price is refused, and a version costs what its model costs", async () => {
+test("if money is limited, a model without a price is refused, and a version costs as much as its model", async () => {
   const warnings: string[] = [];
   const nothing = () => undefined;
   const logger = {

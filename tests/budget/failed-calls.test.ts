@@ -6,15 +6,15 @@ import type { Script } from "../doubles/script.ts";
 import { httpError, plainResponse, streamHead, streamScript } from "../doubles/stream-script.ts";
 import { ask, endsOf, startBudgetStage } from "./budget-stage.ts";
 
-/** 5,000 tokens, by the rule of four bytes to a token. */
+/** 5,000 tokens, by the rule of four bytes per token. */
 const input_text = "word ".repeat(4_000);
 const inputTokens = 5_000;
-/** Little enough for what is left of it to be sent to the provider. */
+/** So small that the remaining budget is sent to the provider. */
 const cap = 20_000;
 
 const error = (code: string | null) => ({ message: "No.", type: "error", code });
 const [created = "", ...rest] = answer({ text: "Never." });
-/** How a call fails, how often it is made, and how many of these calls may have been read. */
+/** A failure, the number of calls it causes, and how many of these calls the provider may have read. */
 const failures: readonly (readonly [string, Script, number, number])[] = [
   ["reset before the head", [{ reset: true }], 3, 3],
   ["closed before the head", [{ fin: true }], 3, 3],
@@ -73,7 +73,7 @@ describe("a failed call costs its input for each attempt that may have been read
       assert.equal(body?.max_output_tokens ?? cap - 1, cap - read * inputTokens - 1);
     });
 
-  it("nothing if no connection came about", async () => {
+  it("nothing if there was no connection", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ask, endsOf, startBudgetStage } from "./budget-stage.ts";
 
-test("a key asks so often a minute, and a request that attaches to its turn counts as none", async () => {
+test("a key may ask a number of times a minute, and a request that joins a running turn does not count", async () => {
   await using stage = await startBudgetStage({ requestsPerMinute: 3 });
   const client = await stage.server.connect();
   const small = { budget_tokens: 30 };
@@ -25,7 +25,7 @@ test("a key asks so often a minute, and a request that attaches to its turn coun
   assert.equal((await endsOf(client, ["d"]))[0]?.type, "response");
 });
 
-test("a key has so many requests in flight over all its connections, whoever else asks", async () => {
+test("a key has a number of requests in flight over all its connections, independent of other callers", async () => {
   const [ada, bob] = ["ada-0123456789abcdef", "bob-0123456789abcdef"];
   const apiKeys = [
     { owner: "ada", key: ada },

@@ -11,7 +11,7 @@ const key = "ada-0123456789abcdef";
 const words = (tokens: number) => "four".repeat(tokens);
 const short = streamScript(answer({ deltas: ["Yes."] }));
 
-/** Every budget of a day of 1,000 tokens, and how it is named to a client. */
+/** Every budget of a day of 1,000 tokens, and its name in messages to a client. */
 const budgets: Readonly<Record<string, { options: TroupeOptions; allowance: string; inMoney?: true }>> = {
   "the key's tokens": { options: { tokensPerDay: 1_000 }, allowance: "This key may use 1000 tokens a day" },
   "the tokens of an address": {
@@ -72,7 +72,7 @@ for (const [name, { options, allowance, inMoney }] of Object.entries(budgets))
             undefined,
           ],
         );
-        // Nothing of it is stored unless only its call could tell the price.
+        // The refusal is stored only for a budget of money, because only the call itself tells the price.
         assert.equal(end.seq === undefined, inMoney === undefined);
         await stage.clock.advance(dayMs);
       }
@@ -88,7 +88,7 @@ for (const [name, { options, allowance, inMoney }] of Object.entries(budgets))
       assert.equal(end.code, inMoney === undefined ? "day_budget_spent" : "budget_exhausted");
       assert.ok(end.message.endsWith(`${allowance}, and too little is left.`), end.message);
       await stage.clock.advance(end.retry_after_ms);
-      // One that was refused before anything was stored is sent again as it is.
+      // A request that was refused before anything was stored is sent again unchanged.
       const retry = end.seq === undefined ? {} : { retry: end.seq };
       assert.equal((await stage.end("second", { input_text: words(900), ...retry })).type, "response");
     });

@@ -5,7 +5,7 @@ import { streamScript } from "../doubles/stream-script.ts";
 import { textOf } from "../support/wire-client.ts";
 import { ask, endsOf, fourTokens, startBudgetStage, totalOf } from "./budget-stage.ts";
 
-test("a budget that is used up in mid-stream closes the call, keeps what was shown and completes", async () => {
+test("a budget used up in mid-stream closes the call, keeps the text shown and completes", async () => {
   await using stage = await startBudgetStage();
   const client = await stage.server.connect();
   client.send(ask("mid", { budget_tokens: 500 }));
@@ -30,7 +30,7 @@ test("a budget that is used up in mid-stream closes the call, keeps what was sho
   assert.ok(Math.abs(Number(row?.total_tokens) - 500) <= 64);
 });
 
-test("a limit that the client sets stays, and what is left is never exceeded", async () => {
+test("a limit that the client sets stays, and the rest of the budget is never exceeded", async () => {
   await using stage = await startBudgetStage();
   const client = await stage.server.connect();
   for (const [id, budget_tokens, most, sent] of [
@@ -93,7 +93,7 @@ test("personas share a request's budget: each gets a part, and together they sta
   }
 });
 
-test("a lane that finds no room fails beside those that do; where none does, the request fails with the budget's own code", async () => {
+test("a lane without room fails beside the others; if no lane has room, the request fails with the budget's own code", async () => {
   await using stage = await startBudgetStage();
   const client = await stage.server.connect();
   const persona_ids = ["teacher", "skeptic", "historian"];

@@ -23,8 +23,8 @@ const refused: readonly (readonly [string, string, object])[] = [
 ];
 const money = { moneyPerDay: 1, fallbackPrice: { input: 1, output: 1 } };
 
-describe("where money is limited", () => {
-  it("a request with a part that has no price is refused by its field, before anything is stored or counted", async () => {
+describe("a limit of money", () => {
+  it("refuses a request by its field if a part has no price, before anything is stored or counted", async () => {
     await using stage = await startBudgetStage({ ...money, maxRequests: 1, requestsPerMinute: 1 });
     const client = await stage.server.connect();
     for (const [name, field, data] of refused) {
@@ -42,13 +42,13 @@ describe("where money is limited", () => {
     }
     assert.equal(stage.upstream.requests.length, 0);
     assert.deepEqual(await stage.rows(), []);
-    // None of them has taken a place, or the one request of the minute.
+    // None of them took a place or the one request per minute.
     client.send(ask("good", { budget_tokens: 100 }));
     const [end] = await endsOf(client, ["good"]);
     assert.ok(end?.type === "response" && end.finish_reason === "budget");
   });
 
-  it("tools of the client and tiers that cost no more are let through", async () => {
+  it("lets tools of the client and tiers that cost no more through", async () => {
     await using stage = await startBudgetStage(money);
     const client = await stage.server.connect();
     for (const [index, data] of [
@@ -61,7 +61,7 @@ describe("where money is limited", () => {
     }
   });
 
-  it("is the only place: elsewhere all of them go to the provider", async () => {
+  it("is the only reason: without it all of them go to the provider", async () => {
     await using stage = await startBudgetStage({ serverTokensPerDay: 1_000_000, foreignVendorIds: true });
     const client = await stage.server.connect();
     for (const [index, [name, , data]] of refused.entries()) {

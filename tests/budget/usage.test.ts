@@ -63,7 +63,7 @@ test("every call is recorded as it ended: whole, cancelled, failed, turned away,
   assert.equal(rows.length, 7);
 });
 
-test("a cancel while the finished answer is still being shown reports what the provider told", async () => {
+test("a cancel while the finished answer is still being shown reports the provider's figures", async () => {
   await using stage = await startBudgetStage({ pacing: "natural" });
   const text = "word ".repeat(200);
   const usage = { inputTokens: 7, outputTokens: 300 };

@@ -67,7 +67,7 @@ describe("several personas", () => {
     assert.equal(JSON.stringify([played.events, played.result]).includes("secret of"), false);
   });
 
-  it("are in the conversation in their order, whoever is quicker, with the ids that the answer names", async () => {
+  it("are stored in the conversation in their order, even if a later one is quicker, with the ids of the answer", async () => {
     const slow: ProviderScript = async function* ({ clock }) {
       await clock.sleep(900);
       yield [say("Slow."), end];
@@ -89,7 +89,7 @@ describe("several personas", () => {
     );
   });
 
-  it("are given the message, their instructions and who else answers", async () => {
+  it("are given the message, their instructions and the names of the others", async () => {
     const setup = createChatSetup(byPersona({ Ada: answers("A."), Bob: answers("B.") }));
     await ask(setup, { personaIds: ["ada", "bob"], temperature: 0.3, maxTokens: 55 });
     const [first, second] = setup.choice.requests;
@@ -103,7 +103,7 @@ describe("several personas", () => {
     assert.deepEqual([first?.model, first?.temperature, first?.maxOutputTokens], ["model-asked", 0.3, 55]);
   });
 
-  it("leave their chunks out where only whole answers are asked for", async () => {
+  it("leave their chunks out if only whole answers are asked for", async () => {
     const played = await ask(
       createChatSetup(byPersona({ Ada: answers("A."), Bob: answers("B."), Cleo: answers("C.") })),
       { showText: false },
@@ -116,7 +116,7 @@ describe("several personas", () => {
   });
 });
 
-describe("a persona that fails among others", () => {
+describe("a persona that fails beside others", () => {
   it("does not end them: the answer is degraded and keeps its text", async () => {
     const error = new TroupeError("upstream_disconnected");
     const played = await ask(
@@ -142,7 +142,7 @@ describe("a persona that fails among others", () => {
     );
   });
 
-  it("takes the turn with it where all fail, and says whether trying again may help", async () => {
+  it("fails the turn if all fail, and reports whether a retry may help", async () => {
     const auth = new TroupeError("upstream_auth");
     const all = (last: TroupeError) =>
       ask(
@@ -205,7 +205,7 @@ describe("one persona", () => {
     assert.equal(played.stored.at(-1)?.status, "failed");
   });
 
-  it("is cancelled with what it said so far", async () => {
+  it("is cancelled with its text so far", async () => {
     const setup = createChatSetup(byPersona({ Cleo: waits("I sto") }));
     const played = await ask(setup, one, (batch) => {
       if (batch.some(({ type }) => type === "text")) setup.cancel();

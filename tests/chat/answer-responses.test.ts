@@ -54,7 +54,7 @@ describe("answerResponses", () => {
     ]);
   });
 
-  it("leaves out what the client left out", async () => {
+  it("leaves out the fields that the client left out", async () => {
     const setup = createChatSetup(async function* () {
       yield [end];
     });
@@ -157,7 +157,7 @@ describe("answerResponses", () => {
     );
   });
 
-  it("counts a cancel behind the last chunk as too late", async () => {
+  it("counts a cancel after the last chunk as too late", async () => {
     const setup = createChatSetup(async function* () {
       yield [say("All."), end];
     });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 
-/** What a test prints and repeats: the same seed gives the same texts on every run. */
+/** The seed makes every run generate the same texts, so a failure can be repeated. */
 export const fewRuns = { seed: 20_261_122, numRuns: 150 } as const;
 export const manyRuns = { seed: 20_261_122, numRuns: 1_000 } as const;
 
-/** Clusters of every kind that the segmentation rules know (Unicode Annex 29), whole and in parts. */
+/** Clusters of every kind in the segmentation rules (Unicode Annex 29), whole and in parts. */
 const clusters = [
   ..."ab z.,\n\t",
   "12#*",
@@ -74,7 +74,7 @@ export const anyAsciiText = fc
   .array(fc.constantFrom("word ", "x", "longer piece of text, ", "\n"), { maxLength: 60 })
   .map((parts) => parts.join(""));
 
-/** A text in pieces; surrogate pairs are cut as well. */
+/** A text cut into pieces, also inside surrogate pairs. */
 export function anyPieces(text: fc.Arbitrary<string>): fc.Arbitrary<string[]> {
   return fc.tuple(text, fc.array(fc.nat({ max: 2_000 }), { maxLength: 25 })).map(([whole, cuts]) => {
     const positions = new Set(cuts.map((cut) => cut % (whole.length + 1)));
@@ -92,17 +92,17 @@ function mayCut(text: string, at: number): boolean {
 
 const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
 
-/** Whether `at` lies between two grapheme clusters of the text, judged from the whole of it. */
+/** Whether `at` is between two grapheme clusters, judged by the whole text. */
 export function isBoundary(text: string, at: number): boolean {
   return at <= 0 || at >= text.length || boundaries(text).has(at);
 }
 
-/** Where the clusters of a text begin. */
+/** The offsets at which the clusters of a text start. */
 export function boundaries(text: string): Set<number> {
   return new Set([...segmenter.segment(text)].map(({ index }) => index));
 }
 
-/** The cluster around a place in the text. */
+/** The cluster around an offset in the text. */
 export function clusterAt(text: string, at: number): string {
   return [...segmenter.segment(text)].findLast(({ index }) => index <= at)?.segment ?? "";
 }

@@ -30,7 +30,7 @@ const request: PersonasRequest = {
   showText: true,
 };
 
-/** What each persona's provider does, by the persona's own instructions. */
+/** Picks a provider script for each call by the persona's instructions. */
 export function byPersona(scripts: Record<string, ProviderScript>): ProviderScript {
   return (call) => {
     const name = /^You are (\w+)/.exec(call.request.instructions ?? "")?.[1] ?? "";

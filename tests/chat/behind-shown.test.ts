@@ -14,7 +14,7 @@ const checkpointAt = (counts: object): TurnStep => {
   return { type: "checkpoint", place: {}, ...none, ...counts };
 };
 
-/** What a lane whose log holds these steps shows of what is told again. */
+/** The texts that a lane shows of a repeated answer, if its log already holds these steps. */
 async function goOn(steps: readonly TurnStep[], told: readonly (readonly ProviderEvent[])[]) {
   const [lane] = recoverLanes(steps);
   assert.ok(lane !== undefined && canGoOn(lane));
@@ -29,7 +29,7 @@ async function goOn(steps: readonly TurnStep[], told: readonly (readonly Provide
 const textOf = (events: readonly (ProviderEvent | TurnStep)[], type: string) =>
   events.map((event) => (event.type === type && "text" in event ? event.text : "")).join("");
 
-describe("an answer that is told again from a checkpoint", () => {
+describe("an answer that is repeated from a checkpoint", () => {
   it("goes on in the middle of a piece of reasoning, however it is cut this time", async () => {
     const whole = "I should look at the sky first.";
     for (const shownChars of [0, 1, 9, whole.length]) {

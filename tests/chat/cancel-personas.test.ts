@@ -15,7 +15,7 @@ describe("a cancel of several personas", () => {
     };
   };
 
-  it("of one lane leaves the others", async () => {
+  it("of one lane leaves the other lanes", async () => {
     const setup = createChatSetup(
       byPersona({
         Ada: answers("A."),
@@ -54,7 +54,7 @@ describe("a cancel of several personas", () => {
     assert.equal(answerOf(played).finishReason, "cancelled");
   });
 
-  it("of the whole turn keeps what was completed and marks the rest", async () => {
+  it("of the whole turn keeps completed answers and marks the rest", async () => {
     const setup = createChatSetup(
       byPersona({ Ada: answers("A."), Bob: waits("I sto"), Cleo: waits("I too") }),
     );
@@ -109,7 +109,7 @@ describe("a cancel of several personas", () => {
     assert.equal(answerOf(await running).cancel?.upstreamClosed, false);
   });
 
-  it("that comes when all have completed changes nothing", async () => {
+  it("after all have completed changes nothing", async () => {
     const setup = createChatSetup(byPersona({ Ada: answers("A."), Bob: answers("B."), Cleo: answers("C.") }));
     let done = 0;
     const played = await ask(setup, {}, (batch) => {
@@ -122,7 +122,7 @@ describe("a cancel of several personas", () => {
     assert.equal(answerOf(played).outcome, "complete");
   });
 
-  it("that is the turn's limit fails the turn, and keeps what was said", async () => {
+  it("by the turn's time limit fails the turn, and keeps the text", async () => {
     const setup = createChatSetup(
       byPersona({ Ada: answers("A."), Bob: waits("I sto"), Cleo: waits("I too") }),
     );

@@ -14,12 +14,12 @@ import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { createNotedBudget, type NotedBudget } from "./noted-budget.ts";
 import { personas } from "./personas.ts";
 
-/** What a scripted call does: gives batches, may throw, and is told when to stop. */
+/** A scripted call: it yields batches, may throw, and gets a signal that stops it. */
 export type ProviderScript = (call: {
   readonly request: ProviderRequest;
   readonly signal: AbortSignal;
   readonly clock: TestClock;
-  /** How many calls came before. */
+  /** Number of calls before this one. */
   readonly index: number;
 }) => AsyncIterable<ProviderEvent[]>;
 
@@ -34,13 +34,13 @@ export interface ChatSetup {
   readonly choice: ScriptedChoice;
   readonly context: Omit<TurnContext, "emit">;
   readonly budget: NotedBudget;
-  /** Stops the turn as a client does, or one lane of it. */
+  /** Stops the turn, or one of its lanes, as a client does. */
   cancel(lane?: string): void;
   /** Ends the turn with this reason. */
   abort(reason: unknown): void;
 }
 
-/** Everything that chat code needs, around one scripted provider; short sleeps pass at once. */
+/** Everything that chat code needs, around one scripted provider. Short sleeps pass at once. */
 export function createChatSetup(
   script: ProviderScript,
   changes: Partial<ChatDependencies> & { readonly simulated?: boolean; readonly budget?: NotedBudget } = {},
@@ -104,14 +104,14 @@ export function createChatSetup(
   };
 }
 
-/** What came of an answer being made: all events, and its result or what it threw. */
+/** The outcome of an answer: all its events, and its result or error. */
 export interface Played<R> {
   readonly events: TurnEvent[];
   readonly result?: R;
   readonly thrown?: unknown;
 }
 
-/** Lets an answer run to its end; `onBatch` may act between two batches. */
+/** Runs an answer to its end; `onBatch` may act between two batches. */
 export async function play<R>(
   answer: (emit: Emit) => Promise<R>,
   onBatch: (batch: readonly TurnEvent[]) => void = () => undefined,
@@ -129,7 +129,7 @@ export async function play<R>(
   }
 }
 
-/** An event in short, for comparing orders: its type, and its text or status. */
+/** An event in short form, for comparing orders: its type, and its text or status. */
 export function brief(event: TurnEvent): string {
   switch (event.type) {
     case "status":
@@ -157,7 +157,7 @@ export function answering(text: string): ProviderScript {
   };
 }
 
-/** Says something, then nothing until it is aborted. */
+/** Yields a text, then waits until it is aborted. */
 export async function* sayThenWait(text: string, signal: AbortSignal): AsyncGenerator<ProviderEvent[]> {
   yield [say(text)];
   if (!signal.aborted) {

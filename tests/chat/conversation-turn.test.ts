@@ -43,7 +43,7 @@ async function isRefusal(promise: Promise<unknown>): Promise<void> {
 }
 
 describe("a turn in a conversation", () => {
-  it("begins with an empty path and is told what came before from then on", async () => {
+  it("starts with an empty path and gets the earlier turns from then on", async () => {
     const { store, id } = await newConversation();
     const first = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(first.path, []);
@@ -65,7 +65,7 @@ describe("a turn in a conversation", () => {
     assert.equal(second.path.at(-1)?.id, ids[0]);
   });
 
-  it("moves the head only when its answers are there", async () => {
+  it("moves the head only when its answers are stored", async () => {
     const { store, id } = await newConversation();
     const turn = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(await toHead(store, id), []);
@@ -97,7 +97,7 @@ describe("a turn in a conversation", () => {
     assert.equal((await store.head(owner, id))?.messageId, ids[2]);
   });
 
-  it("names its request in its question and in its answers, where it has one", async () => {
+  it("names its request in its question and in its answers, if it has one", async () => {
     const { store, id } = await newConversation();
     const turn = await beginConversationTurn(told(store), owner, id, "Well?", "req-1");
     await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Well.")]);
@@ -109,7 +109,7 @@ describe("a turn in a conversation", () => {
     assert.equal("requestId" in nameless, false);
   });
 
-  it("leaves the head where it was when nothing was said", async () => {
+  it("leaves the head in place if nothing was said", async () => {
     const { store, id } = await newConversation();
     const first = await beginConversationTurn(told(store), owner, id, "One?");
     await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
@@ -121,7 +121,7 @@ describe("a turn in a conversation", () => {
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
   });
 
-  it("branches from the head at which it began, however others go on", async () => {
+  it("branches from the head at which it started, even if others go on", async () => {
     const { store, id } = await newConversation();
     const root = await beginConversationTurn(told(store), owner, id, "Root?");
     await rememberAnswers(store, { personas: [ada], conversation: root }, [answer("Root.")]);
@@ -135,7 +135,7 @@ describe("a turn in a conversation", () => {
     assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Left?", "Left."]);
   });
 
-  it("keeps turns that begin in the same moment apart", async () => {
+  it("keeps turns that start in the same moment apart", async () => {
     const { store, id } = await newConversation();
     const turns = await Promise.all(
       ["A?", "B?", "C?"].map((text) => beginConversationTurn(told(store), owner, id, text)),
@@ -144,13 +144,13 @@ describe("a turn in a conversation", () => {
     for (const { path } of turns) assert.deepEqual(path, []);
   });
 
-  it("cannot begin where there is no such conversation, or where it is another's", async () => {
+  it("cannot start if there is no such conversation, or if it is another owner's", async () => {
     const { store, id } = await newConversation();
     await isRefusal(beginConversationTurn(told(store), owner, "unknown", "Hm?"));
     await isRefusal(beginConversationTurn(told(store), "somebody else", id, "Hm?"));
   });
 
-  it("ends without message ids where the conversation was forgotten meanwhile", async () => {
+  it("ends without message ids if the conversation was forgotten meanwhile", async () => {
     const clock = createTestClock();
     const store = createMemoryConversations({ clock, mostBytes: 2_000 });
     const id = await store.create(owner);

@@ -1,13 +1,13 @@
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 
-/** A provider that counts how often it is asked, and notices when it is not asked any more. */
+/** A provider that counts how often it is asked, and notices when its reader stops asking. */
 export interface CountedSource extends AsyncIterable<ProviderEvent[]> {
   readonly asked: number;
-  /** It was ended before its last batch. */
+  /** Its reader left before the last batch. */
   readonly returned: boolean;
 }
 
-/** Gives these batches, each as soon as it is asked for. */
+/** Yields these batches, each as soon as it is asked for. */
 export function countedSource(batches: readonly (readonly ProviderEvent[])[]): CountedSource {
   let asked = 0;
   let returned = false;

@@ -31,7 +31,7 @@ describe("chunkEnd", () => {
     );
   });
 
-  it("cuts a cluster only where it is longer than a chunk by itself", () => {
+  it("cuts a cluster only if it is longer than a chunk by itself", () => {
     fc.assert(
       fc.property(anyText, anySize, (text, size) => {
         const end = chunkEnd(text, size);
@@ -72,7 +72,7 @@ describe("chunkEnd", () => {
 });
 
 describe("settledLength", () => {
-  it("is a boundary whatever follows", () => {
+  it("is a boundary with any text after it", () => {
     fc.assert(
       fc.property(anyPieces(anyBrokenText), (pieces) => {
         const whole = pieces.join("");

@@ -29,7 +29,7 @@ describe("a lane whose answer is too large", () => {
     assert.equal(events.filter((event) => event.type === "text" && event.final).length, 1);
   });
 
-  it("fails as well where it comes whole, and is allowed the limit itself", async () => {
+  it("fails as well if it arrives at once, and may have exactly the limit", async () => {
     for (const [length, status] of [
       [100, "completed"],
       [101, "failed"],
@@ -95,7 +95,7 @@ describe("a lane whose answer is too large", () => {
     assert.deepEqual([result?.error?.code, result?.text.length], ["answer_too_large", 100]);
   });
 
-  it("shows nothing more from where its log has no room, but its end", async () => {
+  it("shows only its end once its log has no room", async () => {
     let closed = false;
     const setup = createChatSetup(async function* ({ signal }) {
       try {
@@ -145,7 +145,7 @@ describe("a lane whose words can't be kept", () => {
     assert.equal(given?.aborted, true);
   });
 
-  it("is not asked for again behind a failed attempt", async () => {
+  it("is not asked again after a failed attempt", async () => {
     const setup = createChatSetup(async function* () {
       yield* [];
       throw new TroupeError("upstream_overloaded", { safeToRepeat: true, retryAfterMs: 5_000 });
@@ -161,7 +161,7 @@ describe("a lane whose words can't be kept", () => {
 });
 
 describe("a lane that is cancelled", () => {
-  it("shows all that came at once, and reports the close", async () => {
+  it("shows all text received at once, and reports the close", async () => {
     const text = "word ".repeat(60);
     const setup = createChatSetup(async function* ({ signal, clock }) {
       try {
@@ -187,7 +187,7 @@ describe("a lane that is cancelled", () => {
     });
   });
 
-  it("says that its call is still open where it does not close", async () => {
+  it("reports that its call is still open if it does not close", async () => {
     const never = new Promise<never>(() => undefined);
     const setup = createChatSetup(async function* () {
       try {
@@ -203,7 +203,7 @@ describe("a lane that is cancelled", () => {
     assert.deepEqual((await running).result?.cancel, { upstreamClosed: false, closedInMs: 2_000 });
   });
 
-  it("before it began makes no call that it would not end", async () => {
+  it("before its start makes no call", async () => {
     const setup = createChatSetup(async function* ({ signal }) {
       signal.throwIfAborted();
       yield [say("never"), end];

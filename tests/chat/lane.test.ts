@@ -58,7 +58,7 @@ describe("a lane that completes", () => {
     while ((await lane.next()).done !== true);
   });
 
-  it("has a final text and no streaming where it says nothing", async () => {
+  it("has a final text and no streaming if it says nothing", async () => {
     const played = await run(
       createChatSetup(async function* () {
         yield [end];
@@ -68,13 +68,13 @@ describe("a lane that completes", () => {
     assert.equal(played.result?.text, "");
   });
 
-  it("keeps its text to itself where it is not to be shown", async () => {
+  it("keeps its text to itself if it must not be shown", async () => {
     const played = await run(createChatSetup(answering("All the same.")), { showText: false });
     assert.deepEqual(briefly(played), ["starting", "processing", "streaming", "completed"]);
     assert.equal(played.result?.text, "All the same.");
   });
 
-  it("estimates the usage where its provider told none", async () => {
+  it("estimates the usage if its provider gave none", async () => {
     const setup = createChatSetup(async function* () {
       yield [say("123456789"), { type: "end", finishReason: "length", model: "m" }];
     });
@@ -119,7 +119,7 @@ describe("a lane whose call is repeated", () => {
 });
 
 describe("a lane that fails", () => {
-  it("shows what came, ends its text, and returns the error with the first response object", async () => {
+  it("shows the text received, ends it, and returns the error with the first response object", async () => {
     const error = new TroupeError("upstream_truncated");
     const setup = createChatSetup(async function* () {
       yield [{ type: "started", response: { id: "r" } }, say("Half an ans")];
@@ -139,7 +139,7 @@ describe("a lane that fails", () => {
     });
   });
 
-  it("masks what is no error of ours", async () => {
+  it("masks foreign errors", async () => {
     const secret = new TypeError("secret of the inside");
     const setup = createChatSetup(async function* () {
       yield [say("x")];
@@ -151,7 +151,7 @@ describe("a lane that fails", () => {
     assert.equal(result?.error?.publicMessage.includes("secret"), false);
   });
 
-  it("ends with the reason where the turn ends with an error", async () => {
+  it("ends with the reason if the turn ends with an error", async () => {
     const reason = new TroupeError("turn_timeout");
     const setup = createChatSetup(({ signal }) => sayThenWait("So far", signal));
     const { result } = await run(setup, {}, (batch) => {

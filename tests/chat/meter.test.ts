@@ -14,7 +14,7 @@ const estimated = (inputTokens: number, outputTokens: number) => ({
 });
 
 describe("a lane whose budget is used up on its way", () => {
-  it("is closed upstream at once, shows all that came, and completes", async () => {
+  it("is closed upstream at once, shows all text received, and completes", async () => {
     const budget = createNotedBudget({ mostOutputTokens: 10 });
     let closedAfter = 0;
     let batches = 0;
@@ -49,7 +49,7 @@ describe("a lane whose budget is used up on its way", () => {
     assert.deepEqual(budget.recorded, [{ outcome: "budget", usage: estimated(2, 12) }]);
   });
 
-  it("counts what a model writes beside its text", async () => {
+  it("counts a model's output besides its text", async () => {
     const budget = createNotedBudget({ mostOutputTokens: 9 });
     const setup = createChatSetup(
       async function* () {
@@ -100,8 +100,8 @@ describe("a lane that no budget has room for", () => {
   });
 });
 
-describe("what a call is settled with", () => {
-  it("is what its provider told, also when it is cancelled while its finished answer is still being shown", async () => {
+describe("the settled usage of a call", () => {
+  it("is the provider's figure, also if it is cancelled while its finished answer is still being shown", async () => {
     const setup = createChatSetup(async function* () {
       yield [say("word ".repeat(60)), end];
     });
@@ -115,7 +115,7 @@ describe("what a call is settled with", () => {
     assert.deepEqual(setup.budget.recorded, [{ outcome: "cancelled", usage }]);
   });
 
-  it("is an estimate of what came where it was cancelled or cut off", async () => {
+  it("is an estimate of the text received if it was cancelled or cut off", async () => {
     const setup = createChatSetup(({ signal }) => sayThenWait("So far", signal));
     await run(setup, {}, (batch) => {
       if (batch.some(({ type }) => type === "text")) setup.cancel();
@@ -128,7 +128,7 @@ describe("what a call is settled with", () => {
     assert.deepEqual(cut.budget.recorded, [{ outcome: "interrupted", usage: estimated(2, 2) }]);
   });
 
-  it("is nothing where it was surely not read, else the input of each attempt that may have been", async () => {
+  it("is nothing if it was surely not read, else the input of each attempt that may have been read", async () => {
     const repeated = { safeToRepeat: true };
     for (const [error, attempts, read] of [
       [new TroupeError("upstream_auth"), 1, 0],
@@ -165,7 +165,7 @@ describe("what a call is settled with", () => {
     }
   });
 
-  it("counts a failed attempt beside the answer, whose own usage is as its provider told it", async () => {
+  it("adds a failed attempt to the answer, which counts as its provider reported it", async () => {
     const setup = createChatSetup(async function* ({ index }) {
       if (index === 0) throw new TroupeError("upstream_disconnected", { safeToRepeat: true });
       if (index === 1) throw new TroupeError("rate_limited", { safeToRepeat: true });
@@ -178,7 +178,7 @@ describe("what a call is settled with", () => {
     assert.deepEqual(setup.budget.recorded, [{ outcome: "completed", usage: estimated(5, 4) }]);
   });
 
-  it("is the attempts that were made where no budget pays another", async () => {
+  it("is the attempts made so far if no budget pays another", async () => {
     const budget = createNotedBudget({ mostRepeats: 1 });
     const setup = createChatSetup(
       async function* () {
@@ -193,7 +193,7 @@ describe("what a call is settled with", () => {
     assert.deepEqual(budget.recorded, [{ outcome: "failed", usage: estimated(4, 0) }]);
   });
 
-  it("begins with what another process has shown, and is not nothing where that cannot be gone on with", async () => {
+  it("starts with the text shown by another process, and is not nothing if that cannot be continued", async () => {
     const begun = {
       ...{ name: "ada", text: "x".repeat(40), reasoningUnits: 0, toolEvents: 0, ended: false },
       ...{ status: undefined, answer: undefined },

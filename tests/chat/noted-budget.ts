@@ -5,25 +5,25 @@ import { TroupeError } from "../../src/protocol/errors.ts";
 
 export interface NotedBudget extends TurnBudget {
   readonly plans: readonly CallPlan[];
-  /** What each call was settled with, in order. */
+  /** The usage that each call was settled with, in order. */
   readonly settled: readonly Usage[];
-  /** Attempts that were paid beside the first. */
+  /** Number of paid repeats after the first attempt. */
   readonly repeats: number;
   readonly recorded: readonly { readonly outcome: CallOutcome; readonly usage: Usage }[];
 }
 
 export interface NotedBudgetOptions {
-  /** Lanes that find no room. */
+  /** Lanes for which the budget has no room. */
   readonly refused?: readonly string[];
-  /** How many further attempts are paid. Default: all. */
+  /** Maximum number of paid repeats. Default: no limit. */
   readonly mostRepeats?: number;
-  /** What covers no more. Default: everything is covered. */
+  /** Maximum number of output tokens that are covered. Default: no limit. */
   readonly mostOutputTokens?: number;
-  /** The limit that is sent. */
+  /** The limit that is sent to the provider. */
   readonly limitSent?: number;
 }
 
-/** Pays for everything but what it is told not to, and notes what it was told. */
+/** A budget that pays for everything except the given limits, and records its calls. */
 export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget {
   const { refused = [], mostOutputTokens = Infinity, mostRepeats = Infinity, limitSent } = options;
   const plans: CallPlan[] = [];

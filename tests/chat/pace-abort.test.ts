@@ -18,7 +18,7 @@ import {
 
 const pacings = [naturalPacing, fixedPacing, rawPacing];
 
-/** A provider that obeys: when the signal aborts it closes, which takes its time, and throws the reason. */
+/** A provider that obeys: when the signal aborts, it closes, which takes a while, and throws the reason. */
 async function* obedient(
   clock: TestClock,
   signal: AbortSignal,
@@ -39,7 +39,7 @@ async function* obedient(
   }
 }
 
-/** Starts an answer, aborts it at a moment and gives all that came of it. */
+/** Starts an answer, aborts it at a given moment and returns all its output. */
 async function abortAt(
   atMs: number,
   pacing: (typeof pacings)[number],
@@ -57,7 +57,7 @@ async function abortAt(
 }
 
 describe("an abort of a paced answer", () => {
-  it("shows all that came until then at once, whatever the rhythm", async () => {
+  it("shows all text received until then at once, with every rhythm", async () => {
     const gaps = fc.array(fc.nat({ max: 300 }), { maxLength: 26 });
     await fc.assert(
       fc.asyncProperty(
@@ -129,7 +129,7 @@ describe("an abort of a paced answer", () => {
     assert.equal(joined({ shown }), "some");
   });
 
-  it("measures to the close, not to when its reader comes back", async () => {
+  it("measures to the close, not to the reader's next call", async () => {
     const clock = createTestClock();
     const controller = new AbortController();
     const source = obedient(clock, controller.signal, [{ afterMs: 0, events: [textEvent("some")] }], 30);
@@ -163,7 +163,7 @@ describe("an abort of a paced answer", () => {
     assert.deepEqual(result.type === "aborted" && [result.closed, result.closedInMs <= 10], [true, true]);
   });
 
-  it("reaches a provider whose reading rests since too much waits", async () => {
+  it("reaches a provider that is not being read because too much waits", async () => {
     const whole = "x".repeat(100_000);
     const { result, shown } = await abortAt(250, fixedPacing, (clock, signal) =>
       obedient(clock, signal, [{ afterMs: 0, events: [textEvent(whole)] }], 0),

@@ -35,8 +35,8 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
       await clock.advance(seconds === 0 ? 0 : 1_000);
       askedAfterSeconds.push(source.asked);
     }
-    // Each second brings 10,000 and shows 5,000. 70,000 wait after the 13th, which is too many; 35,000 are still more than half
-    // of 65,536, and 30,000 are not.
+    // Each second brings 10,000 and shows 5,000. After the 13th, 70,000 wait, which is too many. 35,000 is still more
+    // than half of 65,536, and 30,000 is not.
     assert.deepEqual(
       askedAfterSeconds,
       [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 14, 14, 14, 14, 14, 14, 14, 15],
@@ -46,7 +46,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
     assert.equal(shownChars, 300_000);
   });
 
-  it("counts what waits beside the text as well", async () => {
+  it("counts waiting events other than text as well", async () => {
     const reasoning: ProviderEvent = { type: "reasoning", text: tenThousand };
     const source = countedSource([
       [textEvent("x".repeat(51))],
@@ -72,7 +72,7 @@ describe("a paced answer whose provider is quicker than its rhythm", () => {
     assert.equal(reasoningChars, 30 * tenThousand.length);
   });
 
-  it("reads no further ahead of a reader who does not come", async () => {
+  it("reads no further ahead of an idle reader", async () => {
     for (const pacing of [naturalPacing, rawPacing]) {
       const source = countedSource(Array.from({ length: 30 }, () => [textEvent(tenThousand)]));
       const clock = createTestClock();
@@ -149,7 +149,7 @@ describe("a paced answer that fails", () => {
     throw error;
   }
 
-  it("shows all that came in its rhythm, and fails then", async () => {
+  it("shows all text received in its rhythm, and fails then", async () => {
     const error = new Error("cut");
     const run = await runPaced(fixedPacing, () => failing(error));
     assert.deepEqual(run.result, { type: "failed", error });
@@ -172,7 +172,7 @@ describe("a paced answer that fails", () => {
     assert.equal(textsOf(run).at(-1)?.final, true);
   });
 
-  it("reads nothing behind the end", async () => {
+  it("reads nothing after the end", async () => {
     const source = countedSource([[textEvent("all"), endEvent], [textEvent(" late")]]);
     const run = await runPaced(rawPacing, () => source);
     assert.deepEqual(run.result, { type: "ended", end: endEvent });

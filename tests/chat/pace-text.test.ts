@@ -26,7 +26,7 @@ const anyPacing: fc.Arbitrary<Pacing> = fc.record({
 });
 const anyGaps = fc.array(fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 2_000 })), { maxLength: 26 });
 
-describe("what a paced answer shows", () => {
+describe("the output of a paced answer", () => {
   it("is the whole text in order, in chunks that are short enough, the last one final", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyBrokenText), anyGaps, anyPacing, async (pieces, gapsMs, pacing) => {
@@ -45,7 +45,7 @@ describe("what a paced answer shows", () => {
     );
   });
 
-  it("cuts no cluster that a chunk can hold, where its pieces come in time", async () => {
+  it("cuts no cluster that fits into a chunk, if its pieces arrive in time", async () => {
     const timedPacing = anyPacing.filter(({ mode, maxLagMs }) => mode !== "raw" && maxLagMs >= 200);
     await fc.assert(
       fc.asyncProperty(anyPieces(anyText), anyGaps, timedPacing, async (pieces, gapsMs, pacing) => {
@@ -65,7 +65,7 @@ describe("what a paced answer shows", () => {
     );
   });
 
-  it("holds back what came just now, however long the text before it has waited", async () => {
+  it("holds back the newest piece, however long the text before it has waited", async () => {
     const pieces = ["x".repeat(275), "👩\u200d", "🚀"];
     const run = await runPaced(fixedPacing, textDeliveries(pieces, [0, 495, 10]));
     assert.deepEqual(
@@ -104,7 +104,7 @@ describe("what a paced answer shows", () => {
   });
 
   for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
-    it(`puts a character together whose halves come late, ${pacing.mode}`, async () => {
+    it(`joins a character whose halves arrive apart, ${pacing.mode}`, async () => {
       const run = await runPaced(pacing, textDeliveries(["rain \ud83d", "\ude00 sun"], [0, 5_000]));
       assert.equal(joined(run), "rain 😀 sun");
       assert.equal(textsOf(run)[0]?.text, "rain ");
@@ -125,7 +125,10 @@ describe("what a paced answer shows", () => {
   }
 });
 
-/** The events with neighbouring texts and pieces of reasoning joined, empty ones left out: only order and content count. */
+/**
+ * The events with neighbouring texts and neighbouring pieces of reasoning joined, and empty ones left out. Only order and
+ * content count.
+ */
 function inOrder(events: readonly (ProviderEvent | ShownEvent["event"])[]): unknown[] {
   const ordered: unknown[] = [];
   let halves = "";

@@ -20,7 +20,10 @@ const anyGaps = fc.array(fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 300 }), fc.
 });
 const anySize = fc.integer({ min: 1, max: 60 });
 
-/** When the code unit at a place of the whole text came; a pair came with its second half, if nothing stands between the two. */
+/**
+ * The arrival time of each code unit of the whole text. A surrogate pair arrives with its second half, if nothing is
+ * between the halves.
+ */
 function arrivalsOf(deliveries: readonly Delivery[]): number[] {
   const arrivals: number[] = [];
   let text = "";
@@ -39,7 +42,7 @@ function arrivalsOf(deliveries: readonly Delivery[]): number[] {
 }
 
 describe("natural rhythm", () => {
-  it("shows no text later than max_lag and a beat after it came", async () => {
+  it("shows text at most max_lag and a beat after its arrival", async () => {
     const pacings = fc.record({
       chunkChars: anySize,
       intervalMs: fc.integer({ min: 10, max: 1_000 }),
@@ -74,10 +77,10 @@ describe("natural rhythm", () => {
   it("shows one chunk an interval and no more while nothing would be late", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
-        // Up to three chunks are shown within 375 ms, whatever was shown just before.
+        // Up to three chunks are shown within 375 ms, independently of earlier chunks.
         const short = textDeliveries(cutTo(pieces, 3 * chunkChars), gapsMs);
         const texts = textsOf(await runPaced({ ...naturalPacing, chunkChars }, short));
-        // An interval begins with the beat in which its chunk is shown.
+        // An interval starts with the beat in which its chunk is shown.
         assertApart(
           texts.map(({ atMs, text }) => ({ atMs: beatOf(atMs) * beatMs, text })),
           100,
@@ -87,7 +90,7 @@ describe("natural rhythm", () => {
     );
   });
 
-  it("keeps to the interval however long the text, where it comes no faster than that", async () => {
+  it("keeps to the interval for any length of text that arrives no faster", async () => {
     const deliveries = Array.from({ length: 60 }, () => ({ afterMs: 100, text: "x".repeat(50) }));
     const run = await runPaced(naturalPacing, [
       ...deliveries.map(({ afterMs, text }): Delivery => ({ afterMs, events: [{ type: "text", text }] })),
@@ -118,7 +121,7 @@ describe("natural rhythm", () => {
     );
   });
 
-  it("shows a character that waited for its cluster as soon as the next one comes", async () => {
+  it("shows a character that waited for its cluster as soon as the next one arrives", async () => {
     const run = await runPaced(naturalPacing, textDeliveries(["雨", "が"], [0, 10]));
     assert.deepEqual(textsOf(run)[0], { atMs: 10, batch: 0, type: "text", text: "雨が", final: true });
     const longer = await runPaced(naturalPacing, textDeliveries(["雨", "が", "降"], [0, 30, 500]));
@@ -134,7 +137,7 @@ describe("natural rhythm", () => {
 });
 
 describe("fixed rhythm", () => {
-  it("shows one chunk an interval, whatever waits", async () => {
+  it("shows one chunk per interval, however much waits", async () => {
     const run = await runPaced(fixedPacing, textDeliveries(["x".repeat(3_300)], []));
     assert.deepEqual(
       textsOf(run).map(({ atMs, text }) => [atMs, text.length]),
@@ -142,7 +145,7 @@ describe("fixed rhythm", () => {
     );
   });
 
-  it("is exactly an interval apart as long as text waits, and shows what comes later at once", async () => {
+  it("is exactly an interval apart as long as text waits, and shows later text at once", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, anySize, async (pieces, gapsMs, chunkChars) => {
         const deliveries = textDeliveries(pieces, gapsMs);
@@ -157,7 +160,7 @@ describe("fixed rhythm", () => {
           const cameAtMs = arrivals[end] ?? atMs;
           assert.equal(atMs, Math.max(soonestMs, cameAtMs));
           const isFull = text.length === chunkChars;
-          // What comes behind what waits is read with the chunk and shown with the next one.
+          // Text that arrives after the waiting text is read with the chunk and shown with the next one.
           assert.ok(
             isFull || (arrivals[end + text.length] ?? Infinity) >= readAtMs,
             "a chunk with room in it",
@@ -173,7 +176,7 @@ describe("fixed rhythm", () => {
 });
 
 describe("raw", () => {
-  it("shows everything when it comes, in one chunk a beat", async () => {
+  it("shows everything when it arrives, in one chunk per beat", async () => {
     await fc.assert(
       fc.asyncProperty(anyPieces(anyAsciiText), anyGaps, async (pieces, gapsMs) => {
         const deliveries = [...textDeliveries(pieces, gapsMs, []), { afterMs: 77, events: [endEvent] }];
@@ -206,7 +209,7 @@ describe("raw", () => {
     );
   });
 
-  it("makes one chunk of one batch, up to what every client can read", async () => {
+  it("makes one chunk of one batch, up to the size that every client can read", async () => {
     const text = "x".repeat(65_536);
     const whole = await runPaced(rawPacing, textDeliveries([text], [5]));
     assert.deepEqual(textsOf(whole), [{ atMs: 5, batch: 0, type: "text", text, final: true }]);
@@ -220,7 +223,7 @@ describe("raw", () => {
 
 for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
   describe(`the first chunk, ${pacing.mode}`, () => {
-    it("is shown at the moment at which its text came", async () => {
+    it("is shown when its text arrives", async () => {
       await fc.assert(
         fc.asyncProperty(fc.nat({ max: 10_000 }), anyGaps, async (firstMs, gapsMs) => {
           const run = await runPaced(pacing, textDeliveries(["Hi", " there", "!"], [firstMs, ...gapsMs]));
@@ -233,7 +236,7 @@ for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
   });
 }
 
-describe("timers that come a moment early, as those of systems do", () => {
+describe("timers that fire a moment early, as those of systems do", () => {
   for (const { mode, intervalMs } of [
     { mode: "natural", intervalMs: 100 },
     { mode: "raw", intervalMs: beatMs },
@@ -248,7 +251,7 @@ describe("timers that come a moment early, as those of systems do", () => {
       );
       const shown = textsOf(await runPaced({ ...naturalPacing, mode }, texts, { clock }));
       assert.ok(shown.length > 30);
-      // The first one is when its text came, and the last one at the end of all.
+      // The first one is shown when its text arrives, and the last one at the end.
       for (const [index, { atMs }] of shown.slice(2, -1).entries()) {
         const beforeMs = shown[index + 1]?.atMs ?? 0;
         assert.ok(Math.abs(atMs - beforeMs - intervalMs) < 1, `${beforeMs}, then ${atMs}`);
@@ -269,7 +272,7 @@ function cutTo(pieces: readonly string[], length: number): string[] {
   return kept;
 }
 
-/** At least an interval between two chunks, the empty final one aside. */
+/** At least one interval between two chunks, except before an empty final chunk. */
 function assertApart(texts: readonly { atMs: number; text: string }[], intervalMs: number): void {
   const shown = texts.filter(({ text }) => text !== "");
   for (const [index, { atMs }] of shown.entries()) {

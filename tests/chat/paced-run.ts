@@ -4,7 +4,7 @@ import type { Pacing } from "../../src/ports/turn-request.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { readEmitted } from "./read-emitted.ts";
 
-/** A batch that a provider gives `afterMs` after the one before it. */
+/** A batch that a provider delivers `afterMs` after the previous one. */
 export interface Delivery {
   readonly afterMs: number;
   readonly events: readonly ProviderEvent[];
@@ -14,7 +14,7 @@ export interface ShownEvent {
   /** Virtual time since the start. */
   readonly atMs: number;
   readonly event: PacedEvent;
-  /** Which of the yielded batches it was in, from 0. */
+  /** Index of the yielded batch that held it, from 0. */
   readonly batch: number;
 }
 
@@ -30,8 +30,8 @@ export const fixedPacing: Pacing = { ...naturalPacing, mode: "fixed" };
 export const rawPacing: Pacing = { ...naturalPacing, mode: "raw" };
 
 /**
- * A provider whose batches come in virtual time whether it is asked or not, as over a connection: who asks late is given all that
- * has come. It ends with the last one and obeys no signal.
+ * A provider whose batches arrive in virtual time even if nothing asks for them, as over a connection. A late reader gets
+ * everything that has arrived. It ends with the last batch and ignores the signal.
  */
 async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
   let comesAtMs = clock.now();
@@ -48,7 +48,7 @@ async function* deliver(clock: TestClock, deliveries: readonly Delivery[]) {
   yield came;
 }
 
-/** Deliveries of texts, the end with the last. */
+/** Deliveries of texts; the last one brings the end too. */
 export function textDeliveries(
   texts: readonly string[],
   gapsMs: readonly number[],
@@ -60,7 +60,7 @@ export function textDeliveries(
   }));
 }
 
-/** Runs everything to its end in virtual time, with a reader that is always there. */
+/** Runs everything to its end in virtual time, with a reader that is always ready. */
 export async function runPaced(
   pacing: Pacing,
   source: readonly Delivery[] | ((clock: TestClock) => AsyncIterable<ProviderEvent[]>),
@@ -82,7 +82,7 @@ export async function runPaced(
   return { shown, result: await reading };
 }
 
-/** A paced answer whose reader asks for every batch; what was given is taken when it asks for the next. */
+/** A paced answer whose reader asks for every batch. Asking for the next batch takes the one before. */
 export function readPaced(
   source: AsyncIterable<ProviderEvent[]>,
   pacing: Pacing,
@@ -91,7 +91,7 @@ export function readPaced(
   return readEmitted((emit) => pace(source, pacing, { ...options, emit }));
 }
 
-/** Lets virtual time pass until something is over. */
+/** Lets virtual time pass until `isOver` returns true. */
 export async function untilEnded(clock: TestClock, isOver: () => boolean): Promise<void> {
   for (let minutes = 0; !isOver(); minutes += 1) {
     if (minutes > 10_000) throw new Error("it does not end");
@@ -99,7 +99,7 @@ export async function untilEnded(clock: TestClock, isOver: () => boolean): Promi
   }
 }
 
-/** The text events alone. */
+/** Only the text events. */
 export function textsOf({ shown }: Pick<PacedRun, "shown">) {
   return shown.flatMap(({ atMs, event, batch }) =>
     event.type === "text" ? [{ atMs, batch, ...event }] : [],

@@ -36,13 +36,13 @@ describe("personaContext", () => {
     });
   });
 
-  it("falls back to the persona's id where the name was not kept", () => {
+  it("falls back to the persona's id if the name was not kept", () => {
     assert.deepEqual(personaContext([said("Hm.", "bob")], "ada", 100), [
       { role: "user", text: "(bob answered:)\n> Hm." },
     ]);
   });
 
-  it("lets no line of a text pass for another speaker's, whatever ends the line", () => {
+  it("lets no line of a text look like another speaker's, with any line ending", () => {
     const breaks = ["\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029"];
     const part = fc.oneof(fc.constantFrom(...breaks, "(Cleo answered:)", "> ", "text"), fc.string());
     fc.assert(
@@ -57,7 +57,7 @@ describe("personaContext", () => {
     );
   });
 
-  it("gives all of what fits, and of a path that is full the newest two thirds", () => {
+  it("gives the whole path if it fits, and the newest two thirds of a full one", () => {
     const path = ["aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee", "fffff"].map((text) => said(text));
     const texts = (maxChars: number) => personaContext(path, "ada", maxChars).map(({ text }) => text);
     assert.deepEqual(texts(30).length, 6);
@@ -82,7 +82,7 @@ describe("personaContext", () => {
     assert.equal(first?.text, `(cleo answered:)\n> ${"a".repeat(20)}`);
   });
 
-  it("begins with a user's message, also where the persona's own would be the first", () => {
+  it("starts with a user's message, even if the persona's own would be the first", () => {
     const path = [said("q".repeat(40)), said("Mine.", "ada", "Ada"), said("Why?")];
     assert.deepEqual(personaContext(path, "ada", 20), [
       { role: "user", text: "(You answered:)\n> Mine." },
@@ -90,7 +90,7 @@ describe("personaContext", () => {
     ]);
   });
 
-  it("leaves out what has no words", () => {
+  it("leaves out messages without words", () => {
     for (const blank of ["", " ", "\n\n", "\t\u00a0\u3000\ufeff"])
       assert.deepEqual(personaContext([said("Hm?"), said(blank, "bob"), said(blank, "ada")], "ada", 100), [
         { role: "user", text: "Hm?" },
@@ -112,7 +112,7 @@ describe("the history of a persona", () => {
     for (let turn = 0; turn < 60; turn += 1) {
       say(`${turn}?`.padEnd(10, "q"));
       say(`${turn}!`.padEnd(20, "a"), "ada");
-      // A store gives no more than has room, so what is told must not depend on more.
+      // A store may return only as much history as fits, so the prompt must not depend on more.
       const room = history.slice(-20);
       const texts = personaContext(room, "ada", maxChars).map(({ text }) => text);
       const length = texts.join("").length;
@@ -125,7 +125,7 @@ describe("the history of a persona", () => {
       }
       before = texts;
     }
-    // 60 turns of 30 characters are 1,800, of which 300 have room and 100 go at a time.
+    // 60 turns of 30 characters make 1,800 characters. 300 of them fit, and 100 are cut at a time.
     assert.equal(cuts, 15);
   });
 
@@ -160,7 +160,7 @@ describe("castNote", () => {
     assert.equal(castNote(ada, [ada]), undefined);
   });
 
-  it("names the others, and says nothing of their instructions", () => {
+  it("names the other personas, without their instructions", () => {
     const [ada, bob, cleo] = personas;
     const text = castNote(bob, [ada, bob, cleo]) ?? "";
     assert.match(text, /Ada, Cleo\. Speak only as Bob/);

@@ -7,5 +7,5 @@ const persona = (id: string, name: string): Persona => ({
   instructions: `You are ${name}, and this is a secret of ${id}.`,
 });
 
-/** Three personas that exist for tests alone. */
+/** Three personas that exist only in tests. */
 export const personas = [persona("ada", "Ada"), persona("bob", "Bob"), persona("cleo", "Cleo")] as const;

@@ -36,7 +36,7 @@ describe("preparing a reply", () => {
     assert.deepEqual(await dependencies.conversations.head(owner, conversationId), {});
   });
 
-  it("begins with a reply that answers, and remembers both under the request", async () => {
+  it("starts with a reply that answers, and remembers both under the request", async () => {
     const { prepare, context, dependencies, conversationId } = await setUp();
     const { reply } = await prepare(personasRequest);
     const { result } = await play((emit) => reply({ ...context, emit }));
@@ -57,7 +57,7 @@ describe("preparing a reply", () => {
     assert.equal(result?.answer.kind === "responses" && result.answer.text, "Hi.");
   });
 
-  it("refuses personas that do not exist or come twice, naming the place", async () => {
+  it("refuses personas that do not exist or occur twice, naming the place", async () => {
     const { prepare } = await setUp();
     const several = (...personaIds: string[]) => prepare({ ...personasRequest, personaIds });
     await assert.rejects(several("ada", "nobody"), isRefusal("persona_not_found", "data.persona_ids.1"));
@@ -68,7 +68,7 @@ describe("preparing a reply", () => {
     );
   });
 
-  it("refuses a conversation that is not there or somebody else's", async () => {
+  it("refuses a conversation that does not exist or is another owner's", async () => {
     const { prepare, dependencies } = await setUp();
     const others = await dependencies.conversations.create("other");
     for (const conversation of ["unknown", others])

@@ -5,7 +5,7 @@ import { readAhead } from "../../src/chat/read-ahead.ts";
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("reading ahead", () => {
-  it("asks for batches as they come, whenever its reader asks, and gives what waits as one", async () => {
+  it("asks for batches as they arrive, even without a reader, and gives the waiting ones as one", async () => {
     let given = 0;
     async function* source() {
       for (; given < 5; given += 1) {
@@ -21,7 +21,7 @@ describe("reading ahead", () => {
     assert.equal((await ahead.next()).done, true);
   });
 
-  it("gives everything that came before it throws what its source threw", async () => {
+  it("yields everything that arrived before it throws its source's error", async () => {
     async function* source() {
       yield [1];
       throw new Error("broken");

@@ -1,11 +1,11 @@
-/** Its reader left what was being emitted. */
+/** Thrown into the emitting function when its reader leaves. */
 class ReaderLeft extends Error {
   override readonly name = "ReaderLeft";
 }
 
 /**
- * Reads what a function emits one value at a time, as slowly as the reader asks: what was emitted is taken when the reader asks for
- * the next. Leaving it makes the next emit reject.
+ * Reads the emitted values one at a time, as slowly as the reader asks. A value counts as taken when the reader asks for
+ * the next one. Leaving the loop makes the next emit reject.
  */
 export async function* readEmitted<T, R>(
   start: (emit: (value: T) => Promise<void>) => Promise<R>,

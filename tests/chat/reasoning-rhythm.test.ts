@@ -18,7 +18,7 @@ const tool: ProviderEvent = { type: "tool", tool: "web_search", status: "searchi
 const everyMs = 10;
 const tokens = Array.from({ length: 100 }, (_, index) => `t${index} `);
 
-/** A token every 10 ms, each by itself. */
+/** A token every 10 ms, each on its own. */
 function spoken(tokens: readonly ProviderEvent[], last: readonly ProviderEvent[] = [endEvent]): Delivery[] {
   return [
     ...tokens.map((token) => ({ afterMs: everyMs, events: [token] })),

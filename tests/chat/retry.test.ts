@@ -62,7 +62,7 @@ describe("withRetries", () => {
     assert.deepEqual(calledAtMs, [0]);
   });
 
-  it("tells of every repeat before it waits, each wait twice as long", async () => {
+  it("announces every repeat before it waits, each wait twice as long", async () => {
     const { events, calledAtMs } = await run([
       overloaded(),
       new TroupeError("rate_limited", { safeToRepeat: true }),
@@ -76,7 +76,7 @@ describe("withRetries", () => {
     assert.deepEqual(calledAtMs, [0, 500, 1_500]);
   });
 
-  it("gives up after so many repeats, with the last error", async () => {
+  it("gives up after the maximum of repeats, with the last error", async () => {
     const last = overloaded();
     const { thrown, calledAtMs } = await run([overloaded(), overloaded(), last, overloaded()]);
     assert.equal(thrown, last);
@@ -119,7 +119,7 @@ describe("withRetries", () => {
     assert.deepEqual(calledAtMs, [0, 2_500, 2_500, 11_500]);
   });
 
-  it("does not wait where the provider asks for too long a pause", async () => {
+  it("does not wait if the provider asks for too long a pause", async () => {
     const error = overloaded({ retryAfterMs: 20_001 });
     const { thrown, events, calledAtMs } = await run([error]);
     assert.equal(thrown, error);
@@ -141,7 +141,7 @@ describe("withRetries", () => {
     }
   });
 
-  it("repeats what was only accepted, as an attempt that may have been read", async () => {
+  it("repeats a call that was only accepted, as an attempt that may have been read", async () => {
     const started = { type: "started", response: { id: "resp_1" } } as const;
     const limited = new TroupeError("rate_limited", { safeToRepeat: true });
     const { events, calledAtMs } = await run([limited, limited], { before: [started] });
@@ -157,7 +157,7 @@ describe("withRetries", () => {
     assert.deepEqual(calledAtMs, [0, 500, 1_500]);
   });
 
-  it("hears that a call has begun when something is shown, and not before", async () => {
+  it("reports that a call has started when something is shown, and not before", async () => {
     const clock = createTestClock();
     let begun = 0;
     const onBegun = () => {
@@ -176,7 +176,7 @@ describe("withRetries", () => {
     assert.deepEqual([seen, begun], [[0, 1], 1]);
   });
 
-  it("repeats only what is safe to repeat", async () => {
+  it("repeats only if that is safe", async () => {
     const unsafe = [
       new TroupeError("upstream_overloaded"),
       new TroupeError("quota_exceeded", { safeToRepeat: false }),

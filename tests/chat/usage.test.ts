@@ -10,7 +10,7 @@ const usage = (inputTokens: number, outputTokens: number, estimated = false) => 
 });
 
 describe("estimateInput", () => {
-  it("counts a token for every four bytes begun, of all that a model reads", () => {
+  it("counts a token for every four bytes, rounded up, of everything that a model reads", () => {
     const request = {
       model: "m",
       instructions: "12345",
@@ -58,7 +58,7 @@ describe("utf8Bytes", () => {
 });
 
 describe("sumUsage", () => {
-  it("adds up what is known", () => {
+  it("adds up the known figures", () => {
     assert.deepEqual(sumUsage([usage(1, 2), undefined, usage(10, 20)]), usage(11, 22));
   });
 
@@ -66,13 +66,13 @@ describe("sumUsage", () => {
     assert.deepEqual(sumUsage([usage(1, 2), usage(1, 1, true)]), usage(2, 3, true));
   });
 
-  it("adds up what came from prompt caches, where any vendor told", () => {
+  it("adds up the tokens from prompt caches, if any vendor reported them", () => {
     const cached = (cachedTokens: number) => ({ ...usage(10, 1), cachedTokens });
     assert.deepEqual(sumUsage([cached(3), usage(1, 1), cached(4)]), { ...usage(21, 3), cachedTokens: 7 });
     assert.deepEqual(sumUsage([usage(1, 1), cached(0)]), { ...usage(11, 2), cachedTokens: 0 });
   });
 
-  it("is unknown where nothing is known", () => {
+  it("is unknown if no figure is known", () => {
     assert.equal(sumUsage([undefined, undefined]), undefined);
     assert.equal(sumUsage([]), undefined);
   });

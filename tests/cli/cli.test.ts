@@ -10,10 +10,10 @@ import { test } from "node:test";
 import { connect } from "../support/wire-client.ts";
 import { bin, startCli } from "./start-cli.ts";
 
-test("V8's young generation has a bound, and one core no helpers of V8, unless somebody sets one", {
+test("V8's young generation has a bound, and on one core V8 has no helpers, unless the user sets them", {
   skip: process.platform === "win32" && "Windows cannot start a process over",
 }, async () => {
-  // Each beginning of the process says what it was begun with, and has so many cores.
+  // Starts the process, with `cores` cores, and returns the options of each of its starts.
   const begins = async (flags: readonly string[], { env = {}, cores = 2 } = {}) => {
     const told = `data:text/javascript,import os from "node:os"; os.availableParallelism = () => ${cores};
       console.log(JSON.stringify([process.pid, ...process.execArgv.slice(2)]))`;
@@ -41,7 +41,7 @@ test("V8's young generation has a bound, and one core no helpers of V8, unless s
   assert.deepEqual(await begins([], { env: { NODE_OPTIONS: "--max_semi_space_size=32" } }), [[]]);
 });
 
-test("what cannot work ends with one clear line and status 1", async () => {
+test("a setting that cannot work ends the start with one clear line and status 1", async () => {
   for (const [args, env, line] of [
     [["--port", "99999"], {}, /^troupe: --port: .*65535/],
     [[], { PORT: "abc" }, /^troupe: PORT: /],
@@ -99,7 +99,7 @@ test("a database of a newer version ends the start with one clear line, and stay
   await rm(data, { recursive: true });
 });
 
-test("it listens on both loopback addresses, says where, and stops on SIGTERM with status 0", async () => {
+test("it listens on both loopback addresses, prints them, and stops on SIGTERM with status 0", async () => {
   await using run = await startCli(["--port", "0"]);
   const port = await run.listening();
   for (const host of ["127.0.0.1", "localhost"]) {

@@ -10,7 +10,7 @@ import { createModelServer, listing } from "../doubles/model-server.ts";
 
 const bin = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
 
-/** Starts the command line in a folder with this `.env` until it has said who answers, and gives all that it said. */
+/** Starts the command line in a folder with this `.env`, waits until it names its provider, and returns its output. */
 async function startIn(envFile: string, env: Record<string, string> = {}) {
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-cli-"));
   await writeFile(path.join(folder, ".env"), envFile);

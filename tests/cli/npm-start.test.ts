@@ -6,7 +6,7 @@ import { connect } from "../support/wire-client.ts";
 import { bin, startCommand } from "./start-cli.ts";
 
 const skip = process.platform === "win32" && "Windows has no signals";
-/** npm itself, as it runs these tests; without it the one on the path. */
+/** The npm that runs these tests, or otherwise the one on the path. */
 const npm = process.env.npm_execpath?.endsWith("npm-cli.js")
   ? [process.execPath, process.env.npm_execpath]
   : ["npm"];
@@ -23,7 +23,7 @@ describe("npm start", { skip }, () => {
       await using run = await startCommand([...npm, "start"], env, root);
       await run.listening();
       run.child.kill(signal);
-      // The output is open as long as any process of it runs.
+      // The output stays open as long as any of its processes runs.
       await run.ended;
     });
   }
@@ -44,7 +44,7 @@ describe("npm start", { skip }, () => {
     const client = await connect(`ws://localhost:${await run.listening()}/ws`);
     run.child.kill("SIGKILL");
     await once(run.child, "exit");
-    // Longer than a runner would have to wait.
+    // Longer than a server that a runner started would take to notice.
     const lateness = setTimeout(() => client.send({ type: "ping", id: "alive" }), 600);
     assert.deepEqual(await client.next(), { type: "pong", id: "alive" });
     clearTimeout(lateness);

@@ -13,7 +13,7 @@ const cause = Object.assign(new Error("401 Incorrect key."), {
 });
 const record = { id: "asked" } as TurnRecord;
 
-/** What a failure is in the log. */
+/** Logs a failure and returns its line in the log. */
 function log(
   code: ErrorCode,
   {

@@ -8,7 +8,7 @@ import { openPrivateFolder, writePrivate } from "../../src/compose/private-folde
 import { startTroupe } from "../support/start-troupe.ts";
 
 const rightsOf = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);
-/** A warning would be a fault of the test. */
+/** A warning fails the test. */
 const strict = { files: [], onWarning: assert.fail };
 
 async function makePlace() {
@@ -38,7 +38,7 @@ const everyFile = [
 ];
 const allPrivate = Object.fromEntries(everyFile.map((name) => [name, "600"]));
 
-/** Everything that the command line writes into its data folder. */
+/** Writes every file that the command line writes into its data folder. */
 async function startOn(data: string) {
   const pageToken = await keepPageToken(data);
   const server = await startTroupe({ store: "sqlite", data, pageToken });
@@ -50,7 +50,7 @@ async function startOn(data: string) {
 }
 
 describe("the data folder", { skip: process.platform === "win32" }, () => {
-  it("and every file in it is the owner's alone from its first moment, whatever the umask", async () => {
+  it("and every file in it belong to the owner alone from the first moment, with any umask", async () => {
     await using place = await makePlace();
     const before = process.umask(0);
     try {
@@ -64,7 +64,7 @@ describe("the data folder", { skip: process.platform === "win32" }, () => {
     }
   });
 
-  it("of an earlier start loses the rights that others have", async () => {
+  it("of an earlier start loses the rights of other users", async () => {
     await using place = await makePlace();
     await mkdir(place.data, { recursive: true });
     await chmod(place.data, 0o777);

@@ -8,19 +8,19 @@ import { fileURLToPath } from "node:url";
 
 export const bin = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
 
-/** The command line's server in a process of its own, with a data folder of its own. */
+/** The command line's server in its own process, with its own data folder. */
 export interface CliRun extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly data: string;
   readonly output: () => string;
   readonly errors: () => string;
-  /** Settles with the exit code, when nobody holds the output any more. */
+  /** Settles with the exit code once no process holds the output open. */
   readonly ended: Promise<number | null>;
   /** Settles with the port once the server listens. */
   listening(): Promise<number>;
-  /** As a terminal does: signals every process that it came to. */
+  /** Sends the signal to every process of the group, as a terminal does. */
   killGroup(signal: NodeJS.Signals): void;
-  /** Settles once the standard output holds such a text. */
+  /** Settles once the standard output contains a match. */
   said(words: RegExp): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
   return startCommand([process.execPath, bin, ...args], env);
 }
 
-/** Starts the server by a command that comes to it, such as a shell's. `env` is all that it gets beside its settings. */
+/** Starts the server by a command such as a shell's. `env` is its whole environment, apart from its settings. */
 export async function startCommand(
   [command = "", ...args]: readonly string[],
   env: Record<string, string> = {},

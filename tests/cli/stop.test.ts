@@ -22,7 +22,7 @@ describe("Ctrl-C", { skip }, () => {
     it(`says what it waits for, and a second one ends it at once, with ${TROUPE_WORKERS} worker(s)`, async () => {
       await using run = await startCli(["--port", "0", "--drain-ms", "600000"], { TROUPE_WORKERS });
       const client = await startLongRequest(run);
-      // As a terminal sends it, to every process.
+      // Sent to every process, as a terminal does.
       run.killGroup("SIGINT");
       await run.said(
         /^Troupe stops; .* run(ning)? .*up to 600 s \(TROUPE_DRAIN_MS\), a second Ctrl-C stops at once\n/m,
@@ -33,7 +33,7 @@ describe("Ctrl-C", { skip }, () => {
       void run.ended.then(() => {
         isOver = true;
       });
-      // One that comes too soon belongs to the first; how soon is the matter of another test.
+      // A signal that comes too early counts as part of the first one; another test covers the limit.
       while (!isOver) {
         run.killGroup("SIGINT");
         await Promise.race([run.ended, new Promise((resolve) => setTimeout(resolve, 100))]);
@@ -73,13 +73,14 @@ describe("an output that is gone", { skip }, () => {
     return address.port;
   }
 
-  /** Connects as soon as it listens, which it cannot tell. */
+  /** Connects as soon as the server listens; its closed output cannot say when. */
   async function connectWhenItListens(url: string) {
     for (;;) {
       try {
         return await connect(url);
       } catch (error) {
-        // The second where workers are started: the first process looks whether the port is free, and lets it go.
+        // The second code occurs if workers are started: the first process checks whether the port is free, and closes it
+        // again.
         assert.match(String((error as NodeJS.ErrnoException).code), /^ECONN(REFUSED|RESET)$/);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -93,7 +94,7 @@ describe("an output that is gone", { skip }, () => {
       run.child.stdout?.destroy();
       run.child.stderr?.destroy();
       const client = await connectWhenItListens(`ws://127.0.0.1:${port}/ws`);
-      // Each refusal is a line of the log.
+      // Each refusal writes a line to the log.
       for (let count = 0; count < 3; count += 1) {
         const refused = await fetch(`http://127.0.0.1:${port}/api/nothing-${count}`, {
           headers: { origin: "http://evil.example" },

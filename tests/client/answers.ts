@@ -1,6 +1,6 @@
 import type { ServerMessage, ServerMessages } from "../../src/protocol/server-messages.ts";
 
-/** A whole `chat` answer of `length` messages: three of status, chunks, the last status and the `response`. */
+/** A whole `chat` answer of `length` messages: three status messages, chunks, the last status message and the `response`. */
 export function chatAnswer(requestId: string, length: number): ServerMessage[] {
   const lane = { persona_id: "ada", request_id: requestId };
   const chunkCount = length - 5;
@@ -44,7 +44,7 @@ export function chatResponse(
   };
 }
 
-/** The refusal of a frame. */
+/** A message that refuses a frame. */
 export function refusal(
   code: ServerMessages["error"]["code"],
   inReplyTo: { type: string; id?: string },

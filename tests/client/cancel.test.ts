@@ -14,7 +14,7 @@ describe("a cancel", () => {
     finish_reason: "cancelled",
   };
 
-  it("is sent once, and the request ends with what the server says", async () => {
+  it("is sent once, and the request ends as the server says", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "chat") connection.send(...chatAnswer("r", 8).slice(0, 3));
       else connection.send(cancelled);
@@ -117,7 +117,7 @@ describe("a cancel", () => {
     );
   });
 
-  it("that comes too late changes nothing, one that is refused is told of", async () => {
+  it("that arrives too late changes nothing, and a refused one is reported", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "chat") connection.send(...chatAnswer("r", 8).slice(0, 3));
       else if (frame.data?.persona_id === "eve") connection.send(refusal("persona_not_found", frame));

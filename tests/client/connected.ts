@@ -1,7 +1,7 @@
 import { createTroupeClient, type TroupeClient, type TroupeClientOptions } from "../../src/client/index.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 
-/** A client that comes back at once and never waits for a heartbeat; closed at the end of the scope. */
+/** A client that reconnects at once and never waits for a heartbeat. It is closed at the end of the scope. */
 export function eagerClient(
   url: string,
   options: Partial<TroupeClientOptions> = {},

@@ -109,7 +109,7 @@ describe("the connection", () => {
     });
   }
 
-  it("comes back when the server asks it to, which people need not read", () => {
+  it("reconnects when the server asks for it, which is not shown to people", () => {
     const { client, newest } = connectedParts();
     client.connect();
     newest()?.emit(opened);
@@ -118,7 +118,7 @@ describe("the connection", () => {
     assert.deepEqual(client.state, { name: "waiting", attempt: 1, retryAtMs: 50_280, loss });
   });
 
-  it("comes back after codes that the table does not have", () => {
+  it("reconnects after codes that are not in the table", () => {
     for (const code of [1001, 1005, 1006, 1011, 1013, 4999]) {
       const { client, newest } = connectedParts();
       client.connect();
@@ -138,7 +138,7 @@ describe("the connection", () => {
     assert.deepEqual(timers.pending, []);
   });
 
-  it("says so where the address is none", () => {
+  it("reports an invalid address", () => {
     const client = createTroupeClient({ url: "nonsense", WebSocket: globalThis.WebSocket });
     client.connect();
     assert.equal(client.state.name, "closed");
@@ -186,7 +186,7 @@ describe("the heartbeat", () => {
 });
 
 describe("a machine that slept", () => {
-  it("hears what came meanwhile before it gives a connection up", () => {
+  it("reads the messages that arrived meanwhile before it gives a connection up", () => {
     const { client, clock, timers, newest } = connectedParts();
     client.connect();
     newest()?.emit(opened);
@@ -202,7 +202,7 @@ describe("a machine that slept", () => {
     assert.equal(client.state.name, "waiting");
   });
 
-  it("gives it up a second after it woke if nothing came", () => {
+  it("gives it up a second after waking if nothing arrived", () => {
     const { client, clock, timers } = connectedParts();
     client.connect();
     clock.nowMs += 3_600_000;
@@ -238,7 +238,7 @@ describe("the transitions", () => {
     closed: ["-", "-", "-", "-", "-", "-"],
   };
   for (const state of states) {
-    it(`out of ${state.name} are these and no others`, () => {
+    it(`out of ${state.name} are exactly these`, () => {
       const after = events.map((event) => {
         const next = transition(state, event);
         return next === state ? "-" : next.name;

@@ -93,7 +93,7 @@ describe("the client's own conversation", () => {
     );
   });
 
-  it("is the one of the latest question, whichever answer comes last", async () => {
+  it("is the one of the latest question, even if an earlier answer comes last", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.id === "second") {
         connection.send(chatResponse("second", 1, "", "another"), chatResponse("first", 1, "", "own"));
@@ -139,7 +139,7 @@ describe("the client's own conversation", () => {
   });
 });
 
-/** Settles when a connection after the present one is open. */
+/** Settles when the connection after the present one is open. */
 function reconnected(client: TroupeClient): Promise<void> {
   return new Promise((resolve) => {
     let lost = false;

@@ -8,7 +8,7 @@ export interface FakeSocket {
   emit(event: SocketEvent): void;
 }
 
-/** A `WebSocket` that does nothing by itself, and the list of those that were made. */
+/** A `WebSocket` class whose sockets do nothing by themselves, and the list of its sockets. */
 export function fakeSockets(): { readonly WebSocket: SocketConstructor; readonly sockets: FakeSocket[] } {
   const sockets: FakeSocket[] = [];
   class Fake {

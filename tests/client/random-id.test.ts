@@ -8,7 +8,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const url = "ws://troupe.lan/ws";
 const data = { message: "Hello", persona_id: "skeptic" };
 
-/** As a page of plain HTTP has it: `randomUUID` and `subtle` exist in secure contexts only. */
+/** Simulates a page of plain HTTP: `randomUUID` and `subtle` exist only in secure contexts. */
 function withoutSecureContext(): Disposable {
   const own = Object.getOwnPropertyDescriptor(globalThis, "crypto");
   assert.ok(own !== undefined);

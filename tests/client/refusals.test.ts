@@ -171,7 +171,7 @@ describe("an attempt that did not open", () => {
       assert.deepEqual(client.state.loss, { code: 1006, reason: "" });
       timers.fire();
     }
-    // One question for each failed attempt.
+    // One HTTP question for each failed attempt.
     assert.equal(asked.length, 6);
     const unread = parts({ fetch: scriptedFetch(long).fetch });
     unread.client.connect();

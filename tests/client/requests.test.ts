@@ -87,7 +87,7 @@ describe("a request", () => {
     assert.throws(() => client.request("chat", question), { code: "closed" });
   });
 
-  it("is refused on this side where its id is in use or it is too big", async () => {
+  it("is refused by the client if its id is in use or it is too big", async () => {
     await using server = await startScriptedServer(() => undefined);
     using client = eagerClient(server.url);
     client.request("chat", question, { id: "r" });

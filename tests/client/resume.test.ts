@@ -83,7 +83,7 @@ describe("a dropped connection", () => {
 });
 
 describe("the order of a request's messages", () => {
-  it("drops what came before", async () => {
+  it("drops repeated messages", async () => {
     const answer = chatAnswer("r", 9);
     await using server = await startScriptedServer((_frame, connection) => {
       connection.send(...answer.slice(0, 4), ...answer.slice(1, 6), ...answer);
@@ -125,7 +125,7 @@ describe("the order of a request's messages", () => {
     await assert.rejects(request.done, { name: "TroupeRequestError", code: "lost", retryable: true });
   });
 
-  it("goes on behind a numbered reset, which is a message like any other", async () => {
+  it("goes on after a numbered reset, which is a message like any other", async () => {
     const answer = chatAnswer("r", 12);
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "chat") {
@@ -148,7 +148,7 @@ describe("the order of a request's messages", () => {
     );
   });
 
-  it("goes on behind a reset", async () => {
+  it("goes on after a reset", async () => {
     const answer = chatAnswer("r", 12);
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "chat") connection.send(...answer.slice(0, 4), ...answer.slice(6, 7));
@@ -171,7 +171,7 @@ describe("the order of a request's messages", () => {
 });
 
 describe("a server that does not know the request", () => {
-  it("is asked again under the same id when nothing had come yet", async () => {
+  it("is asked again under the same id if no message had arrived yet", async () => {
     const answer = chatAnswer("r", 7);
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "resume") connection.send(refusal("request_not_found", frame));
@@ -185,7 +185,7 @@ describe("a server that does not know the request", () => {
     assert.deepEqual(third, first);
   });
 
-  it("ends a request that had begun", async () => {
+  it("ends a request that had started", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.type === "resume") connection.send(refusal("request_not_found", frame));
       else connection.send(...chatAnswer("r", 7).slice(0, 3));

@@ -30,12 +30,12 @@ function failure(
   };
 }
 
-/** An attempt that fails with the error of number 5. */
+/** An attempt that fails with the error numbered 5. */
 const failing: readonly ServerMessage[] = [
   ...chatAnswer("r", 12).slice(0, failedAt - 1),
   failure({ seq: failedAt }),
 ];
-/** The next one, whose numbers go on. */
+/** The next attempt, whose numbers go on from there. */
 const again: readonly ServerMessage[] = [
   { type: "reset", request_id: "r", seq: failedAt + 1, lanes: [{ persona_id: "ada", text: "" }] },
   ...chatAnswer("r", 12).map((message) =>

@@ -7,7 +7,7 @@ interface Answer {
   readonly headers?: Record<string, string>;
 }
 
-/** A `fetch` that answers from a list, and what it was asked. `never` answers nothing. */
+/** A `fetch` that answers from a list, and the addresses it was called with. `never` does not answer. */
 export function scriptedFetch(...answers: (Answer | "never" | Error)[]) {
   const asked: { url: string; method: string; headers: Record<string, string>; signal?: AbortSignal }[] = [];
   const fetch: Fetch = async (url, { method, headers, credentials, signal }) => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 
-/** A client's frame as the double reads it: it checks nothing. */
+/** A client's frame as the double reads it, unchecked. */
 export interface ClientFrame {
   readonly type: string;
   readonly id?: string;
@@ -11,23 +11,23 @@ export interface ClientFrame {
 }
 
 export interface ScriptedConnection {
-  /** Place among all connections, from 0. */
+  /** Index among all connections, from 0. */
   readonly index: number;
   send(...messages: readonly ServerMessage[]): void;
-  /** Cuts the connection without a word, so that the client sees 1006. */
+  /** Cuts the connection without a close frame, so the client sees 1006. */
   drop(): void;
   close(code: number): void;
 }
 
 export interface ScriptedServer extends AsyncDisposable {
   readonly url: string;
-  /** Every frame that came, over all connections. */
+  /** Every frame received, over all connections. */
   readonly frames: readonly ClientFrame[];
   /** The newest connection. */
   readonly connection: ScriptedConnection;
 }
 
-/** Answers every frame by `answer`, on a free port of the loopback address. */
+/** Answers every frame by calling `answer`, on a free port of the loopback address. */
 export async function startScriptedServer(
   answer: (frame: ClientFrame, connection: ScriptedConnection) => void,
 ): Promise<ScriptedServer> {

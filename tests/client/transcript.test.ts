@@ -161,7 +161,7 @@ describe("a transcript", () => {
     assert.equal(transcript.usage?.total_tokens, 3);
   });
 
-  it("begins the lanes anew that a numbered reset names, and leaves the others", () => {
+  it("restarts the lanes that a numbered reset names, and leaves the others", () => {
     const said = (persona_id: string, chunk: string, seq: number): ServerMessage => ({
       type: "chunk",
       chunk,

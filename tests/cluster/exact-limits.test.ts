@@ -22,12 +22,12 @@ const limit = 3;
 
 interface Row {
   readonly options: TroupeOptions;
-  /** Callers who share the limit, and one who does not, if there is one. */
+  /** Callers that share the limit, and one that does not, if there is one. */
   readonly sharing: readonly string[];
   readonly other?: string;
 }
 
-/** Each limit that several processes share, with who it is for. */
+/** Each limit that several processes share, with the callers that share it. */
 const socketLimits: Readonly<Record<string, Row & { readonly status: number }>> = {
   "one key": {
     options: { apiKeys, maxConnectionsPerKey: limit },
@@ -68,7 +68,7 @@ const requestLimits: Readonly<Record<string, Row & { readonly code: string }>> =
 
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-/** Three servers on the same stores, in front of a provider that waits for its gate. */
+/** Three servers on the same stores, with a provider that waits for its gate. */
 async function start(options: TroupeOptions) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble({ keepAlive: false }));
@@ -86,7 +86,7 @@ async function start(options: TroupeOptions) {
   const open = new Set<WireClient>();
   return {
     ...{ gate, cluster, servers: cluster.servers },
-    /** A socket, or the status that refused it. */
+    /** A socket, or the status with which it was refused. */
     async knock(server: ClusterServer | undefined, key: string): Promise<WireClient | number> {
       try {
         const client = await connect(server?.url ?? "", bearer(key));
@@ -119,7 +119,7 @@ describe("sockets are counted over all processes", () => {
         String(answers),
       );
       if (other !== undefined) assert.notEqual(typeof (await at.knock(at.servers[0], other)), "number");
-      // What a plain request is told is the same.
+      // A plain HTTP request gets the same answer.
       const [caller = ""] = sharing;
       const address = at.servers[1]?.url.replace("ws:", "http:") ?? "";
       assert.equal((await fetch(address, bearer(caller))).status, status);

@@ -35,7 +35,7 @@ export async function startGatedCluster(limits: Parameters<typeof startCluster>[
   };
 }
 
-/** What an address under `/api` of a server answers. */
+/** The JSON of an address under `/api` of a server. */
 export async function readJson<T>(server: ClusterServer, address: string): Promise<T> {
   const response = await fetch(`${server.httpUrl}/api/${address}`);
   return (await response.json()) as T;
@@ -49,7 +49,7 @@ export const chat = (id: string, data: object = {}) => ({
 
 export const isChunk = (message: ServerMessage) => message.type === "chunk";
 
-/** Asks for an answer in the background, and waits until some of it has come. */
+/** Asks for an answer in the background, and waits until part of it has arrived. */
 export async function askInBackground(server: ClusterServer): Promise<WireClient> {
   const client = await server.connect();
   const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
@@ -58,7 +58,7 @@ export async function askInBackground(server: ClusterServer): Promise<WireClient
   return client;
 }
 
-/** Follows a request from its start, and waits until some of it has come. */
+/** Follows a request from its start, and waits until part of it has arrived. */
 export async function followFromStart(server: ClusterServer, requestId: string): Promise<WireClient> {
   const client = await server.connect();
   client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });

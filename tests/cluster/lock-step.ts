@@ -4,14 +4,15 @@ import { createGate, type Script } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import type { WireClient } from "../support/wire-client.ts";
 
-/** Sixteen tokens, by the rule of four bytes to a token. */
+/** Sixteen tokens, by the rule of four bytes per token. */
 const sixteenTokens = "sixteen letters ".repeat(4);
 
 export type RequestEnd = ServerMessage & { type: "response" | "error" };
 
 /**
- * Answers that all grow in step: each says its next sixteen tokens when every one that still runs was shown all before. So they come to
- * their limits in the same moment, however fast the machine is, and no packet holds more than sixteen tokens.
+ * Answers that all grow in step: each sends its next sixteen tokens once every running answer has been shown all its
+ * earlier ones. They reach their limits in the same moment, however fast the machine is, and no packet holds more than
+ * sixteen tokens.
  */
 export function createLockStep(mostRounds: number) {
   const gates = Array.from({ length: mostRounds }, createGate);
@@ -24,7 +25,7 @@ export function createLockStep(mostRounds: number) {
     { hang: true },
   ];
 
-  /** Lets all requests of these clients run to their ends, and tells those. */
+  /** Runs all requests of these clients to their ends, and returns the ends. */
   async function run(asked: ReadonlyMap<WireClient, readonly string[]>): Promise<RequestEnd[]> {
     const ends: RequestEnd[] = [];
     const shown = new Map([...asked.values()].flat().map((id) => [id, 0]));

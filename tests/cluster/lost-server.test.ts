@@ -13,7 +13,7 @@ import {
   wholeText,
 } from "./gated-cluster.ts";
 
-test("when a server is gone another ends its requests as interrupted, for those who follow them and those who come back", async () => {
+test("when a server is gone, another ends its requests as interrupted, for present and for returning followers", async () => {
   await using system = await startGatedCluster();
   const asking = await system.first.connect();
   asking.send(chat("cut", { conversation_id: "new" }));
@@ -59,7 +59,7 @@ test("a background answer of a server that is gone goes on in another", async ()
   assert.equal(system.upstream.requests.length, 1);
 });
 
-test("what the last server left is ended by the next that starts", async () => {
+test("the turns that the last server left are ended by the next start", async () => {
   await using system = await startGatedCluster();
   const asking = await system.first.connect();
   for (const id of ["a", "b"]) asking.send(chat(id));
@@ -80,7 +80,7 @@ for (const [what, limits, sentence] of [
   ["the bytes of requests", { maxBytesPerOwner: 150_000 }, /may hold 150000 bytes/],
   ["requests in flight", { mostPerOwner: 2 }, /Too many requests are in flight/],
 ] as const) {
-  test(`${what} are limited over all servers, and those of one that is gone count no more`, async () => {
+  test(`${what} are limited over all servers, and those of a lost server no longer count`, async () => {
     await using system = await startGatedCluster(limits);
     const [first, second] = [await system.first.connect(), await system.second.connect()];
     first.send(chat("one"));

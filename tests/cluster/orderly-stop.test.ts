@@ -28,7 +28,7 @@ test("a background answer that a server leaves goes on in another that serves", 
   assert.equal(system.upstream.requests.length, 1);
 });
 
-test("one that all servers leave is not taken up by those that are still stopping, but by the next that starts", async () => {
+test("an answer that all servers leave is continued by the next start, not by servers that are stopping", async () => {
   await using system = await startGatedCluster();
   system.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
   await askInBackground(system.first);
@@ -42,7 +42,7 @@ test("one that all servers leave is not taken up by those that are still stoppin
   system.gate.open();
   assert.equal((await busy.untilTerminal("short")).at(-1)?.type, "response");
   await stopped;
-  // Told to come back, although the answer ran elsewhere.
+  // The client is told to reconnect, even if its answer ran in another process.
   assert.equal((await following.closed).code, 1012);
   system.second.die();
   assert.equal(system.upstream.retrievals.length, 0);

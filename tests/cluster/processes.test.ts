@@ -9,7 +9,7 @@ import { aMoment, onLinux, startProcesses } from "./start-processes.ts";
 
 const isChunk = (message: ServerMessage) => message.type === "chunk";
 
-/** A real server of two workers, and a provider that stops in the middle of its answer until the gate opens. */
+/** A real server with two workers, and a provider that stops in the middle of its answer until the gate opens. */
 async function startGatedProcesses() {
   const gate = createGate();
   const script = streamScript(events);
@@ -20,7 +20,7 @@ async function startGatedProcesses() {
 }
 
 test(
-  "two processes share their requests; when one is killed the other ends what it left, and another comes",
+  "two processes share their requests; if one is killed, the other ends its turns, and a new one starts",
   onLinux,
   async () => {
     await using system = await startGatedProcesses();
@@ -67,7 +67,7 @@ test(
 );
 
 test(
-  "stopped in order, both processes let their requests end and tell their clients to come back",
+  "stopped in order, both processes let their requests end and tell their clients to reconnect",
   onLinux,
   async () => {
     await using system = await startGatedProcesses();
@@ -97,7 +97,7 @@ test(
   },
 );
 
-test("a stop in the middle of a worker's start waits for nobody", onLinux, async () => {
+test("a stop during a worker's start does not wait", onLinux, async () => {
   await using system = await startGatedProcesses();
   const { first } = await system.connectBoth();
   process.kill(first, "SIGKILL");
@@ -110,7 +110,7 @@ test("a stop in the middle of a worker's start waits for nobody", onLinux, async
 });
 
 test(
-  "when the first process is killed the others go with it, and the next start ends what they left",
+  "when the first process is killed the workers end too, and the next start ends their turns",
   onLinux,
   async () => {
     await using system = await startGatedProcesses();
@@ -119,7 +119,7 @@ test(
     } = await system.connectBoth();
     asking.send(chat("cut"));
     await asking.next(isChunk);
-    // Settles when nobody holds its output any more, which the workers do.
+    // Settles once no process holds the server's output open; the workers hold it too.
     await system.server.kill();
     await asking.closed;
     system.server.start();

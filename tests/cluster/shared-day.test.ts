@@ -8,7 +8,7 @@ import { readJson } from "./gated-cluster.ts";
 
 const dayMs = 24 * 3_600_000;
 
-test("a day that one server has spent is spent at the other, until midnight at both", async () => {
+test("a day budget spent at one server is spent at the other, until midnight at both", async () => {
   await using upstream = await createUpstreamDouble({ keepAlive: false });
   upstream.respond(endlessScript());
   const clock = createTestClock({ instantMs: 1_000 });

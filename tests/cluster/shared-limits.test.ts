@@ -9,7 +9,7 @@ import { onLinux, startProcesses } from "./start-processes.ts";
 const raw = { pacing: { mode: "raw" } };
 const script = streamScript(events);
 
-test("a key asks so often a minute, whichever processes it asks", onLinux, async () => {
+test("a key may ask a number of times a minute over all processes", onLinux, async () => {
   await using system = await startProcesses(script, { TROUPE_REQUESTS_PER_MINUTE: "5" });
   const { clients } = await system.connectBoth();
   const ends = await Promise.all(
@@ -28,7 +28,7 @@ test("a key asks so often a minute, whichever processes it asks", onLinux, async
 });
 
 test(
-  "what a killed process had reserved is used, and the others go on with what is left",
+  "the reservations of a killed process count as used, and the others go on with the rest",
   onLinux,
   async () => {
     const cap = 1_000;

@@ -8,10 +8,10 @@ import { connectTo } from "./worker-connections.ts";
 export const onLinux = {
   skip: process.platform === "linux" ? false : "which process serves a client is read from /proc",
 };
-/** Between two looks at what real processes do, which have the processor meanwhile. */
+/** Pause between two checks of real processes, which need the processor meanwhile. */
 export const aMoment = () => sleep(20);
 
-/** A real server of two workers, in front of a provider that answers with this script. */
+/** A real server with two workers, and a provider that answers with this script. */
 export async function startProcesses(script: Script, variables: Readonly<Record<string, string>> = {}) {
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await createDataFolder());
@@ -21,7 +21,7 @@ export async function startProcesses(script: Script, variables: Readonly<Record<
   const server = createServerProcess({ environment: { ...environment, TROUPE_WORKERS: "2", ...variables } });
   stack.defer(() => server.kill());
 
-  /** The workers, when there are two. */
+  /** The process ids of the workers, once there are two. */
   async function bothWorkers(): Promise<readonly [number, number]> {
     for (;;) {
       const [first, second] = await server.workers();
@@ -30,7 +30,7 @@ export async function startProcesses(script: Script, variables: Readonly<Record<
     }
   }
 
-  /** A client of each worker; settles when both serve. */
+  /** Connects a client to each worker. Settles when both serve. */
   async function connectBoth() {
     const [first, second] = await bothWorkers();
     const url = server.url ?? "";

@@ -89,7 +89,7 @@ test("one lane is stopped from another server; one that is not there or has ende
   assert.ok(terminal?.type === "response" && terminal.status === "completed");
 });
 
-test("a conversation is followed on another server: what runs, what begins later, and the questions", async () => {
+test("a conversation is followed on another server: running turns, later ones, and the questions", async () => {
   await using system = await startGatedCluster();
   const asking = await system.first.connect();
   asking.send({ ...chat("opening"), data: { ...chat("").data, conversation_id: "new" } });
@@ -114,7 +114,7 @@ test("a conversation is followed on another server: what runs, what begins later
   assert.deepEqual(followed.slice(1), later);
 });
 
-test("the state of a request is told by every server", async () => {
+test("every server reports the state of a request", async () => {
   await using system = await startGatedCluster();
   const asking = await system.first.connect();
   asking.send(chat("state"));

@@ -4,7 +4,7 @@ import { apiKeys, askOn, responseIdOf } from "../server/vendor-callers.ts";
 import { type ClusterServer, startCluster } from "../support/start-cluster.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-test("a response that one server made is continued through another by its owner, and by nobody else", async () => {
+test("a response made at one server can be continued at another by its owner only", async () => {
   const clock = createTestClock({ instantMs: 900 });
   await using cluster = await startCluster(2, { apiKeys, clock });
   const [first, second] = cluster.servers as [ClusterServer, ClusterServer];

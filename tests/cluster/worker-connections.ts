@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { connect, type WireClient } from "../support/wire-client.ts";
 
-/** How many connections of clients a process has at a port, as Linux tells. */
+/** How many client connections a process has at a port, as Linux reports them. */
 async function countConnections(pid: number, port: number): Promise<number> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const established = new Set<string>();
@@ -10,12 +10,15 @@ async function countConnections(pid: number, port: number): Promise<number> {
     if (local.endsWith(suffix) && state === "01") established.add(`socket:[${inode}]`);
   }
   const files = await readdir(`/proc/${pid}/fd`);
-  // One that was closed meanwhile is none.
+  // A connection that was closed meanwhile does not count.
   const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => "")));
   return links.filter((link) => established.has(link)).length;
 }
 
-/** A client that this process serves: the system chooses who does, so clients are made until it chose this one. */
+/**
+ * Connects a client to this process. The system picks the process for each connection, so it opens connections until one
+ * reaches this process.
+ */
 export async function connectTo(pid: number, url: string): Promise<WireClient> {
   const port = Number(new URL(url).port);
   for (;;) {

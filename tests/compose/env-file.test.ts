@@ -42,7 +42,7 @@ describe("the file .env", () => {
     assert.equal(variables.OPENAI_CUSTOM_HEADERS, "A: b\nC: d");
   });
 
-  it("is told of lines that name a setting and set nothing", async () => {
+  it("reports lines that name a setting and set nothing", async () => {
     const lines = [
       "PORT: 80",
       "HOST localhost",

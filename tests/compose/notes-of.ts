@@ -1,5 +1,5 @@
 import { readSettings } from "../../src/compose/read-settings.ts";
 
-/** What is told at the start. */
+/** The notes that a start prints. */
 export const notesOf = (env: Record<string, string>, fileEnv = {}) =>
   readSettings([], { env, fileEnv }).notes;

@@ -16,6 +16,6 @@ test("a worker's command line has its port once, however the user wrote it", () 
   }
 });
 
-test("a value may begin with a dash after an equals sign", () => {
+test("a value may start with a dash after an equals sign", () => {
   assert.equal(readFlags(["--openai-project=-x"]).values.get("openai-project"), "-x");
 });

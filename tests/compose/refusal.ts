@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readSettings } from "../../src/compose/read-settings.ts";
 import { SettingError } from "../../src/compose/settings.ts";
 
-/** The line that refuses a start. */
+/** The line with which a start is refused. */
 export function refusal(
   args: readonly string[],
   env: Record<string, string> = {},

@@ -3,21 +3,21 @@ import fs from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
-/** What a server did, counted where it leaves JavaScript. */
+/** A server's work, counted at the calls that leave JavaScript. */
 export interface Work {
-  /** Pieces that connections to the provider gave, and tries to take some. */
+  /** Pieces that connections to the provider returned, and attempts to read one. */
   upstreamReads: number;
-  /** Writes to clients' connections that reached the operating system, however many frames in each. */
+  /** Writes to clients' connections that reached the operating system, with any number of frames each. */
   clientWrites: number;
   commits: number;
   journalRows: number;
-  /** Calls of `JSON.parse`, of whoever lives in this process. */
+  /** Calls of `JSON.parse` by any code in this process. */
   parses: number;
-  /** Promises that came into being in this process. */
+  /** Promises created in this process. */
   promises: number;
 }
 
-/** What the database's thread is sent. */
+/** A message to the database's thread. */
 interface DatabaseCall {
   readonly call: number;
   readonly type: string;
@@ -98,14 +98,14 @@ export function countWork(ports: { server: number; upstream: number }) {
   const counting = undo.move();
 
   return {
-    /** Settles when the database has answered what it was asked. */
+    /** Settles when the database has answered all calls so far. */
     async settled(): Promise<void> {
       if (asked.size > 0)
         await new Promise<void>((resolve) => {
           settle = resolve;
         });
     },
-    /** Since it was asked last. */
+    /** The counts since the last call of `take`. */
     take(): Work {
       const taken = work;
       work = nothing();

@@ -11,13 +11,16 @@ import { startTroupe } from "../support/start-troupe.ts";
 
 const fewSockets = 50;
 const moreSockets = 300;
-/** What else comes and goes in the heap moves a measurement by some hundred bytes a socket. It was 5,800 once. */
+/** Other objects in the heap move a measurement by some hundred bytes per socket. It was 5,800 bytes once. */
 const mostBytes = 1_500;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** What is in use when nothing more can be freed: some things are let go of only when others are gone. */
+/**
+ * Heap in use once nothing more can be freed. It takes several collections, because some objects become free only after
+ * others are gone.
+ */
 async function heap(): Promise<number> {
   let [least, before] = [process.memoryUsage().heapUsed, Number.POSITIVE_INFINITY];
   while (least < before) {
@@ -31,7 +34,7 @@ async function heap(): Promise<number> {
   return least;
 }
 
-/** Heap of one more WebSocket at a port that is open and says nothing, its other end included. */
+/** Heap used by one more open, silent WebSocket at a port, including its client end. */
 async function heapOfSocket(port: number): Promise<number> {
   const sockets: Socket[] = [];
   const open = async (count: number) => {

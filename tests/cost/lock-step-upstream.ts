@@ -4,12 +4,12 @@ import { setImmediate as nextImmediate } from "node:timers/promises";
 import { composeAnswer, composeDeltas } from "../../bench/upstream/answer-bytes.ts";
 import { createRequestReader } from "../doubles/request-reader.ts";
 
-/** A provider that says a token on every stream at once when it is told to, and does next to nothing itself. */
+/** A provider that sends a token on every stream at once when it is told to, and does next to no other work. */
 export interface LockStepUpstream extends AsyncDisposable {
   readonly port: number;
-  /** Streams that were asked for. */
+  /** Number of streams that were asked for. */
   readonly streams: number;
-  /** One token on each stream, in a packet of its own, which a reader in this process has had its chance to read. */
+  /** Sends one token on each stream, in a packet of its own, and lets a reader in this process read it. */
   say(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export async function startLockStepUpstream(): Promise<LockStepUpstream> {
     const reader = createRequestReader();
     connections.add(socket);
     socket.setNoDelay(true);
-    // The server cuts its calls when it is stopped.
+    // The server cuts its calls when it stops.
     socket.on("error", () => socket.destroy());
     socket.on("data", (received) => {
       for (const _ of reader.push(received)) {
@@ -41,7 +41,7 @@ export async function startLockStepUpstream(): Promise<LockStepUpstream> {
     async say() {
       number += 1;
       for (const socket of sockets) socket.write(composeDeltas(0, number, 1));
-      // One that is set while the loop polls runs before the next poll.
+      // An immediate that is set while the loop polls runs before the next poll.
       await nextImmediate();
       await nextImmediate();
     },

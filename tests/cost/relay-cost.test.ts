@@ -14,23 +14,23 @@ import { startLockStepUpstream } from "./lock-step-upstream.ts";
 
 const streams = 8;
 const tokensOfStream = 80;
-/** In one interval of the natural rhythm: 80 tokens a second on each stream. */
+/** Tokens in one interval of the natural rhythm: 80 tokens a second on each stream. */
 const tokensPerInterval = 8;
 const intervalMs = 100;
 const stepMs = 25;
 
-/** A little above what it is. What becomes cheaper takes its limit down with it; one that must go up needs a reason. */
+/** Limits a little above the present counts. Lower a limit when its count falls; raise one only with a reason. */
 const mostForToken: Work = {
   upstreamReads: 0.15,
   clientWrites: 0.15,
   commits: 0.02,
   journalRows: 0.02,
   parses: 0.01,
-  // Of which the test and its clock make some as well.
+  // The test and its clock make some of these as well.
   promises: 3.5,
 };
 
-/** Clients that do nothing but count the tokens that they are shown. */
+/** Connects clients that only count the tokens that they are shown. */
 async function connectCounters(url: string, counted: { tokens: number }): Promise<WebSocket[]> {
   const mark = String.fromCharCode(tokenMark);
   return Promise.all(
@@ -61,7 +61,7 @@ it("relaying a token costs no more than it did", async (test) => {
     }),
   );
   const work = cleanUp.use(countWork({ server: Number(new URL(server.url).port), upstream: upstream.port }));
-  /** Lets time pass, but not faster than the database's thread, which takes its time really. */
+  /** Lets virtual time pass, but no faster than the database's thread, which works in real time. */
   async function pass(ms: number): Promise<void> {
     await clock.advance(ms);
     await work.settled();
@@ -80,7 +80,7 @@ it("relaying a token costs no more than it did", async (test) => {
   for (const client of clients)
     client.send(JSON.stringify({ type: "openai_chat", data: { input_text: "Go on." } }));
   await passUntil(() => upstream.streams === streams);
-  // The beginning of an answer is dear, and there is only one.
+  // The start of an answer is expensive and happens only once, so it is not counted.
   await upstream.say();
   await passUntil(() => shown.tokens === streams);
   await pass(intervalMs);

@@ -2,17 +2,17 @@ import type { ClientMessageInput } from "../../src/protocol/client-messages.ts";
 import { namelessVoice, questionOf } from "./numbered-answer.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-/** A request for an answer, and who will answer it. */
+/** A request for an answer, and the voices that answer it. */
 export interface Ask {
   readonly id: string;
   readonly frame: Extract<ClientMessageInput, { type: "openai_chat" | "chat" | "multi_chat" }>;
-  /** The lanes; one without a name for `openai_chat`. */
+  /** The lanes; one lane without a name for `openai_chat`. */
   readonly voices: readonly string[];
   /** Whether the text comes in chunks. */
   readonly streams: boolean;
-  /** A process that takes it over from one that was killed goes on with it, by answering it anew or where it was. */
+  /** Whether the next process goes on with it after a kill, and how: from the start ("anew") or from where it was. */
   readonly outlasts?: "anew" | "continued";
-  /** Who asks stops it when this many messages came. */
+  /** The client cancels the request after this many messages. */
   readonly cancelAt?: number;
 }
 
@@ -24,7 +24,7 @@ export function modelAsk(id: string, random: SeededRandom): Ask {
   return { id, frame: { type: "openai_chat", id, data }, voices: [namelessVoice], streams: true };
 }
 
-/** A question to the model that outlasts the process that answers it: in the background at the provider, or answered anew. */
+/** A question to the model that outlasts its process: in the background at the provider, or answered again. */
 export function outlastingAsk(id: string, random: SeededRandom): Ask {
   const asked = modelAsk(id, random);
   if (random.chance(0.5)) return answeredAnew(asked);
@@ -33,13 +33,13 @@ export function outlastingAsk(id: string, random: SeededRandom): Ask {
   return { ...asked, frame, outlasts: "continued" };
 }
 
-/** The same question, to be answered anew by the process that comes after a killed one. */
+/** The same question, to be answered again by the process that follows a killed one. */
 export function answeredAnew(asked: Ask): Ask {
   const frame = { ...asked.frame, data: { ...asked.frame.data, on_interrupt: "restart" } } as Ask["frame"];
   return { ...asked, frame, outlasts: "anew" };
 }
 
-/** A question to one persona or several; the conversation is the one given, or one that the server chooses. */
+/** A question to one persona or several. The conversation is the given one, or one that the server chooses. */
 export function personaAsk(id: string, random: SeededRandom, conversation: string | undefined): Ask {
   const data = {
     message: questionOf(id),

@@ -35,7 +35,7 @@ async function setUp(data: string) {
   return { gate, options, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
 }
 
-test("when the store's thread dies, who follows is told, new work is refused, what is in memory is served, and it can be closed", async () => {
+test("when the store's thread dies, followers are told, new requests are refused, data in memory is served, and it can be closed", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   await using set = await setUp(place.folder);
@@ -49,7 +49,7 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
     const messages = await client.untilTerminal("cut");
     const end = messages.at(-1);
     assert.ok(end?.type === "error" && end.code === "storage_unavailable" && end.retryable);
-    // It is not kept, and so it has no number.
+    // It is not stored, so it has no number.
     assert.equal(end.seq, undefined);
     client.send(chat("new"));
     const refusal = await client.next(
@@ -68,7 +68,7 @@ test("when the store's thread dies, who follows is told, new work is refused, wh
   assert.ok(end?.type === "error" && end.code === "interrupted" && end.seq !== undefined);
 });
 
-test("when a commit fails, its turns end for those who follow, once, and later ones are kept again", async () => {
+test("when a commit fails, its turns end once for their followers, and later ones are stored again", async () => {
   await using place = await createDataFolder();
   await using set = await setUp(place.folder);
   let seen: unknown[] = [];
@@ -115,7 +115,7 @@ test("a second server on the same data is refused and leaves the turns of the fi
   assert.equal((await client.untilTerminal("mine")).at(-1)?.type, "response");
 });
 
-test("a server that cannot start leaves no thread behind that would keep its process from ending", async () => {
+test("a server that cannot start leaves no thread running that would keep its process alive", async () => {
   using threads = createMortalThreads();
   for (const broken of ["pages", "settings"]) {
     await using place = await createDataFolder();
@@ -128,13 +128,13 @@ test("a server that cannot start leaves no thread behind that would keep its pro
       await threads.die();
     }
     if (broken === "pages") {
-      // What is still in the log beside the file would hide what happens to it.
+      // A write-ahead log beside the file would hide the damage, so its content is moved into the file.
       using whole = new DatabaseSync(place.database);
       whole.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       await using file = await open(place.database, "r+");
       await file.write(Buffer.alloc(24 * 4_096, 0xff), 0, 24 * 4_096, 4_096);
     }
-    // These are refused only when the stores are open.
+    // These settings are refused only after the stores have been opened.
     const settings = broken === "settings" ? { allowAnonymous: true, foreignVendorIds: true } : {};
     await assert.rejects(createTroupe({ ...set.options, ...settings }));
     assert.equal(threads.alive, 0, broken);

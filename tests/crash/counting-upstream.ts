@@ -6,13 +6,13 @@ import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
 import { idOfQuestion, namelessVoice, piecesOf } from "./numbered-answer.ts";
 
-/** A provider whose answers are known from the questions, and that counts how often it was asked for each. */
+/** A provider whose answers follow from the questions. It counts how often each question was asked. */
 export interface CountingUpstream extends AsyncDisposable {
   readonly baseUrl: string;
   readonly calls: number;
-  /** How often a response that goes on without its connection was asked for again. */
+  /** How often a background response was asked for again. */
   readonly continuations: number;
-  /** Whether a response for this question was. */
+  /** Whether the background response to this question was asked for again. */
   continuedFor(id: string): boolean;
   callsFor(id: string, voice: string): number;
   /** Each call beyond the first for the same question and voice, as `id/voice`. */
@@ -22,9 +22,9 @@ export interface CountingUpstream extends AsyncDisposable {
 }
 
 export interface CountingUpstreamOptions {
-  /** The time between two pieces of a call: real time, since real processes are to be killed in it. */
+  /** The time between two pieces of a call, in real time, because real processes are killed in between. */
   readonly delayMs: () => number;
-  /** How a call breaks off in its middle; none where it does not. Default: no call does. */
+  /** How a call breaks off in its middle; `undefined` if it does not. Default: no call does. */
   readonly breakOf?: (id: string, voice: string) => readonly Step[] | undefined;
 }
 
@@ -52,7 +52,7 @@ export async function createCountingUpstream({
     const broken = breakOf(id, voice);
     const betweenEvents = () => [{ delayMs: pauseMs }];
     if (broken === undefined) return streamScript(events, { betweenEvents });
-    // Else a call that is made just then goes down with the connection, and is rightly made again.
+    // Otherwise a call made at that moment would fail with the connection, and would rightly be made again.
     const headers = { connection: "close" };
     return [...streamScript(events.slice(0, events.length / 2), { betweenEvents, headers }), ...broken];
   });

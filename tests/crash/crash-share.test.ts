@@ -4,13 +4,13 @@ import { runClientCuts } from "./run-client-cuts.ts";
 import { runCrashes } from "./run-crashes.ts";
 import { formatRun } from "./verdict.ts";
 
-// The quick share of tests/long/crash-recovery.ts and tests/long/client-cuts.ts.
-it("killed and started again, a server keeps what its clients saw and ends what it left", async () => {
+// The quick part of tests/long/crash-recovery.ts and tests/long/client-cuts.ts.
+it("killed and started again, a server keeps everything its clients saw and ends the open requests", async () => {
   const { figures, findings } = await runCrashes({ kills: 2, streams: 10, seed: 7, mostServingMs: 700 });
   assert.equal(findings.total, 0, formatRun(figures, findings));
 });
 
-it("clients that are cut off anywhere come back to all they asked for", async () => {
+it("clients that are cut off anywhere get everything they asked for", async () => {
   const { figures, findings } = await runClientCuts({ cuts: 30, streams: 10, seed: 7 });
   assert.equal(findings.total, 0, formatRun(figures, findings));
 });

@@ -9,37 +9,37 @@ import {
 import { messagesOf } from "./seen-texts.ts";
 
 export interface CrowdOptions extends ReturningClientOptions {
-  /** Begins the ids of its requests, where there is another crowd. Default: nothing. */
+  /** Prefix of its request ids, needed if there is another crowd. Default: empty. */
   readonly name?: string;
-  /** How many requests run at the same time. */
+  /** Number of requests that run at the same time. */
   readonly streams: number;
-  /** Takes a request that has ended for everybody who reads it; the crowd keeps it no longer. */
+  /** Takes a request once all its readers have seen its end. The crowd then drops it. */
   readonly onRead: (record: RequestRecord) => void;
-  /** Hears of a conversation in which nobody will ask any more. */
+  /** Called with a conversation that gets no more requests. */
   readonly onLeft?: (conversation: string) => void;
-  /** The share of the requests that are stopped in their middle. Default 0. */
+  /** The share of requests that are cancelled in their middle. Default 0. */
   readonly cancelShare?: number;
-  /** The share of the requests that outlast the process which answers them. Default 0. */
+  /** The share of requests that outlast the process that answers them. Default 0. */
   readonly outlastingShare?: number;
 }
 
-/** Clients that ask one thing after another until they are told to finish. */
+/** Clients that ask one question after another until they are told to finish. */
 export interface Crowd {
-  /** What somebody still reads. */
+  /** Requests with readers that have not seen the end. */
   readonly unread: readonly RequestRecord[];
-  /** Requests of which somebody has seen a part, and not the end. */
+  /** Requests of which a reader has seen a part, but not the end. */
   readonly inAnswer: number;
   readonly counts: ClientCounts;
-  /** The connection of each client is lost with this probability; returns how many were. */
+  /** Cuts each client's connection with this probability. Returns the number of cuts. */
   cut(probability: number): number;
-  /** No new requests; settles when every request has ended for everybody who reads it. */
+  /** Starts no new requests. Settles when all readers have seen the ends of their requests. */
   finish(): Promise<void>;
   close(): void;
 }
 
-/** Most requests of one conversation. */
+/** Maximum number of requests in one conversation. */
 const conversationLength = 6;
-/** Messages that come before a client stops its request, at most; the shortest answers have about so many. */
+/** Maximum number of messages before a client cancels its request. The shortest answers have about as many. */
 const mostBeforeCancel = 30;
 
 export function createCrowd(options: CrowdOptions): Crowd {
@@ -74,7 +74,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   const outlasts = () => outlastingShare > 0 && random.chance(outlastingShare);
 
-  /** Asks personas, in conversations that it goes on with. */
+  /** Asks personas, in conversations that it continues. */
   async function talk(client: ReturningClient): Promise<void> {
     let conversation: string | undefined;
     for (let count = 1; !finishing; count += 1) {
@@ -88,14 +88,14 @@ export function createCrowd(options: CrowdOptions): Crowd {
     }
   }
 
-  /** Asks the model itself, beside what else its client does. */
+  /** Asks the model itself, alongside the client's other requests. */
   async function query(client: ReturningClient): Promise<void> {
     while (!finishing) {
       await read(client, record((outlasts() ? outlastingAsk : modelAsk)(nextId("m"), random)));
     }
   }
 
-  /** Some requests are followed by a second client, which knows of them once they have begun. Settles with the last message. */
+  /** Some requests get a second reader, which joins once they have started. Settles with the last message. */
   async function read(client: ReturningClient, asked: RequestRecord) {
     const own = client.read(asked, true);
     const other = random.pick([clients[0] ?? client, ...clients]);

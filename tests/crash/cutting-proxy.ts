@@ -2,32 +2,32 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { SeededRandom } from "./seeded-random.ts";
 
-/** Ways in which a connection comes to its end. */
+/** The ways in which the proxy ends a connection. */
 const ways = [
   /** RST in both directions. */
   "reset",
   /** FIN in both directions, no closing handshake. */
   "end",
-  /** The client is cut off and comes back while the server still believes in the old connection. */
+  /** The client is cut off and reconnects while the server still has the old connection open. */
   "silent",
-  /** In the middle of what the client sends. */
+  /** Cut in the middle of the client's data. */
   "upward",
 ] as const;
 export type CutWay = (typeof ways)[number];
 
-/** Stands between clients and a server and cuts connections after a random number of bytes, wherever in a frame that is. */
+/** A proxy between clients and a server. It cuts connections after a random number of bytes, also inside a frame. */
 export interface CuttingProxy extends AsyncDisposable {
   readonly url: string;
   readonly cuts: Readonly<Record<CutWay, number>>;
-  /** Settles once so many were cut. */
+  /** Settles once `cuts` connections were cut. */
   reached(cuts: number): Promise<void>;
-  /** Nothing is cut from now on. */
+  /** Stops cutting. */
   heal(): void;
 }
 
-/** Most bytes to the client before a cut, of which few connections see much: a replay shall be cut as often as an answer. */
+/** Maximum bytes to the client before a cut. Few connections carry much more, so replays are cut as often as answers. */
 const mostBytesDown = 12_000;
-/** The handshake has about 200 bytes, a request about as many. */
+/** The handshake has about 200 bytes, and so does a request. */
 const mostBytesUp = 800;
 
 export async function createCuttingProxy(targetPort: number, random: SeededRandom): Promise<CuttingProxy> {
@@ -40,7 +40,7 @@ export async function createCuttingProxy(targetPort: number, random: SeededRando
   function hold(socket: Socket): void {
     sockets.add(socket);
     socket.setNoDelay(true);
-    // A broken connection is what this is about; `close` follows.
+    // Connections are broken on purpose here; `close` follows.
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-/** A folder for one server's data, gone with its scope. */
+/** A folder for one server's data, deleted at the end of its scope. */
 export async function createDataFolder(): Promise<AsyncDisposable & { folder: string; database: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-crash-"));
   return {

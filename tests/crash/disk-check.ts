@@ -5,23 +5,26 @@ import type { Numbered, RequestRecord } from "./request-record.ts";
 import { messagesOf, seenVoices } from "./seen-texts.ts";
 
 type Row = Readonly<Record<string, string | number | null>>;
-/** An event as the log keeps it, read without the server's own code. */
+/** An event as the log stores it, read without the server's own code. */
 type KeptEvent = { readonly type: string; readonly [field: string]: unknown };
 
-/** A part of a turn as it lies in the journal. */
+/** A part of a turn in the journal. */
 interface JournalledEvents {
   readonly firstSeq: number;
   readonly events: readonly KeptEvent[];
 }
 
-/** How many rows lie on the disk. */
+/** Numbers of rows on the disk. */
 export interface DiskCounts {
   readonly storedTurns: number;
   readonly storedMessages: number;
   readonly journalRows: number;
 }
 
-/** Holds the database of a stopped server against what its clients saw, row by row: neither need fit into the memory. */
+/**
+ * Compares the database of a stopped server with the records of its clients, row by row, so neither has to fit into
+ * memory.
+ */
 export function checkDisk(file: string, records: readonly RequestRecord[], findings: Findings): DiskCounts {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
@@ -54,7 +57,7 @@ export function checkDisk(file: string, records: readonly RequestRecord[], findi
   }
 }
 
-/** Every turn has ended, its log says event for event what was seen, and what the journal still has of it says the same. */
+/** Every turn has ended, its log matches the frames seen event for event, and the rest of the journal agrees. */
 function checkLogs(
   turns: Iterable<Row>,
   {
@@ -97,7 +100,7 @@ function compareLog(record: RequestRecord, log: readonly KeptEvent[], findings: 
     findings.note("wrong logs on disk", `${record.ask.id}: ${kept.length} kept, ${seen.length} seen`);
 }
 
-/** A question is stored once, every voice's text as it was shown, and partial ones are marked. */
+/** Each question is stored once. Every voice's text is stored as it was shown, and partial texts are marked. */
 function checkMessages(
   messages: Iterable<Row>,
   byId: ReadonlyMap<string, RequestRecord>,
@@ -121,7 +124,7 @@ function compareMessages(record: RequestRecord, stored: readonly Row[], findings
   if (ask.frame.type === "openai_chat") return;
   const questions = stored.filter(({ role }) => role === "user");
   const seen = messagesOf(record);
-  // Where nothing but the end was shown, the process died before the question was kept, or just after.
+  // If only the end was shown, the process died before or just after the question was stored.
   const isRight = questions.length === 1 || (questions.length === 0 && seen.length === 1);
   if (!isRight || questions.some(({ text }) => text !== questionOf(ask.id)))
     findings.note("wrong questions on disk", `${ask.id}: ${JSON.stringify(questions)}`);
@@ -139,7 +142,10 @@ function compareMessages(record: RequestRecord, stored: readonly Row[], findings
   }
 }
 
-/** In conversations whose requests came one after another, every question follows the answers before it, and the head is the last. */
+/**
+ * If a conversation's requests came one after another, every question follows the earlier answers, and the head is the
+ * last one.
+ */
 function checkHeads(messages: Iterable<Row>, findings: Findings): void {
   for (const conversation of groupsOf(messages, "conversation_id")) {
     let head: Row[string] = null;
@@ -157,7 +163,7 @@ function checkHeads(messages: Iterable<Row>, findings: Findings): void {
   }
 }
 
-/** Rows that stand together, by a column's value. */
+/** Groups of neighbouring rows with the same value in a column. */
 function* groupsOf(rows: Iterable<Row>, column: string): Generator<Row[]> {
   let group: Row[] = [];
   for (const row of rows) {
@@ -170,7 +176,7 @@ function* groupsOf(rows: Iterable<Row>, column: string): Generator<Row[]> {
   if (group.length > 0) yield group;
 }
 
-/** What an event and its frame have in common, as one text. */
+/** The common content of an event and its frame, as one text. */
 function gistOfEvent(event: KeptEvent): string {
   const { type, lane, text, final, status } = event;
   if (type === "text") return gist("chunk", lane, text, final);

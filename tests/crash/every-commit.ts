@@ -17,7 +17,7 @@ import { checkRequests } from "./verdict.ts";
 
 const pacing = { mode: "fixed", chunk_chars: 400, interval_ms: 100 } as const;
 
-/** Requests of every kind whose texts come in few pieces, since every piece is a commit. */
+/** Requests of every kind whose texts come in few pieces, because every piece is a commit. */
 export const plainAsks = {
   openai_chat: (id) => ({
     id,
@@ -43,7 +43,7 @@ function optionsFor(data: string, upstream: CountingUpstream): TroupeOptions {
   return { store: "sqlite", data, clock, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl };
 }
 
-/** Asks on a server of its own and reads to the end, whatever that is. */
+/** Asks on a new server and reads to the end, which may be an error. */
 async function askOnce(options: TroupeOptions, ask: Ask): Promise<ServerMessage[]> {
   await using server = await startTroupe(options);
   const client = await server.connect();
@@ -52,7 +52,7 @@ async function askOnce(options: TroupeOptions, ask: Ask): Promise<ServerMessage[
   return [...client.received];
 }
 
-/** What the second asking gave must say the same, as far as the first one came. */
+/** The second answer must repeat the first one as far as that got. */
 function join(
   ask: Ask,
   before: readonly ServerMessage[],
@@ -69,7 +69,7 @@ function join(
   return record;
 }
 
-/** The commits of a request that its life turns on. */
+/** The commits at which the state of a request changes. */
 export const failPoints = {
   "its conversation": { statement: "createConversation", nth: 1 },
   "its row": { statement: "beginTurn", nth: 1 },
@@ -83,9 +83,9 @@ export const failPoints = {
 } satisfies Record<string, FailPoint>;
 
 /**
- * Asks, the store dying in place of one commit; asks again on a new server, and holds both against the disk. Rejects where
- * anything was lost, doubled, asked twice, left without an end, or lies otherwise on the disk than it was seen. Returns whether
- * the store died at all.
+ * Asks while the store dies in place of one commit. Then asks again on a new server, and compares both answers with the
+ * disk. Rejects if anything was lost, doubled, asked twice or left without an end, or if the disk differs from the frames
+ * seen. Returns whether the store died at all.
  */
 export async function dieAt(kind: keyof typeof plainAsks, point: FailPoint): Promise<boolean> {
   await using upstream = await createCountingUpstream({ delayMs: () => 0 });
@@ -101,7 +101,7 @@ export async function dieAt(kind: keyof typeof plainAsks, point: FailPoint): Pro
   return died;
 }
 
-/** `dieAt` for every commit of a request; returns how many there are. */
+/** Calls `dieAt` for every commit of a request; returns their number. */
 export async function dieAtEveryCommit(kind: keyof typeof plainAsks): Promise<number> {
   let deaths = 0;
   while (await dieAt(kind, { nth: deaths + 1 })) deaths += 1;
@@ -109,8 +109,8 @@ export async function dieAtEveryCommit(kind: keyof typeof plainAsks): Promise<nu
 }
 
 /**
- * A request that a death left in its middle, and then so many starts that each die while they recover it; then
- * as `dieAt`. Returns how many starts died.
+ * Kills the server during a request, and then during several starts that try to recover it. After that it checks as
+ * `dieAt` does. Returns how many starts died.
  */
 export async function dieInRecoveries(kind: keyof typeof plainAsks, starts: number): Promise<number> {
   await using upstream = await createCountingUpstream({ delayMs: () => 0 });
@@ -123,9 +123,9 @@ export async function dieInRecoveries(kind: keyof typeof plainAsks, starts: numb
   assert.ok(threads.died);
   let deaths = 0;
   for (let start = 0; start < starts; start += 1) {
-    // Most get nowhere; now and then one gets a commit further.
+    // Most starts achieve nothing; now and then one gets a commit further.
     threads.dieAt({ nth: start % 11 === 10 ? 2 : 1 });
-    // A server whose store dies while it starts does not start, or has nothing more to do.
+    // A server whose store dies during the start fails to start, or has nothing left to do.
     const server = await startTroupe(options).catch(() => undefined);
     await server?.[Symbol.asyncDispose]();
     if (threads.died) deaths += 1;
@@ -135,7 +135,7 @@ export async function dieInRecoveries(kind: keyof typeof plainAsks, starts: numb
   return deaths;
 }
 
-/** Asks on a new server and judges; returns whether the request was interrupted. */
+/** Asks on a new server and judges the answer. Returns whether the request was interrupted. */
 async function askAgain(
   database: string,
   options: TroupeOptions,

@@ -7,13 +7,13 @@ import type { FailPoint } from "./fail-points.ts";
 const point = JSON.parse(process.env.FAIL_AT ?? "null") as FailPoint | null;
 let seen = 0;
 
-/** Where a fitting thing was done or is about to be: dies there if it is the one. */
+/** Called before and after each matching operation. Kills the process if this is the chosen one. */
 function pass(when: FailPoint["when"]): void {
   if (point?.when !== when) return;
   seen += 1;
   if (seen < point.nth) return;
   process.kill(process.pid, "SIGKILL");
-  // Nothing more happens in this thread until the system has ended the process.
+  // Stops this thread until the system has ended the process.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
@@ -45,7 +45,7 @@ function watchDatabase({ at, statement = "", containing = "" }: FailPoint): void
   };
 }
 
-/** The first byte of a text frame (RFC 6455, section 5.2): it is final, and text. */
+/** The first byte of a text frame (RFC 6455, section 5.2): final, and text. */
 const textFrame = 0x81;
 
 function watchSockets({ containing = "" }: FailPoint): void {

@@ -9,7 +9,7 @@ import {
 } from "./fail-points.ts";
 import { dieInCompaction, dieInMigration, dieInRecovery, dieInRequest } from "./run-fail-points.ts";
 
-// The quick share of tests/long/fail-points.ts.
+// The quick part of tests/long/fail-points.ts.
 const points: Record<string, FailPoint | undefined> = {
   ...requestPoints,
   ...conversationPoints,
@@ -23,7 +23,7 @@ function point(name: string): FailPoint {
   return found;
 }
 
-it("killed between the journal and the socket, a server keeps what it had not sent yet", async () => {
+it("killed between the journal and the socket, a server keeps the messages it had not sent yet", async () => {
   await dieInRequest("chat", point("after the commit of a text"));
 });
 

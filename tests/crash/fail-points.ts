@@ -1,4 +1,4 @@
-/** A place in the server at which its process is killed. */
+/** A place in the server where its process is killed. */
 export interface FailPoint {
   readonly at: "commit" | "send" | "migration";
   readonly when: "before" | "after";
@@ -12,7 +12,7 @@ export interface FailPoint {
 
 type Place = Omit<FailPoint, "when" | "nth"> & { readonly nth?: number };
 
-/** Both sides of each place, by name. */
+/** Two points for each place, before and after it, by name. */
 function bothSides(places: Readonly<Record<string, Place>>): Record<string, FailPoint> {
   return Object.fromEntries(
     Object.entries(places).flatMap(([name, place]) =>
@@ -28,7 +28,7 @@ const commit = (statement: string, more: { nth?: number; containing?: string } =
 });
 const journal = "INSERT INTO journal";
 
-/** In the life of every request. */
+/** Points that every request passes. */
 export const requestPoints = bothSides({
   "the commit of its row": commit("INTO turns"),
   "the commit of its first events": commit(journal, { containing: '"starting"' }),
@@ -40,10 +40,10 @@ export const requestPoints = bothSides({
   "its end is sent": { at: "send", containing: '"type":"response"' },
 });
 
-/** In the life of a request whose answer shows ids of the vendor. */
+/** Points that a request passes if its answer shows ids of the vendor. */
 export const responsesPoints = bothSides({ "the commit of the vendor's id": commit("INTO vendor_ids") });
 
-/** In the life of a request to personas. */
+/** Points that a request to personas passes. */
 export const conversationPoints = bothSides({
   "the commit of its conversation": commit("INSERT INTO conversations"),
   "the commit of the question": commit("INSERT INTO messages"),
@@ -51,7 +51,7 @@ export const conversationPoints = bothSides({
   "the commit of the head": commit("SET head_id"),
 });
 
-/** In the next start, which ends what a kill left running. */
+/** Points in the next start, which ends the requests that a kill left running. */
 export const recoveryPoints = bothSides({
   "the commit of a left turn's end": commit(journal, { containing: '"interrupted"' }),
   "the commit of a left turn's log": commit("UPDATE turns SET ended_at_ms"),

@@ -1,4 +1,4 @@
-/** What must never be counted. */
+/** Faults whose count must stay 0. */
 const kinds = [
   "lost",
   "doubled",
@@ -25,7 +25,7 @@ const kinds = [
 
 export type FindingKind = (typeof kinds)[number];
 
-/** Counts what went wrong; of each kind the first few are kept in words. */
+/** Counts the faults, and keeps a description of the first few of each kind. */
 export interface Findings {
   note(kind: FindingKind, what: string, count?: number): void;
   readonly total: number;

@@ -9,16 +9,16 @@ import { checkRequests, type Endings } from "./verdict.ts";
 export interface FinishedRun {
   readonly records: readonly RequestRecord[];
   readonly upstream: CountingUpstream;
-  /** Still there; it is stopped in the middle of this. */
+  /** The server, still running. Judging stops it halfway through. */
   readonly server: ServerProcess;
-  /** Its database. */
+  /** The server's database file. */
   readonly file: string;
   readonly findings: Findings;
-  /** Lines of the log that are as they should be. Default: none. */
+  /** Matches expected lines of the log. Default: none are expected. */
   readonly isExpected?: (fault: string) => boolean;
 }
 
-/** Holds against each other what was seen, what a replay gives, what lies on the disk, and what the server logged. */
+/** Compares the frames seen, a replay, the content of the disk, and the server's log. */
 export async function judgeRun(
   run: FinishedRun,
 ): Promise<Endings & { "provider calls": number } & DiskCounts> {

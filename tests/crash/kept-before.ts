@@ -1,7 +1,7 @@
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { isUnkept } from "../support/wire-client.ts";
 
-/** What was sent before nothing could be stored any more, all of which has a number. */
+/** The messages sent before storage failed, all of which have a number. */
 export function keptBefore(messages: readonly ServerMessage[]): readonly ServerMessage[] {
   const broken = messages.findIndex(isUnkept);
   return broken < 0 ? messages : messages.slice(0, broken);

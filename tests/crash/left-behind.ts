@@ -3,16 +3,16 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createDataFolder } from "./data-folder.ts";
 
-/** What a killed server left on the disk. */
+/** The state that a killed server left on the disk. */
 export interface LeftBehind {
-  /** The numbers of the turns that have no end, neither in their row nor in the journal; those that outlast a process are left out. */
+  /** The numbers of the turns without an end in their row or in the journal. Turns that outlast a process are left out. */
   readonly running: readonly number[];
-  /** The number of the newest turn; 0 where there is none. */
+  /** The number of the newest turn; 0 if there is none. */
   readonly newest: number;
   readonly walBytes: number;
 }
 
-/** Looks at a copy, so that the next server finds everything as the killed one left it. */
+/** Reads a copy, so that the next server finds everything as the killed one left it. */
 export async function lookAtLeftBehind(file: string): Promise<LeftBehind> {
   await using copy = await createDataFolder();
   const walBytes = (await sizeOf(`${file}-wal`)) ?? 0;

@@ -73,7 +73,7 @@ test("every turn that was left running gets its end, however little memory there
   }
 });
 
-test("what goes on with a turn comes back with it, each checkpoint behind its events, until the turn has ended", async () => {
+test("a turn's checkpoints are restored with it, each after its events, until the turn has ended", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
@@ -116,7 +116,7 @@ test("a request and a part of the journal that cannot be read keep no other turn
   {
     using database = new DatabaseSync(place.database);
     database.exec("UPDATE turns SET request = '{' WHERE id = 'left'");
-    // The second text of the second turn: each was committed by itself.
+    // The second text of the second turn; each text was committed by itself.
     database.exec(
       "UPDATE journal SET entries = '[' WHERE beat = (SELECT beat FROM journal ORDER BY beat LIMIT 1 OFFSET 4)",
     );
@@ -137,7 +137,7 @@ test("a request and a part of the journal that cannot be read keep no other turn
   ]);
 });
 
-test("what a turn said before a crash is not pruned before its end is kept", async () => {
+test("the text of a turn before a crash is not pruned before its end is stored", async () => {
   using threads = createMortalThreads();
   await using place = await createDataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
@@ -152,7 +152,7 @@ test("what a turn said before a crash is not pruned before its end is kept", asy
     await using second = await openLogs(place.database, clock);
     await second.logs.unfinished();
     const busy = await created(second.logs, "owner", "busy");
-    // More beats than pass between two prunings.
+    // More beats than there are between two prunings.
     for (let beat = 0; beat < 900; beat += 1) await busy.append([starting]);
     await threads.die();
   }
@@ -163,7 +163,7 @@ test("what a turn said before a crash is not pruned before its end is kept", asy
   assert.equal(unfinished.find(({ record }) => record.id === "busy")?.steps.length, 900);
 });
 
-test("a turn whose end could not be kept does not take others down when its id is used again", async () => {
+test("a turn whose end could not be stored does not break others when its id is used again", async () => {
   await using place = await createDataFolder();
   const clock = createTestClock();
   await using opened = await openLogs(place.database, clock);
@@ -174,7 +174,7 @@ test("a turn whose end could not be kept does not take others down when its id i
   database.exec("CREATE TRIGGER stuck BEFORE UPDATE ON turns BEGIN SELECT RAISE (ABORT, 'stuck'); END");
   await first.append([failed]);
   await clock.advance(25);
-  // Reads stand behind what was written, so that the end has been tried by now.
+  // Reads are done after earlier writes, so storing the end has been tried by now.
   await logs.find("owner", "nobody");
   assert.equal(faults.length, 1);
   database.exec("DROP TRIGGER stuck");

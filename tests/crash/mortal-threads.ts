@@ -7,31 +7,31 @@ interface Message {
   readonly writes?: readonly Write[];
 }
 
-/** In place of which commit a thread dies: the n-th, counted from 1, of those that run a statement on a text. */
+/** The commit at which a thread dies: the n-th one, counted from 1, that runs a statement with a text. */
 export interface FailPoint {
   readonly nth: number;
   readonly statement?: StatementName;
   readonly containing?: string;
 }
 
-/** Lets a test end the threads of stores that are opened while it is in force. */
+/** Lets a test end the threads of all stores that are opened before it is disposed of. */
 export interface MortalThreads extends Disposable {
-  /** Threads that are there. */
+  /** Number of live threads. */
   readonly alive: number;
-  /** Whether a thread has died since `dieAt` was said. */
+  /** Whether a thread has died since the last call of `dieAt`. */
   readonly died: boolean;
-  /** Counts from now on; `undefined`: the threads live. */
+  /** Starts to count commits from now on; `undefined` lets the threads live. */
   dieAt(point: FailPoint | undefined): void;
-  /** From now on commits find the disk full, or room again. */
+  /** From now on commits find the disk full, or not full any more. */
   refuse(isFull: boolean): void;
-  /** All threads that are there die now; settles when they are gone. */
+  /** Kills all live threads now; settles when they have ended. */
   die(): Promise<void>;
 }
 
-/** As SQLite says it. */
+/** The error as SQLite words it. */
 const diskFull = { name: "Error", message: "database or disk is full", errcode: 13 };
 
-/** What dies has done nothing of its last commit, as if the process had been killed right before it. */
+/** A dying thread does nothing of its last commit, as if the process had been killed right before it. */
 export function createMortalThreads(): MortalThreads {
   const threads = new Set<Worker>();
   let point: FailPoint | undefined;

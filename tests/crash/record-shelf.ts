@@ -1,7 +1,10 @@
 import { createDataFolder } from "./data-folder.ts";
 import type { RequestRecord } from "./request-record.ts";
 
-/** Holds what was seen of requests until it is judged, on the disk, so that a long run needs no more memory than a short one. */
+/**
+ * Keeps the records of requests on the disk until they are judged, so that a long run needs no more memory than a short
+ * one.
+ */
 export interface RecordShelf extends AsyncDisposable {
   readonly records: readonly RequestRecord[];
   put(record: RequestRecord): void;

@@ -4,13 +4,13 @@ import type { RequestRecord } from "./request-record.ts";
 
 const requestsPerConnection = 20;
 
-/** Reads every request again from its start, on other connections, and holds that against what was seen. */
+/** Reads every request again from its start, on new connections, and compares the replay with the record. */
 export async function checkReplays(
   url: string,
   records: readonly RequestRecord[],
   findings: Findings,
 ): Promise<void> {
-  // One that did not end is counted as such, and would be waited for in vain.
+  // A request without an end is counted as such; waiting for its end would take for ever.
   const ended = records.filter(({ terminalSeq }) => terminalSeq !== undefined);
   for (let start = 0; start < ended.length; start += requestsPerConnection) {
     const some = ended.slice(start, start + requestsPerConnection);

@@ -7,19 +7,19 @@ import type { Findings } from "./findings.ts";
 /** A message with its place in a request. */
 export type Numbered = ServerMessage & { readonly request_id: string; readonly seq: number };
 
-/** Everything that anybody saw of one request. */
+/** Everything that any client saw of one request. */
 export interface RequestRecord {
   readonly ask: Ask;
-  /** The frames as they came, by `seq` - 1. */
+  /** The frames as received, by `seq` - 1. */
   readonly frames: readonly (string | undefined)[];
-  /** The number of the terminal message, once somebody saw it. */
+  /** The number of the terminal message, once a client has seen it. */
   readonly terminalSeq: number | undefined;
-  /** In which life of the server it was first heard of; 0 before. */
+  /** The life of the server in which it was first seen; 0 before that. */
   readonly firstLife: number;
   /** Settles with the first message. */
   readonly begun: Promise<void>;
   keep(message: Numbered, frame: string, life: number): void;
-  /** Nobody reads it any more: its frames go to a file in this folder, from which they are read when they are asked for. */
+  /** Called when it has no more readers. Moves the frames to a file in this folder, from which later calls read them. */
   putAway(folder: string): void;
 }
 
@@ -74,11 +74,11 @@ export function isNumbered(message: ServerMessage): message is Numbered {
 }
 
 /**
- * One connection's following of one request from a position: judges by the numbers alone whether something was lost, doubled
- * or came in another order.
+ * One connection that follows one request from a position. It judges by the numbers alone whether a message was lost,
+ * doubled or out of order.
  */
 export interface Following {
-  /** The newest number that came. */
+  /** The newest number received. */
   readonly position: number;
   see(seq: number, frame: string): void;
 }

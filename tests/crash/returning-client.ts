@@ -11,34 +11,34 @@ import {
 import type { SeededRandom } from "./seeded-random.ts";
 
 export interface ReturningClientOptions {
-  /** Where to connect; asked anew each time. */
+  /** The address to connect to, asked before each attempt. */
   readonly url: () => string;
   readonly random: SeededRandom;
   readonly findings: Findings;
-  /** The server's lives are counted from 1. */
+  /** The server's present life, counted from 1. */
   readonly life: () => number;
 }
 
-/** What happened to a client's connections. */
+/** Counts of events on a client's connections. */
 export interface ClientCounts {
   connections: number;
-  /** Followings that ended before their request had, at least one message in. */
+  /** Followings that received a message and ended before their request did. */
   cutInAnswer: number;
-  /** Those of them that had not caught up with what was there when they resumed. */
+  /** Those among them that had not yet received all messages that existed when they resumed. */
   cutInReplay: number;
   resumes: number;
   repeatedAsks: number;
   cancels: number;
 }
 
-/** A client that knows only frames, and that comes back whenever its connection is gone. */
+/** A client that knows only frames, and that reconnects whenever its connection is lost. */
 export interface ReturningClient {
   readonly counts: ClientCounts;
-  /** Requests of which it has seen a part. */
+  /** Number of requests of which it has seen a part. */
   readonly inAnswer: number;
-  /** Asks (`owns`), or only follows what another asked; settles with the terminal message. */
+  /** Asks the question (`owns`), or only follows another client's request. Settles with the terminal message. */
   read(record: RequestRecord, owns: boolean): Promise<void>;
-  /** Loses its connection, and comes back. */
+  /** Drops its connection and reconnects. */
   cut(): void;
   close(): void;
 }
@@ -46,11 +46,11 @@ export interface ReturningClient {
 interface Reading {
   readonly record: RequestRecord;
   readonly owns: boolean;
-  /** Everything up to here came to this client. */
+  /** This client has received every message up to this number. */
   seen: number;
   asked: boolean;
   following: Following | undefined;
-  /** What was there when it resumed. */
+  /** The newest number that existed when it resumed. */
   replayHead: number;
   readonly done: PromiseWithResolvers<void>;
 }
@@ -74,7 +74,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     mine.on("message", (data: RawData) => {
       if (socket === mine) receive(mine, data.toString());
     });
-    // An error is always followed by `close`, which says all there is to say.
+    // An error is always followed by `close`, which is enough.
     mine.on("error", () => undefined);
     mine.on("close", () => {
       if (socket === mine) leave();
@@ -94,7 +94,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
 
   function join(to: WebSocket, reading: Reading): void {
     const { record, seen } = reading;
-    // A request that was never answered is asked again, which must not start it twice; or one asks first what became of it.
+    // A request that was never answered is asked again, which must not start it twice; or the client first resumes it.
     if (seen === 0 && reading.owns && !(reading.asked && random.chance(0.3))) {
       ask(to, reading);
       return;
@@ -156,7 +156,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
   }
 
   function noteRefusal(from: WebSocket, message: ServerMessages["error"], frame: string): void {
-    // The end was on its way when the client stopped it.
+    // The end was on its way when the client cancelled.
     if (message.in_reply_to?.type === "cancel" && message.code === "request_ended") return;
     const id = message.in_reply_to?.id?.replace(/^resume-/, "") ?? "";
     const reading = readings.get(id);

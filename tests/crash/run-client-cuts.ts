@@ -18,12 +18,12 @@ export interface ClientCutsOptions {
   readonly seed: number;
 }
 
-/** How long the requests get to end, and the connections to close, when nothing is cut any more. */
+/** Time that the requests have to end, and the connections to close, once the cuts are over. */
 const patienceMs = 60_000;
 
 /**
- * Cuts clients' connections at random bytes, on the way to the server and from it, under requests that the clients come back
- * to; then holds against each other what was seen, what a replay gives, and what lies on the disk.
+ * Cuts clients' connections at random bytes in both directions while their requests run; the clients reconnect. Then
+ * compares the frames seen, a replay, and the content of the disk.
  */
 export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions): Promise<{
   readonly figures: Readonly<Record<string, number | string>>;
@@ -88,7 +88,7 @@ export async function runClientCuts({ cuts, streams, seed }: ClientCutsOptions):
   return { figures, findings };
 }
 
-/** Waits for what the kernel has to tell both sides, as long as that can take at most. */
+/** Waits until the kernel has told both sides of a closed connection, but at most 10 s. */
 async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 10_000;
   while (!isSo() && performance.now() < untilMs) await sleep(20);

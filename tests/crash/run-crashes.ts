@@ -14,7 +14,7 @@ export interface CrashRunOptions {
   readonly kills: number;
   readonly streams: number;
   readonly seed: number;
-  /** Longest time that the server serves between its start and its end. */
+  /** Maximum time that the server serves between its start and its end. */
   readonly mostServingMs: number;
 }
 
@@ -23,14 +23,14 @@ export interface CrashRun {
   readonly findings: Findings;
 }
 
-/** Kills in the server's start, as a share of all. */
+/** Share of the kills that happen during the server's start. */
 const killsInStart = 0.15;
-/** How long the requests get to end when nobody kills any more. */
+/** Time that the requests have to end once the kills are over. */
 const patienceMs = 60_000;
 
 /**
- * Kills a real server (SIGKILL) at random moments under clients that come back, starts it again on the same data, and at the
- * end holds against each other what was seen, what a replay gives, and what lies on the disk.
+ * Kills a real server (SIGKILL) at random moments while clients use it, and starts it again on the same data; the clients
+ * reconnect. At the end it compares the frames seen, a replay, and the content of the disk.
  */
 export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   const { kills, streams, seed, mostServingMs } = options;
@@ -56,7 +56,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   let mostWalBytes = 0;
   let newestTurn = 0;
 
-  /** Kills, and sees whether what the kill before this one left had got its end, if the server had come so far. */
+  /** Kills the server. If it had started fully, checks that it had ended the turns left by the kill before. */
   async function kill(hasListened: boolean): Promise<void> {
     inAnswer += crowd.inAnswer;
     await server.kill();

@@ -23,7 +23,7 @@ import { checkRequests } from "./verdict.ts";
 
 export type Kind = keyof typeof plainAsks;
 
-/** How long a server gets to come to a point at which nobody waits for it. */
+/** Time that a server has to reach a point that no request waits for. */
 const patienceMs = 20_000;
 
 interface Stage extends AsyncDisposable {
@@ -60,7 +60,7 @@ function startDying({ server }: Stage, point: FailPoint, variables: Record<strin
   server.start({ FAIL_AT: JSON.stringify(point), ...variables });
 }
 
-/** Rejects when `otherwise` settles before the server has died, or when that takes too long. */
+/** Settles when the server has died. Rejects if `otherwise` settles first, or if it takes too long. */
 async function untilDead({ server }: Stage, otherwise?: Promise<unknown>): Promise<void> {
   let isDead = false;
   const died = server.ended().then(() => {
@@ -71,7 +71,7 @@ async function untilDead({ server }: Stage, otherwise?: Promise<unknown>): Promi
   assert.ok(isDead, "the server did not come to the point at which it dies");
 }
 
-/** Asks, and comes back until it has the end. */
+/** Asks, and reconnects until the end has arrived. */
 function ask({ server, findings }: Stage, asked: Ask) {
   const record = createRequestRecord(asked, findings);
   const random = createSeededRandom(1);
@@ -84,7 +84,7 @@ function ask({ server, findings }: Stage, asked: Ask) {
   return { record, read: client.read(record, true).finally(client.close) };
 }
 
-/** What was seen, a replay, and what lies on the disk say the same; nothing was asked twice. */
+/** Checks that the frames seen, a replay, and the disk agree, and that no question was asked twice. */
 async function judge(stage: Stage, record: RequestRecord): Promise<void> {
   const { server, upstream, database, findings } = stage;
   const { otherEnds } = checkRequests([record], upstream, findings);
@@ -95,7 +95,7 @@ async function judge(stage: Stage, record: RequestRecord): Promise<void> {
   assert.deepEqual([findings.examples, findings.total, otherEnds], [[], 0, 0]);
 }
 
-/** The server dies while it answers. */
+/** Kills the server while it answers. */
 export async function dieInRequest(kind: Kind, point: FailPoint): Promise<void> {
   await using stage = await openStage();
   const { server } = stage;
@@ -109,7 +109,7 @@ export async function dieInRequest(kind: Kind, point: FailPoint): Promise<void> 
   await judge(stage, record);
 }
 
-/** The server dies while it answers, and then while it gives what was left its end. */
+/** Kills the server while it answers, and again while it recovers the turn. */
 export async function dieInRecovery(kind: Kind, inRequest: FailPoint, inRecovery: FailPoint): Promise<void> {
   await using stage = await openStage();
   const { server } = stage;
@@ -125,7 +125,7 @@ export async function dieInRecovery(kind: Kind, inRequest: FailPoint, inRecovery
   await judge(stage, record);
 }
 
-/** A request that has ended, and a stopped server. */
+/** Leaves a request that has ended, and a stopped server. */
 async function answered(stage: Stage, kind: Kind): Promise<RequestRecord> {
   const { server } = stage;
   server.start();
@@ -137,7 +137,7 @@ async function answered(stage: Stage, kind: Kind): Promise<RequestRecord> {
   return record;
 }
 
-/** What a resume from the start gives. */
+/** The messages of a resume from the start. */
 async function resumed({ server }: Stage, id: string): Promise<ServerMessage[]> {
   const client = await connect(server.url ?? "");
   client.send({ type: "resume", data: { request_id: id, after_seq: 0 } });
@@ -146,7 +146,7 @@ async function resumed({ server }: Stage, id: string): Promise<ServerMessage[]> 
   return [...client.received];
 }
 
-/** The server dies while it compacts a log; afterwards the answer is there, and asking again calls nobody. */
+/** Kills the server while it compacts a log. Afterwards the answer still exists, and asking again calls no provider. */
 export async function dieInCompaction(kind: Kind, point: FailPoint): Promise<void> {
   await using stage = await openStage();
   const { server, upstream, database } = stage;
@@ -171,7 +171,7 @@ export async function dieInCompaction(kind: Kind, point: FailPoint): Promise<voi
   assert.equal(row?.log, null);
 }
 
-/** The server dies while it forgets a turn; afterwards it is forgotten, and its number is not given again. */
+/** Kills the server while it forgets a turn. Afterwards the turn is forgotten, and its number is not used again. */
 export async function dieInForgetting(kind: Kind, point: FailPoint): Promise<void> {
   await using stage = await openStage();
   const { server, database } = stage;
@@ -188,7 +188,7 @@ export async function dieInForgetting(kind: Kind, point: FailPoint): Promise<voi
   assert.equal(one(database, "SELECT number FROM turns WHERE id = 'other'")?.number, 2);
 }
 
-/** The server dies while it erases a conversation; afterwards nothing of it is left in the file. */
+/** Kills the server while it erases a conversation. Afterwards no part of it is left in the file. */
 export async function dieInErasing(kind: Exclude<Kind, "openai_chat">, point: FailPoint): Promise<void> {
   await using stage = await openStage();
   const { server, database, http } = stage;
@@ -205,7 +205,7 @@ export async function dieInErasing(kind: Exclude<Kind, "openai_chat">, point: Fa
   await untilDead(stage);
   server.start();
   await server.listening();
-  // Who was not told that it is done asks again.
+  // A client that was not told about the erasing asks again.
   if ((await told) === undefined)
     assert.match(String((await fetch(http(route), { method: "DELETE" })).status), /^(204|404)$/);
   assert.equal((await fetch(http(route))).status, 404);
@@ -215,7 +215,7 @@ export async function dieInErasing(kind: Exclude<Kind, "openai_chat">, point: Fa
   assert.ok(!(await readFile(database, "latin1")).includes("kept/"));
 }
 
-/** The server dies in a step of the schema; afterwards everything is there. Returns whether there is such a step. */
+/** Kills the server in a step of the schema's migration. Afterwards all data exists. Returns whether there is such a step. */
 export async function dieInMigration(version: number, point: FailPoint): Promise<boolean> {
   await using stage = await openStage();
   const { server, database } = stage;

@@ -13,14 +13,17 @@ export interface WorkerCrashOptions extends CrashRunOptions {
   readonly workers: number;
 }
 
-/** How long the requests get to end when nobody kills any more. */
+/** Time that the requests have to end once the kills are over. */
 const patienceMs = 60_000;
-/** How long after the last kill the requests of the dead worker must have their end. */
+/** Time after the last kill within which the requests of the dead worker must end. */
 const endsWithinMs = 5_000;
 /** The one line of the log that a kill is meant to cause. */
 const expectedFault = '"msg":"a worker ended; another takes its place"';
 
-/** Kills workers of a real server (SIGKILL) at random moments under clients that come back, and judges what came of it. */
+/**
+ * Kills workers of a real server (SIGKILL) at random moments while clients use it, and judges the results. The clients
+ * reconnect.
+ */
 export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<CrashRun> {
   const { kills, streams, seed, mostServingMs, workers } = options;
   const random = createSeededRandom(seed);
@@ -39,7 +42,10 @@ export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<Cra
   });
   let inAnswer = 0;
 
-  /** A request that runs on in another worker says something from time to time; one of the dead worker must have its end. */
+  /**
+   * Checks that each request either goes on in another worker, which sends a message from time to time, or has ended with
+   * its worker.
+   */
   async function watchUnread(): Promise<void> {
     const left = crowd.unread.filter(({ frames }) => frames.length > 0);
     await sleep(endsWithinMs);
@@ -63,7 +69,8 @@ export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<Cra
       await sleep(random.between(0, mostServingMs));
       await killOne();
     }
-    // Before, kills may follow one another faster than a worker starts that could end what they leave.
+    // Starts after the last kill: before it, kills may follow one another faster than a new worker can end the requests
+    // they leave.
     const watched = watchUnread();
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
     await watched;

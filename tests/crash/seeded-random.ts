@@ -1,4 +1,4 @@
-/** Numbers that a seed decides, so that a run can be repeated. */
+/** Random numbers that follow from a seed, so a run can be repeated. */
 export interface SeededRandom {
   /** Uniform in [0, 1). */
   next(): number;

@@ -3,20 +3,20 @@ import type { Findings } from "./findings.ts";
 import { answerTo } from "./numbered-answer.ts";
 import type { Numbered, RequestRecord } from "./request-record.ts";
 
-/** What a client was shown of one voice. */
+/** The text that clients were shown of one voice. */
 export interface SeenVoice {
   readonly voice: string;
   readonly text: string;
-  /** The client was told that this voice has ended, and how. */
+  /** The end of this voice as the client was told it. */
   readonly told: "completed" | "failed" | "cancelled" | undefined;
 }
 
-/** The messages of a request as they were seen; what nobody saw is left out. */
+/** The messages of a request that a client saw. */
 export function messagesOf({ frames }: RequestRecord): Numbered[] {
   return frames.flatMap((frame) => (frame === undefined ? [] : [JSON.parse(frame) as Numbered]));
 }
 
-/** The text of every voice as it was shown: from its chunks, or where there are none from its own answer. */
+/** The text of every voice as it was shown: from its chunks, or from its whole answer if it had no chunks. */
 export function seenVoices(ask: Ask, messages: readonly Numbered[]): SeenVoice[] {
   return ask.voices.map((voice) => {
     let chunks = "";
@@ -40,7 +40,7 @@ export function seenVoices(ask: Ask, messages: readonly Numbered[]): SeenVoice[]
   });
 }
 
-/** Holds what was shown against what the provider said, and the ends against the chunks. */
+/** Compares the text shown with the provider's text, and the ends with the chunks. */
 export function checkTexts({ ask }: RequestRecord, messages: readonly Numbered[], findings: Findings): void {
   const voices = seenVoices(ask, messages);
   const terminal = messages.at(-1);
@@ -56,7 +56,7 @@ export function checkTexts({ ask }: RequestRecord, messages: readonly Numbered[]
   }
 }
 
-/** The texts that whole answers name, by voice. */
+/** The texts of whole answers, by voice. */
 function toldTexts(messages: readonly Numbered[]): [string, string][] {
   return messages.flatMap((message): [string, string][] => {
     if (message.type === "persona_response") return [[message.persona_id, message.response]];

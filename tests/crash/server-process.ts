@@ -5,42 +5,42 @@ import path from "node:path";
 
 const troupe = path.resolve(import.meta.dirname, "../../bin/troupe.js");
 
-/** The real server as a process of its own, started again and again at the same port on the same data. */
+/** The real server in its own process, started again and again on the same port and the same data. */
 export interface ServerProcess {
-  /** How often it was started. */
+  /** The number of its starts. */
   readonly life: number;
-  /** `undefined` before it first listened. */
+  /** `undefined` until it has first listened. */
   readonly url: string | undefined;
-  /** Starts it, with more variables in this life's environment; does not wait. */
+  /** Starts it, with more variables in the environment of this life; does not wait. */
   start(variables?: Readonly<Record<string, string>>): void;
-  /** Settles with the milliseconds from start to listening; rejects when the process ends before it listens. */
+  /** Settles with the milliseconds from start to listening; rejects if the process ends before it listens. */
   listening(): Promise<number>;
-  /** Settles when this life is over, whatever ended it. */
+  /** Settles when this life is over, for any reason. */
   ended(): Promise<void>;
-  /** As a crash would; settles when it is gone. */
+  /** Kills it as a crash would; settles when the process has ended. */
   kill(): Promise<void>;
-  /** Its process; 0 before it was started. */
+  /** Its process id; 0 before its first start. */
   readonly pid: number;
-  /** The processes that serve, where there are several. */
+  /** The ids of the serving processes, if there are several. */
   workers(): Promise<readonly number[]>;
-  /** In order; settles with the exit code. */
+  /** Stops it in order; settles with the exit code. */
   stop(): Promise<number | null>;
-  /** Memory of the process that the system holds for it, as Linux tells it. */
+  /** Resident memory of the process, as Linux reports it. */
   rssBytes(): Promise<number>;
-  /** Whole lines of the log, which tells of errors only. */
+  /** Whole lines of the log, which contains only errors. */
   readonly faults: readonly string[];
 }
 
 export interface ServerProcessOptions {
-  /** All that the server is given beside its `PORT`, which is a free one at its first start and then stays. */
+  /** The server's whole environment except `PORT`. The first start takes a free port, and later starts keep it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The file that is run, which must say where it `listens on`. Default: Troupe itself. */
+  /** The file to run, which must print where it `listens on`. Default: Troupe itself. */
   readonly program?: string;
-  /** A module that every thread of the server loads before its own, to play faults of the machine. */
+  /** A module that every thread of the server loads before its own code, to simulate faults of the machine. */
   readonly preload?: string;
 }
 
-/** What Troupe needs to keep its data in this folder and to ask this upstream. */
+/** The variables with which Troupe keeps its data in this folder and asks this upstream. */
 export function troupeEnvironment({ data, upstreamUrl }: { data: string; upstreamUrl: string }) {
   return {
     TROUPE_DATA: data,
@@ -62,7 +62,7 @@ export function createServerProcess({
   let child: ChildProcess | undefined;
   let ended: Promise<number | null> = Promise.resolve(null);
   let listening = Promise.withResolvers<number>();
-  // A test that is broken off leaves no server behind.
+  // A test that is aborted leaves no server running.
   const killAtExit = () => child?.kill("SIGKILL");
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
@@ -83,7 +83,7 @@ export function createServerProcess({
       const startedAtMs = performance.now();
       const ready = Promise.withResolvers<number>();
       listening = ready;
-      // Who only kills it does not wait for it to listen.
+      // A test that only kills the server does not wait for `ready`.
       ready.promise.catch(() => undefined);
       const started = spawn(process.execPath, [...preloading, program], {
         env: { PORT: String(port), ...environment, ...variables },

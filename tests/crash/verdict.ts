@@ -4,7 +4,7 @@ import { answerTo } from "./numbered-answer.ts";
 import type { Numbered, RequestRecord } from "./request-record.ts";
 import { checkTexts, messagesOf, seenVoices } from "./seen-texts.ts";
 
-/** How often a turn may be answered anew (PROTOCOL.md). */
+/** Maximum number of times that a turn may be answered again (PROTOCOL.md). */
 const mostRestarts = 3;
 
 /** How the requests of a run ended. */
@@ -13,17 +13,17 @@ export interface Endings {
   readonly messages: number;
   readonly completed: number;
   readonly interrupted: number;
-  /** Resets behind which something was answered anew. */
+  /** Resets that were followed by a new answer. */
   readonly restarts: number;
-  /** Requests that were answered anew to their end. */
+  /** Requests that were answered again and reached their end. */
   readonly restarted: number;
-  /** Reads of responses in the background that went on behind an event, and requests that ended after one. */
+  /** Reads that continued a background response after an event, and requests that ended after such a read. */
   readonly continuations: number;
   readonly continued: number;
   readonly otherEnds: number;
 }
 
-/** Judges what was seen of every request by itself, and the calls that it cost. */
+/** Judges the record of every request by itself, and the provider calls that it caused. */
 export function checkRequests(
   records: readonly RequestRecord[],
   upstream: CountingUpstream,
@@ -58,7 +58,10 @@ export function checkRequests(
   return endings;
 }
 
-/** It was cut off for good although the next process could go on with it: it had said something, or could be answered anew. */
+/**
+ * True if the request was ended although the next process could have gone on with it: by continuing its text, or by
+ * answering it again.
+ */
 function isGivenUp({ ask }: RequestRecord, messages: readonly Numbered[], resets: number): boolean {
   const voices = seenVoices(ask, messages);
   if (ask.outlasts === "continued") return voices.some(({ text }) => text !== "");
@@ -67,7 +70,7 @@ function isGivenUp({ ask }: RequestRecord, messages: readonly Numbered[], resets
   return ask.outlasts === "anew" && resets < mostRestarts && !isWhole;
 }
 
-/** Exactly one terminal message came, and it was the last. */
+/** Checks that exactly one terminal message arrived, and that it was the last. */
 export function checkTerminal(
   { ask, terminalSeq }: RequestRecord,
   messages: readonly Numbered[],
@@ -78,7 +81,7 @@ export function checkTerminal(
   else if (terminalSeq !== messages.at(-1)?.seq) findings.note("second terminals", `${ask.id}: not the last`);
 }
 
-/** A run's figures, one a line, then what was found, all of which should be 0. */
+/** Formats a run's figures, one per line, and then its findings, all of which should be 0. */
 export function formatRun(figures: Readonly<Record<string, number | string>>, findings: Findings): string {
   const rows = formatRows([...Object.entries(figures), ...findings.rows()]);
   return [rows, ...findings.examples.map((example) => `  ${example}`)].join("\n");

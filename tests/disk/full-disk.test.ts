@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { runOutage } from "./run-outage.ts";
 
-// The quick share of tests/long/storage-faults.ts.
-test("a full disk: what runs ends, what is new is refused, what is there is served, and it goes on by itself", async () => {
+// The quick part of tests/long/storage-faults.ts.
+test("a full disk: running requests end, new ones are refused, stored data is served, and it goes on by itself", async () => {
   await using place = await createDataFolder();
   const flag = path.join(place.folder, "full");
   const faults = await runOutage({

@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 
-/** What a running server has journalled, read beside it without its own code. */
+/** Reads the journal of a running server, without the server's own code. */
 export interface JournalReader extends Disposable {
-  /** Whether the event of this number of a request is in the database by now. */
+  /** Whether the database already holds the event with this number. */
   holds(requestId: string, seq: number): boolean;
 }
 

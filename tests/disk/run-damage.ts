@@ -7,7 +7,7 @@ import { questionOf } from "../crash/numbered-answer.ts";
 import { createServerProcess, troupeEnvironment } from "../crash/server-process.ts";
 import { connect } from "../support/wire-client.ts";
 
-/** Where the write-ahead log of a killed server lies, and how long it was when the answers that must be kept had ended. */
+/** The path of a killed server's write-ahead log, and its length when the answers that must be kept had ended. */
 export interface KilledServer {
   readonly walFile: string;
   readonly sharedMemoryFile: string;
@@ -26,8 +26,9 @@ const ask = (id: string) => ({
 });
 
 /**
- * Kills a real server, damages its files and starts it again. Rejects unless it comes up, replays what had ended before the damaged
- * part word for word, and answers. Returns how many messages were replayed, and the server's log lines about errors.
+ * Kills a real server, damages its files and starts it again. Rejects unless the server starts, replays the answers that
+ * ended before the damaged part word for word, and answers new requests. Returns the number of replayed messages, and the
+ * server's log lines about errors.
  */
 export async function runDamage(damage: (killed: KilledServer) => Promise<void>) {
   await using place = await createDataFolder();

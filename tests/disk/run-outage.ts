@@ -11,18 +11,18 @@ export interface Outage {
   /** See `ServerProcessOptions`. */
   readonly preload?: string;
   readonly variables?: Readonly<Record<string, string>>;
-  /** From here on nothing more can be stored. */
+  /** Makes all storing fail from now on. */
   readonly fail: (pid: number) => Promise<void>;
-  /** And now it can again. */
+  /** Makes storing work again. */
   readonly mend: (pid: number) => Promise<void>;
 }
 
-/** Slow enough that the storage can fail in the middle. */
+/** So slow that storage can fail in the middle. */
 const slow = { mode: "fixed", chunk_chars: 12, interval_ms: 200 };
 const raw = { mode: "raw" };
 const personas = ["teacher", "skeptic"];
 
-/** A request of each kind, under an id that says which. */
+/** A request of each kind, with the kind in its id. */
 const asks = {
   openai_chat: (id: string, pacing: object) => ({
     type: "openai_chat",
@@ -45,9 +45,10 @@ const voicesOf = (kind: keyof typeof asks) =>
   ({ openai_chat: [namelessVoice], chat: ["teacher"], multi_chat: personas })[kind];
 
 /**
- * A real server whose storage fails in the middle of answers and works again later: what runs ends as `storage_unavailable`, what is
- * new is refused before any provider is called, what is there is served, and afterwards everything works and says the same. Rejects
- * where anything of that is not so; returns the server's log lines about errors.
+ * Runs a real server whose storage fails in the middle of answers and works again later. Running requests must end as
+ * `storage_unavailable`, new ones must be refused before any provider is called, and stored answers must still be served.
+ * Afterwards everything must work again, with the same answers. Rejects otherwise; returns the server's log lines about
+ * errors.
  */
 export async function runOutage({
   data,
@@ -87,7 +88,7 @@ export async function runOutage({
       assert.equal(messages.at(-1)?.type, "response");
       for (const voice of voicesOf(kind)) assert.equal(upstream.callsFor(`refused-${kind}`, voice), 1);
     }
-    // What could not be kept is now, under numbers that nothing else had.
+    // The ends that could not be stored are stored now, under numbers that no other message had.
     const ends = new Map<string, readonly ServerMessage[]>();
     for (const kind of kinds) {
       client.send({ type: "resume", data: { request_id: `cut-${kind}`, after_seq: 0 } });
@@ -118,7 +119,7 @@ export async function runOutage({
   }
 }
 
-/** Settles when each of its lanes has shown something. */
+/** Settles when each lane of the request has shown some text. */
 async function firstTexts(client: WireClient, kind: keyof typeof asks): Promise<void> {
   for (const voice of voicesOf(kind)) {
     const isText = (message: ServerMessage) =>
@@ -129,7 +130,10 @@ async function firstTexts(client: WireClient, kind: keyof typeof asks): Promise<
   }
 }
 
-/** It ended honestly and without a number, since the end is not kept, and what was shown is the beginning of the answer. */
+/**
+ * Checks that the request ended without a number, because its end is not stored, and that the text shown is the start of
+ * the answer.
+ */
 function checkCut(messages: readonly ServerMessage[], kind: keyof typeof asks): void {
   const end = messages.at(-1);
   assert.ok(
@@ -152,7 +156,7 @@ function checkCut(messages: readonly ServerMessage[], kind: keyof typeof asks): 
   }
 }
 
-/** What was told of it, then the last chunk of each lane and its end, all numbered. */
+/** Checks that the request holds the messages told before, then the last chunk of each lane and its end, all numbered. */
 function checkKept(
   messages: readonly ServerMessage[],
   told: readonly ServerMessage[],
@@ -203,13 +207,13 @@ async function checkOutage(client: WireClient, upstream: CountingUpstream, http:
     assert.equal((await reader.untilTerminal(`before-${kind}`)).at(-1)?.type, "response");
     reader.terminate();
   }
-  // What is not to be stored needs no storage.
+  // A request that is not to be stored needs no storage.
   const unstored = { input_text: questionOf("unstored"), options: { store: false }, pacing: raw };
   client.send({ type: "openai_chat", id: "unstored", data: unstored });
   assert.equal((await client.untilTerminal("unstored")).at(-1)?.type, "response");
 }
 
-/** What was shown is in its conversation. */
+/** Checks that the text shown is in its conversation. */
 async function checkStored(
   http: string,
   told: readonly ServerMessage[],

@@ -11,13 +11,13 @@ import { createJournalReader, type JournalReader } from "./journal-reader.ts";
 
 export interface SlowDisk {
   readonly synchronous: "NORMAL" | "FULL";
-  /** How long every commit waits beside what it takes. */
+  /** Extra delay of every commit. */
   readonly commitMs: number;
-  /** Requests that run at the same time, each to `personas`. */
+  /** Number of requests that run at the same time, each to `personas`. */
   readonly turns: number;
 }
 
-/** What a run came to; all but the first two counts should be 0. */
+/** The results of a run. All counts but the first two should be 0. */
 export interface SlowDiskFigures {
   readonly lanes: number;
   readonly messages: number;
@@ -33,7 +33,7 @@ const personas = ["teacher", "skeptic", "historian"];
 /** The time between two pieces of an answer. */
 const pieceMs = 30;
 
-/** A real server under many lanes on such a disk; every numbered message is looked for in the database when it comes. */
+/** Runs a real server with many lanes on a slow disk. Every numbered message is looked up in the database when it arrives. */
 export async function runSlowDisk({ synchronous, commitMs, turns }: SlowDisk): Promise<SlowDiskFigures> {
   await using place = await createDataFolder();
   await using upstream = await createCountingUpstream({ delayMs: () => pieceMs });

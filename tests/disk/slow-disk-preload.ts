@@ -4,8 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { isMainThread } from "node:worker_threads";
 
 /**
- * Loaded into a server's threads: every commit of its store waits `COMMIT_MS`, as on a disk that is slow, and the delays of the
- * thread that serves are written to the file that `LOOP_DELAYS` names when the server ends.
+ * Loaded into a server's threads. Every commit of its store waits `COMMIT_MS`, as on a slow disk. When the server ends,
+ * the event-loop delays of its serving thread are written to the file that `LOOP_DELAYS` names.
  */
 const commitMs = Number(process.env.COMMIT_MS ?? 0);
 const file = process.env.LOOP_DELAYS ?? "";

@@ -15,7 +15,7 @@ const persona = {
   description: "Explains.",
 } as PersonaAnswer["persona"];
 
-/** With every field that may be absent, and with none of them. */
+/** One answer with all optional fields, and one with none. */
 const full: PersonaAnswer = {
   ...{ persona, index: 2, status: "cancelled", text: "Half", model: "m", api: "openai" },
   ...{ messageId: "msg", finishReason: "cancelled", usage, cancel, simulated: true },
@@ -43,7 +43,7 @@ const { index: _, status: __, ...wireVoice } = wireFull;
 const retry = { attempt: 2, delayMs: 500, code: "upstream_error" };
 const wireRetry = { retry: 2, delay_ms: 500, code: "upstream_error" };
 
-/** Each event with all that its frame says beside the request and its number. */
+/** Each event with all fields of its frame except the request and the number. */
 const rows: readonly (readonly [string, TurnEvent, object])[] = [
   [
     "text",

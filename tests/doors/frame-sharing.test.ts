@@ -4,10 +4,10 @@ import { setImmediate as nextImmediate } from "node:timers/promises";
 import { SharedFrames } from "../../src/doors/websocket/shared-frames.ts";
 import type { LoggedEvent } from "../../src/ports/turn-log.ts";
 
-/** Longer ones are shared by other means. */
+/** Longer frames are shared in another way. */
 const frameChars = 50_000;
 
-/** An event of so many characters that tells how often it was encoded. */
+/** An event of `chars` characters that counts how often it is encoded. */
 function countedEvent(chars: number) {
   const counted = { encoded: 0 };
   const text = "x".repeat(chars);
@@ -25,7 +25,7 @@ function countedEvent(chars: number) {
   return { event, counted };
 }
 
-/** How often an event is encoded when two connections are sent it after so many other characters of the same moment. */
+/** How often an event is encoded if two connections are sent it after `chars` other characters in the same moment. */
 function encodingsAfter(frames: SharedFrames, chars: number): number {
   for (let asked = 0; asked < chars; asked += frameChars)
     frames.frameOf("r", countedEvent(frameChars).event, true);

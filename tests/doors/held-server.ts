@@ -14,7 +14,7 @@ import { heldSocket } from "./held-socket.ts";
 
 export const mostInFlight = 4;
 
-/** A whole server whose connections take nothing unless they are told to. All of them are Ada's. */
+/** A whole server whose connections take nothing until they are told to. All of them are Ada's. */
 export async function startHeld() {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
   const nothing = () => undefined;

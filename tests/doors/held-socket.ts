@@ -26,12 +26,12 @@ export function heldSocket() {
       },
       close: () => undefined,
     },
-    /** Takes the write that is under way; settles when the next has begun. */
+    /** Takes the present write; settles when the next one has started. */
     async take() {
       settle();
       await new Promise((begun) => setImmediate(begun));
     },
-    /** The connection has ended, for the write that is under way and for all later ones. */
+    /** Ends the connection, for the present write and for all later ones. */
     break() {
       ended = new Error("gone");
       settle();

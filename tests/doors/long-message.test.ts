@@ -21,7 +21,7 @@ const end = {
   ...position,
 };
 
-/** Every message that can be large, with a text of so many characters in it. */
+/** Every message that can be large, with the given text in it. */
 const large: Readonly<Record<string, (text: string) => object>> = {
   persona_response: (text) => ({ type: "persona_response", ...answer(text), ...position }),
   "response to openai_chat": (text) => ({
@@ -65,7 +65,7 @@ const large: Readonly<Record<string, (text: string) => object>> = {
   }),
 };
 
-/** Texts whose bytes, escapes and pairs of surrogates are no multiple of anything. */
+/** Texts whose bytes, escapes and surrogate pairs fit no round block size. */
 const alphabets = ["x", 'a"\\\n', "雨", "👩‍🚀é"];
 
 for (const [name, build] of Object.entries(large))

@@ -5,7 +5,7 @@ import { Outbox } from "../../src/doors/websocket/outbox.ts";
 import { SocketEndedError } from "../../src/ports/socket.ts";
 import { heldSocket } from "./held-socket.ts";
 
-/** Messages of 1,024 characters that tell their sender; `made` counts those that were encoded. */
+/** Messages of 1,024 characters with the name of their sender; `made` is the number encoded so far. */
 function sender(name: string, count: number) {
   const made = { count: 0 };
   function* texts() {
@@ -90,7 +90,7 @@ describe("the outbox of a connection", () => {
     );
   });
 
-  it("sends what waited together in one write", async () => {
+  it("sends waiting messages together in one write", async () => {
     const { socket, writes, take } = heldSocket();
     const outbox = new Outbox(socket);
     const putAll = (...texts: string[]) => texts.map((text) => put(outbox, [text]));
@@ -106,7 +106,7 @@ describe("the outbox of a connection", () => {
     ]);
   });
 
-  it("sends a message that is longer than a write, and nothing behind it", async () => {
+  it("sends a message that is longer than a write on its own", async () => {
     const { socket, writes, take } = heldSocket();
     const outbox = new Outbox(socket);
     const huge = "x".repeat(2_000_000);
@@ -119,7 +119,7 @@ describe("the outbox of a connection", () => {
     await sent;
   });
 
-  it("rejects whoever waits when the connection has ended, and goes on after a message that cannot be made", async () => {
+  it("rejects all waiting senders when the connection has ended, and goes on after a message that cannot be made", async () => {
     const { socket, writes, take, break: breakSocket } = heldSocket();
     const outbox = new Outbox(socket);
     const broken = put(

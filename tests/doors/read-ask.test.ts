@@ -13,7 +13,7 @@ const defaults: DefaultPacing = {
 const ofResponses = { mode: "natural", chunkChars: 51, intervalMs: 101, maxLagMs: 401 };
 const ofPersonas = { ...ofResponses, chunkChars: 31 };
 
-/** What every request may say. */
+/** The fields that every request may have. */
 const said = {
   budget_tokens: 900,
   pacing: { mode: "fixed", chunk_chars: 7, interval_ms: 18, max_lag_ms: 9 },
@@ -26,7 +26,7 @@ const saidOfPersonas = {
 const readOfPersonas = { message: "Hi", api: "demo", model: "m", temperature: 0, maxTokens: 20 };
 const tool = { type: "web_search" };
 
-/** Each frame with the request that it becomes. */
+/** Each frame with the request that is read from it. */
 const rows: readonly (readonly [string, object, object])[] = [
   [
     "the least to a model",
@@ -122,7 +122,7 @@ const least: Record<"openai_chat" | "chat" | "multi_chat", object> = {
   multi_chat: { message: "Hi", persona_ids: ["teacher", "skeptic"] },
 };
 
-/** What does not make another request of it: each beside the least that its type needs. */
+/** Additions that leave a request the same. Each is tried with the minimum of its type. */
 const sameContent = {
   openai_chat: [{ include_reasoning: false }, { options: {} }, { options: { store: null } }],
   chat: [{ api: "openai" }],
@@ -132,7 +132,7 @@ const sameForAll: readonly object[] = [
   ...[{ on_disconnect: "cancel" }, { on_disconnect: 5 }, { on_interrupt: "restart" }, { pacing: {} }],
   ...[{ pacing: null, model: null }, { unknown: 1 }, { pacing: { mode: null } }],
 ];
-/** What does: the server's own defaults may be others tomorrow. */
+/** Additions that make it another request. The server's own defaults may change later, so naming one counts too. */
 const otherContent = {
   openai_chat: [
     ...[{ input_text: "Ho" }, { include_reasoning: true }, { options: { store: true } }],
@@ -161,7 +161,7 @@ for (const type of ["openai_chat", "chat", "multi_chat"] as const) {
     });
 }
 
-test("the content of a request holds none of the server's defaults, and no word of the server", () => {
+test("the content of a request holds none of the server's defaults or words", () => {
   for (const type of ["openai_chat", "chat", "multi_chat"] as const)
     assert.deepEqual(JSON.parse(contentOf({ type, data: least[type] })), { type, data: least[type] });
 });

@@ -6,7 +6,7 @@ import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import { created } from "../ports/turn-log-store-contract.ts";
 import { startHeld } from "./held-server.ts";
 
-/** A text that tells how often it was read. */
+/** A text that counts how often it is read. */
 function countedText(text: string) {
   const counted = { reads: 0 };
   const event: TurnEvent = {
@@ -20,7 +20,7 @@ function countedText(text: string) {
   return { event, counted };
 }
 
-/** Connections that follow one turn, each with all that it was given to send. */
+/** Connections that follow one turn, with the messages each was given to send. */
 async function followers(count: number) {
   const { logs, connect } = await startHeld();
   const log = await created(logs, "ada", "shared");
@@ -37,7 +37,7 @@ async function followers(count: number) {
   return { log, all, join };
 }
 
-/** How often a text is read when it is appended and encoded for so many. */
+/** How often a text is read when it is appended and encoded for `count` connections. */
 async function readsFor(count: number): Promise<number> {
   const { log, all } = await followers(count);
   const { event, counted } = countedText("Hello.");
@@ -47,11 +47,11 @@ async function readsFor(count: number): Promise<number> {
   return counted.reads;
 }
 
-test("a chunk is encoded once for all who follow its turn", async () => {
+test("a chunk is encoded once for all followers of its turn", async () => {
   assert.equal(await readsFor(20), await readsFor(1));
 });
 
-test("its frame is not kept for those who come later", async () => {
+test("its frame is not kept for later followers", async () => {
   const { log, join } = await followers(2);
   const { event, counted } = countedText("Hello.");
   await log.append([event]);
@@ -62,7 +62,7 @@ test("its frame is not kept for those who come later", async () => {
   assert.equal(counted.reads, before + 1);
 });
 
-test("everyone is sent everything, also where it is more than what is shared", async () => {
+test("every follower gets everything, even if it exceeds the shared part", async () => {
   const { log, all } = await followers(2);
   const long = Array.from({ length: 40 }, (_, index) => countedText(`${index}`.padEnd(100_000, ".")));
   await log.append(long.map(({ event }) => event));
@@ -71,7 +71,7 @@ test("everyone is sent everything, also where it is more than what is shared", a
   for (const { writes } of all) assert.equal(writes.flat().length, 1 + long.length);
 });
 
-/** What the last write of each is made of. */
+/** The pieces of each connection's last write. */
 const lastOf = (all: readonly Awaited<ReturnType<typeof followers>>["all"][number][]) =>
   all.map(({ sent }) => sent.at(-1));
 
@@ -81,7 +81,7 @@ const end = (text: string): TurnEvent => ({
   answer: { kind: "responses", text, response: {}, finishReason: "stop", simulated: true },
 });
 
-test("a long answer is one piece of memory for all who are sent it, whenever they come", async () => {
+test("a long answer is one piece of memory for all its followers, at any time", async () => {
   const { log, all, join } = await followers(20);
   await log.append([end("x".repeat(300_000))]);
   await nextImmediate();
@@ -95,7 +95,7 @@ test("a long answer is one piece of memory for all who are sent it, whenever the
   assert.equal(JSON.parse(Buffer.from(first).toString()).data.output_text, "x".repeat(300_000));
 });
 
-test("so is what stands for a log that was trimmed", async () => {
+test("and so is the stand-in for a trimmed log", async () => {
   const { log, join } = await followers(0);
   await log.append([{ type: "text", final: true, text: "y".repeat(300_000) }, end("short")]);
   assert.ok(log instanceof MemoryTurnLog);
@@ -106,7 +106,7 @@ test("so is what stands for a log that was trimmed", async () => {
   assert.match(Buffer.from(first).toString(), /^\{"type":"reset"/);
 });
 
-test("a short message stays a text, which shares its write with others", async () => {
+test("a short message stays a text, and shares its write with others", async () => {
   const { log, all } = await followers(2);
   await log.append([{ type: "text", final: true, text: "z".repeat(4_096) }, end("z".repeat(4_096))]);
   await nextImmediate();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mostInFlight, startHeld } from "./held-server.ts";
 
-/** Handles frames as long as each lets the next come; how many were let in. */
+/** Handles frames as long as each one lets the next in. Returns how many were let in. */
 async function letIn(receive: () => Promise<void>, most: number): Promise<number> {
   for (let count = 0; count < most; count += 1) {
     const handled = receive().then(() => true);
@@ -38,7 +38,7 @@ for (const [name, text, most] of [
     const count = await letIn(() => connection.receive(text), 200);
     assert.ok(count <= most, `${count} frames were let in`);
     assert.ok(held.writes.length <= before + 1);
-    // When it reads again, every frame that came has its reply.
+    // Once it reads again, every received frame gets its reply.
     while (held.writes.slice(before).flat().length < count + 1) await held.take();
     void connection.close();
   });

@@ -6,7 +6,7 @@ import { type AnswerOptions, answer } from "./answer.ts";
 import { httpError, streamScript } from "./stream-script.ts";
 import { createUpstreamDouble } from "./upstream-double.ts";
 
-/** What the vendor's own SDK makes of an answer: each event, and the response that its accumulator builds from them. */
+/** Reads an answer with the vendor's own SDK: each event, and the response that its accumulator builds from them. */
 async function readWithSdk(
   options: AnswerOptions,
 ): Promise<{ events: ResponseStreamEvent[]; response: OpenAI.Responses.Response }> {
@@ -109,7 +109,7 @@ describe("answers as the vendor's SDK reads them", () => {
     assert.equal(part.refusal, "I will not.");
   });
 
-  it("fails and stays incomplete with what the response object says about it", async () => {
+  it("fails and stays incomplete, as its response object says", async () => {
     const failed = answer({ ending: { status: "failed", code: "server_error", message: "Oops." } }).at(-1);
     assert.match(
       failed ?? "",
@@ -122,7 +122,7 @@ describe("answers as the vendor's SDK reads them", () => {
     assert.deepEqual(response.incomplete_details, { reason: "max_output_tokens" });
   });
 
-  it("cuts a text behind its spaces and loses none of it", () => {
+  it("cuts a text after its spaces and loses none of it", () => {
     const text = " two  words\nand a line ";
     const deltas = answer({ text })
       .filter((event) => event.startsWith("event: response.output_text.delta"))

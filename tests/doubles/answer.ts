@@ -20,21 +20,21 @@ import {
 } from "./response-object.ts";
 
 export interface AnswerOptions extends ResponseOptions {
-  /** The answer; cut behind each white space. Without `text`, `deltas`, `refusal` and `tool` it is a short greeting. */
+  /** The answer, cut after each white space. Without `text`, `deltas`, `refusal` and `tool` it is a short greeting. */
   readonly text?: string;
-  /** The answer in the pieces in which it is to be streamed; wins over `text`. */
+  /** The answer in the pieces in which it is streamed. Takes precedence over `text`. */
   readonly deltas?: readonly string[];
   /** A refusal in pieces, instead of text. */
   readonly refusal?: readonly string[];
-  /** What the closing events and the final object say, where that is to differ from the deltas. */
+  /** The text in the closing events and the final object, if it differs from the deltas. */
   readonly finalText?: string;
   /** A reasoning summary in pieces, before everything else. */
   readonly reasoning?: readonly string[];
-  /** A tool call before the text. A function call without text of its own gives an answer without a message. */
+  /** A tool call before the text. A function call without a text gives an answer without a message. */
   readonly tool?:
     | { readonly type: "web_search"; readonly query: string }
     | { readonly type: "function"; readonly name: string; readonly argumentDeltas: readonly string[] };
-  /** Default: 10 in, one out for each delta. */
+  /** Default: 10 tokens in, one out for each delta. */
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number };
   /** Default: completed. */
   readonly ending?: AnswerEnding;
@@ -42,15 +42,15 @@ export interface AnswerOptions extends ResponseOptions {
   readonly obfuscation?: string;
 }
 
-/** An answer in the parts between which a fault can be put. */
+/** An answer in parts, between which a fault can be inserted. */
 export interface AnswerParts {
-  /** Everything before the first delta, tools and reasoning included. */
+  /** Everything before the first delta, including tools and reasoning. */
   readonly prologue: readonly WireEvent[];
   readonly deltas: readonly WireEvent[];
   /** From the end of the text to the event before the terminal one. */
   readonly epilogue: readonly WireEvent[];
   readonly terminal: WireEvent;
-  /** The response object as it was when it started. */
+  /** The response object as it was at the start. */
   readonly started: WireResponse;
 }
 

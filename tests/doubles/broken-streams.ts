@@ -46,7 +46,7 @@ function neverBegun(
   };
 }
 
-/** The first half of the event that would have come next, cut inside its JSON. */
+/** The first half of the next event, cut inside its JSON. */
 function halfEvent({ next, rest }: Position): Step[] {
   const [event] = rest;
   if (event === undefined) throw new Error("nothing is left to cut");
@@ -58,13 +58,13 @@ function restOf({ next, rest }: Position): Step[] {
   return writes(eventTexts(rest, next + 1));
 }
 
-/** The whole answer in a body without a length, which only the end of the connection ends; cut at a moment. */
+/** The whole answer in a body without a length, which ends only with the connection; cut at a moment. */
 function untilClose(moment: Moment, context: FaultContext): Script {
   const [, ...steps] = streamUntil(moment, context, () => []);
   return [streamHead({ framing: "until-close" }), ...steps];
 }
 
-/** Streams that break off, go silent or hold what is no answer. */
+/** Streams that break off, go silent, or hold something other than an answer. */
 export const brokenStreams: readonly FaultShape[] = [
   brokenStream("end-clean", "upstream_truncated", () => [{ end: true }], {
     retriesAllowed: true,

@@ -27,12 +27,12 @@ function rewritten(
   return byteShape(name, note, () => streamScript(events.map(rewrite)));
 }
 
-/** The usual bytes in other packets. */
+/** The usual bytes, cut into other packets. */
 function repacked(name: string, note: string, packets: (bytes: Uint8Array) => readonly Bytes[]): FaultShape {
   return byteShape(name, note, () => streamScript(packets(stream)));
 }
 
-/** Positions in the bytes that fulfil a condition on the byte there. */
+/** Positions of the bytes that fulfil a condition. */
 function positionsWhere(bytes: Uint8Array, condition: (byte: number, index: number) => boolean): number[] {
   return [...bytes.keys()].filter((index) => index > 0 && condition(bytes[index] ?? 0, index));
 }
@@ -45,10 +45,10 @@ const lineEnd = /\n/g;
 const withCarriageReturns = toBytes(events.join("").replace(lineEnd, "\r\n"));
 const carriageReturn = 0x0d;
 
-/** One event of 1 MiB of text, with characters of several bytes in it. */
+/** One event with 1 MiB of text, including characters of several bytes. */
 const largeDelta = "0123456789 äöü € 雨\n".repeat(40_000).slice(0, 1_048_576);
 
-/** The same answer in other bytes or other packets: all of them are valid event streams. */
+/** The same answer in other bytes or other packets. All of them are valid event streams. */
 export const byteShapes: readonly FaultShape[] = [
   rewritten("crlf-line-ends", "lines end in CR LF", (event) => event.replace(lineEnd, "\r\n")),
   rewritten("cr-line-ends", "lines end in CR, as the event-stream format allows", (event) =>

@@ -1,24 +1,24 @@
 import type { Socket } from "node:net";
 
-/** One accepted connection, as the player of a script needs it. */
+/** One accepted connection, as the script player needs it. */
 export interface Connection {
-  /** Aborts when the client closed its side (FIN, RST) or the socket is closed, whichever comes first. */
+  /** Aborts when the client closes its side (FIN, RST) or the socket is closed, whichever comes first. */
   readonly clientGone: AbortSignal;
   /** Aborts when the socket is closed on both sides. */
   readonly closed: AbortSignal;
-  /** Sends one packet; true once the kernel has taken it, false when the socket is closed. */
+  /** Sends one packet. Returns true once the kernel has taken it, false if the socket is closed. */
   write(bytes: Uint8Array): Promise<boolean>;
-  /** FIN: nothing is sent any more. */
+  /** Sends FIN: nothing is sent after it. */
   end(): void;
-  /** TCP RST. */
+  /** Sends a TCP RST. */
   reset(): void;
   /** Closes at once, without waiting for the client. */
   destroy(): void;
 }
 
 /**
- * Wraps an accepted socket that allows half-open connections. Somebody must read the socket, else a FIN goes unseen. One write
- * at a time.
+ * Wraps an accepted socket that allows half-open connections. The caller must read the socket, or a FIN goes unseen. One
+ * write at a time.
  */
 export function createConnection(socket: Socket): Connection {
   const clientGone = new AbortController();
@@ -28,7 +28,7 @@ export function createConnection(socket: Socket): Connection {
   const leave = (): void => clientGone.abort();
   socket.setNoDelay(true);
   socket.once("end", leave);
-  // A reset by the client arrives as an error; the `close` that always follows it does the rest.
+  // A reset by the client arrives as an error. The `close` that always follows it does the rest.
   socket.on("error", leave);
   socket.once("close", () => {
     leave();
@@ -52,7 +52,7 @@ export function createConnection(socket: Socket): Connection {
   };
 }
 
-/** Settles when the signal aborts; at once when it has. */
+/** Settles when the signal aborts, or at once if it has aborted. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -59,7 +59,7 @@ const carriers: readonly Carrier[] = [
   },
 ];
 
-/** Every way in which the upstream tells of a failure inside a stream, with every code that means something else to us. */
+/** Every way in which the upstream reports a failure inside a stream, with every code that we treat differently. */
 export const errorEventFaults: readonly FaultShape[] = carriers.flatMap((carrier) =>
   failures.map(
     ({ reported, code, retriesAllowed }): FaultShape => ({

@@ -1,9 +1,9 @@
 import type { WireEvent } from "./response-object.ts";
 
-/** Any event: the API's own, or one it may send some day. */
+/** Any event: one of the API's own, or one that it may send some day. */
 export type AnyEvent = WireEvent | { readonly type: string; readonly [field: string]: unknown };
 
-/** One event as it travels: an `event:` line, a `data:` line with the number behind the type, an empty line. */
+/** One event as it is sent: an `event:` line, a `data:` line with the number after the type, an empty line. */
 export function eventText(event: AnyEvent, sequenceNumber: number): string {
   const { type, ...fields } = event;
   return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: sequenceNumber, ...fields })}\n\n`;

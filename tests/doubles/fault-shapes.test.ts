@@ -11,7 +11,7 @@ import { type ReadSoFar, readShape } from "./shape-reader.ts";
 import { unusualHeads } from "./unusual-heads.ts";
 import { createUpstreamDouble } from "./upstream-double.ts";
 
-/** How the body of an answer came to its end, as a client sees it; `silent` where it did not. */
+/** How the body of an answer ended, as a client sees it; `silent` if it did not end. */
 type BodyEnd = "ended" | "broken" | "silent";
 
 interface Seen extends ReadSoFar {
@@ -26,7 +26,7 @@ const bodyEndOf: Readonly<Record<string, BodyEnd>> = {
   upstream_timeout: "silent",
 };
 
-/** A plain fetch does not get far with these, and neither does a plain reader. */
+/** A plain `fetch` cannot read these, and neither can a plain reader. */
 const oddShapes = new Set([...unusualHeads, ...looseStreams, ...looseFailures]);
 const streamCases = faultShapes
   .filter((shape) => !oddShapes.has(shape))
@@ -35,7 +35,7 @@ const streamCases = faultShapes
 
 const httpShapes = faultShapes.filter((shape) => shape.name.startsWith("http-") && !oddShapes.has(shape));
 
-/** Plays a shape to a plain fetch. A fault is held back until the text before it was read. */
+/** Plays a shape to a plain `fetch`. The fault is held back until the text before it has been read. */
 async function play(shape: FaultShape, moment: Moment, end: BodyEnd): Promise<Seen> {
   await using double = await createUpstreamDouble({ keepAlive: false });
   const seen = createGate();
@@ -50,7 +50,7 @@ async function play(shape: FaultShape, moment: Moment, end: BodyEnd): Promise<Se
     const held = Promise.all([double.received(1), seen.opened]);
     void held.then(async ([call]) => {
       await passLoopTurns();
-      // What was sent may still be on its way.
+      // Sent bytes may still be on their way.
       if (call.bytesWritten > 0) await headCame.opened;
       leave.abort();
     });
@@ -62,7 +62,7 @@ async function play(shape: FaultShape, moment: Moment, end: BodyEnd): Promise<Se
     const decoder = new TextDecoder();
     for await (const packet of head.body ?? []) {
       body += decoder.decode(packet, { stream: true });
-      // Reading anew with each packet is slow: only where the outcome depends on it.
+      // Reading the whole body again for each packet is slow, so it is done only if the outcome depends on it.
       if (isFault && readShape(body).text === shape.text(moment)) seen.open();
       if (staysOpen && readShape(body).terminal !== undefined) break;
     }
@@ -159,7 +159,7 @@ describe("shapes before the stream", () => {
       if (answer.headers.get("content-type") === "application/json") {
         assert.equal(typeof JSON.parse(text).error.message, "string");
       }
-      // The rule of the vendor's SDK, but for quotas, which it repeats in vain.
+      // The rule of the vendor's SDK, except for quotas, which the SDK retries in vain.
       const asked = answer.headers.get("x-should-retry");
       const usual = [408, 409, 429].includes(answer.status) || answer.status >= 500;
       const retries = asked === null ? usual : asked === "true";
@@ -167,7 +167,7 @@ describe("shapes before the stream", () => {
     });
   }
 
-  it("leads a redirect to where the test wants it", () => {
+  it("leads a redirect to the address that the test gives", () => {
     const shape = httpShapes.find(({ name }) => name === "http-307-elsewhere");
     const [head] = shape?.script("before", { elsewhere: "http://127.0.0.1:1/v1" }) ?? [];
     assert.ok(head !== undefined && "head" in head);

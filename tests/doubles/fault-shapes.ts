@@ -8,7 +8,7 @@ import { toleratedStreams } from "./tolerated-streams.ts";
 import { unreachableUpstreams } from "./unreachable-upstreams.ts";
 import { unusualHeads } from "./unusual-heads.ts";
 
-/** Every known way in which an upstream fails or is strange, each with what a correct server makes of it. */
+/** Every known way in which an upstream fails or is odd, each with the correct reaction of a server. */
 export const faultShapes: readonly FaultShape[] = [
   ...unreachableUpstreams,
   ...httpFaults,

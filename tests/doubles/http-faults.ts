@@ -18,7 +18,7 @@ function httpFault(
   };
 }
 
-/** Refused for good: another try would be refused as well. */
+/** A final refusal: another try would be refused as well. */
 function refused(status: number, code: string, error: ApiError, suffix = error.code ?? "plain"): FaultShape {
   return httpFault(`http-${status}-${suffix.replaceAll("_", "-")}`, () => httpError(status, error), {
     code,
@@ -27,7 +27,7 @@ function refused(status: number, code: string, error: ApiError, suffix = error.c
   });
 }
 
-/** A failure that passes: the server is to try again. */
+/** A failure that passes: the server must try again. */
 function passing(
   name: string,
   status: number,
@@ -160,7 +160,7 @@ const passingFailures: readonly FaultShape[] = [
   }),
 ];
 
-/** Every HTTP answer that is no stream, and the pauses that an upstream may ask for. */
+/** Every HTTP answer that is not a stream, and the pauses that an upstream may ask for. */
 export const httpFaults: readonly FaultShape[] = [
   ...refusals,
   ...passingFailures,

@@ -25,19 +25,19 @@ function loose(name: string, note: string, script: () => Script): FaultShape {
   };
 }
 
-/** The answer under a head with this type, or with none. */
+/** The answer with this content type, or with none. */
 function typed(contentType: string | undefined): Script {
   const headers = contentType === undefined ? {} : { "content-type": contentType };
   return [{ head: { status: 200, headers, framing: "chunked" } }, ...writes(events)];
 }
 
-/** The terminal event with its response changed. */
+/** The terminal event with changes to its response. */
 function endingWith(changes: object, type: string = terminal.type): Script {
   const response = { ...("response" in terminal ? terminal.response : {}), ...changes };
   return streamScript([...events.slice(0, -1), eventText({ type, response }, events.length - 1)]);
 }
 
-/** Something between all events that is no event. */
+/** Inserts something between all events that is not an event. */
 function between(name: string, note: string, heartbeat: string): FaultShape {
   return {
     ...loose(name, note, () => []),
@@ -49,7 +49,7 @@ function between(name: string, note: string, heartbeat: string): FaultShape {
   };
 }
 
-/** Whole answers in forms that servers and proxies give them, and that the vendor's own SDK reads (but for the last). */
+/** Whole answers in forms that servers and proxies use. The vendor's own SDK reads all but the last. */
 export const looseStreams: readonly FaultShape[] = [
   loose("no-content-type", "a proxy drops the content type", () => typed(undefined)),
   loose("plain-content-type", "an event stream that is called text", () => typed("text/plain")),
@@ -88,7 +88,7 @@ function failing(name: string, code: string, note: string, script: () => Script)
 const overload = { error: { message: "Busy.", type: "overloaded_error", code: null } };
 const begun = events.slice(0, 2).map((write) => ({ write }));
 
-/** Failures inside a 200 in forms that no table of the vendor has; the connection of each stays open. */
+/** Failures inside a 200, in forms that the vendor does not document. Each leaves its connection open. */
 export const looseFailures: readonly FaultShape[] = [
   failing("data-error-text", "upstream_error", "an error that is a text", () => [
     streamHead(),

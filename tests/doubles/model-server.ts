@@ -6,20 +6,20 @@ import type { AddressInfo } from "node:net";
 export interface ModelServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/v1`. */
   readonly baseUrl: string;
-  /** Paths that were asked for. */
+  /** Paths of the requests so far. */
   readonly asked: readonly string[];
-  /** Settles with the answer to the next request for the list, which the test then gives. */
+  /** Settles with the response to the next request for the list. The test then writes it. */
   held(): Promise<ServerResponse>;
 }
 
 export interface ModelServerOptions {
-  /** Answers `GET /v1/models`; without it the test does, see `held`. */
+  /** Answers `GET /v1/models`. Without it, the test answers, see `held`. */
   readonly list?: (response: ServerResponse) => void;
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number;
 }
 
-/** Answers with a list as OpenAI writes it: names, or whole entries. */
+/** Answers with a list in OpenAI's form; each model is a name or a whole entry. */
 export function listing(...models: readonly (string | object)[]) {
   const data = models.map((model) => (typeof model === "string" ? { id: model, object: "model" } : model));
   return (response: ServerResponse) => {

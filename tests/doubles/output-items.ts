@@ -7,13 +7,13 @@ import type {
 } from "openai/resources/responses/responses";
 import type { WireEvent } from "./response-object.ts";
 
-/** The events that one whole output item gives, and the item as it stands in the final response object. */
+/** The events of one whole output item, and the item as it is in the final response object. */
 export interface StreamedItem {
   readonly events: readonly WireEvent[];
   readonly item: ResponseOutputItem;
 }
 
-/** A message item in its three phases, so that a fault can be put between them. */
+/** A message item in its three phases, between which a fault can be inserted. */
 export interface StreamedMessage {
   readonly opening: readonly WireEvent[];
   readonly deltas: readonly WireEvent[];

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What the proxy was asked for: a call that it passes on, or a tunnel. */
+/** A request to the proxy: a call that it passes on, or a tunnel. */
 export interface ProxiedCall {
   readonly method: string;
   readonly target: string;
@@ -16,8 +16,8 @@ export interface ProxyDouble extends AsyncDisposable {
 }
 
 /**
- * A small HTTP proxy on this machine. Every call goes to one upstream, whatever its host; without one the proxy refuses with 407 and repeats
- * the credentials that it was shown, as bad ones do.
+ * A small HTTP proxy on this machine. It sends every call to one upstream and ignores the call's host. Without an
+ * upstream it refuses with 407 and repeats the credentials that it was shown, as badly written proxies do.
  */
 export async function createProxyDouble(upstream?: string): Promise<ProxyDouble> {
   const calls: ProxiedCall[] = [];
@@ -36,7 +36,7 @@ export async function createProxyDouble(upstream?: string): Promise<ProxyDouble>
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
-    // Either side that goes takes the other with it.
+    // If one side closes, the other is closed too.
     onward.on("error", () => response.destroy());
     response.on("close", () => onward.destroy());
     asked.pipe(onward);

@@ -1,16 +1,16 @@
 import { connect, type Socket } from "node:net";
 import type { Bytes } from "./script.ts";
 
-/** A bare TCP client that sees each packet as it came. */
+/** A bare TCP client that sees each packet as it arrives. */
 export interface RawClient extends Disposable {
   readonly socket: Socket;
   /** Sends bytes and settles when the kernel has them. */
   send(bytes: Bytes): Promise<void>;
-  /** The next packet; undefined when the other side has sent FIN. Rejects when the connection broke. */
+  /** The next packet; `undefined` when the other side has sent FIN. Rejects if the connection broke. */
   next(): Promise<Buffer | undefined>;
   /** Everything up to FIN, as text. */
   rest(): Promise<string>;
-  /** Packets that came and were not asked for yet. */
+  /** Number of packets that arrived and have not been read yet. */
   unread(): number;
 }
 

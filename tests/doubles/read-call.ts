@@ -1,11 +1,11 @@
 import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
 
-/** Of a call of the Responses API, as Troupe sends it. */
+/** The input of a call to the Responses API, as Troupe sends it. */
 export type CallInput = string | readonly { readonly content: string }[];
 
 /**
- * The question of a call. In the last message it comes after what others have said, with an empty line between, and may be
- * followed by a note for the persona. It must have no empty line of its own.
+ * The question of a call. In the last message it comes after the other voices' texts and an empty line, and a note for
+ * the persona may follow it. The question itself must not contain an empty line.
  */
 export function lastQuestion(input: CallInput): string {
   const text = typeof input === "string" ? input : (input.at(-1)?.content ?? "");
@@ -17,7 +17,7 @@ export function lastQuestion(input: CallInput): string {
   );
 }
 
-/** The built-in persona that a call is for, by its instructions; `undefined` for a nameless voice. */
+/** The built-in persona of a call, found by its instructions; `undefined` for a nameless voice. */
 export function personaOf(instructions: string | undefined): string | undefined {
   if (instructions === undefined) return undefined;
   return builtinPersonas.find((persona) => instructions.startsWith(persona.instructions))?.id;

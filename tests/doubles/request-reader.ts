@@ -6,10 +6,10 @@ export interface ReceivedMessage {
   readonly body: Buffer;
 }
 
-/** What the peer sent is not HTTP/1.1, e.g. a TLS handshake. */
+/** The peer does not send HTTP/1.1 but, for example, a TLS handshake. */
 export class NotHttpError extends Error {}
 
-/** Takes what a socket gave and returns the requests that became complete with it. Throws `NotHttpError`. */
+/** Takes a socket's bytes and returns the requests that they completed. Throws `NotHttpError`. */
 export interface RequestReader {
   push(received: Buffer): ReceivedMessage[];
 }
@@ -36,7 +36,7 @@ export function createRequestReader(): RequestReader {
 
 function takeRequest(bytes: Buffer): { message: ReceivedMessage; bytes: number } | undefined {
   if (bytes.length === 0) return undefined;
-  // Without this, the first bytes of a TLS handshake would be waited on for ever.
+  // Without this check, the reader would wait for ever after the first bytes of a TLS handshake.
   if (!/[A-Z]/.test(String.fromCharCode(bytes[0] ?? 0))) throw new NotHttpError("not an HTTP request");
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd === -1) {

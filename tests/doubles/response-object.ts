@@ -6,8 +6,8 @@ import type {
 } from "openai/resources/responses/responses";
 
 /**
- * A response object as the API sends it. It differs from the SDK's type, which adds `output_text` itself, knows no null usage
- * (the API sends null until the end) and closes the list of error codes.
+ * A response object as the API sends it. The SDK's type differs: it adds `output_text`, allows no null usage (the API
+ * sends null until the end), and closes the list of error codes.
  */
 export type WireResponse = Omit<Response, "output_text" | "usage" | "error"> & {
   usage: ResponseUsage | null;
@@ -18,10 +18,10 @@ type Unnumbered<Event> = Event extends { response: Response }
   ? Omit<Event, "sequence_number" | "response"> & { response: WireResponse }
   : Omit<Event, "sequence_number">;
 
-/** One event of the Responses stream, typed by the SDK's own declarations, before it is given its number. */
+/** One event of the Responses stream before it gets its number, typed by the SDK's own declarations. */
 export type WireEvent = Unnumbered<ResponseStreamEvent>;
 
-/** How an answer ends: the terminal event and what its response object says. */
+/** How an answer ends: the terminal event and the status in its response object. */
 export type AnswerEnding =
   | { readonly status: "completed" }
   | { readonly status: "failed"; readonly code: string | null; readonly message: string }
@@ -72,7 +72,7 @@ export function responseInProgress(options: ResponseOptions = {}): WireResponse 
   };
 }
 
-/** The usage object of a number of tokens each way, nothing cached. */
+/** The usage object for these numbers of tokens, with nothing cached. */
 export function usageOf(inputTokens: number, outputTokens: number, reasoningTokens = 0): ResponseUsage {
   return {
     input_tokens: inputTokens,

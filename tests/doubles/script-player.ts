@@ -4,8 +4,8 @@ import { aborted, type Connection } from "./connection.ts";
 import { type Bytes, type Framing, type Head, type Script, type Step, toBytes } from "./script.ts";
 
 /**
- * How a script came to its end: `answered` leaves the connection open for the next call, `ended` sent FIN after a whole body,
- * `cut` broke the connection on purpose, `abandoned` because the client had gone.
+ * How a script ended. `answered` leaves the connection open for the next call, and `ended` sent FIN after a whole body.
+ * `cut` broke the connection on purpose, and `abandoned` means that the client left.
  */
 export type Ending = "answered" | "ended" | "cut" | "abandoned";
 
@@ -21,8 +21,8 @@ interface Playing {
 }
 
 /**
- * Plays a script on a connection. `onWritten` is told the bytes of each packet that the kernel took. Throws when the script
- * itself is wrong, e.g. a body before its head.
+ * Plays a script on a connection. `onWritten` is called with the size in bytes of each packet that the kernel took.
+ * Throws if the script itself is wrong, e.g. a body before its head.
  */
 export async function playScript(
   script: Script,
@@ -80,7 +80,10 @@ async function playStep(step: Step, playing: Playing): Promise<Progress> {
   return "cut";
 }
 
-/** What makes going on pointless: the client's leave, or only the closed socket where the script ignores that. */
+/**
+ * Aborts when the script has no reader left: when the client leaves or, if the script ignores that, when the socket is
+ * closed.
+ */
 function goneSignal({ connection, ignoresAbort }: Playing): AbortSignal {
   return ignoresAbort ? connection.closed : connection.clientGone;
 }
@@ -94,8 +97,8 @@ async function send(bytes: Bytes, playing: Playing): Promise<Progress> {
 }
 
 /**
- * Lets the event loop poll its sockets once. It takes two immediates: one that is set while polling runs before the next poll.
- * Without it, several writes would reach a reader in this process as one piece.
+ * Lets the event loop poll its sockets once. It takes two immediates, because one that is set while polling runs before
+ * the next poll. Without it, a reader in this process would get several writes as one piece.
  */
 async function passLoopTurn(): Promise<void> {
   await nextImmediate();

@@ -1,6 +1,6 @@
-/** What a plain reader makes of the body of an event stream up to some point. */
+/** The result of a plain reader for the body of an event stream up to some point. */
 export interface ReadSoFar {
-  /** The text of the deltas, refusals included; of the final object or the closing events where there was no delta. */
+  /** The text of the deltas, including refusals. Without deltas, the text of the final object or the closing events. */
   readonly text: string;
   /** The type of the event that ended the answer. */
   readonly terminal: string | undefined;
@@ -17,8 +17,8 @@ interface Fields {
 const terminals = new Set(["response.completed", "response.incomplete", "response.failed", "error"]);
 
 /**
- * Reads the whole body anew, slowly and obviously right: whole events only, fields of the same name joined by a line feed,
- * nothing behind a terminal event. Lines that are no JSON are passed over.
+ * Reads the whole body again at each call: slow, but obviously right. It takes whole events only, joins fields of the
+ * same name by a line feed, and ignores everything after a terminal event. Lines that are not JSON are skipped.
  */
 export function readShape(body: string): ReadSoFar {
   let text = "";
@@ -39,7 +39,7 @@ export function readShape(body: string): ReadSoFar {
 }
 
 function readEvents(body: string): string[] {
-  // What stands behind the last empty line has not been ended.
+  // An event after the last empty line is not complete.
   const whole = body.replace(/\r\n?/g, "\n").split("\n\n").slice(0, -1);
   return whole.flatMap((event) => {
     const lines = event.split("\n").filter((line) => line.startsWith("data:"));

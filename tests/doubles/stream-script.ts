@@ -8,15 +8,18 @@ const eventStreamHeaders = {
 };
 
 export interface StreamScriptOptions {
-  /** Added to the usual ones; the same name replaces. */
+  /** Added to the usual headers; a header of the same name is replaced. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default chunked. */
   readonly framing?: Framing;
-  /** Steps after each event but the last, e.g. a wait. Given the index of the event that was just written. */
+  /**
+   * Returns the steps to play after each event but the last, e.g. a wait. The argument is the index of the event just
+   * written.
+   */
   readonly betweenEvents?: (index: number) => readonly Step[];
 }
 
-/** Head of a successful event stream, as the first step of a script. */
+/** The head of a successful event stream, as the first step of a script. */
 export function streamHead(options: Pick<StreamScriptOptions, "headers" | "framing"> = {}): Step {
   const headers = { ...eventStreamHeaders, ...options.headers };
   return { head: { status: 200, headers, framing: options.framing ?? "chunked" } };
@@ -32,7 +35,8 @@ export function streamScript(events: readonly Bytes[], options: StreamScriptOpti
 }
 
 /**
- * A whole answer that is no stream. An object is sent as JSON; a text as HTML, as a proxy would; the empty text as no body.
+ * A whole answer that is not a stream. An object is sent as JSON, a text as HTML, as a proxy would send it, and the empty
+ * text as no body.
  */
 export function plainResponse(
   status: number,
@@ -60,7 +64,7 @@ export interface ApiError {
   readonly param?: string | null;
 }
 
-/** An HTTP error with the API's error object, or with a body of its own (text, or any object). */
+/** An HTTP error with the API's error object, or with another body (text, or any object). */
 export function httpError(
   status: number,
   body: ApiError | string,

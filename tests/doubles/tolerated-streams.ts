@@ -23,7 +23,7 @@ function completed(note: string, finishReason: FaultExpectation["finishReason"] 
   return { outcome: "completed", finishReason, retriesAllowed: false, note };
 }
 
-/** Something is put into a stream that then goes on to its end. `skipped` is how many numbers the insertion uses up. */
+/** Inserts something into a stream that then goes on to its end. `skipped` is how many numbers the insertion uses up. */
 function inserted(
   name: string,
   note: string,
@@ -42,7 +42,7 @@ function inserted(
   };
 }
 
-/** One other terminal event than `response.completed`, in place of all that would have followed. */
+/** One terminal event other than `response.completed`, in place of all events that would have followed. */
 function endedAs(
   name: string,
   note: string,
@@ -61,7 +61,7 @@ function endedAs(
   };
 }
 
-/** A whole answer of its own, with something behind its terminal event. */
+/** A whole answer with something after its terminal event. */
 function afterTerminal(
   name: string,
   note: string,
@@ -80,7 +80,7 @@ function afterTerminal(
   };
 }
 
-/** An answer told by other events than usual. */
+/** An answer made of other events than usual. */
 function composed(name: string, note: string, text: string, events: readonly AnyEvent[]): FaultShape {
   return {
     name,
@@ -102,7 +102,7 @@ function strayDelta(number: number, { deltas }: AnswerParts): string {
   return eventText({ ...first, delta: "MUST NOT BE SHOWN" }, number);
 }
 
-/** Waits at the moment, if it was asked to, and then sends the long rest, whether the client is still there or not. */
+/** Waits at the moment if told to, and then sends the long rest even if the client has left. */
 function ignoringAbort(moment: Moment, context: FaultContext): Script {
   const long = faultAnswer({ deltas: [...faultDeltas, ...lateDeltas] });
   const rest = ({ next, rest }: Position): Step[] => writes(eventTexts(rest, next));
@@ -114,7 +114,7 @@ const parts = faultAnswer();
 const [created, inProgress] = parts.prologue;
 if (created === undefined || inProgress === undefined) throw new Error("an answer begins with two events");
 
-/** Streams that look odd and are whole: a server must not stumble over them. */
+/** Streams that look odd but are whole. A server must read them without a fault. */
 export const toleratedStreams: readonly FaultShape[] = [
   endedAs(
     "incomplete-length",

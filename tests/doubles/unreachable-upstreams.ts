@@ -18,7 +18,7 @@ function unreachable(name: string, note: string, baseUrl: NonNullable<FaultShape
   };
 }
 
-/** A port of 127.0.0.1 that was free a moment ago, so that a connection to it is refused. */
+/** A port of 127.0.0.1 that was free a moment ago, so a connection to it is refused. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -31,7 +31,7 @@ async function closedPort(): Promise<number> {
   return address.port;
 }
 
-/** Addresses at which nobody can be spoken to. */
+/** Addresses at which no server answers. */
 export const unreachableUpstreams: readonly FaultShape[] = [
   unreachable("connection-refused", "nobody listens on the port", async () => {
     return `http://127.0.0.1:${await closedPort()}/v1`;

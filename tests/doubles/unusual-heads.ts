@@ -24,7 +24,7 @@ function tolerated(name: string, note: string, script: () => Script): FaultShape
 
 const wholeAnswer = (): Step[] => [streamHead(), ...writes(answer({ deltas: faultDeltas }))];
 
-/** Heads of answers, and ends of bodies, that HTTP allows or hardly allows, and that no answer of a model has. */
+/** Heads of answers, and ends of bodies, that HTTP barely allows and that no model's answer has. */
 export const unusualHeads: readonly FaultShape[] = [
   unusual("http-101-upgrade", "upstream_invalid", "a switch to another protocol, and bytes of that", [
     raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"),

@@ -12,22 +12,22 @@ import {
   retrievalOf,
 } from "./upstream-routes.ts";
 
-/** One request as the double saw it, kept up to date while it is answered. */
+/** One request as the double saw it. It is updated while the request is answered. */
 export interface RecordedRequest {
   readonly method: string;
   /** Path with query. */
   readonly path: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON; the text itself where it is not JSON; undefined without a body. */
+  /** Parsed JSON, or the text itself if it is not JSON; `undefined` without a body. */
   readonly body: unknown;
-  /** When the request had fully arrived, on the scale of `performance.now()`. */
+  /** When the whole request had arrived, on the scale of `performance.now()`. */
   readonly receivedAtMs: number;
-  /** When its connection was closed by the client or on both sides; undefined while it is open. */
+  /** When the client or both sides closed its connection; `undefined` while it is open. */
   readonly closedAtMs: number | undefined;
-  /** Bytes of the answer, head and framing included, that the kernel has taken. */
+  /** Bytes of the answer, including head and framing, that the kernel has taken. */
   readonly bytesWritten: number;
-  /** True once a whole answer was sent. */
+  /** True once a whole answer has been sent. */
   readonly finished: boolean;
 }
 
@@ -35,36 +35,36 @@ export type Responder = (request: RecordedRequest, index: number) => Script;
 export type RetrievalResponder = (retrieval: Retrieval, index: number) => Script;
 
 export interface UpstreamDouble extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT/v1`, as `OPENAI_BASE_URL` wants it. */
+  /** `http://127.0.0.1:PORT/v1`, in the form of `OPENAI_BASE_URL`. */
   readonly baseUrl: string;
-  /** The model calls (every POST but the side routes) in order of arrival. */
+  /** The model calls (every POST except the side routes) in order of arrival. */
   readonly requests: readonly RecordedRequest[];
   /** `GET /v1/responses/{id}` in order of arrival. */
   readonly retrievals: readonly RecordedRequest[];
-  /** How many model calls came. */
+  /** Number of model calls so far. */
   readonly calls: number;
-  /** What the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
+  /** The requests that the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
   readonly sideRequests: readonly RecordedRequest[];
-  /** Connections whose client has not closed them yet, idle kept-alive ones included. */
+  /** Number of connections that their client has not closed yet, including idle kept-alive ones. */
   openConnections(): number;
-  /** Chooses how calls are answered from now on: all alike, or by call and its index from 0. Else: a short answer. */
+  /** Sets how calls are answered from now on: all alike, or by call and its index from 0. Default: a short answer. */
   respond(script: Script | Responder): void;
-  /** Chooses how a response that is asked for again is given from now on. Else: 404. */
+  /** Sets the answer to requests for an existing response from now on. Default: 404. */
   respondToRetrieval(responder: RetrievalResponder): void;
   /** Settles when the client has closed the connection that carried the request. */
   closed(request: RecordedRequest): Promise<void>;
-  /** Settles with the n-th call, counted from 1, when it has fully arrived. */
+  /** Settles with the n-th call, counted from 1, once the whole call has arrived. */
   received(count: number): Promise<RecordedRequest>;
-  /** Ends every connection at once, as an upstream does to those that it has kept open for long enough. */
+  /** Ends every connection at once, as an upstream does with connections that have been open long enough. */
   hangUp(): void;
 }
 
 export interface UpstreamDoubleOptions {
-  /** False: every answer says `connection: close`, so that each call has a connection of its own. Default true. */
+  /** False: every answer says `connection: close`, so each call has its own connection. Default true. */
   readonly keepAlive?: boolean;
-  /** What `GET /v1/models` lists. Default `["gpt-4o-mini"]`. */
+  /** The list that `GET /v1/models` returns. Default `["gpt-4o-mini"]`. */
   readonly models?: readonly string[];
-  /** False: calls are counted and not kept, in runs so long that they would fill the memory. Default true. */
+  /** False: calls are counted but not kept, for runs so long that they would fill the memory. Default true. */
   readonly keepsRequests?: boolean;
 }
 
@@ -72,7 +72,7 @@ type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key
 
 /**
  * Starts a raw server on a free port of 127.0.0.1 that plays the OpenAI Responses API from scripts. Disposing cuts every
- * connection and throws what went wrong in the scripts, if anything did.
+ * connection, and throws the errors of the scripts, if there were any.
  */
 export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}): Promise<UpstreamDouble> {
   const { keepAlive = true, models = ["gpt-4o-mini"], keepsRequests = true } = options;
@@ -150,7 +150,7 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
           serve(() => answer(script, recording, connection));
         }
       } catch (error) {
-        // Either the script chooser is wrong, which the test must hear of, or the peer does not speak HTTP.
+        // Either the responder is wrong, which the test must learn, or the peer does not speak HTTP.
         if (!(error instanceof NotHttpError)) failures.push(error);
         connection.destroy();
       }

@@ -13,11 +13,11 @@ const cancelPath = /^\/v1\/responses\/([^/?]+)\/cancel$/;
 
 const retrievalPath = /^\/v1\/responses\/([^/?]+)(?:\?(.*))?$/;
 
-/** What a `GET /v1/responses/{id}` asks for. */
+/** A `GET /v1/responses/{id}` as the double reads it. */
 export interface Retrieval {
   readonly responseId: string;
   readonly isStream: boolean;
-  /** The number behind which the stream is to begin; -1 for all of it. */
+  /** The stream starts after this number; -1 for all of it. */
   readonly startingAfter: number;
 }
 
@@ -32,13 +32,13 @@ export function retrievalOf({ method, path }: RoutedRequest): Retrieval | undefi
   };
 }
 
-/** What the API says of a response that it does not have, or has no longer. */
+/** The API's answer for a response that it does not have, or no longer has. */
 export function responseNotFound({ responseId }: Retrieval): Script {
   const message = `Response with id '${responseId}' not found.`;
   return httpError(404, { message, type: "invalid_request_error", code: null });
 }
 
-/** Whether a script answers this request, and not the double by itself. */
+/** Whether a script answers this request instead of the double itself. */
 export function isCall({ method, path }: RoutedRequest): boolean {
   return method === "POST" && !cancelPath.test(path);
 }
@@ -57,7 +57,7 @@ export function answerSideRequest({ method, path }: RoutedRequest, models: reado
   return httpError(404, { message, type: "invalid_request_error", code: null });
 }
 
-/** A short answer that names the model asked for and the response it continues; ids are `resp_1`, `resp_2`, ... */
+/** A short answer that names the requested model and the response that it continues. Ids are `resp_1`, `resp_2`, ... */
 export function answerByDefault({ body }: RoutedRequest, index: number): Script {
   const asked: { model?: unknown; previous_response_id?: unknown } =
     typeof body === "object" && body !== null ? body : {};

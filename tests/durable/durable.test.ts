@@ -71,7 +71,7 @@ test("a turn that the process left running ends as interrupted at the next start
   await client.next((message) => message.type === "chunk");
   const seen = client.received.length;
 
-  // A second process on the same file finds what the first one has not ended, as after a crash.
+  // A second process on the same file finds the turns that the first one has not ended, as after a crash.
   await using copy = await dataFolder();
   const source = new DatabaseSync(path.join(place.folder, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(copy.folder, "troupe.db")}'`);

@@ -30,7 +30,7 @@ const frameOf = (kind: Kind, retry?: number) => ({
 });
 const script = streamScript(answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] }));
 
-/** A data folder, a disk that can be full, and a provider that stops in the middle until its gate opens. */
+/** A data folder, a disk that can fill up, and a provider that stops in the middle until its gate opens. */
 async function setUp() {
   const stack = new AsyncDisposableStack();
   const threads = stack.use(createMortalThreads());
@@ -47,7 +47,7 @@ async function setUp() {
   };
   return {
     ...{ threads, place, upstream, gate, clock, options },
-    /** Room again, and found. */
+    /** Makes room on the disk again, and waits until the server has noticed. */
     async mend({ httpUrl }: RunningTroupe) {
       threads.refuse(false);
       while ((await fetch(`${httpUrl}/readyz`)).status !== 200) await clock.advance(1_000);
@@ -56,7 +56,7 @@ async function setUp() {
   };
 }
 
-/** Sends a frame, and gives what comes until an end or a refusal. */
+/** Sends a frame and returns the messages up to an end or a refusal. */
 async function send(client: WireClient, frame: object): Promise<ServerMessage[]> {
   const from = client.received.length;
   client.send(frame);
@@ -71,7 +71,7 @@ async function send(client: WireClient, frame: object): Promise<ServerMessage[]>
 const resume = { type: "resume", data: { request_id: "r", after_seq: 0 } };
 const isChunk = ({ type }: ServerMessage) => type === "chunk";
 
-/** What is kept of the request once its end is, which is a moment after the disk has room. */
+/** The request's messages once its end is stored, which happens a moment after the disk has room. */
 async function keptEnd(client: WireClient): Promise<ServerMessage[]> {
   for (;;) {
     const messages = await send(client, resume);
@@ -126,7 +126,7 @@ describe("a number never means two things: an end that could not be kept has non
         const messages = await client.untilTerminal("r");
         checkUnkept(messages, "storage_unavailable");
         numbers.note(messages);
-        // Who comes during the outage sees the same.
+        // A client that connects during the outage sees the same.
         const other = await server.connect();
         const resumed = await send(other, resume);
         assert.deepEqual(resumed.slice(1), messages);
@@ -224,7 +224,7 @@ describe("a number never means two things: an end that could not be kept has non
       const messages = await client.untilTerminal("r");
       checkUnkept(messages, "storage_unavailable");
       numbers.note(messages);
-      // A follower in another process, and one that comes back to this one, are told the same.
+      // A follower in another process and a client that returns to this one get the same messages.
       for (const server of [second, first]) {
         const resumed = await send(await server.connect(), resume);
         assert.deepEqual(resumed.slice(1), messages);

@@ -4,11 +4,11 @@ import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTroupe, type Troupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 
-/** An application's login, as far as a framework has to carry it. */
+/** An application's login, as far as a framework has to handle it. */
 export interface Login {
-  /** Begins a session and gives its cookie. */
+  /** Starts a session and returns its cookie. */
   begin(user: string): string;
-  /** Ends the session of a request, and gives whose it was. */
+  /** Ends the session of a request, and returns its user. */
   end(request: IncomingMessage): string | undefined;
 }
 
@@ -17,16 +17,19 @@ export interface Application extends AsyncDisposable {
   readonly httpUrl: string;
   readonly socketUrl: string;
   readonly troupe: Troupe;
-  /** Logs in over HTTP and gives the headers of this user's browser. */
+  /** Logs in over HTTP and returns the headers of this user's browser. */
   login(user: string): Promise<{ readonly cookie: string }>;
-  /** A request with the headers of a browser, and perhaps an origin. */
+  /** Sends a request with the headers of a browser, and optionally an origin. */
   call(
     path: string,
     init?: { method?: string; headers?: Record<string, string>; body?: string },
   ): Promise<Response>;
 }
 
-/** What each framework does its own way: it answers `/hello`, `POST /login/<user>`, `POST /logout`, and hands `/troupe` on. */
+/**
+ * The part that each framework does in its own way: it answers `/hello`, `POST /login/<user>`, `POST /logout`, and passes
+ * `/troupe` on.
+ */
 export type Framework = (troupe: Troupe, login: Login) => Promise<Server>;
 
 /** Starts an application whose sessions are cookies of its own. */

@@ -21,7 +21,7 @@ async function serve(...paths: string[]) {
       using client = await createRawClient(url);
       await client.send(handshakeText([], `GET ${path} HTTP/1.1`));
       const head = (await client.next())?.toString() ?? "";
-      // One answer, and the connection is let go of.
+      // Reads one answer, then closes the connection.
       if (!head.startsWith("HTTP/1.1 101"))
         assert.equal(`${head}${await client.rest()}`.match(/HTTP\/1\.1/g)?.length, 1);
       return head.split("\r\n", 1)[0] ?? "";
@@ -34,7 +34,7 @@ async function serve(...paths: string[]) {
   };
 }
 
-test("several doors on one server open their own paths, and one answers for all others", async () => {
+test("several doors on one server open their own paths, and one answers for all other paths", async () => {
   await using several = await serve("/ws", "/second/ws", "/third/ws");
   for (const path of ["/ws", "/second/ws", "/third/ws?x=1"])
     assert.equal(await several.upgrade(path), "HTTP/1.1 101 Switching Protocols");

@@ -25,7 +25,7 @@ async function handshakeStatus(application: Application, headers: Record<string,
   return Number(answer.split(" ", 2)[1]);
 }
 
-/** Asks one question and gives the conversation that it is in. */
+/** Asks one question and returns the id of its conversation. */
 async function ask(application: Application, headers: { readonly cookie: string }): Promise<string> {
   const client = await connect(application.socketUrl, { headers });
   client.send({ type: "chat", id: "mine", data: question });
@@ -48,10 +48,10 @@ function clientOf(application: Application, headers: { readonly cookie: string }
   });
 }
 
-/** An application's login decides alone who may come, whatever framework carries it. */
+/** With every framework, the application's login alone admits and refuses. */
 export function testEmbedding(name: string, framework: Framework): void {
   describe(`embedded in ${name}`, () => {
-    it("lets in whoever is logged in, to what is their own", async () => {
+    it("admits every user that is logged in, to their own data only", async () => {
       await using application = await startApplication(framework, { personas });
       const [ada, bob] = [await application.login("ada"), await application.login("bob")];
       const conversation = await ask(application, ada);
@@ -73,7 +73,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.deepEqual([renamed.status, ((await renamed.json()) as { title: string }).title], [200, "Doors"]);
     });
 
-    it("answers 401 without a login, whatever else is shown", async () => {
+    it("answers 401 without a login, even with other credentials", async () => {
       await using application = await startApplication(framework);
       for (const headers of [
         {},
@@ -110,7 +110,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.equal(await handshakeStatus(application, bob), 101);
     });
 
-    it("refuses pages of other origins, those of this machine as well", async () => {
+    it("refuses pages of other origins, even on this machine", async () => {
       await using application = await startApplication(framework, {
         allowedOrigins: ["https://app.example"],
       });
@@ -125,7 +125,7 @@ export function testEmbedding(name: string, framework: Framework): void {
           );
         const read = await application.call("/troupe/api/conversations", { headers });
         assert.equal(read.headers.get("access-control-allow-origin"), null);
-        // The page may read why, which is the same whether somebody is logged in or not.
+        // The page may read the reason, which is the same with and without a login.
         const answers = await Promise.all(
           [headers, { origin }].map(async (shown) => {
             const why = await application.call("/troupe/ws", { headers: shown });
@@ -161,7 +161,7 @@ export function testEmbedding(name: string, framework: Framework): void {
       assert.equal(await (await application.call("/hello")).text(), "Hello from the application.");
     });
 
-    it("answers 500 with one line in the log when the application fails to tell", async () => {
+    it("answers 500 with one line in the log if the application's callback fails", async () => {
       const lines: string[] = [];
       const logger: Logger = {
         ...{ debug: nothing, info: nothing, warn: nothing },

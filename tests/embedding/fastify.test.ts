@@ -3,7 +3,7 @@ import { testEmbedding } from "./embedding-suite.ts";
 
 testEmbedding("Fastify 5", async (troupe, login) => {
   const app = fastify();
-  // Before Fastify reads a body, and with the address as it came.
+  // Runs before Fastify reads a body, and with the original address.
   app.addHook("onRequest", (request, reply, next) => {
     if (!/^\/troupe($|[/?])/.test(request.raw.url ?? "")) return next();
     reply.hijack();

@@ -12,7 +12,7 @@ const key = "ada-0123456789abcdef";
 const apiKeys = [{ owner: "ada", key }];
 const bearer = { authorization: `Bearer ${key}` };
 
-test("a user of the application is nobody who came with a key or without one", async () => {
+test("a user of the application is never the owner of a key or an anonymous caller", async () => {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-owners-"));
   try {
     const asked = async (options: TroupeOptions, headers: Record<string, string>) => {
@@ -35,7 +35,7 @@ test("a user of the application is nobody who came with a key or without one", a
       assert.equal(await asked({ authenticate }, bearer), 0, owner);
       assert.equal(await asked({ authenticate }, {}), 1, owner);
     }
-    // Nor the other way round.
+    // The other way round it is refused as well.
     assert.equal(await asked({ apiKeys }, bearer), 1);
     assert.equal(await asked({}, {}), 1);
   } finally {
@@ -52,7 +52,7 @@ test("limits of a user hold, and are the user's alone", async () => {
   await server.connect({ headers: { "x-user": "bob" } });
 });
 
-test("an application that serves any name needs nothing else, and nothing that would let in others", async () => {
+test("an application that serves any name needs nothing else, and nothing that would admit others", async () => {
   const options: TroupeOptions = { localProviders: [], store: "memory", allowedHosts: ["chat.example.com"] };
   await assert.rejects(createTroupe(options), /TROUPE_ALLOWED_HOSTS chat\.example\.com/);
   const authenticate = () => ({ owner: "ada" });
@@ -103,7 +103,7 @@ test("a store of personas is asked by the user's own name, and a bad list stops 
     assert.equal((await client.next(({ type }) => type === "response" || type === "error")).type, type);
   }
   assert.deepEqual(asked, ["ada porter", "bob porter"]);
-  // Nobody in particular asks for the page, so that it names nobody's personas.
+  // The page itself is served without a user, so it names no user's personas.
   assert.match(await (await fetch(`${server.httpUrl}/`)).text(), /"personas":\[\]/);
 
   for (const bad of [[], [porter, porter], [{ ...porter, id: "no\nid" }], [{ ...porter, instructions: "" }]])

@@ -10,7 +10,7 @@ import { plainResponse } from "../doubles/stream-script.ts";
 import { createFaultBench, type FaultBench } from "./fault-bench.ts";
 import { askedModel as model, providerRefusals, theirWords } from "./provider-refusals.ts";
 
-/** The one line that a failure is in the log, at the levels that everybody sees. */
+/** The one line that a failure writes to the log at the default levels. */
 function lineOf({ logged }: FaultBench): string {
   const line = logged.find((one) => one.startsWith("a request failed: "));
   assert.ok(line !== undefined, logged.join("\n"));
@@ -131,7 +131,7 @@ describe("a provider that cannot be reached tells why, and which setting to look
     return { ...failure, line: lineOf(bench) };
   }
 
-  /** A server of another protocol, or none. */
+  /** Runs a server of another protocol while `use` runs. */
   async function withServer<T>(server: Server, use: (port: number) => Promise<T>): Promise<T> {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

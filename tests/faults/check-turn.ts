@@ -17,8 +17,8 @@ type PersonaResponse = Pick<
 type CombinedData = Extract<ServerMessages["response"]["data"], { readonly outcome: string }>;
 
 /**
- * Holds all messages of one request against what its lanes have to come to; `isMulti` says that it was a `multi_chat`.
- * Returns for each lane how many retries it announced.
+ * Compares all messages of one request with the expected results of its lanes; `isMulti` marks a `multi_chat`. Returns
+ * for each lane how many retries it announced.
  */
 export function checkTurn(
   received: readonly ServerMessage[],

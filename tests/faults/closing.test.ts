@@ -11,7 +11,7 @@ import { createFaultBench, type FaultBench, passLoopTurns, watchdogLimits } from
 const shape = faultShapes.find(({ name }) => name === "ignores-abort");
 const shown = textUntil("middle");
 
-/** An upstream that holds its breath in the middle of its answer, and then goes on whoever listens. */
+/** An upstream that pauses in the middle of its answer, and then goes on even without a listener. */
 async function askStubborn(bench: FaultBench) {
   assert.ok(shape !== undefined);
   const gate = createGate();
@@ -21,7 +21,7 @@ async function askStubborn(bench: FaultBench) {
   return gate;
 }
 
-/** The upstream goes on; nothing of it may reach anybody. */
+/** The upstream goes on, but none of its text may reach a client. */
 async function goOn(bench: FaultBench, gate: ReturnType<typeof createGate>): Promise<void> {
   const call = await bench.double.received(1);
   await bench.double.closed(call);
@@ -86,7 +86,7 @@ for (const [name, code, script] of neverEnding) {
     const last = (await bench.untilTerminal()).at(-1);
     assert.ok(last?.type === "error");
     assert.equal(last.code, code);
-    // The time stands still meanwhile.
+    // Virtual time stands still meanwhile.
     await until(() => bench.double.openConnections() === 0);
   });
 }

@@ -13,19 +13,19 @@ export interface FaultBench extends AsyncDisposable {
   readonly double: UpstreamDouble;
   readonly client: WireClient;
   readonly clock: TestClock;
-  /** Everything that was logged, at every level, errors with all their causes and properties. */
+  /** Everything that was logged at every level, with all causes and properties of errors. */
   readonly logged: readonly string[];
-  /** Sends an `openai_chat`; `data` is added to its own. */
+  /** Sends an `openai_chat` with `data` added to its own. */
   ask(data?: object): void;
-  /** Waits, however slow the machine is, until what the client has received is so. */
+  /** Waits until the received messages fulfil a condition, however slow the machine is. */
   until(isSo: (received: readonly ServerMessage[]) => boolean): Promise<void>;
-  /** Everything up to the terminal message. */
+  /** Waits for the terminal message and returns everything up to it. */
   untilTerminal(): Promise<readonly ServerMessage[]>;
 }
 
 export const watchdogLimits = { firstByteMs: 10_000, idleMs: 20_000 };
 
-/** Default of `instantMs`: only the rhythm passes by itself; retries and watchdogs wait for `clock.advance`. */
+/** Default of `instantMs`: only the rhythm passes by itself. Retries and watchdogs wait for `clock.advance`. */
 export async function createFaultBench({
   instantMs = 100,
   ...options
@@ -69,7 +69,7 @@ export async function createFaultBench({
   };
 }
 
-/** Lets everything that is on its way between the sockets of this process arrive. */
+/** Waits until everything that is on its way between the sockets of this process has arrived. */
 export async function passLoopTurns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await nextImmediate();
 }

@@ -1,27 +1,27 @@
 import type { ClientMessageInput } from "../../src/protocol/client-messages.ts";
 import { type FaultShape, type Moment, mayRetry } from "../doubles/fault-shape.ts";
 
-/** What is asked, and how many of its lanes meet the fault. */
+/** The kind of request, and how many of its lanes meet the fault. */
 export const requestKinds = ["openai_chat", "chat", "multi_chat, 1 of 3", "multi_chat, 3 of 3"] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
-/** One field of the fault matrix. */
+/** One cell of the fault matrix. */
 export interface FaultCell {
   readonly shape: FaultShape;
   readonly moment: Moment;
   readonly kind: RequestKind;
 }
 
-/** What one lane of a cell has to come to. */
+/** The expected result of one lane of a cell. */
 export interface ExpectedLane {
-  /** Absent for the nameless voice of `openai_chat`. */
+  /** `undefined` for the nameless voice of `openai_chat`. */
   readonly personaId: string | undefined;
   readonly meetsFault: boolean;
-  /** What is shown of it in the end, whether it completes or not. */
+  /** The text that is shown in the end, both for a completed and for a failed lane. */
   readonly text: string;
-  /** The error code, or undefined where it completes. */
+  /** The error code; `undefined` if it completes. */
   readonly code: string | undefined;
-  /** The finish reason, or undefined where it fails. */
+  /** The finish reason; `undefined` if it fails. */
   readonly finishReason: string | undefined;
   readonly retryAfterMs: number | undefined;
   /** How often the upstream may be called for it. */
@@ -29,19 +29,19 @@ export interface ExpectedLane {
 }
 
 const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
-/** The one of the three that meets the fault is neither the first nor the last. */
+/** The lane of the three that meets the fault; neither the first nor the last. */
 const unlucky = "creative_writer";
 /** The first call and two repeats. */
 const mostCalls = 3;
 
-/** All cells of the shapes and kinds, shape by shape. */
+/** All cells of these shapes and kinds, shape by shape. */
 export function cellsOf(shapes: readonly FaultShape[], kinds: readonly RequestKind[]): FaultCell[] {
   return shapes.flatMap((shape) =>
     kinds.flatMap((kind) => shape.moments.map((moment) => ({ shape, moment, kind }))),
   );
 }
 
-/** A name for test reports, and for the question by which the upstream double knows the cell. */
+/** The cell's name in test reports. It is also in the question, by which the upstream double recognizes the cell. */
 export function nameOf({ shape, moment, kind }: FaultCell): string {
   return `${shape.name}, ${moment}, ${kind}`;
 }
@@ -54,7 +54,7 @@ export function isStall({ shape }: FaultCell): boolean {
 /** The frame that asks the question of a cell. */
 export function requestOf(cell: FaultCell): ClientMessageInput {
   const question = nameOf(cell);
-  // All cells belong to one caller, and the server knows a request by its caller and its id.
+  // All cells belong to one caller, and the server identifies a request by its caller and its id.
   const id = question.replace(/[^a-z0-9_]+/g, "-");
   if (cell.kind === "openai_chat") return { type: "openai_chat", id, data: { input_text: question } };
   if (cell.kind === "chat") return { type: "chat", id, data: { message: question, persona_id: unlucky } };

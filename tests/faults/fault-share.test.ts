@@ -4,8 +4,8 @@ import { cellsOf, nameOf } from "./fault-cell.ts";
 import { createFaultStage } from "./fault-stage.ts";
 import { playCell } from "./play-cell.ts";
 
-// A share of the whole matrix, which `npm run test:long` plays: every shape at its first moment, and every moment of five very
-// different ones with several lanes.
+// A part of the whole matrix, which `npm run test:long` plays: every shape at its first moment, and every moment of five
+// very different shapes with several lanes.
 const severalLanes = new Set([
   "http-429-rate-limit-retry-after",
   "response-failed-server-error",

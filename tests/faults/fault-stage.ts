@@ -13,22 +13,22 @@ import {
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 
-/** One call of the upstream, with what the matrix knows it by. */
+/** One call to the upstream, with the question and the persona by which the matrix finds it. */
 export interface StageCall {
   readonly personaId: string | undefined;
   readonly request: RecordedRequest;
 }
 
-/** A server with its upstream, on which any number of cells play side by side. */
+/** A server and its upstream, on which any number of cells run side by side. */
 export interface FaultStage extends AsyncDisposable {
   readonly server: RunningTroupe;
   readonly double: UpstreamDouble;
-  /** Where redirects lead: nothing may ever come here. */
+  /** The target of redirects, which must never be called. */
   readonly elsewhere: UpstreamDouble;
   readonly clock: TestClock;
-  /** From now on calls with this question are answered so, by the persona that is asked. */
+  /** Sets the script for calls with this question, chosen by the persona that is asked. */
   answer(question: string, choose: (personaId: string | undefined) => Script): void;
-  /** The calls that came with this question. */
+  /** The calls with this question. */
   callsOf(question: string): readonly StageCall[];
 }
 
@@ -38,9 +38,7 @@ const limits = { firstByteMs: 10_000, idleMs: 20_000 };
 /** Moving the clock by this much ends every silence. */
 export const longerThanSilenceMs = limits.idleMs + 1;
 
-/**
- * Starts a stage. With `reroute` the calls whose persona fulfils its condition go to its base URL, past the double.
- */
+/** Starts a stage. With `reroute`, calls whose persona fulfils its condition go to its base URL instead of the double. */
 export async function createFaultStage(
   reroute?: (double: UpstreamDouble) => Promise<{ baseUrl: string; applies: PersonaCondition }>,
 ): Promise<FaultStage> {
@@ -88,13 +86,13 @@ export async function createFaultStage(
 
 type PersonaCondition = (personaId: string | undefined) => boolean;
 
-/** Who was asked what, from the body of a call of the Responses API. */
+/** Reads the question and the persona from the body of a call to the Responses API. */
 function readCall(body: unknown): { question: string; personaId: string | undefined } {
   const { input, instructions } = body as { input: CallInput; instructions?: string };
   return { question: lastQuestion(input), personaId: personaOf(instructions) };
 }
 
-/** The server has one base URL for all; one lane alone meets an upstream that nobody can reach only through a provider of two. */
+/** The server has one base URL for all calls. Only a provider that combines two can give one lane an unreachable upstream. */
 function createReroutingCatalog(
   stack: AsyncDisposableStack,
   clock: Clock,

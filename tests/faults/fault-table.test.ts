@@ -4,7 +4,7 @@ import { faultShapes } from "../doubles/fault-shapes.ts";
 import { cellsOf, requestKinds } from "./fault-cell.ts";
 import { formatFaultTable } from "./fault-table.ts";
 
-it("has a row a shape and a column a kind and moment, and a dot where there is nothing to play", () => {
+it("has a row per shape, a column per kind and moment, and a dot if there is nothing to play", () => {
   const shapes = faultShapes.filter(({ name }) => name === "http-500" || name === "reset");
   const cells = cellsOf(shapes, requestKinds);
   const table = formatFaultTable(cells, ({ shape, kind }) =>

@@ -4,8 +4,8 @@ import { type FaultCell, requestKinds } from "./fault-cell.ts";
 const absent = "·";
 
 /**
- * The fault matrix as text: a row for each shape, a column for each request kind and moment, in a cell what the fault came to
- * (an error code without its `upstream_`, or a finish reason), "·" where the shape has no such moment.
+ * The fault matrix as text: a row for each shape, a column for each request kind and moment. A cell holds the result of
+ * the fault (an error code without its `upstream_`, or a finish reason), or "·" if the shape has no such moment.
  */
 export function formatFaultTable(
   cells: readonly FaultCell[],
@@ -20,7 +20,7 @@ export function formatFaultTable(
       return cell === undefined ? absent : outcomeOf(cell).replace("upstream_", "");
     }),
   ]);
-  // The name of a request kind stands over its first column only.
+  // A request kind is named above its first column only.
   const kinds = columns.map(({ kind }, index) => (columns[index - 1]?.kind === kind ? "" : kind));
   const lines = [["", ...kinds], ["shape", ...columns.map(({ moment }) => moment)], ...rows];
   const widths = ["", ...columns].map((_, column) =>

@@ -8,21 +8,22 @@ import { passLoopTurns } from "./fault-bench.ts";
 import { type ExpectedLane, type FaultCell, isStall, lanesOf, nameOf, requestOf } from "./fault-cell.ts";
 import { createFaultStage, type FaultStage, longerThanSilenceMs } from "./fault-stage.ts";
 
-/** Faults that may take what was sent before them with them: they wait until the client has been shown it. */
+/** Faults that may destroy text sent before them. They wait until the client has been shown that text. */
 const destroyers = new Set(["reset", "fin-inside-chunked-body"]);
 
 interface PlayedLane extends ExpectedLane {
   /** Opens when the client has been shown the lane's whole text. */
   readonly shown: Gate;
-  /** Opens when the upstream has nothing more to say and keeps the connection. */
+  /** Opens when the upstream sends nothing more and keeps the connection open. */
   readonly silent: Gate;
   /** Opens when the lane has its `persona_response`. */
   readonly ended: Gate;
 }
 
 /**
- * Plays one cell and asserts all that the matrix demands; returns the error code or the finish reason that the fault came to.
- * Cells that time has to end, or that have an address of their own, get a stage of their own: time is one for all on a stage.
+ * Plays one cell and asserts everything that the matrix demands. Returns the error code or the finish reason that the
+ * fault led to. Cells that only time can end, or with their own address, get their own stage, because all cells on a
+ * stage share one clock.
  */
 export async function playCell(cell: FaultCell, shared: FaultStage): Promise<string> {
   const { baseUrl } = cell.shape;
@@ -86,7 +87,7 @@ function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere }:
   };
   const tellSilence = async () => lane.silent.open();
   return shape.script(moment, context).flatMap((step): readonly Step[] =>
-    // What is said again and again is no progress either.
+    // Repeating the same bytes is no progress either.
     "hang" in step || "repeat" in step ? [{ waitFor: tellSilence }, step] : [step],
   );
 }
@@ -107,7 +108,7 @@ async function readToEnd(client: WireClient, lanes: readonly PlayedLane[]): Prom
   });
 }
 
-/** Moves the time when nothing but time can bring more. */
+/** Moves the time on while nothing else can bring a message. */
 async function letTimePass({ clock }: FaultStage, lanes: readonly PlayedLane[]): Promise<void> {
   await Promise.all(
     lanes.flatMap(({ meetsFault, shown, silent, ended }) =>
@@ -118,7 +119,7 @@ async function letTimePass({ clock }: FaultStage, lanes: readonly PlayedLane[]):
   await clock.advance(longerThanSilenceMs);
 }
 
-/** A socket that answers is alive; everything that was sent before the answer has come. */
+/** Checks that the socket answers, and waits until everything sent before the answer has arrived. */
 async function pingPong(client: WireClient): Promise<void> {
   await passLoopTurns();
   client.send({ type: "ping", id: "still-there" });
@@ -128,10 +129,10 @@ async function pingPong(client: WireClient): Promise<void> {
   assert.equal(client.received.length, length + 1);
 }
 
-/** The upstream was called as often as the rule of retries allows, and each repeat was announced. */
+/** Checks that the upstream was called as often as the rule of retries allows, and that each repeat was announced. */
 function checkCalls(stage: FaultStage, cell: FaultCell, lane: PlayedLane, retries: number): void {
   const calls = stage.callsOf(nameOf(cell)).filter(({ personaId }) => personaId === lane.personaId).length;
-  // Calls to an address at which nobody listens are seen by nobody: only their announcements can be counted.
+  // No double sees the calls to an unreachable address, so only their announcements can be counted.
   if (lane.meetsFault && cell.shape.baseUrl !== undefined) assert.equal(calls, 0);
   else assert.equal(calls, retries + 1, "each repeat was announced");
   assert.ok(

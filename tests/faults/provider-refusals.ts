@@ -1,17 +1,17 @@
 import type { ErrorCode } from "../../src/protocol/errors.ts";
 
-/** In no sentence that a client reads. */
+/** A word that occurs in no sentence of ours. */
 export const theirWords = "Zanzibar";
 export const askedModel = "gpt-9-nonsense";
 
-/** How a provider or something on the way refuses a call, and what a client is told. */
+/** A refusal by a provider or a proxy, and the advice that the client gets. */
 export interface ProviderRefusal {
   readonly kind: string;
   readonly status: number;
-  /** The error object, or a body that is none. */
+  /** The error object, or a body without one. */
   readonly error: object | string;
   readonly code: ErrorCode;
-  /** What the client is told beside the sentence of the code. */
+  /** The advice that follows the sentence of the code. */
   readonly advice: RegExp;
 }
 

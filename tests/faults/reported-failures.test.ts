@@ -10,7 +10,7 @@ import { createFaultBench } from "./fault-bench.ts";
 const text = "Here it is, once.";
 const good = answer({ text, responseId: "resp_good", reasoning: ["Hm. ", "So."] });
 const opening = answer({ text, responseId: "resp_bad" }).slice(0, 2);
-/** Pauses pass by themselves; watchdogs are no part of these tests. */
+/** Pauses pass by themselves. These tests do not cover watchdogs. */
 const quick = { instantMs: 20_000, firstByteMs: 100_000, idleMs: 100_000 };
 
 function failureOf(error: object): string {

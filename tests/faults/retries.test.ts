@@ -13,9 +13,9 @@ import { createFaultBench, passLoopTurns } from "./fault-bench.ts";
 const text = "Here it is, once.";
 const good = streamScript(answer({ text }));
 const [created = ""] = answer();
-/** The longest pause that the server waits for. */
+/** The maximum pause that the server waits for. */
 const longestPauseMs = 20_000;
-/** Pauses pass by themselves; watchdogs are no part of these tests. */
+/** Pauses pass by themselves. These tests do not cover watchdogs. */
 const quick = { instantMs: longestPauseMs, firstByteMs: 100_000, idleMs: 100_000 };
 
 function rateLimited(headers: Readonly<Record<string, string>> = {}): Script {
@@ -29,7 +29,7 @@ function retriesIn(messages: readonly ServerMessage[]) {
   );
 }
 
-/** Two failures with the headers, then an answer; returns the announced pauses. */
+/** Two failures with these headers, then an answer. Returns the announced pauses. */
 async function pausesFor(headers: (wallTimeMs: number) => Record<string, string>): Promise<number[]> {
   await using bench = await createFaultBench(quick);
   bench.double.respond((_request, index) =>
@@ -65,7 +65,7 @@ describe("the pause before a retry", () => {
   }
 
   for (const seconds of [21, 3_600]) {
-    it(`is not waited for when ${seconds} s are asked for: the client is told at once`, async () => {
+    it(`is not waited for if ${seconds} s are asked for: the client is told at once`, async () => {
       await using bench = await createFaultBench();
       bench.double.respond(rateLimited({ "retry-after": String(seconds) }));
       bench.ask();
@@ -80,7 +80,7 @@ describe("the pause before a retry", () => {
     });
   }
 
-  it("is kept: the second call comes when it is over and no earlier", async () => {
+  it("is kept: the second call is made when it is over and no earlier", async () => {
     await using bench = await createFaultBench({ instantMs: 0 });
     bench.double.respond((_request, index) => (index === 0 ? rateLimited({ "retry-after": "2" }) : good));
     bench.ask({ pacing: { mode: "raw" } });
@@ -91,7 +91,7 @@ describe("the pause before a retry", () => {
     await bench.clock.advance(1);
     await bench.double.received(2);
     await bench.client.next((message) => message.type === "chunk");
-    // What comes behind the first text is read with the next beat.
+    // Text after the first piece is read with the next beat.
     while (!bench.client.received.some(isTerminal)) await bench.clock.advance(beatMs);
     assert.equal(textOf(bench.client.received), text);
   });
@@ -143,7 +143,7 @@ describe("a retry", () => {
     ],
   ];
   for (const [name, script] of begun) {
-    it(`does not happen once the upstream has begun to answer, after ${name}`, async () => {
+    it(`does not happen once the upstream has started to answer, after ${name}`, async () => {
       await using bench = await createFaultBench(quick);
       bench.double.respond((_request, index) => (index === 0 ? script : good));
       bench.ask();
@@ -154,7 +154,7 @@ describe("a retry", () => {
     });
   }
 
-  it("does not happen after the first event, even where the provider says that it is safe", async () => {
+  it("does not happen after the first event, even if the provider says that it is safe", async () => {
     let calls = 0;
     const provider: Provider = {
       name: "own",
@@ -175,7 +175,7 @@ describe("a retry", () => {
     assert.equal(calls, 1);
   });
 
-  it("asks for exactly what the first call asked for", async () => {
+  it("repeats exactly the first call", async () => {
     await using bench = await createFaultBench({ ...quick, foreignVendorIds: true });
     bench.double.respond((_request, index) => (index === 0 ? httpError(500, "") : good));
     bench.ask({ tools: [{ type: "web_search" }], previous_response_id: "resp_1" });

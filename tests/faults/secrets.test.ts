@@ -8,7 +8,7 @@ import { httpError, plainResponse, streamHead } from "../doubles/stream-script.t
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { createFaultBench } from "./fault-bench.ts";
 
-/** No hyphen in it, so that it would also pass for the name of a parameter. */
+/** It has no hyphen, so that it could also be the name of a parameter. */
 const canary = "sk_canary_5f0c7b1e9d";
 const error = { message: `Bad key ${canary}.`, type: canary, code: canary, param: canary };
 const echoingHeaders = { "x-request-id": canary, "x-echo": `Bearer ${canary}` };
@@ -61,7 +61,7 @@ describe("the key of the provider is in no frame and no log line, although the u
   }
 });
 
-/** No word of it is in a message of the table. */
+/** None of these words occurs in a message of the table. */
 const words = ["Swordfish", "straße", "hütet", "42", "密码是海"];
 const question = `${words.join(" ")} ${"ploverfield ".repeat(200)}`;
 const half = question.slice(0, 40);
@@ -92,7 +92,7 @@ describe("the text of a question is in no log line and in no error, although the
         bench.client.send({ type: "openai_chat", id: "asked", data: { input_text: question } });
         const last = (await bench.untilTerminal()).at(-1);
         assert.equal(last?.type, "error");
-        // The places in the sources that a stack names are figures of nobody's text.
+        // A stack's line and column numbers are not a user's text.
         const logged = bench.logged.map((line) => line.replaceAll(/:\d+:\d+\)?/g, ""));
         const said = [...logged, JSON.stringify(bench.client.received)];
         for (const leak of [...words, "ploverfield"].map(
@@ -107,7 +107,7 @@ describe("the text of a question is in no log line and in no error, although the
     }
   }
 
-  it("but what the vendor says of it is in the log: code, status, parameter, request and its own words", async () => {
+  it("but the vendor's part is in the log: code, status, parameter, request and its own words", async () => {
     await using bench = await createFaultBench();
     const message = `Invalid value for 'temperature' beside "${question}".`;
     const error = { message, type: "invalid_request_error", code: "invalid_value", param: "temperature" };
@@ -127,7 +127,7 @@ describe("the text of a question is in no log line and in no error, although the
   });
 });
 
-it("nor is it where a background response cannot be cancelled", async () => {
+it("nor is it logged when a background response cannot be cancelled", async () => {
   const created = { type: "response.created", response: { id: "resp_1", object: "response", output: [] } };
   const delta = { type: "response.output_text.delta", delta: "Hm." };
   await using upstream = createServer((request, answer) => {

@@ -10,7 +10,7 @@ import { createFaultBench, type FaultBench, passLoopTurns } from "./fault-bench.
 const events = answer({ deltas: ["So far, ", "so good."] });
 const firstDeltaAt = events.findIndex((event) => event.startsWith("event: response.output_text.delta"));
 const writes = (texts: readonly string[]) => texts.map((write) => ({ write }));
-/** The limits are the defaults; nothing but the provider is slow. */
+/** The limits are the defaults. Only the provider is slow. */
 const patient = { firstByteMs: undefined, idleMs: 300_000, pingMs: 2 ** 31 - 1 };
 
 async function pass({ clock, client }: FaultBench, ms: number) {

@@ -8,7 +8,7 @@ const { firstByteMs } = watchdogLimits;
 const failing = unusualHeads.filter(({ expect }) => expect.outcome === "error");
 const waiting = failing.filter(({ expect }) => expect.code === "upstream_timeout");
 
-describe("an upstream that begins no answer", () => {
+describe("an upstream that starts no answer", () => {
   for (const shape of waiting)
     it(`${shape.name}: ends at the limit for the first event, not before`, async () => {
       await using bench = await createFaultBench();
@@ -38,7 +38,7 @@ describe("an upstream that begins no answer", () => {
 
   for (const shape of waiting)
     it(`${shape.name}: is left at once when the client cancels`, async () => {
-      // No time passes by itself, so that nothing but the cancel can end it.
+      // No time passes by itself, so only the cancel can end it.
       await using bench = await createFaultBench({ instantMs: 0 });
       bench.double.respond(shape.script("before"));
       bench.ask();

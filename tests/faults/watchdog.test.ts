@@ -32,14 +32,17 @@ function stepwise(texts: readonly string[]) {
   };
 }
 
-/** Moves the time, by which the request must not end. */
+/** Moves the time. The request must not end during it. */
 async function passes({ clock, client }: FaultBench, ms: number): Promise<void> {
   await clock.advance(ms);
   await passLoopTurns();
   assert.equal(codeOf(client.received.find(isTerminal)), undefined);
 }
 
-/** Moves the time, by which the request must end: with which code, or type of message. What ends it may be long on its way. */
+/**
+ * Moves the time. The request must end during it: returns its code, or the type of its message. The end may take a while
+ * to arrive.
+ */
 async function endOf(bench: FaultBench, ms: number): Promise<string | undefined> {
   await bench.clock.advance(ms);
   return codeOf((await bench.untilTerminal()).find(isTerminal));
@@ -49,7 +52,7 @@ function codeOf(message: ServerMessage | undefined): string | undefined {
   return message?.type === "error" ? message.code : message?.type;
 }
 
-/** Waits until so many chunks have come, and the lanes have asked for what comes next. */
+/** Waits until `count` chunks have arrived, and the lanes have asked for the next text. */
 async function seeChunks(bench: FaultBench, count: number): Promise<void> {
   await bench.until((received) => received.filter(({ type }) => type === "chunk").length >= count);
   await passLoopTurns();
@@ -95,7 +98,7 @@ describe("silence of the upstream", () => {
     bench.double.respond([streamHead(), ...writes([...whole.slice(0, firstDeltaAt), first]), ...late.steps]);
     bench.ask({ pacing: { mode: "raw" } });
     for (let seen = 1; seen <= pieces.length; seen += 1) {
-      // That a piece is shown says that it has arrived, which a clock cannot.
+      // The clock cannot tell that a piece has arrived; the chunk that shows it can.
       await seeChunks(bench, seen);
       await passes(bench, 0.9 * idleMs);
       await late.step();
@@ -137,17 +140,20 @@ describe("silence of the upstream", () => {
 
 describe("a reader that rests", () => {
   /**
-   * Each is more than what waits before reading pauses (65,536 characters), and is read as a whole. Reading goes on at half of that, so that
-   * it pauses for 100 s, and then has 33 s left to show.
+   * Each text exceeds the amount at which reading pauses (65,536 characters), and is read as a whole. Reading resumes at
+   * half of that, so it pauses for 100 s, and then has 33 s of text left to show.
    */
   const long = ["a", "b", "c"].map((letter) => `${letter} `.repeat(50_000));
   const chunkChars = 1_000;
   const intervalMs = 1_000;
   const pacing = { mode: "fixed", chunk_chars: chunkChars, interval_ms: intervalMs };
-  /** Less than a pause, and more than what is left to show behind it: what is on its way is always waited for before the time is over. */
+  /**
+   * Shorter than the pause, and longer than the text left to show after it. Bytes that are on their way always arrive
+   * before the time is over.
+   */
   const idle = { firstByteMs: 70_000, idleMs: 70_000, instantMs: 0 };
 
-  /** Moves the time from chunk to chunk, until all is shown. */
+  /** Moves the time from chunk to chunk until the whole text is shown. */
   async function showAll(script: Script): Promise<FaultBench> {
     const bench = await createFaultBench(idle);
     bench.double.respond(script);
@@ -168,7 +174,7 @@ describe("a reader that rests", () => {
     assert.equal(textOf(bench.client.received), long.join(""));
   });
 
-  it("does not hide a silence that comes after it", async () => {
+  it("does not hide a later silence", async () => {
     const whole = answer({ deltas: long });
     await using bench = await showAll([
       streamHead(),
@@ -183,12 +189,12 @@ describe("a reader that rests", () => {
 describe("the cap on the whole turn", () => {
   const turnLimitMs = 15_000;
 
-  it("ends an answer that goes on and on, and keeps what was shown", async () => {
+  it("ends an endless answer, and keeps the text shown", async () => {
     await using bench = await createFaultBench({ turnLimitMs });
     bench.double.respond([streamHead(), ...writes(opening), { hang: true }]);
     bench.ask({ pacing: { mode: "raw" } });
     await seeChunks(bench, 1);
-    // The rhythm has taken a beat of the time.
+    // One beat of the time has gone to the rhythm.
     await passes(bench, turnLimitMs - 2 * beatMs);
     assert.equal(await endOf(bench, 2 * beatMs), "turn_timeout");
     assert.equal(textOf(bench.client.received), deltas[0]);

@@ -13,7 +13,7 @@ const plainTexts = clientMessageTypes.flatMap((type) => [
   JSON.stringify({ type, id: `fuzz-${type}`, data: { ...plainData[type], pacing: { mode: "raw" } } }),
 ]);
 
-/** One to three fields of a message as they should not be. */
+/** Messages with one to three wrong fields. */
 function fieldFrames(): fc.Arbitrary<Frame> {
   const byType = Map.groupBy(fieldCases(), ({ type }) => type);
   return anyType.chain((type) => {
@@ -23,7 +23,7 @@ function fieldFrames(): fc.Arbitrary<Frame> {
   });
 }
 
-/** The right envelope around anything. */
+/** A correct envelope around any value. */
 const envelopes = fc
   .record(
     { type: fc.oneof(anyType, anyText), id: fc.oneof(anyText, fc.jsonValue()), data: fc.jsonValue() },
@@ -41,11 +41,11 @@ const filledIn = anyType.chain((type) =>
     .map((data) => textFrame(JSON.stringify({ type, data: { ...plainData[type], ...data } }))),
 );
 
-/** Puts bytes in the place of others: every way in which a frame can be damaged is one of these. */
+/** Replaces bytes by others. Every kind of damage to a frame can be made of these. */
 interface Splice {
   readonly at: number;
   readonly removed: number;
-  /** New bytes, or how many of those that stand there are doubled. */
+  /** New bytes, or how many of the existing bytes are doubled. */
   readonly added: string | number;
 }
 
@@ -67,7 +67,7 @@ function splice(bytes: Buffer, { at, removed, added }: Splice): Buffer {
   return Buffer.concat([bytes.subarray(0, start), between, bytes.subarray(start + removed)]);
 }
 
-/** A message that was right until its bytes were changed; now and then it still is. */
+/** A correct message whose bytes were changed. Sometimes it is still correct. */
 const damaged = fc
   .tuple(fc.constantFrom(...plainTexts), fc.array(splices, { minLength: 1, maxLength: 4 }))
   .map(([text, some]) => textFrame(some.reduce(splice, Buffer.from(text))));
@@ -84,7 +84,7 @@ const inPieces = fc
   .tuple(fc.constantFrom(...plainTexts), fc.integer({ min: 2, max: wireLimits.messageFragments + 12 }))
   .map(([text, fragments]) => textFrame(text.padEnd(fragments, " "), fragments));
 
-/** Any frame that a broken, careless or hostile client could send; a few are right. */
+/** Any frame that a broken, careless or hostile client could send. A few are correct. */
 export function anyFrame(): fc.Arbitrary<Frame> {
   return fc.oneof(
     { weight: 30, arbitrary: fieldFrames() },

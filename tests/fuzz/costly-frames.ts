@@ -3,7 +3,7 @@ import { type FieldCase, fieldFrame } from "./field-frames.ts";
 import { fieldPaths } from "./field-paths.ts";
 import type { Frame } from "./frame.ts";
 
-/** One field of a message with a value that costs as much as a frame's length allows. */
+/** A message with one field whose value costs as much as a frame's length allows. */
 export interface CostlyFrame {
   readonly type: FieldCase["type"];
   readonly path: string;
@@ -12,8 +12,8 @@ export interface CostlyFrame {
 }
 
 /**
- * Every field of every message with every costly value, found in the schemas; of these every `shares`th one, so that each field and
- * each value comes up. The frames are made as they are asked for: all of them together have gigabytes.
+ * Every field of every message with every costly value, found in the schemas. Only every `shares`th frame is made, so
+ * that each field and each value is covered. Frames are made one at a time, because all of them together have gigabytes.
  */
 export function* costlyFrames(shares: number): Iterable<CostlyFrame> {
   let place = 0;

@@ -28,12 +28,12 @@ const headerNames = [
   "cookie",
 ];
 const bodyFields = ["title", "owner", "name", "limits"];
-/** As long as a body may be, and as long as a frame. */
+/** The maximum length of a body, and of a frame. */
 const bodyChars = [3_900, 60_000, 1_000_000];
 const bodies = bodyChars.flatMap((chars) => costlyValues([], chars));
 const megabyte = 1_000_000;
 
-/** Texts that regular expressions and splitting would have most to do with, in characters that an address and a header can carry. */
+/** Texts that give regular expressions and splitting the most work, in characters that an address and a header can carry. */
 const texts = [
   "x",
   " ",
@@ -91,7 +91,7 @@ function* calls(): Iterable<CostlyCall> {
   }
 }
 
-/** Every `shares`th call, so that each part of each route comes up. */
+/** Every `shares`th call, so that each part of each route is covered. */
 function* chosen(shares: number): Iterable<CostlyCall> {
   let place = 0;
   for (const call of calls()) {
@@ -103,7 +103,7 @@ function* chosen(shares: number): Iterable<CostlyCall> {
 const describeCall = ({ method, path, headers = {}, body = "" }: CostlyCall) =>
   `${method} ${path.slice(0, 60)} ${JSON.stringify(headers).slice(0, 80)} ${body.slice(0, 60)}`;
 
-/** What may be said of such a request: nothing that would mean that the server had failed. */
+/** The statuses that such a request may get. None of them means that the server has failed. */
 const rightStatuses = new Set([101, 200, 201, 204, 400, 401, 403, 404, 405, 413, 421, 426, 429, 431]);
 
 describe("HTTP requests that cost as much as their length allows", () => {
@@ -148,7 +148,7 @@ describe("HTTP requests that cost as much as their length allows", () => {
   });
 });
 
-/** The least of a few measurements, or the first that is little enough. */
+/** The lowest of a few measurements, or the first that is low enough. */
 async function leastCost(
   send: (call: CostlyCall) => Promise<CostlyReply>,
   call: CostlyCall,

@@ -4,24 +4,24 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { createTroupe } from "../../src/compose/create-troupe.ts";
 
-/** One HTTP request, its address and headers as they are. */
+/** One HTTP request; its address and headers are sent unchanged. */
 export interface CostlyCall {
   readonly method: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** It asks for a WebSocket. */
+  /** The request asks for a WebSocket. */
   readonly upgrade?: true;
 }
 
 export interface CostlyReply {
   readonly status: number;
   readonly text: string;
-  /** Processor time of this thread from the request to the reply: client and server together. */
+  /** Processor time of this thread from the request to the reply, for client and server together. */
   readonly microseconds: number;
 }
 
-/** Longest head that is read: a program that embeds Troupe may allow more than Node's 16 KiB. */
+/** Maximum length of a head. A program that embeds Troupe may allow more than Node's 16 KiB. */
 const maxHeaderSize = 4_000_000;
 const keys = { caller: "caller-0123456789abcdef", administrator: "admin-0123456789abcdef" };
 const handshake = {
@@ -31,7 +31,7 @@ const handshake = {
   "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
 
-/** A server within an HTTP server of somebody else's, who allows long heads. */
+/** Troupe inside an application's HTTP server that allows long heads. */
 export async function startCostlyServer() {
   const faults: unknown[] = [];
   const note = (fault: unknown) => {
@@ -89,7 +89,7 @@ function replyTo(request: ClientRequest): Promise<{ readonly status: number; rea
       resolve({ status: 101, content: "" });
     });
     request.once("response", (response: IncomingMessage) => {
-      // The rest of a body that was refused breaks later, and its reply has come.
+      // The rest of a refused body fails later, after its reply has arrived.
       request.on("error", () => undefined);
       text(response).then((content) => resolve({ status: response.statusCode ?? 0, content }), reject);
     });

@@ -1,17 +1,17 @@
 import { wireLimits } from "../../src/protocol/limits.ts";
 import type { JsonSchema } from "./field-paths.ts";
 
-/** A value that costs as much to read as its length allows, as JSON text. */
+/** A value, as JSON text, that costs as much to read as its length allows. */
 export interface CostlyValue {
   readonly name: string;
   readonly json: string;
 }
 
-/** Characters of one value, unless another length is asked for: with the message around it, it is just a frame. */
+/** Characters of one value by default. With the message around it, it just fits into a frame. */
 const frameChars = 1_000_000;
 const depth = 10_000;
 
-/** Makes containers of at most so many characters. */
+/** Makes containers of at most `chars` characters. */
 function makerOf(chars: number) {
   /** As many items as fit, at most `count`, joined by commas. */
   function items(count: number, itemAt: (index: number) => string): string {
@@ -31,13 +31,13 @@ function makerOf(chars: number) {
   return { items, array, object };
 }
 
-/** Names of one length that are all different, so that V8 shares no shape between objects. */
+/** Different names of the same length, so that V8 shares no shape between objects. */
 const nameAt = (index: number) => index.toString(36).padStart(4, "0");
 const nested = (open: string, inner: string, close: string, levels: number) =>
   open.repeat(levels) + inner + close.repeat(levels);
 const zero = () => "0";
 
-/** Containers of every shape, once as large as may be and once just within the limit of values. */
+/** Containers of every shape, once at the maximum size and once just within the limit of values. */
 function containers(chars: number): CostlyValue[] {
   const { items, array, object } = makerOf(chars);
   const allowed = wireLimits.messageValues - 100;
@@ -125,7 +125,7 @@ function everywhere(chars: number): CostlyValue[] {
 
 const inAnyFrame = everywhere(frameChars);
 
-/** Everything that could cost much at a field: what costs anywhere, and what its own schema could be made to work on. */
+/** All values that could be costly in a field: values that are costly anywhere, and values that make its own schema work. */
 export function costlyValues(schemas: readonly JsonSchema[], chars = frameChars): CostlyValue[] {
   const anywhere = chars === frameChars ? inAnyFrame : everywhere(chars);
   return [...anywhere, ...schemas.flatMap((schema) => ofSchema(schema, chars))];

@@ -7,8 +7,8 @@ import { contentHash } from "../../src/server/content-hash.ts";
 import { costlyFrames } from "./costly-frames.ts";
 import type { DecodeCost } from "./decode-cost.ts";
 
-// A program of its own: its young generation is so large that nothing is collected meanwhile, and the heap's growth is all that
-// was allocated. Prints one line of JSON for each frame.
+// Runs in its own process with so large a young generation that no collection happens, so the heap's growth is the memory
+// allocated. Prints one line of JSON for each frame.
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -19,11 +19,11 @@ const defaults: DefaultPacing = {
   maxLagMs: 400,
 };
 const digest = (text: string) => createHash("sha256").update(text).digest("hex");
-/** The least of so many measurements counts: whatever else the machine does only adds to them. */
+/** The lowest of this many measurements counts, because other work of the machine only adds to them. */
 const repetitions = 5;
 const plainFrame = JSON.stringify({ type: "openai_chat", data: { input_text: "x".repeat(1_000_000) } });
 
-/** All that is done to a frame before a request is looked for or started. */
+/** Everything that is done with a frame before a request is looked up or started. */
 function read(text: string): Decoded {
   const decoded = decodeClientMessage(text);
   if (!decoded.ok) return decoded;
@@ -33,7 +33,7 @@ function read(text: string): Decoded {
   return decoded;
 }
 
-/** Parses the text, or finds that it is no JSON, which takes time as well. */
+/** Parses the text. Finding that it is not JSON takes time as well. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

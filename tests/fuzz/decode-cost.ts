@@ -6,30 +6,36 @@ import { fileURLToPath } from "node:url";
 import type { ErrorCode } from "../../src/protocol/errors.ts";
 import { wireLimits } from "../../src/protocol/limits.ts";
 
-/** What it took to read one frame. */
+/** The cost of reading one frame. */
 export interface DecodeCost {
   readonly name: string;
   readonly frameBytes: number;
-  /** Of the refusal, if the frame was refused. */
+  /** The code of the refusal, if the frame was refused. */
   readonly code?: ErrorCode;
   readonly field?: string | undefined;
   readonly detail?: string | undefined;
-  /** The field that has the costly value. */
+  /** The field with the costly value. */
   readonly path: string;
-  /** Processor time of reading it, and of `JSON.parse` on it and reading a plain question of a megabyte together. */
+  /**
+   * Processor time of reading it. `allowed` is derived from parsing it with `JSON.parse` and reading a plain question of
+   * a megabyte.
+   */
   readonly microseconds: number;
   readonly allowed: number;
-  /** All memory that was allocated for it. */
+  /** All memory that was allocated while reading it. */
   readonly bytes: number;
 }
 
-/** How many times as long as parsing the frame and reading a plain one. */
+/** Reading may take this many times as long as parsing the frame and reading a plain one. */
 const maxTimes = 4;
 const maxBytes = 8 * wireLimits.messageBytes;
 const program = fileURLToPath(new URL("decode-cost-program.ts", import.meta.url));
 const youngGeneration = ["--min-semi-space-size=128", "--max-semi-space-size=128"];
 
-/** Reads every `shares`th costly frame in a process of its own; throws with those that cost too much or are refused wrongly. */
+/**
+ * Reads every `shares`th costly frame in its own process. Throws with the frames that cost too much or are refused
+ * wrongly.
+ */
 export async function checkDecodeCosts(shares: number): Promise<string> {
   const child = spawn(
     process.execPath,
@@ -59,7 +65,7 @@ function faultsOf(cost: DecodeCost): string[] {
   ];
 }
 
-/** A refusal names the field that has the value, one within it, or, if it is refused unread, only its size. */
+/** A refusal names the field with the value, or a field inside it. A frame refused unread has only its size named. */
 function isRightRefusal({ code, field, detail = "", path }: DecodeCost): boolean {
   if (code === undefined) return true;
   if (code === "invalid_json") return true;

@@ -50,7 +50,7 @@ interface Answers {
   readonly toAsk: readonly ServerMessage[];
 }
 
-/** Sends one frame that must be refused and one request to a server with these answers, which answers every ping. */
+/** Sends one frame that must be refused and one request to a server with these answers. The server answers every ping. */
 async function exchangeWith({ toNonsense, toAsk }: Answers) {
   await using server = await startScriptedServer((frame, connection) => {
     if (frame.type === "ping") connection.send(pong(frame));
@@ -68,7 +68,7 @@ async function exchangeWith({ toNonsense, toAsk }: Answers) {
 const right: Answers = { toNonsense: [refusal], toAsk: wholeAnswer };
 const withExtraKey = { ...refusal, hint: "try again" };
 
-/** Faults of a server, each with what the check must say of it. */
+/** Faults of a server, each with the message that the check must give. */
 const faults: readonly (readonly [fault: string, answers: Partial<Answers>, complaint: RegExp])[] = [
   ["leaves a frame unanswered", { toNonsense: [] }, /frame 0, .* was answered with .*"fence"/],
   ["answers twice", { toNonsense: [refusal, refusal] }, /frame 2, none, was answered with/],
@@ -122,12 +122,12 @@ describe("the check of an exchange", () => {
     });
   }
 
-  it("finds a server that accepts what must end the connection", async () => {
+  it("finds a server that accepts a frame that must end the connection", async () => {
     await using server = await startScriptedServer((_, connection) => connection.close(1000));
     await assert.rejects(exchange([tooManyPieces], targetAt(server.url)), /closed with 1000, not 1008/);
   });
 
-  it("finds a server that stays open after what must end the connection", async () => {
+  it("finds a server that stays open after a frame that must end the connection", async () => {
     await using server = await startScriptedServer((frame, connection) => connection.send(pong(frame)));
     await assert.rejects(exchange([tooManyPieces], targetAt(server.url)), /closed with undefined, not 1008/);
   });

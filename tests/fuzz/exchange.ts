@@ -6,20 +6,20 @@ import { createLedger } from "./ledger.ts";
 /** The server that frames are sent to. */
 export interface FrameTarget {
   readonly url: string;
-  /** Ids of the requests that clients named and that exist; grows with every exchange. */
+  /** Ids of existing requests that clients named; grows with every exchange. */
   readonly known: Set<string>;
-  /** How many turns run now. */
+  /** Number of running turns. */
   turns(): number;
-  /** What went wrong inside the server since the last call. */
+  /** The faults inside the server since the last call. */
   takeFaults(): readonly string[];
   /**
-   * Round trips in which nothing comes, after which what is missing will not come (default 100,000). So many, because a request
-   * that is about to start waits for its digest, which is computed on another thread.
+   * Number of round trips without a message after which a missing message counts as lost (default 100,000). It is that
+   * high because a request that is about to start waits for its digest, which another thread computes.
    */
   readonly patienceRoundTrips?: number;
 }
 
-/** What a number of frames came to. */
+/** The counts of an exchange. */
 export interface Tally {
   refused: number;
   closed: number;
@@ -27,9 +27,9 @@ export interface Tally {
 }
 
 /**
- * Sends the frames over one connection, those that must end a connection over one of their own each, and throws unless every
- * one is answered as the protocol says: each refused frame by exactly one reply, in order; each request by messages without a gap up
- * to its one end.
+ * Sends the frames over one connection; each frame that must end a connection gets its own. Throws unless every frame is
+ * answered by the protocol. Each refused frame gets exactly one reply, in order. Each request gets messages without a
+ * gap, up to its one end.
  */
 export async function exchange(frames: readonly Frame[], target: FrameTarget): Promise<Tally> {
   try {

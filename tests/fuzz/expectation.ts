@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../src/protocol/errors.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import type { Frame } from "./frame.ts";
 
-/** What the frame must be answered with: a certain refusal, or what its message asks for. */
+/** The required answer to a frame: a certain refusal, or the reaction to its message. */
 export type Expectation =
   | {
       readonly type: "refusal";
@@ -14,7 +14,7 @@ export type Expectation =
     }
   | { readonly type: "message"; readonly message: ClientMessage };
 
-/** Holds the server against its own decoder, which has tests of its own. */
+/** Uses the server's own decoder, which has tests of its own. */
 export function expectationOf({ bytes, binary }: Frame): Expectation {
   if (binary) return { type: "refusal", code: "binary_not_supported", field: undefined, origin: undefined };
   const decoded = decodeClientMessage(Buffer.from(bytes).toString("utf8"));
@@ -23,7 +23,7 @@ export function expectationOf({ bytes, binary }: Frame): Expectation {
   return { type: "refusal", code: error.code, field: error.field, origin };
 }
 
-/** Refusals of the frame itself; everything else is found out when the message is acted on. */
+/** Refusals of the frame itself. All other refusals come when the message is acted on. */
 const decoding: ReadonlySet<ErrorCode> = new Set([
   "invalid_json",
   "invalid_message",
@@ -34,8 +34,8 @@ const decoding: ReadonlySet<ErrorCode> = new Set([
 type ErrorMessage = Extract<ServerMessage, { type: "error" }>;
 
 /**
- * Whether the reply may be the direct answer to the frame: a refusal of it, a pong or the news that it follows. `isKnown` tells of
- * a request that exists.
+ * Whether the reply may be the direct answer to the frame: a refusal, a pong, or the news that it is followed. `isKnown`
+ * says whether a request exists.
  */
 export function answers(
   reply: ServerMessage,
@@ -72,7 +72,7 @@ function sameOrigin(
   return reply.in_reply_to?.type === origin?.type && reply.in_reply_to?.id === origin?.id;
 }
 
-/** Whether the message may have no direct answer, since what it started speaks for itself. */
+/** Whether the message may have no direct answer, because the messages of its request show that it was accepted. */
 export function mayBeSilent(expectation: Expectation, isKnown: (requestId: string) => boolean): boolean {
   if (expectation.type === "refusal") return false;
   const { message } = expectation;
@@ -84,7 +84,7 @@ export function isAsk({ type }: ClientMessage): boolean {
   return type === "openai_chat" || type === "chat" || type === "multi_chat";
 }
 
-/** Refusals of requests without an id come when it is their turn, after answers to later frames. */
+/** Requests without an id are refused when it is their turn, after answers to later frames. */
 export function isLateRefusal(reply: ServerMessage): boolean {
   return (
     reply.type === "error" &&

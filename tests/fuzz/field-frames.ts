@@ -3,20 +3,20 @@ import { type FieldPath, fieldPaths } from "./field-paths.ts";
 import { type Frame, textFrame } from "./frame.ts";
 import { edgeValues, hostileValues, type JsonText } from "./hostile-values.ts";
 
-/** One field of a message and what it is sent as. */
+/** One field of a message and the value that is sent in it. */
 export interface FieldCase {
   readonly type: ClientMessageType;
   readonly path: readonly string[];
   readonly value: JsonText;
 }
 
-/** The request that stands in the server before anything else is sent, and the conversation that it began. */
+/** The request that the server holds before any other frame is sent, and the conversation that it started. */
 export const knownRequestId = "fuzz-known";
 export const knownConversationId = "id-1";
 
 const spoken = { message: "Why?", max_tokens: 12 };
 
-/** A message of each type that the server accepts, with hardly more than it must have. */
+/** A message of each type that the server accepts, with hardly more than the required fields. */
 export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<string, unknown>>>> = {
   openai_chat: { input_text: "Why?", options: { max_output_tokens: 12 } },
   chat: { ...spoken, persona_id: "skeptic" },
@@ -28,7 +28,7 @@ export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<strin
   ping: {},
 };
 
-/** Every field of every message with everything that it could wrongly, or only just rightly, be. */
+/** Every field of every message with every value that would be wrong, or just barely right. */
 export function fieldCases(): FieldCase[] {
   return fieldPaths().flatMap(({ type, path, schemas }: FieldPath) => {
     const values = new Set([...hostileValues, ...schemas.flatMap(edgeValues)]);
@@ -36,7 +36,7 @@ export function fieldCases(): FieldCase[] {
   });
 }
 
-/** The frame of a message of this type whose fields are as the cases say; cases of other types count as well. */
+/** The frame of a message of this type with the fields of the cases; cases of other types count as well. */
 export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[]): Frame {
   const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
   const texts: string[] = [];
@@ -53,11 +53,11 @@ export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[])
   );
 }
 
-/** Surrounds the number of a value whose JSON text is put in later. */
+/** Marks the number of a value whose JSON text is inserted later. */
 const mark = "@value@";
 const markedString = new RegExp(`"${mark}(\\d+)${mark}"`, "g");
 
-/** Puts a value at a path; what stands in the way of the path is replaced by an object, or by a list before `0`. */
+/** Puts a value at a path. A value that blocks the path is replaced by an object, or by a list before `0`. */
 function place(root: Record<string, unknown>, path: readonly string[], value: string | undefined): void {
   let holder: Record<string, unknown> = root;
   for (const [index, key] of path.slice(0, -1).entries()) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ClientMessageType, clientMessages } from "../../src/protocol/client-messages.ts";
 
-/** The part of JSON Schema that the client messages' schemas come out as. */
+/** The part of JSON Schema that the client messages' schemas use. */
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -15,15 +15,15 @@ export interface JsonSchema {
   readonly pattern?: string;
 }
 
-/** One field of one message, an array's item as `0`. */
+/** One field of one message; an array's item is named `0`. */
 export interface FieldPath {
   readonly type: ClientMessageType;
   readonly path: readonly string[];
-  /** What the field may be: one for each branch of a union. */
+  /** The schemas of the field: one for each branch of a union. */
   readonly schemas: readonly JsonSchema[];
 }
 
-/** Every field of every client message, found in the schemas, so that a new one is fuzzed without a word here. */
+/** Every field of every client message, found in the schemas, so a new field is fuzzed without a change here. */
 export function fieldPaths(): FieldPath[] {
   return clientMessageTypes.flatMap((type) => {
     const schema = z.toJSONSchema(clientMessages[type], { io: "input" }) as JsonSchema;
@@ -33,7 +33,7 @@ export function fieldPaths(): FieldPath[] {
 
 export const clientMessageTypes = Object.keys(clientMessages) as ClientMessageType[];
 
-/** Paths below a schema with the schemas at each; a recursive schema (`$ref`) has no fields of its own to name. */
+/** Paths below a schema with the schemas at each. A recursive schema (`$ref`) has no fields of its own to name. */
 function walk(schema: JsonSchema, path: readonly string[]): Map<string, JsonSchema[]> {
   const found = new Map<string, JsonSchema[]>();
   const children = [

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import type { Frame } from "./frame.ts";
 
-/** A connection that sends frames as they are and keeps every reply as it came. */
+/** A connection that sends frames unchanged and keeps every reply as it arrived. */
 export interface FrameClient extends Disposable {
   readonly replies: readonly string[];
   /** The close code, once there is one. */
   readonly closed: Promise<number>;
   send(frame: Frame): void;
-  /** Sends a ping with this id and settles when its pong, which is kept too, is there; rejects when the connection closes. */
+  /** Sends a ping with this id and settles when its pong has arrived, which is kept too. Rejects if the connection closes. */
   roundTrip(id: string): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export async function openFrameClient(url: string): Promise<FrameClient> {
     if (text.startsWith('{"type":"pong"')) pongs.get(JSON.parse(text).id)?.resolve();
   });
   await once(socket, "open");
-  // What breaks later ends in `close`, which is what is looked at.
+  // A later error ends in `close`, which the tests look at.
   socket.on("error", () => undefined);
 
   return {

@@ -6,16 +6,19 @@ import { wireLimits } from "../../src/protocol/limits.ts";
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly binary: boolean;
-  /** In how many pieces it is sent; at most one for each byte. */
+  /** The number of pieces it is sent in; at most one for each byte. */
   readonly fragments: number;
-  /** For reports of fast-check, which else print every byte. */
+  /** For reports of fast-check, which would otherwise print every byte. */
   readonly [toStringMethod]: () => string;
 }
 
-/** Most characters of a frame that a report shows. */
+/** Maximum characters of a frame in a report. */
 const shownChars = 300;
 
-/** A text frame: a string is encoded as UTF-8, lone surrogates as U+FFFD; bytes go out as they are, valid UTF-8 or not. */
+/**
+ * A text frame. A string is encoded as UTF-8, with lone surrogates as U+FFFD. Bytes are sent unchanged, even if they are
+ * not valid UTF-8.
+ */
 export function textFrame(content: string | Uint8Array, fragments = 1): Frame {
   return frame(typeof content === "string" ? Buffer.from(content) : content, false, fragments);
 }
@@ -35,7 +38,10 @@ function describe(bytes: Uint8Array, binary: boolean, fragments: number): string
   return `${kind}${pieces}${isUtf8(bytes) ? "" : ", not UTF-8"}: ${text}`;
 }
 
-/** The code with which RFC 6455, section 7.4.1, has a server close on such a frame; undefined where it must stay open. */
+/**
+ * The code with which a server has to close on such a frame (RFC 6455, section 7.4.1); `undefined` if the connection must
+ * stay open.
+ */
 export function closeCodeOf({ bytes, binary, fragments }: Frame): number | undefined {
   if (fragments > wireLimits.messageFragments) return 1008;
   if (bytes.length > wireLimits.messageBytes) return 1009;

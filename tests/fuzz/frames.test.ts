@@ -4,7 +4,7 @@ import { fuzzFrames } from "./fuzz-frames.ts";
 import { startFuzzServer } from "./fuzz-server.ts";
 
 describe("frames that no good client sends", () => {
-  it("are refused one by one, and hurt nobody", async (test) => {
+  it("are refused one by one, without harm to others", async (test) => {
     await using server = await startFuzzServer();
     const seed = 20_261_122;
     const tally = await fuzzFrames(server, { seed, badFrames: 1_500, everyField: false });

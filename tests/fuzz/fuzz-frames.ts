@@ -8,7 +8,7 @@ import { listedFrames } from "./listed-frames.ts";
 export interface FuzzOptions {
   /** The same seed gives the same frames. */
   readonly seed: number;
-  /** Goes on until so many frames were refused or ended their connection. */
+  /** Goes on until this many frames were refused or ended their connection. */
   readonly badFrames: number;
   /** Sends each field of each message with each of its hostile values once, before the random frames. */
   readonly everyField: boolean;
@@ -16,12 +16,12 @@ export interface FuzzOptions {
 
 /** Frames that share a connection. */
 const batchFrames = 50;
-/** Batches between two looks at the count. */
+/** Batches between two checks of the count. */
 const batchesPerRound = 20;
-/** How long frames at fault are cut down before they are shown as they are then. */
+/** Time limit for shrinking failing frames; after it, the smallest ones found are shown. */
 const longestSearchMs = 60_000;
 
-/** Sends listed and random frames to the server; throws with the frames at fault, the random ones cut down to the least. */
+/** Sends listed and random frames to the server. Throws with the failing frames; random ones are shrunk first. */
 export async function fuzzFrames(target: FrameTarget, options: FuzzOptions): Promise<Tally> {
   const { seed, badFrames, everyField } = options;
   const tally: Tally = { refused: 0, closed: 0, accepted: 0 };
@@ -48,7 +48,7 @@ export async function fuzzFrames(target: FrameTarget, options: FuzzOptions): Pro
       interruptAfterTimeLimit: longestSearchMs,
     });
   }
-  // What nobody caught comes a little later than the frame that set it off.
+  // An uncaught error is reported a little later than the frame that caused it.
   await send([]);
   return tally;
 }

@@ -7,12 +7,12 @@ import { exchange, type FrameTarget } from "./exchange.ts";
 import { knownConversationId, knownRequestId, plainData } from "./field-frames.ts";
 import { textFrame } from "./frame.ts";
 
-/** Longest rhythm that a client may ask for: up to it, waiting takes no time. */
+/** Maximum interval that a client may ask for. Waits up to it take no time. */
 const longestIntervalMs = 10_000;
 
 /**
- * A real server on the demonstration, with one request in it that has ended. Its faults are what it reported as its own, and
- * what nobody caught in its process.
+ * A real server with the demonstration's provider and one request that has ended. Its faults are the errors that it
+ * logged and the uncaught errors of its process.
  */
 export async function startFuzzServer(options: TroupeOptions = {}): Promise<FrameTarget & AsyncDisposable> {
   let faults: string[] = [];
@@ -24,7 +24,7 @@ export async function startFuzzServer(options: TroupeOptions = {}): Promise<Fram
   const nothing = () => undefined;
   const clock = createTestClock({ instantMs: longestIntervalMs });
   const server = await startTroupe({
-    // A client may ask for half a millisecond; a wall clock knows none.
+    // A client may ask for half a millisecond, but a wall clock counts whole ones.
     clock: { ...clock, wallTimeMs: () => Math.floor(clock.wallTimeMs()) },
     logger: { debug: nothing, info: nothing, warn: note, error: note },
     ...options,

@@ -1,6 +1,6 @@
 import type { JsonSchema } from "./field-paths.ts";
 
-/** A value as JSON text, so that it can be what no JavaScript value is; `undefined` leaves the field out. */
+/** A value as JSON text, so that it can be a value that JavaScript lacks; `undefined` leaves the field out. */
 export type JsonText = string | undefined;
 
 const strings = [
@@ -33,7 +33,7 @@ const strings = [
   "\u{1f600}".repeat(5_000),
 ];
 
-/** What any field may be sent as, whatever it expects. */
+/** Values that are sent in any field, regardless of its type. */
 export const hostileValues: readonly JsonText[] = [
   undefined,
   "null",
@@ -52,7 +52,7 @@ export const hostileValues: readonly JsonText[] = [
   ...strings.map((value) => JSON.stringify(value)),
 ];
 
-/** Values just outside, and just inside, what a field's schema says. */
+/** Values just outside and just inside the limits of a field's schema. */
 export function edgeValues(schema: JsonSchema): JsonText[] {
   const values: JsonText[] = [];
   if (schema.minimum !== undefined) values.push(String(schema.minimum - 1), String(schema.minimum));

@@ -14,8 +14,8 @@ import { createStreams } from "./streams.ts";
 const directTypes: ReadonlySet<string> = new Set(["pong", "following", "unfollowed", "cancelling"]);
 
 /**
- * Compares replies with what the frames must be answered with, in the order in which they come. `known` holds the ids of the
- * requests that exist, and gets those that the frames name.
+ * Compares replies with the required answers of the frames, in the order in which they arrive. `known` holds the ids of
+ * existing requests; ids named by the frames are added.
  */
 export function createLedger(frames: readonly Frame[], known: Set<string>) {
   const expectations = frames.map(expectationOf);
@@ -44,7 +44,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
     }
   }
 
-  /** Passes over the frames that may be answered by what they started, up to the one that this reply belongs to. */
+  /** Finds the frame that this reply answers. Skips frames that may have no direct answer. */
   function direct(text: string): void {
     const reply = readReply(text);
     for (; place < expectations.length; place += 1) {
@@ -68,7 +68,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
     );
   }
 
-  /** Requests that were started without an id, which the server has named. */
+  /** Requests that were started without an id; the server chose their ids. */
   const startedUnnamed = () => streams.ids().filter((id) => !asked.has(id)).length;
 
   return {
@@ -84,7 +84,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
     closeOrder(): void {
       if (!fenced) throw new Error("the fence was not answered");
     },
-    /** What is still to come, if anything. */
+    /** Describes a message that has not arrived yet, if there is one. */
     missing(): string | undefined {
       const unstarted = silent.find(
         (one) =>
@@ -100,7 +100,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
       if (late < 0) throw new Error(`${-late} answers more than requests without an id`);
       return late > 0 ? `${late} answers to requests without an id` : undefined;
     },
-    /** How many frames were refused. */
+    /** Number of refused frames. */
     refusals: () => refused + refusedLate,
   };
 }

@@ -110,7 +110,7 @@ const oddRequests = [
   message("chat", { ...plainData.chat, message: "Other words." }, knownRequestId),
 ];
 
-/** Ids that look like the one that exists, or like somebody else's. */
+/** Ids that look like the existing one, or like another owner's. */
 const nearIds = [
   knownRequestId.toUpperCase(),
   ` ${knownRequestId}`,
@@ -140,7 +140,7 @@ const oddControls = [
   message("follow", { conversation_id: knownConversationId }),
 ];
 
-/** Frames with a certain number of bytes, each a `ping` that is right but for its size. */
+/** A correct `ping` with this number of bytes. */
 function pingOf(bytes: number): string {
   const empty = ping('{"pad":""}');
   return empty.replace('""', `"${"x".repeat(bytes - empty.length)}"`);
@@ -148,7 +148,10 @@ function pingOf(bytes: number): string {
 
 const sizes = [wireLimits.messageBytes - 1, wireLimits.messageBytes, wireLimits.messageBytes + 1];
 
-/** Bytes that no UTF-8 decoder may accept (RFC 3629, section 3): inside a JSON string, so that only the encoding is wrong. */
+/**
+ * Bytes that no UTF-8 decoder may accept (RFC 3629, section 3). They are inside a JSON string, so only the encoding is
+ * wrong.
+ */
 const invalidUtf8 = [
   [0x80],
   [0xc0, 0x80],
@@ -161,7 +164,7 @@ const invalidUtf8 = [
   [0xff],
 ];
 
-/** What must be tried by name; the generated frames go on from here. */
+/** Frames that are tried by name; the generated frames vary them. */
 export function listedFrames(): Frame[] {
   const texts = [...notMessages, ...oddEnvelopes, ...oddRequests, ...oddControls, ...sizes.map(pingOf)];
   const pieces = wireLimits.messageFragments;

@@ -18,7 +18,10 @@ const schemas = new Map(
   ]),
 );
 
-/** Size as a whole, and that a key which would change an object's prototype is dropped: JSON Schema has no words for them. */
+/**
+ * JSON Schema cannot express a limit on the whole size, or that a key which would change an object's prototype is
+ * dropped.
+ */
 const beyondSchema = /nested too deeply|too many|"__proto__"/;
 
 /** Compares the decoder with the published schema of the message's type, as another implementation reads it. */
@@ -28,7 +31,7 @@ function compare({ bytes }: Frame): boolean {
   const code = decoded.ok ? undefined : decoded.error.code;
   if (code !== undefined && code !== "invalid_message") return false;
   const detail = decoded.ok ? "" : decoded.error.detail;
-  // A frame beyond the limits is refused before it is known to be JSON.
+  // A frame beyond the limits is refused before it is parsed as JSON.
   if (beyondSchema.test(`${detail}${text}`)) return false;
   const message: unknown = JSON.parse(text);
   if (typeof message !== "object" || message === null || !("type" in message)) return false;

@@ -3,13 +3,13 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 import { type ServerMessage, serverMessage } from "../../src/protocol/server-messages.ts";
 
-// Written out, the schema of an object without room for further fields refuses any that its message does not name.
+// The generated schema closes every object, so it refuses fields that the message does not name.
 const fits = new Ajv2020().compile<ServerMessage>(z.toJSONSchema(serverMessage));
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** What would show a client the inside of the server: lines of a stack, places in source files, module paths. */
+/** Text that would show a client the inside of the server: lines of a stack, places in source files, module paths. */
 const insides = /node_modules|node:internal|file:\/\/\/|\.[cm]?[jt]s:\d+|\n\s*at \S|\bat [\w.<>]+ \(/;
 
-/** One reply as a message; throws where it is not one that the protocol names, or tells of the server's inside. */
+/** One reply as a message. Throws if the protocol has no such message, or if it shows the server's inside. */
 export function readReply(text: string): ServerMessage {
   const message: unknown = JSON.parse(text);
   if (!fits(message)) throw new Error(`not a server message: ${text}\n${describe()}`);

@@ -6,16 +6,16 @@ type Numbered = Of<"status" | "chunk" | "reasoning" | "tool" | "persona_response
 interface Stream {
   nextSeq: number;
   ended: boolean;
-  /** Whether everything from the first message on was seen. */
+  /** Whether all messages from the first one on were seen. */
   whole: boolean;
   text: string;
   finalLanes: Set<string | undefined>;
 }
 
-/** What came of each request on one connection: numbers without gaps, one terminal message, texts that add up. */
+/** Checks the messages of each request on one connection: numbers without gaps, one terminal message, texts that add up. */
 export function createStreams() {
   const streams = new Map<string, Stream>();
-  /** Where a request's messages may begin anew, beside the place after the last one. */
+  /** Numbers at which a request's messages may start again, besides the one after the last. */
   const starts = new Map<string, Set<number>>();
 
   function begin(requestId: string, nextSeq: number): Stream {
@@ -45,25 +45,25 @@ export function createStreams() {
   }
 
   return {
-    /** Takes a message of a request; anything else is not for this. Throws where it may not come. */
+    /** Takes a message of a request and ignores all others. Throws if the message may not come now. */
     accept(message: ServerMessage): void {
       if (message.type === "resumed") {
         const stream = streams.get(message.request_id) ?? begin(message.request_id, -1);
         if (message.state === "ended") stream.ended = true;
       } else if (message.type === "reset") {
-        // No server is interrupted here, so that none is numbered.
+        // No server is interrupted here, so no `reset` has a number of its own.
         begin(message.request_id, Number(message.through_seq) + 1);
       } else if ("seq" in message && message.seq !== undefined && message.request_id !== undefined) {
         numbered(message, message.request_id, message.seq);
       }
     },
-    /** The messages of this request may begin with this number. */
+    /** Allows the messages of this request to start with this number. */
     mayStartAt(requestId: string, seq: number): void {
       starts.set(requestId, (starts.get(requestId) ?? new Set()).add(seq));
     },
     has: (requestId: string) => streams.has(requestId),
     ids: () => [...streams.keys()],
-    /** A request whose end has not come yet. */
+    /** A request whose end has not arrived yet. */
     unended: () => [...streams].find(([, { ended }]) => !ended)?.[0],
   };
 }

@@ -12,7 +12,10 @@ import {
 } from "./attacks/play-attack.ts";
 import { writeRecord } from "./record/report.ts";
 
-/** So often an attack is played whose only fault is a pause that is too long: one of the server comes back, one of the machine does not. */
+/**
+ * An attack whose only fault is a long pause is played this many times. A pause that the server causes occurs again; one
+ * that the machine causes does not.
+ */
 const triesForPause = 3;
 /** A shorter pause is the rhythm of the answer. */
 const rhythmMs = 40;
@@ -41,7 +44,7 @@ async function play(attack: Attack): Promise<Outcome> {
   }
 }
 
-describe(`attacks on a server with a heap of ${heapMiB} MB, beside a neighbour who waits for at most ${maxPauseMs} ms`, () => {
+describe(`attacks on a server with a heap of ${heapMiB} MB, beside a neighbour that waits for at most ${maxPauseMs} ms`, () => {
   before(async () => {
     bystanders = await startBystanders();
   });

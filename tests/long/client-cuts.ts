@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { runClientCuts } from "../crash/run-client-cuts.ts";
 import { report } from "./record/report.ts";
 
-/** `CUTS` and `CUTS_STREAMS` make it longer, `CUTS_SEED` repeats its random choices. */
+/** `CUTS` and `CUTS_STREAMS` make the run longer; `CUTS_SEED` repeats its random choices. */
 const cuts = Number(process.env.CUTS ?? 300);
 const streams = Number(process.env.CUTS_STREAMS ?? 50);
 const seed = Number(process.env.CUTS_SEED ?? 1);

@@ -5,8 +5,8 @@ import { runCrashes } from "../crash/run-crashes.ts";
 import { report } from "./record/report.ts";
 
 /**
- * `CRASH_KILLS` and `CRASH_STREAMS` make it longer, `CRASH_SEED` repeats its random choices. The long run takes more time than
- * `npm run test:long` gives: `CRASH_KILLS=300 node --test tests/long/crash-recovery.ts`.
+ * `CRASH_KILLS` and `CRASH_STREAMS` make the run longer; `CRASH_SEED` repeats its random choices. The long run takes more
+ * time than `npm run test:long` allows: `CRASH_KILLS=300 node --test tests/long/crash-recovery.ts`.
  */
 const kills = Number(process.env.CRASH_KILLS ?? 20);
 const streams = Number(process.env.CRASH_STREAMS ?? 50);

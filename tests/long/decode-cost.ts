@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { checkDecodeCosts } from "../fuzz/decode-cost.ts";
 
-/** One of so many combinations of a field and a value is tried; 1 tries all, which takes a quarter of an hour. */
+/** Tries one in this many combinations of a field and a value; 1 tries all, which takes a quarter of an hour. */
 const share = Number(process.env.DECODE_COST_SHARE ?? 13);
 
 describe("the most expensive megabyte in every field", () => {

@@ -13,13 +13,16 @@ const sockets = Number(process.env.DRAIN_SOCKETS ?? 100);
 const spreadMs = 5_000;
 const columnMs = 500;
 
-/** Of three turns one ends while the server waits, one is cut when its time is over, and one socket has none. */
+/**
+ * Of three sockets, one has a turn that ends while the server waits, one has a turn that is cut when the time is over,
+ * and one has no turn.
+ */
 const planOf = (number: number): WordPlan | undefined => {
   if (number % 3 === 2) return undefined;
   return { name: `d${number}`, words: number % 3 === 0 ? 60 : 2_000, intervalMs: 40 };
 };
 
-it(`${sockets} sockets when the server is asked to stop: nothing is lost, and they come back one by one`, async () => {
+it(`${sockets} sockets when the server is asked to stop: nothing is lost, and they return one by one`, async () => {
   await using system = await startServer({
     TROUPE_DRAIN_MS: "8000",
     TROUPE_RECONNECT_SPREAD_MS: String(spreadMs),
@@ -40,7 +43,7 @@ it(`${sockets} sockets when the server is asked to stop: nothing is lost, and th
   );
   const stopped = system.server.stop();
   await sleep(200);
-  // A process that stops takes nobody in.
+  // A stopping process accepts no new connection.
   await assert.rejects(connect(system.url));
   const closes = await Promise.all(clients.map(({ client }) => client.closed));
   const exitCode = await stopped;
@@ -103,7 +106,7 @@ it(`${sockets} sockets when the server is asked to stop: nothing is lost, and th
   assert.deepEqual(wrong.slice(0, 10), []);
   assert.equal(exitCode, 0);
   assert.equal(resumed, 0);
-  // Drawn evenly, a column does not come near six standard deviations above its share.
+  // If the times are drawn evenly, no column comes near six standard deviations above its share.
   const share = sockets / columns.length;
   assert.ok(Math.max(...columns) <= share + 6 * Math.sqrt(share), "they come back spread over the time");
   assert.deepEqual(system.server.faults, []);

@@ -10,14 +10,14 @@ const requests = Number(process.env.ENDINGS_REQUESTS ?? 32);
 const names = Object.keys(endings).filter((name) => name.includes(process.env.ENDINGS_NAME ?? ""));
 const looks = Math.min(25, requests / 4);
 const warmUps = 400;
-/** What stays of a request is a log of several hundred bytes at least, if not its text of a million. */
+/** A leaked request would keep at least its log of several hundred bytes, if not its text of a million. */
 const maxBytesPerRequest = 100;
 
 it(`${requests} requests of 1 MB for each way to end: the heap has no slope`, async () => {
   const played = await playEndings(names, { requests, looks, warmUps });
   const apart = Math.floor(requests / looks);
   const slopes = played.map(({ name, heaps }) => {
-    // The first large texts bring buffers that stay.
+    // The first large texts create buffers that stay.
     const { slope, standardError } = slopeOf(heaps.slice(Math.floor(looks / 4)));
     return { name, slope: slope / apart, standardError: standardError / apart };
   });

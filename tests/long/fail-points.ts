@@ -23,8 +23,8 @@ import {
 } from "../crash/run-fail-points.ts";
 
 /**
- * Kills a real server (SIGKILL) at every named point, once for each kind of request; `FAIL_POINTS` names a part of those to run, and
- * `FAIL_POINT_KINDS` the kinds of requests, with commas between them.
+ * Kills a real server (SIGKILL) at every named point, once for each kind of request. `FAIL_POINTS` is a part of the names
+ * of the points to run, and `FAIL_POINT_KINDS` lists the kinds of requests, separated by commas.
  */
 const chosen = process.env.FAIL_POINTS ?? "";
 const kinds = process.env.FAIL_POINT_KINDS?.split(",") ?? Object.keys(plainAsks);
@@ -42,13 +42,13 @@ const inAText = requestPoints["after the commit of a text"];
 const inTheHead = conversationPoints["before the commit of the head"];
 assert.ok(inAText !== undefined && inTheHead !== undefined);
 
-// They mostly wait for processes to start.
+// The tests mostly wait for processes to start.
 describe("a server that is killed", { concurrency: 3 }, () => {
   for (const kind of (Object.keys(plainAsks) as Kind[]).filter((name) => kinds.includes(name))) {
     const hasConversation = kind !== "openai_chat";
     const inRequest = { ...requestPoints, ...(hasConversation ? conversationPoints : responsesPoints) };
     for (const [name, point] of Object.entries(inRequest)) {
-      // Who asked not to be streamed to is sent no chunks.
+      // A request that asked for no streaming is sent no chunks.
       if (kind === "multi_chat_unstreamed" && point.containing === '"type":"chunk"') continue;
       die(`${kind}: ${name}`, () => dieInRequest(kind, point));
     }

@@ -19,7 +19,7 @@ interface Stores {
   readonly logs: TurnLogStore;
 }
 
-/** What one caller does while another's answer goes on; `prepare` comes before the answer is watched. */
+/** The work of one caller while another's answer goes on. `prepare` runs before the answer is watched. */
 interface Attack {
   readonly prepare: (stores: Stores) => Promise<() => Promise<unknown>>;
 }
@@ -27,7 +27,7 @@ interface Attack {
 /** A lane's last text is committed at once. */
 const said: TurnEvent = { type: "text", text: "said", final: true };
 const megabyte = "word ".repeat(200_000);
-/** How long a neighbour may wait: this, and three times as long as without the attack, milliseconds. */
+/** A neighbour may wait this many milliseconds more than three times as long as without the attack. */
 const mostMoreMs = 100;
 const controlMs = 2_000;
 
@@ -83,7 +83,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   },
 };
 
-/** Appends for a neighbour until `over`, one step after the other; the longest that a step took, milliseconds. */
+/** Appends for a neighbour until `over`, one step after the other. Returns the longest step in milliseconds. */
 async function longestPause(logs: TurnLogStore, id: string, over: Promise<unknown>): Promise<number> {
   const log = await created(logs, "neighbour", id);
   let isOver = false;

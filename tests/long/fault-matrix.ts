@@ -11,7 +11,8 @@ const cells = cellsOf(faultShapes, requestKinds);
 const outcomes = new Map<FaultCell, string>();
 const stage = await createFaultStage();
 
-// The whole fault matrix: every shape, asked in every way, at every moment, through the real server over real sockets.
+// The whole fault matrix: every shape, with every request kind, at every moment, through the real server over real
+// sockets.
 describe("the fault matrix", { concurrency: 8 }, () => {
   after(async () => {
     await passLoopTurns();

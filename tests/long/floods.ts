@@ -7,7 +7,7 @@ import { type Flood, floods } from "./sockets/flood-table.ts";
 import { percentile } from "./sockets/percentiles.ts";
 import { startServer } from "./sockets/start-server.ts";
 
-/** `FLOOD_SOCKETS` changes how many attack at the same time. */
+/** `FLOOD_SOCKETS` sets how many clients attack at the same time. */
 const attackers = Number(process.env.FLOOD_SOCKETS ?? 20);
 const key = "0123456789abcdef";
 
@@ -16,7 +16,7 @@ type System = Awaited<ReturnType<typeof startServer>>;
 const countOf = ({ share = 1 }: Flood) => Math.ceil(attackers * share);
 const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
-/** Asks until it is told to stop; how long each answer took. */
+/** Asks until it is told to stop. Returns how long each answer took. */
 async function keepAsking(client: WireClient, over: AbortSignal): Promise<number[]> {
   const tookMs: number[] = [];
   while (!over.aborted) {
@@ -38,7 +38,7 @@ async function mostMemory(system: System, over: AbortSignal): Promise<number> {
   return most;
 }
 
-/** One kind of flood from all at once, beside a client that asks all the time. */
+/** Runs one kind of flood from all clients at once, beside a client that asks all the time. */
 async function play(system: System, flood: Flood) {
   const before = await system.server.rssBytes();
   const over = new AbortController();
@@ -56,7 +56,7 @@ async function play(system: System, flood: Flood) {
   return { ends, growth, tookMs, othersMs };
 }
 
-it(`floods from ${attackers} sockets at the same time: each is ended as it should be, and others are answered`, async () => {
+it(`floods from ${attackers} sockets at the same time: each is ended as required, and other clients are answered`, async () => {
   await using system = await startServer({ TROUPE_PING_MS: "2000" });
   const start = await system.server.rssBytes();
   const figures: Record<string, string | number> = { "memory before": mebibytes(start) };
@@ -80,7 +80,7 @@ it(`floods from ${attackers} sockets at the same time: each is ended as it shoul
   assert.deepEqual(system.server.faults, []);
 });
 
-it("where keys are needed, connections without one never become sockets", async () => {
+it("if keys are needed, connections without one never become sockets", async () => {
   await using system = await startServer({ TROUPE_API_KEYS: `ada=${key}` });
   const flood = floods.find(({ name }) => name.includes("no answer"));
   assert.ok(flood);

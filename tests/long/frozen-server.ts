@@ -7,7 +7,7 @@ import { plainAsks } from "../crash/every-commit.ts";
 import { createServerProcess, troupeEnvironment } from "../crash/server-process.ts";
 import { connect } from "../support/wire-client.ts";
 
-/** Milliseconds of silence that end an answer; the server stands still for longer than that. */
+/** Milliseconds of silence that end an answer. The server stands still for longer than that. */
 const idleMs = 1_500;
 const frozenMs = 4_000;
 const streams = 20;

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { fuzzFrames } from "../fuzz/fuzz-frames.ts";
 import { startFuzzServer } from "../fuzz/fuzz-server.ts";
 
-/** `FUZZ_SEED` repeats a run, `FUZZ_COUNT` changes how many bad frames are sent. */
+/** `FUZZ_SEED` repeats a run; `FUZZ_COUNT` sets how many bad frames are sent. */
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const badFrames = Number(process.env.FUZZ_COUNT ?? 20_000);
 

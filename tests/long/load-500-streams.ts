@@ -17,15 +17,15 @@ const seconds = Number(process.env.LOAD_SECONDS ?? 30);
 const stores = (process.env.LOAD_STORES ?? "sqlite,memory").split(",");
 
 /**
- * The heap is first measured after a third of the time, when it has reached its size, and may then grow by so much. Both times every
- * answer is waited for before the figures are compared: what is in flight depends on the machine, what has leaked stays.
+ * The heap is first measured after a third of the time, when it has reached its size, and may then grow by this share.
+ * Each time, all answers are finished before measuring: the amount in flight depends on the machine, but a leak stays.
  */
 const mostGrowth = 0.1;
-/** Slots begin one after another over this time, so that they do not march in step. */
+/** Slots start one after another over this time, so that they do not march in step. */
 const rampMs = 3_000;
 const cast = ["tech_enthusiast", "skeptic", "historian"];
 
-/** Four of ten streams ask `openai_chat`, three `chat`, three are the lanes of a `multi_chat`. */
+/** Four of ten streams ask `openai_chat`, three ask `chat`, and three are the lanes of a `multi_chat`. */
 function slotKinds(): SlotKind[] {
   const groups = Math.round(streams / 10);
   const group: SlotKind[] = [
@@ -50,7 +50,7 @@ function overTooSoon(): never {
 
 describe(`${streams} streams at the same time for ${seconds} s`, () => {
   for (const store of stores) {
-    it(`come whole and right, and the heap stays as it is, with ${store}`, async () => {
+    it(`arrive whole and right, and the heap stays as it is, with ${store}`, async () => {
       const data = await mkdtemp(path.join(tmpdir(), "troupe-load-"));
       await using cleanUp = new AsyncDisposableStack();
       cleanUp.defer(() => rm(data, { recursive: true }));
@@ -76,7 +76,7 @@ describe(`${streams} streams at the same time for ${seconds} s`, () => {
       const measure = async () => {
         const busy = await server.ask("memory");
         await unlessOver(gate.close());
-        // Whoever looks for a log has those thrown away whose time is over.
+        // Looking for a log removes the logs whose time is over.
         visitor.send({ type: "resume", data: { request_id: "nobody", after_seq: 0 } });
         await visitor.next();
         return { busy, idle: await server.ask("memory") };
@@ -113,7 +113,7 @@ describe(`${streams} streams at the same time for ${seconds} s`, () => {
       const growth = late.idle.heapUsedBytes / early.idle.heapUsedBytes - 1;
       assert.ok(growth <= mostGrowth, `the heap grew by ${(growth * 100).toFixed(1)} %`);
 
-      // The server hears of the clients' closes when it gets to them.
+      // The server notices the clients' closes a little later.
       while ((await server.ask("stats")).connections > 0) await sleep(10);
       const { turns } = await server.ask("stats");
       assert.equal(turns, 0);

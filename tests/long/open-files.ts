@@ -10,9 +10,9 @@ import { reportFigures } from "./record/report.ts";
 import { startServer } from "./sockets/start-server.ts";
 import { questionOf, wordsOf } from "./sockets/word-upstream.ts";
 
-/** `OPEN_FILES_STREAMS` changes how many answers are under way while the files run out. */
+/** `OPEN_FILES_STREAMS` sets how many answers are running when the files run out. */
 const streams = Number(process.env.OPEN_FILES_STREAMS ?? 20);
-/** How many more files the server may open when it is cut short: fewer than clients then come. */
+/** How many more files the server may open once it is limited: fewer than the clients that then connect. */
 const filesLeft = 20;
 const newcomers = 100;
 const watchMs = 2_000;
@@ -20,12 +20,12 @@ const plan = { words: 80, intervalMs: 100 };
 
 const openFilesOf = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length;
 
-/** Only the soft limit, so that it can be had back. */
+/** Sets only the soft limit, so that it can be raised again. */
 function limitFiles(pid: number, soft: number | string): void {
   execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
 }
 
-/** What a process runs in a stretch of time, milliseconds. */
+/** Processor time of a process during a stretch of time, in milliseconds. */
 async function cpuMsDuring(pid: number, ms: number): Promise<number> {
   const before = cpuMsOf(pid);
   await sleep(ms);
@@ -52,7 +52,7 @@ it("a server that may open no more files", {
   const [hard] = /Max open files +(\d+)/.exec(await readFile(`/proc/${pid}/limits`, "utf8"))?.slice(1) ?? [];
   assert.ok(hard !== undefined);
 
-  // Everyone is there and their answers are under way.
+  // All clients are connected and their answers are running.
   const client = await connect(system.url);
   const late = await connect(system.url);
   const names = Array.from({ length: streams }, (_, index) => `r${index}`);
@@ -82,7 +82,7 @@ it("a server that may open no more files", {
   for (const name of names) whole.push(textOf(await client.untilTerminal(name)) === textAsked(name));
 
   const turnedAway = refused;
-  // And now it may again.
+  // The server may open files again.
   limitFiles(pid, hard);
   for (const socket of sockets) socket.destroy();
   ask(late, "again");
@@ -109,7 +109,7 @@ it("a server that may open no more files", {
   });
   assert.ok(whole.every(Boolean));
   assert.ok(lateEnd?.type === "error" && lateEnd.code === "upstream_unreachable" && lateEnd.retryable);
-  // A server that tries again and again to take who is waiting would use all it can get.
+  // A server that tried to accept waiting clients in a loop would use a whole core.
   assert.ok(shortCpuMs <= 3 * usualCpuMs + 200, `${shortCpuMs} ms beside ${usualCpuMs}`);
   assert.deepEqual(
     faults.map((line) => line.includes("EMFILE")),

@@ -15,7 +15,7 @@ after(() => rm(folder, { recursive: true }));
 
 const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
 
-/** Runs a program of Node with the given Node, which is also the first on the path. */
+/** Runs a Node program with the given Node, which is also the first on the path. */
 function onNode(node: string, cwd: string, [program = "", ...args]: readonly string[]) {
   const PATH = `${path.dirname(node)}${path.delimiter}${process.env.PATH}`;
   return run(node, [program, ...args], { cwd, env: { ...process.env, PATH }, maxBuffer: 2 ** 26 });
@@ -25,7 +25,7 @@ function npm(cwd: string, ...args: readonly string[]) {
   return run("npm", args, { cwd, maxBuffer: 2 ** 26 });
 }
 
-/** Installs packages of the registry in a folder of their own; its path. */
+/** Installs packages of the registry in their own folder, and returns its path. */
 async function fetched(name: string, ...packages: readonly string[]): Promise<string> {
   const cwd = path.join(folder, name);
   await mkdir(cwd);
@@ -56,7 +56,7 @@ async function pack(): Promise<Packed> {
     await cp(path.join(root, part), path.join(copy, part), { recursive: true });
   await symlink(path.join(root, "node_modules"), path.join(copy, "node_modules"), "junction");
   const { stdout } = await npm(copy, "pack", "--json", "--silent", "--pack-destination", folder);
-  // What the build prints comes first.
+  // The output of the build comes first.
   const [packed] = JSON.parse(stdout.slice(stdout.search(/^\[/m))) as Packed[];
   assert.ok(packed !== undefined);
   return packed;
@@ -78,7 +78,7 @@ const installers: Record<string, readonly string[]> = {
 };
 const nodes = { 20: path.join(tools, "node", "bin", "node"), 24: process.execPath };
 
-/** A folder with an application that has installed the package. */
+/** Creates a folder with an application that has installed the package. */
 async function install(installer: string, version: 20 | 24, packed: Packed): Promise<string> {
   const cwd = path.join(folder, `${installer}-${version}`);
   await mkdir(cwd);
@@ -115,7 +115,7 @@ describe("the packed package", {
     const cwd = await install("npm", 24, packed);
     const place = path.join(cwd, "node_modules", "troupe");
     for (const file of await readdir(place, { recursive: true, withFileTypes: true })) {
-      // The README is that of the repository, and begins with a clone.
+      // The README is the repository's and starts with a clone.
       if (!file.isFile() || file.name === "README.md") continue;
       const text = await readFile(path.join(file.parentPath, file.name), "utf8");
       assert.doesNotMatch(text, /npm ci\b/, file.name);
@@ -123,7 +123,7 @@ describe("the packed package", {
   });
 
   for (const installer of ["npm", "pnpm", "yarn"]) {
-    it(`${installer} installs it on Node 24, where it starts, serves and stops`, async () => {
+    it(`${installer} installs it on Node 24, and it starts, serves and stops`, async () => {
       assert.ok(packed !== undefined);
       const cwd = installer === "npm" ? path.join(folder, "npm-24") : await install(installer, 24, packed);
       const { child, said, ended } = start(cwd, 24);
@@ -140,7 +140,7 @@ describe("the packed package", {
       assert.equal(await ended, 0, said.stderr);
     });
 
-    it(`${installer} installs it on Node 20, where the client works and the server says what is missing`, async () => {
+    it(`${installer} installs it on Node 20: the client works and the server names the missing part`, async () => {
       assert.ok(packed !== undefined);
       const cwd = await install(installer, 20, packed);
       const { said, ended } = start(cwd, 20);
@@ -157,7 +157,7 @@ describe("the packed package", {
     });
   }
 
-  it("without its optional packages the server names the one that it lacks", async () => {
+  it("without its optional packages the server names the missing one", async () => {
     assert.ok(packed !== undefined);
     const cwd = path.join(folder, "npm-24");
     await rm(path.join(cwd, "node_modules", "openai"), { recursive: true });

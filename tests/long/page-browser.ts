@@ -7,7 +7,7 @@ import { openPlayground, type Playground } from "./page/playground.ts";
 
 after(closeBrowser);
 
-/** So slow that no answer ends by itself while a test looks on: the first ten characters, then a long pause. */
+/** Slows the answers down so that none ends by itself during a test: the first ten characters, then a long pause. */
 async function slowDown(playground: Playground): Promise<void> {
   await playground.fill("pacing.mode", "fixed");
   await playground.fill("pacing.chunk_chars", "10");
@@ -195,7 +195,7 @@ describe("the page, served by the server", withBrowser, () => {
     assert.equal(await playground.page.locator(".turn[data-status=completed]").count(), 2);
   });
 
-  it("shows in one tab what another asks in the same conversation", async () => {
+  it("shows in one tab the questions of another in the same conversation", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const asking = await openPlayground(context, server.httpUrl);

@@ -24,7 +24,7 @@ describe("the page, opened from disk", withBrowser, () => {
     assert.deepEqual(playground.faults, []);
   });
 
-  it("asks for the token as a plain copy, and says where the connection fails without it", async () => {
+  it("asks for the token as a plain copy, and reports the failing connection without it", async () => {
     await using server = await startTroupe({ pageToken: "0123456789abcdef0123456789abcdef" });
     await using context = await openContext();
     const playground = await openPlayground(context, plainCopy);
@@ -65,7 +65,7 @@ describe("a server that dies", withBrowser, () => {
     await page.getByRole("button", { name: "Try now" }).click();
     await status.getByText("Connected to").waitFor();
 
-    // The answer ended with its server; what was shown of it stays.
+    // The answer ended with its server. The text shown so far stays.
     await playground.untilTurn("failed");
     assert.match(await playground.turn.innerText(), /\(interrupted\)/);
     const [text = ""] = await playground.texts();

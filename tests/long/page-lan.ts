@@ -19,7 +19,7 @@ describe("the page on plain HTTP under a name of the local network", withBrowser
       await using context = await openContext();
       const playground = await openPlayground(context, server.httpUrl.replace("127.0.0.1", lanName));
       const { page, status } = playground;
-      // What this is about: such a page lacks `crypto.randomUUID`, `crypto.subtle` and the clipboard.
+      // The point of this test: such a page lacks `crypto.randomUUID`, `crypto.subtle` and the clipboard.
       assert.deepEqual(
         await page.evaluate("[isSecureContext, typeof crypto.randomUUID, typeof navigator.clipboard]"),
         [false, "undefined", "undefined"],

@@ -52,7 +52,7 @@ describe("the page can be read", withBrowser, () => {
     }
   }
 
-  it("in the theme that its button chooses, whatever the system's is", async () => {
+  it("in the theme that its button chooses, independent of the system's", async () => {
     await using server = await startTroupe();
     await using context = await openContext({ colorScheme: "light" });
     const playground = await openPlayground(context, server.httpUrl);
@@ -98,7 +98,7 @@ describe("while text grows", withBrowser, () => {
     assert.deepEqual(await places(), before);
   });
 
-  it("it is followed to its end, except where the reader has scrolled away", async () => {
+  it("it is followed to its end, unless the reader has scrolled away", async () => {
     await using server = await startTroupe();
     await using context = await openContext({ viewport: { width: 1440, height: 900 } });
     const playground = await openPlayground(context, server.httpUrl);
@@ -112,7 +112,7 @@ describe("while text grows", withBrowser, () => {
     );
     await playground.untilText(250);
     await bodies.first().hover();
-    // What grows meanwhile can cut a turn of the wheel short; a reader turns it until the beginning is there.
+    // Text that grows meanwhile can cut a turn of the wheel short. A reader turns it until the start is visible.
     const fromTop = () => bodies.first().evaluate((element) => element.scrollTop);
     do await page.mouse.wheel(0, -5000);
     while ((await fromTop()) > 0);

@@ -15,7 +15,7 @@ const windows = [
   { width: 1280, height: 800 },
 ] as const;
 
-/** Whether a reader sees the whole of it: in the window, and nothing lies over it. */
+/** Checks that a reader sees the whole element: it is in the window and uncovered. */
 async function assertInView(target: Locator): Promise<void> {
   const covered = await target.evaluate((element) => {
     const { left, right, top, bottom } = element.getBoundingClientRect();
@@ -55,7 +55,7 @@ describe("a page that cannot connect", withBrowser, () => {
       await playground.assertReadable();
       await playground.screenshot(`step-no-server-${viewport.width}`);
 
-      // The server is started as the page says. It wants a token, and shows a page that has no need of one.
+      // Starts the server as the page says. It wants a token, and links to a page that needs none.
       await server.restart();
       await page.getByRole("button", { name: "Try now" }).click();
       await step.getByText("This copy of the page has no token.").waitFor();
@@ -85,7 +85,7 @@ describe("a page that cannot connect", withBrowser, () => {
     await assertInView(step);
   });
 
-  it("says that an address is none, and lets it be corrected while it tries", async () => {
+  it("reports an invalid address, and lets it be corrected while it tries", async () => {
     await using server = await startTroupe();
     await using context = await openContext();
     const playground = await openPlayground(context, server.httpUrl);
@@ -154,7 +154,7 @@ describe("a dead server", withBrowser, () => {
     await server.restart();
     await page.locator("#connect").click();
     await playground.untilTurn("completed");
-    // What was running ended with its server.
+    // The running answers ended with their server.
     await page.locator(".turn").nth(1).getByText("(interrupted)").first().waitFor();
     assert.match(await status.innerText(), /Nothing runs\./);
     assert.doesNotMatch(await status.innerText(), /not followed|to be sent/);
@@ -194,7 +194,7 @@ describe("eight lanes", withBrowser, () => {
         await assertInView(stop);
         await playground.screenshot(`lanes-${viewport.width}-${asked}`);
       }
-      // By the keyboard, from below: the bar does not cover the element with the focus.
+      // With the keyboard, from below: the bar must not cover the element with the focus.
       const lane = turn.locator(".lane").nth(5);
       await lane.locator(".lane-body").focus();
       await page.keyboard.press("Shift+Tab");

@@ -9,7 +9,7 @@ after(closeBrowser);
 
 const specified = "ws://localhost:8000/ws";
 
-/** README.md's component as a page of its own, against another address than the documented one. */
+/** Bundles README.md's component as its own page, with `url` in place of the documented address. */
 async function bundleSnippet(url: string): Promise<string> {
   const code = readSnippets("README.md").find(({ name }) => name === "react")?.code ?? "";
   assert.ok(code.includes(specified), "the snippet names the specified address");

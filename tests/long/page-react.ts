@@ -39,7 +39,7 @@ describe("the React hooks, under StrictMode", withBrowser, () => {
         if (message.type() === "error") faults.push(message.text());
       });
       await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
-      // The hooks run on a page of the server's own origin, since no other may connect.
+      // The hooks run on a page of the server's own origin, because no other may connect.
       await page.goto(`${server.httpUrl.replace("127.0.0.1", host)}/healthz`);
       assert.equal(await page.evaluate("isSecureContext"), isSecure);
       await page.evaluate(`${script}; app.mount(${JSON.stringify(url)})`);
@@ -59,7 +59,7 @@ describe("the React hooks, under StrictMode", withBrowser, () => {
       await page.getByRole("button", { name: "Ping" }).click();
       await page.locator("#plain-messages").getByText('[{"type":"pong","id":"from-react"}]').waitFor();
 
-      // Of the two sockets that StrictMode's first mount made for each hook, none is left.
+      // The two sockets that StrictMode's first mount opened for each hook are closed.
       assert.equal(server.troupe.stats().connections, 2);
       await page.getByRole("button", { name: "Toggle" }).click();
       await page.locator("#state").waitFor({ state: "detached" });

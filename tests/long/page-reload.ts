@@ -8,7 +8,7 @@ after(closeBrowser);
 
 const key = "ada-0123456789abcdef";
 
-/** Asks several and waits until they speak; the answer takes some seconds. */
+/** Asks several personas and waits until they speak. The answer takes some seconds. */
 async function askSlowly(playground: Playground, question = "What do you think about AI?"): Promise<void> {
   await playground.choose("multi_chat");
   await playground.fill("message", question);
@@ -18,7 +18,7 @@ async function askSlowly(playground: Playground, question = "What do you think a
   await playground.untilText(30);
 }
 
-/** The final answers as the server told them, in the order of the lanes. */
+/** The final answers as the server sent them, in the order of the lanes. */
 function answersOf({ received }: Playground): string[] {
   const last = received.findLast((message) => message.type === "response");
   assert.ok(last !== undefined && "responses" in last.data && Array.isArray(last.data.responses));
@@ -51,7 +51,7 @@ describe("a page that is loaded again", withBrowser, () => {
     const first = page.locator(".turn").nth(1);
     assert.match(await first.innerText(), /Who ended\?/);
     assert.equal(await first.locator(".lane-body > .prose").textContent(), ended);
-    // Nothing is asked twice: both come by their ids.
+    // Neither question is asked twice: both answers are fetched by their ids.
     assert.deepEqual(
       playground.sent.slice(asked).map(({ type, data }) => [type, data?.after_seq]),
       [
@@ -60,7 +60,7 @@ describe("a page that is loaded again", withBrowser, () => {
       ],
     );
 
-    // The conversation goes on, although the connection is another.
+    // The conversation goes on over the new connection.
     await playground.choose("chat");
     await playground.send();
     await playground.untilTurn("completed");

@@ -11,7 +11,7 @@ after(closeBrowser);
 
 const script = streamScript(answer({ deltas: ["Whole ", "answer."] }));
 
-it("the page runs a failed request again, once, and offers it only where it can", withBrowser, async () => {
+it("the page runs a failed request again, once, and offers it only if possible", withBrowser, async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond((_, call) => (call === 0 ? [...script.slice(0, 6), { reset: true }] : script));
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });

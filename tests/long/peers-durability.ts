@@ -11,12 +11,15 @@ import { troupePeer } from "./peers/troupe-peer.ts";
 import { writeRecord } from "./record/report.ts";
 
 const peers = [troupePeer, resumableStreamPeer, ...socketIoPeers];
-/** `PEERS_ROUNDS` plays everything so often: where a fault strikes is a matter of milliseconds, and so is what it does. */
+/**
+ * `PEERS_ROUNDS` sets how often everything is played. The exact moment of a fault varies by milliseconds, and so does its
+ * effect.
+ */
 const rounds = Number(process.env.PEERS_ROUNDS ?? 1);
 
 const columns = ["fault", "by", "answers", "whole", "lost", "doubled", "reordered", "ends", "further calls"];
 
-/** What a peer made of a fault, over all rounds. */
+/** A peer's results for a fault, over all rounds. */
 function row(fault: Fault, peer: Peer, outcomes: readonly Outcome[]): string {
   const sum = (figure: (outcome: Outcome) => number) =>
     outcomes.reduce((total, outcome) => total + figure(outcome), 0);
@@ -35,7 +38,7 @@ function row(fault: Fault, peer: Peer, outcomes: readonly Outcome[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** All peers at the same time, each with a Redis of its own: what one does to it is nothing to the others. */
+/** Runs all peers at the same time. Each has its own Redis, so they do not affect one another. */
 async function playRound(fault: Fault): Promise<Map<Peer, Outcome>> {
   const able = peers.filter((peer) => canSuffer(peer, fault));
   const outcomes = able.map(async (peer): Promise<[Peer, Outcome]> => {

@@ -32,7 +32,7 @@ describe("the page through nginx", { skip: withNginx.skip || withBrowser.skip },
     it(`streams, resumes, goes on after a reload and stops ${name}`, async () => {
       await using both = await startBoth(anonymous, difference);
       await using context = await openContext(options);
-      // Without the slash as well: nginx sends the browser to the folder.
+      // Works without the slash as well: nginx sends the browser to the folder.
       const playground = await openPlayground(context, both.proxy.pageUrl.replace(/(?<=\w)\/$/, ""));
       const { page, status } = playground;
       assert.equal(page.url(), both.proxy.pageUrl);

@@ -18,7 +18,7 @@ const withAll = { skip: withNginx.skip || withBrowser.skip };
 
 describe("the client library through nginx with TLS", withNginx, () => {
   for (const way of ["a key", "a fresh ticket for each attempt", "a secret of its own"] as const) {
-    it(`comes with ${way}, and comes back after a cut`, async () => {
+    it(`comes with ${way}, and returns after a cut`, async () => {
       await using both = await startBoth(way === "a secret of its own" ? anonymous : keys);
       const visitor = createVisitor(both.proxy, "127.0.0.2");
       const { socketUrl, WebSocket, fetch } = visitor;
@@ -85,7 +85,7 @@ describe("the client library through nginx with TLS", withNginx, () => {
 });
 
 describe("visitors behind nginx", withNginx, () => {
-  it("are told apart by their real address, whatever they forge", async () => {
+  it("are told apart by their real address, even if they forge headers", async () => {
     await using both = await startBoth(keys);
     const guesser = createVisitor(both.proxy, "127.0.0.2", forged);
     const neighbour = createVisitor(both.proxy, "127.0.0.3", { "x-forwarded-for": "127.0.0.2" });
@@ -93,7 +93,7 @@ describe("visitors behind nginx", withNginx, () => {
       visitor.call("/api/personas", { authorization: `Bearer guess-${count}-0123456789` });
     for (let count = 0; count < 20; count += 1) assert.equal((await guess(guesser, count)).status, 401);
     assert.equal((await guess(guesser, 20)).status, 429);
-    // Another forged address is no other visitor.
+    // Another forged address does not make another visitor.
     const again = createVisitor(both.proxy, "127.0.0.2", { "x-forwarded-for": "198.51.100.99" });
     assert.equal((await guess(again, 21)).status, 429);
     assert.equal((await guess(neighbour, 22)).status, 401);
@@ -104,7 +104,7 @@ describe("visitors behind nginx", withNginx, () => {
     }
   });
 
-  it("share the limits of their address without keys, and of nobody else's", async () => {
+  it("share the limits of their own address without keys", async () => {
     await using both = await startBoth({ ...anonymous, TROUPE_MAX_CONNECTIONS_PER_ADDRESS: "2" });
     const [one, other] = ["127.0.0.2", "127.0.0.3"].map((address) =>
       createVisitor(both.proxy, address, forged),
@@ -142,7 +142,7 @@ describe("visitors behind nginx", withNginx, () => {
 });
 
 describe("the Python client through nginx", { skip: withNginx.skip || withPython.skip }, () => {
-  it("comes with a key, and without one where that is allowed", async () => {
+  it("comes with a key, and without one if that is allowed", async () => {
     for (const [env, given] of [
       [keys, { TROUPE_KEY: bob }],
       [anonymous, {}],
@@ -154,7 +154,7 @@ describe("the Python client through nginx", { skip: withNginx.skip || withPython
     }
   });
 
-  it("says in a sentence why it may not come, and stops", async () => {
+  it("shows in a sentence why it may not connect, and stops", async () => {
     for (const [env, words] of [
       [keys, /needs a key: give one by --key or TROUPE_KEY/],
       [{}, /lets nobody in this way/],
@@ -188,7 +188,7 @@ describe("Chromium through nginx", withAll, () => {
     await playground.untilTurn("completed");
     await status.getByText(`Connected to ${socketUrl}.`).waitFor();
     await playground.screenshot("proxy-key");
-    // The page's own refused attempt and the question why are all that the browser complains of.
+    // The browser complains only of the page's refused attempt and of its question for the reason.
     assert.deepEqual(
       playground.faults.filter((fault) => !/401|Authentication failed/.test(fault)),
       [],

@@ -9,7 +9,7 @@ import { clientFile, framesOf, startPythonIn, withPython } from "./python/python
 
 const said = "Grüße aus Łódź 👋🏽 👩‍💻 – „naïve“ 你好 \u202eabc\u202c.";
 
-/** Says one text, and keeps what it was asked. */
+/** A provider that says one text and records the questions it was asked. */
 function sayingProvider() {
   const asked: string[] = [];
   const provider: Provider = {
@@ -25,7 +25,7 @@ function sayingProvider() {
   return { asked, providers: { choose } };
 }
 
-/** What a character becomes that the encoding lacks. */
+/** Replaces each character that the encoding lacks. */
 function replaced(text: string, has: RegExp): string {
   return [...text].map((character) => (has.test(character) ? character : "?")).join("");
 }
@@ -43,7 +43,7 @@ const outputs: readonly [string, Record<string, string>, RegExp][] = [
   ["UTF-8", { PYTHONIOENCODING: "utf-8" }, /^.$/u],
 ];
 
-test("an answer goes on in every encoding, and what it lacks is replaced", withPython, async () => {
+test("an answer goes on in every encoding, and missing characters are replaced", withPython, async () => {
   const { asked, providers } = sayingProvider();
   await using server = await startTroupe({ providers });
   for (const [name, env, has] of outputs) {
@@ -66,7 +66,7 @@ test("an answer goes on in every encoding, and what it lacks is replaced", withP
     );
     assert.equal(decoder.decode(Buffer.concat(bytes)), `${replaced(said, has)}\n`, name);
     assert.equal(asked.at(-1), "Sag „hallo“ 👋", name);
-    // JSON names every character, whatever the encoding has.
+    // JSON can name every character, even one that the encoding lacks.
     const frames = framesOf(await ask("--raw").ended);
     const end = frames.at(-1);
     assert.ok(end?.type === "response" && "output_text" in end.data, name);

@@ -24,7 +24,7 @@ function assertTold(
 }
 
 test(
-  "an address that is none of a socket is told before anything is tried, with status 2",
+  "an address that is not a socket's is reported before anything is tried, with status 2",
   withPython,
   async () => {
     for (const [url, words] of [
@@ -46,7 +46,7 @@ test(
   },
 );
 
-test("a key that cannot be one is told before anything is tried, with status 2", withPython, async () => {
+test("an invalid key is reported before anything is tried, with status 2", withPython, async () => {
   for (const key of [
     "two\nlines-0123456789",
     "with space-0123456",
@@ -71,7 +71,7 @@ test("a key that cannot be one is told before anything is tried, with status 2",
 });
 
 test(
-  "a server that is not there: what to look at, with status 3, and no password is shown",
+  "a server that is not there: the error gives a hint, with status 3, and shows no password",
   withPython,
   async () => {
     let closed = "";
@@ -94,7 +94,7 @@ test(
   },
 );
 
-test("a server that is no Troupe: what it answers, with a status by what may help", withPython, async () => {
+test("a server that is not Troupe: its answer, with a status by the remedy", withPython, async () => {
   for (const [status, words, code, headers] of [
     [200, /does not answer as a WebSocket does \(HTTP 200\); a server with TLS needs wss:\/\/\.$/, 5],
     [
@@ -156,7 +156,7 @@ test("TLS where there is none, none where there is, and a certificate that nobod
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-tls-"));
   const { keyFile, certificateFile } = makeSelfSignedCertificate({ folder, commonName: "localhost" });
   const server = tls.createServer({ key: await readFile(keyFile), cert: await readFile(certificateFile) });
-  // Whoever does not trust it ends the connection in its way.
+  // A client that does not trust the certificate may end the connection in any way.
   server.on("tlsClientError", () => undefined);
   server.on("secureConnection", (socket) => socket.on("error", () => socket.destroy()));
   const port = await new Promise<number>((resolve) => {

@@ -22,7 +22,7 @@ test("a key is taken from --key or TROUPE_KEY, and a refusal is a sentence", wit
     assert.match(stderr, words);
     assert.equal(code, 4);
   }
-  // Callers without keys are all the same here, which nobody from behind a proxy may be.
+  // Callers without keys all look alike here, so the server refuses clients from behind a proxy.
   await using shared = await startTroupe(countingDemo());
   using proxy = await startCuttingProxy(shared.url, [], { header: "X-Forwarded-For: 203.0.113.7" });
   const proxied = await runClient(proxy.url, "chat", "Hello");

@@ -7,7 +7,7 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { textOf } from "../support/wire-client.ts";
 import { framesOf, runClient, startPython, withPython } from "./python/python-client.ts";
 
-/** Knows the specification alone, and the limit of a message that `websockets` has by default: 1 MiB. */
+/** Knows only the specification, and the default limit of a message in `websockets`: 1 MiB. */
 const bareClient = `
 import asyncio, json, sys, websockets
 async def main(url):

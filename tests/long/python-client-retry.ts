@@ -25,7 +25,7 @@ test("the Python client runs a request again that failed for now, under its id",
   const frames = framesOf(again);
   assert.equal(frames.at(-1)?.type, "response");
   assert.equal(upstream.requests.length, 3);
-  // The stored error first, then each attempt from its reset on, in one row of numbers.
+  // The stored error comes first, then each attempt from its reset on, in one sequence of numbers.
   assert.deepEqual(
     frames.map((frame) => "seq" in frame && frame.seq),
     frames.map((_, index) => index + 1),
@@ -35,7 +35,7 @@ test("the Python client runs a request again that failed for now, under its id",
 });
 
 test(
-  "the Python client sends a lost retry again, and takes the end once more where nothing runs",
+  "the Python client sends a lost retry again, and takes the end once more if nothing runs",
   withPython,
   async () => {
     const error = {

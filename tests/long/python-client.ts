@@ -16,7 +16,7 @@ import {
 } from "./python/python-client.ts";
 
 const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
-/** So slow that no answer ends by itself while a test looks on. */
+/** So slow that no answer ends by itself during a test. */
 const endless = ["--pacing", '{"mode":"fixed","interval_ms":10000,"chunk_chars":10}'];
 
 function finalOf(frames: readonly ServerMessage[]) {
@@ -25,7 +25,7 @@ function finalOf(frames: readonly ServerMessage[]) {
   return { ...last, data: last.data as Record<string, unknown> };
 }
 
-/** The documented flow of one lane, of whose chunks the last alone is final and none is longer than it may be. */
+/** Checks the documented flow of one lane: only the last chunk is final, and no chunk is longer than allowed. */
 function assertLane(lane: readonly ServerMessage[], mostChars: number): void {
   const texts = lane.flatMap((frame) => (frame.type === "chunk" ? [frame.chunk] : []));
   assert.ok(texts.length > 1);
@@ -38,7 +38,7 @@ function assertLane(lane: readonly ServerMessage[], mostChars: number): void {
   assert.deepEqual(flow, ["starting", "processing", "streaming", ...chunks, "completed"]);
 }
 
-/** The specification's requests as it prints them, but that the id of an earlier response is left out or a real one. */
+/** The specification's requests as it prints them, except for the id of an earlier response, which is left out or real. */
 const documented = {
   openaiChat: (previous: string) => `{
   "type": "openai_chat",
@@ -73,7 +73,7 @@ const documented = {
 }`,
 };
 
-/** Knows the specification alone: sends one text and prints what comes. */
+/** Knows only the specification: sends one text and prints the messages that arrive. */
 const bareClient = `
 import asyncio, json, sys, websockets
 async def main(url, text):
@@ -117,7 +117,7 @@ test("the specification's own requests get the documented flow", withPython, asy
   }
 });
 
-/** What was printed behind one name. */
+/** The text printed after one name. */
 function linesOf(stdout: string, name: string): string {
   const parts = stdout.split("\n").map((line) => line.split(" | ", 2));
   return parts.flatMap(([by, text]) => (by?.trim() === name ? [text] : [])).join("\n");
@@ -188,7 +188,7 @@ test("after any number of drops the text is whole and nothing was called twice",
   await using server = await startTroupe({ providers });
   const ask = (url: string) => runClient(url, "multi_chat", "Why?", "--personas", ...cast, "--raw");
   const whole = framesOf(await ask(server.url));
-  // Nothing arrives, half a frame, the first frames, then twice some of the answers.
+  // Lets nothing arrive, then half a frame, then the first frames, then part of the answers twice.
   using proxy = await startCuttingProxy(server.url, [0, 5, 700, 3000, 4000]);
   const { code, stdout, stderr } = await ask(proxy.url);
   const frames = framesOf({ stdout });
@@ -198,7 +198,7 @@ test("after any number of drops the text is whole and nothing was called twice",
   for (const personaId of cast) assert.equal(textOf(frames, personaId), textOf(whole, personaId));
 });
 
-test("what cannot be done is told in one line, with a status of its own", withPython, async () => {
+test("an impossible request is reported in one line, with a status of its own", withPython, async () => {
   await using server = await startTroupe(countingDemo());
   const refused = await runClient(server.url, "chat", "Hello", "--temperature", "hot");
   assert.match(refused.stderr, /error invalid_message: .*data\.temperature/);
@@ -206,7 +206,7 @@ test("what cannot be done is told in one line, with a status of its own", withPy
   proxy[Symbol.dispose]();
   const nobody = await runClient(proxy.url, "chat", "Hello");
   assert.match(nobody.stderr, /^Cannot connect to ws:\S+: connection refused\. .*npm start.*\n$/);
-  // Without its site folders Python knows no packages.
+  // Without its site folders Python finds no packages.
   const missing = await startPython("-I", "-S", clientFile).ended;
   assert.match(missing.stderr, /^The package websockets is missing: .* -m pip install .*\n$/);
   assert.deepEqual([refused.code, nobody.code, missing.code], [1, 3, 1]);

@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { runSlowDisk, type SlowDiskFigures } from "../disk/run-slow-disk.ts";
 import { writeRecord } from "./record/report.ts";
 
-/** Requests at the same time, each to three personas; `SLOW_DISK_TURNS` makes it larger. */
+/** Number of requests at the same time, each to three personas; `SLOW_DISK_TURNS` changes it. */
 const turns = Number(process.env.SLOW_DISK_TURNS ?? 80);
 const commitMs = Number(process.env.SLOW_DISK_COMMIT_MS ?? 100);
 
@@ -26,7 +26,7 @@ it(`${turns} requests of three lanes while every commit takes ${commitMs} ms lon
   }
 });
 
-/** The runs side by side. */
+/** The runs in columns, next to one another. */
 function table(runs: readonly SlowDiskFigures[]): string {
   const ms = (value: number) => value.toFixed(1);
   const columns = runs.map(({ loopDelays, ...counts }) => ({

@@ -16,12 +16,12 @@ import { createJudge } from "./soak/judge.ts";
 import { comeToRest, type Rest } from "./soak/rest.ts";
 import { growthPerHour, type Sample } from "./soak/trend.ts";
 
-/** `SOAK_MINUTES` and `SOAK_STREAMS` change the size of the run, `SOAK_SEED` repeats its random choices. */
+/** `SOAK_MINUTES` and `SOAK_STREAMS` change the size of the run; `SOAK_SEED` repeats its random choices. */
 const minutes = Number(process.env.SOAK_MINUTES ?? 2);
 const streams = Number(process.env.SOAK_STREAMS ?? 150);
 const seed = Number(process.env.SOAK_SEED ?? 1);
 
-/** Before the state to which the server must come back is measured. */
+/** Runs before the first measurement, which the server must return to. */
 const warmUpMs = Math.max(30_000, minutes * 3_000);
 const samples = 60;
 const idlePages = 20;
@@ -30,27 +30,27 @@ const cutsPerMinute = 0.05;
 const tickMs = 500;
 /** Milliseconds between two pieces of an upstream's answer: an answer of 30 to 69 pieces takes 2 to 14 s. */
 const pieceDelaysMs = ["50", "200"];
-/** A request can be resumed for so long after its end. */
+/** How long a request can be resumed after its end. */
 const logRetentionMs = 10_000;
 
 /**
- * What may be more at the end than at the start, as a share of it: code is compiled when it is first used, and caches fill. What
- * is not named here depends on how much was in flight at once (the size of a file that has had to be larger, resident memory).
+ * Allowed growth of each figure, as a share of its first value: code is compiled when it is first used, and caches fill.
+ * Figures that depend on the load at one moment are left out (the peak size of a file, resident memory).
  */
 const mostGrowth: Readonly<Record<string, number>> = {
-  // One or two timers and signals come and go at rest.
+  // At rest, one or two timers and signals come and go.
   ...{ timers: 2, signals: 1 },
   ...{ sockets: 0, openFiles: 0, listeners: 0, connections: 0, turns: 0, logs: 0, logBytes: 0 },
-  // An empty database has a few dozen pages, of which the search index keeps some for a while; a run writes thousands.
+  // An empty database has a few dozen pages, some of which the search index keeps for a while. A run writes thousands.
   ...{ turnRows: 0, conversationRows: 0, messageRows: 0, usedBytes: 1 },
   ...{ emitters: 0.02, functions: 0.02, heapUsedBytes: 0.1 },
 };
-/** The part of the samples that is not looked at: the first answers begin all together. */
+/** The first share of the samples, which is ignored because all first answers start together. */
 const rampShare = 0.2;
 
 const mebibytes = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 
-it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes back to where it began`, async () => {
+it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server returns to its first state`, async () => {
   const random = createSeededRandom(seed);
   const findings = createFindings();
   const judge = createJudge(findings);
@@ -76,7 +76,7 @@ it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes ba
   const rss: Sample[] = [];
   const counts = { connections: 0, cancels: 0, cuts: 0 };
 
-  /** Lets a crowd talk for a time while pages idle and conversations are read, and sends it home. */
+  /** Runs a crowd for a time while pages idle and conversations are read, then ends it. */
   async function talk(name: string, forMs: number, everySampleMs: number): Promise<void> {
     const crowd = createCrowd({
       name,
@@ -156,7 +156,7 @@ it(`${streams} streams for ${minutes} minutes, seed ${seed}: the server comes ba
 type Figures = Readonly<Record<string, number>>;
 const flat = ({ resources, memory, database }: Rest): Figures => ({ ...resources, ...memory, ...database });
 
-/** The figures that grew by more than they may. */
+/** The figures that grew more than allowed. */
 function grown(before: Rest, after: Rest): string[] {
   const [first, last] = [flat(before), flat(after)];
   return Object.entries(mostGrowth).flatMap(([name, most]) => {
@@ -165,7 +165,7 @@ function grown(before: Rest, after: Rest): string[] {
   });
 }
 
-/** Every figure of both rests, side by side. */
+/** Every figure of both measurements, next to one another. */
 function describeRests(before: Rest, after: Rest): Record<string, string> {
   const last = flat(after);
   return Object.fromEntries(

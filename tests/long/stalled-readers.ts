@@ -8,12 +8,15 @@ import { percentile } from "./sockets/percentiles.ts";
 import { startServer } from "./sockets/start-server.ts";
 import { questionOf, type WordPlan, wordsOf } from "./sockets/word-upstream.ts";
 
-/** `STALLED_READERS` changes the size of the run, `STALLED_PING_MS` how long half of them stay before they are closed. */
+/**
+ * `STALLED_READERS` changes the size of the run; `STALLED_PING_MS` sets how long half of the readers stay before they are
+ * closed.
+ */
 const readers = Number(process.env.STALLED_READERS ?? 100);
 const pingMs = Number(process.env.STALLED_PING_MS ?? 5_000);
 const quickReaders = 20;
 
-/** 60 KB of text, which the last message says once more: what the system holds for a socket of theirs is at most about 80 KB. */
+/** 60 KB of text, which the last message repeats. The system buffers at most about 80 KB for one of these sockets. */
 const plan = { words: 600, wordChars: 100, wordsAtOnce: 30, intervalMs: 100 } satisfies Omit<
   WordPlan,
   "name"
@@ -21,7 +24,7 @@ const plan = { words: 600, wordChars: 100, wordsAtOnce: 30, intervalMs: 100 } sa
 
 type System = Awaited<ReturnType<typeof startServer>>;
 
-/** How long whole answers take, for clients that read. */
+/** How long whole answers take for clients that read. */
 async function timeQuickReaders(url: string, name: string): Promise<number[]> {
   return Promise.all(
     Array.from({ length: quickReaders }, async (_, number) => {
@@ -61,9 +64,9 @@ async function stallAll(system: System) {
   return { narrow, rss: (await system.server.rssBytes()) - before, stop: () => stack.disposeAsync() };
 }
 
-/** The same answers for readers that never stop: what the answers themselves cost. */
+/** The same answers for readers that never stop: the cost of the answers themselves. */
 async function readAll(): Promise<number> {
-  // They answer no pings, however long it takes.
+  // The readers answer no pings, however long the run takes.
   await using system = await startServer({ TROUPE_PING_MS: "600000" });
   await timeQuickReaders(system.url, "warm");
   const before = await system.server.rssBytes();
@@ -120,7 +123,8 @@ it(`${readers} readers that stop in the middle of their answers`, {
   });
   assert.equal(all.length, readers);
   assert.equal(first.filter(({ cameBack }) => cameBack > 0).length, 0);
-  // The system gives a closed socket's reader what it holds of the answer, which for some is all that was missing.
+  // The system still delivers the part of the answer that it holds for a closed socket. For some readers this is all that
+  // was missing.
   assert.ok(second.some(({ cameBack }) => cameBack > 0));
   assert.ok(second.every(({ cameBack }) => cameBack <= 1));
   assert.deepEqual(

@@ -9,7 +9,7 @@ import { percentile } from "./sockets/percentiles.ts";
 import { startServer } from "./sockets/start-server.ts";
 import { planOf, questionOf, type WordPlan, wordsOf } from "./sockets/word-upstream.ts";
 
-/** `STOPS` and `STOP_CLIENTS` change the size of the run, `STOP_SEED` its choices. */
+/** `STOPS` and `STOP_CLIENTS` change the size of the run; `STOP_SEED` changes its choices. */
 const stops = Number(process.env.STOPS ?? 400);
 const clients = Number(process.env.STOP_CLIENTS ?? 40);
 const seed = Number(process.env.STOP_SEED ?? 1);
@@ -32,7 +32,7 @@ it(`${stops} stops, seed ${seed}: each closes its upstream connection, and nothi
   const kindOf = new Map<string, string>();
   const strange: string[] = [];
 
-  /** Asks, waits for its moment, stops, and reads to the end; a dropped socket has no end to read. */
+  /** Asks, waits for its moment, stops, and reads to the end. A dropped socket has no end to read. */
   async function stop(number: number, client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
     const kind = kinds[number % kinds.length] ?? "mid-stream";
     const name = `s${number}`;
@@ -94,7 +94,7 @@ it(`${stops} stops, seed ${seed}: each closes its upstream connection, and nothi
     return true;
   }
 
-  // What this process itself is late by, upstream and clients included, is in every figure.
+  // Every figure includes the lateness of this process, with its upstream and clients.
   const ownDelay = monitorEventLoopDelay({ resolution: 1 });
   ownDelay.enable();
   let next = 0;

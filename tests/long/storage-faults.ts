@@ -9,7 +9,7 @@ import { type KilledServer, runDamage } from "../disk/run-damage.ts";
 import { runOutage } from "../disk/run-outage.ts";
 import { writeRecord } from "./record/report.ts";
 
-/** A small file system of its own; `undefined` where this user may mount none. */
+/** Mounts a small file system; `undefined` if this user may not mount one. */
 async function mountSmallDisk(folder: string): Promise<AsyncDisposable | undefined> {
   await mkdir(folder);
   try {
@@ -38,7 +38,7 @@ describe("real faults of the storage", () => {
     await using place = await createDataFolder();
     const folder = path.join(place.folder, "disk");
     await using disk = await mountSmallDisk(folder);
-    // Only who may mount has a disk to fill; that is a matter of the machine and not of a missing tool.
+    // Only a user that may mount can fill a disk. That depends on the machine and is not a missing tool.
     if (disk === undefined) return context.skip(noMount);
     const ballast = path.join(folder, "ballast");
     const faults = await runOutage({
@@ -57,7 +57,7 @@ describe("real faults of the storage", () => {
       execFileSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:`]);
     const faults = await runOutage({
       data: place.folder,
-      // Shorter than the database is: nothing can be written at its end, nor at that of its log.
+      // Smaller than the database, so nothing can be written at its end, nor at the end of its log.
       fail: async (pid) => void limit(pid, "4096"),
       mend: async (pid) => void limit(pid, "unlimited"),
     });
@@ -65,7 +65,7 @@ describe("real faults of the storage", () => {
     results.push("files that may not become longer: 1 line in the log, nothing lost, mended by itself");
   });
 
-  /** A kill and a power failure leave such things behind. */
+  /** The kinds of damage that a kill or a power failure leaves. */
   const damages: Readonly<Record<string, (killed: KilledServer) => Promise<void>>> = {
     "a write-ahead log with a torn end": ({ walFile }) => appendFile(walFile, Buffer.alloc(3_000, 0x5a)),
     async "a write-ahead log that is cut in a commit"({ walFile, keptBytes }) {

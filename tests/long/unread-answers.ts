@@ -12,7 +12,7 @@ import { questionOf, type WordPlan, wordsOf } from "./sockets/word-upstream.ts";
 /** `UNREAD_CLIENTS` changes the size of the run. */
 const clients = Number(process.env.UNREAD_CLIENTS ?? 1_000);
 const heapMegabytes = 256;
-/** An answer of 3.8 MB: its last message alone would fill the heap for 100 clients that hold it each by themselves. */
+/** An answer of 3.8 MB. If 100 clients each held their own copy of its last message, the heap would be full. */
 const plan = {
   name: "large",
   words: 3_800,
@@ -21,7 +21,10 @@ const plan = {
   intervalMs: 1,
 } satisfies WordPlan;
 
-/** What one client that does not read may cost beside what all share, bytes. The system's own buffers are not counted. */
+/**
+ * Maximum bytes for one client that does not read, without the memory that all share. The system's own buffers are not
+ * counted.
+ */
 const statedBytes = { socket: 48 * 1024, body: 128 * 1024 };
 
 type System = Awaited<ReturnType<typeof startServer>>;
@@ -29,13 +32,13 @@ type System = Awaited<ReturnType<typeof startServer>>;
 const start = () =>
   startServer({
     NODE_OPTIONS: `--max-old-space-size=${heapMegabytes}`,
-    // Nobody answers pings, and no answer is to be cut while it is measured.
+    // The clients answer no pings, and no answer may be cut while it is measured.
     TROUPE_PING_MS: "600000",
     TROUPE_MAX_HTTP_CONNECTIONS: String(clients),
     TROUPE_MAX_HTTP_CONNECTIONS_PER_ADDRESS: String(clients),
   });
 
-/** Asks for the large answer; the conversation that holds it, and the number of its last message. */
+/** Asks for the large answer. Returns its conversation, and the number of its last message. */
 async function askLarge({ url }: System) {
   const client = await connect(url);
   client.send({
@@ -56,7 +59,7 @@ async function askLarge({ url }: System) {
   return { conversation: end.data.conversation_id, lastSeq: end.seq };
 }
 
-/** The longest that a ping takes to be answered while something happens, milliseconds. */
+/** The longest time that a ping takes to be answered during `work`, in milliseconds. */
 async function besides<T>(
   { url }: System,
   work: () => Promise<T>,
@@ -80,10 +83,13 @@ async function besides<T>(
   return { result, longestMs };
 }
 
-/** How much memory the server takes for clients that send this and then read nothing, and how long others wait meanwhile. */
+/**
+ * How much memory the server needs for clients that send these bytes and then read nothing, and how long other clients
+ * wait meanwhile.
+ */
 async function measure(system: System, sendings: readonly (string | Uint8Array)[]) {
   const port = new URL(system.url).port;
-  // What the first of them set up is not for each of them.
+  // The first clients set up shared memory, which must not be counted for each client.
   await (await startStalledClients({ port, count: 50, sendings }))[Symbol.asyncDispose]();
   await sleep(2_000);
   const before = await system.server.rssBytes();
@@ -97,7 +103,7 @@ async function measure(system: System, sendings: readonly (string | Uint8Array)[
   return { growth, longestMs };
 }
 
-it(`${clients} clients that do not read what they asked for`, {
+it(`${clients} clients that do not read their answers`, {
   skip: !hasPython && process.env.CI !== "true" && "no python3",
 }, async () => {
   await using system = await start();

@@ -10,12 +10,15 @@ import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { connect, type WireClient } from "../support/wire-client.ts";
 
-/** `COMMIT_STREAMS` is how many answers stream at the same time, `COMMIT_MS` how long they are watched in their middle. */
+/**
+ * `COMMIT_STREAMS` is the number of answers that stream at the same time; `COMMIT_MS` is how long they are watched in
+ * their middle.
+ */
 const streams = Number(process.env.COMMIT_STREAMS ?? 200);
 const watchedMs = Number(process.env.COMMIT_MS ?? 5_000);
 const piecesPerSecond = 10;
 const streamsPerConnection = 10;
-/** Jiffies of /proc, of which Linux has 100 a second. */
+/** Milliseconds per jiffy of /proc; Linux has 100 jiffies a second. */
 const msPerJiffy = 10;
 
 interface Measured {
@@ -31,7 +34,7 @@ async function processorMs(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * msPerJiffy;
 }
 
-/** Streams long answers through a server and counts the commits in their middle, when none begins or ends. */
+/** Streams long answers through a server and counts the commits in their middle, when none starts or ends. */
 async function measure(workers: number): Promise<Measured> {
   await using place = await createDataFolder();
   await using upstream = await createUpstreamDouble();

@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { runWorkerCrashes } from "../crash/run-worker-crashes.ts";
 import { formatRun } from "../crash/verdict.ts";
 
-/** `CRASH_KILLS` and `CRASH_STREAMS` make it longer, `CRASH_SEED` repeats its random choices. */
+/** `CRASH_KILLS` and `CRASH_STREAMS` make the run longer; `CRASH_SEED` repeats its random choices. */
 const kills = Number(process.env.CRASH_KILLS ?? 20);
 const streams = Number(process.env.CRASH_STREAMS ?? 50);
 const seed = Number(process.env.CRASH_SEED ?? 1);

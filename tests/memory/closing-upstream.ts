@@ -3,13 +3,13 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answer } from "../doubles/answer.ts";
 
-/** Up to the first text. */
+/** The events up to the first text. */
 function halfOf(text: string): string {
   const events = answer({ deltas: [text, "never"] });
   return events.slice(0, events.findIndex((event) => event.includes(text)) + 1).join("");
 }
 
-/** How an upstream ends a call: the model that is asked for names it. */
+/** The ways in which an upstream ends a call. The requested model names the way. */
 const ends: Readonly<Record<string, (response: ServerResponse) => void>> = {
   completes: (response) => void begin(response).end(answer({ deltas: ["An answer."] }).join("")),
   refuses(response) {
@@ -38,8 +38,8 @@ const ends: Readonly<Record<string, (response: ServerResponse) => void>> = {
 };
 
 /**
- * An upstream that reads requests of any size, keeps nothing of them, and ends each as its model says: so that what is left in the heap
- * of this process was left by the server under test.
+ * An upstream that reads requests of any size, keeps nothing of them, and ends each as its model says. So any memory left
+ * in this process's heap was left by the server under test.
  */
 export async function createClosingUpstream() {
   let onAsked: () => void = () => undefined;
@@ -59,7 +59,7 @@ export async function createClosingUpstream() {
   await once(server, "listening");
   return {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    /** Settles when the next call was read. */
+    /** Settles when the next call has been read. */
     asked: () =>
       new Promise<void>((resolve) => {
         onAsked = resolve;

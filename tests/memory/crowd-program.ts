@@ -5,7 +5,7 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { connect } from "../support/wire-client.ts";
 import { createClosingUpstream } from "./closing-upstream.ts";
 
-/** Run as a program of its own: what is asked at once must not end a process of 256 MiB. Prints a line of JSON. */
+/** Runs in its own process: many requests at once must not crash a process of 256 MiB. Prints a line of JSON. */
 const text = "words ".repeat(200_000).slice(0, 1_000_000);
 const everybody = [
   ...["teacher", "skeptic", "historian", "creative_writer"],

@@ -11,7 +11,7 @@ for (const [attack, code] of [
   ["8 personas", "too_many_requests"],
   ["waiting frames", "too_many_requests"],
 ] as const) {
-  it(`a process of 256 MiB refuses what it has no room for, and lives: ${attack}`, async (test) => {
+  it(`a process of 256 MiB refuses requests it has no room for, and survives: ${attack}`, async (test) => {
     const { stdout } = await promisify(execFile)(process.execPath, [...options, program, attack]);
     const { codes, mostMegabytes } = JSON.parse(stdout) as { codes: object; mostMegabytes: number };
     test.diagnostic(`${JSON.stringify(codes)}, heap at most ${mostMegabytes} MB`);

@@ -1,7 +1,7 @@
 import { endings } from "./endings.ts";
 import { runEnding } from "./run-ending.ts";
 
-/** Run as a program of its own: `requests looks warmUps name...`. Prints a line of JSON for each ending. */
+/** Runs in its own process: `requests looks warmUps name...`. Prints a line of JSON for each ending. */
 const [requests, looks, warmUps, ...names] = process.argv.slice(2);
 for (const name of names.length === 0 ? Object.keys(endings) : names) {
   const ending = endings[name];

@@ -3,10 +3,10 @@ import { it } from "node:test";
 import { endings } from "./endings.ts";
 import { playEndings } from "./play-endings.ts";
 
-/** A text that is left behind is a million bytes; what else comes and goes in the heap is less than this. */
+/** A leaked text has a million bytes. Other changes of the heap are smaller than this. */
 const mostBytes = 500_000;
 
-it("requests of 1 MB leave nothing of their text behind, however they end", async (test) => {
+it("requests of 1 MB leave none of their text in memory, with any end", async (test) => {
   const names = Object.keys(endings);
   const played = await playEndings(names, { requests: 8, looks: 2, warmUps: 0 });
   assert.deepEqual(

@@ -4,16 +4,16 @@ import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 export interface Ending {
   /** Default `openai_chat`. */
   readonly type?: "openai_chat" | "chat" | "multi_chat";
-  /** The fields of the request beside its text. */
+  /** The fields of the request besides its text. */
   readonly data: Readonly<Record<string, unknown>>;
-  /** Its budget has room for its text and so many tokens of an answer. */
+  /** Its budget has room for its text and this many tokens of an answer. */
   readonly answerTokens?: number;
   readonly settings?: TroupeOptions;
-  /** What happens once the answer has begun, or the provider is asked: the client stops it, or the time passes. */
+  /** The event once the answer has started, or the provider has been asked: the client cancels, or time passes. */
   readonly act?: { readonly when: "asked" | "begun"; readonly what: "cancel" | { readonly waitMs: number } };
-  /** Nothing more can be stored behind the first words. */
+  /** Storage fails after the first words. */
   readonly losesStorage?: true;
-  /** The code of its error, or the reason with which it ended. */
+  /** The code of its error, or its finish reason. */
   readonly end: string;
 }
 
@@ -27,7 +27,7 @@ const chat = "chat" as const;
 const multiChat = "multi_chat" as const;
 const raw = { mode: "raw" };
 
-/** Every way in which a request may end, by its name. */
+/** Every way in which a request can end, by name. */
 export const endings: Readonly<Record<string, Ending>> = {
   completed: { data: { model: "completes" }, end: "stop" },
   "completed, of a persona": { type: chat, data: { ...teacher, model: "completes" }, end: "stop" },

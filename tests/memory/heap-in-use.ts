@@ -5,12 +5,12 @@ import { runInNewContext } from "node:vm";
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** V8 compiles a program for as long as it runs; nothing of a request is in these. */
+/** V8 compiles code as long as a program runs. These spaces hold no part of a request. */
 const spacesOfCode = /^(shared_)?(code|trusted)_/;
 
 /**
- * Bytes in use when nothing more can be freed, without compiled code and with what is beside the heap: some things are let go of only
- * when others are gone.
+ * Bytes in use once nothing more can be freed. Compiled code is left out, and memory outside the heap is included. It
+ * takes several collections, because some objects become free only after others are gone.
  */
 export async function heapInUse(): Promise<number> {
   const inUse = () => {

@@ -11,7 +11,7 @@ import type { WireClient } from "../support/wire-client.ts";
 
 const textChars = 100_000;
 const text = "words ".repeat(textChars).slice(0, textChars);
-/** Two requests of one lane have room, each with its text, a body of three times as much, and what it takes without any text. */
+/** Room for two requests of one lane, each with its text, a body of three times that size, and the fixed part. */
 const maxBytes = 2 * (4 * textChars + 64 * 1024 + 1_000);
 
 const ample = { maxRequestBytes: 1e9, maxRequestBytesPerOwner: 1e9, maxRequestBytesPerConnection: 1e9 };
@@ -22,7 +22,7 @@ const ask = (id: string | undefined, data: object = {}) => ({
   data: { input_text: text, ...data },
 });
 
-/** A server whose provider says its first word when it is told to, and then nothing. */
+/** A server whose provider sends its first word when it is told to, and then nothing. */
 async function startHanging(options: TroupeOptions) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());
@@ -63,7 +63,7 @@ for (const [whose, options, code] of [
   ["of one owner", { maxRequestBytesPerOwner: maxBytes }, "too_many_requests"],
   ["of all", { maxRequestBytes: maxBytes }, "overloaded"],
 ] as const) {
-  test(`requests hold so many bytes ${whose}: more are refused before anything is stored, and have room after an end`, async () => {
+  test(`requests hold a number of bytes ${whose}: more are refused before anything is stored, and have room after an end`, async () => {
     await using system = await startHanging({ ...ample, ...options });
     const client = await system.server.connect();
     const another = await system.server.connect();
@@ -105,7 +105,7 @@ test("unnamed requests that wait count as well, until their client is gone", asy
   while (held(system) > maxBytes / 2) await nextLoopTurn();
 });
 
-test("a caller that holds nothing may ask whatever fits into a message", async () => {
+test("a caller that holds nothing may send anything that fits into a message", async () => {
   await using system = await startHanging({ maxRequestBytes: 1, maxRequestBytesPerOwner: 1 });
   const client = await system.server.connect();
   client.send(ask("large"));
@@ -114,7 +114,7 @@ test("a caller that holds nothing may ask whatever fits into a message", async (
   assert.equal((await refusalOf(client, "next")).code, "too_many_requests");
 });
 
-test("a request gives back what the body of its call held when the provider has begun to answer", async () => {
+test("a request frees the body of its call when the provider has started to answer", async () => {
   await using system = await startHanging({});
   const client = await system.server.connect();
   client.send(ask("a"));
@@ -126,7 +126,7 @@ test("a request gives back what the body of its call held when the provider has 
   assert.ok(held(system) >= textChars);
 });
 
-test("what a persona is told of its conversation counts, and is refused before the question is stored", async () => {
+test("a persona's conversation text counts, and is refused before the question is stored", async () => {
   await using system = await startHanging({
     ...{ ...ample, maxRequestBytes: 4 * textChars },
     contextChars: 2 * textChars,
@@ -180,7 +180,7 @@ for (const [name, message, code] of [
     "larger_than_day_budget",
   ],
 ] as const) {
-  test(`a request ${name} gives back what it held, named or not`, async () => {
+  test(`a request ${name} frees the bytes it held, named or not`, async () => {
     await using system = await startHanging({
       ...{ ...ample, maxRequestBytes: maxBytes },
       ...(code === "request_rate_exceeded" ? { requestsPerMinute: 1 } : {}),

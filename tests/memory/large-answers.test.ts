@@ -11,7 +11,10 @@ import { textOf, type WireClient } from "../support/wire-client.ts";
 
 const long = "word ".repeat(10_000);
 const logBytes = 1024 ** 2;
-/** What is kept with the append that fills the log, two bytes a character: all that was read ahead, and the events around it. */
+/**
+ * Bytes stored with the append that fills the log, at two bytes a character: all text that was read ahead, and the events
+ * around it.
+ */
 const slackBytes = 2 * (262_144 + 4 * long.length);
 
 const kinds = {
@@ -23,7 +26,7 @@ const kinds = {
   },
 } as const;
 
-/** A provider that sends one kind of event for ever, and others an answer of a few words. */
+/** A provider that sends one kind of event for ever to one model, and answers other calls with a few words. */
 async function createFlood(event: (typeof kinds)[keyof typeof kinds]) {
   const upstream = await createUpstreamDouble();
   const [created = ""] = answer({});

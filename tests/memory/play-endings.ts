@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { RunOptions } from "./run-ending.ts";
 
-/** What the heap held while requests ended in one way. */
+/** The heap's sizes while requests ended in one way. */
 export interface PlayedEnding {
   readonly name: string;
   /** Bytes, measured after equal numbers of requests. */
@@ -14,7 +14,7 @@ export interface PlayedEnding {
 const program = fileURLToPath(new URL("./endings-program.ts", import.meta.url));
 const options = ["--max-old-space-size=256", "--expose-gc", "--conditions=troupe-source"];
 
-/** Ends requests of 1 MB in these ways, in two processes whose heaps are at most 256 MiB each. */
+/** Ends requests of 1 MB in these ways, in two processes with a heap of at most 256 MiB each. */
 export async function playEndings(names: readonly string[], run: RunOptions): Promise<PlayedEnding[]> {
   const halves = [0, 1].map((half) => names.filter((_, index) => index % 2 === half));
   const played = (await Promise.all(halves.map((half) => playHalf(half, run)))).flat();

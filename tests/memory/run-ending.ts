@@ -16,21 +16,21 @@ import { type Ending, firstByteMs, idleMs, turnLimitMs } from "./endings.ts";
 import { heapInUse } from "./heap-in-use.ts";
 
 const textChars = 1_000_000;
-/** Of a message whose last field is an empty text: all from the end of that text on. */
+/** The end of a message whose last field is a text: the characters after that text. */
 const endChars = '"}}'.length;
 const shortTextChars = 1_000;
-/** The server may keep so little for itself that short requests fill it, and it has the same size from then on. */
+/** Limits so low that short requests fill the server's stores, whose size then stays the same. */
 const keptBytes = { logBytes: 32 * 1024, conversationBytes: 8 * 1024 ** 2 };
 
 export interface RunOptions {
   readonly requests: number;
   /** How often the heap is measured, after equal numbers of requests. */
   readonly looks: number;
-  /** Short requests before the first measured one: they fill the stores and compile the code. */
+  /** Short requests before the first measured one. They fill the stores and compile the code. */
   readonly warmUps: number;
 }
 
-/** Ends so many requests of 1 MB in one way, one after the other. Returns the heap in use, in bytes, of each look. */
+/** Ends requests of 1 MB in one way, one after the other. Returns the heap in use, in bytes, at each measurement. */
 export async function runEnding(ending: Ending, { requests, looks, warmUps }: RunOptions): Promise<number[]> {
   const clock = createTestClock({ instantMs: 1_000 });
   await using upstream = await createClosingUpstream();
@@ -95,7 +95,7 @@ export async function runEnding(ending: Ending, { requests, looks, warmUps }: Ru
   return heaps;
 }
 
-/** Logs in memory that can be written until the first words are to be kept. */
+/** Logs in memory that can be written until the first words are to be stored. */
 const openFailing: OpenStores = async (settings, listeners) => {
   const stores = await openStores(settings, listeners);
   const { logs } = stores;

@@ -1,11 +1,11 @@
 /** A straight line through points, by least squares. */
 export interface Slope {
   readonly slope: number;
-  /** Of the slope: how far the points are from the line, spread over their places. */
+  /** Standard error of the slope: the points' distance from the line, divided by the spread of their places. */
   readonly standardError: number;
 }
 
-/** The slope of values at places 1, 2, 3 and so on; there must be at least three. */
+/** The slope of values at places 1, 2, 3 and so on. There must be at least three. */
 export function slopeOf(values: readonly number[]): Slope {
   if (values.length < 3) throw new Error("A slope with an error takes three values.");
   const meanPlace = (values.length + 1) / 2;

@@ -6,7 +6,7 @@ const server = "ws://localhost:8000/ws";
 const asked = (id: string, question = "What?") =>
   ({ id, type: "chat", question, personaIds: ["skeptic"] }) as const;
 
-/** Storage that holds one text of at most `maxChars`. */
+/** Storage that holds one text of at most `maxChars` characters. */
 function storageOf(kept = new Map<string, string>(), maxChars = Number.POSITIVE_INFINITY) {
   const storage = {
     getItem: (name: string) => kept.get(name) ?? null,

@@ -29,10 +29,10 @@ async function pagesOf(
 const idsOf = async (store: ConversationStore, owner: string) => (await pagesOf(store, owner, 100)).flat();
 const titleIn = async (store: ConversationStore, id: string) => (await store.summary("owner", id))?.title;
 
-/** The part of the contract that concerns listing, reading, naming and deleting. */
+/** The part of the contract about listing, reading, naming and deleting. */
 export function describeListing(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describe(`${name} as the keeper of conversations`, () => {
-    it("lists what was changed last first: by a message, a new head, a new title", async () => {
+    it("lists the last changed first: by a message, a new head, a new title", async () => {
       await using under = await create();
       const { store } = under;
       const ids = [
@@ -78,7 +78,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       }
     });
 
-    it("names none twice and misses none that stays as it is while others change, come and go", async () => {
+    it("names none twice and misses none that stays as it is while others are changed, added and deleted", async () => {
       await using under = await create();
       const { store } = under;
       const ids: string[] = [];
@@ -143,7 +143,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       assert.equal(await titleIn(store, id), "Mine still");
     });
 
-    it("reads the whole tree, oldest first, with what each message follows and came with", async () => {
+    it("reads the whole tree, oldest first, with each message's parent and request", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -186,7 +186,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       );
     });
 
-    it("leaves nothing of a conversation that was deleted, and others as they are", async () => {
+    it("leaves nothing of a deleted conversation, and other conversations as they are", async () => {
       await using under = await create();
       const { store } = under;
       const gone = await conversationOf(store, "owner", "Secret plan?", "More of it?");
@@ -210,7 +210,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       );
     });
 
-    it("lets an answer come while its conversation is deleted, and keeps none of it", async () => {
+    it("accepts an answer while its conversation is deleted, and keeps none of it", async () => {
       await using under = await create();
       const { store } = under;
       const ids = await Promise.all(
@@ -228,7 +228,7 @@ export function describeListing(name: string, create: () => Promise<Conversation
       assert.deepEqual(await idsOf(store, "owner"), [kept]);
     });
 
-    it("answers about another owner's conversation as about none", async () => {
+    it("answers about another owner's conversation as if it did not exist", async () => {
       await using under = await create();
       const { store } = under;
       const id = await conversationOf(store, "owner", "Secret?");

@@ -9,7 +9,7 @@ import {
   readAll,
 } from "./conversations-under-test.ts";
 
-/** Texts around the size of a page, of characters of every length in UTF-8, cut at every place. */
+/** Texts around the size of a page, with characters of every length in UTF-8, cut at every place. */
 const texts = [
   "",
   "x",
@@ -23,9 +23,9 @@ const texts = [
   "",
 ];
 
-/** The part of the contract that concerns reading a conversation page by page. */
+/** The part of the contract about reading a conversation page by page. */
 export function describeReading(name: string, create: () => Promise<ConversationsUnderTest>): void {
-  describe(`${name} as what conversations are read from`, () => {
+  describe(`${name} as a store that conversations are read from`, () => {
     for (const maxBytes of [4, 5, 6, 7, 16, 17, 1_000]) {
       it(`gives pages of at most ${maxBytes} bytes that together are the whole`, async () => {
         await using under = await create();
@@ -67,7 +67,7 @@ export function describeReading(name: string, create: () => Promise<Conversation
       assert.deepEqual(await store.messages("owner", id, 1_000), { pieces: [] });
     });
 
-    it("reads on into what was said meanwhile", async () => {
+    it("reads on into messages that were added meanwhile", async () => {
       await using under = await create();
       const { store } = under;
       const id = await conversationOf(store, "owner", "x".repeat(20));
@@ -96,7 +96,7 @@ export function describeReading(name: string, create: () => Promise<Conversation
       assert.equal(await store.messages("owner", id, 16, first?.next), undefined);
     });
 
-    it("gives the beginning of a message's text", async () => {
+    it("gives the start of a message's text", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");

@@ -20,7 +20,7 @@ async function find(store: ConversationStore, query: string, limit = 100): Promi
   );
 }
 
-/** Characters that mean something to a search engine, a database or nobody. */
+/** Characters that may be special to a search engine or a database. */
 const oddQueries = [
   ...[
     "",
@@ -70,7 +70,7 @@ const oddQueries = [
   ],
 ];
 
-/** The part of the contract that concerns the search for messages. */
+/** The part of the contract about searching messages. */
 export function describeSearch(name: string, create: () => Promise<ConversationsUnderTest>): void {
   describe(`${name} as the index of messages`, () => {
     it("finds the messages in which all words occur, newest first, and no more than asked for", async () => {
@@ -85,7 +85,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       assert.deepEqual(await find(store, "apple banana"), []);
     });
 
-    it("says where a match is, under which title, and shows the words", async () => {
+    it("gives the place and the title of a match, and shows the words", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -102,7 +102,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       assert.equal(short?.excerpt, "Where is it?");
     });
 
-    it("looks at the beginnings of words, whatever their case and accents", async () => {
+    it("looks at the starts of words, ignoring case and accents", async () => {
       await using under = await create();
       const { store } = under;
       const texts = ["Streaming CAFÉS", "мой ёж", "한국어 문장", "naïve", "ΣΊΣΥΦΟΣ"];
@@ -122,7 +122,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       for (const [query, expected] of rows) assert.deepEqual(await find(store, query), expected, query);
     });
 
-    it("takes words of one or two letters whole, since they begin nearly every word", async () => {
+    it("takes words of one or two letters whole, because nearly every word starts with them", async () => {
       await using under = await create();
       const { store } = under;
       await conversationOf(store, "owner", "Is AI an aid?", "Aiming an arrow.");
@@ -131,7 +131,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       assert.deepEqual(await find(store, "a"), []);
     });
 
-    it("takes what stands in one word together as following one another", async () => {
+    it("takes the parts of one word as a sequence", async () => {
       await using under = await create();
       const { store } = under;
       await conversationOf(store, "owner", "A well-known fact.", "Known as well.", "See node:sqlite_3.");
@@ -150,7 +150,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       assert.deepEqual(await find(store, "界"), ["界世", "你好，世界很大"]);
     });
 
-    it("only ever looks for what it is given", async () => {
+    it("looks only for the given words", async () => {
       await using under = await create();
       const { store } = under;
       await conversationOf(store, "owner", "Plain words.", ...oddQueries.map((odd) => `Odd ${odd} here.`));
@@ -167,7 +167,7 @@ export function describeSearch(name: string, create: () => Promise<Conversations
       assert.deepEqual(await find(store, "!? ..."), []);
     });
 
-    it("never looks into what others own", async () => {
+    it("never looks into other owners' texts", async () => {
       await using under = await create();
       const { store } = under;
       await conversationOf(store, "owner", "The canary of the owner.");

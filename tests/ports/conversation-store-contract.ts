@@ -15,7 +15,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
   describeSearch(name, create);
 
   describe(`${name} as the store of conversations`, () => {
-    it("makes conversations that are empty and told apart", async () => {
+    it("makes empty conversations with distinct ids", async () => {
       await using under = await create();
       const { store } = under;
       const ids = await Promise.all([store.create("owner"), store.create("owner"), store.create("other")]);
@@ -32,7 +32,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.equal(await store.head("other", "mine"), undefined);
     });
 
-    it("counts the characters of a path from its root on, on each branch and whatever is left out", async () => {
+    it("counts the characters of a path from its root on, on each branch and also for parts left out", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -47,7 +47,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual((await counts(right, 0))?.at(-1), 7);
     });
 
-    it("stores messages as a chain behind their parent and gives their ids in order", async () => {
+    it("stores messages as a chain after their parent and returns their ids in order", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -91,7 +91,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await texts(right), ["Root?", "Right."]);
     });
 
-    it("leaves the oldest of a path out where not all have room, and never the newest text", async () => {
+    it("leaves out the oldest messages of a path if not all fit, and never the newest text", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -109,7 +109,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await texts(8, wide), ["One?", "😀😀"]);
     });
 
-    it("stores nothing behind a parent that it does not have", async () => {
+    it("stores nothing after an unknown parent", async () => {
       await using under = await create();
       const { store } = under;
       const [one, two] = [await store.create("owner"), await store.create("owner")];
@@ -140,7 +140,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.equal((await store.path("owner", id, message, mostChars))?.length, 1);
     });
 
-    it("finds what came with a request, the question first, and nothing of others", async () => {
+    it("finds the messages of a request, the question first, and no others", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -177,7 +177,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ]);
         await store.append("owner", other, undefined, [{ ...asks("Else?"), requestId: `${requestId}-else` }]);
       }
-      // What was stored without a request has no place of its own.
+      // A message that was stored without a request has no place of its own.
       await store.append("owner", id, undefined, [asks("Unnamed?")]);
       assert.deepEqual(await store.requests("owner", id), ["c"]);
       assert.deepEqual(await store.requests("owner", id, "a"), ["b", "c"]);
@@ -194,7 +194,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       assert.deepEqual(await store.requests("other", id, ""), []);
     });
 
-    it("stores a message under the id by which it was told already", async () => {
+    it("stores a message under the id that was given out before", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");
@@ -233,7 +233,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       }
       await store.disown("owner", id, "req-1");
       assert.deepEqual([await idsOf("req-1"), (await idsOf("req-2")).length], [[question], 1]);
-      // It stays where it was said.
+      // The message stays at its place.
       const path = await store.path("owner", id, answer, 1_000);
       assert.deepEqual(
         path?.map(({ text, requestId }) => [text, requestId]),
@@ -244,7 +244,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       );
     });
 
-    it("keeps what appends at the same moment store apart", async () => {
+    it("keeps messages that are appended at the same moment apart", async () => {
       await using under = await create();
       const { store } = under;
       const id = await store.create("owner");

@@ -24,7 +24,7 @@ export const answers = (text: string): Omit<NewMessage, "parentId"> => ({
   status: "failed",
 });
 
-/** A conversation in which these questions were asked, one behind the other; its id. */
+/** Stores a conversation with these questions, one after the other, and returns its id. */
 export async function conversationOf(
   store: ConversationStore,
   owner: string,
@@ -53,7 +53,7 @@ export async function pagesOf(
   return pages;
 }
 
-/** All messages of a conversation, put together from the pieces of its pages. */
+/** All messages of a conversation, joined from the pieces of its pages. */
 export async function readAll(
   store: ConversationStore,
   owner: string,

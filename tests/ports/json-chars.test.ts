@@ -11,7 +11,7 @@ describe("the length of a value as JSON", () => {
     }
   });
 
-  it("leaves out what JSON leaves out", () => {
+  it("leaves out the fields that JSON leaves out", () => {
     assert.equal(jsonChars({ kept: "x", missing: undefined }), jsonChars({ kept: "x" }));
   });
 

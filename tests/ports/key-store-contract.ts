@@ -23,7 +23,7 @@ export function describeKeyStore(name: string, create: () => Promise<KeysUnderTe
         assert.equal(await store.find(other), undefined);
     });
 
-    it("keeps what was left out left out", async () => {
+    it("keeps absent fields absent", async () => {
       await using under = await create();
       const { store } = under;
       const { id: _, createdAtMs: __, ...rest } = await store.create({ owner: "bob", limits: {} }, "d");

@@ -2,7 +2,7 @@ import { followLog } from "../../src/ports/follow-log.ts";
 import type { LaneCheckpoint, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { LogBatch, TurnLog } from "../../src/ports/turn-log.ts";
 
-/** A text event whose text tells it apart. */
+/** A text event with its own text. */
 export function textOf(text: string, lane?: string): TurnEvent {
   return { type: "text", text, final: false, ...(lane === undefined ? {} : { lane }) };
 }
@@ -23,17 +23,20 @@ export const terminal: TurnEvent = {
   answer: { kind: "responses", text: "", response: {}, finishReason: "stop", simulated: false },
 };
 
-/** What a follower was given, batch by batch, and whether it has come to the log's end. */
+/** The events that a follower received, batch by batch, and whether it has reached the log's end. */
 export interface Following {
   readonly batches: readonly LogBatch[];
-  /** `1:a 2:b`: the numbers and texts of all events, `trimmed-5` for a trimmed batch, `unkept-code` for an end that is not kept. */
+  /**
+   * `1:a 2:b`: the numbers and texts of all events, `trimmed-5` for a trimmed batch, `unkept-code` for an end that is not
+   * stored.
+   */
   read(): string;
-  /** Settles at the end of the log, or when it was stopped. */
+  /** Settles at the end of the log, or when the follower was stopped. */
   readonly ended: Promise<void>;
   stop(): void;
 }
 
-/** Follows a log from a position, as fast as it can. */
+/** Follows a log from a position, as fast as possible. */
 export function followed(log: TurnLog, after: number): Following {
   const batches: LogBatch[] = [];
   const stopped = new AbortController();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { excerptOf, matchesTerms, searchTerms } from "../../src/ports/search-terms.ts";
 
-/** What a generator comes to, and in how many steps. */
+/** The result of a generator, and its number of steps. */
 function run<T>(steps: Generator<undefined, T>): { value: T; steps: number } {
   for (let count = 0; ; count += 1) {
     const { done, value } = steps.next();
@@ -11,7 +11,7 @@ function run<T>(steps: Generator<undefined, T>): { value: T; steps: number } {
 }
 
 const million = 1_000_000;
-/** Texts that cost a careless search most. */
+/** Texts that would cost a careless search the most. */
 const crafted: Readonly<Record<string, string>> = {
   "marks that change places": "a\u0301\u0323".concat("\u0301\u0323".repeat(million / 2)),
   "near matches": "xneedle".repeat(million / 7),
@@ -46,7 +46,7 @@ describe("looking for words", () => {
     assert.ok(longestRow <= 16, `${longestRow}`);
   });
 
-  it("finds what stands together across the ends of its steps", () => {
+  it("finds sequences across the ends of its steps", () => {
     for (let before = 16_370; before < 16_390; before += 1) {
       const text = `${"x".repeat(before - 1)} well - known fact`;
       assert.equal(run(matchesTerms(text, searchTerms("well-known"))).value, true, `${before}`);

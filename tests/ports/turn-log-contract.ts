@@ -31,7 +31,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       assert.equal(follower.read(), "1:a 2:b 3:c 4:answer");
     });
 
-    it("gives everything behind any position, once and in order, and ends", async () => {
+    it("yields everything after any position, once and in order, and ends", async () => {
       await using under = await create();
       await under.log.append([...letters.map((letter) => textOf(letter)), terminal]);
       const expected = whole.split(" ");
@@ -69,7 +69,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       }
     });
 
-    it("gives a waiting follower what is appended, at once", async () => {
+    it("gives appended events to a waiting follower at once", async () => {
       await using under = await create();
       const follow = followLog(under.log, { after: 0 });
       const first = follow[Symbol.asyncIterator]().next();
@@ -77,7 +77,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       assert.deepEqual((await first).value, { type: "events", events: [{ seq: 1, event: textOf("a") }] });
     });
 
-    it("wakes a reader that was given nothing, once, and none that was closed", async () => {
+    it("wakes a waiting reader once, and no closed one", async () => {
       await using under = await create();
       const { log } = under;
       let wakes = 0;
@@ -145,7 +145,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       assert.equal(other.read(), "1:a 2:b 3:answer");
     });
 
-    it("refuses what would follow the terminal event, and keeps none of it", async () => {
+    it("refuses events after the terminal event, and keeps none of them", async () => {
       await using under = await create();
       await under.log.append([textOf("a")]);
       const follower = followed(under.log, 0);
@@ -170,7 +170,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
       assert.deepEqual(atHead.batches, []);
     });
 
-    it("carries thousands of events to a follower that comes late", async () => {
+    it("gives thousands of events to a late follower", async () => {
       await using under = await create();
       const count = 5_000;
       for (let index = 0; index < count; index += 100)
@@ -189,10 +189,10 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
   });
 }
 
-/** A log that its process leaves to the next. */
+/** The contract of a log that its process leaves to the next one. */
 export function describeLeaving(name: string, create: () => Promise<LogUnderTest>): void {
   describe(`${name} as a turn's log that is left`, () => {
-    it("gives those who wait, and those who come later, what is there and no end", async () => {
+    it("gives present and later followers the existing events and no end", async () => {
       await using under = await create();
       const { log } = under;
       await log.append(letters.slice(0, 3).map((letter) => textOf(letter)));
@@ -209,13 +209,13 @@ export function describeLeaving(name: string, create: () => Promise<LogUnderTest
   });
 }
 
-/** The part of the contract that concerns adapters which give up the events of ended logs. */
+/** The part of the contract for adapters that drop the events of ended logs. */
 export function describeTrimming(
   name: string,
   create: () => Promise<LogUnderTest & { trim(): Promise<void> }>,
 ): void {
   describe(`${name} as a turn's log that is trimmed`, () => {
-    it("answers with the lanes' texts for events that it gave up, and with the rest behind them", async () => {
+    it("answers with the lanes' texts in place of dropped events, and with the later events after them", async () => {
       await using under = await create();
       const { log } = under;
       await log.append([textOf("Hel", "ada"), textOf("Wor", "bob"), { type: "reasoning", text: "hm" }]);
@@ -243,7 +243,7 @@ export function describeTrimming(
       assert.deepEqual([log.headSeq, log.ended], [7, true]);
     });
 
-    it("tells a follower that stood in the middle when its events went", async () => {
+    it("tells a follower that was in the middle when its events were dropped", async () => {
       await using under = await create();
       await under.log.append(Array.from({ length: 2_000 }, () => textOf("x")));
       const iterator = followLog(under.log, { after: 0 });

@@ -10,7 +10,7 @@ export interface LogStoreUnderTest extends AsyncDisposable {
   readonly store: TurnLogStore;
 }
 
-/** The log of a turn that is new. */
+/** Creates the log of a new turn. */
 export async function created(store: TurnLogStore, owner: string, id: string): Promise<TurnLog> {
   const answer = await store.create(recordOf(owner, id));
   assert.ok(answer.type === "created", `${answer.type} instead of created`);
@@ -21,7 +21,7 @@ export function recordOf(owner: string, id: string, contentHash = "hash"): TurnR
   return { owner, id, contentHash };
 }
 
-/** The contract of `TurnLogStore`, for every adapter to run. `retentionMs` is how long ended logs are to be kept. */
+/** The contract of `TurnLogStore`, for every adapter to run. `retentionMs` is how long ended logs must be kept. */
 export function describeTurnLogStore(
   name: string,
   create: (options: { clock: Clock; retentionMs: number }) => Promise<LogStoreUnderTest>,
@@ -47,7 +47,7 @@ export function describeTurnLogStore(
       assert.equal(follower.read(), "1:a 2:answer");
     });
 
-    it("answers with the kept turn where the id is taken, running or ended, whatever the content", async () => {
+    it("answers with the kept turn if the id is taken, running or ended, with any content", async () => {
       await using under = await open();
       const log = await created(under.store, "owner", "id-1");
       for (const events of [[textOf("a")], [terminal]]) {
@@ -59,7 +59,7 @@ export function describeTurnLogStore(
       }
     });
 
-    it("gives one of two who create at the same time the log, and the other the turn", async () => {
+    it("gives one of two simultaneous creators the log, and the other the turn", async () => {
       await using under = await open();
       const answers = await Promise.all([
         under.store.create(recordOf("owner", "id-1")),
@@ -102,7 +102,7 @@ export function describeTurnLogStore(
       assert.equal((await store.create(record)).type, "exists");
     });
 
-    it("begins after the number that a repeated turn names, also if it does not know that turn any more", async () => {
+    it("starts after the number that a repeated turn names, even if it no longer knows that turn", async () => {
       await using under = await open();
       const answer = await under.store.create({ ...recordOf("owner", "id-1"), afterSeq: 7 });
       assert.ok(answer.type === "created");
@@ -187,7 +187,7 @@ export function describeTurnLogStore(
       assert.equal(await store.find("owner", "running"), undefined);
     });
 
-    it("lets those who follow a log that is no longer kept read it to its end", async () => {
+    it("lets the followers of a log that is no longer kept read it to its end", async () => {
       await using under = await open(1_000);
       const log = await created(under.store, "owner", "id-1");
       await log.append([textOf("a"), textOf("b"), terminal]);

@@ -9,7 +9,7 @@ export interface UsageUnderTest extends AsyncDisposable {
 
 let calls = 0;
 
-/** A call as it begins; what matters is said. */
+/** A call that starts. `changes` holds the fields that matter to the test. */
 export function callOf(changes: Partial<BegunCall> = {}): BegunCall {
   calls += 1;
   return {
@@ -32,10 +32,10 @@ export const used = (inputTokens: number, outputTokens: number, estimated = fals
   usage: { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated },
 });
 
-/** What every store of usage has to do. */
+/** The contract of `UsageStore`, for every adapter to run. */
 export function describeUsageStore(name: string, make: () => Promise<UsageUnderTest>): void {
   describe(`usage in ${name}`, () => {
-    it("counts a call from its beginning, as it was begun, and then as it ended", async () => {
+    it("counts a call from its start as reserved, and then as it ended", async () => {
       await using place = await make();
       const call = callOf();
       place.store.begin(call);
@@ -75,7 +75,7 @@ export function describeUsageStore(name: string, make: () => Promise<UsageUnderT
       );
     });
 
-    it("counts a call on the day on which it ended, and tells only the days that were asked for", async () => {
+    it("counts a call on the day on which it ended, and returns only the requested days", async () => {
       await using place = await make();
       for (const day of [99, 100, 101]) {
         const call = callOf({ day: day - 1 });
@@ -93,7 +93,7 @@ export function describeUsageStore(name: string, make: () => Promise<UsageUnderT
       assert.deepEqual(await days(102, 110), []);
     });
 
-    it("tells nobody what others used, and nothing of a call that was never begun", async () => {
+    it("shows no owner the usage of others, and no call that never started", async () => {
       await using place = await make();
       const call = callOf();
       place.store.begin(call);

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../src/ports/vendor-ids.ts";
 import type { TestClock } from "../support/test-clock.ts";
 
-/** A new, empty store, and the time that it goes by. */
+/** A new, empty store, and the clock that it uses. */
 export interface VendorIdsUnderTest extends AsyncDisposable {
   readonly store: VendorIds;
   readonly clock: TestClock;
@@ -12,7 +12,7 @@ export interface VendorIdsUnderTest extends AsyncDisposable {
 /** The contract of `VendorIds`, for every adapter to run. */
 export function describeVendorIds(name: string, create: () => Promise<VendorIdsUnderTest>): void {
   describe(`${name} as the store of a vendor's ids`, () => {
-    it("knows an id as its owner's, and as nobody else's, however it is spelt", async () => {
+    it("knows an id as its owner's only, in any spelling", async () => {
       await using under = await create();
       const { store } = under;
       await store.note("ada", ["resp_1", "conv_1"]);
@@ -37,7 +37,7 @@ export function describeVendorIds(name: string, create: () => Promise<VendorIdsU
       assert.equal(await store.isOwn("ada", "resp_2"), true);
     });
 
-    it("keeps an id for its time and no longer; noted again, its time begins again", async () => {
+    it("keeps an id for its time and no longer; noting it again restarts its time", async () => {
       await using under = await create();
       const { store, clock } = under;
       await store.note("ada", ["early", "again"]);
@@ -48,7 +48,7 @@ export function describeVendorIds(name: string, create: () => Promise<VendorIdsU
       assert.deepEqual([await store.isOwn("ada", "early"), await store.isOwn("ada", "again")], [false, true]);
     });
 
-    it("takes any number of ids, and those that no request can name", async () => {
+    it("takes any number of ids, including ids that no request can name", async () => {
       await using under = await create();
       const { store } = under;
       const ids = Array.from({ length: 100 }, (_, index) => `resp_${index}`);

@@ -51,7 +51,7 @@ const dataFields: Readonly<Record<ClientMessageType, Fields>> = {
 
 type Data = Record<string, unknown>;
 
-/** What a message must have, filled with the first good value of each. */
+/** The required fields of a message, each with its first good value. */
 function leastData(type: ClientMessageType): Data {
   const required = Object.entries(dataFields[type]).filter(([, [, presence]]) => presence === "required");
   return Object.fromEntries(required.map(([name, [kind]]) => [name, fieldKinds[kind].good[0]]));
@@ -80,7 +80,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       assert.deepEqual(names.toSorted(), Object.keys(fields).toSorted());
     });
 
-    it("have to be there only where nothing works without them", () => {
+    it("are required only if nothing works without them", () => {
       const data = leastData(type);
       assert.deepEqual(accepted({ type, data }), { type, data });
     });
@@ -89,7 +89,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       const kind: FieldKind = fieldKinds[kindName];
       const withValue = (value: unknown) => ({ type, id: "r", data: { ...leastData(type), [name]: value } });
 
-      it(`${name}: good values come out as they went in`, () => {
+      it(`${name}: good values are returned unchanged`, () => {
         for (const value of kind.good) {
           const { data } = accepted(withValue(value));
           assert.deepEqual((data as Data)[name], JSON.parse(JSON.stringify(value)));
@@ -118,7 +118,7 @@ for (const [type, fields] of Object.entries(dataFields) as [ClientMessageType, F
       for (const id of [null, undefined]) assert.equal(accepted({ type, id, data }).id, undefined);
     });
 
-    it("others are ignored", () => {
+    it("unknown fields are ignored", () => {
       const data = leastData(type);
       const more = { unknown: 1, constructor: {}, toString: "x", hasOwnProperty: null };
       assert.deepEqual(accepted({ type, data: { ...data, ...more }, ...more }), { type, data });

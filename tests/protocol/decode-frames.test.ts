@@ -10,7 +10,7 @@ function refusal(text: string) {
   return { code: error.code, field: error.field, origin, message: error.publicMessage };
 }
 
-describe("what is not a message", () => {
+describe("a frame that is not a message", () => {
   const notJson = [
     "",
     " ",
@@ -57,7 +57,7 @@ describe("what is not a message", () => {
     }
   });
 
-  it("has a type that nobody knows, whatever an object inherits", () => {
+  it("has an unknown type, even one that every object inherits", () => {
     const types = [
       "nonsense",
       "PING",
@@ -110,7 +110,7 @@ describe("how much a message may hold", () => {
     `{${Array.from({ length: count }, (_, index) => `"k${index}":0`).join()}}`;
 
   it("is the limit of values and not one more", () => {
-    // Three members of the message, two of its data, `text` and `a`.
+    // The message has three members, and its data has two, `text` and `a`.
     const rest = wireLimits.messageValues - 7;
     assert.ok(decodeClientMessage(ask(list(rest))).ok);
     const { code, field, origin, message } = refusal(ask(list(rest + 1)));
@@ -150,7 +150,7 @@ describe("odd contents", () => {
     assert.ok(decodeClientMessage('{"type":"nonsense","type":"ping"}').ok);
   });
 
-  it("lone surrogates become the replacement character, since they cannot be sent on", () => {
+  it("lone surrogates become the replacement character, because they cannot be sent on", () => {
     const decoded = decodeClientMessage(
       String.raw`{"type":"openai_chat","data":{"input_text":"a\ud800b\udc00\ud83d\ude00"}}`,
     );
@@ -179,8 +179,8 @@ describe("odd contents", () => {
   });
 });
 
-describe("what a refusal tells", () => {
-  it("the frame's type and id, where they are short strings", () => {
+describe("a refusal", () => {
+  it("repeats the frame's type and id, if they are short strings", () => {
     const long = "x".repeat(wireLimits.idChars + 1);
     assert.deepEqual(refusal('{"type":"chat","id":"mine"}').origin, { type: "chat", id: "mine" });
     assert.deepEqual(refusal('{"id":"mine"}').origin, { id: "mine" });
@@ -188,7 +188,7 @@ describe("what a refusal tells", () => {
     assert.deepEqual(refusal('{"type":"chat","id":7}').origin, { type: "chat" });
   });
 
-  it("nothing of the contents", () => {
+  it("contains nothing of the contents", () => {
     const secret = "sk-0123456789";
     for (const data of [
       { message: 7, persona_id: secret },
@@ -199,7 +199,7 @@ describe("what a refusal tells", () => {
     }
   });
 
-  it("a path that is no longer than anybody wants to read", () => {
+  it("gives a path no longer than people want to read", () => {
     const options = { ["k".repeat(10_000)]: 1 };
     const { field } = refusal(JSON.stringify({ type: "openai_chat", data: { input_text: "a", options } }));
     assert.ok(field !== undefined && field.length <= 512);

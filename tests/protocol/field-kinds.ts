@@ -1,4 +1,4 @@
-/** What a field may be, and what it may not: a value, or a value with the path below the field that is at fault. */
+/** The good and the bad values of a field. A bad value may come with the path, below the field, of the part at fault. */
 export interface FieldKind {
   readonly good: readonly unknown[];
   readonly bad: readonly (readonly [value: unknown, below?: string])[];
@@ -12,7 +12,7 @@ const notStrings = [7, true, {}, []];
 const notNumbers = ["1", "NaN", "", true, {}, [1]];
 const notBooleans = ["true", 0, 1, {}, []];
 
-/** Names that others made: whatever is in them but control characters and halves of surrogate pairs. */
+/** Names that other systems made: any characters but control characters and halves of surrogate pairs. */
 export const namesOfOthers = [
   ...[
     "a",
@@ -50,7 +50,7 @@ const nameOf = (maxChars: number) =>
     ...notStrings,
   );
 
-/** By the word under which the table of fields names them. Limits are the ones that PROTOCOL.md prints. */
+/** Kinds by the name that the table of fields uses. The limits are the ones that PROTOCOL.md prints. */
 export const fieldKinds = {
   id: nameOf(128),
   idOrStart: of(

@@ -4,7 +4,7 @@ import { decodeClientMessage } from "../../src/protocol/decode.ts";
 import { fieldPaths, type JsonSchema } from "../fuzz/field-paths.ts";
 import { validatorWords } from "./validator-words.ts";
 
-/** One of every kind of wrong value, and what lies just beyond the limits of a field. */
+/** One wrong value of every kind, and values just beyond the limits of a field. */
 function wrongValues(schemas: readonly JsonSchema[]): unknown[] {
   const beyond = schemas.flatMap(({ minimum, maximum, maxLength, maxItems }) => [
     ...(minimum === undefined ? [] : [minimum - 1, minimum + 0.5, -1e300]),

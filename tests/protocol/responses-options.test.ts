@@ -4,12 +4,15 @@ import type { ResponseCreateParamsStreaming } from "openai/resources/responses/r
 import { decodeClientMessage } from "../../src/protocol/decode.ts";
 import { type ResponsesOptions, responsesOptions } from "../../src/protocol/responses-options.ts";
 
-// The types below are the test: `npm run check` fails when the SDK and the schema no longer fit.
+// The types below are the test: `npm run check` fails if the SDK and the schema no longer agree.
 
 type Parameters = ResponseCreateParamsStreaming;
 type Name = keyof Parameters;
 
-/** Parameters that a client cannot set through `data.options`. A new one of the SDK must come here or into the schema. */
+/**
+ * Parameters that a client cannot set through `data.options`. A new parameter of the SDK must be added here or to the
+ * schema.
+ */
 const withheld = {
   input: "it is `data.input_text`",
   model: "it is `data.model`, which the settings may replace",
@@ -23,7 +26,7 @@ const withheld = {
   prompt_cache_options: "new in the SDK and not needed yet",
 } as const satisfies Record<Exclude<Name, keyof ResponsesOptions>, string>;
 
-/** Passed on as JSON: the vendor's own structures, which grow more often than they should be copied. */
+/** Passed on as JSON: the vendor's own structures, which change too often to be copied. */
 const opaque = [
   "context_management",
   "include",
@@ -36,7 +39,7 @@ const opaque = [
   "truncation",
 ] as const satisfies readonly (keyof ResponsesOptions & Name)[];
 
-/** Options that the SDK does not know, or does not take with every value that the schema lets through. */
+/** Options that the SDK does not know, or for which it does not take every value that the schema allows. */
 type Misfit = {
   [Key in keyof ResponsesOptions]-?: Key extends (typeof opaque)[number]
     ? never

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { surveyJson } from "../../src/protocol/survey-json.ts";
 
-/** The same figures, found in what `JSON.parse` makes of the text. */
+/** The same figures, counted in the result of `JSON.parse`. */
 function surveyOf(value: unknown): { depth: number; values: number; members: number } {
   if (typeof value !== "object" || value === null) return { depth: 0, values: 0, members: 0 };
   const children: unknown[] = Object.values(value);
@@ -16,7 +16,7 @@ function surveyOf(value: unknown): { depth: number; values: number; members: num
 }
 
 describe("the survey of a JSON text", () => {
-  it("counts what the text holds, however it is written", () => {
+  it("counts the content of the text, in any notation", () => {
     const property = fc.property(fc.jsonValue(), fc.constantFrom(undefined, 1, "\t"), (value, space) => {
       const { depth, values, members } = surveyJson(JSON.stringify(value, null, space));
       assert.deepEqual({ depth, values, members }, surveyOf(value));
@@ -24,7 +24,7 @@ describe("the survey of a JSON text", () => {
     fc.assert(property, { seed: 20_261_129, numRuns: 1_000 });
   });
 
-  it("finds the end of long strings, whatever stands before their quotes", () => {
+  it("finds the end of long strings, with any characters before their quotes", () => {
     const piece = fc.constantFrom("\\", '"', "a".repeat(63), "a".repeat(64), "a", "é", "日".repeat(70));
     const property = fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const { values } = surveyJson(JSON.stringify([pieces.join(""), pieces.join("x")]));
@@ -50,7 +50,7 @@ describe("the survey of a JSON text", () => {
     }
   });
 
-  it("takes time in proportion to the text, whatever stands in it", () => {
+  it("takes time in proportion to the text, with any content", () => {
     const units = [
       ":",
       ",",

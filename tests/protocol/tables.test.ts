@@ -8,7 +8,7 @@ import { serverMessage } from "../../src/protocol/server-messages.ts";
 const errors = Object.entries(errorTable) as [ErrorCode, (typeof errorTable)[ErrorCode]][];
 
 describe("the table of errors", () => {
-  it("has codes that a program can compare and sentences that a person can read, none twice", () => {
+  it("has codes that a program can compare and sentences that a person can read, all distinct", () => {
     for (const [code, { message }] of errors) {
       assert.match(code, /^[a-z]+(_[a-z]+)*$/);
       assert.match(message, /^\S.*\.$/);
@@ -17,7 +17,7 @@ describe("the table of errors", () => {
     assert.equal(new Set(errors.map(([, { message }]) => message)).size, errors.length);
   });
 
-  it("says of no refusal of a frame that it may work later, but where there is no room", () => {
+  it("calls no refusal of a frame retryable, except for lack of room", () => {
     const retryable = errors
       .filter(([, row]) => row.scope === "frame" && row.retryable)
       .map(([code]) => code);
@@ -40,7 +40,7 @@ describe("the table of errors", () => {
     }
   });
 
-  it("hides what was not made from it", () => {
+  it("hides errors that were not made from it", () => {
     const error = TroupeError.from(new Error("the password is secret"));
     assert.deepEqual(
       [error.code, error.publicMessage],
@@ -53,9 +53,9 @@ describe("the table of errors", () => {
 describe("the table of closes", () => {
   const closes = Object.values(closeTable);
 
-  it("has codes that a server may send, none twice", () => {
+  it("has codes that a server may send, all distinct", () => {
     for (const { code, reason } of closes) {
-      // RFC 6455, section 7.4: 1004 to 1006 and 1015 never travel; 4000 to 4999 are ours to give.
+      // RFC 6455, section 7.4: 1004 to 1006 and 1015 are never sent; 4000 to 4999 are for applications.
       assert.ok(
         (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 4000 && code <= 4999),
       );
@@ -80,7 +80,7 @@ describe("the table of closes", () => {
       assert.equal(retryAfterMsIn(reason), undefined);
   });
 
-  it("sends nobody back who would only break the same rule again", () => {
+  it("sends no client back that would only break the same rule again", () => {
     const comeBack = closes.filter(({ reconnect }) => reconnect).map(({ code }) => code);
     assert.deepEqual(comeBack, [1012, 4403, 4408, 4409]);
   });

@@ -6,7 +6,7 @@ import { startScriptedServer } from "../client/scripted-server.ts";
 
 const question = { message: "Count.", persona_id: "ada" };
 
-/** Waits for the store's own news until the newest request is as it should be. */
+/** Waits for notices from the store until the newest request is as expected. */
 async function untilShown(store: RequestStore, isRight: (shown: ShownRequest) => boolean) {
   for (;;) {
     const shown = store.snapshot().requests.at(-1);
@@ -46,7 +46,7 @@ describe("the requests of a component", () => {
       store.send("openai_chat", asked as never);
       assert.equal(store.snapshot().requests.at(-1)?.question, shown);
     }
-    // Asked again under its name, it is shown once.
+    // A request that is sent again under its id is shown once.
     store.send("chat", { ...question, message: "again" }, { id: "mine" });
     const ids = store.snapshot().requests.map((shown) => shown.id);
     assert.equal(ids.filter((one) => one === "mine").length, 1);
@@ -81,7 +81,7 @@ describe("the requests of a component", () => {
       );
       close();
       assert.equal(store.snapshot().requests[0]?.transcript.status, "unfollowed");
-      // Another address is another server, which knows nothing of it.
+      // Another address is another server, which does not know the request.
       store.open({ url: "ws://127.0.0.1:9/ws", fetch: false })();
       assert.equal(store.snapshot().requests[0]?.transcript.status, "unfollowed");
 
@@ -92,13 +92,13 @@ describe("the requests of a component", () => {
         assert.deepEqual([transcript.status, transcript.seq], ["completed", 8]);
       } else {
         await untilShown(store, ({ standing }) => standing === "followed");
-        // The server reads in order: with the answer to this, it has read all before it.
+        // The server reads in order, so an answer to this one shows that it has read all before.
         store.send("chat", { ...question, message: "again" }, { id: "r2" });
         await untilShown(store, ({ standing }) => standing === "ended");
         assert.equal(server.frames.at(-1)?.id, "r2");
       }
       closeAgain();
-      // A request without any message is asked again under its id; another one is resumed.
+      // A request without any message is asked again under its id. One with messages is resumed.
       assert.deepEqual(
         server.frames.slice(0, 2).map(({ type, id, data }) => [type, id, data?.after_seq]),
         [["chat", "r", undefined], seen === 0 ? ["chat", "r", undefined] : ["resume", "r", seen]],

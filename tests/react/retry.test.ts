@@ -23,7 +23,7 @@ test("a component runs a failed request again, which starts empty; any other sta
           changes.push(`${shown.transcript.status} ${shown.transcript.lanes[0]?.text}`);
         if (shown?.transcript.status !== status) return;
         stop();
-        // The request tells its failure beside its last message.
+        // The request reports its failure together with its last message.
         setImmediate(resolve);
       });
     });

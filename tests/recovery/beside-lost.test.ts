@@ -72,6 +72,6 @@ it("a request that cannot be recovered ends as interrupted, and every other one 
     ends.push(end?.type === "error" ? end.code : end?.type);
   }
   assert.deepEqual(ends, ["response", "interrupted", "interrupted", "response"]);
-  // What is a fault of the server is told once; that another provider answers now is none.
+  // Only the server's own fault is logged, once. Another provider answering now is not a fault.
   assert.equal(faults.length, 1);
 });

@@ -44,7 +44,7 @@ function checkWhole(messages: readonly ServerMessage[]): void {
 
 describe("a background answer that a crash cut off", () => {
   for (const [how, pacing] of Object.entries(pacings)) {
-    it(`goes on as if nothing had happened, ${how}, whatever commit the crash came before`, async () => {
+    it(`goes on as if nothing had happened, ${how}, for a crash before any commit`, async () => {
       let deaths = 0;
       let continued = 0;
       for (let isOver = false; !isOver; ) {
@@ -58,7 +58,7 @@ describe("a background answer that a crash cut off", () => {
         await using server = await at.start();
         const client = await server.connect();
         const kept = await fetch(`${server.httpUrl}/api/requests/long`);
-        // Before its checkpoint was kept nobody knows the response; then the request ends, or was never there.
+        // Before its checkpoint is stored, the response is unknown. The request then ends, or never existed.
         if (kept.status === 404) continue;
         const messages = await replay(client, "long");
         assert.deepEqual(messages.slice(0, seen.length), seen);
@@ -78,10 +78,10 @@ describe("a background answer that a crash cut off", () => {
   }
 });
 
-/** The text in place of which the store dies: one character, since chunks are cut where they happen to be. */
+/** The store dies in place of this text: one character, because the places of the cuts between chunks vary. */
 const inTheMiddle = { nth: 1, statement: "journal", containing: "雨" } as const;
 
-/** A server whose answer a crash cut off in the middle; the provider then gives it as told. */
+/** A server whose answer a crash cut off in the middle. The provider then returns it as `retrieved` says. */
 async function cutInTheMiddle(retrieved: Parameters<UpstreamDouble["respondToRetrieval"]>[0]) {
   const at = await createInterruptedServer();
   at.upstream.respond(streamScript(events));
@@ -116,7 +116,7 @@ describe("a background answer that goes on in another process", () => {
     assert.equal(cut.at.upstream.sideRequests.at(-1)?.path, "/v1/responses/resp_7/cancel");
   });
 
-  it("is interrupted where the provider does not know it any more, its text kept", async () => {
+  it("is interrupted if the provider no longer knows it, and keeps its text", async () => {
     await using cut = await cutInTheMiddle(() =>
       httpError(404, { message: "no", type: "invalid_request_error", code: null }),
     );
@@ -169,7 +169,7 @@ describe("a background answer that goes on in another process", () => {
     assert.equal(cut.at.upstream.requests.length, 1);
   });
 
-  it("counts as one call, whatever commit the crash came before", async () => {
+  it("counts as one call, for a crash before any commit", async () => {
     for (const containing of ["雨", '"final":true', '"type":"answer"']) {
       await using at = await createInterruptedServer();
       at.upstream.respond(streamScript(events));
@@ -177,7 +177,7 @@ describe("a background answer that goes on in another process", () => {
       assert.ok(await at.askAndDie(ask({ mode: "raw" }), { nth: 1, statement: "journal", containing }));
       await using server = await at.start();
       await replay(await server.connect(), "long");
-      // A reading stands behind everything that was written before.
+      // A read is done after all writes that were queued before it.
       await fetch(`${server.httpUrl}/api/usage`);
       using database = new DatabaseSync(at.database, { readOnly: true });
       const calls = database.prepare("SELECT request_id, outcome FROM usage").all();

@@ -12,7 +12,7 @@ import { createTestClock } from "../support/test-clock.ts";
 
 const canary = "zqxjkv";
 
-/** How much the database has of what was said. */
+/** Number of rows in the database with parts of the conversation. */
 function rowsIn(file: string): number {
   using database = new DatabaseSync(file, { readOnly: true });
   const row = database
@@ -40,7 +40,7 @@ async function startPlace() {
   return { threads, place, start, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** A conversation with a request that has ended and one that runs, deleted on a server that dies in place of its n-th commit then. */
+/** Deletes a conversation with one ended and one running request, on a server that then dies in place of its n-th commit. */
 async function deleteAndDie(at: Awaited<ReturnType<typeof startPlace>>, nth: number) {
   await using server = await at.start();
   const client = await server.connect();
@@ -64,7 +64,7 @@ async function deleteAndDie(at: Awaited<ReturnType<typeof startPlace>>, nth: num
 }
 
 describe("a deletion in the middle of which the server dies", () => {
-  it("has left nothing after the restart, or is finished by a second one, whatever commit it came before", async () => {
+  it("leaves nothing after the restart, or is finished by a second one, for a crash before any commit", async () => {
     const outcomes = new Set<string>();
     for (let nth = 1; ; nth += 1) {
       await using at = await startPlace();
@@ -74,7 +74,7 @@ describe("a deletion in the middle of which the server dies", () => {
       const address = `${server.httpUrl}/api/conversations/${conversation_id}`;
       const isThere = (await fetch(address)).status === 200;
       outcomes.add(isThere ? "still there" : "gone");
-      // Only what is not deleted yet is there: nothing in between.
+      // The conversation is there only if it is not deleted yet; nothing in between exists.
       if (isThere) assert.equal((await fetch(address, { method: "DELETE" })).status, 204);
       for (let tries = 0; rowsIn(at.place.database) > 0; tries += 1) {
         assert.ok(tries < 1_000, `${nth}: ${rowsIn(at.place.database)} rows are left`);

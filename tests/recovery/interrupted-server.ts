@@ -8,20 +8,20 @@ import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { isTerminal, type WireClient } from "../support/wire-client.ts";
 
-/** One data folder in front of one upstream, for servers that die and others that come after them. */
+/** One data folder and one upstream, for servers that die and others that follow them. */
 export interface InterruptedServer extends AsyncDisposable {
   readonly upstream: UpstreamDouble;
   readonly database: string;
-  /** A server on that data, on a clock of its own unless one is given. */
+  /** Starts a server on that data, on its own clock unless one is given. */
   start(
     options?: TroupeOptions & { readonly clock?: TestClock },
   ): Promise<RunningTroupe & { readonly clock: TestClock }>;
   /**
-   * Asks on a server whose store dies in place of one commit, which is like a crash before it, and returns what the client
-   * saw until then. `undefined`: the store did not die, since there are fewer commits.
+   * Asks on a server whose store dies in place of one commit, which is like a crash before it. Returns the messages that
+   * the client saw until then, or `undefined` if the store did not die, because there are fewer commits.
    */
   askAndDie(frame: { readonly id: string }, point: FailPoint): Promise<readonly ServerMessage[] | undefined>;
-  /** A server whose store dies while it goes on with a request; returns whether it did. */
+  /** Starts a server whose store dies while it continues a request. Returns whether it died. */
   startAndDie(requestId: string, point: FailPoint): Promise<boolean>;
 }
 
@@ -35,7 +35,7 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
     clock: given = createTestClock({ instantMs: 9_000 }),
     ...options
   }: TroupeOptions & { readonly clock?: TestClock } = {}) {
-    // Each would count its ids from 1, and they meet in one database.
+    // Each server's clock would count ids from 1, but the servers share one database.
     const clock = Object.assign(given, { newId: () => crypto.randomUUID() });
     const server = await startTroupe({
       store: "sqlite",
@@ -67,7 +67,7 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
       await using server = await start();
       const client = await server.connect();
       client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });
-      // It may have died before this client came, which is then refused.
+      // The server may have died before this client came, which is then refused.
       await client.next((message) => isTerminal(message) || message.type === "error");
       const { died } = threads;
       threads.dieAt(undefined);
@@ -77,7 +77,7 @@ export async function createInterruptedServer(): Promise<InterruptedServer> {
   };
 }
 
-/** Everything of a request from its first message to its end. */
+/** All messages of a request from the first to its end. */
 export async function replay(client: WireClient, requestId: string): Promise<ServerMessage[]> {
   client.send({ type: "resume", data: { request_id: requestId, after_seq: 0 } });
   return (await client.untilTerminal(requestId)).filter((message) => message.type !== "resumed");

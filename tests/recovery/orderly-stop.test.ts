@@ -12,7 +12,7 @@ import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const events = answer({ responseId: "resp_7", deltas });
-/** Up to the middle of the text. */
+/** The events up to the middle of the text. */
 const soFar = events.findIndex((event) => event.includes(`"${deltas[3]}"`));
 
 function ask(id: string, more: object = {}, options: object = { background: true }) {
@@ -20,7 +20,7 @@ function ask(id: string, more: object = {}, options: object = { background: true
   return { type: "openai_chat", id, data };
 }
 
-/** A server whose provider has said half of an answer and says no more for now. */
+/** A server whose provider has sent half of an answer and then waits. */
 async function halfway(frame: ReturnType<typeof ask>) {
   const at = await createInterruptedServer();
   at.upstream.respond(brokenAfter(soFar, events, { hang: true }));
@@ -42,14 +42,14 @@ describe("an answer with which the next process can go on", () => {
   it("is left as it is by a server that stops, and not waited for", async () => {
     await using half = await halfway(ask("long"));
     const { at, server, client } = half;
-    // The clock stands still: a drain that waited would not end.
+    // The clock stands still, so a drain that waited would not end.
     await server.troupe.close({ drainMs: 3_600_000 });
     assert.equal((await client.closed).code, 1012);
     assert.ok(client.received.every(({ type }) => type === "status" || type === "chunk"));
     assert.equal(at.upstream.sideRequests.length, 0);
     while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
 
-    // Stopped again before anything more came.
+    // The server is stopped again before anything more arrives.
     at.upstream.respondToRetrieval(() => brokenAfter(0, [], { hang: true }));
     const between = await at.start();
     await between.troupe.close({ drainMs: 3_600_000 });
@@ -73,7 +73,7 @@ describe("an answer with which the next process can go on", () => {
     );
   });
 
-  it("ends as interrupted, and at the provider, while nobody could find it again", async () => {
+  it("ends as interrupted, and at the provider, if it could not be found again", async () => {
     await using at = await createInterruptedServer();
     at.upstream.respond(brokenAfter(0, events, { hang: true }));
     await using server = await at.start();
@@ -86,7 +86,7 @@ describe("an answer with which the next process can go on", () => {
     while (at.upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it("is begun anew behind a reset where it was asked to be", async () => {
+  it("starts again after a reset if it was asked to", async () => {
     await using half = await halfway(ask("again", { on_interrupt: "restart" }, {}));
     const { at, server } = half;
     await server.troupe.close({ drainMs: 0 });
@@ -99,7 +99,7 @@ describe("an answer with which the next process can go on", () => {
     assert.equal(messages.at(-1)?.type, "response");
   });
 
-  it("is counted in what requests hold when it goes on, beyond every limit, until it ends", async () => {
+  it("counts in the bytes of requests when it goes on, beyond every limit, until it ends", async () => {
     const text = "words ".repeat(20_000);
     await using half = await halfway(ask("large", { input_text: text, on_interrupt: "restart" }, {}));
     await half.server.troupe.close({ drainMs: 0 });
@@ -143,7 +143,7 @@ describe("an answer with which the next process can go on", () => {
     assert.equal(messages.at(-1)?.type, "response");
   });
 
-  it("ends as interrupted where nothing outlasts the process", async () => {
+  it("ends as interrupted if nothing outlasts the process", async () => {
     for (const [frame, settings] of [
       [ask("memory"), { store: "memory" }],
       [ask("unstored", {}, { background: true, store: false }), {}],

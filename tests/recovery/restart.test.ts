@@ -17,7 +17,7 @@ const asks = {
   "multi_chat without chunks": { message: "Hi", persona_ids: personas, pacing, stream: false },
 };
 
-/** The n-th call of the provider has words of its own, so that a text tells which call it came from. */
+/** The words of the provider's n-th call, so that a text tells which call it came from. */
 function wordsOf(call: number): string {
   return Array.from({ length: 6 }, (_, index) => `${call}-${index} `).join("");
 }
@@ -26,7 +26,7 @@ async function createCountedServer(): Promise<InterruptedServer> {
   const at = await createInterruptedServer();
   at.upstream.respond((_, index) =>
     streamScript(answer({ responseId: `resp_${index}`, text: wordsOf(index) }), {
-      // The second lane is slower, so that a crash meets one that has ended beside one that has not.
+      // The second lane is slower, so that a crash happens when one lane has ended and the other has not.
       betweenEvents: () =>
         index % 2 === 0 ? [] : [{ waitFor: () => new Promise((resolve) => setImmediate(resolve)) }],
     }),
@@ -45,7 +45,7 @@ function shown(messages: readonly ServerMessage[]): string[] {
   return messages.reduce(foldMessage, createTranscript()).lanes.map(({ text }) => text);
 }
 
-/** What the whole answer says, which must be what was shown on the way. */
+/** The texts of the whole answer, which must equal the texts shown before. */
 function told(end: ServerMessage | undefined): string[] {
   if (end?.type !== "response") return [];
   if (end.request_type === "openai_chat") return [end.data.output_text];
@@ -67,7 +67,7 @@ function checkAnswered(messages: readonly ServerMessage[]): void {
   assert.deepEqual(shown(messages).toSorted(), whole.toSorted());
 }
 
-/** The conversation has the question once, and every answer as it was shown. */
+/** Checks that the conversation has the question once, and every answer as it was shown. */
 function checkStored(database: string, end: ServerMessage | undefined): void {
   using opened = new DatabaseSync(database, { readOnly: true });
   const stored = opened.prepare("SELECT role, text, status FROM messages ORDER BY number").all();
@@ -81,9 +81,9 @@ function checkStored(database: string, end: ServerMessage | undefined): void {
   );
 }
 
-describe("a request that is to be answered anew after a crash", () => {
+describe("a request that is to be answered again after a crash", () => {
   for (const kind of Object.keys(asks) as (keyof typeof asks)[]) {
-    it(`${kind}: has one whole answer at the end, whatever commit the crash came before`, async () => {
+    it(`${kind}: has one whole answer at the end, for a crash before any commit`, async () => {
       let deaths = 0;
       let restarts = 0;
       for (;;) {
@@ -105,7 +105,7 @@ describe("a request that is to be answered anew after a crash", () => {
           assert.ok(resets <= 1);
           assert.ok(at.upstream.requests.length - calls <= personas.length);
           if (end?.type === "error") {
-            // Its last text was there, but not how it ended: it may have been stopped.
+            // Its last text was stored, but not how it ended; it may have been cancelled.
             assert.deepEqual([end.code, resets], ["interrupted", 0]);
             assert.ok(messages.some((message) => message.type === "chunk" && message.is_final));
             assert.ok(
@@ -124,7 +124,7 @@ describe("a request that is to be answered anew after a crash", () => {
     });
   }
 
-  it("keeps the answers of lanes that had ended, and asks again for the others only", async () => {
+  it("keeps the answers of ended lanes, and asks only the others again", async () => {
     await using at = await createCountedServer();
     const point: FailPoint = { nth: 2, statement: "journal", containing: '"lane-answer"' };
     const seen = await at.askAndDie(restart("multi_chat"), point);
@@ -145,9 +145,9 @@ describe("a request that is to be answered anew after a crash", () => {
     assert.equal(at.upstream.requests.length, reset === undefined ? 2 : 3);
   });
 
-  it("is not answered anew for ever", async () => {
+  it("is not answered again for ever", async () => {
     await using at = await createCountedServer();
-    // Every answer is cut off before its last words are kept.
+    // Every answer is cut off before its last words are stored.
     const point: FailPoint = { nth: 1, statement: "journal", containing: "-2 " };
     await at.askAndDie(restart("chat"), point);
     for (let crash = 0; crash < 3; crash += 1) assert.ok(await at.startAndDie("again", point));
@@ -159,7 +159,7 @@ describe("a request that is to be answered anew after a crash", () => {
     assert.equal(at.upstream.requests.length, 4);
   });
 
-  it("ends as interrupted where it did not ask for more", async () => {
+  it("ends as interrupted if it did not ask for a restart", async () => {
     await using at = await createCountedServer();
     const { on_interrupt: _, ...data } = restart("chat").data;
     await at.askAndDie({ ...restart("chat"), data } as never, {

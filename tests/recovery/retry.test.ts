@@ -24,14 +24,14 @@ const frameOf = (kind: Kind, onInterrupt: string, retry?: number) => ({
   data: { ...asks[kind], on_interrupt: onInterrupt, ...(retry === undefined ? {} : { retry }) },
 });
 
-/** From one commit that a crash comes before to the next. */
+/** Number of commits from one crash point to the next. */
 const strides = { openai_chat: 3, chat: 5, multi_chat: 9 };
 
 function seqOf(message: ServerMessage | undefined): number {
   return message !== undefined && "seq" in message ? (message.seq ?? 0) : 0;
 }
 
-/** The conversation has the question once, and of each persona one answer that counts as the request's. */
+/** Checks that the conversation has the question once, and one answer of each persona that counts as the request's. */
 function checkStored(database: string, kind: Kind): void {
   using opened = new DatabaseSync(database, { readOnly: true });
   const stored = opened

@@ -9,7 +9,7 @@ import { bearer, startKeySystem } from "../support/key-system.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { replay } from "./interrupted-server.ts";
 
-test("a crash right behind a revocation brings no turn of the key back", async () => {
+test("a crash right after a revocation revives no turn of the key", async () => {
   await using before = await createDataFolder();
   await using after = await createDataFolder();
   await using upstream = await createUpstreamDouble();

@@ -21,13 +21,13 @@ const ask = (id: string | undefined, options: object) => ({
   data: { input_text: "Hi", options, pacing: { mode: "raw" } },
 });
 
-/** A server in front of answers that stop in their middle; those that are called from the second on go on when the gate is opened. */
+/** A server whose answers stop in their middle. Calls from the second one on go on when the gate opens. */
 async function startHalfway() {
   const at = await createInterruptedServer();
   const gate = createGate();
   at.upstream.respond((_, index) => (index === 0 ? brokenAfter(told, events, { hang: true }) : halted(gate)));
   at.upstream.respondToRetrieval((retrieval) => restOf(retrieval, events));
-  // A stop's own waits are longer, and so are over only when the test says so.
+  // A stop's own waits are longer than this, so they end only when the test says so.
   const clock = createTestClock({ instantMs: 500 });
   const server = await at.start({ clock });
   const client = await server.connect();
@@ -93,7 +93,7 @@ describe("a background answer beside others when the server stops", () => {
     await checkContinued(stage.at, ofLong(stage.client.received));
   });
 
-  it("is left when the time is over, where others end as interrupted", async () => {
+  it("is left when the time is over, while others end as interrupted", async () => {
     await using stage = await startHalfway();
     const { closing } = await stopUnderAnother(stage);
     await stage.clock.advance(60_001);
@@ -119,7 +119,7 @@ describe("a background answer beside others when the server stops", () => {
     assert.deepEqual(rows(), [{ request_id: "long", outcome: "completed" }]);
   });
 
-  it("whose client gave it no id is left as well, and those that wait behind it are refused", async () => {
+  it("without an id from its client is left as well, and the requests that wait after it are refused", async () => {
     await using stage = await startHalfway();
     const other = await stage.server.connect();
     stage.at.upstream.respond(brokenAfter(told, events, { hang: true }));

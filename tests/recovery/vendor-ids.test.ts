@@ -15,7 +15,7 @@ const kinds = {
 
 describe("the id of a response", () => {
   for (const [kind, data] of Object.entries(kinds)) {
-    it(`${kind} is kept as soon as a client has seen it, whatever commit a crash came before`, async () => {
+    it(`${kind} is stored as soon as a client has seen it, for a crash before any commit`, async () => {
       let shown = 0;
       for (let nth = 1; ; nth += 1) {
         await using at = await createInterruptedServer();
@@ -41,7 +41,7 @@ describe("the id of a response", () => {
     });
   }
 
-  it("is known to the server that comes after one that stopped in order", async () => {
+  it("is known to the next server after an orderly stop", async () => {
     await using at = await createInterruptedServer();
     at.upstream.respond(streamScript(events));
     {

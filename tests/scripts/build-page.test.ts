@@ -11,7 +11,7 @@ test("style and script take the placeholders' places and the page says that it i
   assert.match(page, /<body><script>\nrun\(\);\n<\/script><\/body>/);
 });
 
-test("contents that look like the end of their element, or like a pattern, stay what they are", () => {
+test("contents that look like the end of their element, or like a pattern, are kept", () => {
   const script = 'say("</script>", "</SCRIPT", "<!-- x", "$&", "$1");';
   const page = embed(html, 'a::after { content: "</style>" }', script);
   assert.equal(page.match(/<\/script/gi)?.length, 1);

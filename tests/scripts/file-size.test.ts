@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { countLines, measureFiles } from "../../scripts/file-size.ts";
 
-test("a line end at the very end begins no line", () => {
+test("a line end at the very end starts no line", () => {
   assert.deepEqual(["", "a", "a\n", "a\nb", "a\n\n"].map(countLines), [0, 1, 1, 2, 2]);
 });
 

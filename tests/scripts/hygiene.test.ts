@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findUnclean } from "../../scripts/hygiene.ts";
 
-// Written in two parts each, so that the check does not find them here.
+// Each is written in two parts, so that the check does not find it here.
 const refused: [text: string, reason: RegExp][] = [
   [`// TO${"DO"}: later`, /unfinished/],
   [`# FIX${"ME"}`, /unfinished/],

@@ -33,7 +33,7 @@ describe("the rule for prose", () => {
     );
   });
 
-  it("reads sentences for users in the sources, and in those alone", () => {
+  it("reads sentences for users in the sources only", () => {
     const source = 'const help = "Who may do what they want."; const name = "what";';
     assert.equal(faultsOf("src/a.ts", source).length, 2);
     assert.deepEqual(faultsOf("tests/a.ts", source), []);

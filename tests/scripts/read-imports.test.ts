@@ -36,7 +36,7 @@ test("every form of import and re-export is found", () => {
   ]);
 });
 
-test("what stands in comments, strings, templates and regular expressions is not an import", () => {
+test("text in comments, strings, templates and regular expressions is not an import", () => {
   const source = `
     // import "./comment.ts";
     /* export * from "./block.ts"; */
@@ -83,11 +83,11 @@ test("an import is type-only when nothing of it is left at run time", () => {
   );
 });
 
-test("apostrophes and closing tags in JSX do not hide what follows", () => {
+test("apostrophes and closing tags in JSX do not hide later imports", () => {
   const source = `const view = <p title="it's">It's # 1 <b>late</b><br /></p>;\nawait import("./after.ts");`;
   assert.deepEqual(specifiers(source, "view.tsx"), ["./after.ts"]);
 });
 
-test("a source whose end cannot be read is refused, since imports could hide in it", () => {
+test("a source whose end cannot be read is refused, because imports could hide in it", () => {
   assert.throws(() => readImports('const a = `never closed\nimport "./hidden.ts";', "open.ts"), /open\.ts:1/);
 });

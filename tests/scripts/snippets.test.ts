@@ -8,7 +8,7 @@ function page(...lines: string[]): string {
   return lines.join("\n");
 }
 
-test("a snippet has its language, its code and the line where the code begins", () => {
+test("a snippet has its language, its code and the line where the code starts", () => {
   const markdown = page("# Title", "", `${fence}ts title="x"`, "const a = 1;", "", "use(a);", fence, "after");
   assert.deepEqual(parseSnippets(markdown, "PAGE.md"), [
     { language: "ts", code: "const a = 1;\n\nuse(a);\n", line: 4 },

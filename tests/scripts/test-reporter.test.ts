@@ -30,7 +30,7 @@ const failure = (file: string) => ({
   },
 });
 
-test("Node's summary comes last, and what a test itself says is not taken for it", async () => {
+test("Node's summary comes last, and a test's own output is not taken for it", async () => {
   const written = await reportOf(
     diagnostic("fail 7", "tests/a.test.ts"),
     diagnostic("a remark"),
@@ -42,7 +42,7 @@ test("Node's summary comes last, and what a test itself says is not taken for it
   assert.doesNotMatch(written, /fail 7|remark/);
 });
 
-test("the error output of a failed file is shown, that of others is not", async () => {
+test("only a failed file's error output is shown", async () => {
   const written = await reportOf(
     { type: "test:stderr", data: { file: "tests/a.test.ts", message: "could not\n" } },
     { type: "test:stderr", data: { file: "tests/b.test.ts", message: "chatter\n" } },

@@ -58,7 +58,7 @@ const origins = [
 ] as const;
 type Origin = (typeof origins)[number];
 
-/** The request line of each action, and its status when nothing refuses it. */
+/** The request line of each action, and its status if nothing refuses it. */
 const actions = {
   handshake: ["GET /ws", 101],
   GET: ["GET /api/personas", 200],
@@ -74,7 +74,7 @@ interface Cell {
   readonly action: Action;
 }
 
-/** What PROTOCOL.md says about a request. */
+/** The status that PROTOCOL.md demands for a request. */
 function expectedStatus(place: Place, admission: AdmissionName, { host, origin, action }: Cell): number {
   const isConfigured = admission !== "shared";
   const byCookies = admission === "authenticate" || admission === "authenticate without a login";
@@ -93,7 +93,7 @@ function expectedStatus(place: Place, admission: AdmissionName, { host, origin, 
     loopback: place === "loopback" && !byCookies,
     allowed: isConfigured,
     "https of an allowed host": isConfigured,
-    // Such a page was not served over TLS: it is the own one only if the request names the same host.
+    // Such a page was not served over TLS. It is the server's own only if the request names the same host.
     "http of an allowed host": host === "allowed",
     foreign: false,
     null: admission === "keys",
@@ -167,7 +167,7 @@ for (const place of Object.keys(places) as Place[]) {
     const { options, shown }: Admission = admissions[admission];
     const settings = { ...options, host: places[place], pageToken };
     if (place === "a public address" && admission === "shared") {
-      test("nobody shares a public address", async () => {
+      test("a public address is never shared", async () => {
         const started = createTroupe({ localProviders: [], store: "memory", ...settings });
         await assert.rejects(started, {
           name: "SettingError",

@@ -104,7 +104,7 @@ test("HTTP: health, readiness, personas without their prompts, the page with its
   assert.equal((await get(`${server.httpUrl}/readyz`)).status, 503);
 });
 
-test("an upgrade for another path is answered when nobody else could", async () => {
+test("an upgrade for another path is answered if no other listener could", async () => {
   await using server = await startTroupe();
   await assert.rejects(
     import("../support/wire-client.ts").then(({ connect }) => connect(`${server.url}/../other`)),

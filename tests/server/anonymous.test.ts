@@ -42,7 +42,7 @@ test("without keys beyond this machine each caller sees only its own, by a secre
   byTicket.terminate();
 });
 
-test("a connection without a secret is an owner that nobody can come back to", async () => {
+test("a connection without a secret is an owner that cannot be used again", async () => {
   await using server = await start();
   const first = await server.connect();
   await ask(first, "once");
@@ -53,7 +53,7 @@ test("a connection without a secret is an owner that nobody can come back to", a
   assert.equal((await fetch(`${server.httpUrl}/api/requests/once`)).status, 404);
 });
 
-test("a secret that others could guess is refused, and so is one where any page could have made it", async () => {
+test("a secret that others could guess is refused, and so is one that any page could have made", async () => {
   await using server = await start();
   await assert.rejects(server.connect(bearer("x".repeat(15))), /401/);
   await assert.rejects(server.connect(offering("x".repeat(129))), /401/);
@@ -61,7 +61,7 @@ test("a secret that others could guess is refused, and so is one where any page 
   await assert.rejects(server.connect({ ...offering(secret), origin: "null" }), /403/);
 });
 
-test("on this machine alone, without being told otherwise, everyone is the same caller", async () => {
+test("on this machine alone, by default, everyone is the same caller", async () => {
   await using server = await start({ allowAnonymous: false });
   await ask(await server.connect(offering(secret)), "ours");
   assert.ok(await sees(await server.connect(), "ours"));

@@ -17,7 +17,7 @@ interface Stage extends AsyncDisposable {
   readonly clock: TestClock;
 }
 
-/** A server on which one request has a place: of its connection, its key, its owner, and in all. */
+/** A server with room for one request per connection, per key, per owner, and in all. */
 async function startNarrow(options: TroupeOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble({ keepAlive: false }));
@@ -47,7 +47,7 @@ const events = answer({
   usage: { inputTokens: 50, outputTokens: 10 },
 });
 const whole = streamScript(events);
-/** Up to the first words, then silence. */
+/** The events up to the first words, then silence. */
 const begun: Script = [...streamScript(events.slice(0, 5)), { hang: true }];
 const badRequest = { message: "No.", type: "invalid_request_error", code: null, param: null };
 
@@ -74,7 +74,7 @@ async function endOf(client: WireClient, id: string): Promise<ServerMessage> {
 interface Scenario {
   /** How the upstream answers its calls. Default: in full. */
   readonly script?: Script;
-  /** Asks under the given id until that request has its end; returns the code of an error, or the status of an answer. */
+  /** Asks under the given id until that request ends. Returns the code of an error, or the status of an answer. */
   play(client: WireClient, id: string, stage: Stage): Promise<string>;
 }
 
@@ -85,7 +85,7 @@ async function ask(client: WireClient, id: string, message: object): Promise<str
   return end.type === "response" ? end.status : end.type;
 }
 
-/** Asks, and does something as soon as there are words. */
+/** Asks, and calls `act` as soon as there are words. */
 const whileItRuns = (
   message: (id: string) => object,
   act: (client: WireClient, id: string, stage: Stage) => unknown,
@@ -106,7 +106,7 @@ const cancel = (client: WireClient, id: string, persona_id?: string) =>
     data: { request_id: id, ...(persona_id === undefined ? {} : { persona_id }) },
   });
 
-/** Each by the code or the status that it ends with. */
+/** Scenarios, each with the code or the status that it ends with. */
 const scenarios: Readonly<Record<string, readonly [string, Scenario]>> = {
   "an unknown persona": [
     "persona_not_found",
@@ -187,7 +187,7 @@ const scenarios: Readonly<Record<string, readonly [string, Scenario]>> = {
   ],
 };
 
-/** What is held when nobody is there and nothing runs. */
+/** Checks that nothing is held once no client is connected and nothing runs. */
 async function assertNothingHeld({ server }: Stage): Promise<void> {
   const held = () => {
     const { logs, logBytes, ...counts } = server.troupe.stats();

@@ -9,7 +9,7 @@ type Frames = readonly (FrameParts | Uint8Array)[];
 const ping = JSON.stringify({ type: "ping", id: "p" });
 const pong = JSON.stringify({ type: "pong", id: "p" });
 
-/** Sends each row's frames over a connection of its own, and expects this code and nothing else. */
+/** Sends each row's frames over a new connection, and expects only this close code. */
 async function expectCodes(rows: Readonly<Record<string, Frames>>, code: number) {
   await using server = await startTroupe();
   const results: Record<string, unknown> = {};
@@ -17,7 +17,7 @@ async function expectCodes(rows: Readonly<Record<string, Frames>>, code: number)
     using socket = await openRawSocket(server.httpUrl);
     await socket.send(...frames);
     const end = await socket.end();
-    // People read the reason; an answer to the client's own close has none.
+    // The reason is for people to read. An answer to the client's own close has none.
     assert.equal(end.reason, reasonOfCode(code) ?? "", name);
     results[name] = [end.code, ...end.frames.map(({ payload }) => payload.toString())];
   }
@@ -47,7 +47,7 @@ test("a frame that breaks the protocol closes with 1002", () =>
     1002,
   ));
 
-test("a close with a code that must not travel is answered with 1002, and what follows it is ignored", async () => {
+test("a close with a forbidden code is answered with 1002, and later frames are ignored", async () => {
   const codes = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000];
   await expectCodes(
     Object.fromEntries(codes.map((code) => [code, [closeFrame(code), { opcode: 1, payload: ping }]])),
@@ -55,7 +55,7 @@ test("a close with a code that must not travel is answered with 1002, and what f
   );
 });
 
-test("a close with a right code gets that code back, and what follows it is ignored", async () => {
+test("a close with a valid code gets that code back, and later frames are ignored", async () => {
   for (const code of [1000, 1001, 1011, 3000, 4999]) {
     await expectCodes({ "then a message": [closeFrame(code), { opcode: 1, payload: ping }] }, code);
   }
@@ -87,7 +87,7 @@ test("text that is not UTF-8 closes with 1007, wherever it is cut", () => {
   return expectCodes(rows, 1007);
 });
 
-test("a message of the largest size is read, one byte more closes with 1009, whatever length it claims", async () => {
+test("a message of the maximum size is read, and one more byte closes with 1009, with any claimed length", async () => {
   const padded = (bytes: number) => Buffer.from(ping.padEnd(bytes, " "));
   const most = wireLimits.messageBytes;
   await using server = await startTroupe();

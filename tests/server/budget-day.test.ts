@@ -6,7 +6,7 @@ import { createTestClock } from "../support/test-clock.ts";
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** A day on a clock whose wall time can be set; it is a quarter before midnight. */
+/** A day on a clock whose wall time can be set. It starts a quarter of an hour before midnight. */
 function setUp() {
   const clock = createTestClock();
   const midnightMs = (dayOf(clock.wallTimeMs()) + 1) * dayMs;
@@ -22,13 +22,13 @@ function setUp() {
     set(byMs: number) {
       offMs += byMs;
     },
-    /** Days since the first, and how often a new one began. */
+    /** Days since the first, and how often a new one started. */
     seen: () => [day.current() - first, renewals],
   };
 }
 
 describe("the day whose budget is spent", () => {
-  it("begins at midnight UTC, once a day", async () => {
+  it("starts at midnight UTC, once a day", async () => {
     const { day, advance, seen } = setUp();
     assert.equal(day.msToNext(), hourMs / 4);
     await advance(hourMs / 4 - 1);
@@ -43,7 +43,7 @@ describe("the day whose budget is spent", () => {
     assert.deepEqual(seen(), [5, 3]);
   });
 
-  it("begins once for a clock that is set back and forth sixty times", async () => {
+  it("starts once for a clock that is set back and forth sixty times", async () => {
     for (const jumpMs of [dayMs, hourMs, 3_650 * dayMs]) {
       const { advance, set, seen } = setUp();
       for (let count = 0; count < 60; count += 1) {
@@ -55,7 +55,7 @@ describe("the day whose budget is spent", () => {
     }
   });
 
-  it("begins once for a clock that runs ahead day by day", async () => {
+  it("starts once for a clock that runs ahead day by day", async () => {
     const { advance, set, seen } = setUp();
     for (let count = 0; count < 60; count += 1) {
       set(dayMs);
@@ -65,7 +65,7 @@ describe("the day whose budget is spent", () => {
     assert.equal(seen()[1], 1);
   });
 
-  it("does not begin when the clock is set back, but goes on with that clock after a day", async () => {
+  it("does not start when the clock is set back, but goes on with that clock after a day", async () => {
     const { advance, set, seen } = setUp();
     set(3_650 * dayMs);
     assert.deepEqual(seen(), [3_650, 1]);
@@ -78,7 +78,7 @@ describe("the day whose budget is spent", () => {
     assert.deepEqual(seen(), [2, 3]);
   });
 
-  it("says a wait of no more than a day, whatever the clock shows", () => {
+  it("gives a wait of no more than a day, with any clock", () => {
     const { day, set } = setUp();
     set(-10 * dayMs);
     assert.equal(day.msToNext(), dayMs);

@@ -23,7 +23,7 @@ async function startEndless() {
   return { upstream, server, clock, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-test("cancel flushes what was generated, closes the upstream connection and says so", async () => {
+test("cancel flushes the generated text, closes the upstream connection and reports it", async () => {
   await using system = await startEndless();
   const client = await system.server.connect();
   client.send({
@@ -48,7 +48,7 @@ test("cancel flushes what was generated, closes the upstream connection and says
   assert.equal(system.upstream.openConnections(), 0);
 });
 
-test("cancel of one lane leaves the others running; then of the rest", async () => {
+test("cancel of one lane leaves the other lanes running; then of the rest", async () => {
   await using system = await startEndless();
   const client = await system.server.connect();
   client.send({ type: "multi_chat", id: "m", data: { message: "Hi", persona_ids: ["teacher", "skeptic"] } });
@@ -74,7 +74,7 @@ test("cancel of one lane leaves the others running; then of the rest", async () 
   assert.deepEqual(statuses, ["cancelled", "cancelled"]);
 });
 
-test("cancel of what is not there, has ended, or twice", async () => {
+test("cancel of an unknown or ended request, or twice", async () => {
   await using system = await startEndless();
   const client = await system.server.connect();
   client.send({ type: "cancel", data: { request_id: "nothing" } });
@@ -106,7 +106,7 @@ test("cancel before the upstream answers, in the same packet as the request", as
   assert.equal(system.upstream.openConnections(), 0);
 });
 
-test("a background response is cancelled at the vendor, since closing its connection does not stop it", async () => {
+test("a background response is cancelled at the vendor, because closing its connection does not stop it", async () => {
   await using system = await startEndless();
   const client = await system.server.connect();
   client.send({ type: "openai_chat", id: "b", data: { input_text: "Tell.", options: { background: true } } });

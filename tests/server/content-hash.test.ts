@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { contentHash } from "../../src/server/content-hash.ts";
 
-it("the digest of a request's content goes by its JSON, whatever the order of keys", () => {
+it("the digest of a request's content depends on its JSON, but not on the order of keys", () => {
   const text = (json: string) => contentHash(JSON.parse(json), (digested) => digested);
   const sorted = '{"9":3,"10":2,"__proto__":{"a":1,"b":2},"a":[{"c":1,"d":2},null],"z":"\\ud800"}';
   assert.equal(text(sorted), sorted);

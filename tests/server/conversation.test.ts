@@ -53,7 +53,7 @@ test("the socket's own conversation keeps the context, personas see each other's
   assert.deepEqual(roles, ["user", "assistant", "user", "assistant", "user"]);
 });
 
-test("another socket continues a conversation by its id; new begins another; an unknown one is refused", async () => {
+test("another socket continues a conversation by its id; new starts another; an unknown one is refused", async () => {
   await using system = await startEcho();
   const client = await system.server.connect();
   client.send({ type: "chat", data: { message: "First?", persona_id: "teacher" } });
@@ -75,7 +75,7 @@ test("turns that run at the same time branch from the head they started at", asy
   const client = await system.server.connect();
   client.send({ type: "chat", data: { message: "Root.", persona_id: "teacher" } });
   await client.untilTerminal();
-  // Neither has ended before both have begun.
+  // Neither request ends before both have started.
   const both = createGate();
   system.upstream.respond([{ waitFor: both.opened }, ...streamScript(answer({ text: "Answer." }))]);
   client.send({ type: "chat", id: "left", data: { message: "Left?", persona_id: "teacher" } });
@@ -88,7 +88,7 @@ test("turns that run at the same time branch from the head they started at", asy
   assert.ok(!contexts.some((context) => context.includes("Left?") && context.includes("Right?")));
 });
 
-test("requests without an id are answered one after another; those with an id side by side", async () => {
+test("requests without an id are answered one after another; those with an id at the same time", async () => {
   await using system = await startEcho();
   const gates = [createGate(), createGate()];
   system.upstream.respond((_, index) => {
@@ -125,7 +125,7 @@ test("requests without an id are answered one after another; those with an id si
   assert.ok(secondStart > firstEnd);
 });
 
-test("a second device follows the conversation: what runs, what comes, the questions included", async () => {
+test("a second device follows the conversation: running turns, later ones, and their questions", async () => {
   await using system = await startEcho();
   const gate = createGate();
   const client = await system.server.connect();

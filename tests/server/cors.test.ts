@@ -5,7 +5,7 @@ import { startTroupe } from "../support/start-troupe.ts";
 const key = "ada-0123456789abcdef";
 const app = "https://app.example";
 
-test("pages of allowed origins read answers under /api, and those of others are told nothing", async () => {
+test("pages of allowed origins read answers under /api, and other pages get nothing", async () => {
   const apiKeys = [{ owner: "ada", key }];
   await using server = await startTroupe({ apiKeys, allowedOrigins: [app] });
   const call = async (origin: string, method: string, path: string, headers: Record<string, string> = {}) => {
@@ -49,6 +49,6 @@ test("pages of allowed origins read answers under /api, and those of others are 
     }
     assert.deepEqual((await call(origin, "GET", "/api/personas", { authorization })).headers, {});
   }
-  // Nothing else is for pages of other origins.
+  // Pages of other origins may use nothing else.
   assert.deepEqual((await call(app, "GET", "/healthz")).headers, {});
 });

@@ -13,7 +13,7 @@ import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
 
-/** Stands in every question and answer, and nowhere else. */
+/** Occurs in every question and answer, and nowhere else. */
 const canary = "zqxjkv";
 
 const ask = (id: string | undefined, data: object = {}) => ({
@@ -47,7 +47,7 @@ const call = async (server: RunningTroupe, method: string, address: string) => {
   return { status: response.status, text: await response.text() };
 };
 
-/** Settles when there is nothing under an address any more. */
+/** Settles when an address gives 404. */
 async function gone(server: RunningTroupe, address: string): Promise<void> {
   for (let tries = 0; (await call(server, "GET", address)).status !== 404; tries += 1)
     assert.ok(tries < 10_000, `${address} stays`);
@@ -59,7 +59,7 @@ const conversationOf = async (server: RunningTroupe, requestId: string): Promise
 const firstChunk = (client: WireClient, id: string) =>
   client.next((message) => message.type === "chunk" && message.request_id === id);
 
-/** Nothing of the conversation and of these requests can be had. */
+/** Checks that the conversation and these requests cannot be read any more. */
 async function assertGone(
   server: RunningTroupe,
   conversation: string,
@@ -80,7 +80,7 @@ async function assertGone(
   assert.equal(server.troupe.stats().turns, 0);
 }
 
-/** How many rows the database has of anything that was said. */
+/** Number of rows in the database with any text of the conversation. */
 function rowsIn(file: string): unknown {
   using database = new DatabaseSync(file, { readOnly: true });
   return database
@@ -91,7 +91,7 @@ function rowsIn(file: string): unknown {
 
 for (const store of ["memory", "sqlite"] as const) {
   describe(`a conversation that is deleted while requests run in it, kept in ${store}`, () => {
-    it("takes them with it: their calls are closed, those who follow are told, and nothing is left", async () => {
+    it("deletes them too: their calls are closed, their followers are told, and nothing is left", async () => {
       await using system = await startHanging(store);
       const { server, upstream, place } = system;
       const client = await server.connect();
@@ -124,7 +124,7 @@ for (const store of ["memory", "sqlite"] as const) {
       assert.equal(upstream.calls, 3);
     });
 
-    it("is deleted once where it is deleted twice and at once", async () => {
+    it("happens once if it is asked for twice at the same time", async () => {
       await using system = await startHanging(store);
       const { server, place } = system;
       const client = await server.connect();
@@ -140,7 +140,7 @@ for (const store of ["memory", "sqlite"] as const) {
       if (store === "sqlite") assert.equal(rowsIn(place.database), 0);
     });
 
-    it("is not there for the requests that wait behind the one that ran", async () => {
+    it("is not found by the requests that wait after the running one", async () => {
       await using system = await startHanging(store);
       const { server, upstream } = system;
       const client = await server.connect();
@@ -155,7 +155,7 @@ for (const store of ["memory", "sqlite"] as const) {
       const refused = await client.next((message) => message.type === "error");
       assert.ok(refused.type === "error" && refused.code === "conversation_not_found");
       assert.equal(refused.seq, undefined);
-      // The socket's own conversation was deleted; it begins another.
+      // The socket's own conversation was deleted, so it starts another.
       const other = await client.next(
         (message) => message.type === "status" && message.request_id !== "named",
       );
@@ -164,7 +164,7 @@ for (const store of ["memory", "sqlite"] as const) {
       assert.equal(server.troupe.stats().turns, 1);
     });
 
-    it("is not missed by a request that begins at the same moment", async () => {
+    it("is not missed by a request that starts at the same moment", async () => {
       await using system = await startHanging(store);
       const { server, place } = system;
       const client = await server.connect();
@@ -192,7 +192,7 @@ for (const store of ["memory", "sqlite"] as const) {
       if (store === "sqlite") assert.equal(rowsIn(place.database), 0);
     });
 
-    it("leaves other conversations, and what runs in them, as they are", async () => {
+    it("leaves other conversations and their requests as they are", async () => {
       await using system = await startHanging(store);
       const { server } = system;
       const client = await server.connect();
@@ -209,7 +209,7 @@ for (const store of ["memory", "sqlite"] as const) {
   });
 }
 
-/** A provider whose calls end only when the gate opens, however they are stopped. */
+/** A provider whose calls end only when the gate opens, even if they are aborted. */
 function createSlowEnd() {
   const gate = createGate();
   const provider: Provider = {
@@ -242,7 +242,7 @@ test("while its requests are ending no request finds the conversation any more",
   await assertGone(server, conversation_id, ["one"]);
 });
 
-test("turns that do not end are not waited for without end; what they leave goes when they have ended", async () => {
+test("turns that do not end are not waited for without end; their data is deleted once they have ended", async () => {
   const clock = createTestClock();
   const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
   const ended = Promise.withResolvers<void>();
@@ -272,7 +272,7 @@ test("turns that do not end are not waited for without end; what they leave goes
   assert.equal(clock.sleeping, 0);
 });
 
-test("where requests cannot be ended the deletion says so, and a second one ends it", async () => {
+test("if requests cannot be ended the deletion says so, and a second one ends them", async () => {
   const clock = createTestClock();
   const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
   const forgotten: string[] = [];

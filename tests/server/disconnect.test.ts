@@ -19,7 +19,7 @@ async function startGated() {
   const stack = new AsyncDisposableStack();
   stack.use(upstream);
   stack.use(server);
-  /** Asks, waits for the first text, and loses the connection, which the server has noticed when this settles. */
+  /** Asks, waits for the first text, and cuts the connection. Settles when the server has noticed. */
   async function askAndVanish(message: object) {
     const client = await server.connect();
     client.send(message);
@@ -41,7 +41,7 @@ test("a request without an id is cancelled 10 s after its socket is gone, not be
   await system.upstream.closed(call);
 });
 
-test("a request with an id runs to its end, and its whole answer is there afterwards", async () => {
+test("a request with an id runs to its end, and its whole answer can be read afterwards", async () => {
   await using system = await startGated();
   await system.askAndVanish({ type: "openai_chat", id: "named", data: { input_text: "Hi" } });
   await system.clock.advance(60_000);

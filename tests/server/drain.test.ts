@@ -10,7 +10,7 @@ import { createTestClock } from "../support/test-clock.ts";
 
 const ask = (id?: string) => ({ type: "openai_chat", id, data: { input_text: "Hi" } });
 
-/** A server whose answers stop after their first words until the gate is opened. */
+/** A server whose answers stop after their first words until the gate opens. */
 async function startGated() {
   const stack = new AsyncDisposableStack();
   const gate = createGate();
@@ -19,14 +19,14 @@ async function startGated() {
   upstream.respond([...script.slice(0, 6), { waitFor: gate.opened }, ...script.slice(6)]);
   const clock = createTestClock({ instantMs: 500 });
   let draws = 0;
-  /** 0, 0.1, ... 0.9 and again. */
+  /** 0, 0.1, ... 0.9, then from 0 again. */
   const random = () => (draws++ % 10) / 10;
   const settings = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, reconnectSpreadMs: 5_000 };
   const server = stack.use(await startTroupe({ ...settings, clock, random }));
   return { gate, server, clock, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-test("who follows nothing that runs is sent away at once, each to come back at a moment of its own", async () => {
+test("idle clients are sent away at once, each to return at a moment of its own", async () => {
   await using system = await startGated();
   const busy = await system.server.connect();
   busy.send(ask("busy"));

@@ -8,7 +8,7 @@ import { createTestClock } from "../support/test-clock.ts";
 
 const elsewhere = "http://127.0.0.1:9/v1";
 
-/** What the SDK, Node and other tools look for; each would change whom a call reaches or what it says. */
+/** Variables of the SDK, Node and other tools. Each would change a call's destination or its content. */
 const variables: Readonly<Record<string, string>> = {
   OPENAI_API_KEY: "key-of-the-environment",
   OPENAI_BASE_URL: elsewhere,
@@ -71,7 +71,7 @@ describe("a server in somebody's program reads no environment", () => {
   it("which has a base address: a key alone goes to OpenAI", async () => {
     await using other = await createUpstreamDouble();
     process.env.OPENAI_BASE_URL = other.baseUrl;
-    // The way to OpenAI ends here: what is asked of the proxy is whom the call is for.
+    // This proxy is the end of the way to OpenAI. Its requests name the host that the call is for.
     await using way = await createProxyDouble();
     const options = { openaiApiKey: "its-own-key", httpsProxy: way.host };
     await using server = await startTroupe({ ...options, clock: createTestClock({ instantMs: 30_000 }) });

@@ -13,7 +13,7 @@ interface Attempt {
   readonly upgrade?: boolean;
 }
 
-/** One request for `/api/personas`, or a handshake; the head of its answer. */
+/** Sends one request for `/api/personas`, or a handshake. Returns the head of the answer. */
 function attempt(httpUrl: string, { key, from, upgrade = false }: Attempt): Promise<IncomingMessage> {
   const handshake = {
     connection: "Upgrade",
@@ -54,10 +54,10 @@ test("an address that shows too many wrong keys has to wait; a right one is neve
   for (const upgrade of [false, true]) {
     assert.deepEqual(await answer({ key: "wrong-0123456789abcdef", upgrade }), [429, "59"]);
     assert.deepEqual(await answer({ key, upgrade }), [upgrade ? 101 : 200, undefined]);
-    // A right one does not begin the count again.
+    // A correct key does not reset the count.
     assert.deepEqual(await answer({ key: "wrong-0123456789abcdef", upgrade }), [429, "59"]);
   }
-  // macOS has only one address to speak from.
+  // macOS has only one address to connect from.
   if (process.platform !== "darwin") {
     const wrong = { key: "wrong-0123456789abcdef", from: "127.0.0.2" };
     assert.deepEqual(await answer(wrong), [401, undefined]);
@@ -67,7 +67,7 @@ test("an address that shows too many wrong keys has to wait; a right one is neve
   assert.deepEqual(await answer({ key: "wrong-0123456789abcdef" }), [401, undefined]);
 });
 
-test("a key opens only so many sockets, however fast it asks", async () => {
+test("a key opens only a limited number of sockets, however fast it asks", async () => {
   const apiKeys = [
     { owner: "ada", key },
     { owner: "ada", key: `${key}-other` },

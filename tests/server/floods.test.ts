@@ -6,7 +6,7 @@ import { frameBytes, openRawSocket } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-/** So many frames as one write. */
+/** `count` frames in one write. */
 const repeated = (bytes: Uint8Array, count: number) => Buffer.concat(Array<Uint8Array>(count).fill(bytes));
 
 for (const [name, frame, most] of [
@@ -14,7 +14,7 @@ for (const [name, frame, most] of [
   ["pongs that nobody asked for", frameBytes({ opcode: 10 }), wireLimits.controlFramesAtOnce],
   ["messages", frameBytes({ opcode: 1, payload: "no JSON" }), wireLimits.messagesAtOnce],
 ] as const) {
-  test(`a flood of ${name} is closed with 1008, what is within the rate is not, and others do not notice`, async () => {
+  test(`a flood of ${name} is closed with 1008, frames within the rate are not, and others do not notice`, async () => {
     const clock = createTestClock();
     await using server = await startTroupe({ clock });
     using patient = await openRawSocket(server.httpUrl);
@@ -24,11 +24,11 @@ for (const [name, frame, most] of [
     await flooding.send(repeated(frame, most + 1));
     other.send({ type: "ping", id: "still-here" });
     await other.next((message) => message.type === "pong");
-    // The clock stands still until then: what comes later may come again.
+    // The clock stands still until then, because time that passes allows more frames.
     let last = await flooding.next();
     while (last !== undefined && last.opcode !== 8) last = await flooding.next();
     assert.equal(last?.payload.readUInt16BE(0), 1008);
-    // It answers no close, and is dropped all the same.
+    // The client does not answer the close, but is dropped all the same.
     while (server.troupe.stats().connections > 2) await clock.advance(1_001);
     await patient.send({ opcode: 1, payload: '{"type":"ping","id":"fence"}' });
     for (let frame = await patient.next(); ; frame = await patient.next()) {
@@ -38,7 +38,7 @@ for (const [name, frame, most] of [
   });
 }
 
-test("who comes back to a lawful rate is not closed", async () => {
+test("a client that returns to an allowed rate is not closed", async () => {
   const clock = createTestClock();
   await using server = await startTroupe({ clock });
   using socket = await openRawSocket(server.httpUrl);
@@ -50,7 +50,7 @@ test("who comes back to a lawful rate is not closed", async () => {
   }
 });
 
-test("10,000 requests in one write: each is begun or refused", async () => {
+test("10,000 requests in one write: each is started or refused", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond([{ hang: true }]);
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });

@@ -130,7 +130,7 @@ test("after unfollow nothing of the conversation comes, not even the rest of wha
   assert.ok(
     after.length > 0 && after.every((message) => "request_id" in message && message.request_id === "own"),
   );
-  // Followed again, what ran meanwhile comes as well.
+  // If it follows again, it also gets the turns that ran meanwhile.
   device.send({ type: "follow", data: { conversation_id, after: "before" } });
   await device.untilTerminal("later");
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { Followers } from "../../src/server/followers.ts";
 const fault = new Error("The log cannot be read.");
 const unread: LogReader = { isOver: false, take: () => undefined, close: () => undefined };
 
-/** A turn whose log opens as told. */
+/** A turn whose log opens as `open` says. */
 function turnWith(open: TurnLog["open"]): KeptTurn {
   const log: TurnLog = {
     ...{ headSeq: 0, ended: false, isFull: false, unkept: undefined, open },
@@ -46,7 +46,7 @@ const broken: readonly (readonly [string, TurnLog["open"], () => Promise<void>])
 ];
 
 for (const [name, open, before] of broken)
-  test(`a follower ends, is told of once and counts no more when ${name}`, async () => {
+  test(`a follower ends, is reported once and no longer counts when ${name}`, async () => {
     const { faults, counts, followers } = setUp();
     await followers.follow(turnWith(open), 0, before);
     assert.deepEqual(faults, [fault]);

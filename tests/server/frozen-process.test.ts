@@ -18,7 +18,7 @@ const writes = (texts: readonly string[]): Step[] => texts.map((write) => ({ wri
 const frozenMs = 60_000;
 const pacing = { mode: "raw" };
 
-/** Lets promises run and nothing else: what is written meanwhile lies in the system's buffers, and nobody has read it. */
+/** Runs only promises. Data that is written meanwhile stays unread in the system's buffers. */
 async function withoutReading(): Promise<void> {
   for (let count = 0; count < 200; count += 1) await undefined;
 }
@@ -29,7 +29,7 @@ async function seeFirstDelta({ client }: FaultBench): Promise<void> {
 }
 
 describe("a process that stood still", () => {
-  it("reads the first event that came meanwhile, and ends as too late what has none", async () => {
+  it("reads the first event that arrived meanwhile, and ends a call without one as too late", async () => {
     for (const [waiting, code] of [
       [events, "response"],
       [[": keep-alive\n\n"], "upstream_timeout"],
@@ -50,7 +50,7 @@ describe("a process that stood still", () => {
     }
   });
 
-  it("goes on with an answer whose next event came meanwhile, and ends one that stalled", async () => {
+  it("goes on with an answer whose next event arrived meanwhile, and ends one that stalled", async () => {
     for (const [waiting, code] of [
       [events.slice(firstDeltaAt + 1), "response"],
       [[], "upstream_stalled"],
@@ -69,7 +69,7 @@ describe("a process that stood still", () => {
     }
   });
 
-  it("keeps a socket whose pong came meanwhile, and drops one that is silent", async () => {
+  it("keeps a socket whose pong arrived meanwhile, and drops a silent one", async () => {
     const pingMs = 1_000;
     for (const isAlive of [true, false]) {
       const clock = createTestClock();
@@ -85,7 +85,7 @@ describe("a process that stood still", () => {
     }
   });
 
-  it("gives the turn, and whoever wants to come back to it, the time that it stood still", async () => {
+  it("extends the time of the turn, and of clients that want to return, by the time it stood still", async () => {
     for (const [settings, data, code] of [
       [{ turnLimitMs: 15_000 }, {}, "turn_timeout"],
       [{}, { on_disconnect: 15_000 }, undefined],

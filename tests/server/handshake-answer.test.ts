@@ -44,7 +44,7 @@ test("a plain GET uses no ticket up, and costs no place", async () => {
   assert.equal(await statusOfHandshake(server.httpUrl, {}, `?ticket=${ticket}`), 101);
 });
 
-test("a full server tells a plain GET when to come back, and a page's preflight is let through", async () => {
+test("a full server gives a retry time to a plain GET, and answers a page's preflight", async () => {
   await using server = await startTroupe({ apiKeys, maxConnections: 1, random: () => 0.5 });
   await server.connect({ headers: { authorization } });
   const full = await fetch(`${server.httpUrl}/ws`, {
@@ -79,7 +79,7 @@ async function statusOfHandshake(
   const host = `Host: ${new URL(httpUrl).host}`;
   await client.send(handshakeText([host, ...lines], `GET /ws${query} HTTP/1.1`));
   const answer = (await client.next())?.toString() ?? "";
-  // The place is free again once the server has seen the end.
+  // The place is free again once the server has seen the connection end.
   if (answer.startsWith("HTTP/1.1 101")) await closed(client);
   return Number(answer.split(" ", 2)[1]);
 }

@@ -6,11 +6,11 @@ import { createRawClient } from "../doubles/raw-client.ts";
 import { frameBytes, handshakeText, openRawSocket } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 
-/** Everything that the server answers to a head, up to the end of the connection. */
+/** The server's whole answer to a head, up to the end of the connection. */
 async function answerTo(httpUrl: string, head: string): Promise<string> {
   using client = await createRawClient(httpUrl);
   await client.send(head);
-  // The other side must close by itself: this one keeps its half open.
+  // The server must close by itself, because this client keeps its half open.
   return await client.rest();
 }
 
@@ -59,7 +59,7 @@ test("bad handshakes get the right status, and their connection is let go of", a
   assert.equal(server.troupe.stats().connections, 0);
 });
 
-test("what is odd in a handshake and harmless is let in, and costs no time", async () => {
+test("an odd but harmless handshake is accepted, and costs no time", async () => {
   await using server = await startTroupe();
   const protocols = Array.from({ length: 1_500 }, (_, index) => `p${index}`).join(", ");
   for (const line of [
@@ -75,7 +75,7 @@ test("what is odd in a handshake and harmless is let in, and costs no time", asy
   }
 });
 
-test("bytes behind the handshake are frames, whatever they look like", async () => {
+test("bytes after the handshake are frames, with any content", async () => {
   await using server = await startTroupe();
   using right = await createRawClient(server.httpUrl);
   const ping = frameBytes({ opcode: 1, payload: '{"type":"ping","id":"early"}' });
@@ -90,7 +90,7 @@ test("bytes behind the handshake are frames, whatever they look like", async () 
   assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1);
 });
 
-test("where keys are needed, a connection without one never becomes a socket", async () => {
+test("if keys are needed, a connection without one never becomes a socket", async () => {
   const key = "0123456789abcdef";
   await using server = await startTroupe({ apiKeys: [{ owner: "ada", key }] });
   for (const line of [
@@ -105,7 +105,7 @@ test("where keys are needed, a connection without one never becomes a socket", a
   await server.connect({ headers: { authorization: `Bearer ${key}` } });
 });
 
-test("a full server says when to come back, each time another moment, and takes the next when one has left", async () => {
+test("a full server gives a retry time, each time another one, and accepts the next client when one has left", async () => {
   const draws = [0, 0.5, 0.999];
   await using server = await startTroupe({
     maxConnections: 1,
@@ -125,7 +125,7 @@ test("a full server says when to come back, each time another moment, and takes 
   assert.equal(server.troupe.stats().connections, 1);
 });
 
-test("a peer that breaks off in the middle of its handshake leaves nothing behind", async () => {
+test("a peer that breaks off in the middle of its handshake leaves no trace", async () => {
   await using server = await startTroupe();
   const { port } = new URL(server.httpUrl);
   for (let count = 0; count < 50; count += 1) {

@@ -8,7 +8,7 @@ import { createTroupe } from "../../src/compose/create-troupe.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
 import { openRawSocket } from "../support/raw-socket.ts";
 
-/** A request whose body does not come. */
+/** A request whose body does not arrive. */
 const unfinished = "PATCH /api/conversations/c-1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n";
 
 for (const [name, limits] of [

@@ -25,7 +25,7 @@ test("an address that takes other methods answers 405 and names them, any other 
     ["POST", "/api/conversations/some/export", "GET, HEAD"],
     ["DELETE", "/api/requests/some", "GET, HEAD"],
     ["PATCH", "/api/usage", "GET, HEAD"],
-    // There are no such routes without the administrator's key.
+    // Without the administrator's key, these routes do not exist.
     ["PUT", "/api/keys", null],
     ["GET", "/api/keys/some", null],
     ["PUT", "/api/nowhere", null],

@@ -15,7 +15,7 @@ import { createTestClock } from "../support/test-clock.ts";
 const canary = "canary-7f3a";
 const key = "ada-0123456789abcdef";
 
-/** The lines of level `error`, with everything that they hold. */
+/** Collects the lines of level `error`, with all their content. */
 function createErrorLog() {
   const lines: string[] = [];
   const nothing = () => undefined;
@@ -25,7 +25,7 @@ function createErrorLog() {
   return { lines, logger };
 }
 
-/** A provider that breaks in a way that nobody foresaw, for the personas that `breaks` names. */
+/** A provider that breaks in an unforeseen way, for the personas that `breaks` names. */
 function brokenProvider(breaks: (request: ProviderRequest) => boolean, at: "choice" | "call"): TroupeOptions {
   const provider: Provider = {
     name: "broken",
@@ -97,7 +97,7 @@ describe("an internal error is one line in the log, with its cause", () => {
       database.exec(`ALTER TABLE ${table} RENAME TO ${table}_elsewhere`);
     database.close();
 
-    /** Does something that fails inside; it adds one line. */
+    /** Does something that fails inside the server, and checks that it adds one line to the log. */
     async function adds(what: string, act: () => Promise<unknown>, expected: unknown): Promise<void> {
       const before = lines.length;
       assert.equal(await act(), expected, what);
@@ -117,7 +117,8 @@ describe("an internal error is one line in the log, with its cause", () => {
       { type: "cancel", data: { request_id: "x" } },
     ])
       await adds(frame.type, () => codeOf(frame), "internal_error");
-    // A request without an id is not looked for: it has begun when the store fails, which tells what it could not write as well.
+    // A request without an id is not looked up. It has started when the store fails, so its failed writes are logged as
+    // well.
     const before = lines.length;
     assert.equal(await codeOf(unnamed), "internal_error");
     assert.ok(lines.length > before && lines.slice(before).every((line) => line.includes("no such table")));

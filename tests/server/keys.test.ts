@@ -30,7 +30,7 @@ async function startWithKeys() {
   return { server, clock, attempt, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-test("where there are keys, a socket opens only with one, by header or subprotocol", async () => {
+test("if there are keys, a socket opens only with one, by header or subprotocol", async () => {
   await using system = await startWithKeys();
   const origin = { origin: "http://localhost:5173" };
   const rows = [

@@ -6,7 +6,7 @@ import { createDataFolder } from "../crash/data-folder.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-test("a request that comes in the moment of a stop is answered or refused, never left without a word", async () => {
+test("a request that arrives during a stop is answered or refused, never ignored", async () => {
   for (let turns = 0; turns < 24; turns += 1) {
     await using place = await createDataFolder();
     const clock = createTestClock({ instantMs: 500 });
@@ -22,7 +22,7 @@ test("a request that comes in the moment of a stop is answered or refused, never
     const last = client.received.at(-1);
     const end = last?.type === "error" ? last.code : last?.type;
     const found = JSON.stringify({ turns, end, kept });
-    // One that had not been read is asked again elsewhere; nothing of it may have begun here.
+    // A request that was not read is asked again elsewhere, so no part of it may have started here.
     if (end === undefined || end === "shutting_down") assert.equal(kept.length, 0, found);
     else assert.ok(end === "response" && kept[0]?.ended === 1, found);
   }

@@ -29,7 +29,7 @@ interface Left {
   readonly whenInterrupted?: WhenInterrupted;
 }
 
-/** Stores with a question, and the turn that had begun to answer it when its process died. */
+/** Stores with a question, and with the turn that was answering it when its process died. */
 async function setUp() {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
   const { conversations, personas } = dependencies;
@@ -61,7 +61,7 @@ async function setUp() {
   };
 }
 
-test("one turn that this process may not go on with ends as interrupted, and the others go on", async () => {
+test("one turn that this process may not continue ends as interrupted, and the others go on", async () => {
   const { conversations, personas, leftTurn, leaving } = await setUp();
   const [first, refused, last] = [await leftTurn("first"), await leftTurn("refused"), await leftTurn("last")];
   const continued: string[] = [];
@@ -117,7 +117,7 @@ for (const [code, remembered] of [
     assert.deepEqual(await texts(), remembered);
   });
 
-test("what cannot be stored yet is tried again until it can, and told of only if it never can", async () => {
+test("a failed write is tried again until it succeeds, and reported only if it never can", async () => {
   const { clock, conversations, personas, leftTurn } = await setUp();
   const { turn, texts } = await leftTurn("r", { steps: [half, end] });
   const faults: unknown[] = [];

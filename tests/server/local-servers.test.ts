@@ -20,7 +20,7 @@ function listener() {
   return { logger, warnings };
 }
 
-/** Moves the time on until the server is asked for its list again, and no further than its patience reaches. */
+/** Moves the time until the server is asked for its list again, but not beyond the server's patience. */
 async function askedAgain(models: ModelServer, clock: TestClock) {
   const asked = models.held();
   let isAsked = false;

@@ -14,10 +14,10 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
 
-/** As long as they may be, and longer ones as gateways make them for responses. */
+/** Names of the maximum length, and longer ones such as gateways make for responses. */
 const names = [...namesOfOthers, "x".repeat(64), `resp_${"bGl0ZWxsbTo".repeat(5)}=`] as const;
 
-/** Asks, and gives what ended or refused it. */
+/** Asks, and returns the message that ended or refused the request. */
 async function endOf(client: WireClient, frame: object): Promise<ServerMessage> {
   client.send(frame);
   return client.next((told) => told.type === "response" || (told.type === "error" && told.seq !== 1));
@@ -28,7 +28,7 @@ function dataOf(end: ServerMessage): Record<string, unknown> {
   return end.data;
 }
 
-/** A vendor that calls everything as it is told to. */
+/** A vendor that gives everything the names that the test chooses. */
 async function startVendor(options: TroupeOptions = {}) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());
@@ -186,7 +186,7 @@ describe("what a reply names can be sent back, whatever its maker put into the n
   });
 });
 
-/** Dots alone are a way to another address in any URL. */
+/** In a URL, dots alone would lead to another address. */
 const inAddresses = names.filter((name) => name.length <= 128 && name !== ".");
 
 for (const store of ["memory", "sqlite"] as const)
@@ -251,7 +251,7 @@ for (const store of ["memory", "sqlite"] as const)
     });
   });
 
-/** A comma separates names in a list, and an invisible character in a setting is an accident of pasting. */
+/** In a setting, a comma separates names, and an invisible character is an accident of pasting. */
 const settable = names.filter((name) => !/,|\p{Cf}/u.test(name) && name.trim() === name);
 
 describe("settings that hold names of others", () => {

@@ -21,7 +21,7 @@ const provider: Provider = {
   },
 };
 const providers = partialCatalog(provider);
-/** One place of each kind, so that one that is not given back is missed at once. */
+/** One place of each kind, so that one leaked place is noticed at once. */
 const onePlace: TroupeOptions = {
   maxRequests: 1,
   maxRequestsPerOwner: 1,
@@ -45,7 +45,7 @@ const refusals: readonly (readonly [string, object])[] = [
   ["invalid_message", { type: "openai_chat", data: { input_text: "" } }],
 ];
 
-/** How a frame was answered: the code of its refusal, or that it came to its end. */
+/** How a frame was answered: the code of its refusal, or the fact that it reached its end. */
 async function answerTo(client: WireClient, frame: object): Promise<string> {
   client.send(frame);
   const end = await client.next(({ type }) => type === "error" || type === "response");
@@ -89,7 +89,7 @@ for (const [kind, start] of Object.entries(kinds)) {
           assert.equal(await answerTo(await as(system.server, "bob"), chat({})), "response");
         });
 
-    it("of a minute and of a day, to all others and to their own caller", async () => {
+    it("of a minute and of a day, for all others and for their own caller", async () => {
       for (const [limit, code, passesMs] of [
         [{ requestsPerMinute: 1 }, "request_rate_exceeded", 60_000],
         [{ tokensPerDay: 31 }, "day_budget_spent", 24 * 3_600_000],

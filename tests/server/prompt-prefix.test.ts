@@ -17,7 +17,7 @@ const personas = ["ada", "bob", "cleo"].map(
   (id): Persona => ({ id, name: id, description: id, instructions: `You are ${id}.` }),
 );
 
-/** A request as a prompt cache sees it: one text, of which the beginning counts. */
+/** A request as a prompt cache sees it: one text, of which only the start counts. */
 function promptOf(body: unknown): string {
   const { instructions, input } = body as {
     instructions: string;
@@ -26,7 +26,7 @@ function promptOf(body: unknown): string {
   return [instructions, ...input.map(({ role, content }) => `${role}: ${content}`)].join("\n\n");
 }
 
-/** What a cache can hold of a request: what is for this answer only stands at its very end. */
+/** The part of a request that a cache can keep. The part for this answer alone is at its very end. */
 const lasting = (prompt: string) => prompt.replace(/\n\n<note>[^<]*<\/note>$/, "");
 
 async function startPersonas(options: TroupeOptions) {
@@ -63,7 +63,7 @@ async function answered(client: WireClient, request: ReturnType<typeof ask>): Pr
   return end.data.conversation_id;
 }
 
-/** How often a request did not begin with all of the one before it. */
+/** How often a request did not start with the whole request before it. */
 function breaksIn(prompts: readonly string[]): number {
   return prompts.filter((prompt, index) => index > 0 && !prompt.startsWith(lasting(prompts[index - 1] ?? "")))
     .length;
@@ -91,7 +91,7 @@ test("a history that is full breaks the prompt once in many turns, and is two th
   for (let turn = 0; turn < turns; turn += 1) await answered(client, ask(turn, ["ada", "bob"]));
   for (const id of ["ada", "bob"]) {
     const prompts = system.promptsOf(id);
-    // A turn has some 110 characters: 50 of them are eight blocks of 500 more than have room.
+    // A turn has some 110 characters: 50 of them are eight blocks of 500 over the limit.
     const breaks = breaksIn(prompts);
     assert.ok(breaks >= 7 && breaks <= 9, `${id}: ${breaks}`);
     for (const [index, prompt] of prompts.entries()) {

@@ -131,7 +131,7 @@ test("with providers of an application the summary, the page and the wire say wh
   ];
   for (const [provider, summary, simulated] of cases) {
     const providers: ProviderCatalog = { choose: (api) => ({ provider, api, model: "house-1" }) };
-    // A key beside them, and local servers, change nothing.
+    // An API key and local servers change nothing.
     await using server = await startTroupe({
       providers,
       openaiApiKey: "k",

@@ -15,7 +15,7 @@ async function tryStart(options: TroupeOptions): Promise<void> {
   await troupe.close();
 }
 
-/** The answer to bytes: its status, and all of it as text. */
+/** The answer to these bytes: its status, and the whole answer as text. */
 async function answerTo(httpUrl: string, head: string): Promise<{ status: number; text: string }> {
   using client = await createRawClient(httpUrl);
   await client.send(head);
@@ -68,7 +68,7 @@ test("entries that no program can use stop the start, and are named", async () =
   for (const [options, message] of rows) await assert.rejects(tryStart({ apiKeys, ...options }), { message });
 });
 
-test("a key tells whose it is: one for two owners, or for the administrator as well, stops the start", async () => {
+test("a key names one owner: one for two owners, or also the administrator's, stops the start", async () => {
   const bobs = { owner: "bob", key };
   const rows: readonly (readonly [TroupeOptions, string])[] = [
     [{ apiKeys: [...apiKeys, bobs] }, "TROUPE_API_KEYS: ada and bob have the same key"],
@@ -79,7 +79,7 @@ test("a key tells whose it is: one for two owners, or for the administrator as w
   await tryStart({ apiKeys: [...apiKeys, ...apiKeys] });
 });
 
-test("while everyone is the same caller, nothing that came through a proxy is answered but probes", async () => {
+test("while everyone is the same caller, only probes are answered through a proxy", async () => {
   await using server = await startTroupe();
   const signs = [
     "X-Forwarded-For: 203.0.113.7",
@@ -104,12 +104,12 @@ test("while everyone is the same caller, nothing that came through a proxy is an
     assert.match(text, /TROUPE_ALLOW_ANONYMOUS=true\.$/);
     assert.equal((await answerTo(server.httpUrl, headText("/healthz", [sign]))).status, 200);
   }
-  // nginx speaks so to its upstreams unless it is told otherwise.
+  // nginx speaks so to its upstreams by default.
   assert.equal((await answerTo(server.httpUrl, headText("/api/conversations", [], "1.0"))).status, 403);
   assert.equal((await answerTo(server.httpUrl, headText("/api/conversations", []))).status, 200);
 });
 
-test("where callers are told apart, the same requests pass", async () => {
+test("if callers are told apart, the same requests pass", async () => {
   for (const options of [{ allowAnonymous: true }, { apiKeys }]) {
     await using server = await startTroupe(options);
     const sign = ["X-Forwarded-For: 203.0.113.7", `Authorization: Bearer ${key}`];
@@ -119,7 +119,7 @@ test("where callers are told apart, the same requests pass", async () => {
   }
 });
 
-test("a caller that is everyone comes from this machine, wherever a program listens", () => {
+test("the caller that stands for everyone comes from this machine, even if a program listens elsewhere", () => {
   const options = {
     allowedOrigins: [],
     allowedHosts: [],
@@ -142,7 +142,7 @@ test("a caller that is everyone comes from this machine, wherever a program list
   }
 });
 
-test("with its name allowed the page's own socket opens behind a proxy that ends TLS, whatever Host that sends", async () => {
+test("with its name allowed, the page's own socket opens behind a proxy that ends TLS, with any Host from it", async () => {
   await using server = await startTroupe({
     apiKeys,
     allowedHosts: ["chat.example.com", "other.example:8443"],
@@ -166,7 +166,7 @@ test("with its name allowed the page's own socket opens behind a proxy that ends
   );
 });
 
-test("visitors behind a trusted proxy are told apart, and what they write themselves does not count", async () => {
+test("visitors behind a trusted proxy are told apart, and headers that they write themselves do not count", async () => {
   await using server = await startTroupe({
     apiKeys,
     trustedProxies: ["127.0.0.0/8"],
@@ -180,7 +180,7 @@ test("visitors behind a trusted proxy are told apart, and what they write themse
   };
   const wrong = "wrong-0123456789abcdef";
   for (let count = 0; count < 10; count += 1) {
-    // Another address of its own each time, before the one that the proxy has seen.
+    // Each request forges another address, to the left of the one that the proxy has seen.
     const forged = `X-Forwarded-For: 198.51.100.${count}, 203.0.113.7`;
     assert.deepEqual(await attempt(forged, wrong), [401, 401]);
   }
@@ -191,7 +191,7 @@ test("visitors behind a trusted proxy are told apart, and what they write themse
   assert.deepEqual(await attempt("X-Forwarded-For: 203.0.113.8", key), [200, 101]);
 });
 
-test("from a peer that is not trusted no header tells an address", async () => {
+test("no header of an untrusted peer changes the address", async () => {
   await using server = await startTroupe({
     apiKeys,
     trustedProxies: ["10.0.0.0/8"],

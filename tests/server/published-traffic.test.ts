@@ -122,7 +122,7 @@ for (const kind of ["openai_chat", "chat", "multi_chat", "multi_chat without chu
     }
   });
 
-/** The last message as it came, and as its parts give it, joined as PROTOCOL.md says. */
+/** The last message as it arrived, and as its parts give it, joined as PROTOCOL.md says. */
 function lastOf(messages: readonly ServerMessage[]): { short: ServerMessage; whole: ServerMessage } {
   const short = messages.at(-1);
   assert.ok(short !== undefined && "in_parts" in short && short.in_parts !== undefined);

@@ -14,7 +14,7 @@ interface Line {
   readonly message: string;
 }
 
-/** What is told at `info`. */
+/** Collects the lines of level `info`. */
 function createInfoLog() {
   const lines: Line[] = [];
   const nothing = () => undefined;
@@ -34,7 +34,7 @@ async function answerTo(httpUrl: string, head: string): Promise<string> {
 const headText = (target: string, lines: readonly string[]) =>
   [`GET ${target} HTTP/1.1`, "Connection: close", ...lines, "", ""].join("\r\n");
 
-test("every refusal says in a sentence what was refused and which setting allows it, in its body and in the log", async () => {
+test("every refusal names its reason and the setting that allows it in a sentence, in its body and in the log", async () => {
   const { lines, logger } = createInfoLog();
   const clock = createTestClock();
   await using server = await startTroupe({
@@ -113,7 +113,7 @@ test("a full server and one that stops say so", async () => {
   );
 });
 
-test("an origin and a change that are refused over HTTP are told as well", async () => {
+test("an origin and a change that are refused over HTTP are reported as well", async () => {
   const { lines, logger } = createInfoLog();
   await using server = await startTroupe({ logger, clock: createTestClock() });
   const headers = { origin: "https://evil.example" };

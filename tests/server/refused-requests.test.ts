@@ -34,7 +34,7 @@ const chat = (data: object = {}) => ({
 const several = (...persona_ids: string[]) => ({ type: "multi_chat", data: { message: "Hi", persona_ids } });
 const asked = (data: object = {}) => ({ type: "openai_chat", data: { input_text: "Hi", ...data } });
 
-/** The socket's own conversation, a new one, one that is there, and one that never was. */
+/** The socket's own conversation, a new one, an existing one, and one that never existed. */
 const places = [undefined, "new", "there", "never"] as const;
 type Place = (typeof places)[number];
 
@@ -42,11 +42,11 @@ interface Refusal {
   readonly code: string;
   readonly frames: readonly { readonly type: string; readonly data: object }[];
   readonly options?: TroupeOptions;
-  /** Brings the server to where it refuses, over another connection of the same caller. */
+  /** Brings the server to the point where it refuses, over another connection of the same caller. */
   readonly before?: (other: WireClient) => Promise<void>;
 }
 
-/** Asks what is answered only when it is stopped. */
+/** Asks a question whose answer ends only when it is cancelled. */
 async function occupy(client: WireClient, id = "waits"): Promise<void> {
   const data = { message: "Wait.", persona_id: "teacher", conversation_id: "new" };
   client.send({ type: "chat", id, data });
@@ -124,7 +124,7 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-/** How many rows each table has. */
+/** Number of rows in each table. */
 function rowsOf(file: string): Record<string, number> {
   using database = new DatabaseSync(file, { readOnly: true });
   const tables = database
@@ -140,7 +140,7 @@ function rowsOf(file: string): Record<string, number> {
   );
 }
 
-/** How a frame was answered: the code of its refusal, or that it came to its end. */
+/** How a frame was answered: the code of its refusal, or the fact that it reached its end. */
 async function answerTo(client: WireClient, frame: object): Promise<string> {
   client.send(frame);
   const end = await client.next(({ type }) => type === "error" || type === "response");
@@ -179,7 +179,7 @@ describe("a request that is refused stores nothing", () => {
               ...{ type, data: inPlace(data, at) },
               ...(id === undefined ? {} : { id: `${id}-${count}` }),
             });
-            // Which of two faults is told does not matter here.
+            // Either of the two faults may be reported here.
             if (at !== "never" || found !== "conversation_not_found") assert.equal(found, code);
             count += 1;
           }
@@ -204,7 +204,7 @@ describe("a request that is refused stores nothing", () => {
         await answerTo(client, { ...chat({ message: "Other", conversation_id }), id: "taken" }),
         "request_id_conflict",
       );
-    // The same request attaches, and makes no second conversation either.
+    // The same request joins the first one, and creates no second conversation either.
     assert.equal(await answerTo(client, { ...chat(), id: "taken" }), "response");
     assert.deepEqual(rowsOf(place.database), rows);
   });

@@ -17,7 +17,7 @@ const usage = (inputTokens: number, outputTokens: number) => ({
 const exhausted = { code: "budget_exhausted" };
 
 describe("reserving a call", () => {
-  it("takes its input and a step of output from every purse, and settles with what was used", () => {
+  it("takes its input and a step of output from every purse, and settles with the usage", () => {
     const [tokens, money] = [purse(10_000), purse(1_000_000, { input: 2, output: 10 })];
     const call = new Reservation([tokens, money], { ...plan, inputTokens: 100 }, options);
     assert.deepEqual([tokens.ledger.reserved, money.ledger.reserved], [356, 200 + 2_560]);
@@ -27,7 +27,7 @@ describe("reserving a call", () => {
     assert.deepEqual([money.ledger.reserved, money.ledger.spent], [0, 180 + 3_000]);
   });
 
-  it("takes from none where one refuses, and tells whether what runs is only in the way", () => {
+  it("takes from none if one refuses, and reports whether only running calls are in the way", () => {
     const [rich, poor] = [purse(10_000), purse(400)];
     const first = new Reservation([rich, poor], { ...plan, inputTokens: 100 }, options);
     for (const isSpent of [false, true]) {
@@ -40,7 +40,7 @@ describe("reserving a call", () => {
     assert.deepEqual([rich.ledger.reserved, rich.ledger.spent], [0, 390]);
   });
 
-  it("never sends a limit beyond what is left, and none that the request does not need", () => {
+  it("never sends a limit beyond the rest of the budget, and none that the request does not need", () => {
     const limitOf = (left: number, mostOutputTokens?: number) =>
       new Reservation(
         [purse(left)],
@@ -60,7 +60,7 @@ describe("reserving a call", () => {
     );
   });
 
-  it("begins nothing that could not write the least that a vendor takes as a limit", () => {
+  it("starts nothing that could not write the minimum that a vendor takes as a limit", () => {
     assert.throws(() => new Reservation([purse(25)], { ...plan, inputTokens: 10 }, options), exhausted);
     assert.equal(new Reservation([purse(26)], { ...plan, inputTokens: 10 }, options).mostOutputTokens, 16);
     assert.equal(
@@ -69,7 +69,7 @@ describe("reserving a call", () => {
     );
   });
 
-  it("costs nothing where a model costs nothing", () => {
+  it("costs nothing if a model costs nothing", () => {
     const money = purse(100, { input: 0, output: 0 });
     const call = new Reservation([money], { ...plan, inputTokens: 1_000_000 }, options);
     assert.equal(call.cover(1_000_000), true);
@@ -77,7 +77,7 @@ describe("reserving a call", () => {
   });
 });
 
-describe("covering what a call writes", () => {
+describe("covering the output of a call", () => {
   it("takes more ahead of it, a step at a time", () => {
     const tokens = purse(10_000);
     const call = new Reservation([tokens], { ...plan, inputTokens: 0 }, options);
@@ -104,7 +104,7 @@ describe("covering what a call writes", () => {
     assert.equal(tokens.ledger.reserved, 300);
   });
 
-  it("stops short of its reservation where others hold the rest, so that many that stop at once stay within the limit", () => {
+  it("stops short of its reservation if others hold the rest, so that many simultaneous stops stay within the limit", () => {
     const tokens = purse(1_000);
     const calls = [0, 1, 2].map(() => new Reservation([tokens], { ...plan, inputTokens: 0 }, options));
     const written = calls.map((call) => {
@@ -116,7 +116,7 @@ describe("covering what a call writes", () => {
     assert.ok(written.reduce((sum, count) => sum + count, 0) <= 1_000, String(written));
   });
 
-  it("goes on beyond the request's own limit where a count was too high and there is room", () => {
+  it("goes on beyond the request's own limit if a count was too high and there is room", () => {
     const tokens = purse(10_000);
     const call = new Reservation([tokens], { ...plan, inputTokens: 0, mostOutputTokens: 100 }, options);
     assert.equal(tokens.ledger.reserved, 100);

@@ -20,7 +20,7 @@ function ask(id: string) {
   };
 }
 
-test("at every position: cut, come back, resume: no gap, no repeat, the same text, no second call", async () => {
+test("at every position: cut, reconnect, resume: no gap, no repeat, the same text, no second call", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond(() => streamScript(answer({ deltas })));
   await using server = await startTroupe({ openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl });
@@ -33,7 +33,7 @@ test("at every position: cut, come back, resume: no gap, no repeat, the same tex
     const id = `cut-${cut}`;
     const first = await server.connect();
     first.send(ask(id));
-    // Where the packets were read together there are fewer chunks.
+    // Packets that were read together give fewer chunks.
     while (first.received.length < cut && !first.received.some(isTerminal)) await first.next();
     const seen = first.received.slice(0, cut);
     if (cut === 0) await upstream.received(2);

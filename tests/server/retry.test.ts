@@ -44,7 +44,7 @@ const attempts = {
 } as const;
 type Attempt = keyof typeof attempts;
 
-/** A server whose provider does as it is told, one attempt after another; the last one again and again. */
+/** A server whose provider follows the plan, one attempt after another. The last attempt is repeated. */
 async function setUp(plan: readonly Attempt[], options: TroupeOptions = {}) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());
@@ -65,7 +65,7 @@ async function setUp(plan: readonly Attempt[], options: TroupeOptions = {}) {
   }
   return {
     ...{ upstream, clock, server, client },
-    /** Sends a frame, and gives all that came until an end or a refusal. */
+    /** Sends a frame, and returns all messages until an end or a refusal. */
     async send(frame: object, of: WireClient = client): Promise<ServerMessage[]> {
       const from = of.received.length;
       const calls = upstream.requests.length;
@@ -105,7 +105,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
           await using at = await setUp([failure, failure, "answered"], { store, data: place.folder });
           const first = await at.send(ask(kind));
           const calls = at.calls();
-          // The frame alone gives the stored end, and calls nobody.
+          // The frame alone returns the stored end and calls no provider.
           assert.deepEqual(await at.send(ask(kind)), first);
           assert.equal(at.calls(), calls);
           const second = await at.send(ask(kind, lastSeq(first)));
@@ -120,7 +120,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
             assert.ok(attempt?.type === "reset");
             assert.equal(attempt.lanes.length, voices(kind));
           }
-          // Who comes later is told what is void, and the rest under the same numbers.
+          // A client that comes later is told which messages are void, and gets the rest under the same numbers.
           const late = await at.server.connect();
           for (const after of [0, lastSeq(first) - 1, lastSeq(first), lastSeq(second)]) {
             const replay = (
@@ -148,7 +148,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
       const seen = await Promise.all(devices.map((device) => at.send(frame, device)));
       for (const messages of seen) assert.deepEqual(messages, seen[0]);
       assert.equal(at.calls(), calls + voices(kind));
-      // The attempt that it asked for was made: its repeat makes no other, whatever came of it.
+      // The attempt that it asked for was made. Repeating the frame makes no other, however the attempt ended.
       assert.deepEqual(await at.send(frame), seen[0]);
       assert.equal(at.calls(), calls + voices(kind));
     });

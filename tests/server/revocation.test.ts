@@ -66,7 +66,7 @@ for (const store of ["memory", "sqlite"] as const) {
   });
 }
 
-test("what a revoked key's socket still says is not done, and a peer that does not go is dropped", async () => {
+test("later messages on a revoked key's socket have no effect, and a peer that does not leave is dropped", async () => {
   await using upstream = await createUpstreamDouble();
   upstream.respond(halfAnAnswer());
   const clock = createTestClock({ instantMs: 500 });
@@ -77,7 +77,7 @@ test("what a revoked key's socket still says is not done, and a peer that does n
   const deaf = await server.connect(bearer(gone.key));
   asking.send({ type: "chat", id: "r", data: { message: "Hi", persona_id: "teacher" } });
   await asking.next((message) => message.type === "chunk");
-  // It does not read that it was closed, and goes on as if nothing had happened.
+  // The client does not read the close, and goes on as if nothing had happened.
   deaf.pause();
   assert.equal((await call("DELETE", `/api/keys/${gone.id}`)).status, 204);
   deaf.send({ type: "cancel", data: { request_id: "r" } });
@@ -108,7 +108,7 @@ test("a frame of a revoked key that is on its way starts nothing", async () => {
   let sent = 0;
   let closed = 0;
   for (const client of clients) void client.closed.then(() => (closed += 1));
-  // Some of these come before the revocation and some after; each that was started has to end.
+  // Some of these arrive before the revocation and some after. Each one that started has to end.
   while (closed < clients.length) {
     for (const client of clients) {
       sent += 1;
@@ -123,6 +123,6 @@ test("a frame of a revoked key that is on its way starts nothing", async () => {
   const called = upstream.requests.length;
   await system.server.troupe.close({ drainMs: 0 });
   assert.equal(upstream.requests.length, called);
-  // The other side hears of it a moment later; a connection that stays open is waited for in vain.
+  // The upstream notices the close a moment later. If a connection stays open, this waits for ever.
   while (upstream.openConnections() > 0) await new Promise((resolve) => setImmediate(resolve));
 });

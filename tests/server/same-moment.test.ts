@@ -5,7 +5,7 @@ import type { Ask } from "../../src/server/start-turn.ts";
 import { startHeld } from "../doors/held-server.ts";
 import { until } from "../support/until.ts";
 
-/** As many as have a place on the held server. */
+/** As many as the held server has places. */
 const places = 10;
 
 const ask = (id: string): Ask => ({

@@ -26,7 +26,7 @@ async function startRestarts() {
       clock: Object.assign(createTestClock({ instantMs: 1_000 }), { newId: () => crypto.randomUUID() }),
       ...options,
     });
-  /** Sends a frame to a server of its own, and gives all that came in answer. */
+  /** Sends a frame to a new server, and returns all messages in answer. */
   async function ask(frame: object, options: TroupeOptions = {}): Promise<string> {
     await using server = await start(options);
     return await answerOf(server, frame);
@@ -34,7 +34,7 @@ async function startRestarts() {
   return { upstream, file, start, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** All that comes on a connection of its own in answer to a frame, or the code of a refusal. */
+/** All messages on a new connection in answer to a frame, or the code of a refusal. */
 async function answerOf(server: RunningTroupe, frame: object): Promise<string> {
   const client = await server.connect();
   client.send(frame);
@@ -44,7 +44,7 @@ async function answerOf(server: RunningTroupe, frame: object): Promise<string> {
   return last?.type === "error" ? last.code : JSON.stringify(client.received);
 }
 
-/** What another start of the server, or another version of it, may have other defaults of. */
+/** Settings whose defaults may differ at the next start of the server, or in another version. */
 const settings: readonly TroupeOptions[] = [
   { pacing: "raw" },
   { pacing: "fixed" },

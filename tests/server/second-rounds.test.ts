@@ -47,7 +47,7 @@ const ask = (data: object = {}) => ({
 const isChunk = (message: ServerMessage) => message.type === "chunk";
 const isError = (message: ServerMessage) => message.type === "error";
 
-test("of two followers one leaves and the request goes on for the other; when both have left it is cancelled", async () => {
+test("if one of two followers leaves, the request goes on for the other; if both leave, it is cancelled", async () => {
   await using system = await startGated();
   const first = await system.server.connect();
   first.send(ask({ on_disconnect: 5_000 }));
@@ -96,7 +96,7 @@ test("the same request sent at once on two sockets is one turn, whole for both",
   assert.equal(system.upstream.calls, 1);
 });
 
-test("the same id with other content at once on two sockets: one is answered, the other refused", async () => {
+test("the same id with different content at once on two sockets: one is answered, the other refused", async () => {
   await using system = await startGated();
   system.gate.open();
   const clients = [await system.server.connect(), await system.server.connect()];
@@ -131,7 +131,7 @@ test("a cancel from two sockets at once ends the request once; a later one is to
     assert.equal(client.received.filter((message) => isTerminal(message)).length, 1);
 });
 
-test("a resume while others resume, from any place, gives each the rest once and in order", async () => {
+test("simultaneous resumes from any place give each follower the rest once and in order", async () => {
   await using system = await startGated();
   const first = await system.server.connect();
   first.send(ask());

@@ -9,7 +9,10 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { isTerminal, textOf } from "../support/wire-client.ts";
 
-/** More than the operating system holds for a reader that stops: 2 million characters, and once more in the final response. */
+/**
+ * More than the operating system buffers for a reader that stops: 2 million characters, and once more in the final
+ * response.
+ */
 const deltas = Array.from({ length: 2_000 }, (_, index) => `${index} `.padEnd(1_000, "."));
 const text = deltas.join("");
 /** So long that the pauses in the answer, which pass at once, do not come near it. */
@@ -38,7 +41,7 @@ async function startLong() {
     await untilEnded();
     for (let turns = 0; turns < 1_000; turns += 1) await new Promise((resolve) => setImmediate(resolve));
   };
-  /** Goes on to right behind the next ping. */
+  /** Moves the time to just after the next ping. */
   const beat = () => clock.advance(pingMs - ((clock.now() - startedAtMs) % pingMs) + 1);
   return { server, clock, untilEnded, untilFull, beat, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
@@ -78,7 +81,7 @@ async function stall(system: Awaited<ReturnType<typeof startLong>>) {
   return { client, other };
 }
 
-test("a reader that takes nothing is dropped after two pings, may come back, and loses nothing", async () => {
+test("a reader that takes nothing is dropped after two pings, may return, and loses nothing", async () => {
   await using system = await startLong();
   const { client, other } = await stall(system);
   await system.clock.advance(1_001);
@@ -109,7 +112,7 @@ test("a reader that sends pongs and reads nothing is dropped as well", async () 
   while (system.server.troupe.stats().connections > 1) await new Promise((resolve) => setImmediate(resolve));
 });
 
-test("one that reads on hears why it was closed, may come back, and loses nothing", async () => {
+test("a reader that reads on gets the reason for the close, may return, and loses nothing", async () => {
   await using system = await startLong();
   const { client, other } = await stall(system);
   client.resume();

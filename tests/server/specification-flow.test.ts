@@ -25,7 +25,7 @@ async function startWithUpstream(text = longText) {
   return { upstream, server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** `starting, processing, streaming, chunk, completed, response`: every run of chunks as one. */
+/** `starting, processing, streaming, chunk, completed, response`: every run of chunks counts as one. */
 function flow(messages: readonly ServerMessage[]): string[] {
   const names = messages.map((message) => (message.type === "status" ? message.status : message.type));
   return names.filter((name, index) => name !== "chunk" || names[index - 1] !== "chunk");
@@ -44,7 +44,7 @@ test("openai_chat: the specification's request gives its flow", async () => {
   system.upstream.respond((_, index) =>
     streamScript(answer({ text: longText, responseId: index === 0 ? "resp_earlier" : "resp_1", model })),
   );
-  // The request continues a response that the caller has had before.
+  // The request continues an earlier response of the caller.
   client.send({ type: "openai_chat", data: { input_text: "Earlier" } });
   await client.untilTerminal();
   client.sendText(`{
@@ -187,7 +187,7 @@ test("multi_chat with stream: false leaves the chunks out and keeps the rest", a
   );
 });
 
-test("options and include_reasoning reach the upstream; reasoning and tools come back", async () => {
+test("options and include_reasoning reach the upstream; reasoning and tools are returned", async () => {
   await using system = await startWithUpstream();
   system.upstream.respond(() =>
     streamScript(

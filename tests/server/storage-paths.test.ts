@@ -14,7 +14,7 @@ const adminKey = "admin-0123456789abcdef0123456789";
 const headers = { authorization: `Bearer ${key}` };
 const data = { message: "Hi", persona_id: "teacher" };
 
-/** Every message of a client that stores or reads something. */
+/** Every client message that stores or reads data. */
 const frames: readonly (readonly [string, object])[] = [
   ["chat", { type: "chat", id: "c", data }],
   ["chat without an id", { type: "chat", data }],
@@ -29,7 +29,7 @@ const frames: readonly (readonly [string, object])[] = [
   ["cancel", { type: "cancel", data: { request_id: "never" } }],
 ];
 
-/** Every route that stores or reads something. */
+/** Every route that stores or reads data. */
 const routes: readonly (readonly [string, string, string?, object?])[] = [
   ["GET", "conversations"],
   ["GET", "conversations/x"],

@@ -12,7 +12,7 @@ interface Body {
   readonly input: string | readonly Record<string, unknown>[];
 }
 
-/** Why a strict server or its model's chat template would answer 400; `undefined` where none would. */
+/** Why a strict server or its model's chat template would answer 400; `undefined` if none would. */
 function whyRefused({ instructions, input }: Body): string | undefined {
   if (instructions?.trim() === "") return "The system message has no words.";
   if (typeof input === "string") return input.trim() === "" ? "The input has no words." : undefined;
@@ -29,10 +29,10 @@ function whyRefused({ instructions, input }: Body): string | undefined {
   return before === "user" ? undefined : "The last message must be the user's.";
 }
 
-/** A text, or what becomes of the call instead. */
+/** A text, or the call's fate instead. */
 type Said = { readonly text: string } | "fails" | "hangs";
 
-/** Who answers what: each persona's words by its name. */
+/** Starts a server whose personas say the words that `words` gives for each name. */
 async function startStrict(words: (persona: string, turn: number) => Said, contextChars = 60_000) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());
@@ -59,7 +59,7 @@ async function startStrict(words: (persona: string, turn: number) => Said, conte
   return {
     upstream,
     complaints,
-    /** Asks, and stops those that never answer. */
+    /** Asks, and cancels the answers that never come. */
     async ask(...persona_ids: string[]) {
       turn += 1;
       const message = `Question ${turn}?`;
@@ -87,7 +87,7 @@ async function startStrict(words: (persona: string, turn: number) => Said, conte
 
 const saying = (text: string): Said => ({ text });
 const fine = (name: string, turn: number): Said => saying(`${name} says ${turn}.`);
-/** The others answer, and this one of them is otherwise at times. */
+/** `who` sometimes says something else; the others answer as usual. */
 const but =
   (who: string, said: Said, isThen = (_turn: number) => true) =>
   (name: string, turn: number): Said =>
@@ -95,7 +95,7 @@ const but =
 const isOdd = (turn: number) => turn % 2 === 1;
 const all = ["ada", "bob", "cleo"];
 
-/** Conversations by who is asked in each turn, and what each of them says. */
+/** Conversations: the personas asked in each turn, and their words. */
 const conversations: readonly (readonly [string, readonly (readonly string[])[], typeof fine])[] = [
   ["one persona, again and again", [["ada"], ["ada"], ["ada"], ["ada"]], fine],
   ["several, again and again", [all, all, all, all], fine],

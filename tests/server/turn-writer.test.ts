@@ -9,7 +9,7 @@ import { TurnWriter } from "../../src/server/turn-writer.ts";
 const text = (words: string): TurnEvent => ({ type: "text", text: words, final: false });
 const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 
-/** A writer into a log whose appends settle when they are told to. */
+/** A writer into a log whose appends settle when the test says so. */
 function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) {
   const appends: { readonly steps: readonly TurnStep[]; readonly done: PromiseWithResolvers<void> }[] = [];
   const observed: TurnStep[] = [];
@@ -41,8 +41,8 @@ function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) 
 const wordsOf = (steps: readonly TurnStep[]) =>
   steps.map((step) => (step.type === "text" ? step.text : step.type));
 
-describe("writing what the voices of a turn say", () => {
-  it("appends one thing at a time, and together what is said meanwhile", async () => {
+describe("writing the texts of a turn's voices", () => {
+  it("appends one batch at a time, and joins the texts of the meantime", async () => {
     const { writer, appends, observed, settle } = setUp();
     const said = ["one", "two", "three"].map((words) => writer.emit([text(words)]));
     assert.deepEqual(
@@ -62,7 +62,7 @@ describe("writing what the voices of a turn say", () => {
     assert.deepEqual(wordsOf(observed), ["one", "two", "three", "four"]);
   });
 
-  it("lets nobody who hears that he was written pass those who waited", async () => {
+  it("lets no writer that is told of its append go before those that waited", async () => {
     const { writer, appends, settle } = setUp();
     const said = writer.emit([text("one")]).then(() => writer.emit([text("three")]));
     const waited = writer.emit([text("two")]);
@@ -94,7 +94,7 @@ describe("writing what the voices of a turn say", () => {
     );
   });
 
-  it("puts the end behind what is under way, and refuses what is said after it", async () => {
+  it("puts the end after the present append, and refuses later texts", async () => {
     const { writer, appends, observed, settle } = setUp();
     const said = writer.emit([text("one")]);
     const waiting = assert.rejects(writer.emit([text("two")]), /has ended/);

@@ -111,7 +111,7 @@ test("two clients send the same request at the same moment: one call, and one an
   assert.equal(system.upstream.calls, 1);
 });
 
-test("the owner of a conversation follows it with two devices: one leaves, and the other hears the next question", async () => {
+test("the owner of a conversation follows it with two devices: one leaves, and the other gets the next question", async () => {
   await using system = await startGated();
   system.gate.open();
   const asker = await system.server.connect();

@@ -11,7 +11,7 @@ const pongFrame = { opcode: 10, payload: "still here" } satisfies FrameParts;
 const textFrame = { opcode: 1, payload: ping } satisfies FrameParts;
 const begun = { opcode: 1, payload: "{", fin: false } satisfies FrameParts;
 const rest = { opcode: 0, payload: ping.slice(1) } satisfies FrameParts;
-/** Much less often than pings would drop a peer. */
+/** Much longer than the time after which pings would drop a peer. */
 const pingMs = 600_000;
 
 const start = async () => {
@@ -19,7 +19,7 @@ const start = async () => {
   return { clock, server: await startTroupe({ clock, pingMs }) };
 };
 
-/** Settles when the server has handled what was sent before. */
+/** Settles when the server has handled everything that was sent before. */
 async function handled(socket: RawSocket): Promise<void> {
   await socket.send({ opcode: 9, payload: "mark" });
   for (;;) {
@@ -38,7 +38,7 @@ const unfinished: Readonly<Record<string, readonly (FrameParts | Uint8Array)[]>>
   "half of a pong": [frameBytes(pongFrame).subarray(0, 8)],
 };
 
-describe("a message that has begun", () => {
+describe("a message that has started", () => {
   for (const [name, frames] of Object.entries(unfinished)) {
     it(`closes its connection with 1008 when it does not end in time: ${name}`, async () => {
       const { clock, server } = await start();
@@ -78,7 +78,7 @@ describe("a message that has begun", () => {
     await handled(socket);
   });
 
-  it("has its own time also if it begins with the end of the one before it", async () => {
+  it("has its own time even if it starts with the end of the one before it", async () => {
     const { clock, server } = await start();
     await using _ = server;
     using socket = await openRawSocket(server.httpUrl);

@@ -11,12 +11,12 @@ export const keys = { ada: "ada-0123456789abcdef", bob: "bob-0123456789abcdef" }
 export type Owner = keyof typeof keys;
 export const apiKeys = Object.entries(keys).map(([owner, key]) => ({ owner, key }));
 
-/** A server of two callers before a vendor that keeps the responses of both under one account. */
+/** A server of two callers, with a vendor that keeps the responses of both under one account. */
 export interface VendorCallers extends AsyncDisposable {
   readonly server: RunningTroupe;
   readonly upstream: UpstreamDouble;
   readonly clock: TestClock;
-  /** Asks with `openai_chat` and waits for what ends or refuses it. */
+  /** Asks with `openai_chat` and waits for the message that ends or refuses it. */
   ask(owner: Owner, data?: object): Promise<ServerMessage>;
 }
 
@@ -44,7 +44,7 @@ export async function startVendorCallers(options: TroupeOptions = {}): Promise<V
   };
 }
 
-/** Asks on a connection of its own and waits for what ends or refuses the request. */
+/** Asks on a new connection and waits for the message that ends or refuses the request. */
 export async function askOn(server: RunningTroupe, owner: Owner, data: object = {}): Promise<ServerMessage> {
   const client = await server.connect(bearer(keys[owner]));
   client.send({ type: "openai_chat", data: { input_text: "Hi", pacing: { mode: "raw" }, ...data } });
@@ -53,7 +53,7 @@ export async function askOn(server: RunningTroupe, owner: Owner, data: object = 
   return end;
 }
 
-/** The id of the response that a request ended with. */
+/** The id of the response with which a request ended. */
 export function responseIdOf(end: ServerMessage): string {
   if (end.type !== "response" || end.request_type !== "openai_chat") throw new Error(JSON.stringify(end));
   return String(end.data.id);

@@ -71,7 +71,7 @@ const field = "data.previous_response_id";
 
 for (const store of ["memory", "sqlite"] as const) {
   describe(`an id of the vendor, kept in ${store}`, () => {
-    it("is the caller's for whom it was made; another's and an unknown one are refused alike, before the provider is called", async () => {
+    it("belongs to the caller it was made for; another's and an unknown one are refused alike, before the provider is called", async () => {
       await using system = await startVendorCallers({ store });
       const hers = responseIdOf(await system.ask("ada"));
       for (const id of [hers, "resp_never", hers.toUpperCase(), `${hers}:`, "resp_2"])
@@ -93,7 +93,7 @@ for (const store of ["memory", "sqlite"] as const) {
       }
     });
 
-    it("is kept of an answer that was stopped or came to its limit, and of none that was refused", async () => {
+    it("is stored for an answer that was cancelled or reached its limit, and not for a refused one", async () => {
       await using system = await startVendorCallers({ store });
       const gate = createGate();
       const cut = answer({
@@ -151,7 +151,7 @@ describe("ids of the vendor", () => {
     assert.equal((await system.ask("ada", { previous_response_id: responseIdOf(next) })).type, "response");
   });
 
-  it("are not looked for in what callers describe themselves", async () => {
+  it("are not looked for in the callers' own texts", async () => {
     await using system = await startVendorCallers();
     const described = { type: "object", properties: { file_id: { type: "string", default: "file-1" } } };
     const rows: readonly object[] = [
@@ -169,14 +169,14 @@ describe("ids of the vendor", () => {
       assert.equal((await system.ask("bob", data)).type, "response", JSON.stringify(data));
   });
 
-  it("are not looked at again when the same request comes a second time", async () => {
+  it("are not checked again when the same request arrives a second time", async () => {
     await using system = await startVendorCallers();
     const previous_response_id = responseIdOf(await system.ask("ada"));
     const ask = { type: "openai_chat", id: "again", data: { input_text: "Hi", previous_response_id } };
     const client = await system.server.connect(bearer(keys.ada));
     client.send(ask);
     const first = await client.untilTerminal("again");
-    // The vendor gives the id to another caller: for a new request it is foreign from now on.
+    // The vendor gives the id to another caller, so from now on it is foreign to new requests.
     system.upstream.respond(streamScript(answer({ responseId: previous_response_id })));
     await system.ask("bob");
     assert.deepEqual(await system.ask("ada", { previous_response_id }), refused(field));
@@ -195,14 +195,14 @@ describe("ids of the vendor", () => {
     assert.deepEqual(await ask("ada", { previous_response_id: his }), refused(field));
   });
 
-  it("may all be named where the server has a single caller and is told so", async () => {
+  it("may all be named if the server has a single caller and its setting says so", async () => {
     const options = { foreignVendorIds: true, apiKeys: apiKeys.slice(0, 1) };
     await using system = await startVendorCallers(options);
     for (const [place, data] of places)
       assert.equal((await system.ask("ada", data("resp_elsewhere"))).type, "response", place);
   });
 
-  it("keep the server from starting where foreign ones may be named by several callers", async () => {
+  it("keep the server from starting if several callers may name foreign ones", async () => {
     const several = [
       { apiKeys },
       { adminKey, apiKeys: apiKeys.slice(0, 1) },

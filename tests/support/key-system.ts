@@ -15,15 +15,15 @@ export interface MadeKey {
 /** A server with an administrator. */
 export interface KeySystem extends AsyncDisposable {
   readonly server: RunningTroupe;
-  /** One request under `/api`, by default the administrator's. */
+  /** Sends one request under `/api`, by default with the administrator's key. */
   call(method: string, address: string, options?: { body?: unknown; key?: string | null }): Promise<Response>;
-  /** Has a key made, which must work. */
+  /** Has a key made, and checks that this works. */
   makeKey(owner: string, more?: object): Promise<MadeKey>;
 }
 
 export const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-/** Starts the server; unless another is named, its data folder goes with it. */
+/** Starts the server. Unless a data folder is named, it gets its own, which is deleted with it. */
 export async function startKeySystem(options: TroupeOptions = {}): Promise<KeySystem> {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-keys-"));
   const server = await startTroupe({ data, adminKey, ...options });

@@ -1,22 +1,22 @@
 import { randomBytes } from "node:crypto";
 import { createRawClient, type RawClient } from "../doubles/raw-client.ts";
 
-/** What one frame of a client says about itself, right or wrong. */
+/** The parts of one client frame, which may be wrong. */
 export interface FrameParts {
   /** 1 text, 2 binary, 0 continuation, 8 close, 9 ping, 10 pong. */
   readonly opcode: number;
   readonly payload?: Uint8Array | string;
   /** Default true. */
   readonly fin?: boolean;
-  /** The three reserved bits, 4 for the first. Default 0. */
+  /** The three reserved bits; 4 is the first. Default 0. */
   readonly reserved?: number;
   /** Default true. */
   readonly masked?: boolean;
-  /** What the frame says of its length, where that is not the truth. */
+  /** A false length to put into the frame. */
   readonly claimedBytes?: bigint;
 }
 
-/** A client frame as bytes, with the mask 0, which leaves the payload as it is. */
+/** A client frame as bytes. Its mask is 0, so the payload stays as it is. */
 export function frameBytes(parts: FrameParts): Buffer {
   const { opcode, fin = true, reserved = 0, masked = true } = parts;
   const payload = Buffer.from(parts.payload ?? "");
@@ -47,17 +47,17 @@ export interface ServerFrame {
   readonly payload: Buffer;
 }
 
-/** A WebSocket of which the test makes every byte. */
+/** A WebSocket whose bytes are all made by the test. */
 export interface RawSocket extends Disposable {
   readonly tcp: RawClient;
   send(...frames: readonly (FrameParts | Uint8Array)[]): Promise<void>;
-  /** The next frame; undefined when the connection has ended. */
+  /** The next frame; `undefined` when the connection has ended. */
   next(): Promise<ServerFrame | undefined>;
-  /** Reads to the end; code and reason of the close frame, 1006 where none came, and the frames before it. */
+  /** Reads to the end. Returns code and reason of the close frame, 1006 if there was none, and the frames before it. */
   end(): Promise<{ readonly code: number; readonly reason: string; readonly frames: readonly ServerFrame[] }>;
 }
 
-/** The head of a handshake; `lines` are added, one that names a header of it takes its place. */
+/** The head of a handshake. `lines` are added; a line replaces the header of the same name. */
 export function handshakeText(lines: readonly string[] = [], first = "GET /ws HTTP/1.1"): string {
   const nameOf = (line: string) => line.split(":", 1)[0]?.toLowerCase();
   const usual = [

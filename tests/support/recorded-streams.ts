@@ -9,20 +9,20 @@ export interface RecordedEvent {
 }
 
 export interface RecordedStream {
-  /** Its file, and its place there if the file has several. */
+  /** Its file, and its place in it if the file has several. */
   readonly name: string;
   readonly events: readonly RecordedEvent[];
 }
 
-/** What a reader that reads everything makes of the events. */
+/** The result of reading all events. */
 export interface FullReading {
   readonly text: string;
   readonly reasoning: string;
   /** The citations in the order of their events. */
   readonly sources: readonly unknown[];
-  /** The response object of the last event; `undefined` if none of these events is the last. */
+  /** The response object of the last event; `undefined` if the last event is missing. */
   readonly response: RecordedResponse | undefined;
-  /** The code of the error that was reported. */
+  /** The code of the reported error. */
   readonly errorCode: string | undefined;
 }
 
@@ -57,7 +57,7 @@ export function recordedStreams(): RecordedStream[] {
   });
 }
 
-/** Slow and obviously right; stops at the event that ends the answer. */
+/** Slow and obviously right. Stops at the event that ends the answer. */
 export function readInFull(events: readonly RecordedEvent[]): FullReading {
   let text = "";
   let streamed = "";
@@ -74,7 +74,7 @@ export function readInFull(events: readonly RecordedEvent[]): FullReading {
         streamed += event.delta;
         break;
       case "response.output_text.done":
-        // Of some recordings not all deltas were kept.
+        // Some recordings lack some of the deltas.
         if (String(event.text).startsWith(streamed)) text += String(event.text).slice(streamed.length);
         break;
       case "response.reasoning_summary_part.added":

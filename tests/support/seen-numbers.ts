@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 
-/** Notes what every number of one request meant to anybody; a second meaning fails the test. */
+/** Records the message that each number of a request stood for. A second message with the same number fails the test. */
 export function createNumbers() {
   const byNumber = new Map<number, string>();
   return {

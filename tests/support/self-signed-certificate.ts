@@ -5,11 +5,11 @@ export interface CertificateOptions {
   /** The folder for `key.pem` and `certificate.pem`. */
   readonly folder: string;
   readonly commonName: string;
-  /** As openssl writes them, such as `DNS:localhost`. */
+  /** In openssl's form, such as `DNS:localhost`. */
   readonly otherNames?: readonly string[];
 }
 
-/** Makes a key and a certificate that is its own authority, with openssl; returns the paths of both. */
+/** Makes a key and a certificate that is its own authority, with openssl. Returns the paths of both. */
 export function makeSelfSignedCertificate({ folder, commonName, otherNames = [] }: CertificateOptions) {
   const [keyFile, certificateFile] = [path.join(folder, "key.pem"), path.join(folder, "certificate.pem")];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyFile];

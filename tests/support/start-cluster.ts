@@ -5,11 +5,11 @@ import { type RunningTroupe, serveTroupe } from "./start-troupe.ts";
 
 /** One of several servers on the same stores. */
 export interface ClusterServer extends RunningTroupe {
-  /** As if its process were gone: its connections and its line are cut. What it runs goes on and reaches nobody. */
+  /** Acts as if its process had exited: its connections and its line are cut. Its turns go on, but reach no other part. */
   die(): void;
 }
 
-/** Servers that share their stores as processes of one machine do, all in this process; in one line. */
+/** Starts servers that share their stores as processes of one machine do, all in this process. */
 export async function startCluster(
   count: number,
   options: TroupeOptions,

@@ -4,7 +4,7 @@ import { createTroupe, type Troupe, type TroupeOptions } from "../../src/compose
 import { listen } from "../../src/compose/listen.ts";
 import { connect, type WireClient } from "./wire-client.ts";
 
-/** A whole server on a free port; every client made through it goes with it. */
+/** A whole server on a free port. Every client made through it is closed with it. */
 export interface RunningTroupe extends AsyncDisposable {
   readonly troupe: Troupe;
   readonly url: string;
@@ -14,12 +14,15 @@ export interface RunningTroupe extends AsyncDisposable {
   cut(): void;
 }
 
-/** Starts a server in one line; without options it answers with the demonstration, keeps everything in memory and looks for no local models. */
+/**
+ * Starts a server in one line. Without options it answers with the demonstration, keeps everything in memory and looks
+ * for no local models.
+ */
 export async function startTroupe(options: TroupeOptions = {}): Promise<RunningTroupe> {
   return serveTroupe(await createTroupe({ localProviders: [], store: "memory", ...options }));
 }
 
-/** Lets a server listen on a free port. */
+/** Makes a server listen on a free port. */
 export async function serveTroupe(troupe: Troupe): Promise<RunningTroupe> {
   const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
   const clients = new Set<WireClient>();
@@ -45,10 +48,10 @@ export async function serveTroupe(troupe: Troupe): Promise<RunningTroupe> {
   };
 }
 
-/** Turns of the event loop that a server has to put down the last of what it holds. */
+/** Turns of the event loop that a server gets to release everything it holds. */
 const turnsToSettle = 100;
 
-/** Whatever a scenario refused, cut off or ended: nothing of it may be counted any more when its server is closed. */
+/** Checks that a closed server counts nothing as held, even if it refused, cut off or ended requests before. */
 async function assertBalanced(troupe: Troupe): Promise<void> {
   const held = () => {
     const { logs, logBytes, ...counts } = troupe.stats();

@@ -6,20 +6,23 @@ interface Sleeper {
 }
 
 export interface TestClock extends Clock {
-  /** Moves the time forward, waking sleepers in the order of their times, each with everything it sets off in between. */
+  /**
+   * Moves the time forward and wakes sleepers in the order of their times. Everything that one sets off runs before the
+   * next wakes.
+   */
   advance(ms: number): Promise<void>;
   /**
-   * Moves the time forward as a process sees it that stood still: sleepers that are due wake at its end, all of them before anything
+   * Moves the time forward as for a process that stood still: all sleepers that are due wake at its end, before anything
    * else can happen.
    */
   freeze(ms: number): Promise<void>;
-  /** How many sleep. */
+  /** Number of sleepers. */
   readonly sleeping: number;
 }
 
 /**
- * Time that moves only when told. Sleeps of at most `instantMs` (default 0: none) end at the next turn of the event loop and move the
- * time to their end: rhythm passes as data, while watchdogs and graces wait for `advance`.
+ * Time that moves only when told. Sleeps of at most `instantMs` (default 0: none) end at the next turn of the event loop
+ * and move the time to their end. So the rhythm passes by itself, while watchdogs and graces wait for `advance`.
  */
 export function createTestClock({ instantMs = 0 }: { instantMs?: number } = {}): TestClock {
   const sleepers = new Set<Sleeper>();

@@ -2,19 +2,22 @@ import { once } from "node:events";
 import { type ClientOptions, WebSocket } from "ws";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 
-/** A client that knows nothing but frames, so that the tests of the server do not lean on our own SDK. */
+/** A client that knows nothing but frames, so that the server's tests do not depend on our own SDK. */
 export interface WireClient {
-  /** Everything that came, in order. */
+  /** All received messages, in order. */
   readonly received: readonly ServerMessage[];
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   send(message: unknown): void;
   sendText(text: string): void;
   sendBinary(bytes: Uint8Array): void;
-  /** The first message from `from` on (default: not yet waited for) that fits; rejects when the connection closes before it comes. */
+  /**
+   * The first matching message from `from` on (default: the first not yet waited for). Rejects if the connection closes
+   * before it arrives.
+   */
   next(fits?: (message: ServerMessage) => boolean): Promise<ServerMessage>;
-  /** All messages of a request up to its terminal one; `requestId` may be left out when only one runs. */
+  /** All messages of a request up to its terminal one; `requestId` may be left out if only one runs. */
   untilTerminal(requestId?: string): Promise<ServerMessage[]>;
-  /** Stops and goes on reading from the connection. */
+  /** Stops reading from the connection, and `resume` starts again. */
   pause(): void;
   resume(): void;
   close(): void;
@@ -22,7 +25,10 @@ export interface WireClient {
   terminate(): void;
 }
 
-/** Whether nothing follows it for this request on this connection: its numbered end, or the news that its end could not be kept. */
+/**
+ * Whether it is a request's last message on this connection: its numbered end, or the news that its end could not be
+ * stored.
+ */
 export function isTerminal(message: ServerMessage): boolean {
   return (
     message.type === "response" ||
@@ -30,7 +36,7 @@ export function isTerminal(message: ServerMessage): boolean {
   );
 }
 
-/** Whether it tells that the end of a request could not be kept, which has no number. */
+/** Whether it says that the end of a request could not be stored; it has no number. */
 export function isUnkept(message: ServerMessage): boolean {
   return (
     message.type === "error" &&
@@ -40,7 +46,7 @@ export function isUnkept(message: ServerMessage): boolean {
   );
 }
 
-/** The text of one lane, or of the only one, as the chunks gave it. */
+/** The text of one lane, or of the only one, joined from its chunks. */
 export function textOf(messages: readonly ServerMessage[], personaId?: string): string {
   return messages
     .filter((message) => message.type === "chunk")
@@ -70,7 +76,7 @@ export async function connect(
     for (const wake of waiting) wake();
   });
   await once(socket, "open");
-  // Errors after this point end in `close`, which is what tests look at.
+  // Errors after this point end in `close`, which the tests look at.
   socket.on("error", () => undefined);
 
   async function until<T>(find: () => T | undefined): Promise<T> {

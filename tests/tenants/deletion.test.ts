@@ -6,12 +6,12 @@ import { spellings } from "./spellings.ts";
 import { startTwoTenants } from "./two-tenants.ts";
 
 for (const store of ["memory", "sqlite"] as const) {
-  test(`while a request runs nobody else's deletion reaches it, and her own reaches nobody else's, kept in ${store}`, async () => {
+  test(`while a request runs, no other tenant's deletion reaches it, and hers reaches no one else's, kept in ${store}`, async () => {
     await using tenants = await startTwoTenants(store);
     const { server, call, ada, owner, ids, upstream } = tenants;
     const bob = await tenants.makeKey("bob");
     const address = (id: string) => `/api/conversations/${encodeURIComponent(id)}`;
-    // His request has the same id as hers and runs in a conversation of his own.
+    // His request has the same id as hers, but its own conversation.
     const his = await server.connect(bearer(bob.key));
     const calls = upstream.calls;
     his.send({

@@ -1,4 +1,4 @@
-/** Ways to write an id that something on the way might take for the id itself, and that reach for more than it. */
+/** Ways to write an id that a proxy or parser might take for the id itself, and ways that would reach more than the id. */
 export function spellings(id: string): ReadonlyMap<string, string> {
   return new Map([
     ["as it is", id],

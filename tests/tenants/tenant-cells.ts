@@ -7,7 +7,7 @@ export interface Place {
   readonly path: readonly string[];
 }
 
-/** Fields that name something at the vendor, whose names do not say so or whose forms are the vendor's own. */
+/** Fields that name something at the vendor. Their names do not show it, or their form is the vendor's own. */
 const vendorPlaces: readonly Place[] = [
   ["options", "conversation"],
   ["options", "prompt", "id"],
@@ -16,7 +16,10 @@ const vendorPlaces: readonly Place[] = [
   ["tools", "0", "container", "file_ids", "0"],
 ].map((path) => ({ type: "openai_chat", path: ["data", ...path] }));
 
-/** Every field of every message that names something, found in the schemas; and those that no schema of ours knows. */
+/**
+ * Every field of every message that names something: fields found in the schemas, and fields that none of our schemas
+ * knows.
+ */
 export function places(): Place[] {
   const named = fieldPaths().filter(({ path, schemas }) => {
     const names = /(^|_)(ids?|after)$/.test(path.filter((key) => key !== "0").at(-1) ?? "");
@@ -25,7 +28,7 @@ export function places(): Place[] {
   return [...named, ...vendorPlaces];
 }
 
-/** A message of each type with hardly more than it must have. A type that is missing here fails the test. */
+/** A message of each type with hardly more than the required fields. A type that is missing here fails the test. */
 export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<string, unknown>>>> = {
   openai_chat: { input_text: "Mine." },
   chat: { message: "Mine.", persona_id: "teacher" },
@@ -37,7 +40,7 @@ export const plainData: Readonly<Record<ClientMessageType, Readonly<Record<strin
   ping: {},
 };
 
-/** The message with something at a place. */
+/** The message with a value at a place. */
 export function messageWith({ type, path }: Place, value: string): object {
   const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
   let parent = message;
@@ -51,7 +54,7 @@ export function messageWith({ type, path }: Place, value: string): object {
   return message;
 }
 
-/** What to send to a route about an id. */
+/** The request that is sent to a route about an id. */
 export interface RouteCall {
   readonly path: string;
   readonly body?: object;
@@ -83,7 +86,7 @@ export const routeCalls: Readonly<Record<string, (id: string) => RouteCall>> = {
   "DELETE /api/keys/:id": (id) => ({ path: `/api/keys/${inPath(id)}` }),
 };
 
-/** What is written with escapes goes as it is. */
+/** An id that is already percent-encoded is sent unchanged. */
 function inPath(id: string): string {
   return /%[0-9a-f]{2}/i.test(id) ? id : encodeURIComponent(id);
 }

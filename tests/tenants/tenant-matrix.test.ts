@@ -11,14 +11,14 @@ import { canary, startTwoTenants, type TwoTenants } from "./two-tenants.ts";
 
 const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** An id of the same form that never was. */
+/** An id of the same form that never existed. */
 function neverWas(id: string): string {
   const other = (char: string) => (char === "9" ? "8" : "9");
   if (id.match(uuid) !== null) return crypto.randomUUID();
   return id.replace("hers", "none").replace(/\d$/, other);
 }
 
-/** What was answered, with the id that it is about and ids that are new each time written alike. */
+/** The answer with its own id, and with ids that are new each time, replaced by placeholders. */
 function masked(text: string, id: string): string {
   const written = [id, JSON.stringify(id).slice(1, -1), encodeURIComponent(id)];
   return written
@@ -26,7 +26,7 @@ function masked(text: string, id: string): string {
     .replaceAll(uuid, "<new>");
 }
 
-/** All that the socket is told about the message. */
+/** All messages that the socket gets about this message. */
 async function exchange(client: WireClient, message: object, name: string): Promise<string> {
   const from = client.received.length;
   client.send(message);
@@ -52,7 +52,7 @@ async function socketCells(tenants: TwoTenants): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** An owner of its own for each: what an intruder has asked under an id is the intruder's from then on. */
+/** Each cell gets its own owner, because a request by an intruder under an id makes that id the intruder's. */
 async function cellsOf(
   tenants: TwoTenants,
   { place, kind, id, number }: { place: Place; kind: string; id: string; number: number },
@@ -114,7 +114,7 @@ async function routeCells(tenants: TwoTenants): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Neither her text nor any of her ids but the one that was asked about. */
+/** Checks that a reply has none of her text, and none of her ids except the one asked about. */
 function assertNothingOf({ ids }: TwoTenants, reply: string, asked: string, name: string): void {
   const rest = reply.replaceAll(JSON.stringify(asked).slice(1, -1), "");
   assert.ok(!rest.includes(canary), `${name}: her text`);
@@ -123,7 +123,7 @@ function assertNothingOf({ ids }: TwoTenants, reply: string, asked: string, name
 
 test("every message type and every route has its place in the matrix", () => {
   assert.deepEqual(Object.keys(plainData).sort(), [...clientMessageTypes].sort());
-  // Nothing is asked of them before a request comes.
+  // These parts are not used before a request arrives.
   const app = createHttpApp({
     page: { html: "", policy: "" },
     callers: { admission: "keys" },
@@ -131,13 +131,13 @@ test("every message type and every route has its place in the matrix", () => {
   const routes = app.routes
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`);
-  // Probes and a plain request for the socket are answered before the app is asked.
+  // Probes and a plain request for the socket are answered before the app is called.
   const before = ["/ws", ...Object.values(probePaths)].map((path) => `GET ${path}`);
   assert.deepEqual([...new Set([...routes, ...before])].sort(), Object.keys(routeCalls).sort());
 });
 
 for (const store of ["memory", "sqlite"] as const) {
-  test(`whatever is asked about another's, however it is spelt, is answered as if it never were, kept in ${store}`, async (t) => {
+  test(`every question about another's data, in any spelling, is answered as if it did not exist, kept in ${store}`, async (t) => {
     await using tenants = await startTwoTenants(store);
     const onSocket = await socketCells(tenants);
     const overHttp = await routeCells(tenants);

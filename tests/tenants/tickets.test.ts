@@ -13,7 +13,7 @@ test("a ticket opens one socket of the caller that it was given to, and in no ot
   const bob = await tenants.makeKey("bob");
   const ticketOf = async (key: string): Promise<string> =>
     ((await (await call("POST", "/api/tickets", { key })).json()) as { ticket: string }).ticket;
-  /** The status of the handshake, and what the ticket's caller is told about her request. */
+  /** The status of the handshake, or the type of the answer to the ticket's caller about her request. */
   async function open(ticket: string, options = {}) {
     const client = await connect(`${server.url}?ticket=${encodeURIComponent(ticket)}`, options).catch(String);
     if (typeof client === "string") return /\d{3}/.exec(client)?.[0];
@@ -29,17 +29,17 @@ test("a ticket opens one socket of the caller that it was given to, and in no ot
     if (spelt === hers) continue;
     assert.equal(await open(spelt), await open(`${crypto.randomUUID()}`), spelling);
     tries += 2;
-    // So many wrong ones of an address are refused for another reason.
+    // Too many wrong tickets from one address would be refused for another reason.
     if (tries % 10 === 0) await clock.advance(minuteMs / 2.5);
   }
   const fresh = await ticketOf(ada.key);
   assert.deepEqual([await open(fresh), await open(fresh)], ["resumed", "401"]);
-  // His ticket is his, and a key beside it counts before it.
+  // His ticket is his, and a key sent with it takes precedence.
   assert.equal(await open(await ticketOf(bob.key)), "error");
   assert.equal(await open(await ticketOf(ada.key), bearer(bob.key)), "error");
 });
 
-test("a ticket is of no use where it could be taken for something else, and names nobody", async () => {
+test("a ticket is useless in places where it could be taken for something else, and names no user", async () => {
   await using tenants = await startTwoTenants("memory");
   const { call, ada, clock } = tenants;
   const { ticket } = (await (await call("POST", "/api/tickets", { key: ada.key })).json()) as {

@@ -6,15 +6,15 @@ import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { bearer, startKeySystem } from "../support/key-system.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-/** Stands in everything that the owner asks and is answered. */
+/** Occurs in all of the owner's questions and answers. */
 export const canary = "canary-7f3a9c";
 
-/** Under which the vendor keeps an answer of hers. */
+/** The id under which the vendor keeps one of her answers. */
 const vendorResponseId = "resp_hers0a1";
 
 const pieces = Array.from({ length: 20 }, (_, index) => `${canary} ${index}. `);
 
-/** A server on which `ada` has a request that runs and one that has ended, and what came of them. */
+/** A server on which `ada` has a running request and one that has ended, with the results of both. */
 export async function startTwoTenants(store: "memory" | "sqlite") {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await createUpstreamDouble());
@@ -31,7 +31,7 @@ export async function startTwoTenants(store: "memory" | "sqlite") {
     }
     return [...hers.slice(0, 8), { waitFor: gate.opened }, ...hers.slice(8)];
   });
-  // Ids as they are made in earnest: those of the test clock could be guessed.
+  // Ids are made as in production, because those of the test clock could be guessed.
   const clock = { ...createTestClock({ instantMs: 1_000 }), newId: () => crypto.randomUUID() };
   const system = stack.use(
     await startKeySystem({ store, clock, openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl }),
@@ -75,9 +75,9 @@ export async function startTwoTenants(store: "memory" | "sqlite") {
     ada,
     owner,
     clock,
-    /** What runs may go on. */
+    /** Lets the running request go on. */
     openGate: () => gate.open(),
-    /** Her request runs to its end; what she saw of it. */
+    /** Runs her request to its end, and returns the messages she saw. */
     async finish() {
       gate.open();
       return owner.untilTerminal("Req-hers:runs.2");

@@ -2,7 +2,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { streamText } from "ai";
 import { serveWebSockets } from "./web-socket-server.ts";
 
-/** The AI SDK's stream of text, one frame a piece. */
+/** The AI SDK's stream of text, one frame per piece. */
 const openai = createOpenAI({ apiKey: "test-key", baseURL: process.argv[2] ?? "" });
 
 await serveWebSockets(async (text, socket, abortSignal) => {

@@ -3,7 +3,7 @@ import https from "node:https";
 import type { WebSocket } from "ws";
 import { serveWebSockets } from "./web-socket-server.ts";
 
-/** A relay written by hand for one purpose: Node's own client, one frame each 0.1 s, one timer for all streams. */
+/** A relay written by hand for one purpose: Node's own client, one frame every 0.1 s, one timer for all streams. */
 const upstream = new URL(`${process.argv[2]}/responses`);
 const intervalMs = 100;
 const transport = upstream.protocol === "https:" ? https : http;

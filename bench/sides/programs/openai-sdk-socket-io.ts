@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import { Server } from "socket.io";
 import { serve } from "./web-socket-server.ts";
 
-/** The SDK's stream, one Socket.IO event a token. */
+/** The SDK's stream, one Socket.IO event per token. */
 const openai = new OpenAI({ apiKey: "test-key", baseURL: process.argv[2] ?? "" });
 const server = http.createServer();
 const io = new Server(server, { transports: ["websocket"] });

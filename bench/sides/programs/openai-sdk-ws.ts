@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import { serveWebSockets } from "./web-socket-server.ts";
 
-/** What one writes first: the SDK's stream, one frame a token. */
+/** The program that most people write first: the SDK's stream, one frame per token. */
 const openai = new OpenAI({ apiKey: "test-key", baseURL: process.argv[2] ?? "" });
 
 await serveWebSockets(async (text, socket, signal) => {

@@ -3,7 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
-/** The least that a side's own server needs: every message asks for one answer, which ends with the socket. */
+/** The smallest server that a side needs: every message asks for one answer, which ends with the socket. */
 export async function serveWebSockets(
   answer: (text: string, socket: WebSocket, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -22,7 +22,7 @@ export async function serveWebSockets(
   await serve(server);
 }
 
-/** Listens on a free port and says so. */
+/** Listens on a free port and prints it. */
 export async function serve(server: http.Server): Promise<void> {
   server.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 });
   await once(server, "listening");

@@ -14,7 +14,7 @@ async function budgetsOf(member: ClusterMember, settings: Partial<Settings> = {}
   return stores.openBudgets({ model: "m", simulated: false, onWarning: assert.fail });
 }
 
-/** Two processes that are limited by these settings, and a call of the first. */
+/** Opens two processes with these limits, and a call in the first one. */
 async function openCall(
   settings: Partial<Settings>,
   changes: Partial<typeof plan & { mostOutputTokens: number }> = {},
@@ -24,7 +24,7 @@ async function openCall(
   const budgets = await budgetsOf(member, settings);
   const turn = budgets.openTurn(expense);
   const call = await turn.open({ ...plan, ...changes });
-  /** How many messages went between the processes because of this. */
+  /** Counts the messages between the processes that `work` causes. */
   async function messagesOf(work: () => void): Promise<number> {
     const before = member.line.messages;
     work();
@@ -38,7 +38,7 @@ async function openCall(
 }
 
 describe("a call that another process pays for", () => {
-  it("is covered at once where it was paid for, and asks for more when half of that is used", async () => {
+  it("is covered at once by the part already paid for, and asks for more when half of it is used", async () => {
     await using opened = await openCall({ serverTokensPerDay: 10_000 });
     const { call, messagesOf } = opened;
     const covers = (tokens: number) => () => assert.equal(call.cover(tokens), true);
@@ -48,7 +48,7 @@ describe("a call that another process pays for", () => {
     assert.equal(await messagesOf(covers(300)), 2);
   });
 
-  it("waits only when it has come to the end of what was paid for", async () => {
+  it("waits only when the part already paid for is used up", async () => {
     await using opened = await openCall({ serverTokensPerDay: 10_000 });
     const first = opened.call.cover(1_000);
     assert.notEqual(first, true);
@@ -56,7 +56,7 @@ describe("a call that another process pays for", () => {
     assert.equal(opened.call.cover(1_001), true);
   });
 
-  it("ends where nothing is left, and reserves nothing beyond the request's own limit", async () => {
+  it("ends if nothing is left, and reserves nothing beyond the request's own limit", async () => {
     await using opened = await openCall({ serverTokensPerDay: 310 }, { mostOutputTokens: 100 });
     const { call, messagesOf } = opened;
     assert.equal(await messagesOf(() => assert.equal(call.cover(99), true)), 0);
@@ -65,7 +65,7 @@ describe("a call that another process pays for", () => {
     assert.equal(await call.cover(300), false);
   });
 
-  it("is never stopped where nothing limits it, and tells what it needs reserved before that is written", async () => {
+  it("is never stopped if nothing limits it, and reports what it must reserve before that is written", async () => {
     await using opened = await openCall({});
     const { call, cluster, messagesOf } = opened;
     assert.equal(call.isLimited, false);
@@ -92,7 +92,7 @@ describe("a call that another process pays for", () => {
     assert.equal(mostOutputTokens, 600 - 18 - 286 - 10);
   });
 
-  it("ends as failed, as far as it came, when its turn is over", async () => {
+  it("ends as failed, with its usage so far, when its turn is over", async () => {
     await using opened = await openCall({ serverTokensPerDay: 10_000 });
     const { cluster, turn, call } = opened;
     call.cover(40);
@@ -107,7 +107,7 @@ describe("a call that another process pays for", () => {
 });
 
 describe("requests that several processes count", () => {
-  it("are counted together where a minute limits them, and nobody is asked where nothing does", async () => {
+  it("are counted together if a minute limits them, and need no message if nothing does", async () => {
     await using cluster = await openCluster({ budgets: { requestsPerMinute: 2 } });
     const members = [cluster.join(), cluster.join()];
     const [first, second] = await Promise.all(

@@ -13,7 +13,7 @@ interface Echo {
 }
 const echoMethods: Methods<Echo> = { say: z.tuple([z.string()]) };
 
-/** Both sides of a channel; the first serves an echo. */
+/** Opens both sides of a channel; the first serves an echo. */
 function openChannels({ speaksSecond = false }: { speaksSecond?: boolean } = {}) {
   const line = createLinePair();
   const clock = createTestClock();
@@ -29,7 +29,7 @@ function openChannels({ speaksSecond = false }: { speaksSecond?: boolean } = {})
   return { line, clock, here, there, echo: remotePort<Echo>(there, "echo", echoMethods) };
 }
 
-test("answers, refusals and failures come back as they are", async () => {
+test("answers, refusals and failures arrive unchanged", async () => {
   const { echo } = openChannels();
   assert.equal(await echo.say("naïve 😀"), "naïve 😀");
   await assert.rejects(
@@ -39,14 +39,14 @@ test("answers, refusals and failures come back as they are", async () => {
   await assert.rejects(echo.say("fail"), { name: "RangeError", message: "broken" });
 });
 
-test("what the schemas do not allow is refused, and so is what nobody serves", async () => {
+test("a message that the schemas do not allow is refused, and so is a call without a server", async () => {
   const { there } = openChannels();
   await assert.rejects(there.ask("echo", "say", [1]));
   await assert.rejects(there.ask("echo", "constructor", ["x"]), /no method constructor/);
   await assert.rejects(there.ask("other", "say", ["x"]), /nobody serves other/);
 });
 
-test("what is said in one turn of the loop is one message, and what can wait travels with it", async () => {
+test("messages of one turn of the loop are sent as one, and messages that can wait go with them", async () => {
   const { line, there, clock } = openChannels();
   const soon = there.ask("echo", "say", ["soon"], true);
   await nextLoopTurn();
@@ -59,14 +59,14 @@ test("what is said in one turn of the loop is one message, and what can wait tra
   assert.equal(await alone, "alone");
 });
 
-test("messages of others on the same line are left alone", async () => {
+test("other messages on the same line are left alone", async () => {
   const { line, echo } = openChannels();
   for (const foreign of [undefined, "text", { troupe: [{ type: "shout" }] }, { cmd: "other" }])
     line.ends[1].send(foreign);
   assert.equal(await echo.say("still"), "still");
 });
 
-test("who speaks second keeps what it has to say until the other has spoken", async () => {
+test("the side that speaks second waits until the other has spoken", async () => {
   const { line, here, echo } = openChannels({ speaksSecond: true });
   const said = echo.say("late");
   for (let turn = 0; turn < 5; turn += 1) await nextLoopTurn();
@@ -75,7 +75,7 @@ test("who speaks second keeps what it has to say until the other has spoken", as
   assert.equal(await said, "late");
 });
 
-test("when the line ends, what was asked and what is asked from then on rejects", async () => {
+test("when the line ends, open calls and later ones reject", async () => {
   const { line, here, there } = openChannels();
   here.serve("silence", () => new Promise(() => undefined));
   const asked = there.ask("silence", "keep", []);

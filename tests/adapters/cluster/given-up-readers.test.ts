@@ -9,7 +9,7 @@ import { openCluster } from "./open-cluster.ts";
 
 const status: TurnEvent = { type: "status", status: "starting", simulated: false };
 
-/** Whether somebody else reads a log as well. */
+/** Whether another reader has the same log open. */
 function isShared(log: TurnLog): boolean {
   const reader = log.open(0, () => undefined);
   const batch = reader.take();
@@ -17,7 +17,7 @@ function isShared(log: TurnLog): boolean {
   return batch?.type === "events" && batch.isShared === true;
 }
 
-/** A turn of one process, with a reader in another that stands between two batches. */
+/** A turn of one process, and a reader in another process that has read a part of it. */
 async function setUp() {
   const cluster = await openCluster();
   const runner = await cluster.join().open();

@@ -14,7 +14,7 @@ test("a revocation waits neither for a process that is starting nor for one that
   assert.equal((await revoked)?.id, id);
 });
 
-test("who listens later hears of what was told before, so that a starting process misses nothing", async () => {
+test("a late listener gets earlier revocations, so that a starting process misses none", async () => {
   await using cluster = await openCluster();
   const [first, second] = [await cluster.join().open(), await cluster.join().open()];
   const { id } = await first.keys.create({ owner: "ada", limits: {} }, "digest");

@@ -1,11 +1,11 @@
 import type { Line } from "../../../src/adapters/cluster/line.ts";
 
-/** Both ends of a line in one process: copies arrive in later turns of the event loop, as between two. */
+/** Both ends of a line in one process. Copies arrive in later turns of the event loop, as they do between two processes. */
 export interface LinePair {
   readonly ends: readonly [Line, Line];
-  /** How many messages went over it. */
+  /** Number of messages sent over the line. */
   readonly messages: number;
-  /** As when one of the processes is gone: what was sent before still arrives. */
+  /** Ends the line as if one of the processes had exited. Messages that were sent before still arrive. */
   cut(): void;
 }
 

@@ -28,20 +28,20 @@ export interface ClusterOptions {
   readonly maxBytes?: number;
   /** Limits of a minute and of a day. */
   readonly budgets?: Partial<Settings>;
-  /** Hears of faults, that the storage fails among them. Default: they fail the test. */
+  /** Called with each fault, including failures of the storage. Default: a fault fails the test. */
   readonly onFault?: (fault: unknown) => void;
 }
 
 /** A process that runs turns. */
 export interface ClusterMember {
   readonly line: LinePair;
-  /** Its end. */
+  /** Its end of the line. */
   readonly channel: Channel;
-  /** The stores as it sees them, with these settings. */
+  /** Opens the stores as this process sees them, with these settings. */
   open(settings?: Partial<Settings>): Promise<Stores>;
 }
 
-/** One that keeps everything on a new database, and any number of others, all in this process. */
+/** One process that keeps everything in a new database, and any number of other processes, all simulated in this one. */
 export async function openCluster({
   clock,
   retentionMs = 60_000,
@@ -87,7 +87,7 @@ export async function openCluster({
 
   return {
     store,
-    /** The store's own time, and that of the lines. */
+    /** The clock of the store and of the lines. */
     storeClock: opened.clock,
     logs,
     usage,
@@ -109,7 +109,7 @@ export async function openCluster({
     },
     async [Symbol.asyncDispose]() {
       for (const line of lines) line.cut();
-      // What they leave open is ended before the store is closed.
+      // Calls that a test leaves open are ended before the store is closed.
       await new Promise((resolve) => setImmediate(resolve));
       conversations[Symbol.dispose]();
       logs[Symbol.dispose]();

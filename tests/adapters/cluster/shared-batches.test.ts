@@ -6,7 +6,7 @@ import { created } from "../../ports/turn-log-store-contract.ts";
 import { until } from "../../support/until.ts";
 import { openCluster } from "./open-cluster.ts";
 
-/** A turn of one process, and how another one finds it. */
+/** A turn of one process, and a function by which another process finds it. */
 async function setUp() {
   const cluster = await openCluster();
   const [runner, follower] = [await cluster.join().open(), await cluster.join().open()];
@@ -22,7 +22,7 @@ async function setUp() {
   };
 }
 
-/** The first batch from a position on, and the reader, which holds it as a client does that does not read. */
+/** The first batch after a position, and its reader, which holds the batch as for a client that does not read. */
 async function stalledAt(log: TurnLog, after: number): Promise<{ batch: LogBatch; reader: LogReader }> {
   const reader = log.open(after, () => undefined);
   let batch = reader.take();
@@ -44,7 +44,7 @@ test("readers of one process that stand at one place of another's turn hold one 
   for (const { reader } of [...together, ...late]) reader.close();
 });
 
-test("each is given everything once, wherever it begins and whichever is closed", async () => {
+test("each gets everything once, wherever it starts and even if others are closed", async () => {
   await using at = await setUp();
   await at.log.append([textOf("a"), textOf("b")]);
   const followers = await Promise.all(
@@ -52,7 +52,7 @@ test("each is given everything once, wherever it begins and whichever is closed"
   );
   for (let count = 0; count < 20; count += 1) {
     await at.log.append([textOf(`${count}`)]);
-    // The one that asks for the others may leave at any time.
+    // The follower that reads for the others may leave at any time.
     if (count % 5 === 0) followers[count / 5]?.stop();
   }
   await at.log.append([terminal]);

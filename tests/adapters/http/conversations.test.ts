@@ -286,7 +286,7 @@ describeWithBothStores("conversations over HTTP", [
   ],
 ]);
 
-/** A body whose length nobody announces: a title behind so many spaces. */
+/** Sends a body without a length: a title after many spaces. */
 async function patchInPieces(system: System, id: string, bytes: number): Promise<number> {
   const pieces = [...Array.from({ length: bytes / 1_000 }, () => " ".repeat(1_000)), '{"title":"In pieces"}'];
   const response = await fetch(`${system.server.httpUrl}/api/conversations/${id}`, {

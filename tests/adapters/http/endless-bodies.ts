@@ -24,7 +24,7 @@ const page: MessagePage = {
   next: { message: 1, offset: 0 },
 };
 
-/** A server of a conversation that has no end, and the count of its pages that were read. */
+/** A server of an endless conversation, which counts how many of its pages were read. */
 export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
   const clock = createTestClock();
   const faults: unknown[] = [];
@@ -69,17 +69,17 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
     get pagesRead() {
       return pagesRead;
     },
-    /** Pages take until the returned function is called. */
+    /** Pages wait until the returned function is called. */
     hold(): () => void {
       const { promise, resolve } = Promise.withResolvers<void>();
       held = promise;
       return resolve;
     },
-    /** The conversation is deleted. */
+    /** Deletes the conversation. */
     remove(): void {
       isGone = true;
     },
-    /** Settles when no more pages are read; how many were. */
+    /** Settles when no more pages are read, with their number. */
     async settled(): Promise<number> {
       for (let [before, turns] = [pagesRead, 0]; turns < 200; turns += 1) {
         await nextLoopTurn();

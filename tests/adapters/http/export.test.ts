@@ -65,7 +65,7 @@ describe("a conversation as Markdown", () => {
     ...fields,
   });
   const summary = { id: "c", title: "Title", createdAtMs: 0, updatedAtMs: 0 };
-  /** Each text in pieces of so many characters. */
+  /** Yields each text in pieces of `chars` characters. */
   async function* inPieces(messages: readonly DatedMessage[], chars: number): AsyncGenerator<MessagePiece> {
     for (const { text, ...fields } of messages) {
       let at = 0;
@@ -83,7 +83,7 @@ describe("a conversation as Markdown", () => {
     return (await Array.fromAsync(pieces)).join("");
   }
 
-  it("says when each message came, and which are not complete", async () => {
+  it("gives the time of each message, and marks incomplete ones", async () => {
     const { personaId: _, personaName: __, ...question } = message("1", { role: "user" });
     const text = await write([
       question,
@@ -100,7 +100,7 @@ describe("a conversation as Markdown", () => {
     );
   });
 
-  it("says what a message follows where that is not the one above", async () => {
+  it("names the message before if it is not the one above", async () => {
     const text = await write([
       message("1"),
       message("2", { parentId: "1", text: `*Long* ${"x".repeat(200)}` }),

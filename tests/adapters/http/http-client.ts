@@ -7,22 +7,22 @@ import type { TroupeOptions } from "../../../src/compose/create-troupe.ts";
 import { type RunningTroupe, startTroupe } from "../../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
 
-/** An answer as it came. */
+/** An answer as it arrived. */
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The text as JSON. */
+  /** The text parsed as JSON. */
   readonly body: unknown;
 }
 
-/** A server of two owners, and what they do there. */
+/** A server with two owners, and calls in their names. */
 export interface System extends AsyncDisposable {
   readonly server: RunningTroupe;
   readonly clock: TestClock;
-  /** One request; as `ada` unless another owner or nobody (`null`) is named. */
+  /** Sends one request as `ada`, as another owner, or without a key (`null`). */
   call(method: string, address: string, options?: CallOptions): Promise<Reply>;
-  /** Asks a question over the socket and waits for the answer's end; the conversation's id. */
+  /** Asks a question over the socket, waits for the end of the answer, and returns the conversation's id. */
   ask(id: string, message: string, options?: { owner?: Owner; conversation?: string }): Promise<string>;
 }
 
@@ -35,7 +35,7 @@ interface CallOptions {
 
 const keys = { ada: "ada-0123456789abcdef", bob: "bob-0123456789abcdef" };
 
-/** Runs the same tests against the store in memory and the one in a database. */
+/** Runs the same tests against the store in memory and the store in a database. */
 export function describeWithBothStores(
   name: string,
   tests: readonly (readonly [title: string, run: (system: System) => Promise<void>])[],
@@ -52,7 +52,7 @@ export function describeWithBothStores(
   }
 }
 
-/** Starts the server; its data goes with it. */
+/** Starts the server. Its data is deleted with it. */
 export async function startSystem(options: TroupeOptions): Promise<System> {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-http-"));
   const clock = createTestClock({ instantMs: 1_000 });

@@ -40,7 +40,7 @@ test("keys outlive the server, of which only digests lie on the disk", async () 
     made = await system.makeKey("ada");
   }
   {
-    // Without the administrator's key as well: as long as there is a key, callers need one.
+    // Runs without the administrator's key as well: as long as a key exists, callers need one.
     const { startTroupe } = await import("../../support/start-troupe.ts");
     await using server = await startTroupe({ data, store: "sqlite" });
     await assert.rejects(server.connect(), /401/);
@@ -78,7 +78,7 @@ test("for everyone but the administrator the routes of keys are not there", asyn
       );
   }
   assert.equal((await call("GET", "/api/personas", { key })).status, 200);
-  // The administrator is no caller.
+  // The administrator's key is not a caller's key.
   for (const address of ["/api/personas", "/api/conversations", "/api/keysmith"])
     assert.equal((await call("GET", address)).status, 401);
   await assert.rejects(system.server.connect(bearer(adminKey)), /401/);
@@ -86,7 +86,7 @@ test("for everyone but the administrator the routes of keys are not there", asyn
   assert.deepEqual([other.status, other.headers.get("allow")], [405, "GET, HEAD, POST"]);
 });
 
-test("what cannot be a key is refused with the field at fault", async () => {
+test("an invalid key is refused with the field at fault", async () => {
   await using system = await startKeySystem();
   for (const [body, field] of [
     [{}, "owner"],

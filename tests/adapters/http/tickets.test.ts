@@ -18,7 +18,7 @@ async function good(tickets: ReturnType<typeof createTickets>, issued: readonly 
   return found.map((caller) => caller !== undefined);
 }
 
-test("a caller that asks for ever more tickets gives up its own oldest and nobody else's", async () => {
+test("a caller that asks for ever more tickets loses only its own oldest ones", async () => {
   const tickets = createTickets({ clock: createTestClock() });
   const hers = await tickets.issue(ada);
   const bob: Caller = { owner: "bob", keyId: "key-2", limits: {} };
@@ -29,7 +29,7 @@ test("a caller that asks for ever more tickets gives up its own oldest and nobod
   assert.deepEqual(await tickets.redeem(hers), ada);
 });
 
-test("callers without keys from one address share its tickets, whatever secrets they show", async () => {
+test("callers without keys from one address share its tickets, even with different secrets", async () => {
   const tickets = createTickets({ clock: createTestClock() });
   const from = (address: string, secret: number): Caller => ({
     ...{ owner: `anonymous:${secret}`, keyId: `anonymous:${secret}`, limits: {} },

@@ -8,7 +8,7 @@ import { serveEndless } from "./endless-bodies.ts";
 
 type Endless = Awaited<ReturnType<typeof serveEndless>>;
 
-/** Asks for addresses and reads nothing. */
+/** Asks for addresses and does not read the answers. */
 async function ask({ url }: Endless, ...paths: readonly string[]): Promise<Socket> {
   const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
   await once(socket, "connect");
@@ -27,7 +27,7 @@ async function readOn(endless: Endless, socket: Socket): Promise<boolean> {
   return !socket.closed;
 }
 
-/** A pause after which a client that reads nothing is closed: 30 s, and the 10 s until somebody looks. */
+/** A pause after which a client that reads nothing is closed: 30 s, and up to 10 s until the next check. */
 async function longPause(endless: Endless): Promise<void> {
   for (let looks = 0; looks < 5; looks += 1) await endless.clock.advance(10_000);
 }
@@ -41,7 +41,7 @@ describe("a body whose client does not read", () => {
       const socket = await ask(endless, path);
       while (endless.pagesRead === 0) await nextLoopTurn();
       const pages = await endless.settled();
-      // What the system holds for a connection is a few MB.
+      // The operating system buffers a few MB per connection.
       assert.ok(pages < 1_000, `${pages} pages were read`);
       assert.ok(await readOn(endless, socket), "it goes on when the client reads");
       socket.destroy();
@@ -78,7 +78,7 @@ describe("a body whose client does not read", () => {
     assert.deepEqual(endless.faults, []);
   });
 
-  it("is cut when its conversation is deleted, so that nobody takes a part for the whole", async () => {
+  it("is cut when its conversation is deleted, so that a part is never taken for the whole", async () => {
     await using endless = await serveEndless();
     const response = await fetch(`${endless.url}${conversation}`);
     endless.remove();
@@ -87,7 +87,7 @@ describe("a body whose client does not read", () => {
   });
 });
 
-it("asks the store for few pages at a time, however many read, and leaves out nobody", async () => {
+it("asks the store for few pages at a time, whatever the number of readers, and serves all readers", async () => {
   await using endless = await serveEndless();
   const release = endless.hold();
   const sockets = await Promise.all(Array.from({ length: 20 }, () => ask(endless, conversation)));
@@ -102,7 +102,7 @@ it("asks the store for few pages at a time, however many read, and leaves out no
 });
 
 describe("the limits of HTTP requests", () => {
-  it("answer one more with 503 and when to come back, and give every place back", async () => {
+  it("refuse one more with 503 and a retry time, and free every place again", async () => {
     await using endless = await serveEndless({ maxInAll: 2 });
     for (let round = 0; round < 3; round += 1) {
       const stalled = [await ask(endless, conversation), await ask(endless, conversation)];

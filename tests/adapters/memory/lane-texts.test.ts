@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { laneTexts } from "../../../src/adapters/memory/lane-texts.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
 
-test("a lane's text is what it has shown, piece by piece or with its answer", () => {
+test("a lane's text is the text it has shown, in pieces or with its answer", () => {
   const answered = (id: string, text: string) => ({
     type: "lane-answer" as const,
     answer: {

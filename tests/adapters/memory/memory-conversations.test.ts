@@ -12,7 +12,7 @@ describeConversationStore("memory", async () => ({
   [Symbol.asyncDispose]: async () => undefined,
 }));
 
-/** A conversation of about so many bytes. */
+/** Creates a conversation of about `bytes` bytes. */
 async function conversationOf(store: ConversationStore, bytes: number): Promise<string> {
   const id = await store.create("owner");
   await store.append("owner", id, undefined, [
@@ -24,7 +24,7 @@ async function conversationOf(store: ConversationStore, bytes: number): Promise<
 const isKept = async (store: ConversationStore, id: string) => (await store.head("owner", id)) !== undefined;
 
 describe("the memory of all conversations", () => {
-  it("forgets those used longest ago, as a whole", async () => {
+  it("forgets whole conversations, the least recently used first", async () => {
     const store = newStore(10_000);
     const oldest = await conversationOf(store, 4_000);
     const older = await conversationOf(store, 4_000);
@@ -60,7 +60,7 @@ describe("the memory of all conversations", () => {
     assert.equal(await isKept(store, first), false);
   });
 
-  it("never forgets the one that grows", async () => {
+  it("never forgets the conversation that grows", async () => {
     const store = newStore(2_000);
     const id = await conversationOf(store, 20_000);
     assert.equal(await isKept(store, id), true);
@@ -82,7 +82,7 @@ describe("the memory of all conversations", () => {
     return { store, id, ids };
   }
 
-  it("is that of one conversation as well: its oldest messages are forgotten, the newest are told", async () => {
+  it("limits one conversation as well: its oldest messages are forgotten, the newest are used", async () => {
     const { store, id, ids } = await longConversation();
     const page = await store.messages("owner", id, 1_000_000);
     const kept = page?.pieces.map(({ message }) => message.id) ?? [];
@@ -98,7 +98,7 @@ describe("the memory of all conversations", () => {
     assert.equal(await store.append("owner", id, ids[0], []), undefined);
   });
 
-  it("keeps a message that is larger than all memory until the next one comes", async () => {
+  it("keeps a message larger than all memory until the next message", async () => {
     const store = newStore(2_000);
     const id = await conversationOf(store, 20_000);
     assert.equal((await store.messages("owner", id, 1_000_000))?.pieces.length, 1);
@@ -110,7 +110,7 @@ describe("the memory of all conversations", () => {
     );
   });
 
-  it("loses its head with the message, so that the next turn begins without one", async () => {
+  it("loses its head with the message, so the next turn starts without one", async () => {
     const { store, id, ids } = await longConversation();
     await store.moveHead("owner", id, ids.at(-3) ?? "");
     await store.append("owner", id, ids.at(-1), [

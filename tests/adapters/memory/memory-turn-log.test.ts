@@ -29,7 +29,7 @@ describeTrimming("memory", underTest);
 describeLeaving("memory", underTest);
 
 describe("the memory that a log takes", () => {
-  it("grows with what it keeps, is told as it changes, and shrinks to the texts", async () => {
+  it("grows with its content, reports each change, and shrinks to the texts", async () => {
     const { memory, log, bytes } = newLog();
     await log.append([textOf("x".repeat(1_000))]);
     const one = bytes();
@@ -68,7 +68,7 @@ describe("the memory that a log takes", () => {
     assert.equal(all.read(), "1:answer");
   });
 
-  it("holds of a lane that began anew what it said since", async () => {
+  it("keeps only the new text of a lane that started again", async () => {
     const { memory, log } = newLog();
     await log.append([
       textOf("void"),

@@ -14,7 +14,7 @@ describeTurnLogStore("memory", async ({ clock, retentionMs }) => ({
 const newStore = (mostBytes: number) =>
   createMemoryTurnLogs({ clock: createTestClock(), retentionMs: 60_000, mostBytes });
 
-/** A turn that said so many characters, one event each. */
+/** A turn that said `chars` characters, one event each. */
 async function ended(store: TurnLogStore, id: string, chars: number): Promise<void> {
   const log = await created(store, "owner", id);
   await log.append([...Array.from({ length: chars }, () => textOf("x")), terminal]);
@@ -33,7 +33,7 @@ const howAllKept = (store: TurnLogStore, ids: readonly string[]) =>
 
 describe("the memory of all logs", () => {
   it("gives up the events of ended turns first, oldest first, and keeps their text", async () => {
-    // A character is an event of 122 bytes here, and 2 bytes as text.
+    // A character takes 122 bytes here as an event, and 2 bytes as text.
     const store = newStore(45_000);
     for (const id of ["a", "b", "c", "d"]) await ended(store, id, 100);
     assert.ok(store.bytes > 45_000);
@@ -43,7 +43,7 @@ describe("the memory of all logs", () => {
     assert.ok(store.bytes <= 45_000);
   });
 
-  it("goes by when turns ended, not by when they began", async () => {
+  it("goes by the end of a turn, not by its start", async () => {
     const store = newStore(30_000);
     const early = await created(store, "owner", "early");
     await early.append(Array.from({ length: 100 }, () => textOf("x")));

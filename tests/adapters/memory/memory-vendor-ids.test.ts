@@ -9,7 +9,7 @@ describeVendorIds("memory", async () => {
   return { store: createMemoryVendorIds({ clock }), clock, [Symbol.asyncDispose]: async () => undefined };
 });
 
-test("a caller with many ids loses its own oldest, and nobody else loses any", async () => {
+test("a caller with many ids loses its own oldest, and no other caller loses any", async () => {
   const store = createMemoryVendorIds({ clock: createTestClock(), maxIds: 10, maxPerOwner: 3 });
   await store.note("bob", ["b-1", "b-2"]);
   for (let count = 1; count <= 50; count += 1) await store.note("ada", [`a-${count}`]);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** A text as models write them, with what JSON has to escape and what takes several bytes. */
+/** A text as models write it, with characters that JSON has to escape and characters of several bytes. */
 const anyDelta = fc.oneof(
   {
     weight: 6,
@@ -33,7 +33,7 @@ const fields = {
   obfuscation: fc.constantFrom("x7", "", "Yh2kP", '"'),
 };
 
-/** What a model mostly sends: one event like the other but for its text, its number and its padding. */
+/** The event that a model sends most often. Such events differ only in text, number and padding. */
 const anyPlainEvent = fc
   .record({
     sequence_number: fc.nat({ max: 2_000 }),
@@ -51,7 +51,7 @@ const anyPlainEvent = fc
     obfuscation,
   }));
 
-/** The same for its reasoning. */
+/** The same event for reasoning. */
 const anyPlainThought = fc
   .record({ sequence_number: fc.nat({ max: 2_000 }), delta: anyDelta })
   .map(({ sequence_number, delta }) => ({
@@ -59,7 +59,7 @@ const anyPlainThought = fc
     ...{ sequence_number, item_id: "rs_1", output_index: 0, summary_index: 0, delta },
   }));
 
-/** Something that only looks like it. */
+/** An event that only looks like these. */
 const anyOtherEvent = fc.oneof(
   { weight: 3, arbitrary: fc.record(fields) },
   { weight: 2, arbitrary: fc.record(fields, { requiredKeys: ["type"] }) },
@@ -75,7 +75,7 @@ const anyOtherEvent = fc.oneof(
   },
 );
 
-/** Ways of writing an event as data that are not `JSON.stringify`, some of them not valid. */
+/** Ways of writing an event as data other than `JSON.stringify`; some of them are not valid. */
 const anyOddWriting = fc.constantFrom<((event: object) => string)[]>(
   (event) => JSON.stringify(event, null, 1).replaceAll("\n", " "),
   (event) => JSON.stringify(event).replace("{", '{"delta":"first",'),
@@ -95,7 +95,7 @@ const anyOddWriting = fc.constantFrom<((event: object) => string)[]>(
 
 const plainFrame = (data: string) => `event: response.output_text.delta\ndata: ${data}\n\n`;
 
-/** Ways of framing data that are not the usual one. */
+/** Unusual ways of framing data. */
 const anyOddFrame = fc.constantFrom<((data: string) => string)[]>(
   (data) => `data: ${data}\n\n`,
   (data) => `data:${data}\n\n`,
@@ -128,7 +128,7 @@ const anyEvent = fc.oneof(
 
 const started = `event: response.created\ndata: {"type":"response.created","response":{"id":"r"}}\n\n`;
 
-/** The bytes of an event stream, cut anywhere, and more often where a line ends. */
+/** The bytes of an event stream, cut at any offset, and more often at a line end. */
 export const anyStream = fc
   .record({
     begins: fc.constantFrom(started, started, started, ""),

@@ -35,7 +35,7 @@ const breaks: Record<string, Step> = {
 
 describe("a response in the background", () => {
   for (const [how, fault] of Object.entries(breaks)) {
-    it(`goes on behind the last event whichever event the connection ${how} after`, async () => {
+    it(`goes on after the last event, for every event after which the connection ${how}`, async () => {
       for (let position = 1; position < events.length; position += 1) {
         await using at = await quickSetup();
         at.double.respond(brokenAfter(position, events, fault));
@@ -46,7 +46,7 @@ describe("a response in the background", () => {
         assert.equal(textOf(call.batches, "reasoning"), "First think.");
         assert.equal(call.batches.flat().at(-1)?.type, "end");
         assert.equal(at.double.requests.length, 1);
-        // A kept connection that the double is closing may take the first of two.
+        // A kept connection that the double is closing may take the first of the two calls.
         assert.deepEqual(
           [...new Set(at.double.retrievals.map(({ path }) => path))],
           [`/v1/responses/resp_7?stream=true&starting_after=${position - 1}`],
@@ -56,7 +56,7 @@ describe("a response in the background", () => {
     });
   }
 
-  it("goes on where every connection brings one event", async () => {
+  it("goes on if every connection brings only one event", async () => {
     await using at = await quickSetup();
     at.double.respond(brokenAfter(1, events, { reset: true }));
     at.double.respondToRetrieval((retrieval) =>
@@ -68,7 +68,7 @@ describe("a response in the background", () => {
     assert.equal(at.double.retrievals.length, events.length - 1);
   });
 
-  it("passes over events that come again, and takes a gap in the numbers as it is", async () => {
+  it("skips repeated events, and accepts a gap in the numbers", async () => {
     await using at = await quickSetup();
     const gap = answer({ responseId: "resp_7", deltas }).map((event, index) =>
       index > 5
@@ -105,7 +105,7 @@ describe("a response in the background", () => {
     assert.equal(at.double.retrievals.length, 6);
   });
 
-  it("that cannot be had any more ends as what broke it, after a bounded number of tries", async () => {
+  it("that is no longer available ends with the error that broke it, after a limited number of tries", async () => {
     for (const [retrieved, tries] of [
       [httpError(404, { message: "no", type: "invalid_request_error", code: null }), 1],
       [httpError(503, "down"), 12],
@@ -178,7 +178,7 @@ describe("a response in the background", () => {
     assert.equal(at.double.requests.length, 1);
   });
 
-  it("that another process began and that is not known any more is interrupted", async () => {
+  it("that another process started and that is unknown by now is interrupted", async () => {
     await using at = await quickSetup();
     for (const place of [
       { responseId: "resp_9", sequenceNumber: 3, sawText: true, reasoningParts: 0 },
@@ -191,7 +191,7 @@ describe("a response in the background", () => {
   });
 });
 
-it("a response that is none of the background ends with its connection, and has no checkpoints", async () => {
+it("a response that does not run in the background ends with its connection, and has no checkpoints", async () => {
   await using at = await quickSetup();
   at.double.respond(brokenAfter(firstDelta, events, { reset: true }));
   const call = reading(at);

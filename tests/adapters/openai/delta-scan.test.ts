@@ -8,7 +8,7 @@ const eventOf = (fields: object) => {
   return { data, event: `event: response.output_text.delta\ndata: ${data}\n\n` };
 };
 
-/** A scan that has learnt one event, and reads another. */
+/** A scan that has learnt one event reads another. */
 function scanned(
   learnt: object,
   next: object,
@@ -21,8 +21,8 @@ function scanned(
 }
 
 describe("the scan for text deltas", () => {
-  it("gives what parsing everything gives, whatever the stream and however it is cut", async () => {
-    // The quick share of tests/long/delta-scan.ts.
+  it("agrees with parsing everything, for every stream and every cut", async () => {
+    // The quick part of tests/long/delta-scan.ts.
     const { inFull, quickly } = compareReadings(1_000, 20_261_124);
     assert.ok(quickly < 0.8 * inFull, `${quickly} of ${inFull} were parsed`);
   });
@@ -38,7 +38,7 @@ describe("the scan for text deltas", () => {
     assert.deepEqual([end, delta], [length, 'say "雨"\n']);
   });
 
-  it("leaves alone what differs in anything else, or is not whole", () => {
+  it("skips events that differ in anything else, or are incomplete", () => {
     const learnt = { sequence_number: 9, item_id: "m", delta: "a" };
     for (const next of [
       { ...learnt, item_id: "n" },
@@ -55,7 +55,7 @@ describe("the scan for text deltas", () => {
     assert.equal(scan.match(`${event}${event}`, event.length), 2 * event.length);
   });
 
-  it("looks for no template any more where eight were of no use", () => {
+  it("stops looking for templates after eight useless ones", () => {
     const scan = new DeltaScan();
     for (let count = 0; count < 8; count += 1) {
       const { event, data } = eventOf({ delta: "a", count });

@@ -54,7 +54,7 @@ describe("reading an answer's bytes", () => {
     }
   });
 
-  it("shows what came before an error in the same packet, and then fails", () => {
+  it("shows the events before an error in the same packet, and then fails", () => {
     const [created = "", inProgress = "", , , first = ""] = answer({ deltas });
     const packet = `${created}${inProgress}${first}data: {"type":"error","message":"m"}\n\ndata: never\n\n`;
     const { events, thrown } = read([Buffer.from(packet)]);
@@ -73,7 +73,7 @@ describe("reading an answer's bytes", () => {
   });
 });
 
-describe("deltas of one part after the other", () => {
+describe("consecutive deltas of one part", () => {
   for (const [type, kind] of [
     ["response.output_text.delta", "text"],
     ["response.reasoning_summary_text.delta", "reasoning"],
@@ -100,7 +100,7 @@ describe("deltas of one part after the other", () => {
       } finally {
         JSON.parse = parse;
       }
-      // Once to accept it, once to learn from it.
+      // The first parse accepts the event, the second one learns from it.
       assert.equal(parsed, 2);
     });
 });

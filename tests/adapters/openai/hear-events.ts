@@ -6,7 +6,7 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 /** One event of a stream. */
 export type Event = { readonly type: string; readonly [field: string]: unknown };
 
-/** What came of a stream. */
+/** The result of reading a stream. */
 export interface Heard {
   readonly text: string;
   readonly reasoning: string;
@@ -15,7 +15,7 @@ export interface Heard {
   readonly code: string | undefined;
 }
 
-/** What comes of these events, read from bytes as all are. */
+/** Reads these events from bytes, as every stream is read. */
 export function hear(events: readonly Event[], includeReasoning = true): Heard {
   const reader = new EventReader(new ResponsesMachine({ includeReasoning }));
   const heard: ProviderEvent[] = [];

@@ -118,7 +118,7 @@ describe("an HTTP error of the vendor", () => {
     });
   }
 
-  it("was surely not read where a check before the model refused it, and never where a gateway gave it up", () => {
+  it("was surely not read if a check before the model refused it, but never if a gateway gave it up", () => {
     for (const [status, error, isUnread] of [
       ...[302, 400, 401, 403, 404, 405, 413, 415, 422, 429].map(
         (status) => [status, undefined, true] as const,
@@ -135,7 +135,7 @@ describe("an HTTP error of the vendor", () => {
     }
   });
 
-  it("tells the pause that it asks for, and takes nonsense for none", () => {
+  it("gives the pause that it asks for, and ignores nonsense", () => {
     const pauses: readonly [Record<string, string>, number | undefined][] = [
       [{ "retry-after": "2" }, 2_000],
       [{ "retry-after": "1.5" }, 1_500],
@@ -165,7 +165,7 @@ describe("an HTTP error of the vendor", () => {
       assert.equal(detailOf(param), undefined);
   });
 
-  it("never tells a client what the vendor said", () => {
+  it("never shows the vendor's words to a client", () => {
     const error = APIError.generate(
       400,
       { error: { message: "a secret of the vendor" } },
@@ -179,7 +179,7 @@ describe("an HTTP error of the vendor", () => {
 describe("a call without an answer", () => {
   const withCode = (code: string) => Object.assign(new Error("failed"), { code });
 
-  it("is unreachable, or disconnected where a connection broke, and may be repeated", () => {
+  it("is unreachable, or disconnected if a connection broke, and may be repeated", () => {
     for (const [cause, code] of [
       [withCode("ECONNREFUSED"), "upstream_unreachable"],
       [withCode("ENOTFOUND"), "upstream_unreachable"],
@@ -194,7 +194,7 @@ describe("a call without an answer", () => {
     assert.equal(fromSdkError(new TypeError("odd"), nowMs).code, "upstream_unreachable");
   });
 
-  it("was surely not read only where no connection came about", () => {
+  it("was surely not read only if there was no connection", () => {
     const refused = new NoConnectionError("none", { cause: withCode("ECONNRESET") });
     for (const [cause, isUnread] of [
       [refused, true],
@@ -207,7 +207,7 @@ describe("a call without an answer", () => {
     assert.equal(bySdk.code, "upstream_unreachable");
   });
 
-  it("is invalid, and not to be repeated, where what came is not HTTP", () => {
+  it("is invalid, and not to be repeated, if the answer is not HTTP", () => {
     for (const cause of [withCode("HPE_INVALID_CONSTANT"), new NotAnAnswerError("101")]) {
       const given = fromSdkError(new APIConnectionError({ cause }), nowMs);
       assert.deepEqual([given.code, given.safeToRepeat], ["upstream_invalid", false]);

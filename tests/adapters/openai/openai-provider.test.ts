@@ -35,7 +35,7 @@ describe("a call of the Responses API", () => {
     assert.equal(events.filter(({ type }) => type === "end").length, 1);
   });
 
-  it("gives no batch for what says nothing, in however many packets it comes", async () => {
+  it("yields no batch for events without content, in any number of packets", async () => {
     await using at = await createProviderSetup();
     const whole = answer({ deltas });
     const said = whole.flatMap((event) => [": ping\n\n", event.slice(0, 9), event.slice(9)]);
@@ -46,7 +46,7 @@ describe("a call of the Responses API", () => {
     assert.equal(call.batches.flat().at(-1)?.type, "end");
   });
 
-  it("is made once, whatever comes of it", async () => {
+  it("is made only once, with any result", async () => {
     await using at = await createProviderSetup();
     at.double.respond(httpError(500, "down"));
     const failed = await reading(at).ended;
@@ -66,7 +66,7 @@ describe("a call of the Responses API", () => {
     assert.equal(at.connections(), 1);
   });
 
-  it("leaves no connection behind where it failed before its end", async () => {
+  it("leaves no connection open if it failed before its end", async () => {
     await using at = await createProviderSetup();
     for (const script of [
       [streamHead(), { write: "data: oops\n\n" }, { hang: true }] as const,
@@ -125,7 +125,7 @@ describe("silence of the API", () => {
     assert.equal(at.connections(), 0);
   });
 
-  it("is none while nobody asks for the next batch", async () => {
+  it("does not count while the reader does not ask for the next batch", async () => {
     await using at = await createProviderSetup();
     const events = answer({ deltas });
     const gate = createGate();

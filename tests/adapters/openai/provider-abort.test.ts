@@ -14,7 +14,7 @@ const events = answer({ deltas: ["Rain ", "falls ", "and ", "stops."] });
 const opening = events.slice(0, 5).join("");
 
 describe("an abort of a call", () => {
-  it("before it began calls nobody", async () => {
+  it("before the start makes no call", async () => {
     await using at = await createProviderSetup();
     assert.equal(await reading(at, AbortSignal.abort(stop)).ended, stop);
     assert.equal(at.connections(), 0);
@@ -64,7 +64,7 @@ describe("an abort of a call", () => {
     assert.equal(at.clock.sleeping, 0);
   });
 
-  it("closes the connection and ignores late bytes where the API goes on sending", async () => {
+  it("closes the connection and ignores late bytes if the API goes on sending", async () => {
     await using at = await createProviderSetup();
     const delta = events[4] ?? "";
     at.double.respond([
@@ -83,7 +83,7 @@ describe("an abort of a call", () => {
     assert.equal(at.connections(), 0);
   });
 
-  it("while its reader rests closes the connection at once, and throws when the reader comes back", async () => {
+  it("while its reader is busy closes the connection at once, and throws when the reader asks again", async () => {
     await using at = await createProviderSetup();
     at.double.respond([streamHead(), { write: opening }, { hang: true }]);
     const controller = new AbortController();
@@ -94,7 +94,7 @@ describe("an abort of a call", () => {
     await assert.rejects(batches.next(), stop);
   });
 
-  it("gives nothing more even where the whole answer has come already", async () => {
+  it("yields nothing more even if the whole answer has already arrived", async () => {
     await using at = await createProviderSetup();
     const gate = createGate();
     at.double.respond([
@@ -114,7 +114,7 @@ describe("an abort of a call", () => {
     assert.equal(at.clock.sleeping, 0);
   });
 
-  it("behind the end changes nothing", async () => {
+  it("after the end changes nothing", async () => {
     await using at = await createProviderSetup();
     at.double.respond(streamScript([events.join("")]));
     const controller = new AbortController();
@@ -126,7 +126,7 @@ describe("an abort of a call", () => {
     assert.equal(at.clock.sleeping, 0);
   });
 
-  it("has the reader who leaves for a twin: the connection is closed as well", async () => {
+  it("has the same effect as a leaving reader: the connection is closed as well", async () => {
     await using at = await createProviderSetup();
     at.double.respond([streamHead(), { write: opening }, { hang: true }]);
     for await (const _ of at.provider.stream(question, new AbortController())) break;
@@ -162,8 +162,8 @@ describe("an abort of a response in the background", () => {
     ["has no answer", [{ hang: true }]],
     ["has an answer without an end", [streamHead(), { hang: true }]],
   ] as const) {
-    it(`that ${what} is a warning without the key, and no reason to wait for more than 10 s`, async () => {
-      // Under another path the double leaves the cancelling of a response to the script.
+    it(`that ${what} is a warning without the key, and never delays the end by more than 10 s`, async () => {
+      // Under another path, the double lets the script answer the cancelling of a response.
       await using at = await createProviderSetup((baseUrl) => `${baseUrl}/elsewhere`);
       at.double.respond(({ path }) =>
         path.endsWith("/cancel") ? answerToCancel : [streamHead(), { write: opening }, { hang: true }],
@@ -181,7 +181,7 @@ describe("an abort of a response in the background", () => {
     });
   }
 
-  it("is not asked for where the response is none of the background, has no id yet, or has ended", async () => {
+  it("is not sent if the response does not run in the background, has no id yet, or has ended", async () => {
     await using at = await createProviderSetup();
     const calls: readonly [string, object][] = [
       [opening, {}],

@@ -11,13 +11,16 @@ export interface ProviderSetup extends AsyncDisposable {
   readonly clock: TestClock;
   readonly provider: Provider;
   readonly warnings: readonly { readonly warning: string; readonly cause: unknown }[];
-  /** Connections that the provider holds, in use or kept. */
+  /** Number of the provider's connections, in use or kept. */
   connections(): number;
-  /** Those that are kept for the next call. */
+  /** Number of connections kept for the next call. */
   idleConnections(): number;
 }
 
-/** The provider in front of a double; waits of 60 s and 300 s in virtual time, shorter ones than `instantMs` pass at once. */
+/**
+ * The provider with a double as its upstream. Waits of 60 s and 300 s are in virtual time; waits shorter than `instantMs`
+ * pass at once.
+ */
 export async function createProviderSetup(
   baseUrl?: (double: string) => string,
   instantMs = 0,
@@ -56,12 +59,12 @@ export const question: ProviderRequest = {
   messages: [{ role: "user", text: "Well?" }],
 };
 
-/** A call and what came of it so far. */
+/** A call and its results so far. */
 export interface Reading {
   readonly batches: readonly ProviderEvent[][];
-  /** Settles with what it threw, or undefined when it ended normally. */
+  /** Settles with the error that it threw, or `undefined` if it ended normally. */
   readonly ended: Promise<unknown>;
-  /** Settles when so many text events came. */
+  /** Settles when `count` text events have arrived. */
   texts(count: number): Promise<void>;
 }
 

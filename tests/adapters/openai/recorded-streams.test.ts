@@ -20,7 +20,7 @@ const answers = streams.filter(({ events }) => readInFull(events).response !== u
 const { signal: never } = new AbortController();
 const cutsOfStream = 4;
 
-/** What came of an answer. */
+/** The result of reading an answer. */
 interface Heard {
   readonly text: string;
   readonly reasoning: string;
@@ -136,7 +136,7 @@ function isWholeLine(line: string): boolean {
   }
 }
 
-/** Ends that say less than the stream. */
+/** Ends that say less than the stream did. */
 const poorer: Readonly<Record<string, (response: RecordedResponse) => object>> = {
   "without output": ({ output: _, ...response }) => response,
   "with no output": (response) => ({ ...response, output: null }),
@@ -158,7 +158,7 @@ function withParts(response: RecordedResponse, change: (part: object) => object)
   return { ...response, output };
 }
 
-/** Items as they are in the whole response but for what no event tells in the same way. */
+/** The items as in the whole response, without the fields that no event gives in the same way. */
 function comparable(output: unknown): unknown {
   return (output as RecordedResponse["output"]).map(({ id: _, encrypted_content: __, ...item }) => item);
 }

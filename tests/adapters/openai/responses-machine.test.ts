@@ -97,7 +97,7 @@ describe("one event of the Responses API", () => {
     assert.deepEqual(accepted([{ hello: "world" }, { type: 7 }, { error: null }]), []);
   });
 
-  it("of reasoning gives nothing where nobody asked for it, and a gap between two parts where somebody did", () => {
+  it("of reasoning gives nothing unless it was asked for, and a gap between two parts if it was", () => {
     const events = ["one", "two"].flatMap((text) => [
       { type: "response.reasoning_summary_part.added" },
       { type: "response.reasoning_summary_text.delta", delta: text },
@@ -153,7 +153,7 @@ describe("the end of the stream", () => {
   const endOf = (response: object, before: readonly object[] = [delta("x")]) =>
     accepted([...before, { type: "response.completed", response }]).at(-1);
 
-  it("is told once, with the vendor's object, its model and its usage", () => {
+  it("is reported once, with the vendor's object, its model and its usage", () => {
     const output = [message({ type: "output_text", text: "x", annotations: [] })];
     const response = { id: "r", model: "gpt-dated", status: "completed", usage, output };
     assert.deepEqual(accepted([delta("x"), { type: "response.completed", response }]), [
@@ -168,7 +168,7 @@ describe("the end of the stream", () => {
     ]);
   });
 
-  it("is the last: everything behind it is passed over", () => {
+  it("is the last event: all later ones are ignored", () => {
     const machine = newMachine();
     machine.accept(unnamed(JSON.stringify({ type: "response.completed", response: {} })));
     assert.equal(machine.ended, true);
@@ -205,13 +205,13 @@ describe("the end of the stream", () => {
       const end = endOf(response);
       assert.equal(end?.type === "end" && end.finishReason, finishReason);
       const incomplete = accepted([delta("x"), { type: "response.incomplete", response }]).at(-1);
-      // Where the response itself does not say how it ended, the event does.
+      // If the response itself does not say how it ended, the event does.
       const told = response.status === undefined ? "length" : finishReason;
       assert.equal(incomplete?.type === "end" && incomplete.finishReason, told);
     });
   }
 
-  it("gives the whole text where no delta came, and only then", () => {
+  it("gives the whole text if and only if there was no delta", () => {
     const output = [
       { type: "reasoning", content: [{ text: "Hm." }] },
       message(
@@ -234,7 +234,7 @@ describe("the end of the stream", () => {
     );
   });
 
-  it("has no usage and no model where the vendor told none that makes sense", () => {
+  it("has no usage and no model if the vendor gave no valid ones", () => {
     const output = [message({ type: "output_text", text: "x", annotations: [] })];
     for (const odd of [
       undefined,
@@ -251,7 +251,7 @@ describe("the end of the stream", () => {
       });
   });
 
-  it("before the end event is an error: empty where nothing came, truncated where something did", () => {
+  it("before the end event is an error: empty if nothing arrived, truncated otherwise", () => {
     const silent = newMachine();
     assert.equal(silent.silent, true);
     assert.throws(() => silent.accept(unnamed("[DONE]")), isError("upstream_empty"));

@@ -7,12 +7,12 @@ const question = { role: "user", text: "Well?" } as const;
 const paramsOf = (changes: Partial<ProviderRequest>) =>
   responsesParams({ model: "m", messages: [question], ...changes });
 
-describe("what the Responses API is sent", () => {
-  it("is the text itself where there is nothing else", () => {
+describe("the input sent to the Responses API", () => {
+  it("is only the text if there is nothing else", () => {
     assert.deepEqual(paramsOf({}), { model: "m", input: "Well?", stream: true });
   });
 
-  it("is a list of typed messages where there are several, and not stored where there are instructions", () => {
+  it("is a list of typed messages if there are several, and is not stored if there are instructions", () => {
     assert.deepEqual(paramsOf({ instructions: "Be Ada." }), {
       model: "m",
       input: [{ type: "message", role: "user", content: "Well?" }],
@@ -44,7 +44,7 @@ describe("what the Responses API is sent", () => {
       });
   });
 
-  it("has a key for the prompt cache only where the API takes it", () => {
+  it("has a key for the prompt cache only if the API takes it", () => {
     const request: ProviderRequest = { model: "m", messages: [question], cacheKey: "k" };
     assert.equal(responsesParams(request, { takesCacheKey: true }).prompt_cache_key, "k");
     assert.equal("prompt_cache_key" in responsesParams(request), false);
@@ -67,7 +67,7 @@ describe("what the Responses API is sent", () => {
       assert.deepEqual(dialectOf(baseUrl), { takesCacheKey }, baseUrl);
   });
 
-  it("has the vendor's names for what was asked for, and zero is not nothing", () => {
+  it("uses the vendor's names for the options, and keeps zeros", () => {
     const tools = [{ type: "web_search" }];
     assert.deepEqual(paramsOf({ temperature: 0, maxOutputTokens: 1, previousResponseId: "resp_0", tools }), {
       model: "m",
@@ -80,7 +80,7 @@ describe("what the Responses API is sent", () => {
     });
   });
 
-  it("passes options on, but none that would undo what the server decides", () => {
+  it("passes options on, except those that would undo the server's decisions", () => {
     const options = {
       top_p: 0.5,
       store: true,
@@ -120,7 +120,7 @@ describe("what the Responses API is sent", () => {
   });
 });
 
-describe("a call that is to tell its reasoning", () => {
+describe("a call that asks for reasoning", () => {
   const reasoningOf = (options: ProviderRequest["options"], includeReasoning = true) => {
     const { reasoning, include } = paramsOf({
       includeReasoning,
@@ -129,7 +129,7 @@ describe("a call that is to tell its reasoning", () => {
     return { reasoning, include };
   };
 
-  it("asks for a summary beside what the options ask", () => {
+  it("asks for a summary in addition to the client's options", () => {
     assert.deepEqual(reasoningOf(undefined), { reasoning: { summary: "auto" }, include: undefined });
     assert.deepEqual(reasoningOf({ reasoning: { effort: "high" } }).reasoning, {
       summary: "auto",
@@ -139,14 +139,14 @@ describe("a call that is to tell its reasoning", () => {
     assert.deepEqual(reasoningOf({ reasoning: null }).reasoning, { summary: "auto" });
   });
 
-  it("carries the reasoning encrypted where the vendor does not store it, once", () => {
+  it("asks once for encrypted reasoning if the vendor does not store it", () => {
     const encrypted = "reasoning.encrypted_content";
     assert.deepEqual(reasoningOf({ store: false }).include, [encrypted]);
     assert.deepEqual(reasoningOf({ store: false, include: ["x", encrypted] }).include, ["x", encrypted]);
     assert.deepEqual(reasoningOf({ store: true, include: ["x"] }).include, ["x"]);
   });
 
-  it("leaves the options as they are where nobody asks for it", () => {
+  it("leaves the options as they are if reasoning is not asked for", () => {
     const options = { reasoning: { effort: "low" }, store: false };
     assert.deepEqual(reasoningOf(options, false), { reasoning: { effort: "low" }, include: undefined });
   });

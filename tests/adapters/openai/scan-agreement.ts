@@ -9,12 +9,12 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { anyStream } from "./any-stream.ts";
 
 interface Read {
-  /** Texts that follow one another are one, and so are pieces of reasoning. */
+  /** Consecutive texts are joined, and so are consecutive pieces of reasoning. */
   readonly events: readonly ProviderEvent[];
   readonly progress: number;
   readonly error: string | undefined;
   readonly state: readonly boolean[];
-  /** What is held of the answer, as a poor end shows it. */
+  /** The part of the answer that is kept, as an end without its own output shows it. */
   readonly output: unknown;
 }
 
@@ -25,7 +25,7 @@ function outputOf(machine: ResponsesMachine, error: string | undefined): unknown
   return end?.type === "end" ? end.response?.output : undefined;
 }
 
-/** Every event parsed in full. */
+/** Reads every event by parsing it in full. */
 function readInFull(pieces: readonly Uint8Array[]): Read {
   const machine = new ResponsesMachine({ includeReasoning: true });
   const parser = new EventStreamParser({ mostEventChars: 1_000_000 });
@@ -66,7 +66,7 @@ function readQuickly(pieces: readonly Uint8Array[]): Read {
   return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
 }
 
-/** What a read gives as one text may have come as several. */
+/** One read may give a text as one event that another read gives as several. */
 export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
   const joined: ProviderEvent[] = [];
   for (const event of events) {
@@ -79,7 +79,7 @@ export function joinTexts(events: readonly ProviderEvent[]): ProviderEvent[] {
   return joined;
 }
 
-/** Counts the objects that are parsed while something is done; of a text with escapes only the string is. */
+/** Counts the objects that are parsed during `work`. Of a text with escapes, only the string is parsed. */
 function countParsing<T>(work: () => T): { readonly result: T; readonly parsed: number } {
   const parse = JSON.parse;
   let parsed = 0;
@@ -94,7 +94,7 @@ function countParsing<T>(work: () => T): { readonly result: T; readonly parsed: 
   }
 }
 
-/** Reads generated streams in both ways and throws where they differ; returns how many texts each way parsed. */
+/** Reads generated streams in both ways and throws if they differ. Returns how many texts each way parsed. */
 export function compareReadings(
   streams: number,
   seed: number,

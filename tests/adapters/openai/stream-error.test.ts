@@ -73,7 +73,7 @@ describe("what an error inside a stream means, and whether it may pass", () => {
     it(`${JSON.stringify(error)} is ${code}`, () => {
       const given = fromStreamError({ type: "error", error });
       assert.deepEqual([given.code, given.safeToRepeat], [code, mayPass]);
-      // What an earlier call began fails again in the same way.
+      // A call that continues an earlier one would fail again in the same way.
       assert.equal(fromStreamError({ error }, { isNewCall: false }).safeToRepeat, false);
     });
 

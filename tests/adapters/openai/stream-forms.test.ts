@@ -19,7 +19,7 @@ function head(contentType?: string): Step {
   return { head: { status: 200, headers, framing: "chunked" } };
 }
 
-/** Plays a body whose connection stays open. Time stands still, so that nothing but the body can end the call. */
+/** Plays a body whose connection stays open. Time stands still, so only the body can end the call. */
 async function playOpen(first: Step, ...writes: string[]) {
   await using at = await createProviderSetup();
   const script: Script = [first, ...writes.map((write) => ({ write })), { hang: true }];

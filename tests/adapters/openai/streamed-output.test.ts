@@ -15,7 +15,7 @@ import {
   unfinished,
 } from "./hear-events.ts";
 
-/** Ends without anything of their own. */
+/** Ends without output of their own. */
 const poorEnds = { absent: {}, null: { output: null }, empty: { output: [] }, "no list": { output: "odd" } };
 
 describe("what only came in events is in data.output of a poor end", () => {
@@ -167,7 +167,7 @@ describe("what only came in events is in data.output of a poor end", () => {
     });
 });
 
-/** Without fields that are undefined, as on the wire. */
+/** Drops the fields that are undefined, as JSON does on the wire. */
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null));
 }

@@ -7,13 +7,13 @@ type Entry = readonly [turn: number, text: string];
 const write = (text: string): Write => ["keepServedTime", text];
 const long = "x".repeat(1_000_000);
 
-/** The texts of the writes that the next commit takes, cut to a few letters. */
+/** The texts of the writes in the next commit, cut to a few letters. */
 function takeTexts(queue: CommitQueue<Entry>): string[] {
   return queue.take().groups.flatMap(({ writes }) => writes.map(([, text]) => String(text).slice(0, 8)));
 }
 
-describe("what waits for a commit", () => {
-  it("is the journal first: none of 60 questions of 1 MB before it goes with it", () => {
+describe("the queue of a commit", () => {
+  it("puts the journal first: none of 60 questions of 1 MB goes before it", () => {
     const queue = new CommitQueue<Entry>();
     for (let question = 0; question < 60; question += 1) queue.add([write(long)], "attacker");
     queue.addEntry([7, "said"]);
@@ -43,7 +43,7 @@ describe("what waits for a commit", () => {
     );
   });
 
-  it("does not let a long entry of the journal take the others with it, and keeps each turn's order", () => {
+  it("splits off a long entry of the journal, and keeps each turn's order", () => {
     const queue = new CommitQueue<Entry>();
     const turns = () =>
       queue.take().entries.map(({ entry: [turn, text] }) => `${turn}${String(text).slice(0, 4)}`);
@@ -56,7 +56,7 @@ describe("what waits for a commit", () => {
     assert.deepEqual(turns(), ["2end", "4said"]);
   });
 
-  it("never has a turn's events before its beginning", () => {
+  it("never has a turn's events before its start", () => {
     const queue = new CommitQueue<Entry>();
     queue.add([write(long)], "owner", 7);
     queue.add([write("begins")], "owner", 8);

@@ -36,7 +36,7 @@ it("running turns are not counted among them", async () => {
   assert.ok(logs.bytes > before);
 });
 
-it("all who follow an ended turn at a time read one log, each from its own place", async () => {
+it("all followers of an ended turn read one log, each from its own place", async () => {
   await using opened = await openLogs({ mostBytes: 8_000 });
   const { logs } = opened;
   const answer = await logs.create({ ...recordOf("owner", "long"), conversationId: "c-1" });

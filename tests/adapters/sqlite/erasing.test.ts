@@ -12,12 +12,12 @@ import { terminal, textOf } from "../../ports/log-reading.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder, onFault } from "./open-store.ts";
 
-/** Nothing else holds it, whole or in part. */
+/** No other text contains it, in whole or in part. */
 const needle = "zqxjkv";
 const anyOfIt = /zqxj|qxjk|xjkv/;
 const clock = createTestClock({ instantMs: 1_000 });
 
-/** Everything that keeps texts, on one file. */
+/** Opens all stores that keep texts, on one file. */
 async function open(file: string) {
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
   const options = {
@@ -38,7 +38,7 @@ async function open(file: string) {
     async erased() {
       while ((await store.read("removedConversations")).length > 0);
     },
-    /** Whether that comes about in a bounded number of looks. */
+    /** Whether the erasing ends within a bounded number of checks. */
     async erasedSoon() {
       for (let looks = 0; looks < 1_000; looks += 1)
         if ((await store.read("removedConversations")).length === 0) return true;
@@ -59,7 +59,7 @@ const recordOf = (id: string, conversationId: string): TurnRecord => ({
   conversationId,
 });
 
-test("what was deleted is gone from the file: messages, index, logs, journal; what ran beside it is whole", async () => {
+test("deleted messages are gone from the file: messages, index, logs, journal; other data stays whole", async () => {
   await using place = await dataFolder();
   let gone = "";
   {
@@ -95,7 +95,7 @@ test("what was deleted is gone from the file: messages, index, logs, journal; wh
   assert.equal((await kept.conversations.search("owner", "beside", 10)).length, 1);
 });
 
-test("what a request had said before it was retried is gone with its conversation as well", async () => {
+test("the text of a request before its retry is deleted with its conversation as well", async () => {
   await using place = await dataFolder();
   const kept = await open(place.file);
   const gone = await conversationOf(kept.conversations, "owner", "Asked");
@@ -107,7 +107,7 @@ test("what a request had said before it was retried is gone with its conversatio
     const attempt = await kept.logs.create(afterSeq === 0 ? record : { ...record, afterSeq });
     assert.ok(attempt.type === "created");
     await attempt.log.append([textOf(text)]);
-    // What runs beside it keeps the journal from being pruned.
+    // A turn that runs at the same time keeps the journal from being pruned.
     await beside.log.append([textOf("beside")]);
     await attempt.log.append([{ type: "failure", error: new TroupeError("upstream_error") }]);
     afterSeq = attempt.log.headSeq;
@@ -148,7 +148,7 @@ test("deleting a long conversation lets answers be written in between", async ()
   const other = await conversationOf(kept.conversations, "owner", "Beside it");
   const order: string[] = [];
   const removing = kept.conversations.remove("owner", long).then(() => order.push("removed"));
-  // From here on it is gone for everyone.
+  // From here on no reader finds it.
   while ((await kept.conversations.head("owner", long)) !== undefined);
   assert.deepEqual(await kept.conversations.search("owner", needle, 10), []);
   await kept.conversations.append("owner", other, undefined, [
@@ -173,7 +173,7 @@ test("conversations deleted while the index is still being cleaned are cleaned a
   assert.doesNotMatch(await place.bytes(), anyOfIt);
 });
 
-test("after one deletion the words of what is deleted later leave the index as well", async () => {
+test("after one deletion, the words of later deletions leave the index as well", async () => {
   await using place = await dataFolder();
   {
     await using kept = await open(place.file);

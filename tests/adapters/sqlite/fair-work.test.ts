@@ -66,7 +66,7 @@ describe("long work on the database", () => {
   });
 });
 
-/** A store with as many ended turns, each in a beat of its own and all in one conversation; notes the work. */
+/** A store with `count` ended turns, each in a beat of its own and all in one conversation. It counts the work. */
 function countedStore(count: number) {
   const turns = Array.from({ length: count }, (_, index): Row => {
     const number = index + 1;

@@ -23,7 +23,10 @@ const answered = {
   },
 };
 
-/** A file of the first version with everything in it: an ended turn, a running one, one that is gone, a conversation. */
+/**
+ * Makes a file of the first version with every kind of content: an ended turn, a running one, a forgotten one, a
+ * conversation.
+ */
 export function makeFirstVersion(file: string): void {
   const database = new DatabaseSync(file);
   migrate(database, 1);
@@ -51,7 +54,7 @@ export function makeFirstVersion(file: string): void {
   run(`${turn} VALUES (1, 'anonymous', 'ended', 'hash', 'c-1', 1, ?, 1, ?)`, endedAtMs, log);
   run(`${turn} VALUES (2, 'anonymous', 'running', 'hash', 'c-1', 1, NULL, 3, NULL)`);
   const beat = "INSERT INTO journal (beat, entries) VALUES (?, ?)";
-  // The row of turn 9 was forgotten, and the journal not pruned since.
+  // The row of turn 9 was forgotten, and the journal has not been pruned since.
   run(beat, 2, JSON.stringify([[9, 1, [status, said("gone")]]]));
   run(beat, 3, JSON.stringify([[2, 1, [status, said("Half an ")]]]));
   database.close();

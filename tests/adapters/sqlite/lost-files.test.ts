@@ -15,7 +15,7 @@ import { dataFolder, onFault } from "./open-store.ts";
 
 const pageBytes = 4_096;
 
-/** Opens what is kept, and notes what is told of it. */
+/** Opens the stores and records the faults that they report. */
 async function openNoting(file: string, clock = createTestClock({ instantMs: 1_000 })) {
   const faults: string[] = [];
   const damages: string[] = [];
@@ -30,7 +30,7 @@ async function openNoting(file: string, clock = createTestClock({ instantMs: 1_0
     store,
     clock,
     onFault(fault) {
-      // A read in the background may meet the lost file before the next look does.
+      // A read in the background may meet the lost file before the next check does.
       if (!isStorageUnavailable(fault)) onFault(fault);
     },
   });
@@ -43,7 +43,7 @@ async function openNoting(file: string, clock = createTestClock({ instantMs: 1_0
   };
 }
 
-/** Writes nonsense over the first page of a table, as a disk may that lost power. */
+/** Overwrites the first page of a table with garbage, as a disk that loses power may. */
 async function tear(file: string, table: string): Promise<void> {
   const database = new DatabaseSync(file);
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -63,7 +63,7 @@ describe("the database's files while they are open", () => {
       await rm(place.file + suffix);
       while (store.fault === undefined) await clock.advance(2_000);
       assert.equal(faults.length, 1);
-      // A connection that opens the database meanwhile makes some of them again.
+      // A connection that opens the database meanwhile creates some of them again.
       const [told = ""] = faults;
       assert.ok(told.startsWith(`${place.file}${suffix} was `) && /was (deleted|replaced)/.test(told), told);
     });
@@ -102,7 +102,7 @@ describe("the database's files while they are open", () => {
     assert.equal(faults.at(-1), "works again");
   });
 
-  it("are read from the disk: a torn page is told", async () => {
+  it("are read from the disk: a torn page is reported", async () => {
     await using place = await dataFolder();
     await using opened = await openNoting(place.file);
     await conversationOf(opened.conversations, "owner", "Kept.");
@@ -140,7 +140,7 @@ describe("a start on a damaged file", () => {
   }
 
   for (const table of ["turns", "journal", "keys"]) {
-    it(`is refused with one line where ${table} is damaged`, async () => {
+    it(`is refused with one line if ${table} is damaged`, async () => {
       await using place = await damaged(table);
       await assert.rejects(openNoting(place.file, place.clock), ({ message }: Error) => {
         assert.ok(message.includes(`the table ${table} of ${place.file} is damaged`), message);
@@ -150,7 +150,7 @@ describe("a start on a damaged file", () => {
   }
 
   for (const table of ["word_blocks", "block_messages"]) {
-    it(`makes the search index again where ${table} is damaged`, async () => {
+    it(`rebuilds the search index if ${table} is damaged`, async () => {
       await using place = await damaged(table);
       await using opened = await openNoting(place.file, place.clock);
       const { conversations, damages, store, clock } = opened;

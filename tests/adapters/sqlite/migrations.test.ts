@@ -11,7 +11,7 @@ import { makeFirstVersion } from "./first-version.ts";
 const seqs = (messages: readonly ServerMessage[]) =>
   messages.map((message) => "seq" in message && message.seq);
 
-test("a file of the first version comes through all steps with everything in it", async () => {
+test("a file of the first version passes all migrations with its whole content", async () => {
   await using place = await createDataFolder();
   makeFirstVersion(place.database);
   const clock = createTestClock({ instantMs: 1_000 });

@@ -9,24 +9,24 @@ import {
 } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-/** What nobody expects fails the test. */
+/** An unexpected fault fails the test. */
 export const onFault = (fault: unknown) => {
   throw fault;
 };
 
-/** A folder for one database, gone with the test. */
+/** A folder for one database, deleted with the test. */
 export async function dataFolder() {
   const folder = await mkdtemp(path.join(tmpdir(), "troupe-sqlite-"));
   const file = path.join(folder, "troupe.db");
   return {
     file,
-    /** Everything that lies in the database's file; what is still in the log beside it is not seen. */
+    /** Everything in the database's file. The write-ahead log beside it is not read. */
     bytes: () => readFile(file, "latin1"),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
 
-/** A new database, gone with the test, whose storage fails only if somebody hears of it. */
+/** A new database, deleted with the test. Its storage may fail only if `onStorage` is given. */
 export async function openStore(onStorage: (fault: unknown) => void = onFault) {
   const place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
@@ -46,7 +46,7 @@ export async function openStore(onStorage: (fault: unknown) => void = onFault) {
   };
 }
 
-/** The logs of a new database, gone with the test. */
+/** The logs of a new database, deleted with the test. */
 export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   const opened = await openStore();
   const { store } = opened;

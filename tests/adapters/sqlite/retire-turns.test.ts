@@ -44,16 +44,16 @@ function rowsOf(file: string, sql: string): Record<string, unknown>[] {
   }
 }
 
-/** Lets the time pass; settles when everything that came due at its end was done. */
+/** Lets `ms` pass. Settles when all work that came due by then is done. */
 async function pass(clock: TestClock, ms: number): Promise<void> {
   for (const step of [ms - 60_000, 60_000]) {
     await clock.advance(step);
-    // What looks after the rows sleeps again when it has done what was due, and so does the look at the files.
+    // Two loops sleep again once their due work is done: the one for the rows and the one for the files.
     while (clock.sleeping < 2) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-test("a row keeps what `reset` shows and the end, whatever the end was", async () => {
+test("a row keeps the texts for `reset` and the end, for every kind of end", async () => {
   await using place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   await using opened = await open(place.file, clock);
@@ -131,7 +131,7 @@ for (const jumpMs of [hourMs, -hourMs, 87_600 * hourMs, -87_600 * hourMs]) {
       await (await created(opened.logs, "owner", "after")).append([textOf("kept"), terminal]);
       await pass(real, hourMs / 2);
     }
-    // And once more while no server runs.
+    // Also while no server runs.
     offsetMs *= 2;
     await using opened = await open(place.file, clock);
     const heads = async () => {
@@ -149,12 +149,12 @@ for (const jumpMs of [hourMs, -hourMs, 87_600 * hourMs, -87_600 * hourMs]) {
   });
 }
 
-test("the file stops growing when as much goes as comes, and gets smaller when less is needed", async () => {
+test("the file stops growing when deletions keep up, and shrinks when less space is needed", async () => {
   await using place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   await using opened = await open(place.file, clock);
   const text = textOf("x".repeat(10_000));
-  /** Of the database and the log beside it. */
+  /** The size of the database and its write-ahead log. */
   async function size(): Promise<number> {
     const files = await Promise.all([stat(place.file), stat(`${place.file}-wal`)]);
     return files.reduce((sum, file) => sum + file.size, 0);
@@ -175,6 +175,6 @@ test("the file stops growing when as much goes as comes, and gets smaller when l
   }
   const [first = 0, second = 0, ...others] = sizes;
   assert.ok(large > 30_000_000 && first < large / 2, `${large}, then ${sizes}`);
-  // A quarter of the file may be free before it is made smaller.
+  // A quarter of the file may be free before the file is shrunk.
   for (const later of others) assert.ok(later <= (4 / 3) * Math.max(first, second), `${sizes}`);
 });

@@ -7,12 +7,12 @@ import type { ConversationStore } from "../../../src/ports/conversation-store.ts
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { onFault, openStore } from "./open-store.ts";
 
-/** Letters with and without case, accents, spaces around them; punctuation, emoji, ligatures, marks. */
+/** Letters with and without case, accents and surrounding spaces; punctuation, emoji, ligatures, marks. */
 const letters =
   "abcABC123éÉñßİıäÄàèΣσςάωйИЁЖжשלوم한글가나日本語の世界ไทย_-.,;:!?'\"“—…😀👩\u200d\u0301\u0308ﬁ½² \n()*^";
 const text = fc.string({ unit: fc.constantFrom(...letters, " "), minLength: 1, maxLength: 16 });
 
-test("the database finds what a search through all texts finds, with the same excerpts", async () => {
+test("the database finds the same as a search through all texts, with the same excerpts", async () => {
   await using opened = await openStore();
   const { store, clock } = opened;
   using indexed = createSqliteConversations({ store, clock, onFault });

@@ -15,7 +15,7 @@ import { dataFolder, onFault, openStore } from "./open-store.ts";
 const words = (count: number, of = "filler") =>
   Array.from({ length: count }, (_, index) => `${of}${index}`).join(" ");
 
-/** A database in memory, whose searches are run step by step. */
+/** A database in memory, whose searches run step by step. */
 function openDatabase() {
   const database = new DatabaseSync(":memory:");
   migrate(database);
@@ -32,7 +32,7 @@ function openDatabase() {
           .run(`m-${ids}`, null, null, "user", null, null, text, "completed", 1, 0, id, owner);
       }
     },
-    /** All statements of a search with the number of their rows, how many steps it took, and what it found. */
+    /** All statements of a search with the number of their rows, the number of steps, and the results. */
     search(owner: string, query: string) {
       const asked: string[] = [];
       const ask: Ask = (name, ...values) => {
@@ -49,7 +49,7 @@ function openDatabase() {
 }
 
 describe("a search by blocks", () => {
-  it("does the same work whatever others have written", () => {
+  it("does the same work however much others have written", () => {
     const alone = openDatabase();
     const beside = openDatabase();
     for (const { add } of [alone, beside]) add("owner", "The canary of the owner.", words(20_000));
@@ -112,7 +112,7 @@ describe("a search by blocks", () => {
     const { store, clock } = opened;
     using conversations = createSqliteConversations({ store, clock, onFault });
     await conversationOf(conversations, "owner", words(20_000), "The open block.");
-    // Nothing is listed while the block is changed.
+    // Waits until every full block is listed, so that none is listed while the test changes one.
     while ((await store.read("blocksToIndex", Number.MIN_SAFE_INTEGER)).length > 0)
       await clock.advance(10_000);
     const [newest] = await store.read("blockBefore", "owner", Number.MAX_SAFE_INTEGER);
@@ -121,7 +121,7 @@ describe("a search by blocks", () => {
     assert.match(String(full?.words), /\nfiller19999\n/);
   });
 
-  it("holds what an earlier version stored, whose own index is taken out of the file", async () => {
+  it("holds the texts of an earlier version, whose own index is removed from the file", async () => {
     await using place = await dataFolder();
     makeFirstVersion(place.file);
     const clock = createTestClock({ instantMs: 1_000 });
@@ -136,7 +136,7 @@ describe("a search by blocks", () => {
     assert.deepEqual(await store.read("blockBefore", "anonymous", Number.MAX_SAFE_INTEGER), []);
   });
 
-  it("ends after 2 s with what it has found", async () => {
+  it("ends after 2 s with the results so far", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
     using conversations = createSqliteConversations({ store, clock, onFault });

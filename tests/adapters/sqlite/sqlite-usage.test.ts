@@ -23,7 +23,7 @@ async function openUsage() {
   return {
     store,
     usage,
-    /** The rows of single calls, after what was written. */
+    /** The rows of single calls, read after all earlier writes. */
     async rows(): Promise<Record<string, unknown>[]> {
       await usage.sums("nobody", 0, 0);
       return database.prepare("SELECT * FROM usage ORDER BY number").all();
@@ -42,7 +42,7 @@ function finish(usage: UsageStore, day: number, tokens: number): void {
   usage.end(call.id, { ...used(tokens, tokens), outcome: "completed", day });
 }
 
-test("a row says who called what, when, what it took and how it ended", async () => {
+test("a row holds the caller, the model, the time, the usage and the end of a call", async () => {
   await using place = await openUsage();
   const call = callOf({ lane: "teacher", keyId: "key-7" });
   place.usage.begin(call);
@@ -69,7 +69,7 @@ test("a row says who called what, when, what it took and how it ended", async ()
   );
 });
 
-test("calls that were left open end as interrupted, as they were reserved, and others stay as they are", async () => {
+test("calls left open end as interrupted, with the reserved amounts, and others stay as they are", async () => {
   await using place = await openUsage();
   const [first, second, third] = [callOf(), callOf({ lane: "a" }), callOf()];
   for (const call of [first, second, third]) place.usage.begin(call);
@@ -87,7 +87,7 @@ test("calls that were left open end as interrupted, as they were reserved, and o
   );
 });
 
-test("old calls are folded into the sums of their days while new ones come, and no token is lost", async () => {
+test("old calls are folded into daily sums while new ones arrive, and no token is lost", async () => {
   await using place = await openUsage();
   for (let count = 0; count < 200; count += 1) finish(place.usage, 100 + (count % 2), 1);
   const running = callOf({ day: 100 });
@@ -112,7 +112,7 @@ test("old calls are folded into the sums of their days while new ones come, and 
   ]);
 });
 
-test("what a clock that ran ahead has dated later is taken up with today", async () => {
+test("calls that a fast clock dated too late are counted with today's", async () => {
   await using place = await openUsage();
   finish(place.usage, 99, 1);
   finish(place.usage, 100, 10);
@@ -123,7 +123,7 @@ test("what a clock that ran ahead has dated later is taken up with today", async
   assert.deepEqual((await place.usage.takeUp(101)).spent, []);
 });
 
-test("a call that another process began is one row, whether it seemed over there or not; the answer before it is another", async () => {
+test("a call that another process started stays one row, even if it seemed over there; the answer before it is another", async () => {
   await using place = await openUsage();
   const first = callOf();
   place.usage.begin(first);

@@ -23,7 +23,7 @@ async function openVendorIds(file: string) {
   return { clock, store, ids, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
-test("an id is there for the next process", async () => {
+test("the next process finds an id", async () => {
   await using place = await dataFolder();
   {
     await using first = await openVendorIds(place.file);
@@ -33,7 +33,7 @@ test("an id is there for the next process", async () => {
   assert.equal(await second.ids.isOwn("ada", "resp_1"), true);
 });
 
-test("an id is in no later commit than what is appended after it was noted", async () => {
+test("an id is committed no later than the events appended after it", async () => {
   await using place = await dataFolder();
   await using opened = await openVendorIds(place.file);
   using reader = new DatabaseSync(place.file, { readOnly: true });
@@ -43,7 +43,7 @@ test("an id is in no later commit than what is appended after it was noted", asy
   await noted;
 });
 
-test("ids whose time is over leave the file a few at a time, while new ones come", async () => {
+test("expired ids leave the file a few at a time, while new ones are added", async () => {
   await using place = await dataFolder();
   await using opened = await openVendorIds(place.file);
   using reader = new DatabaseSync(place.file, { readOnly: true });

@@ -4,22 +4,22 @@ import { systemClock } from "../../../src/adapters/system/system-clock.ts";
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
 
-/** Settles a while after everything that is to happen until then has happened. */
+/** Settles a while after everything due by then has happened. */
 const pass = (ms: number) => systemClock.sleep(ms);
 
 describe("the system's clock", () => {
-  it("has one timer for all who wait for the same moment", async () => {
+  it("has one timer for all waits with the same due time", async () => {
     const before = timers();
     let called = 0;
     for (let waiting = 0; waiting < 1_000; waiting += 1) systemClock.callAfter(20, () => (called += 1));
-    // The thousand were not asked for in one millisecond.
+    // The thousand sleeps did not all start in the same millisecond.
     assert.ok(timers() - before < 100, `${timers() - before} timers`);
     await pass(60);
     assert.equal(called, 1_000);
     assert.equal(timers(), before);
   });
 
-  it("does not call what was called off, also by one of the same moment", async () => {
+  it("does not run a cancelled call, even if one due at the same moment cancelled it", async () => {
     const before = timers();
     const called: number[] = [];
     const calls = [0, 1, 2].map((place) =>
@@ -29,7 +29,7 @@ describe("the system's clock", () => {
       }),
     );
     await pass(50);
-    // Were they of two moments, the second would still be called off by the first.
+    // This holds even if the calls have different due times: the first still cancels the second.
     assert.deepEqual(called, [0, 2]);
     const callOff = systemClock.callAfter(2_000, () => called.push(3));
     callOff();
@@ -44,7 +44,7 @@ describe("the system's clock", () => {
       const startMs = systemClock.now();
       systemClock.callAfter(ms, () => {
         called.push(ms);
-        // Timers of the system count whole milliseconds, of which the first may be nearly over.
+        // The system's timers count whole milliseconds, and the first one may be nearly over.
         if (systemClock.now() - startMs < ms - 1) early.push(ms);
       });
     }
@@ -53,7 +53,7 @@ describe("the system's clock", () => {
     assert.deepEqual(early, []);
   });
 
-  it("calls the others where one throws", async (test) => {
+  it("runs the other calls if one throws", async (test) => {
     const thrown = Promise.withResolvers<unknown>();
     process.setUncaughtExceptionCaptureCallback(thrown.resolve);
     test.after(() => process.setUncaughtExceptionCaptureCallback(null));

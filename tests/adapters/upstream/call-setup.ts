@@ -8,7 +8,7 @@ export const post = {
   headers: { authorization: "Bearer secret", "x-a": "1" },
 };
 
-/** The call in front of a double. */
+/** The call with a double as its upstream. */
 export async function setUp(keepAlive = true) {
   const double = await createUpstreamDouble({ keepAlive });
   const agents = createUpstreamAgents({});
@@ -32,7 +32,7 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Enough turns of the event loop for what was sent on this machine to arrive. */
+/** Waits enough turns of the event loop for bytes sent on this machine to arrive. */
 export const passLoopTurns = async () => {
   for (let turn = 0; turn < 50; turn += 1) await nextLoopTurn();
 };

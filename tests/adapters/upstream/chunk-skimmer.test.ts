@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { readBody } from "./read-body.ts";
 
-/** A server that answers with these bytes, each piece in a packet of its own. */
+/** A server that answers with these bytes, each piece in its own packet. */
 async function serve() {
   let pieces: readonly Buffer[] = [];
   let connections = 0;
@@ -96,7 +96,7 @@ describe("a body in chunks", () => {
     assert.equal(server.connections, 1);
   });
 
-  it("fails where its framing is broken", async () => {
+  it("fails if its framing is broken", async () => {
     using server = await serve();
     for (const broken of ["xyz\r\n", "5\r\nhello world\r\n", "-1\r\n", "5 \n\r\nhello\r\n"]) {
       server.answerWith([Buffer.from(head), Buffer.from(framed("good")), Buffer.from(broken)]);

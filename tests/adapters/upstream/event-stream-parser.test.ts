@@ -63,7 +63,7 @@ describe("the event stream parser", () => {
     fc.assert(
       fc.property(anyStream, fc.array(fc.nat({ max: 3_000 }), { maxLength: 30 }), (text, cuts) => {
         const bytes = Buffer.from(text);
-        // The same place may be cut twice: a piece may be empty.
+        // The same offset may be cut twice, because a piece may be empty.
         const at = cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b);
         const push = parserOf();
         const decoder = new TextDecoder();
@@ -85,7 +85,7 @@ describe("the event stream parser", () => {
     );
   });
 
-  it("gives an event as soon as its empty line came, even one that ends in CR", () => {
+  it("yields an event as soon as its empty line is complete, even one that ends in CR", () => {
     const push = parserOf();
     assert.deepEqual(push("data: a\r\n\r"), ["a"]);
     assert.deepEqual(push("\ndata: b\r\r"), ["b"]);
@@ -136,7 +136,7 @@ describe("an event that is too large", () => {
     isTooLarge(Array.from({ length: 200 }, () => "data\n"));
   });
 
-  it("does not count what was ended before, however much that was", () => {
+  it("does not count earlier events, whatever their size", () => {
     const event = `data: ${"x".repeat(80)}\n\n`;
     assert.equal(parseAll([event, event, event], 100).length, 3);
     assert.equal(parseAll([event.repeat(50)], 100).length, 50);

@@ -1,6 +1,6 @@
 import type { BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
 
-/** The pieces of a body, each asked for when its reader asks. */
+/** Yields the pieces of a body, and asks for each one only when the reader does. */
 export async function* readBody(
   read: (sink: BytesSink) => OnDemandReader,
 ): AsyncGenerator<Uint8Array, undefined> {

@@ -10,7 +10,7 @@ import { type BytesSink, OnDemandReader } from "../../../src/adapters/upstream/r
 import { passLoopTurns } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
 
-/** TLS by a key that both sides have (RFC 4279), which needs no certificate. */
+/** TLS with a shared key (RFC 4279), which needs no certificate. */
 const psk = Buffer.from("of a test only");
 const shared = { ciphers: "PSK-AES128-GCM-SHA256", maxVersion: "TLSv1.2" } as const;
 
@@ -26,18 +26,18 @@ function get(isSecure: boolean, port: number) {
     return { agent, request: http.get({ agent, port }) };
   }
   const pskCallback = () => ({ psk, identity: "test" });
-  // Who has the key needs no name.
+  // A client with the key needs no host name.
   const agent = new https.Agent({ keepAlive: true, ...shared, pskCallback, rejectUnauthorized: false });
   return { agent, request: https.get({ agent, port }) };
 }
 
-/** An answer under way, and its sender. */
+/** An answer in progress, and its sender. */
 async function setUp(isSecure: boolean) {
   const sender = Promise.withResolvers<http.ServerResponse>();
   const server = listen(isSecure, (_request, response) => sender.resolve(response));
   await once(server, "listening");
   const { agent, request } = get(isSecure, (server.address() as AddressInfo).port);
-  // As the reader is told.
+  // The reader gets the same error.
   request.on("error", () => undefined);
   const [socket] = (await once(request, "socket")) as [Socket];
   const skimmer = new ChunkSkimmer(socket);
@@ -50,7 +50,7 @@ async function setUp(isSecure: boolean) {
     response,
     message,
     read,
-    /** Begins to read when it is asked first. */
+    /** Starts to read at the first request for a piece. */
     pieces: readBody(read),
     [Symbol.dispose]() {
       agent.destroy();
@@ -64,12 +64,12 @@ const textOf = ({ value }: IteratorResult<Uint8Array>) => Buffer.from(value ?? [
 
 for (const isSecure of [false, true])
   describe(`reading on demand, ${isSecure ? "TLS" : "plain"}`, () => {
-    it("reads nothing while nobody asks, and then all that came as one, however often", async () => {
+    it("reads nothing until it is asked, and then everything at once, each time", async () => {
       using at = await setUp(isSecure);
       const { socket } = at.message;
       assert.equal(textOf(await at.pieces.next()), "head");
       for (let round = 0; round < 3; round += 1) {
-        // Node has its chance to begin again by itself.
+        // Gives Node a chance to start reading again by itself.
         await passLoopTurns();
         const { bytesRead } = socket;
         for (const word of ["one ", "two ", "three"]) {
@@ -81,7 +81,7 @@ for (const isSecure of [false, true])
       }
     });
 
-    it("waits for what has not come, and ends with the answer", async () => {
+    it("waits for bytes that have not arrived, and ends with the answer", async () => {
       using at = await setUp(isSecure);
       await at.pieces.next();
       const asked = at.pieces.next();
@@ -91,7 +91,7 @@ for (const isSecure of [false, true])
       assert.deepEqual(await at.pieces.next(), { done: true, value: undefined });
     });
 
-    it("gives what came before a break, and then fails", async () => {
+    it("yields the bytes before a break, and then fails", async () => {
       using at = await setUp(isSecure);
       await at.pieces.next();
       at.response.write("last");
@@ -116,10 +116,10 @@ for (const isSecure of [false, true])
     });
   });
 
-describe("what waits with the system", {
+describe("reading bytes that wait in the system", {
   skip: process.platform === "win32" && "Windows has no descriptors",
 }, () => {
-  it("is given to who asks for it at once", async () => {
+  it("gives them to a reader at once", async () => {
     using at = await setUp(false);
     const heard: string[] = [];
     const reader = at.read({
@@ -144,10 +144,10 @@ describe("what waits with the system", {
     assert.deepEqual(heard, ["head", "one two", "three", "end"]);
   });
 
-  it("fails where the other side throws the connection away", async () => {
+  it("fails if the other side resets the connection", async () => {
     using at = await setUp(false);
     await at.pieces.next();
-    // Twice, since the first time it was just read.
+    // Reads a second time, because Node itself has read the first piece.
     at.response.write("more");
     await passLoopTurns();
     await at.pieces.next();
@@ -156,7 +156,7 @@ describe("what waits with the system", {
     await assert.rejects(at.pieces.next(), { code: "ECONNRESET" });
   });
 
-  it("is hardly looked for where there never is any", async (test) => {
+  it("is hardly tried if there never are any", async (test) => {
     using at = await setUp(false);
     await at.pieces.next();
     const look = test.mock.method(fs, "readSync");

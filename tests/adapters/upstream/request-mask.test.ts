@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { maskRequestTexts, textsIn } from "../../../src/adapters/upstream/request-mask.ts";
 
 describe("a vendor's message", () => {
-  it("loses every word that the request has, and what stands between two of them", () => {
+  it("removes every word of the request, and the text between two of them", () => {
     for (const [message, texts, expected] of [
       ["Invalid value: 'my, secret - question'.", ["My secret question"], "Invalid value: '[text]'."],
       ["The model does not exist.", ["hi"], "The model does not exist."],

@@ -8,7 +8,7 @@ import { post, setUp, textOf } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
 
 describe("an upstream call", () => {
-  it("sends what it is given and answers with the head, the body apart", async () => {
+  it("sends the given request and returns the head and the body separately", async () => {
     await using at = await setUp();
     at.double.respond(streamScript(["data: 雨\n\n", "data: b\n\n"], { headers: { "x-b": "2" } }));
     const call = at.call();
@@ -20,7 +20,7 @@ describe("an upstream call", () => {
     assert.deepEqual([request?.headers.authorization, request?.headers["x-a"]], ["Bearer secret", "1"]);
   });
 
-  it("gives every packet when it comes, packed or not", async () => {
+  it("yields every packet when it arrives, compressed or not", async () => {
     for (const [encoding, pack] of [
       ["identity", (text: string) => Buffer.from(text)],
       ["gzip", gzipSync],
@@ -41,7 +41,7 @@ describe("an upstream call", () => {
     }
   });
 
-  it("fails its reader where packed bytes are broken", async () => {
+  it("fails its reader if compressed bytes are broken", async () => {
     await using at = await setUp();
     at.double.respond([
       streamHead({ headers: { "content-encoding": "gzip" } }),
@@ -64,7 +64,7 @@ describe("an upstream call", () => {
     assert.equal(elsewhere.requests.length, 0);
   });
 
-  it("reads the body of an error, packed or not, and of an endless one the beginning", async () => {
+  it("reads the body of an error, compressed or not, and the start of an endless one", async () => {
     await using at = await setUp();
     at.double.respond(httpError(429, { message: "no", type: "t", code: "c" }));
     const response = await at.call().fetch(at.url, post);
@@ -90,7 +90,7 @@ describe("an upstream call", () => {
     await at.double.closed(request);
   });
 
-  it("fails where nothing listens", async () => {
+  it("fails if no server listens", async () => {
     await using at = await setUp();
     const { url } = at;
     await at.double[Symbol.asyncDispose]();

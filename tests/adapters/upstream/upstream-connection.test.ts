@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 import { passLoopTurns, post, setUp, textOf } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";
 
-/** Bytes that no packing makes fewer, always the same. */
+/** Bytes that do not compress, the same in every run. */
 const incompressible = Array.from({ length: 8_000 }, (_, index) =>
   createHash("sha256").update(`${index}`).digest(),
 );
@@ -58,7 +58,7 @@ describe("the connection of an upstream call", () => {
     assert.equal(at.double.openConnections(), 0);
   });
 
-  it("is closed by a close that comes in the same moment as the fetch", async () => {
+  it("is closed if the close arrives in the same moment as the fetch", async () => {
     await using at = await setUp();
     at.double.respond([{ hang: true }]);
     const call = at.call();
@@ -95,8 +95,8 @@ describe("the connection of an upstream call", () => {
     const text = Buffer.concat([Buffer.from("data: end\n\n"), ...incompressible]);
     const bytes = encoding === "gzip" ? gzipSync(text) : text;
 
-    it(`serves the next call where a released answer ends a little later, ${encoding}`, async (context) => {
-      // However slow the machine is, the time of the release is not over.
+    it(`serves the next call if a released answer ends a little later, ${encoding}`, async (context) => {
+      // Keeps the release's time limit from passing on a slow machine.
       context.mock.timers.enable({ apis: ["setTimeout"] });
       await using at = await setUp();
       const gate = createGate();
@@ -119,7 +119,7 @@ describe("the connection of an upstream call", () => {
       assert.equal(at.double.openConnections(), 1);
     });
 
-    it(`is closed a second after its release where the answer does not end, ${encoding}`, async (context) => {
+    it(`is closed a second after its release if the answer does not end, ${encoding}`, async (context) => {
       context.mock.timers.enable({ apis: ["setTimeout"] });
       await using at = await setUp();
       at.double.respond([
@@ -139,7 +139,7 @@ describe("the connection of an upstream call", () => {
     });
   }
 
-  it("is kept where all had come before the release, read or not", async () => {
+  it("is kept if everything had arrived before the release, read or not", async () => {
     await using at = await setUp();
     at.double.respond([{ head: { status: 200, framing: { lengthBytes: 20 } } }, { write: "x".repeat(20) }]);
     const call = at.call();

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createWatchdog } from "../../../src/adapters/upstream/watchdog.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-/** A watchdog with a first limit of 60 s and 300 s from then on, or others. */
+/** A watchdog with a first limit of 60 s and a limit of 300 s after that, or with other limits. */
 function watching(firstMs = 60_000, nextMs = 300_000) {
   const clock = createTestClock();
   const expiredAtMs: number[] = [];
@@ -15,7 +15,7 @@ function watching(firstMs = 60_000, nextMs = 300_000) {
 }
 
 describe("the watchdog", () => {
-  it("expires when nothing came within the first limit, once", async () => {
+  it("expires once if nothing arrives within the first limit", async () => {
     const { clock, expiredAtMs } = watching();
     await clock.advance(59_999);
     assert.deepEqual(expiredAtMs, []);
@@ -24,7 +24,7 @@ describe("the watchdog", () => {
     assert.equal(clock.sleeping, 0);
   });
 
-  it("starts anew with every progress, with the limit for silence", async () => {
+  it("starts again with every progress, with the limit for silence", async () => {
     const { clock, progress, expiredAtMs } = watching();
     for (const stepMs of [59_000, 299_000, 299_000, 1]) {
       await clock.advance(stepMs);
@@ -35,7 +35,7 @@ describe("the watchdog", () => {
     assert.deepEqual(expiredAtMs, [59_000 + 299_000 + 299_000 + 1 + 300_000]);
   });
 
-  it("is exact where the limit for silence is the shorter one", async () => {
+  it("is exact if the limit for silence is the shorter one", async () => {
     const { clock, progress, expiredAtMs } = watching(60_000, 10_000);
     await clock.advance(55_000);
     progress();
@@ -56,7 +56,7 @@ describe("the watchdog", () => {
     assert.equal(expiredAtMs.length, 1);
   });
 
-  it("keeps what is left over a rest, and wakes no later than the shortest limit behind it", async () => {
+  it("keeps the remaining time during a rest, and wakes no later than the shortest limit after it", async () => {
     const { clock, watchdog, progress, expiredAtMs } = watching();
     progress();
     await clock.advance(250_000);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { FrameQueue } from "../../../src/adapters/ws/frame-queue.ts";
 
-it("a connection whose frames came by the thousand leaves the loop to others in between", async () => {
+it("a connection with thousands of received frames lets other work run in between", async () => {
   let handled = 0;
   const queue = new FrameQueue({
     handle: async () => {

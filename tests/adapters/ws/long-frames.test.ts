@@ -5,7 +5,7 @@ import { WebSocket } from "ws";
 import { encodeTextFrames } from "../../../src/adapters/ws/text-frames.ts";
 import { WsSocket } from "../../../src/adapters/ws/ws-socket.ts";
 
-/** A connection that takes nothing, and what was written to it. */
+/** A connection that takes no bytes, and the list of its writes. */
 function stalledStream() {
   const written: Buffer[] = [];
   const stream = new Duplex({
@@ -20,7 +20,7 @@ function stalledStream() {
   return { stream, written };
 }
 
-/** Of a WebSocket, `send` looks at its state only. */
+/** `send` reads only the state of a WebSocket. */
 const open = { readyState: WebSocket.OPEN, OPEN: WebSocket.OPEN } as WebSocket;
 
 for (const bytes of [0, 125, 126, 65_535, 65_536, 300_000]) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { RateLimit } from "../../../src/adapters/ws/rate-limit.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-/** How many come through at once. */
+/** How many calls pass at once. */
 function burstOf(limit: RateLimit): number {
   let count = 0;
   while (count < 1_000 && limit.letIn()) count += 1;

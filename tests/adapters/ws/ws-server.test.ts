@@ -19,7 +19,7 @@ interface Limits {
   readonly mostConnectionsPerKey?: number;
 }
 
-/** A door whose decisions the test makes; nothing is done with its frames. */
+/** A door that admits as the test says and ignores frames. */
 async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits: Limits = {}) {
   const faults: unknown[] = [];
   const refused: number[] = [];
@@ -48,7 +48,7 @@ async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits
   const open = new Set<WebSocket>();
   return {
     ...{ door, faults, refused, httpUrl: `http://127.0.0.1:${port}` },
-    /** The status that answers a handshake; 101 when it was let in. */
+    /** The status that answers a handshake; 101 if it was admitted. */
     async knock(): Promise<number> {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
       open.add(socket);
@@ -115,7 +115,7 @@ test("one socket more than a key may have is answered with 429; there is room ag
   }
 });
 
-test("pings that come together have two pongs: for the first and the latest", async () => {
+test("pings that arrive together get two pongs: for the first and the latest", async () => {
   await using system = await startDoor(async () => ada);
   using socket = await openRawSocket(system.httpUrl);
   const ping = (payload: string) => ({ opcode: 9, payload });

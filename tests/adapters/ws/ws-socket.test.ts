@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 import { WsSocket } from "../../../src/adapters/ws/ws-socket.ts";
 
-/** Both ends of a connection, and what the client was sent. */
+/** Both ends of a connection, and the messages that the client received. */
 async function setUp() {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   await once(server, "listening");
@@ -27,7 +27,7 @@ async function setUp() {
   };
 }
 
-/** What became of a write. */
+/** Writes the texts and settles with the write's result. */
 function send(port: WsSocket, texts: readonly string[]): Promise<Error | null | undefined> {
   return new Promise((resolve) => {
     let hasReturned = false;
@@ -42,7 +42,7 @@ function send(port: WsSocket, texts: readonly string[]): Promise<Error | null | 
 
 const much = "x".repeat(500_000);
 
-/** Sends until the operating system takes no more; returns how often, and what becomes of the last. */
+/** Sends until the operating system takes no more. Returns the number of writes, and the result of the last one. */
 function fill(port: WsSocket) {
   for (let times = 1; ; times += 1) {
     let told = 0;
@@ -76,7 +76,7 @@ describe("a socket over ws", () => {
     assert.deepEqual([at.received, code], [["one", "two", "ping", "three"], 1012]);
   });
 
-  it("tells of what was not taken at once, once, when its peer has read on", async () => {
+  it("reports once that a delayed write was taken, when its peer has read on", async () => {
     using at = await setUp();
     at.client.pause();
     const { times, told, taken } = fill(at.port);
@@ -91,7 +91,7 @@ describe("a socket over ws", () => {
     assert.equal(told(), 1);
   });
 
-  it("tells of what was not taken at once that it never will be, when the connection breaks", async () => {
+  it("reports that a delayed write will never be taken, when the connection breaks", async () => {
     using at = await setUp();
     at.client.pause();
     const { told, taken } = fill(at.port);
@@ -101,7 +101,7 @@ describe("a socket over ws", () => {
     assert.ok((await send(at.port, ["later"])) instanceof Error);
   });
 
-  it("refuses what comes behind its close", async () => {
+  it("refuses messages after its close", async () => {
     using at = await setUp();
     at.port.close("restarting");
     assert.ok((await send(at.port, ["late"])) instanceof Error);

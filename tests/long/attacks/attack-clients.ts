@@ -13,7 +13,7 @@ type Message = {
 
 export const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-/** Some text of so many characters, after the word that tells the upstream how to answer. */
+/** A text of `chars` characters, after the word that tells the upstream how to answer. */
 export function questionOf(kind: string, chars = 1_000_000): string {
   return `answer: ${kind} ${"words ".repeat(Math.ceil(chars / 6))}`.slice(0, chars);
 }
@@ -22,12 +22,12 @@ export function questionOf(kind: string, chars = 1_000_000): string {
 export interface Attacker {
   /** Settles when the system has taken the bytes. */
   send(message: object | string): Promise<void>;
-  /** Requests that have ended, and frames that were refused. */
+  /** Number of requests that have ended, and of frames that were refused. */
   readonly ends: number;
   readonly counts: ReadonlyMap<string, number>;
-  /** Settles when so many have ended, or the socket is closed. */
+  /** Settles when `count` have ended, or the socket is closed. */
   ended(count: number): Promise<void>;
-  /** The next message of this type; `undefined` when the socket was closed before. */
+  /** The next message of this type; `undefined` if the socket closes first. */
   next(type: string): Promise<Message | undefined>;
   readonly isClosed: boolean;
   close(): void;
@@ -87,7 +87,7 @@ export async function openAttacker(url: string, { key }: { readonly key?: string
   };
 }
 
-/** The ends of all these sockets, as words. */
+/** Describes the ends of all these sockets in words. */
 export function describeEnds(...attackers: readonly Attacker[]): string {
   const sums = new Map<string, number>();
   for (const { counts } of attackers)
@@ -95,7 +95,7 @@ export function describeEnds(...attackers: readonly Attacker[]): string {
   return [...sums].map(([name, count]) => `${count} ${name}`).join(", ") || "none ended";
 }
 
-/** A TCP connection that sends this and never reads. */
+/** A TCP connection that sends these bytes and never reads. */
 export async function openStalled({ httpUrl }: Target, bytes: Uint8Array | string): Promise<Socket> {
   const { hostname, port } = new URL(httpUrl);
   const socket = connectTcp({ host: hostname, port: Number(port) });
@@ -106,5 +106,5 @@ export async function openStalled({ httpUrl }: Target, bytes: Uint8Array | strin
   return socket;
 }
 
-/** Waits for what an attack does by itself, such as bodies that are made and not read. */
+/** Waits while an attack goes on by itself, for example while answers are made and not read. */
 export const holdOn = (ms: number) => sleep(ms);

@@ -17,7 +17,7 @@ import { unreadBodies } from "./kinds/unread-bodies.ts";
 import { waitingFrames } from "./kinds/waiting-frames.ts";
 import { wrongKeys } from "./kinds/wrong-keys.ts";
 
-/** In the order of the page. */
+/** All attacks, in the order of the page. */
 export const attacks: readonly Attack[] = [
   ...[costlyFrame, refusedRequests, waitingFrames, crowdedQuestions],
   ...[longConversation, unreadBodies, stalledFollowers, toolFlood, reasoningFlood, unfinishedMessages],

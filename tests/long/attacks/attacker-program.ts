@@ -3,7 +3,8 @@ import { answerParent } from "../load/child-program.ts";
 import type { Target } from "./attack.ts";
 import { attacks } from "./attack-list.ts";
 
-// An attacker has a machine of its own. Here it takes only what others leave, so that a pause is not one of its making.
+// A real attacker has another machine. Here it gets only the processor time that others leave, so that it causes no pause
+// itself.
 os.setPriority(os.constants.priority.PRIORITY_LOW);
 
 const answers = {

@@ -4,8 +4,8 @@ import { monotonicMs } from "./monotonic-ms.ts";
 import { type Stall, watchStalls } from "./watch-stalls.ts";
 
 /**
- * A process that does nothing but sleep: if it is late, the machine stood still. It also notes when the server's main thread had work and
- * was given no core, as Linux tells it; a system that does not tell has no such times.
+ * A process that only sleeps: if it wakes late, the machine stood still. It also notes when the server's main thread had
+ * work but no core, as Linux reports it. On other systems it has no such times.
  */
 const sleeper = watchStalls();
 const intervalMs = 5;
@@ -19,13 +19,13 @@ function waitedMs(pid: number): number {
     const [, waitedNs] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
     return Number(waitedNs) / 1e6;
   } catch {
-    // It has ended, or the system does not count.
+    // The process has ended, or the system does not count these waits.
     return 0;
   }
 }
 
 const answers = {
-  /** From here on only what comes is told, of this server. */
+  /** Watches this server, and drops all earlier stalls. */
   watch(pid: number) {
     clearInterval(watching);
     sleeper.take();
@@ -38,7 +38,7 @@ const answers = {
       seenMs = nextMs;
     }, intervalMs);
   },
-  /** When the machine stood still, for everybody or for the server. */
+  /** The times when the machine stood still, for all processes or for the server. */
   takeStalls: () => [...sleeper.take(), ...waits],
 };
 export type ControlAnswers = typeof answers;

@@ -29,7 +29,7 @@ export function fillConversation(
   database.exec("COMMIT");
 }
 
-/** So many times a text of one megabyte. */
+/** Yields a text of one megabyte `count` times. */
 export function* megabytes(count: number): Generator<string> {
   const text = "words ".repeat(166_667).slice(0, 1_000_000);
   for (let made = 0; made < count; made += 1) yield text;

@@ -1,18 +1,18 @@
 import type { Gap, NeighbourReport } from "./neighbour-program.ts";
 import type { Stall } from "./watch-stalls.ts";
 
-/** The longest time that the server let a neighbour wait beyond the rhythm of its answer, milliseconds. */
+/** The longest time that the server let a neighbour wait beyond the rhythm of its answer, in milliseconds. */
 export interface LongestPause {
-  /** Less the time in which the machine stood still, which is the server's share. */
+  /** The server's share: without the time in which the machine stood still. */
   readonly serverMs: number;
-  /** With that time. */
+  /** Including that time. */
   readonly seenMs: number;
 }
 
 /** The time between two words. */
 const rhythmMs = 20;
 
-/** Tells pauses of the server from those of the machine, of the provider and of the neighbour itself. */
+/** Separates pauses of the server from those of the machine, of the provider and of the neighbour itself. */
 export function longestPause({ gaps, stalls }: NeighbourReport, control: readonly Stall[]): LongestPause {
   let longest = { serverMs: 0, seenMs: 0 };
   for (const gap of gaps) {
@@ -26,7 +26,7 @@ export function longestPause({ gaps, stalls }: NeighbourReport, control: readonl
   return longest;
 }
 
-/** How much of a gap lies within stalls; a time that lies within two counts once. */
+/** How much of a gap was inside stalls. Overlapping stalls count once. */
 function stoodStillMs({ fromMs, toMs }: Gap, stalls: readonly Stall[]): number {
   let sum = 0;
   let countedMs = fromMs;

@@ -12,17 +12,17 @@ export interface Gap extends Stall {
 
 export interface NeighbourReport {
   readonly gaps: readonly Gap[];
-  /** When the neighbour's own process was late. */
+  /** The times when the neighbour's own process was late. */
   readonly stalls: readonly Stall[];
-  /** The whole answer as its chunks gave it, and as the last message did. */
+  /** The whole answer, from its chunks and from the last message. */
   readonly text: string;
   readonly finalText: string | undefined;
   readonly end: string;
 }
 
-/** Gaps of less than this are the rhythm of the answer. */
+/** Shorter gaps are the rhythm of the answer. */
 const leastGapMs = 60;
-/** Another address of this machine than the attackers', because some limits are for an address. */
+/** Not the attackers' address, because some limits apply to an address. */
 const localAddress = "127.0.0.2";
 
 const own = watchStalls();

@@ -14,29 +14,29 @@ import type { NeighbourAnswers } from "./neighbour-program.ts";
 import { isWhole } from "./steady-words.ts";
 import type { UpstreamAnswers } from "./upstream-program.ts";
 
-/** The programs that all attacks share, each a process of its own. */
+/** The programs that all attacks share, each in its own process. */
 export interface Bystanders extends AsyncDisposable {
   readonly upstream: ChildProgram<UpstreamAnswers>;
   readonly control: ChildProgram<ControlAnswers>;
   readonly neighbour: ChildProgram<NeighbourAnswers>;
 }
 
-/** What an attack came to. */
+/** The result of an attack. */
 export interface Outcome {
   readonly pause: LongestPause;
-  /** The highest memory of the server beyond that before the attack, MiB. */
+  /** Growth of the server's peak memory over its memory before the attack, in MiB. */
   readonly growthMiB: number;
   readonly tookMs: number;
-  /** What the attacker saw. */
+  /** The attacker's description of its result. */
   readonly seen: string;
-  /** What must not be, in words; none if the server stood it. */
+  /** Descriptions of faults; empty if the server withstood the attack. */
   readonly wrong: readonly string[];
 }
 
 export const heapMiB = 256;
 export const maxPauseMs = 200;
 const keys = { attacker: "key-of-the-attacker-0123456789", neighbour: "key-of-the-neighbour-0123456789" };
-/** The neighbour is watched for so long before and after the attack. */
+/** How long the neighbour is watched before and after the attack. */
 const asideMs = 500;
 const maxAttackMs = 300_000;
 const mebibyte = 1024 ** 2;
@@ -53,7 +53,7 @@ export async function startBystanders(): Promise<Bystanders> {
   };
 }
 
-/** The most memory that a process has had, as Linux tells it; 0 when it is gone. */
+/** The peak memory of a process, as Linux reports it; 0 if it has exited. */
 async function peakBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;
@@ -91,7 +91,7 @@ async function startServer(
   return server;
 }
 
-/** Plays an attack on a server of its own beside a neighbour who is being answered. */
+/** Plays an attack on a server of its own, while a neighbour receives an answer. */
 export async function playAttack(attack: Attack, bystanders: Bystanders): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   const { upstream, control, neighbour } = bystanders;

@@ -11,7 +11,7 @@ import { steadyWord } from "./steady-words.ts";
 /** The time between two words of the steady answer. */
 const intervalMs = 20;
 const pieceChars = 64 * 1024;
-/** After so much an upstream that was never told to stop ends by itself. */
+/** An upstream that was never told to stop ends by itself after this many bytes. */
 const floodBytes = 200 * 1024 ** 2;
 
 let goesOn = true;
@@ -28,7 +28,7 @@ function eventWriter(response: ServerResponse) {
   };
 }
 
-/** The event of a delta with other words in it. */
+/** The event of a delta with another text. */
 function deltaLike(events: readonly AnyEvent[], delta: string): AnyEvent {
   const found = events.find(({ type }) => type.endsWith(".delta"));
   if (found === undefined) throw new Error("the answer has no delta");
@@ -52,7 +52,7 @@ async function answerSteadily(response: ServerResponse): Promise<void> {
   response.end();
 }
 
-/** An event again and again, until the client has gone. */
+/** Repeats an event until the client has left. */
 async function flood(response: ServerResponse, event: AnyEvent): Promise<void> {
   const write = eventWriter(response);
   await write(...answerParts().prologue.slice(0, 2));
@@ -80,7 +80,7 @@ const endings: Readonly<Record<string, (response: ServerResponse) => Promise<voi
   tools: (response) => flood(response, { type: "response.output_item.done", output_index: 0, item: search }),
 };
 
-/** The question says how it wants to be answered. */
+/** The question says how to answer it. */
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let kind: string | undefined;
   for await (const bytes of request)
@@ -95,7 +95,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 }
 
 const server = createServer((request, response) => {
-  // A server under attack may break any of these off.
+  // A server under attack may break off any of these calls.
   serve(request, response).catch(() => response.destroy());
   response.on("error", () => undefined);
 });
@@ -104,7 +104,7 @@ await once(server, "listening");
 
 const answers = {
   baseUrl: () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-  /** From here on steady answers go on until they are told to end. */
+  /** From here on steady answers run until they are told to end. */
   begin() {
     goesOn = true;
     floodedBytes = 0;

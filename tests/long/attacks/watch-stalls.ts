@@ -1,16 +1,16 @@
 import { monotonicMs } from "./monotonic-ms.ts";
 
-/** A time in which a process that only sleeps was not woken: when it should have been, and when it was. */
+/** A time in which a process that only sleeps was not woken: from when it should have been until it was. */
 export interface Stall {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
 const intervalMs = 5;
-/** A shorter delay is a timer's usual one. */
+/** A shorter delay is usual for a timer. */
 const leastMs = 10;
 
-/** Sleeps again and again, and notes when this process was not woken in time. */
+/** Sleeps again and again, and records when this process was woken late. */
 export function watchStalls(): { take(): readonly Stall[] } {
   let stalls: Stall[] = [];
   let dueMs = monotonicMs() + intervalMs;

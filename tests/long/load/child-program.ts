@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** What a program answers to its parent, by the question's name; what is asked with and each answer must survive JSON. */
+/** A program's answers to its parent, by the question's name. The arguments and each answer must survive JSON. */
 export type Answers = Readonly<Record<string, (...asked: never[]) => unknown>>;
 type Answered<A extends Answers> = { [Name in keyof A]: Awaited<ReturnType<A[Name]>> };
 
@@ -11,7 +11,7 @@ interface Question {
   readonly asked: readonly unknown[];
 }
 
-/** In a child: tells the parent that it is ready, and answers its questions for as long as there is one. */
+/** In a child: tells the parent that it is ready, and answers its questions as long as the parent is connected. */
 export function answerParent(answers: Answers): void {
   process.on("message", async ({ number, name, asked }: Question) => {
     process.send?.({ number, answer: (await answers[name]?.(...(asked as never[]))) ?? null });
@@ -21,11 +21,14 @@ export function answerParent(answers: Answers): void {
 }
 
 export interface ChildProgram<A extends Answers> extends AsyncDisposable {
-  /** Rejects when the program has ended. */
+  /** Rejects if the program has ended. */
   ask<Name extends keyof A & string>(name: Name, ...asked: Parameters<A[Name]>): Promise<Answered<A>[Name]>;
 }
 
-/** Starts a program of this folder, or at an address, in a process of its own, so that its heap and its time are its own. */
+/**
+ * Starts a program of this folder, or at an address, in its own process, so that its heap and its processor time are its
+ * own.
+ */
 export async function startChild<A extends Answers>(
   file: string,
   { args = [], flags = [] }: { args?: readonly string[]; flags?: readonly string[] } = {},

@@ -1,4 +1,4 @@
-/** Pieces that break when bytes, code units or clusters are cut in the wrong place, among plain words. */
+/** Pieces that break if bytes, code units or clusters are cut in the wrong place, among plain words. */
 const words = [
   "and",
   "so",
@@ -18,13 +18,13 @@ const words = [
   "\u0e19\u0e49\u0e33",
 ];
 
-/** Words of an answer: at 10 pieces a second and 3 words a piece, 2 to 4 seconds. */
+/** Number of words in an answer: 2 to 4 seconds, at 10 pieces a second and 3 words a piece. */
 const fewestWords = 60;
 const mostWords = 120;
 export const wordsPerPiece = 3;
 export const pieceIntervalMs = 100;
 
-/** The words that are said in answer to this question by this persona (empty: by a nameless voice): always the same. */
+/** The words with which this persona answers this question (empty: a nameless voice). They are always the same. */
 export function knownWords(question: string, personaId: string): string[] {
   const next = pseudoRandom(`${personaId}\n${question}`);
   const count = fewestWords + (next() % (mostWords - fewestWords));

@@ -4,23 +4,23 @@ import { connect, textOf } from "../../support/wire-client.ts";
 import { knownText } from "./known-text.ts";
 import type { SlotGate } from "./slot-gate.ts";
 
-/** What a slot asks with: the lanes of its requests by persona, none for a nameless voice. */
+/** The kind of request that a slot sends, with its lanes by persona; no lanes for a nameless voice. */
 export interface SlotKind {
   readonly type: "openai_chat" | "chat" | "multi_chat";
   readonly personaIds: readonly string[];
 }
 
 export interface SlotReport {
-  /** Texts that came whole and right. */
+  /** Texts that arrived whole and right. */
   readonly texts: number;
   readonly messages: number;
-  /** What was wrong, if anything. */
+  /** Descriptions of the faults, if there were any. */
   readonly wrong: readonly string[];
 }
 
 /**
- * One client that asks again as soon as it is answered, until the signal aborts, and waits for its last answer. Every second one
- * names its requests.
+ * One client that asks again as soon as it is answered, until the signal aborts, and then waits for its last answer.
+ * Every second client names its requests.
  */
 export async function runSlot(
   url: string,

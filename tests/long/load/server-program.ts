@@ -10,7 +10,7 @@ import { answerParent } from "./child-program.ts";
 
 const [openaiBaseUrl = "", store = "", data = "", retentionMs = ""] = process.argv.slice(2);
 const mebibyte = 1024 ** 2;
-/** The first lines of the log; all of them would count as a growing heap. */
+/** Keeps only the first lines of the log. All of them would look like a growing heap. */
 const mostLines = 20;
 const lines: { warnings: string[]; faults: string[] } = { warnings: [], faults: [] };
 let warnings = 0;
@@ -25,7 +25,7 @@ process.on("worker", (thread) => {
   thread.once("exit", () => threads.delete(thread));
 });
 
-/** Little room and no memory of what has ended, so that what is kept is soon as much as it will ever be. */
+/** Has little room and forgets ended requests, so the stored data soon reaches its final size. */
 const troupe = await createTroupe({
   openaiApiKey: "test-key",
   openaiBaseUrl,
@@ -40,8 +40,8 @@ const troupe = await createTroupe({
 const listening = await listen(troupe, { host: "127.0.0.1", port: 0 });
 
 /**
- * Several times, and with turns of the event loop between: what only a weak reference or a finalizer holds, as the signals behind
- * `AbortSignal.any` are, outlives the job that looked at it.
+ * Collects several times, with turns of the event loop in between. An object held only by a weak reference or a
+ * finalizer, such as the signals of `AbortSignal.any`, outlives the job that looked at it.
  */
 async function collectGarbage(): Promise<void> {
   if (globalThis.gc === undefined) throw new Error("this program needs --expose-gc");
@@ -51,7 +51,7 @@ async function collectGarbage(): Promise<void> {
   }
 }
 
-/** Of the threads that are not this one, of which the database has one. */
+/** Heap of all threads but this one. The database has one thread. */
 async function threadsHeapBytes(): Promise<number> {
   const statistics = await Promise.all([...threads].map((thread) => thread.getHeapStatistics()));
   return statistics.reduce((sum, { used_heap_size }) => sum + used_heap_size, 0);
@@ -70,14 +70,14 @@ const answers = {
       ...troupe.stats(),
     };
   },
-  /** What a leak would leave behind. */
+  /** The resources that a leak would leave open. */
   async resources() {
     await collectGarbage();
     const active = process.getActiveResourcesInfo();
     return {
       timers: active.filter((kind) => kind === "Timeout").length,
       sockets: active.filter((kind) => kind === "TCPSocketWrap").length,
-      // Where the system does not tell, there is nothing to compare.
+      // If the system does not list open files, there is nothing to compare.
       openFiles: existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0,
       listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
       emitters: queryObjects(EventEmitter, { format: "count" }),

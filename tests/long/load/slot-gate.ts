@@ -1,4 +1,4 @@
-/** A door that every slot of a load passes before each question, so that all of them can be brought to rest. */
+/** A gate that every slot of a load passes before each question, so that all slots can be brought to rest. */
 export function createSlotGate(slots: number) {
   let open = Promise.withResolvers<void>();
   let allWaiting = Promise.withResolvers<void>();
@@ -6,14 +6,14 @@ export function createSlotGate(slots: number) {
   let waiting = 0;
 
   return {
-    /** For a slot: waits while the gate is closed. */
+    /** Called by a slot: waits while the gate is closed. */
     async pass(): Promise<void> {
       if (!closed) return;
       waiting += 1;
       if (waiting === slots) allWaiting.resolve();
       await open.promise;
     },
-    /** Lets nobody ask any more; settles when every slot has its answer and waits. */
+    /** Stops all new questions. Settles when every slot has its answer and waits. */
     close(): Promise<void> {
       closed = true;
       waiting = 0;

@@ -5,12 +5,12 @@ const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/
   (path) => existsSync(path),
 );
 
-/** On CI a browser has to be there; elsewhere there may be nothing to test with. */
+/** On CI a browser must be there. Elsewhere the tests are skipped without one. */
 export const withBrowser = {
   skip: executablePath === undefined && process.env.CI !== "true" && "no Chromium in /usr/bin",
 };
 
-/** A name of the local network: a page of plain HTTP under it has no secure context. */
+/** A name of the local network. A page of plain HTTP under it has no secure context. */
 export const lanName = "troupe.lan";
 
 const flags = [
@@ -22,13 +22,13 @@ const flags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // The names of the tests with a proxy and of those in a local network, which no DNS server is asked about.
+  // The names of the tests with a proxy and of those in a local network, resolved without a DNS server.
   `--host-resolver-rules=MAP chat.example.com 127.0.0.1,MAP ${lanName} 127.0.0.1`,
 ];
 
 let launched: Promise<Browser> | undefined;
 
-/** A fresh profile in the one browser of this run. */
+/** Opens a new profile in the one browser of this run. */
 export async function openContext(
   options: Parameters<Browser["newContext"]>[0] = {},
 ): Promise<BrowserContext & AsyncDisposable> {

@@ -14,25 +14,25 @@ const executable = ["firefox-esr", "firefox"]
   .flatMap((name) => folders.map((folder) => path.join(folder, name)))
   .find(isExecutable);
 
-/** On CI a Firefox has to be there; elsewhere there may be nothing to test with. */
+/** On CI a Firefox must be there. Elsewhere the tests are skipped without one. */
 export const withFirefox = {
   skip: executable === undefined && process.env.CI !== "true" && "no Firefox in PATH",
 };
 
-/** A tab of Firefox, which is driven over WebDriver BiDi: `playwright-core` needs a Firefox of its own build. */
+/** A tab of Firefox, driven over WebDriver BiDi, because `playwright-core` needs its own build of Firefox. */
 export interface FirefoxTab extends AsyncDisposable {
   /** Console errors and uncaught exceptions of the page. */
   readonly faults: readonly string[];
   open(url: string): Promise<void>;
   reload(): Promise<void>;
-  /** The value of an expression in the page, by way of JSON. */
+  /** The value of an expression in the page, passed as JSON. */
   evaluate(expression: string): Promise<unknown>;
   /** Waits until an expression in the page is true. */
   until(condition: string): Promise<void>;
 }
 
 const preferences = {
-  // The name of the tests in a local network, which no DNS server is asked about.
+  // The name of the tests in a local network, resolved without a DNS server.
   "network.dns.localDomains": lanName,
   "app.normandy.enabled": false,
   "datareporting.policy.dataSubmissionEnabled": false,
@@ -95,7 +95,7 @@ async function addressIn(lines: AsyncIterable<string>): Promise<string> {
   throw new Error("Firefox ended before it listened.");
 }
 
-/** Answers commands by their numbers, and collects the page's errors. */
+/** Matches answers to commands by their numbers, and collects the page's errors. */
 async function openSession(url: string) {
   const socket = new WebSocket(url);
   await once(socket, "open");

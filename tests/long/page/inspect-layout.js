@@ -1,4 +1,4 @@
-// Runs in the page, as one expression: everything a reader could not see, read or name, as a list of sentences.
+// Runs in the page as one expression. Lists as sentences all elements that a reader could not see, read or name.
 (() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const findings = [];

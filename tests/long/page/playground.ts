@@ -15,20 +15,20 @@ export interface Playground {
     readonly data?: Record<string, unknown>;
   }[];
   readonly received: readonly ServerMessage[];
-  /** Console errors, refused by a policy or thrown by the page. */
+  /** Console errors, including errors thrown by the page and refusals by its policy. */
   readonly faults: readonly string[];
   /** The newest request on the page. */
   readonly turn: Locator;
   readonly status: Locator;
   choose(type: "chat" | "multi_chat" | "openai_chat"): Promise<void>;
-  /** Writes a field by its path in `data`, opening what it is folded into. */
+  /** Fills a field, named by its path in `data`, and opens the sections around it. */
   fill(field: string, value: string): Promise<void>;
   send(): Promise<void>;
-  /** Waits until some lane of the newest request shows so many characters. */
+  /** Waits until a lane of the newest request shows `chars` characters. */
   untilText(chars: number): Promise<void>;
   /** Waits until the newest request is `status`, e.g. `completed`. */
   untilTurn(status: string): Promise<void>;
-  /** Text of the lanes of the newest request as shown, in order. */
+  /** Text shown in the lanes of the newest request, in order. */
   texts(): Promise<string[]>;
   assertReadable(): Promise<void>;
   screenshot(name: string): Promise<void>;

@@ -1,4 +1,4 @@
-// A small React page of the kind that an application would have; bundled and run in the browser by page-react.ts.
+// A small React page such as an application would have. page-react.ts bundles it and runs it in the browser.
 import { createElement, StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { useTroupe, useWebSocket } from "troupe/react";

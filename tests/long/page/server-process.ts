@@ -7,18 +7,18 @@ import { createInterface } from "node:readline";
 
 const cli = path.resolve(import.meta.dirname, "../../../bin/troupe.js");
 
-/** The server as its own process, which can be killed and started again at the same address. */
+/** The server in its own process, which can be killed and started again at the same address. */
 export interface ServerProcess extends AsyncDisposable {
   readonly httpUrl: string;
-  /** The ready copy of the page that the server wrote, as an address. */
+  /** The address of the copy of the page that the server wrote to disk. */
   readonly diskPageUrl: string;
-  /** Ends the process as a crash would. */
+  /** Kills the process as a crash would. */
   kill(): Promise<void>;
   /** Starts it again; `more` adds variables. */
   restart(more?: Record<string, string>): Promise<void>;
 }
 
-/** Starts it on a free port of this machine, with the demonstration; `env` adds variables. */
+/** Starts it on a free port of this machine, with the demonstration's provider; `env` adds variables. */
 export async function startServerProcess(env: Record<string, string> = {}): Promise<ServerProcess> {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-page-"));
   let port = "0";

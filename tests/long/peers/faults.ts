@@ -4,21 +4,21 @@ import type { RedisProcess } from "./redis-process.ts";
 import type { Relay } from "./relay.ts";
 import type { Shown } from "./script.ts";
 
-/** What a fault has in its hands. */
+/** The parts that a fault can act on. */
 export interface FaultStage {
   readonly relay: Relay;
   readonly server: ServerProcess;
   readonly shown: Shown;
   readonly redis: RedisProcess;
-  /** Makes the peer's store answer nobody for so long. */
+  /** Makes the peer's store answer no call for `ms`. */
   blink(ms: number): Promise<void>;
 }
 
 export interface Fault {
   readonly name: string;
-  /** Whether the server dies of it, and with it what it has not sent yet. */
+  /** Whether the fault kills the server, together with all data that it has not sent yet. */
   readonly kills?: true;
-  /** Whether it is about the store, or Redis, which not every peer has. */
+  /** The store or Redis, if the fault needs it. Not every peer has one. */
   readonly needs?: "store" | "redis";
   strike(stage: FaultStage): Promise<void>;
 }

@@ -1,32 +1,32 @@
 import type { ServerProcessOptions } from "../../crash/server-process.ts";
 
-/** Where a peer's server finds what it needs. */
+/** The folder and the addresses that a peer's server needs. */
 export interface Surroundings {
   readonly upstreamUrl: string;
   readonly redisUrl: string;
-  /** Where it may keep files. */
+  /** A folder for its files. */
   readonly folder: string;
 }
 
-/** A client that asked, and comes back as the peer's documentation says. */
+/** A client that asked, and reconnects as the peer's documentation says. */
 export interface Asking {
-  /** How the client was told that the answer is over; never settles where it is not told. */
+  /** Settles with the way in which the client was told that the answer is over; never settles if it is not told. */
   readonly end: Promise<string>;
   close(): void;
 }
 
 /** A way to bring a streamed answer to a client. */
 export interface Peer {
-  /** With its version. */
+  /** The name and version. */
   readonly name: string;
   server(surroundings: Surroundings): ServerProcessOptions;
-  /** Asks for the answer `id`; `onText` is given what is shown. The port is the same for all its connections. */
+  /** Asks for the answer `id`; `onText` gets each text shown. All its connections use the same port. */
   ask(port: number, id: string, onText: (text: string) => void): Asking;
   /** Whether it keeps its state in Redis. */
   readonly usesRedis: boolean;
-  /** Makes a store of its own answer nobody for a time. */
+  /** Makes the peer's own store answer no call for a time. */
   blink?(ms: number, surroundings: Surroundings): Promise<void>;
 }
 
-/** How long every client waits before it comes back. */
+/** How long every client waits before it reconnects. */
 export const comeBackMs = 300;

@@ -7,29 +7,29 @@ import type { RedisProcess } from "./redis-process.ts";
 import { createRelay } from "./relay.ts";
 import { chunkCount, createNumberedUpstream, createShown, type Shown } from "./script.ts";
 
-/** What a client had in the end. */
+/** The result that a client had in the end. */
 export interface Outcome {
   readonly shown: number;
-  /** Chunks that never came: of all, or where the server died, of those before the last that was shown. */
+  /** Chunks that never arrived: of all chunks or, if the server died, of those before the last one shown. */
   readonly lost: number;
   readonly doubled: number;
   readonly reordered: number;
-  /** How the client was told that the answer is over; `none` within the patience. */
+  /** How the client was told that the answer is over; `none` if it was not told in time. */
   readonly end: string;
   /** Calls of the upstream beyond the first. */
   readonly furtherCalls: number;
 }
 
-/** How long nothing may come before a fault, or an end, is waited for no longer; the longest fault takes 3 s by itself. */
+/** Maximum silence before a fault, or an end, is given up. The longest fault takes 3 s by itself. */
 const patienceMs = 10_000;
 
-/** Whether a peer has what the fault strikes. */
+/** Whether a peer has the part that the fault acts on. */
 export function canSuffer({ usesRedis, blink }: Peer, { needs }: Fault): boolean {
   if (needs === undefined) return true;
   return usesRedis || (needs === "store" && blink !== undefined);
 }
 
-/** Settles when no chunk has come for so long: a busy machine is slow, and loses nothing by it. */
+/** Settles when no chunk has arrived for `patienceMs`. A busy machine is slow, but does not lose anything by it. */
 async function silence(shown: Shown): Promise<string> {
   for (let count = -1; count !== shown.arrivals; ) {
     count = shown.arrivals;
@@ -38,7 +38,7 @@ async function silence(shown: Shown): Promise<string> {
   return "none";
 }
 
-/** Plays the answer through a peer with a server process of its own, and a fault in its middle. */
+/** Plays the answer through a peer with its own server process, and a fault in its middle. */
 export async function playFault(peer: Peer, fault: Fault, redis: RedisProcess): Promise<Outcome> {
   await using cleanUp = new AsyncDisposableStack();
   const place = cleanUp.use(await createDataFolder());
@@ -59,7 +59,7 @@ export async function playFault(peer: Peer, fault: Fault, redis: RedisProcess): 
     redis,
     blink: (ms) => peer.blink?.(ms, surroundings) ?? redis.blink(ms),
   });
-  // One that waits for a chunk may wait in vain.
+  // A fault that waits for a chunk may wait for ever.
   await Promise.race([struck, silence(shown)]);
   const end = await Promise.race([asking.end, silence(shown)]);
   const { count, last, doubled, reordered } = shown;

@@ -4,12 +4,12 @@ import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDataFolder } from "../../crash/data-folder.ts";
 
-/** The system's Redis as a process of its own on a free port, with what it keeps on the disk by default. */
+/** The system's Redis in its own process on a free port, with its default persistence on the disk. */
 export interface RedisProcess extends AsyncDisposable {
   readonly url: string;
-  /** Answers nobody for so long, with all its connections open. */
+  /** Answers no command for `ms`, with all connections open. */
   blink(ms: number): Promise<void>;
-  /** As a crash would, and starts it again. */
+  /** Kills it as a crash would, and starts it again. */
   crash(): Promise<void>;
 }
 

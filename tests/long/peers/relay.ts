@@ -1,20 +1,20 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** Stands between a client and a server, so that every peer is given the same faults of a network. */
+/** A proxy between a client and a server, so that every peer meets the same faults of a network. */
 export interface Relay extends AsyncDisposable {
   readonly port: number;
   /** Ends every connection at once, on both sides. */
   cut(): void;
-  /** Cuts, and lets nobody through until `unblock`. */
+  /** Cuts all connections, and refuses new ones until `unblock`. */
   block(): void;
   unblock(): void;
-  /** Takes nothing from the server until `flow`, as a client does that does not read. */
+  /** Reads nothing from the server until `flow`, like a client that does not read. */
   stall(): void;
   flow(): void;
 }
 
-/** `targetPort` is asked anew for each connection; while nobody listens there, connections are refused. */
+/** `targetPort` is called for each connection. While no server listens there, connections are refused. */
 export async function createRelay(targetPort: () => number): Promise<Relay> {
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>();
   let blocked = false;
@@ -30,7 +30,7 @@ export async function createRelay(targetPort: () => number): Promise<Relay> {
     ] as const) {
       from.setNoDelay(true);
       from.pipe(to);
-      // The other side hears of it by its own close.
+      // The other side is told by its own close.
       from.on("error", () => to.destroy());
       from.on("close", () => {
         pairs.delete(pair);

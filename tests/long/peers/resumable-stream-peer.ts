@@ -4,7 +4,7 @@ import manifest from "../../../package.json" with { type: "json" };
 import { comeBackMs, type Peer } from "./peer.ts";
 import { endMark } from "./script.ts";
 
-/** npm `resumable-stream` with Redis, behind plain HTTP: a client asks again with the characters that it has. */
+/** npm `resumable-stream` with Redis, over plain HTTP: a client asks again and says how many characters it has. */
 export const resumableStreamPeer: Peer = {
   name: `resumable-stream ${manifest.devDependencies["resumable-stream"]}, Redis`,
   usesRedis: true,
@@ -16,7 +16,7 @@ export const resumableStreamPeer: Peer = {
     const closed = new AbortController();
     let received = "";
 
-    /** One connection; returns how the answer ended, where it did. */
+    /** Reads one connection. Returns how the answer ended, if it did. */
     async function readOnce(): Promise<string | undefined> {
       const query = received === "" ? "" : `?resumeAt=${received.length}`;
       const response = await fetch(`http://127.0.0.1:${port}/${id}${query}`, { signal: closed.signal });
@@ -31,7 +31,7 @@ export const resumableStreamPeer: Peer = {
 
     async function read(): Promise<string> {
       while (!closed.signal.aborted) {
-        // A broken connection is what a client comes back from.
+        // After a broken connection the client reconnects.
         const end = await readOnce().catch(() => undefined);
         if (end !== undefined) return end;
         await sleep(comeBackMs);

@@ -7,10 +7,10 @@ import { upstreamText } from "./upstream-text.ts";
 
 const { PORT = "0", UPSTREAM_URL = "" } = process.env;
 
-// A server is not suspended behind its answers, so that nothing has to wait for them; Redis is the one of REDIS_URL.
+// This server is not suspended after its answers, so no task has to be waited for. Redis is the one of REDIS_URL.
 const streams = createResumableStreamContext({ waitUntil: null });
 
-/** The README's first example: the same address begins a stream and goes on with it. */
+/** The README's first example: the same address starts a stream and resumes it. */
 const server = createServer(async ({ url = "" }, response) => {
   const { pathname, searchParams } = new URL(url, "http://localhost");
   const resumeAt = searchParams.get("resumeAt");

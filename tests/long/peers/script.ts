@@ -5,7 +5,7 @@ import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstrea
 /** The answer that every peer carries: numbered chunks, one after the other. */
 export const chunkCount = 100;
 const chunkIntervalMs = 20;
-/** What an application says behind the last chunk, where its transport has no end of its own. */
+/** The mark that an application sends after the last chunk if its transport has no end of its own. */
 export const endMark = "end";
 
 /** An upstream that gives every call the same answer. */
@@ -16,18 +16,18 @@ export async function createNumberedUpstream(): Promise<UpstreamDouble> {
   return upstream;
 }
 
-/** What a client was shown of the answer, whatever pieces it came in. */
+/** The part of the answer that a client was shown, in pieces of any size. */
 export interface Shown {
-  /** Chunks of which one or more came. */
+  /** Number of different chunks that arrived. */
   readonly count: number;
-  /** How often one came, also again. */
+  /** Number of arrivals, including repeated chunks. */
   readonly arrivals: number;
-  /** The largest number that came. */
+  /** The largest chunk number that arrived. */
   readonly last: number;
   readonly doubled: number;
   readonly reordered: number;
   take(text: string): void;
-  /** Settles when this chunk came. */
+  /** Settles when this chunk has arrived. */
   reached(chunk: number): Promise<void>;
 }
 

@@ -3,7 +3,10 @@ import { io } from "socket.io-client";
 import manifest from "../../../package.json" with { type: "json" };
 import { comeBackMs, type Peer } from "./peer.ts";
 
-/** `socket.io` with connection state recovery; the client asks once and leaves the rest to it, as its documentation says. */
+/**
+ * `socket.io` with connection state recovery. The client asks once and leaves the rest to socket.io, as its documentation
+ * says.
+ */
 function socketIoPeer(adapter: "in memory" | "Redis streams"): Peer {
   return {
     name: `socket.io ${manifest.devDependencies["socket.io"]}, ${adapter}`,

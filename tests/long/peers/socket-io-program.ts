@@ -7,10 +7,10 @@ import { upstreamText } from "./upstream-text.ts";
 
 const { PORT = "0", UPSTREAM_URL = "", REDIS_URL } = process.env;
 
-/** The adapter's README; without Redis the adapter in memory is the default. */
+/** As in the adapter's README. Without Redis the default adapter, in memory, is used. */
 async function redisAdapter(url: string) {
   const client = createClient({ url });
-  // Lost connections come back by themselves.
+  // The client restores lost connections by itself.
   client.on("error", console.error);
   await client.connect();
   return createAdapter(client);

@@ -6,7 +6,7 @@ import manifest from "../../../package.json" with { type: "json" };
 import { troupeEnvironment } from "../../crash/server-process.ts";
 import { comeBackMs, type Peer } from "./peer.ts";
 
-/** Troupe with its own client, as its README says. */
+/** Troupe with its own client, as in its README. */
 export const troupePeer: Peer = {
   name: `Troupe ${manifest.version}`,
   usesRedis: false,
@@ -26,7 +26,7 @@ export const troupePeer: Peer = {
     };
     return { end: read(), close: () => troupe.close() };
   },
-  /** Nothing can be written while somebody else holds the database, as on a disk that hangs. */
+  /** No write succeeds while another connection holds the database, as on a disk that hangs. */
   async blink(ms, { folder }) {
     const database = new DatabaseSync(path.join(folder, "troupe.db"), { timeout: 5_000 });
     database.exec("BEGIN IMMEDIATE");

@@ -12,17 +12,17 @@ import { makeSelfSignedCertificate } from "../../support/self-signed-certificate
 const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((file) => existsSync(file));
 const openssl = ["/usr/bin/openssl"].find((file) => existsSync(file));
 
-/** On CI both have to be there; elsewhere there may be nothing to test with. */
+/** On CI both must be there. Elsewhere the tests are skipped without them. */
 export const withNginx = {
   skip: (nginx === undefined || openssl === undefined) && process.env.CI !== "true" && "no nginx or openssl",
 };
 
-/** The name by which the proxy is known, and the folder in which it serves. */
+/** The proxy's host name, and the folder in which it serves. */
 export const proxyName = "chat.example.com";
 
 export interface NginxProxy extends AsyncDisposable {
   readonly port: number;
-  /** The page and the socket as a browser has them. */
+  /** The page's and the socket's addresses in a browser. */
   readonly pageUrl: string;
   readonly socketUrl: string;
   /** The certificate of the proxy, which is its own authority. */
@@ -30,13 +30,13 @@ export interface NginxProxy extends AsyncDisposable {
   readonly caFile: string;
 }
 
-/** Where it differs from docs/deploy.md, which has TLS and serves in `/troupe/`. */
+/** Differences from docs/deploy.md, which has TLS and serves in `/troupe/`. */
 export interface NginxDifference {
   readonly tls?: boolean;
   readonly folder?: string;
 }
 
-/** nginx before a server, as docs/deploy.md configures it. */
+/** Starts nginx as a proxy of a server, as docs/deploy.md configures it. */
 export async function startNginx(
   upstreamUrl: string,
   { tls = true, folder: servedIn = "/troupe/" }: NginxDifference = {},
@@ -90,7 +90,7 @@ export async function startNginx(
     socketUrl: `${tls ? "wss" : "ws"}://${proxyName}:${port}${servedIn}ws`,
     ca: await readFile(certificateFile, "utf8"),
     async [Symbol.asyncDispose]() {
-      // In order, so that its worker goes as well.
+      // Stops it in order, so that its worker ends as well.
       child.kill("SIGTERM");
       await ended;
       await rm(folder, { recursive: true });

@@ -8,7 +8,7 @@ const proxied = { TROUPE_ALLOWED_HOSTS: proxyName, TROUPE_TRUSTED_PROXIES: "127.
 export const keys = { ...proxied, TROUPE_API_KEYS: `ada=${ada},bob=${bob}` };
 export const anonymous = { ...proxied, TROUPE_ALLOW_ANONYMOUS: "true" };
 
-/** A server with these variables, and nginx before it. */
+/** Starts a server with these variables, and nginx as its proxy. */
 export async function startBoth(env: Record<string, string>, difference: NginxDifference = {}) {
   const server = await startServerProcess(env);
   const proxy = await startNginx(server.httpUrl, difference).catch(async (fault) => {

@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import type { Fetch, SocketConstructor } from "../../../src/client/index.ts";
 import { type NginxProxy, proxyName } from "./nginx.ts";
 
-/** Somebody at an address of their own, whom the proxy sees there. */
+/** A visitor with an address of its own, as the proxy sees it. */
 export interface Visitor {
   readonly socketUrl: string;
   readonly fetch: Fetch;
@@ -17,20 +17,20 @@ export interface Visitor {
     headers?: Record<string, string>,
     method?: string,
   ): Promise<{ status: number; body: string }>;
-  /** Opens a socket and gives the status of its handshake. */
+  /** Opens a socket and returns the status of its handshake. */
   handshake(headers?: Record<string, string>): Promise<number>;
   /** Cuts the newest socket. */
   cut(): void;
   leave(): void;
 }
 
-/** A visitor from an address of this machine; `always` is sent with everything, such as a forged header. */
+/** A visitor from an address of this machine; `always` are headers sent with everything, such as a forged one. */
 export function createVisitor(
   { port, ca }: NginxProxy,
   localAddress: string,
   always: Record<string, string> = {},
 ): Visitor {
-  // No DNS server is asked about the name.
+  // Resolves the name without a DNS server.
   const lookup: LookupFunction = (_name, options, done) =>
     options.all === true ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4);
   const way = { ca, lookup, localAddress };
@@ -61,7 +61,7 @@ export function createVisitor(
     call: (path, headers = {}, method = "GET") => send(`${folder}${path}`, method, headers),
     async handshake(headers = {}) {
       const socket = new VisitorSocket(socketUrl, [], headers);
-      // A refusal is an error to the package as well.
+      // The package also reports a refusal as an error.
       socket.on("error", () => undefined);
       const status = await new Promise<number>((resolve) => {
         socket.on("open", () => resolve(101));

@@ -1,7 +1,7 @@
 import { createDemoProvider } from "../../../src/adapters/demo/demo-provider.ts";
 import { systemClock } from "../../../src/adapters/system/system-clock.ts";
 
-/** The demonstration without pauses, and how often it was called. */
+/** The demonstration's provider without pauses, and the number of its calls. */
 export function countingDemo() {
   const demo = createDemoProvider({ clock: systemClock, tokenIntervalMs: 0, firstTokenMs: 0 });
   const calls: unknown[] = [];

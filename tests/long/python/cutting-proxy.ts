@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 
 /**
- * A TCP proxy: each of its first connections is cut after so many bytes of frames from the server. Once `deaf` is aborted nothing
- * of the client gets through, and `unheard` settles when something should have. Connections after the first go to `laterUrl`; `header` is
- * added to each handshake.
+ * A TCP proxy that cuts each of its first connections after a number of bytes from the server. Once `deaf` is aborted, it
+ * drops the client's bytes, and `unheard` settles when it has dropped some. Connections after the first go to `laterUrl`;
+ * `header` is added to each handshake.
  */
 export async function startCuttingProxy(
   url: string,
@@ -18,7 +18,7 @@ export async function startCuttingProxy(
     let leftBytes = cutAfterBytes.shift() ?? Number.POSITIVE_INFINITY;
     const upstream = connectTcp(Number(new URL(next).port), "127.0.0.1");
     next = laterUrl;
-    // It comes directly after the request's line, which is in the first packet.
+    // The header goes directly after the request line, which is in the first packet.
     client.once("data", (bytes) => {
       upstream.write(header === undefined ? bytes : `${bytes}`.replace("\r\n", `\r\n${header}\r\n`));
       client.on("data", (more) => (deaf.signal.aborted ? hush() : upstream.write(more)));

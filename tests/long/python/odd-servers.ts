@@ -7,7 +7,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Answers the first bytes of every connection with `reply`, then ends it; `greets` does not wait for them. */
+/** Answers the first bytes of every connection with `reply`, then closes it; `greets` sends the reply without waiting. */
 export async function startPlainServer(reply: string | Uint8Array, { greets = false } = {}) {
   const answer = (socket: Socket) => socket.end(reply);
   const server = createServer((socket) => {
@@ -20,13 +20,13 @@ export async function startPlainServer(reply: string | Uint8Array, { greets = fa
   return { host: `127.0.0.1:${port}`, [Symbol.dispose]: () => void server.close() };
 }
 
-/** An HTTP answer to every handshake. */
+/** Answers every handshake with this HTTP response. */
 export function startHttpServer(status: number, headers: readonly string[] = []) {
   const head = [`HTTP/1.1 ${status} Odd`, "Content-Length: 0", ...headers].join("\r\n");
   return startPlainServer(`${head}\r\n\r\n`);
 }
 
-/** A WebSocket server that answers each message with these frames; without any it repeats the message. */
+/** A WebSocket server that answers each message with these frames. Without frames it repeats the message. */
 export async function startFrameServer(...frames: readonly (string | Uint8Array)[]) {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   server.on("connection", (socket) => {

@@ -7,7 +7,7 @@ export const clientFile = `${import.meta.dirname}/../../../backend/websocket_tes
 const python = ["/usr/bin/python3", "python3", "python"].find(
   (command) => spawnSync(command, ["-c", "import websockets"]).status === 0,
 );
-/** On CI the package has to be there; elsewhere there may be nothing to test with. */
+/** On CI the package must be there. Elsewhere the tests are skipped without it. */
 const mayLack = python === undefined && process.env.CI !== "true";
 export const withPython = { skip: mayLack && "no Python with the package websockets" };
 
@@ -30,6 +30,6 @@ export function startPythonIn(env: Record<string, string>, ...args: string[]) {
 export const startClient = (url: string, ...args: string[]) => startPython(clientFile, "--url", url, ...args);
 export const runClient = (url: string, ...args: string[]) => startClient(url, ...args).ended;
 
-/** The frames that a run printed, one a line. */
+/** The frames that a run printed, one per line. */
 export const framesOf = ({ stdout }: { stdout: string }): ServerMessage[] =>
   JSON.parse(`[${stdout.trimEnd().replaceAll("\n", ",")}]`);

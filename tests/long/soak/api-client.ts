@@ -7,7 +7,7 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
-/** Asks a path of a server, over a connection of its own that is gone with the answer. */
+/** Sends a request for a path over its own connection, which is closed after the answer. */
 export type ApiClient = (method: "GET" | "DELETE", path: string) => Promise<ApiAnswer>;
 
 export function createApiClient(url: string): ApiClient {

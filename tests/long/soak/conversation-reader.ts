@@ -14,14 +14,14 @@ interface ConversationBody {
   }[];
 }
 
-/** Reads conversations over HTTP while they are talked in, and deletes those that were left. */
+/** Reads conversations over HTTP while they are in use, and deletes finished ones. */
 export interface ConversationReader {
   readonly figures: Readonly<Record<string, number>>;
-  /** Nobody asks in this conversation any more. */
+  /** Called when a conversation gets no more requests. */
   leave(conversation: string): void;
-  /** Settles when the signal has aborted and the last answer is there. */
+  /** Settles when the signal has aborted and the last answer has arrived. */
   read(signal: AbortSignal): Promise<void>;
-  /** Deletes every conversation that there is. */
+  /** Deletes every existing conversation. */
   deleteAll(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface ConversationReaderOptions {
   readonly findings: Findings;
 }
 
-/** Conversations that nobody asks in any more are kept to be read until there are more than so many. */
+/** Maximum number of finished conversations that are kept for reading. */
 const mostLeft = 100;
 const longestPauseMs = 200;
 
@@ -68,7 +68,7 @@ export function createConversationReader({
     check(answer.body.startsWith('{"matches":['), path, answer);
   }
 
-  /** Whatever is stored as whole is what the persona said. */
+  /** Checks that every text stored as complete is the persona's whole answer. */
   async function readOne(id: string): Promise<void> {
     figures.reads += 1;
     const path = `/api/conversations/${id}`;

@@ -4,8 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 export interface DatabaseSize {
   readonly fileBytes: number;
   /**
-   * Without the pages that hold nothing; without the journal, of which the last answers decide how much is left, since it is thrown
-   * away while later ones are written; and without the account of what was used, which is kept.
+   * Bytes in use. Leaves out free pages; the journal, whose size depends on the last answers, because it is pruned while
+   * later ones are written; and the usage records, which are kept.
    */
   readonly usedBytes: number;
   readonly walBytes: number;
@@ -16,7 +16,7 @@ export interface DatabaseSize {
   readonly usageRows: number;
 }
 
-/** Looks into the database of a running server, beside it. */
+/** Reads the size from a running server's database, over its own connection. */
 export function readDatabaseSize(file: string): DatabaseSize {
   const database = new DatabaseSync(file, { readOnly: true });
   try {

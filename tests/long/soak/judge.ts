@@ -4,7 +4,7 @@ import { checkTexts, messagesOf, seenVoices } from "../../crash/seen-texts.ts";
 import { breakOf } from "../../crash/upstream-faults.ts";
 import { checkTerminal } from "../../crash/verdict.ts";
 
-/** Judges requests one by one as they end, and keeps nothing of them but counts. */
+/** Judges requests one by one as they end, and keeps only counts of them. */
 export interface Judge {
   readonly figures: {
     readonly requests: number;
@@ -16,7 +16,7 @@ export interface Judge {
   see(record: RequestRecord): void;
 }
 
-/** Texts must be what the upstream said, and only a request that was stopped or broken off may end otherwise than whole. */
+/** Texts must equal the upstream's. Only a request that was cancelled or broken off may end incomplete. */
 export function createJudge(findings: Findings): Judge {
   const figures = { requests: 0, messages: 0, completed: 0, cancelled: 0, failed: 0 };
 

@@ -6,7 +6,7 @@ import type { ServerAnswers } from "../load/server-program.ts";
 import type { ConversationReader } from "./conversation-reader.ts";
 import { type DatabaseSize, readDatabaseSize } from "./database-size.ts";
 
-/** A server from which everybody has gone, and all that it may forget is forgotten. */
+/** The figures of a server without clients that has forgotten everything it may forget. */
 export interface Rest {
   readonly memory: Awaited<ReturnType<ServerAnswers["memory"]>>;
   readonly resources: Awaited<ReturnType<ServerAnswers["resources"]>>;
@@ -21,11 +21,14 @@ export interface RestOptions {
   readonly database: string;
 }
 
-/** How often a server is looked at while it comes to rest, and the pause between two looks. */
+/** Maximum number of checks while a server comes to rest, and the pause between two of them. */
 const mostLooks = 1_000;
 const pauseMs = 200;
 
-/** Lets everything go and measures; the server must have no clients but those that this makes. Rejects where it does not come to rest. */
+/**
+ * Deletes all conversations, waits for rest and measures. The server must have no other clients. Rejects if it does not
+ * come to rest.
+ */
 export async function comeToRest({ server, upstream, url, reader, database }: RestOptions): Promise<Rest> {
   const until = async (what: string, isSo: () => Promise<boolean>) => {
     for (let look = 0; look < mostLooks; look += 1) {
@@ -37,7 +40,7 @@ export async function comeToRest({ server, upstream, url, reader, database }: Re
   await reader.deleteAll();
   const visitor = await connect(url);
   await until("logs are left", async () => {
-    // Whoever looks for a log has those thrown away whose time is over.
+    // Looking for a log removes the logs whose time is over.
     visitor.send({ type: "resume", data: { request_id: "nobody", after_seq: 0 } });
     await visitor.next((message) => message.type === "error");
     return (await server.ask("stats")).logs === 0;

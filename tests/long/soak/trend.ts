@@ -1,4 +1,4 @@
-/** A figure at a moment, in milliseconds from wherever. */
+/** A figure at a moment, in milliseconds from any fixed point. */
 export interface Sample {
   readonly atMs: number;
   readonly value: number;

@@ -2,17 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createRawClient } from "../../doubles/raw-client.ts";
 import { frameBytes, handshakeText, openRawSocket } from "../../support/raw-socket.ts";
 
-/** What one attacker does, and how the server is to end it: with a close code, with a status, or by a bare close ("cut"). */
+/** An attack by one client, and how the server must end it: with a close code, a status, or a bare close ("cut"). */
 export interface Flood {
   readonly name: string;
-  /** Floods of this kind at the same time, as a share of those that are asked for. Default 1. */
+  /** Number of floods of this kind at the same time, as a share of the number asked for. Default 1. */
   readonly share?: number;
   readonly ends: readonly string[];
-  /** Settles with how the server ended it. */
+  /** Settles with the way in which the server ended it. */
   readonly attack: (httpUrl: string) => Promise<string>;
 }
 
-/** Bytes over a WebSocket of its own, once or again and again until the server has enough. */
+/** Sends bytes over a new WebSocket, once or repeatedly until the server ends it. */
 function frames(bytes: Uint8Array, everyMs?: number): Flood["attack"] {
   return async (httpUrl) => {
     using socket = await openRawSocket(httpUrl);
@@ -20,7 +20,7 @@ function frames(bytes: Uint8Array, everyMs?: number): Flood["attack"] {
     const end = socket.end().finally(() => {
       over = true;
     });
-    // What the server does not take any more is what it is about.
+    // The server is meant to refuse these bytes at some point.
     const send = () => socket.send(bytes).catch(() => undefined);
     void send();
     while (everyMs !== undefined && !over) {
@@ -31,7 +31,7 @@ function frames(bytes: Uint8Array, everyMs?: number): Flood["attack"] {
   };
 }
 
-/** Pieces of a handshake, a second between two. */
+/** Sends pieces of a handshake, one second apart. */
 function handshake(...pieces: readonly string[]): Flood["attack"] {
   return async (httpUrl) => {
     using client = await createRawClient(httpUrl);
@@ -86,7 +86,7 @@ export const floods: readonly Flood[] = [
     attack: frames(times(frameBytes({ opcode: 10 }), perTenth), 100),
   },
   {
-    // On a busy machine the pings that it does not answer are too many before its messages are.
+    // On a busy machine the server may close it for unanswered pings before it counts too many messages.
     name: "30,000 messages",
     share: 0.1,
     ends: ["1008", "4408"],
@@ -96,7 +96,7 @@ export const floods: readonly Flood[] = [
   { name: "a head of one byte a second", ends: ["408"], attack: handshake(...handshakeText()) },
   { name: "a connection that says nothing", share: 5, ends: ["408"], attack: handshake("") },
   {
-    // What comes of it after the server has closed makes TCP drop the answer that is still under way.
+    // If more bytes arrive after the server has closed, TCP drops the answer that is still on its way.
     name: "a header of 100 KB",
     ends: ["431", "cut"],
     attack: handshake(handshakeText([`X-Long: ${"x".repeat(100_000)}`])),

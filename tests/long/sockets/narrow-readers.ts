@@ -12,22 +12,22 @@ const answer = z.object({
   end: z.string(),
   cameBack: z.number(),
 });
-/** What a reader saw of its answer, over all its sockets. */
+/** The part of its answer that a reader saw, over all its sockets. */
 export type NarrowAnswer = z.output<typeof answer>;
 
 export interface NarrowReaders extends AsyncDisposable {
-  /** Settles when all have begun to read their answers and stopped. */
+  /** Settles when all have started to read their answers and have stopped. */
   readonly stalled: Promise<void>;
-  /** Lets the first half, then the others read on. */
+  /** Lets the first half read on, then the others. */
   goOn(): void;
-  /** Settles with so many answers, or all that there are when the readers have ended. */
+  /** Settles with `count` answers, or with all answers once the readers have ended. */
   answers(count: number): Promise<readonly NarrowAnswer[]>;
 }
 
 export interface NarrowReadersOptions {
   readonly port: string;
   readonly count: number;
-  /** What each asks, under a name of its own. */
+  /** The question that each asks, under its own name. */
   readonly plan: Omit<WordPlan, "name">;
 }
 

@@ -1,14 +1,14 @@
-"""Many WebSockets whose windows are small, which stop reading in the middle of an answer and go on when they are told to.
+"""Opens many WebSockets with small windows. They stop reading in the middle of an answer and go on when they are told to.
 
-Node can set neither a socket's receive buffer nor its segment size. On the loopback the system would otherwise hold megabytes for each
-socket, and no server would ever notice that nobody reads.
+Node can set neither a socket's receive buffer nor its segment size. On the loopback the system would otherwise buffer megabytes per
+socket, and no server would notice a client that does not read.
 
     narrow_readers.py PORT COUNT PLAN
 
-PLAN is the JSON of a question, to which each adds a name of its own.
+PLAN is the JSON of a question. Each socket adds its own name.
 
-Prints "stalled" when all have read the first chunk of their answer. A line on its input lets every second
-one read on, the next line the others. For each request it prints one line of JSON when its answer is over.
+Prints "stalled" when all sockets have read the first chunk of their answer. A line on the input lets every second
+socket read on, and the next line the others. Prints one line of JSON for each request when its answer is over.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Ended(Exception):
 
 
 class Reader:
-    """One socket: its frames, one after the other, read only when they are asked for."""
+    """One socket. Its frames are read one after the other, only on demand."""
 
     def __init__(self):
         self.bytes = b""
@@ -74,7 +74,7 @@ class Reader:
         await asyncio.get_running_loop().sock_sendall(self.socket, b"\x81" + length + bytes(4) + payload)
 
     async def message(self):
-        """The next message; pings are left without an answer, as by one who does not read."""
+        """The next message. Pings get no answer, as from a client that does not read."""
         while True:
             opcode, payload = await self.frame()
             if opcode == 8:
@@ -138,7 +138,7 @@ async def main():
     answers = []
     for number in range(COUNT):
         answers.append(asyncio.create_task(read_answer(number, stalled, signals[number % 2])))
-        # The queue of connections that wait to be accepted is short, and a slow handshake is cut.
+        # The queue of connections waiting to be accepted is short, and a slow handshake is cut.
         if number % 50 == 49:
             await asyncio.sleep(0.25)
     for _ in range(COUNT):

@@ -9,11 +9,11 @@ export const hasPython = python !== undefined;
 export interface StalledClientsOptions {
   readonly port: string;
   readonly count: number;
-  /** What each sends; before each sending but the first it waits for an answer that ends a head. */
+  /** The bytes that each client sends. Before each sending but the first, it waits for an answer that ends a head. */
   readonly sendings: readonly (string | Uint8Array)[];
 }
 
-/** Connects `stalled_clients.py`; settles when all have sent everything and read the first byte of what came. */
+/** Connects `stalled_clients.py`. Settles when all clients have sent everything and read the first byte of the answer. */
 export async function startStalledClients(options: StalledClientsOptions): Promise<AsyncDisposable> {
   if (python === undefined) throw new Error("no Python");
   const program = path.join(import.meta.dirname, "stalled_clients.py");

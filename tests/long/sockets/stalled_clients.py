@@ -1,10 +1,10 @@
-"""Many TCP connections whose windows are small, which send a request, read the head of its answer and nothing more.
+"""Opens many TCP connections with small windows. They send a request, read the head of its answer and nothing more.
 
     stalled_clients.py PORT COUNT MARK < requests
 
-The input is what each connection sends, in base64, one line for each of its sendings; before each but the first it reads until
-MARK has come. Prints "stalled" when all have sent everything, and stays until its input is closed by the end of the program that
-started it.
+The input holds the bytes that each connection sends, in base64, one line per sending. Before each sending but the first, a connection
+reads until MARK has arrived. Prints "stalled" when all have sent everything. Stays until its input is closed, when the program that
+started it ends.
 """
 
 import base64

@@ -4,7 +4,7 @@ import path from "node:path";
 import { createServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
 import { startWordUpstream } from "./word-upstream.ts";
 
-/** The real server as a process of its own in front of an upstream of words. */
+/** Starts the real server in its own process, with an upstream of words. */
 export async function startServer(environment: Readonly<Record<string, string>> = {}) {
   const stack = new AsyncDisposableStack();
   const data = await mkdtemp(path.join(tmpdir(), "troupe-sockets-"));
@@ -32,7 +32,7 @@ export async function startServer(environment: Readonly<Record<string, string>> 
 
 const established = "01";
 
-/** Open connections of the server's side, as Linux tells them. */
+/** Open connections on the server's side, as Linux reports them. */
 async function countConnections(port: number): Promise<number> {
   const own = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = (await readFile("/proc/net/tcp", "utf8")).trim().split("\n");

@@ -4,19 +4,19 @@ import { type CallInput, lastQuestion } from "../../doubles/read-call.ts";
 import { httpError, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstream-double.ts";
 
-/** What a question asks for: its name, so that no word can be taken for one of another answer, and how it is answered. */
+/** A question's content: its name, so that no word can be taken for another answer's, and how it is answered. */
 export interface WordPlan {
   readonly name: string;
   readonly words: number;
-  /** Shorter words are filled up to so many characters. Default 0. */
+  /** Shorter words are padded to this many characters. Default 0. */
   readonly wordChars?: number;
-  /** Words that come as one packet. Default 1. */
+  /** Words in one packet. Default 1. */
   readonly wordsAtOnce?: number;
   /** Milliseconds between two packets. */
   readonly intervalMs: number;
-  /** Milliseconds before the answer begins. */
+  /** Milliseconds before the answer starts. */
   readonly firstByteMs?: number;
-  /** Calls of it that are refused before one is answered. */
+  /** Number of its calls that are refused before one is answered. */
   readonly refusals?: number;
 }
 
@@ -25,13 +25,13 @@ export const questionOf = (plan: WordPlan): string => JSON.stringify(plan);
 export const wordsOf = ({ name, words, wordChars = 0 }: WordPlan): string[] =>
   Array.from({ length: words }, (_, index) => `${`${name}/${index}`.padEnd(wordChars, ".")} `);
 
-/** The question of a call to the provider, whether it is the input or the last message of it. */
+/** The question of a provider call, which is the whole input or its last message. */
 export function planOf({ body }: RecordedRequest): WordPlan {
   const { input } = body as { input: CallInput };
   return JSON.parse(lastQuestion(input));
 }
 
-/** An upstream that answers each question with its own words, every call over a connection of its own. */
+/** An upstream that answers each question with its own words. Every call gets its own connection. */
 export async function startWordUpstream() {
   const double = await createUpstreamDouble({ keepAlive: false });
   const callsByName = new Map<string, number>();

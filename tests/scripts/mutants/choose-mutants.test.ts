@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { chooseMutants, shareOut } from "../../../scripts/mutants/choose-mutants.ts";
 import { findMutants } from "../../../scripts/mutants/find-mutants.ts";
 
-/** So many mutants of a file that differ from each other. */
+/** Different mutants of one file. */
 function fileOf(file: string, mutants: number) {
   const lines = Array.from({ length: mutants }, (_, index) => `const a${index} = true;`);
   return findMutants(file, lines.join("\n"));
@@ -29,7 +29,7 @@ test("folders and files give their share", () => {
   assert.ok((shares.get("src/a/small.ts")?.length ?? 0) <= 4);
 });
 
-test("a change of one file leaves the choice in others as it was", () => {
+test("a change of one file leaves the choice in other files as it was", () => {
   const changed = [...fileOf("src/a/large.ts", 60), ...fileOf("src/a/small.ts", 20).slice(1)];
   const inLarge = (from: typeof all) =>
     new Set(chooseMutants(from, 80, 1).filter(({ file }) => file === "src/a/large.ts"));
@@ -40,7 +40,7 @@ test("a change of one file leaves the choice in others as it was", () => {
   assert.ok(before.filter((name) => !after.has(name)).length <= 1);
 });
 
-test("shares add up, and nobody gets more than there is", () => {
+test("shares add up, and no share exceeds its size", () => {
   assert.deepEqual(
     [
       ...shareOut(7, [

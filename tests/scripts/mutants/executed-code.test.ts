@@ -18,7 +18,7 @@ test("the innermost range around a place decides", () => {
   ]);
 });
 
-test("what a program, its threads and its child processes ran is put together", async () => {
+test("the coverage of a program, its threads and its child processes is merged", async () => {
   const root = await mkdtemp(join(tmpdir(), "executed-code-"));
   try {
     await mkdir(join(root, "src"));

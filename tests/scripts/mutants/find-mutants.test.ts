@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { applyMutant, findMutants, nameOf } from "../../../scripts/mutants/find-mutants.ts";
 
-/** The texts that a source becomes, one per mutant. */
+/** The mutated texts of a source, one per mutant. */
 function mutantsOf(text: string): string[] {
   return findMutants("source.ts", text).map((mutant) => applyMutant(text, mutant));
 }

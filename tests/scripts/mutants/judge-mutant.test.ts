@@ -39,7 +39,7 @@ test("the file that mirrors the source comes first, then its neighbours, then th
   assert.deepEqual(order("tests/a.test.ts")[0], "tests/a.test.ts");
 });
 
-/** A repository of one source and two test files: one looks at the far end only, the other at the boundary. */
+/** A repository of one source and two test files: one checks only values far from the boundary, the other the boundary. */
 async function makeRepository() {
   const path = await mkdtemp(join(tmpdir(), "judge-mutant-"));
   await mkdir(join(path, "src/door"), { recursive: true });

@@ -8,7 +8,7 @@ import { summarize } from "../../../scripts/mutants/summary.ts";
 import { entryOf, readArguments } from "../../../scripts/mutants/survivor-arguments.ts";
 import { root } from "../../../scripts/repository.ts";
 
-/** Verdicts on so many mutants of a file, of which the first ones survive. */
+/** Verdicts on the mutants of a file; the first `survivors` of them survive. */
 function verdictsOf(file: string, mutants: number, survivors: number) {
   const lines = Array.from({ length: mutants }, (_, index) => `const a${index} = true;`);
   return findMutants(file, lines.join("\n")).map((mutant, index) => ({
@@ -54,7 +54,7 @@ test("a survivor without an argument is a fault of the run, in the form of an en
   assert.match(text, /^- `` const a0 = true; `` → `` const a0 = false; ``$/m);
 });
 
-test("85 % of all must be caught, 90 % of what decides who may and who pays", () => {
+test("85 % of all mutants must be caught, and 90 % in the deciding sources", () => {
   const faultsWith = (file: string, survivors: number) => {
     const verdicts = verdictsOf(file, 100, survivors);
     return summarize(verdicts, readArguments(pageFor(verdicts, "Accepted"))).faults.length;
@@ -66,7 +66,7 @@ test("85 % of all must be caught, 90 % of what decides who may and who pays", ()
   assert.equal(faultsWith("src/server/ledger.ts", 16), 2);
 });
 
-test("every source that is said to decide is there", () => {
+test("every source that is listed as deciding exists", () => {
   assert.deepEqual(
     deciding.filter((path) => !existsSync(join(root, path))),
     [],

@@ -4,10 +4,10 @@ import { fillConversation } from "../fill-conversation.ts";
 
 const messages = 100;
 const searches = 3;
-/** No message has the first, all have the second, and all have the words of the third but not in a row. */
+/** No message contains the first query, and all contain the second. All contain the words of the third, but not in a row. */
 const queries = ["needle", "xneedle", "xneedle-xneedle-needle"];
 
-/** A letter with two marks in the wrong order has to be put in order before it can be compared. */
+/** A letter with two marks in the wrong order, which must be reordered before it can be compared. */
 const crafted = "xneedle\u0301\u0323 ".repeat(20_000);
 
 export const craftedSearch: Attack = {

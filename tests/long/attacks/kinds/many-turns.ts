@@ -4,7 +4,7 @@ import { bearer, openAttacker } from "../attack-clients.ts";
 const sockets = 12;
 const turns = scaled(6_000);
 
-/** Asks again and again in one conversation; its id. */
+/** Asks again and again in one conversation, and returns its id. */
 async function fillByAsking({ url, key }: Target, name: string): Promise<string> {
   const client = await openAttacker(url, { key });
   let conversation = "new";

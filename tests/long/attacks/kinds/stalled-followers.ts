@@ -5,7 +5,7 @@ import { describeEnds, holdOn, openAttacker, openStalled } from "../attack-clien
 
 const followers = 100;
 const atOnce = 10;
-/** What the upstream says to it. */
+/** The kind of answer that the upstream is asked for, and its size. */
 const [kind, size] = isLong ? ["longest", "3.8 MB"] : ["long", "1.9 MB"];
 
 export const stalledFollowers: Attack = {

@@ -4,7 +4,7 @@ import { type Attack, isLong } from "../attack.ts";
 import { bearer, holdOn } from "../attack-clients.ts";
 
 const sockets = 50;
-/** The limit and a ping more; the short form only looks at the memory and the pauses. */
+/** One ping longer than the limit. The short form only measures memory and pauses. */
 const heldMs = isLong ? 75_000 : 5_000;
 
 export const unfinishedMessages: Attack = {
