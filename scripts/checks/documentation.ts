@@ -16,7 +16,9 @@ const pages = [
   "docs/clients.md",
   "docs/deploy.md",
   "docs/embed.md",
+  "docs/http-api.md",
   "docs/keys.md",
+  "docs/operate.md",
   "docs/personas.md",
   "docs/providers.md",
 ];

@@ -9,8 +9,8 @@ import { costlyValues } from "./costly-values.ts";
 setFlagsFromString("--expose-gc");
 const collectOnce = runInNewContext("gc") as () => void;
 
-const page = await readFile(new URL("../../PROTOCOL.md", import.meta.url), "utf8");
-/** Every route that PROTOCOL.md names, each once, with `<id>` for its parameter. */
+const page = await readFile(new URL("../../docs/http-api.md", import.meta.url), "utf8");
+/** Every route that docs/http-api.md names, each once, with `<id>` for its parameter. */
 const routes = [
   ...new Set(
     [...page.matchAll(/^\| `((?:GET|POST|PATCH|DELETE) \/api[^`?]*)/gm)].map(([, route = ""]) => route),
