@@ -74,7 +74,11 @@ export async function runLane(
     simulated,
   });
   const { conversationId } = lane;
-  const starting = { ...status("starting"), ...(conversationId === undefined ? {} : { conversationId }) };
+  const starting = {
+    ...status("starting"),
+    ...(conversationId === undefined ? {} : { conversationId }),
+    ...(lane.showText ? {} : { showsText: false }),
+  };
   const inputTokens = estimateInput(request);
   let call: CallBudget;
   try {

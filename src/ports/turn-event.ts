@@ -62,6 +62,8 @@ export type TurnEvent =
       /** Present on `processing` when a failed attempt is repeated. */
       readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
       readonly simulated: boolean;
+      /** On `starting`: false if the lane shows its text only as a whole, so that it has no final text event. Default true. */
+      readonly showsText?: boolean;
     }
   | { readonly type: "text"; readonly lane?: string; readonly text: string; readonly final: boolean }
   | { readonly type: "reasoning"; readonly lane?: string; readonly text: string }

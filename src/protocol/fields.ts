@@ -54,7 +54,7 @@ export const text = z
   .string()
   .min(1)
   .max(wireLimits.textChars)
-  .regex(/\S/, "it needs more than white space")
+  .regex(/\S/, "more than white space")
   .overwrite((value) => value.toWellFormed());
 
 /**

@@ -13,8 +13,9 @@ export function createOpenLanes(): OpenLanes {
   return {
     observe(steps) {
       for (const step of steps) {
-        if (step.type === "status" && step.status === "starting") open.add(step.lane);
-        else if (step.type === "text" && step.final) open.delete(step.lane);
+        if (step.type === "status" && step.status === "starting") {
+          if (step.showsText !== false) open.add(step.lane);
+        } else if (step.type === "text" && step.final) open.delete(step.lane);
         // The lane starts again with another `starting`.
         else if (step.type === "reset") for (const { lane } of step.lanes) open.delete(lane);
         // This is the only end of a lane that was asked not to stream.
