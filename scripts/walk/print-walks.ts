@@ -21,7 +21,7 @@ interface Walk {
 
 const personas = ["teacher", "creative_writer", "data_scientist"];
 const settleMs = 200;
-/** Only what moves must be seen: chunks at once, and a clock that fires nothing else. */
+/** Chunks are sent at once, and no local provider is looked for, so that only the walk enters functions. */
 const settings: TroupeOptions = { pacing: "raw", localProviders: [], openaiApiKey: "key" };
 
 /** The steps of an answer whose first delta and whose rest wait for their gates. */
@@ -37,7 +37,7 @@ function gatedAnswer(delta: Gate, rest: Gate): Step[] {
   ];
 }
 
-/** Walks what a user does once, in a process that has done it before, so that nothing is entered for the first time. */
+/** Measures each walk in a process that has done it before, so that no function is entered for the first time. */
 async function measure(): Promise<Walk[]> {
   await using stack = new AsyncDisposableStack();
   const data = await mkdtemp(join(tmpdir(), "troupe-walk-"));
