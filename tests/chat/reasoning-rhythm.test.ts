@@ -36,7 +36,7 @@ describe("reasoning has the rhythm of text", () => {
     [fixedPacing, 12],
     [rawPacing, 42],
   ] as const) {
-    it(`${pacing.mode}: what comes in an interval is one event, at most ${most} for 100 tokens`, async () => {
+    it(`${pacing.mode}: the reasoning of an interval is one event, at most ${most} for 100 tokens`, async () => {
       const { shown } = await runPaced(pacing, spoken(tokens.map(thought)));
       const events = reasoningOf(shown);
       assert.equal(events.map(({ text }) => text).join(""), tokens.join(""));

@@ -98,7 +98,7 @@ describe("an error in one line", () => {
     ["no message", Object.assign(new Error(""), { code: "EPIPE" }), "code EPIPE"],
     ["causes", new Error("No connection", { cause: new Error("refused") }), "No connection: refused"],
     [
-      "what its cause repeats",
+      "a message that repeats its cause",
       new Error("it failed: refused", { cause: new Error("refused") }),
       "it failed: refused",
     ],

@@ -62,7 +62,7 @@ describe("signals that stop a server", () => {
     }
   });
 
-  it("say what is waited for, how long, and how to end it at once", () => {
+  it("tell the running requests, the longest wait and the way to stop at once", () => {
     for (const [running, drainMs, line] of [
       [0, 10_000, /^Troupe stops$/],
       [

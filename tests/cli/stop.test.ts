@@ -19,7 +19,7 @@ async function startLongRequest(run: CliRun) {
 
 describe("Ctrl-C", { skip }, () => {
   for (const TROUPE_WORKERS of ["1", "2"]) {
-    it(`says what it waits for, and a second one ends it at once, with ${TROUPE_WORKERS} worker(s)`, async () => {
+    it(`tells the running requests, and a second one stops at once, with ${TROUPE_WORKERS} worker(s)`, async () => {
       await using run = await startCli(["--port", "0", "--drain-ms", "600000"], { TROUPE_WORKERS });
       const client = await startLongRequest(run);
       // Sent to every process, as a terminal does.
@@ -109,7 +109,7 @@ describe("an output that is gone", { skip }, () => {
     });
   }
 
-  it("streams that were closed before it began do no harm", async () => {
+  it("streams that were closed before it started do no harm", async () => {
     const port = await freePort();
     const command = ["sh", "-c", `exec "$0" "$1" --port ${port} <&- >&- 2>&-`, process.execPath, bin];
     await using run = await startCommand(command, { PATH });

@@ -44,7 +44,7 @@ describe("the position of a follow", () => {
     );
   });
 
-  it("is the newest request of the conversation where no question came, or what the caller names", async () => {
+  it("is the newest request of the conversation if no question came, or the one that the caller names", async () => {
     await using server = await startScriptedServer((_frame, connection) => {
       connection.send(following("newest"));
       if (connection.index === 0) connection.drop();
@@ -73,7 +73,7 @@ describe("the position of a follow", () => {
   });
 });
 
-it("what this client asked itself is not given as another's, though it comes again", async () => {
+it("a client's own question is not given as another's when it comes again", async () => {
   await using server = await startScriptedServer((frame, connection) => {
     if (frame.type === "chat") connection.send(...chatAnswer("own", 6));
     else
@@ -106,7 +106,7 @@ it("unfollow ends the iteration and tells the server", async () => {
   assert.deepEqual(server.frames.at(-1), { type: "unfollow", id: "c", data: { conversation_id: "c" } });
 });
 
-it("an answer in parts arrives whole, also where the connection broke between two parts", async () => {
+it("an answer in parts arrives whole, even if the connection breaks between two parts", async () => {
   const text = '雨 and "quotes"\n'.repeat(100_000);
   const long = LongMessage.from(JSON.stringify(chatResponse("r", 3, text)));
   assert.ok(long instanceof LongMessage);

@@ -166,7 +166,7 @@ describe("a request that is retried", () => {
     }
   });
 
-  it("is shown as running again, without what its attempt before had said", () => {
+  it("is shown as running again, without the text of its previous attempt", () => {
     let transcript = failing.reduce(foldMessage, createTranscript(["ada"]));
     assert.deepEqual([transcript.status, transcript.error?.code], ["failed", "upstream_error"]);
     transcript = foldMessage(transcript, again[0] as ServerMessage);

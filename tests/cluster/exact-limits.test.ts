@@ -174,9 +174,9 @@ describe("sockets are counted over all processes", () => {
   });
 });
 
-describe("requests in flight are counted over all processes", () => {
+describe("running requests are counted over all processes", () => {
   for (const [name, { options, sharing, other, code }] of Object.entries(requestLimits))
-    it(`of ${name}: a burst at all of them starts as many as one process would, and each end makes room`, async () => {
+    it(`of ${name}: a burst at all of them starts as many as one would, and each end makes room`, async () => {
       await using at = await start(options);
       const clients = await Promise.all(
         at.servers.map((server, index) => at.knock(server, sharing[index % sharing.length] ?? "")),

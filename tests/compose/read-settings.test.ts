@@ -41,7 +41,7 @@ const nonsense = [
 
 describe("a value that a setting cannot have", () => {
   for (const setting of allSettings) {
-    it(`${setting.name}: every kind of nonsense is refused by its name and a plain sentence, or does what it says`, () => {
+    it(`${setting.name}: nonsense of every kind is refused in a plain sentence with its name, or is a valid value`, () => {
       for (const value of nonsense)
         for (const [args, env, from] of [
           [[], { [setting.name]: value }, setting.name],
@@ -64,7 +64,7 @@ describe("a value that a setting cannot have", () => {
         }
     });
 
-    it(`${setting.name}: what came with it by accident is told, and the value not quoted`, () => {
+    it(`${setting.name}: characters pasted by accident are reported, and the value is not quoted`, () => {
       const good = "sk-0123456789abcdef";
       const accidents: readonly (readonly [string, RegExp])[] = [
         [`"${good}"`, /quotes around it/],
@@ -105,7 +105,7 @@ describe("a value that a setting cannot have", () => {
     });
   }
 
-  it("is refused in words that say what it has to be", () => {
+  it("is refused with the values that it may have", () => {
     for (const [env, line] of [
       [{ PORT: "abc" }, "PORT: it must be a whole number from 0 to 65535"],
       [{ PORT: "99999" }, "PORT: it must be a whole number from 0 to 65535"],
@@ -162,7 +162,7 @@ describe("where a setting comes from", () => {
     assert.equal(refusal([], {}, { PORT: "x" }), "PORT in .env: it must be a whole number from 0 to 65535");
   });
 
-  it("what Node itself reads cannot come from the file, and is told", () => {
+  it("a variable that Node itself reads cannot come from the file, and is reported", () => {
     assert.deepEqual(notesOf({}, { NODE_EXTRA_CA_CERTS: "ca.pem" }), [
       "NODE_EXTRA_CA_CERTS in .env changes nothing: Node reads it before; set it in the environment",
     ]);

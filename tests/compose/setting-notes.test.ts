@@ -45,7 +45,7 @@ describe("a name that is no setting", () => {
     });
   }
 
-  it("but another program's is nobody's slip", () => {
+  it("but a variable of another program is no slip", () => {
     const others = [
       ...[
         "PATH",
@@ -140,14 +140,14 @@ describe("a setting that changes nothing", () => {
     });
   }
 
-  it("or less than it says: told with what counts", () => {
+  it("or less effect than its value says: the effective value is told", () => {
     assert.deepEqual(notesOf({ TROUPE_LOG_RETENTION_MS: "900001", TROUPE_STORE: "memory" }), [
       "TROUPE_LOG_RETENTION_MS counts as 900000: TROUPE_STORE=memory keeps nothing longer",
     ]);
     assert.deepEqual(notesOf({ TROUPE_LOG_RETENTION_MS: "900000", TROUPE_STORE: "memory" }), []);
   });
 
-  it("is not told of settings that work", () => {
+  it("is not reported for settings that work", () => {
     const all = {
       TROUPE_ALLOW_ANONYMOUS: "true",
       TROUPE_MONEY_PER_DAY: "5",

@@ -95,7 +95,7 @@ function checkWhole(messages: readonly ServerMessage[], first = 1): void {
   );
 }
 
-describe("a number never means two things: an end that could not be kept has none", () => {
+describe("an end that cannot be stored has no number", () => {
   for (const kind of kinds) {
     it(`${kind}: the request that meets a full disk, and is sent again`, async () => {
       await using at = await setUp();
@@ -165,7 +165,7 @@ describe("a number never means two things: an end that could not be kept has non
       checkWhole(again, end.seq + 1);
     });
 
-    it(`${kind}: a retry that meets a full disk leaves the end before it in its place`, async () => {
+    it(`${kind}: a retry that meets a full disk leaves the previous end in its place`, async () => {
       await using at = await setUp();
       at.upstream.respond([...script.slice(0, 7), { reset: true }]);
       await using server = await startTroupe(at.options);

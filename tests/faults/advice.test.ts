@@ -26,7 +26,7 @@ async function failureOf(bench: FaultBench) {
   return last;
 }
 
-describe("a refusal of the provider tells the client what to do, and the log what was said, in a line", () => {
+describe("a refusal of the provider gives the client advice, and the log the provider's words in one line", () => {
   for (const { kind, status, error, code, advice } of providerRefusals) {
     it(kind, async () => {
       await using bench = await createFaultBench({ instantMs: 1_000 });
@@ -65,11 +65,7 @@ describe("a provider that cannot be reached tells why, and which setting to look
       cause: Object.assign(new Error("failed"), { code, ...more }),
     });
   const rows: readonly [string, readonly string[], RegExp][] = [
-    [
-      "nobody listens",
-      ["ECONNREFUSED"],
-      /^Nothing listens at its address: start it, or check OPENAI_BASE_URL/,
-    ],
+    ["no listener", ["ECONNREFUSED"], /^Nothing listens at its address: start it, or check OPENAI_BASE_URL/],
     [
       "a name that is not known",
       ["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL"],

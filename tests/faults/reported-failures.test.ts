@@ -33,9 +33,9 @@ const passing: readonly [string, object, string][] = [
   ["a status as a code", { error: { code: 429, message: "Slower." } }, "rate_limited"],
 ];
 
-describe("a failure that is told inside a 200 is repeated like one that the status tells", () => {
+describe("a failure inside a 200 is retried like one in the status", () => {
   for (const [what, error, code] of passing) {
-    it(`${what}, when nothing but the beginning came`, async () => {
+    it(`${what}, when only the start of the answer came`, async () => {
       await using bench = await createFaultBench(quick);
       bench.double.respond((_request, index) =>
         index < 2 ? streamScript([...opening, failureOf(error)]) : streamScript(good),

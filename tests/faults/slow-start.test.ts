@@ -62,7 +62,7 @@ describe("a provider that is slow to begin", () => {
     });
   });
 
-  it("has what was set, on this machine too", async () => {
+  it("has the time that is set, on this machine too", async () => {
     await using bench = await createFaultBench({ ...patient, firstByteMs: 5_000 });
     bench.double.respond([{ hang: true }]);
     bench.ask();

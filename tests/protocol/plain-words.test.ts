@@ -87,7 +87,7 @@ describe("the sentence that refuses a field", () => {
     });
   }
 
-  it("says what the field has to be", () => {
+  it("names the values that the field may have", () => {
     const sentences: readonly (readonly [string, object, string])[] = [
       ["openai_chat", {}, "data.input_text is missing."],
       ["openai_chat", { input_text: "" }, "data.input_text must not be empty."],

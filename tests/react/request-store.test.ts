@@ -106,7 +106,7 @@ describe("the requests of a component", () => {
     });
   }
 
-  it("of before a reload are shown again by their ids", async () => {
+  it("from before a reload are shown again by their ids", async () => {
     await using server = await startScriptedServer((frame, connection) => {
       if (frame.id === "gone") connection.send(refusal("request_not_found", frame));
       else connection.send(resumed("r", 8), ...chatAnswer("r", 8));

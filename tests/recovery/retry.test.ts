@@ -54,7 +54,7 @@ function checkStored(database: string, kind: Kind): void {
 describe("a request that is retried while its server dies", () => {
   for (const kind of Object.keys(asks) as Kind[])
     for (const onInterrupt of ["error", "restart"])
-      it(`${kind}, ${onInterrupt}: no number means two things, and it comes to one answer, whatever commit the crash came before`, async () => {
+      it(`${kind}, ${onInterrupt}: no number means two things, and one answer comes after a crash before any commit`, async () => {
         let deaths = 0;
         for (let nth = onInterrupt === "error" ? 1 : 2; ; nth += strides[kind]) {
           await using at = await createInterruptedServer();

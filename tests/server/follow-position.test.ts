@@ -47,7 +47,7 @@ async function ask(client: WireClient, id: string, more: object): Promise<Server
 }
 
 for (const store of ["memory", "sqlite"] as const)
-  test(`a second device gets what ran while it was away, in order and whole, then what runs, kept in ${store}`, async () => {
+  test(`a second device gets the requests that it missed, whole and in order, then the running one, kept in ${store}`, async () => {
     await using system = await startWith(store);
     const client = await system.server.connect();
     const one = (message: string) => ({ type: "chat", data: { message, persona_id: "teacher" } });
@@ -95,7 +95,7 @@ for (const store of ["memory", "sqlite"] as const)
     assert.ok(!back.received.some((message) => "request_id" in message && message.request_id === "first"));
   });
 
-test("after unfollow nothing of the conversation comes, not even the rest of what runs; own requests go on", async () => {
+test("after unfollow nothing of the conversation comes, not even the rest of a running answer; own requests go on", async () => {
   await using system = await startWith("memory");
   const [client, device] = [await system.server.connect(), await system.server.connect()];
   const one = (id: string, conversation_id: string) => ({

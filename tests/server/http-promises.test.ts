@@ -66,7 +66,7 @@ test("every refusal of a head under /api is JSON, however its address is written
     }
 });
 
-test("a socket that is one too many is told when to come again, in the handshake and beside it", async () => {
+test("a socket above the limit is told when to come again, in the handshake and over HTTP", async () => {
   for (const [options, status] of [
     [{ maxConnectionsPerKey: 1 }, 429],
     [{ maxConnections: 1 }, 503],

@@ -56,7 +56,7 @@ describe("which model of a local server answers", () => {
       "b",
     ],
     [
-      "by the server's word: what it can",
+      "by the server's word: its capabilities",
       [
         { id: "a", capabilities: ["embedding"] },
         { id: "b", capabilities: ["completion"] },
@@ -107,7 +107,7 @@ describe("where a local server is found", () => {
     }
   });
 
-  it("not where it never answers, which does not hold up the start for ever", async () => {
+  it("not if it never answers, and the start does not wait for ever", async () => {
     const clock = createTestClock();
     const { logger, warnings } = listener();
     await using models = await createModelServer();
@@ -121,7 +121,7 @@ describe("where a local server is found", () => {
 });
 
 describe("a server that starts after Troupe", () => {
-  it("is found within a few seconds, told once, and answers what is asked from then on", async () => {
+  it("is found within a few seconds, reported once, and answers every later request", async () => {
     const clock = createTestClock();
     const upstream = await createUpstreamDouble({ models: [] });
     await upstream[Symbol.asyncDispose]();
@@ -150,7 +150,7 @@ describe("a server that starts after Troupe", () => {
     assert.equal(warnings.length, 1);
   });
 
-  it("costs what the prices say: calls were free only as long as the demonstration answered", async () => {
+  it("costs its price: calls were free only while the demonstration answered", async () => {
     const clock = createTestClock({ instantMs: 1_000 });
     const { logger, warnings } = listener();
     await using models = await createModelServer();

@@ -48,7 +48,7 @@ async function startVendor(options: TroupeOptions = {}) {
 
 const asked = (data: object = {}) => ({ type: "openai_chat", data: { input_text: "Hi", ...data } });
 
-describe("what a reply names can be sent back, whatever its maker put into the name", () => {
+describe("a client can send back every name of a reply, with any characters", () => {
   it("a response, by previous_response_id", async () => {
     await using vendor = await startVendor();
     for (const responseId of [...names, "x".repeat(1_024)]) {
@@ -255,7 +255,7 @@ for (const store of ["memory", "sqlite"] as const)
 const settable = names.filter((name) => !/,|\p{Cf}/u.test(name) && name.trim() === name);
 
 describe("settings that hold names of others", () => {
-  it("a default model, and what models cost", () => {
+  it("a default model, and the prices of models", () => {
     for (const model of settable) {
       const env = { TROUPE_MODEL: model, TROUPE_PRICES: `${model}=0.5/1, other=2/3` };
       const { settings: read } = readSettings([], { env });

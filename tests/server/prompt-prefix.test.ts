@@ -69,7 +69,7 @@ function breaksIn(prompts: readonly string[]): number {
     .length;
 }
 
-test("every request of a persona begins with all of its request before, whoever else answers", async () => {
+test("every request of a persona starts with its whole previous request, in any cast", async () => {
   await using system = await startPersonas({});
   await using server = await system.start();
   const client = await server.connect();

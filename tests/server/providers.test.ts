@@ -9,7 +9,7 @@ import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
 
-test("against aimock, which none of us wrote: text, tools, reasoning parameters, continuation, errors", async () => {
+test("against aimock, an independent upstream: text, tools, reasoning parameters, continuation, errors", async () => {
   const mock = new LLMock({ port: 0, logLevel: "silent" });
   mock.onMessage("hello", { content: "Hi there, this is the other side." });
   mock.onMessage("weather", { toolCalls: [{ name: "get_weather", arguments: '{"city":"Oslo"}' }] });
@@ -93,7 +93,7 @@ test("with a real provider, another api is refused instead of pretended", async 
   assert.equal(upstream.requests.length, 0);
 });
 
-test("a local server is found by its list of models and answers with what it has", async () => {
+test("a local server is found by its list of models and answers with a model of that list", async () => {
   await using upstream = await createUpstreamDouble({ models: ["llama3.2:3b", "qwen3:8b"] });
   await using server = await startTroupe({ localProviders: ["http://127.0.0.1:9/v1", upstream.baseUrl] });
   assert.equal(server.troupe.simulated, false);
@@ -110,7 +110,7 @@ test("a local server is found by its list of models and answers with what it has
   assert.equal(await modelFor("qwen3:8b"), "qwen3:8b");
 });
 
-test("with providers of an application the summary, the page and the wire say who answers", async () => {
+test("the summary, the page and the wire name a provider of the application", async () => {
   const stream = async function* (): AsyncGenerator<ProviderEvent[]> {
     yield [
       { type: "text", text: "Hello." },

@@ -28,7 +28,7 @@ async function publishedSchemas(httpUrl: string) {
   return { ofClient: fits("ClientMessage"), ofServer: fits("ServerMessage") };
 }
 
-test("what both sides say, of every type, is as the published document has it", async () => {
+test("every type of message from both sides matches the published document", async () => {
   await using upstream = await createUpstreamDouble();
   const gate = createGate();
   upstream.respond((_, index) => [

@@ -7,7 +7,7 @@ import { createFaultBench } from "../faults/fault-bench.ts";
 import { framings, readInFull, recordedStreams } from "../support/recorded-streams.ts";
 import { textOf } from "../support/wire-client.ts";
 
-describe("what vendors really sent reaches the client whole", () => {
+describe("recorded streams of vendors reach the client whole", () => {
   for (const [index, { name, events }] of recordedStreams().entries())
     it(`${name}: text, reasoning, data.output with its sources, usage and finish`, async () => {
       await using bench = await createFaultBench();

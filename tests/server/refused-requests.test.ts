@@ -209,7 +209,7 @@ describe("a request that is refused stores nothing", () => {
     assert.deepEqual(rowsOf(place.database), rows);
   });
 
-  it("shutting_down, of a connection that follows what still runs", async () => {
+  it("shutting_down, on a connection that follows a running request", async () => {
     await using place = await createDataFolder();
     const clock = createTestClock({ instantMs: 1_000 });
     await using server = await startTroupe({ store: "sqlite", data: place.folder, clock, providers });

@@ -23,7 +23,7 @@ const chat = (id: string, more: object = {}) => ({
 });
 const isError = (message: ServerMessage) => message.type === "error";
 
-test("who cancels without following hears that it was passed on, as does who cancels a lane", async () => {
+test("a client that cancels without following, or cancels a lane, hears that the cancel was passed on", async () => {
   await using system = await startHanging();
   const client = await system.server.connect();
   const persona_ids = ["teacher", "skeptic"];

@@ -164,7 +164,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
       }
     });
 
-    it("is refused beyond the head, with other content, without an id, and with what is no number", async () => {
+    it("is refused beyond the head, with other content, without an id, and without a valid number", async () => {
       await using at = await setUp(["cut in the middle"]);
       const first = await at.send(ask(kind));
       const { id: _, ...unnamed } = ask(kind, lastSeq(first));
@@ -181,7 +181,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
       }
     });
 
-    it("begins after its number where the server knows nothing of the request any more", async () => {
+    it("starts after its number if the server no longer knows the request", async () => {
       await using at = await setUp(["answered"]);
       const messages = await at.send(ask(kind, 41));
       assert.deepEqual(
@@ -195,7 +195,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
 
 for (const kind of ["chat", "multi_chat"] as const)
   describe(`the conversation of a ${kind} that is retried`, () => {
-    it("has the question once, and both attempts' answers under it; the new ones are what goes on", async () => {
+    it("has the question once with both attempts' answers, and goes on with the new ones", async () => {
       await using at = await setUp(["cut in the middle", "answered", "answered"]);
       const first = await at.send(ask(kind));
       const second = await at.send(ask(kind, lastSeq(first)));
@@ -219,7 +219,7 @@ for (const kind of ["chat", "multi_chat"] as const)
       assert.ok(told.includes("Whole answer.") && !told.includes("Half"), told);
     });
 
-    it("keeps its head where it has gone on since", async () => {
+    it("keeps its head if it has gone on since", async () => {
       await using at = await setUp(["answered", "refused for now", "answered", "answered", "answered"]);
       const [begun] = (await at.send({ ...ask(kind), id: "before" })).slice(-1);
       assert.ok(begun?.type === "response" && "conversation_id" in begun.data);

@@ -63,7 +63,7 @@ describe("a request that is sent again under its id is the same request", () => 
       assert.equal(system.upstream.calls, calls);
     });
 
-    it(`whatever it says of lost sockets and servers, and of fields that nobody knows: ${kind}`, async () => {
+    it(`with any on_disconnect or on_interrupt, and with unknown fields: ${kind}`, async () => {
       await using system = await startRestarts();
       const { data, ...head } = requests[kind];
       await using server = await system.start();
@@ -92,7 +92,7 @@ describe("a request that is sent again under its id is the same request", () => 
     });
   }
 
-  it("where an earlier version kept it, as long as the server's defaults are those of then", async () => {
+  it("if an earlier version stored it, while the server's defaults are the same", async () => {
     await using system = await startRestarts();
     const first = await system.ask(requests.chat);
     const asKept = [

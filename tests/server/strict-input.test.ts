@@ -101,7 +101,7 @@ const conversations: readonly (readonly [string, readonly (readonly string[])[],
   ["several, again and again", [all, all, all, all], fine],
   ["one and then several", [["ada"], all, ["ada"], all], fine],
   ["each after the other", [["ada"], ["bob"], ["cleo"], ["ada"]], fine],
-  ["one that comes late", [["ada", "bob"], ["ada", "bob"], ["cleo"], ["cleo"]], fine],
+  ["one that joins late", [["ada", "bob"], ["ada", "bob"], ["cleo"], ["cleo"]], fine],
   ["other casts each time", [["ada", "bob"], ["bob", "cleo"], ["cleo", "ada"], all], fine],
   ["one that always fails", [all, all, all], but("bob", "fails")],
   ["all fail at times", [all, all, all, all], but("all", "fails", isOdd)],
@@ -114,10 +114,10 @@ const conversations: readonly (readonly [string, readonly (readonly string[])[],
   ["answers longer than the history", [all, all, all], () => saying("long ".repeat(40))],
 ];
 
-describe("every request to a provider is one that a strict server and its chat template take", () => {
+describe("a strict server with a chat template accepts every request", () => {
   for (const [name, turns, words] of conversations)
     for (const contextChars of [60_000, 60])
-      it(`${name}, ${contextChars === 60 ? "of whose history little has room" : "whose history has room"}`, async () => {
+      it(`${name}, ${contextChars === 60 ? "with room for little of the history" : "with room for the history"}`, async () => {
         await using strict = await startStrict(words, contextChars);
         for (const personas of turns) await strict.ask(...personas);
         assert.deepEqual(strict.complaints, []);
@@ -128,7 +128,7 @@ describe("every request to a provider is one that a strict server and its chat t
         assert.match(content, new RegExp(`(^|\\n\\n)Question ${turns.length}\\?(\\n\\n<note>|$)`));
       });
 
-  it("by a judge that knows what such servers refuse", () => {
+  it("the judge refuses the same requests as such servers", () => {
     const item = (role: string, content: unknown) => ({ type: "message", role, content });
     for (const [input, why] of [
       [[item("user", "a"), { role: "assistant", content: "b" }], /Cannot determine type/],

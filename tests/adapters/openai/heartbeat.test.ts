@@ -69,7 +69,7 @@ describe("heartbeats are no events", () => {
   });
 });
 
-describe("what is broken is no heartbeat", () => {
+describe("a broken event is no heartbeat", () => {
   for (const data of [
     "{",
     '{"type":"response.output_text.delta","delta":"Ra',
@@ -86,7 +86,7 @@ describe("what is broken is no heartbeat", () => {
       assert.ok(failure?.error instanceof TroupeError && failure.error.code === "upstream_invalid");
     });
 
-  it("and neither is an event of the answer that is called one", () => {
+  it("nor is an event of the answer that has the name of one", () => {
     const renamed = events.map((event) => event.replace(/^event: .*/, "event: ping"));
     assert.deepEqual(read(renamed.join("")).events, read(events.join("")).events);
   });

@@ -165,7 +165,7 @@ function comparable(output: unknown): unknown {
 
 describe("a recorded stream whose end says less than its events", () => {
   for (const { name, events } of answers)
-    it(`${name}: data.output has what was streamed`, async () => {
+    it(`${name}: data.output has the streamed items`, async () => {
       await using at = await createProviderSetup();
       const full = readInFull(events);
       assert.ok(full.response !== undefined);

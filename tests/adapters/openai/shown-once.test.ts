@@ -13,7 +13,7 @@ import {
   textPart,
 } from "./hear-events.ts";
 
-describe("text is shown once, whatever event brings it", () => {
+describe("text is shown once, from any event that brings it", () => {
   const text = "Rain falls.";
   const rows: readonly [string, readonly Event[]][] = [
     ["deltas", [delta("Rain "), delta("falls.")]],
@@ -69,7 +69,7 @@ describe("text is shown once, whatever event brings it", () => {
         assert.equal(hear([created, ...events, completed(end)]).text, text, JSON.stringify(end));
     });
 
-  it("the end alone, and what the end goes on with", () => {
+  it("the text of the end alone, and the text that the end adds", () => {
     const output = [message("Rain "), message("falls.", { id: "msg_2" })];
     assert.equal(hear([created, completed({ output })]).text, text);
     assert.equal(hear([created, delta("Rain "), completed({ output })]).text, text);

@@ -34,7 +34,7 @@ describe("an error inside a stream is known in every form", () => {
   });
 });
 
-describe("what an error inside a stream means, and whether it may pass", () => {
+describe("the code of an error inside a stream, and whether the call may be repeated", () => {
   const rows: readonly [object | string, ErrorCode, boolean][] = [
     [{ code: "server_is_overloaded", type: "server_error" }, "upstream_overloaded", true],
     [{ code: "slow_down" }, "upstream_overloaded", true],

@@ -83,7 +83,7 @@ describe("an answer ends at once, although its connection stays open", () => {
   });
 });
 
-describe("a failure ends a call at once with the provider's own reason, although its connection stays open", () => {
+describe("a failure ends a call at once with the provider's reason, even if its connection stays open", () => {
   const reason = "The model has crashed.";
   const told = { code: "server_error", message: reason };
   const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
@@ -152,7 +152,7 @@ describe("a failure ends a call at once with the provider's own reason, although
       assert.equal((await playOpen(head("application/json"), body)).code, "upstream_invalid");
     });
 
-  it("a body of another type without anything that looks like an event, at its end", async () => {
+  it("a body of another type without any event, at its end", async () => {
     await using at = await createProviderSetup();
     at.double.respond([head("text/plain"), { write: "Service is starting.\n" }]);
     const thrown = await reading(at).ended;

@@ -18,7 +18,7 @@ import {
 /** Ends without output of their own. */
 const poorEnds = { absent: {}, null: { output: null }, empty: { output: [] }, "no list": { output: "odd" } };
 
-describe("what only came in events is in data.output of a poor end", () => {
+describe("data.output has the items that only events brought", () => {
   const call = { id: "fc_1", type: "function_call", call_id: "call_1", name: "weather" };
   const thought = { id: "rs_1", type: "reasoning" };
   const cases: readonly {
@@ -172,7 +172,7 @@ function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value ?? null));
 }
 
-describe("an end that has a part of what was streamed", () => {
+describe("an end that has only a part of the streamed items", () => {
   const streamed = [
     created,
     delta("Rain "),
@@ -213,7 +213,7 @@ describe("an end that has a part of what was streamed", () => {
   });
 });
 
-it("what is held of an answer is bounded: beyond it the end is left as it came", () => {
+it("the held part of an answer is bounded: beyond the bound the end stays as it came", () => {
   const large = "x".repeat(1024 * 1024);
   const events = Array.from({ length: 18 }, () => delta(large));
   const heard = hear([created, ...events, completed({ output: [] })]);

@@ -18,7 +18,7 @@ describe("a tool call is named by its own id", () => {
     ...["function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call"],
     ...["apply_patch_call", "tool_search_call", "shell_call_output", "a_call_of_next_year"],
   ])
-    it(`which ${type} has beside its item's`, () => {
+    it(`${type} has a call id beside its item's id`, () => {
       const item = { type, id: "item_1", call_id: "call_1" };
       assert.deepEqual(callIdsOf([added(item), done(item)]), ["call_1", "call_1"]);
     });
@@ -30,13 +30,13 @@ describe("a tool call is named by its own id", () => {
     ["image_generation_call", "response.image_generation_call.generating"],
     ["mcp_call", "response.mcp_call.failed"],
   ] as const)
-    it(`which is its item's where it has no other: ${type}`, () => {
+    it(`the item's id serves if there is no other: ${type}`, () => {
       const item = { type, id: "item_1" };
       const events = [added(item), { type: progress, item_id: "item_1" }, done(item)];
       assert.deepEqual(callIdsOf(events), ["item_1", "item_1", "item_1"]);
     });
 
-  it("in the events between its item's as well, for calls side by side", () => {
+  it("in the events between those of its item as well, for calls side by side", () => {
     const one = { type: "mcp_call", id: "item_1", call_id: "call_1" };
     const two = { type: "mcp_call", id: "item_2", call_id: "call_2" };
     const failed = (item_id: string) => ({ type: "response.mcp_call.failed", item_id });
@@ -45,7 +45,7 @@ describe("a tool call is named by its own id", () => {
     ]);
   });
 
-  it("which is its item's where the other is no name", () => {
+  it("the item's id serves if the call id is no name", () => {
     for (const call_id of [null, "", 7, {}])
       assert.deepEqual(callIdsOf([added({ type: "function_call", id: "item_1", call_id })]), ["item_1"]);
   });
@@ -72,7 +72,7 @@ describe("tokens that a vendor read from its prompt cache", () => {
       });
   });
 
-  it("are not told where the vendor says nothing, or nothing that can be", () => {
+  it("are not told if the vendor gives no figure, or an impossible one", () => {
     for (const input_tokens_details of [
       undefined,
       null,

@@ -16,14 +16,14 @@ describe("alternateRoles", () => {
     ]);
   });
 
-  it("leaves out what has no words, and joins what that had kept apart", () => {
+  it("leaves out messages without words, and joins the neighbours that they separated", () => {
     for (const blank of ["", " ", "\n", "\t\u00a0\u3000\ufeff"])
       assert.deepEqual(alternateRoles([user("a"), assistant(blank), user("b"), user(blank)]), [
         user("a\n\nb"),
       ]);
   });
 
-  it("puts a note at the end, after what was asked", () => {
+  it("puts a note at the end, after the question", () => {
     assert.deepEqual(alternateRoles([user("a"), assistant("b"), user("c")], "Be short.").at(-1), {
       ...user("c\n\n<note>Be short.</note>"),
     });

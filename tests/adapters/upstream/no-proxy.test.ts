@@ -49,7 +49,7 @@ const rows: readonly (readonly [noProxy: string, covered: readonly string[], oth
 
 describe("NO_PROXY", () => {
   for (const [noProxy, covered, others] of rows) {
-    it(`${JSON.stringify(noProxy)} covers what it says, and no more`, () => {
+    it(`${JSON.stringify(noProxy)} covers the hosts that it names, and no others`, () => {
       const { covers, unreadable } = readNoProxy(noProxy);
       for (const url of covered) assert.ok(covers(new URL(url)), url);
       for (const url of others) assert.ok(!covers(new URL(url)), url);
