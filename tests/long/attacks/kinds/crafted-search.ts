@@ -13,7 +13,7 @@ const crafted = "xneedle\u0301\u0323 ".repeat(20_000);
 export const craftedSearch: Attack = {
   name: `${searches} searches over ${messages} crafted messages at the same time`,
   before: "one stopped every answer for 8 to 10 s",
-  limit: "slices of 8 ms, 2 s for a search; a second connection of the database for reads",
+  limit: "slices of 8 ms, 2 s for a search; a second database connection for reads",
   maxGrowthMiB: 96,
   fill: (database) =>
     fillConversation(database, { id: "crafted", messages: Array<string>(messages).fill(crafted) }),

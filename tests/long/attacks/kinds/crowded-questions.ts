@@ -8,7 +8,7 @@ const personaIds = [
 ];
 
 export const crowdedQuestions: Attack = {
-  name: `${requests} questions of 1 MB to ${personaIds.length} personas each, of which none is answered`,
+  name: `${requests} unanswered questions of 1 MB to ${personaIds.length} personas each`,
   before: "ended the process at a heap of 512 MB, and at this one after pauses of 721 ms",
   limit: "`TROUPE_MAX_REQUEST_BYTES_PER_OWNER`; a text is held once for all lanes",
   maxGrowthMiB: 256,

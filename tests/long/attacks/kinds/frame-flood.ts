@@ -13,7 +13,7 @@ const messages = [
 ];
 
 export const frameFlood: Attack = {
-  name: `${frames} valid frames on each of ${sockets} sockets as fast as they go`,
+  name: `${frames} valid frames on each of ${sockets} sockets, as fast as possible`,
   before: "not measured before the limit",
   limit: "`messagesAtOnce`, `messagesPerSecond`: closed with 1008; the outbox of a socket",
   maxGrowthMiB: 128,

@@ -6,7 +6,7 @@ const questions = 60;
 export const largeQuestions: Attack = {
   name: `${questions} questions of 1 MB at once`,
   before: "stopped every answer for 5 s",
-  limit: "commits of 256 KB, callers by turns; `TROUPE_MAX_REQUEST_BYTES_PER_CONNECTION`",
+  limit: "commits of 256 KB, callers in turn; `TROUPE_MAX_REQUEST_BYTES_PER_CONNECTION`",
   maxGrowthMiB: 192,
   async attack({ url, key }) {
     const client = await openAttacker(url, { key });

@@ -15,7 +15,7 @@ async function readAll({ httpUrl, key }: Target, path: string): Promise<string> 
 export const longConversation: Attack = {
   name: `reading and exporting a conversation of ${size} MB`,
   before: "GET of 260 MB ended the process; 65 MB took 377 MiB and a pause of 549 ms",
-  limit: "pages of 32 KiB, each read after the connection took the last one",
+  limit: "pages of 32 KiB; the next is read after the connection took the last",
   maxGrowthMiB: 128,
   fill: (database) => fillConversation(database, { id, messages: megabytes(size) }),
   async attack(target) {

@@ -11,7 +11,7 @@ async function takeTicket({ httpUrl }: Target, key: string): Promise<string> {
 
 export const manyTickets: Attack = {
   name: `${tickets} tickets of one caller`,
-  before: "10,000 evicted everybody's",
+  before: "10,000 evicted the tickets of all other callers",
   limit: "100 tickets of one caller",
   maxGrowthMiB: 64,
   async attack(target) {

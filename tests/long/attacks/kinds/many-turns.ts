@@ -22,7 +22,7 @@ async function fillByAsking({ url, key }: Target, name: string): Promise<string>
 export const manyTurns: Attack = {
   name: `deleting ${sockets} conversations among ${turns} short turns`,
   before: "one deletion among 6,000 stopped every answer for 20 s, these among 1,500 for 2.1 s",
-  limit: "commits of 256 KB, the journal first; nothing is worse than n log n",
+  limit: "commits of 256 KB, the journal first; no step is slower than n log n",
   maxGrowthMiB: 128,
   async attack(target) {
     const names = Array.from({ length: sockets }, (_, number) => `s${number}`);

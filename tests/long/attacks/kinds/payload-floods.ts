@@ -20,13 +20,9 @@ function payloadFlood(kind: "tools" | "reasoning", what: string, before: string)
   };
 }
 
-export const toolFlood = payloadFlood(
-  "tools",
-  "a tool's payloads",
-  "all of it passed with a limit of 16 MiB",
-);
+export const toolFlood = payloadFlood("tools", "a tool's payloads", "all of it passed a limit of 16 MiB");
 export const reasoningFlood = payloadFlood(
   "reasoning",
   "reasoning",
-  "all of it passed with a limit of 16 MiB; ended the process at this heap",
+  "all of it passed a limit of 16 MiB; ended the process at this heap",
 );

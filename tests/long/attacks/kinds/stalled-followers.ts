@@ -11,7 +11,7 @@ const [kind, size] = isLong ? ["longest", "3.8 MB"] : ["long", "1.9 MB"];
 export const stalledFollowers: Attack = {
   name: `${followers} followers that do not read an answer of ${size}`,
   before: "+319 MB, a pause of 464 ms",
-  limit: "a frame above 64 KiB is one piece of memory for all; the outbox of a socket",
+  limit: "all followers share one copy of a frame above 64 KiB; the outbox of a socket",
   maxGrowthMiB: 128,
   async attack(target) {
     const client = await openAttacker(target.url, { key: target.key });

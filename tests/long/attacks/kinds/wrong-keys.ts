@@ -7,7 +7,7 @@ const atOnce = 20;
 export const wrongKeys: Attack = {
   name: `${attempts} wrong keys from the address of another caller`,
   before: "20 locked out everybody at that address",
-  limit: "20 wrong keys of an address in a window, then 429; a right key is never refused",
+  limit: "20 wrong keys from an address in a window, then 429; a right key is never refused",
   maxGrowthMiB: 64,
   async attack({ url, httpUrl, key }) {
     const counts = new Map<number, number>();
