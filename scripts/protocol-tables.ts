@@ -10,7 +10,7 @@ const page = "PROTOCOL.md";
 /** Marks a close after which a client comes back, and an error after which it tries again. */
 const again = " ↻";
 
-/** The codes by what an error with them answers, in the order of the page. */
+/** The scopes of error codes and their titles, in the order of the page. */
 const scopes = [
   ["frame", "Refuses a frame:"],
   ["both", "Refuses a frame, or ends a request or a lane:"],
@@ -40,7 +40,7 @@ export const protocolGenerator: Generator = {
   },
 };
 
-/** The codes of a scope, those that are retryable with a mark. */
+/** The codes of a scope. Retryable ones have a mark. */
 function errorList(scope: "frame" | "both" | "turn"): string {
   return Object.entries(errorTable)
     .filter(([, row]) => row.scope === scope)

@@ -130,7 +130,7 @@ function without(fields: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 }
 
-/** The fields that are the same in all of these objects, without those that are told elsewhere. */
+/** The fields that are the same in all of these objects. `told` names the fields to leave out, because the page tells them elsewhere. */
 function sharedShape(
   name: string,
   [first, ...others]: readonly (Schema | undefined)[],

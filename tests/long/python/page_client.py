@@ -34,7 +34,7 @@ class Request:
     def __init__(self, request_id, frame=None):
         self.id, self.frame = request_id, frame
         self.last_seq, self.in_row, self.repeats = 0, True, 0
-        self.lanes = {}  # what each persona of a multi_chat came to
+        self.lanes = {}  # the result of each persona of a multi_chat
         self.conversation_id = self.end = self.failure = None
         self._pieces, self.news = {}, asyncio.Event()
 
@@ -150,7 +150,7 @@ class Client:
             for frame in frames if self._socket else []:
                 await self._socket.send(json.dumps(frame))
         except websockets.ConnectionClosed:
-            pass  # what is open is sent with the next connection
+            pass  # the next connection sends all open frames
 
     async def _run(self):
         failed = 0
