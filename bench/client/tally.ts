@@ -2,7 +2,7 @@ import { createHistogram, type Spread, spreadOf } from "../histogram.ts";
 import { ageOfToken, tokenBytes, tokenMark } from "../time-stamp.ts";
 
 /** The counts over all connections since the last call of `take`. */
-export interface TallyReport {
+interface TallyReport {
   readonly tokens: number;
   readonly bytes: number;
   readonly reads: number;

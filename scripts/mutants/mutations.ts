@@ -10,7 +10,7 @@ export interface Change {
 }
 
 /** A node and its ancestors. */
-export interface Place {
+interface Place {
   readonly node: SyntaxNode;
   /** From the parent outwards. */
   readonly ancestors: readonly SyntaxNode[];

@@ -5,12 +5,12 @@ import type { TextQueue } from "./text-queue.ts";
 export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
 
 /** The end of a source: its end event, or an error. */
-export type SourceOutcome = { readonly end: ProviderEnd } | { readonly error: unknown };
+type SourceOutcome = { readonly end: ProviderEnd } | { readonly error: unknown };
 
 /** A batch that comes sooner than this after it was asked for had already arrived. */
 const promptMs = 1;
 
-export interface PacedSourceOptions {
+interface PacedSourceOptions {
   readonly queue: TextQueue;
   readonly clock: Clock;
   /** Called when a batch has come or the source is over. */

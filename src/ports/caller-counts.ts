@@ -1,7 +1,7 @@
 import type { Caller, CallerLimits } from "./caller.ts";
 
 /** A limit that is reached: of a key, or of a group of callers. */
-export interface FullCount {
+interface FullCount {
   /** The start of a sentence about the limit, such as `This key`. */
   readonly name: string;
   readonly max: number;

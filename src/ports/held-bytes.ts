@@ -3,7 +3,7 @@ import { TroupeError } from "../protocol/errors.ts";
 /** By then another request may have ended and freed its memory. */
 const retryAfterMs = 1_000;
 
-export interface HeldBytesOptions {
+interface HeldBytesOptions {
   readonly maxBytes: number;
   /** The code of the refusal if there is no room. */
   readonly code: "too_many_requests" | "overloaded";

@@ -21,7 +21,7 @@ export interface FollowPlace {
   readonly afterSeq?: number | undefined;
 }
 
-export interface ConversationFollowsOptions {
+interface ConversationFollowsOptions {
   readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
   readonly conversations: ConversationStore;
   /** Called when turns could not be looked up. */

@@ -9,7 +9,7 @@ export interface Recipient {
   deliver(requestId: string, batch: LogBatch, onTaken: (fault?: unknown) => void): void;
 }
 
-export interface FollowersOptions {
+interface FollowersOptions {
   /** `watch` counts a follower in; the returned function counts it out. */
   readonly turns: { watch(turn: KeptTurn): () => void };
   /** Called for a follower that failed while its connection was open. */

@@ -11,7 +11,7 @@ const leastOutputTokens = 16;
  */
 const largestLimitSent = 16_384;
 
-export interface ReservationOptions {
+interface ReservationOptions {
   /** Output tokens reserved at a time. */
   readonly stepTokens: number;
   /** Maximum output of the first step, so that concurrent calls find some as well. */

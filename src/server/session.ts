@@ -18,7 +18,7 @@ export interface Audience extends Recipient {
 }
 
 /** Shared by all sessions of a server. */
-export interface SessionOptions {
+interface SessionOptions {
   readonly turns: Turns;
   readonly conversations: ConversationStore;
   readonly clock: Clock;

@@ -5,7 +5,7 @@ export const theirWords = "Zanzibar";
 export const askedModel = "gpt-9-nonsense";
 
 /** A refusal by a provider or a proxy, and the advice that the client gets. */
-export interface ProviderRefusal {
+interface ProviderRefusal {
   readonly kind: string;
   readonly status: number;
   /** The error object, or a body without one. */

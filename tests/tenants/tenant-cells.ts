@@ -55,7 +55,7 @@ export function messageWith({ type, path }: Place, value: string): object {
 }
 
 /** The request that is sent to a route about an id. */
-export interface RouteCall {
+interface RouteCall {
   readonly path: string;
   readonly body?: object;
 }

@@ -6,7 +6,7 @@ import { isUrgent } from "../sqlite/durable-log.ts";
 import { parseEvents } from "../sqlite/event-codec.ts";
 import type { Channel } from "./channel.ts";
 
-export interface RelayedLogOptions {
+interface RelayedLogOptions {
   readonly channel: Channel;
   /** The turn's number in the other process. */
   readonly turn: number;

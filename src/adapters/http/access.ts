@@ -22,7 +22,7 @@ export interface AccessOptions {
 const maxOriginChars = 512;
 
 /** The parts of a request's head that name the server and show the way that the request came. */
-export interface RequestHead {
+interface RequestHead {
   readonly httpVersion: string;
   readonly headers: IncomingHttpHeaders;
   readonly headersDistinct: NodeJS.Dict<string[]>;

@@ -15,7 +15,7 @@ interface Trimmed {
   readonly lanes: readonly LaneText[];
 }
 
-export interface MemoryLogOptions {
+interface MemoryLogOptions {
   /** Called when the terminal event is appended. */
   readonly onEnd: () => void;
   /** Called with the change of the estimated size, bytes. */

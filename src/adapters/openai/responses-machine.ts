@@ -27,7 +27,7 @@ export const responsePlace = z.object({
 });
 export type ResponsePlace = z.output<typeof responsePlace>;
 
-export interface ResponsesMachineOptions {
+interface ResponsesMachineOptions {
   readonly includeReasoning: boolean;
   /** The vendor numbers the events and can send them again; events that were accepted before are skipped. Default false. */
   readonly numbered?: boolean;

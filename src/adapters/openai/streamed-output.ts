@@ -12,7 +12,7 @@ export interface LateText {
   readonly isUnannounced: boolean;
 }
 
-export interface StreamedOutputOptions {
+interface StreamedOutputOptions {
   /** Above this, nothing is held any more. */
   readonly maxChars: number;
   /** Every event of the answer passes here. If false, a delta may be the rest of a text, so only whole texts and items count. */

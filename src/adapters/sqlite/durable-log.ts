@@ -11,7 +11,7 @@ export interface Begun {
   readonly begun: Promise<void>;
 }
 
-export interface DurableLogOptions extends Begun {
+interface DurableLogOptions extends Begun {
   readonly store: SqliteStore;
   /** The log in memory, which readers follow. */
   readonly inner: MemoryTurnLog;

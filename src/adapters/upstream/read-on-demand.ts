@@ -12,7 +12,7 @@ export interface BytesSink {
   onError(error: unknown): void;
 }
 
-export interface ReadOnDemandOptions {
+interface ReadOnDemandOptions {
   readonly stream: Readable;
   readonly sink: BytesSink;
   /** The skimmer of the connection, if the stream is that connection's unchanged body. Default: the connection cannot be held. */

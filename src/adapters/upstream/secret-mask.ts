@@ -15,7 +15,7 @@ function messageOf(error: Error): string {
 }
 
 /** Returns the texts of a request; called only after a failure. */
-export type RequestTexts = () => readonly string[];
+type RequestTexts = () => readonly string[];
 
 const none: RequestTexts = () => [];
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 
-export interface Rate {
+interface Rate {
   /** The long-term rate. */
   readonly perSecond: number;
   /** Max number at once after a pause. */

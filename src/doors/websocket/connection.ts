@@ -14,7 +14,7 @@ import { type DefaultPacing, readAsk } from "./read-ask.ts";
 import type { SharedFrames } from "./shared-frames.ts";
 
 /** Options that all connections of a server share. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly defaultPacing: DefaultPacing;
   readonly frames: SharedFrames;
   /** Called for a fault that was refused as `internal_error`; the client is not told its cause. */
