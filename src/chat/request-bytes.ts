@@ -23,7 +23,7 @@ export interface RequestBytes {
 export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessage[] = []): RequestBytes {
   const text = request.kind === "responses" ? request.inputText : request.message;
   const lanes = request.kind === "responses" ? 1 : request.personaIds.length;
-  const parameters = request.kind === "responses" ? bytesOfJson([request.options, request.tools ?? []]) : 0;
+  const parameters = request.kind === "responses" ? bytesOfJson([request.options, request.tools]) : 0;
   const bytesPerChar = [text, ...path.map((message) => message.text)].some(isWide) ? 2 : 1;
   const pathBytes = bytesPerChar * path.reduce((sum, message) => sum + message.text.length, 0);
   const contextBytes = bytesPerChar * path.reduce((sum, message) => sum + quotedChars(message.text), 0);

@@ -63,6 +63,20 @@ test("every call is recorded as it ended: whole, cancelled, failed, turned away,
   assert.equal(rows.length, 7);
 });
 
+test("a call of one voice that runs is recorded with all of the request's budget", async () => {
+  await using stage = await startBudgetStage();
+  const client = await stage.server.connect();
+  stage.upstream.respond([{ hang: true }]);
+  client.send(ask("alone", { budget_tokens: 200 }));
+  await stage.upstream.received(1);
+  assert.deepEqual(
+    (await stage.rows()).map(({ total_tokens, outcome }) => [total_tokens, outcome]),
+    [[200, null]],
+  );
+  client.send({ type: "cancel", data: { request_id: "alone" } });
+  await endsOf(client, ["alone"]);
+});
+
 test("a cancel while the finished answer is still being shown reports the provider's figures", async () => {
   await using stage = await startBudgetStage({ pacing: "natural" });
   const text = "word ".repeat(200);

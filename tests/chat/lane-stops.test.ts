@@ -117,6 +117,18 @@ describe("a lane whose answer is too large", () => {
     assert.equal(closed, true);
   });
 
+  it("keeps the vendor's first object though its log has no room for a word", async () => {
+    const response = { id: "resp_1" };
+    const setup = createChatSetup(async function* () {
+      yield [{ type: "started", response }, say("word "), end];
+    });
+    const { result } = await run(setup, { pacing: rawPacing, isFull: () => true });
+    assert.deepEqual(
+      [result?.error?.code, result?.text, result?.response],
+      ["answer_too_large", "", response],
+    );
+  });
+
   it("is cancelled if it was cancelled before all that fits was shown", async () => {
     const setup = createChatSetup(async function* ({ signal }) {
       yield [say("x".repeat(400))];

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { prepareReply } from "../../src/chat/prepare-reply.ts";
+import { recoverLanes } from "../../src/chat/recovered-lanes.ts";
+import type { TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answering, createChatSetup, play } from "./chat-setup.ts";
@@ -76,6 +78,25 @@ describe("preparing a reply", () => {
         prepare(personasRequest, conversation),
         isRefusal("conversation_not_found", "data.conversation_id"),
       );
+  });
+
+  it("of another process first tells which lanes start again: those that had not ended", async () => {
+    const text = (lane: string, final: boolean): TurnStep => ({ type: "text", text: "Hm", final, lane });
+    for (const [steps, voids] of [
+      [
+        [text("ada", false), text("bob", false)],
+        ["ada", "bob"],
+      ],
+      [[text("ada", true), text("bob", false)], ["bob"]],
+      [[text("ada", true), text("bob", true)], undefined],
+    ] as const) {
+      const { context, dependencies, conversationId } = await setUp();
+      const place = { owner, id: "req-1", conversationId };
+      const { reply } = await prepareReply(personasRequest, place, dependencies, recoverLanes(steps));
+      const { events } = await play((emit) => reply({ ...context, emit }));
+      const resets = events.flatMap((event) => (event.type === "reset" ? [event.lanes] : []));
+      assert.deepEqual(resets, voids === undefined ? [] : [voids.map((lane) => ({ lane }))]);
+    }
   });
 
   it("passes on that no provider answers", async () => {

@@ -119,3 +119,15 @@ test("a client that missed a part, or met a drop between two, takes the short fo
   const short = reader.read(messages.at(-1) as ServerMessage);
   assert.ok(short?.type === "reasoning" && short.text === "" && short.in_parts === messages.length - 1);
 });
+
+test("the short form keeps texts of 1,024 characters and lists of 16,384, and empties longer ones", () => {
+  const data = {
+    ...{ text: "x".repeat(1_024), longText: "x".repeat(1_025) },
+    ...{ list: ["x".repeat(16_380)], longList: ["x".repeat(16_381)] },
+  };
+  const whole = { type: "tool", payload: { ...data, result: "x".repeat(2_000_000) }, ...position };
+  const long = LongMessage.from(JSON.stringify(whole));
+  assert.ok(long instanceof LongMessage);
+  const { payload } = JSON.parse([...long.messages()].at(-1) ?? "");
+  assert.deepEqual(payload, { ...data, longText: "", longList: [], result: "" });
+});

@@ -13,6 +13,8 @@ export interface ProxyDouble extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
   readonly calls: readonly ProxiedCall[];
+  /** Connections that were made to it. */
+  readonly connections: number;
 }
 
 /**
@@ -46,11 +48,18 @@ export async function createProxyDouble(upstream?: string): Promise<ProxyDouble>
     calls.push({ method, target: url, authorization });
     socket.end(`HTTP/1.1 407 not with ${authorization}\r\n\r\n`);
   });
+  let connections = 0;
+  server.on("connection", () => {
+    connections += 1;
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
+    get connections() {
+      return connections;
+    },
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();

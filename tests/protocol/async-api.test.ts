@@ -28,3 +28,19 @@ test("every message of either side is in it, and every reference leads somewhere
     assert.ok(found !== undefined, ref);
   }
 });
+
+test("every message that answers a frame can name that frame", () => {
+  const { schemas } = asyncApi().components as {
+    schemas: Record<string, { description?: string; properties?: Record<string, { description?: string }> }>;
+  };
+  const answers = Object.keys(serverMessages).filter((name) =>
+    /^Answers `\w+`/.test(schemas[name]?.description ?? ""),
+  );
+  assert.ok(answers.length >= 5, answers.join());
+  for (const name of answers)
+    assert.equal(
+      schemas[name]?.properties?.id?.description,
+      "The `id` of the frame that this answers.",
+      name,
+    );
+});

@@ -5,7 +5,7 @@ import { Hold } from "../../src/ports/held-bytes.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
 import { createTurns } from "../../src/server/turns.ts";
-import { answering, createChatSetup } from "../chat/chat-setup.ts";
+import { answering, createChatSetup, type ProviderScript, sayThenWait } from "../chat/chat-setup.ts";
 import { createNotedBudget } from "../chat/noted-budget.ts";
 import { createGate } from "../doubles/script.ts";
 import { until } from "../support/until.ts";
@@ -17,18 +17,20 @@ const request: TurnRequest = {
   api: "openai",
   pacing: { mode: "raw", chunkChars: 30, intervalMs: 100, maxLagMs: 400 },
 };
+const passLoopTurns = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
 const caller = { owner: "owner", keyId: "key", limits: {} };
 
-test("a turn that has found its conversation and has no log yet when that is deleted leaves nothing either", async () => {
-  const { dependencies: chat, clock } = createChatSetup(answering("Hello."));
+/** The turns of a server whose logs take as long as the test wants. */
+function createGatedTurns(script: ProviderScript) {
+  const { dependencies: chat, clock } = createChatSetup(script);
   const { conversations } = chat;
   const kept = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
-  const gate = createGate();
-  let isCreating = false;
+  let held: Promise<void> | undefined;
   const logs: typeof kept = Object.assign(Object.create(kept), {
     async create(...asked: Parameters<typeof kept.create>) {
-      isCreating = true;
-      await gate.opened;
+      await held;
       return kept.create(...asked);
     },
   });
@@ -55,23 +57,55 @@ test("a turn that has found its conversation and has no log yet when that is del
     onLeft: () => undefined,
   });
   const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, onFault });
+  return {
+    ...{ conversations, kept, turns, deleteConversation },
+    /** Logs wait from now on, until the returned function is called. */
+    hold(): () => void {
+      const gate = createGate();
+      held = gate.opened;
+      return gate.open;
+    },
+    start: (conversation: string, id: string) =>
+      turns.start({
+        ...{ caller, request, content: request, id, isNamed: true, conversation },
+        hold: () => new Hold([], 0),
+        findConversation: async () => ({ id: conversation, isNew: false }),
+        whenUnwatched: "finish",
+        whenInterrupted: "error",
+      }),
+  };
+}
+
+test("a turn that has found its conversation and has no log yet when that is deleted leaves nothing either", async () => {
+  const { conversations, kept, turns, ...at } = createGatedTurns(answering("Hello."));
+  const release = at.hold();
   const id = await conversations.create("owner");
-  const started = turns.start({
-    ...{ caller, request, content: request, id: "r", isNamed: true, conversation: id },
-    hold: () => new Hold([], 0),
-    findConversation: async () => ({ id, isNew: false }),
-    whenUnwatched: "finish",
-    whenInterrupted: "error",
-  });
-  await until(() => isCreating);
+  const before = at.start(id, "r");
+  await passLoopTurns();
   let isDeleted = false;
-  const deleted = deleteConversation("owner", id).then(() => {
+  const deleted = at.deleteConversation("owner", id).then(() => {
     isDeleted = true;
   });
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await passLoopTurns();
   assert.equal(isDeleted, false);
-  gate.open();
-  await started;
+  release();
+  await before;
+  await deleted;
+  assert.deepEqual([turns.count, kept.count], [0, 0]);
+});
+
+test("a turn that runs is stopped at once, though another one is about to run", async () => {
+  const { conversations, kept, turns, ...at } = createGatedTurns(({ signal }) => sayThenWait("Hm", signal));
+  const id = await conversations.create("owner");
+  await at.start(id, "running");
+  const release = at.hold();
+  const begun = at.start(id, "to-come");
+  await passLoopTurns();
+  assert.equal(turns.count, 1);
+  const deleted = at.deleteConversation("owner", id);
+  await until(() => turns.count === 0);
+  release();
+  await begun;
   await deleted;
   assert.deepEqual([turns.count, kept.count], [0, 0]);
 });

@@ -66,6 +66,29 @@ test("every refusal of a head under /api is JSON, however its address is written
     }
 });
 
+test("every 401 names the scheme of its credentials, and no other answer does", async () => {
+  await using system = await startKeySystem();
+  const { key } = await system.makeKey("ada");
+  const seen = new Set<number>();
+  for (const path of ["/api/personas", "/api/keys", "/api/nowhere", "/api/conversations/some", "/ws"])
+    for (const method of ["GET", "POST"])
+      for (const shown of [undefined, "wrong-0123456789abcdef", key, adminKey])
+        for (const origin of [undefined, "https://evil.example"]) {
+          const headers = {
+            ...(shown === undefined ? {} : { authorization: `Bearer ${shown}` }),
+            ...(origin === undefined ? {} : { origin }),
+          };
+          const { status, headers: answered } = await fetch(`${system.server.httpUrl}${path}`, {
+            method,
+            headers,
+          });
+          seen.add(status);
+          const scheme = answered.get("www-authenticate");
+          assert.equal(scheme, status === 401 ? "Bearer" : null, `${method} ${path} ${shown} ${status}`);
+        }
+  for (const status of [200, 401, 403, 404]) assert.ok(seen.has(status), [...seen].join());
+});
+
 test("a socket above the limit is told when to come again, in the handshake and over HTTP", async () => {
   for (const [options, status] of [
     [{ maxConnectionsPerKey: 1 }, 429],

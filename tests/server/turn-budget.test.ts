@@ -43,3 +43,21 @@ for (const [name, limits, budgetTokens] of [
     assert.ok(total <= 3_000 + 4 && total > 2_000, String(total));
   });
 }
+
+test("a reservation is recorded when it grows, and only then", () => {
+  const clock = createTestClock();
+  const usage = createMemoryUsage();
+  const recorded: number[] = [];
+  const noting = { ...usage, extend: (_id: string, _input: number, output: number) => recorded.push(output) };
+  const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
+  const expense = { caller, lanes: 1, budgetTokens: 3_000 };
+  using budget = createTurnBudget(expense, { clock, usage: noting, days, stepTokens: 256 });
+  const call = budget.open(plan);
+  const seen = new Set([call.reserved]);
+  for (let written = 1; written <= 1_000; written += 1) {
+    call.cover(written);
+    seen.add(call.reserved);
+  }
+  assert.deepEqual(recorded, [...seen].slice(1));
+  assert.ok(recorded.length >= 3, String(recorded));
+});

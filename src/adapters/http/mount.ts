@@ -46,8 +46,8 @@ export function mounted(socketPath: string, listener: Listener): Listener {
  * with a slash. The address is relative, so it cannot lead to another host.
  */
 export function pageAddress(request: MountedRequest): string | undefined {
+  const { url = "" } = request;
   const sent = pathOf(sentUrl(request));
-  if (sent === pathOf(request.url ?? "") || pathOf(request.url ?? "") !== "/" || sent.endsWith("/"))
-    return undefined;
+  if (sent === pathOf(url) || pathOf(url) !== "/" || sent.endsWith("/")) return undefined;
   return `./${sent.slice(sent.lastIndexOf("/") + 1)}/`;
 }

@@ -37,17 +37,19 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerThread>
     calls.clear();
   }
 
+  function take(call: number): PromiseWithResolvers<Reply> | undefined {
+    const settled = calls.get(call);
+    calls.delete(call);
+    return settled;
+  }
+
   worker.on("message", (reply: WorkerReply) => {
-    if (reply.type === "ready") return ready.resolve(reply.damages);
-    if (reply.type === "done") {
-      calls.get(reply.call)?.resolve(reply);
-      calls.delete(reply.call);
-      return;
+    if (reply.type === "ready") ready.resolve(reply.damages);
+    else if (reply.type === "done") take(reply.call)?.resolve(reply);
+    else {
+      const asked = reply.call === undefined ? ready : take(reply.call);
+      asked?.reject(new DatabaseFault(reply.message, reply.errcode));
     }
-    const error = new DatabaseFault(reply.message, reply.errcode);
-    if (reply.call === undefined) return ready.reject(error);
-    calls.get(reply.call)?.reject(error);
-    calls.delete(reply.call);
   });
   worker.on("error", (cause) => fail(new ThreadEndedError("The database's thread has failed.", { cause })));
   worker.on("exit", () => fail(new ThreadEndedError("The database's thread has ended.")));

@@ -100,6 +100,14 @@ describe("a conversation as Markdown", () => {
     );
   });
 
+  it("names the speaker of an answer, by its id if it has no name", async () => {
+    const { personaId: _, personaName: __, ...nameless } = message("3");
+    const { personaName: ___, ...unnamed } = message("2");
+    const text = await write([message("1"), unnamed, nameless]);
+    const heads = [...text.matchAll(/^## (.*)$/gm)].map(([, head]) => head);
+    assert.deepEqual(heads, ["Ada", "ada", "Answer"]);
+  });
+
   it("names the message before if it is not the one above", async () => {
     const text = await write([
       message("1"),

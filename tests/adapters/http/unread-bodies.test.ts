@@ -65,6 +65,18 @@ describe("a body whose client does not read", () => {
     slow.destroy();
   });
 
+  it("ends its connection if it is the only one, and the next one's as well", async () => {
+    await using endless = await serveEndless();
+    for (let round = 0; round < 2; round += 1) {
+      const socket = await ask(endless, conversation);
+      await endless.settled();
+      await longPause(endless);
+      assert.ok(!(await readOn(endless, socket)), `connection ${round} is closed`);
+      await endless.settled();
+    }
+    assert.equal(endless.clock.sleeping, 0);
+  });
+
   it("is given up without a fault when its client leaves while a page is read", async () => {
     await using endless = await serveEndless();
     const release = endless.hold();

@@ -73,7 +73,34 @@ describe("reading an answer's bytes", () => {
   });
 });
 
+/** What comes of this text in one read, and how often JSON was parsed for it. */
+function countParses(text: string) {
+  const bytes = Buffer.from(text);
+  const parse = JSON.parse;
+  let parsed = 0;
+  JSON.parse = (...args) => {
+    parsed += 1;
+    return parse(...args);
+  };
+  try {
+    return { ...read([bytes]), parsed };
+  } finally {
+    JSON.parse = parse;
+  }
+}
+
 describe("consecutive deltas of one part", () => {
+  it("are parsed no more often if other events come between them", () => {
+    const place = { item_id: "i_1", output_index: 0, content_index: 0 };
+    const delta = { type: "response.output_text.delta", ...place, delta: "x" };
+    const other = { type: "response.in_progress" };
+    const written = [delta, other, delta, other, delta].map((event) => `data: ${JSON.stringify(event)}\n\n`);
+    const { events, parsed } = countParses(written.join(""));
+    assert.equal(textOf(events), "xxx");
+    // The first delta twice (to accept it, to learn from it), and each other event once.
+    assert.equal(parsed, 4);
+  });
+
   for (const [type, kind] of [
     ["response.output_text.delta", "text"],
     ["response.reasoning_summary_text.delta", "reasoning"],
@@ -86,21 +113,9 @@ describe("consecutive deltas of one part", () => {
         return `event: ${type}\ndata: ${data}\n\n`;
       };
       const numbers = Array.from({ length: 200 }, (_, index) => index);
-      const bytes = Buffer.from(numbers.map(eventOf).join(""));
-      const parse = JSON.parse;
-      let parsed = 0;
-      JSON.parse = (...args) => {
-        parsed += 1;
-        return parse(...args);
-      };
-      try {
-        assert.deepEqual(read([bytes]).batches, [
-          [{ type: kind, text: numbers.map((n) => `${n} `).join("") }],
-        ]);
-      } finally {
-        JSON.parse = parse;
-      }
-      // The first parse accepts the event, the second one learns from it.
+      const { batches, parsed } = countParses(numbers.map(eventOf).join(""));
+      assert.deepEqual(batches, [[{ type: kind, text: numbers.map((n) => `${n} `).join("") }]]);
+      // Once to accept it, once to learn from it.
       assert.equal(parsed, 2);
     });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { ResponsesMachine, responsePlace } from "../../../src/adapters/openai/responses-machine.ts";
 import {
   added,
   at,
@@ -74,6 +75,24 @@ describe("text is shown once, from any event that brings it", () => {
     assert.equal(hear([created, completed({ output })]).text, text);
     assert.equal(hear([created, delta("Rain "), completed({ output })]).text, text);
     assert.equal(hear([created, delta("Snow "), completed({ output })]).text, "Snow ");
+  });
+
+  it("the end of an answer that is taken up again, only if nothing was shown before", () => {
+    const events: Event[] = [created, { type: "response.in_progress" }];
+    for (const { before, shown } of [
+      { before: [delta("Rain ")], shown: "" },
+      { before: [], shown: text },
+    ]) {
+      const first = new ResponsesMachine({ includeReasoning: true, numbered: true });
+      for (const [sequence_number, event] of [...events, ...before].entries())
+        first.accept({ name: "", data: JSON.stringify({ ...event, sequence_number }) });
+      const place = responsePlace.parse(first.place);
+      const second = new ResponsesMachine({ includeReasoning: true, numbered: true, place });
+      assert.deepEqual(second.place, place);
+      const end = { ...completed({ output: [message(text)] }), sequence_number: 9 };
+      const given = second.accept({ name: "", data: JSON.stringify(end) });
+      assert.equal(given.map((event) => (event.type === "text" ? event.text : "")).join(""), shown);
+    }
   });
 
   it("reasoning likewise, where it was asked for", () => {

@@ -27,6 +27,27 @@ describe("an error inside a stream is known in every form", () => {
       assert.equal(error.safeToRepeat, true);
     });
 
+  it("an error in up to four others; one that is deeper still is an error", () => {
+    const wraps: readonly ((inner: unknown) => unknown)[] = [
+      (error) => ({ error }),
+      (error) => ({ type: "error", error }),
+      (error) => ({ errors: [error] }),
+      (error) => [error],
+    ];
+    for (const wrap of wraps) {
+      let told: unknown = { code: "server_is_overloaded", message };
+      // A list is a level of its own.
+      const levels = JSON.stringify(wrap(0)).includes("errors") ? 2 : 4;
+      for (let level = 1; level <= levels; level += 1) {
+        told = wrap(told);
+        const error = fromStreamError(told);
+        assert.deepEqual([error.code, reasonOf(error)], ["upstream_overloaded", message], `level ${level}`);
+      }
+      for (let level = 0; level < 100_000; level += 1) told = wrap(told);
+      assert.equal(fromStreamError(told).code, "upstream_error");
+    }
+  });
+
   it("a text, and nothing that makes sense", () => {
     assert.equal(reasonOf(fromStreamError("The model has crashed.")), "The model has crashed.");
     for (const told of [undefined, null, 7, [], {}, [[[[[[[]]]]]]], { error: [] }, { error: {} }])

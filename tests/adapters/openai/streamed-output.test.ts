@@ -152,6 +152,21 @@ describe("data.output has the items that only events brought", () => {
       output: [{ ...thought, summary: [] }, message("Rain.")],
     },
     {
+      what: "two messages that are announced at the same place",
+      events: [
+        added(message("", { content: [] })),
+        delta("Rain."),
+        added(message("", { id: "msg_2", content: [] })),
+        delta("Snow.", { item_id: "msg_2" }),
+      ],
+      output: [message("Rain."), message("Snow.", { id: "msg_2" })],
+    },
+    {
+      what: "an announced item with no more fields than the vendor gave it",
+      events: [added({ id: "rs_1", type: "reasoning", encrypted_content: "x" })],
+      output: [{ ...thought, encrypted_content: "x" }],
+    },
+    {
       what: "a tool's item that is neither text nor call",
       events: [done({ id: "ws_1", type: "web_search_call", status: "completed", action: { query: "rain" } })],
       output: [{ id: "ws_1", type: "web_search_call", status: "completed", action: { query: "rain" } }],

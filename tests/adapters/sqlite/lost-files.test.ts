@@ -168,7 +168,15 @@ describe("a start on a damaged file", () => {
     await using opened = await openNoting(place.file, place.clock);
     const { conversations, damages, store, clock } = opened;
     assert.ok(damages[0]?.includes("the table messages of"), `${damages}`);
-    assert.equal((await conversations.list("owner", { limit: 10 })).conversations.length, 1);
+    const listed = (await conversations.list("owner", { limit: 10 })).conversations;
+    assert.equal(listed.length, 1);
+    const { id = "" } = listed[0] ?? {};
+    for (const read of [
+      () => conversations.messages("owner", id, 1_000),
+      () => conversations.path("owner", id, listed[0]?.headId ?? "", 1_000),
+      () => conversations.search("owner", "canary", 10),
+    ])
+      await assert.rejects(read, { code: "storage_unavailable" });
     await store.journal([1, 1, []], true);
     await clock.advance(10_000);
     assert.equal(store.fault, undefined);

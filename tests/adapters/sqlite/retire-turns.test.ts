@@ -178,3 +178,18 @@ test("the file stops growing when deletions keep up, and shrinks when less space
   // A quarter of the file may be free before the file is shrunk.
   for (const later of others) assert.ok(later <= (4 / 3) * Math.max(first, second), `${sizes}`);
 });
+
+test("a small file keeps its free pages, because they will soon be needed again", async () => {
+  await using place = await dataFolder();
+  const clock = createTestClock({ instantMs: 1_000 });
+  await using opened = await open(place.file, clock);
+  const log = await created(opened.logs, "owner", "id");
+  await log.append([...Array.from({ length: 200 }, () => textOf("x".repeat(10_000))), terminal]);
+  await pass(clock, 11 * hourMs);
+  const [row] = rowsOf(
+    place.file,
+    "SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count, pragma_freelist_count",
+  );
+  const [pages, free] = [Number(row?.pages), Number(row?.free)];
+  assert.ok(free > pages / 4 && free < 1_024, `${free} of ${pages} pages are free`);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, type SqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import type { UsageStore } from "../../../src/ports/usage-store.ts";
 import { callOf, describeUsageStore, used } from "../../ports/usage-store-contract.ts";
@@ -137,4 +137,31 @@ test("a call that another process started stays one row, even if it seemed over 
     (await place.rows()).map(({ id }) => id),
     [first.id, "elsewhere", "again"],
   );
+});
+
+test("20,000 writes wait for the storage at a time, and every one gives its place back", async () => {
+  let waiting = 0;
+  let refused = 0;
+  let outage = Promise.withResolvers<void>();
+  const store = {
+    read: async () => [],
+    async write() {
+      refused += 1;
+    },
+    async writeInTheEnd() {
+      waiting += 1;
+      await outage.promise;
+      waiting -= 1;
+    },
+  } as unknown as SqliteStore;
+  const usage = createSqliteUsage({ store, keepDays: 10, onFault });
+  for (let round = 0; round < 2; round += 1) {
+    for (let count = 0; count < 20_001; count += 1)
+      usage.end("call", { ...used(1, 1), outcome: "completed", day: 100 });
+    assert.deepEqual([waiting, refused], [20_000, round + 1]);
+    outage.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(waiting, 0);
+    outage = Promise.withResolvers();
+  }
 });

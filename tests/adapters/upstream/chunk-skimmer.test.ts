@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { ChunkSkimmer } from "../../../src/adapters/upstream/chunk-skimmer.ts";
 import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { readBody } from "./read-body.ts";
 
@@ -77,7 +79,43 @@ function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
     .filter((piece) => piece.length > 0);
 }
 
+/** A connection in the middle of an answer, with the bytes that its parser was given since. */
+function answeringSocket() {
+  const socket = new EventEmitter();
+  const parsed: Buffer[] = [];
+  const answer = {
+    ...{ headers: { "transfer-encoding": "chunked" }, complete: false },
+    ...{ readableFlowing: true, readableLength: 0 },
+  };
+  socket.on("data", (bytes: Buffer) => {
+    if (bytes.includes("HTTP/1.1")) skimmer.accept(answer as unknown as IncomingMessage);
+    else parsed.push(bytes);
+  });
+  const skimmer = new ChunkSkimmer(socket as net.Socket);
+  const taken: string[] = [];
+  skimmer.deliverTo(
+    (payload) => taken.push(payload.toString()),
+    () => undefined,
+  );
+  socket.emit("data", Buffer.from(head));
+  return { socket, parsed, taken };
+}
+
 describe("a body in chunks", () => {
+  it("goes past the parser in whole plain chunks of any size, in either case", () => {
+    const { socket, parsed, taken } = answeringSocket();
+    for (let size = 1; size <= 300; size += 1)
+      for (const digits of [size.toString(16), size.toString(16).toUpperCase()]) {
+        const text = "x".repeat(size);
+        socket.emit("data", Buffer.from(`${digits}\r\n${text}\r\n`));
+        assert.equal(taken.pop(), text, digits);
+      }
+    assert.deepEqual(parsed, []);
+    const end = Buffer.from("0\r\n\r\n");
+    socket.emit("data", end);
+    assert.deepEqual([taken, parsed], [[], [end]]);
+  });
+
   it("is the same however it is framed and cut, and leaves its connection to the next call", async () => {
     using server = await serve();
     await fc.assert(

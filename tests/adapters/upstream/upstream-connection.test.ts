@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { createProxyDouble } from "../../doubles/proxy-double.ts";
 import { createGate } from "../../doubles/script.ts";
 import { streamHead, streamScript } from "../../doubles/stream-script.ts";
 import { until } from "../../support/until.ts";
@@ -89,6 +91,22 @@ describe("the connection of an upstream call", () => {
       await until(() => at.idleConnections() === 1);
     }
     assert.equal(at.double.openConnections(), 1);
+  });
+
+  it("to a proxy serves the next call as well", async () => {
+    await using at = await setUp();
+    await using proxy = await createProxyDouble(at.double.baseUrl);
+    using agents = createUpstreamAgents({ http: `http://${proxy.host}` });
+    const url = "http://provider.example/v1/responses";
+    const { freeSockets } = agents.agentFor(new URL(url));
+    for (let count = 0; count < 3; count += 1) {
+      const call = createUpstreamCall(agents);
+      await call.fetch(url, post);
+      await textOf(readBody(call.read));
+      call.release();
+      await until(() => Object.values(freeSockets).flat().length === 1);
+    }
+    assert.deepEqual([proxy.calls.length, proxy.connections], [3, 1]);
   });
 
   for (const encoding of ["identity", "gzip"]) {

@@ -3,11 +3,13 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { HandshakeRefusal } from "../../../src/adapters/ws/handshake.ts";
 import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
 import { createWsServer } from "../../../src/adapters/ws/ws-server.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
+import { wireLimits } from "../../../src/protocol/limits.ts";
 import { openRawSocket } from "../../support/raw-socket.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { until } from "../../support/until.ts";
@@ -19,12 +21,17 @@ interface Limits {
   readonly mostConnectionsPerKey?: number;
 }
 
-/** A door that admits as the test says and ignores frames. */
-async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits: Limits = {}) {
+/** A door that admits as the test says and ignores frames, unless `receive` takes them. */
+async function startDoor(
+  admit: () => Promise<Caller | HandshakeRefusal>,
+  limits: Limits = {},
+  receive: () => Promise<void> = async () => undefined,
+) {
+  const clock = createTestClock();
   const faults: unknown[] = [];
   const refused: number[] = [];
   const door = createWsServer({
-    ...{ clock: createTestClock(), path: "/ws", pingIntervalMs: 60_000, retryAfterMs: () => 3_000 },
+    ...{ clock, path: "/ws", pingIntervalMs: 600_000, retryAfterMs: () => 3_000 },
     mostConnections: limits.mostConnections ?? 10,
     places: createSocketPlaces({
       maxInAll: limits.mostConnections ?? 10,
@@ -35,7 +42,7 @@ async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits
     onHandshakeFault: (fault) => faults.push(fault),
     onRefused: ({ status }) => refused.push(status),
     connect: () => ({
-      receive: async () => undefined,
+      receive,
       settle: async () => undefined,
       close: async () => undefined,
     }),
@@ -47,7 +54,7 @@ async function startDoor(admit: () => Promise<Caller | HandshakeRefusal>, limits
   const { port } = http.address() as AddressInfo;
   const open = new Set<WebSocket>();
   return {
-    ...{ door, faults, refused, httpUrl: `http://127.0.0.1:${port}` },
+    ...{ clock, door, faults, refused, httpUrl: `http://127.0.0.1:${port}` },
     /** The status that answers a handshake; 101 if it was admitted. */
     async knock(): Promise<number> {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
@@ -124,4 +131,29 @@ test("pings that arrive together get two pongs: for the first and the latest", a
   assert.equal((await socket.next())?.payload.toString(), "3");
   await socket.send(ping("4"));
   assert.equal((await socket.next())?.payload.toString(), "4");
+});
+
+test("a message that could not be read to its end has its whole time again, and no more", async () => {
+  const handled = Promise.withResolvers<void>();
+  let received = 0;
+  const receive = () => {
+    received += 1;
+    return handled.promise;
+  };
+  await using system = await startDoor(async () => ada, {}, receive);
+  using socket = await openRawSocket(system.httpUrl);
+  const whole = Array.from({ length: 100 }, () => ({ opcode: 1, payload: "{}" }));
+  await socket.send(...whole, { opcode: 1, payload: "{", fin: false });
+  await until(() => received === 1);
+  for (let turns = 0; turns < 200; turns += 1) await nextLoopTurn();
+  await system.clock.advance(2 * wireLimits.messageMs);
+  handled.resolve();
+  await until(() => received === whole.length);
+  for (let turns = 0; turns < 200; turns += 1) await nextLoopTurn();
+  await system.clock.advance(wireLimits.messageMs - 1);
+  await socket.send({ opcode: 9, payload: "still here" });
+  assert.equal((await socket.next())?.opcode, 10);
+  await system.clock.advance(1);
+  await socket.send({ opcode: 9, payload: "no more" });
+  assert.equal((await socket.next())?.opcode, 8);
 });
