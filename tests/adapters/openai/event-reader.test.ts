@@ -73,7 +73,7 @@ describe("reading an answer's bytes", () => {
   });
 });
 
-/** What comes of this text in one read, and how often JSON was parsed for it. */
+/** Reads a text at once, and counts how often JSON was parsed for it. */
 function countParses(text: string) {
   const bytes = Buffer.from(text);
   const parse = JSON.parse;
