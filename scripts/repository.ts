@@ -13,14 +13,21 @@ export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]
  * files are left out even if the deletion is not committed yet.
  */
 export async function listFiles(): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(
-    "git",
-    // Otherwise git refuses a checkout that another user owns, which is common in CI containers.
-    ["-c", `safe.directory=${root}`, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-    { cwd: root, maxBuffer: 64 * 1024 * 1024 },
-  );
+  const stdout = await git("ls-files", "-z", "--cached", "--others", "--exclude-standard");
   const paths = new Set(stdout.split("\0").filter((path) => path !== ""));
   return [...paths].filter((path) => existsSync(join(root, path))).sort();
+}
+
+/** The title of the last commit that is no merge. */
+export async function lastCommitTitle(): Promise<string> {
+  return (await git("log", "-1", "--no-merges", "--format=%s")).trimEnd();
+}
+
+async function git(...args: string[]): Promise<string> {
+  // Otherwise git refuses a checkout that another user owns, which is common in CI containers.
+  const trusted = ["-c", `safe.directory=${root}`, ...args];
+  const { stdout } = await promisify(execFile)("git", trusted, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
+  return stdout;
 }
 
 /** The files among `paths` with one of `extensions` (with their dot) in one of `folders`, with their contents. */
