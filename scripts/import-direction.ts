@@ -29,7 +29,7 @@ const layers: Readonly<Record<string, Layer>> = {
   ports: { imports: ["protocol"], packages: [], node: false },
   chat: { imports: ["ports", "protocol"], packages: [], node: false },
   server: { imports: ["chat", "ports", "protocol"], packages: [], node: false },
-  doors: { imports: ["server", "ports", "protocol"], importsTypes: ["chat"], packages: "every", node: true },
+  doors: { imports: ["server", "ports", "protocol"], importsTypes: ["chat"], packages: ["zod"], node: true },
   adapters: { imports: ["ports", "protocol"], packages: "every", node: true },
   client: { imports: ["protocol"], packages: [], node: false },
   react: { imports: ["client"], packages: ["react"], node: false },
@@ -39,15 +39,24 @@ const layers: Readonly<Record<string, Layer>> = {
   "cli.ts": everything,
 };
 
+/** Doors that the named other doors may import. Otherwise a door does not import another. */
+const sharedDoors: Readonly<Record<string, readonly string[]>> = { identity: ["http", "websocket"] };
+
+/** Packages that only the files of one folder may import. */
+const homeOf: Readonly<Record<string, string>> = {
+  hono: "src/doors/http/",
+  "@hono/node-server": "src/doors/http/",
+};
+
 /** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */
-const sharedWith: Readonly<Record<string, readonly string[]>> = {
+const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
   // The durable log puts the journal in front of the log in memory. Turns of other processes are followed in memory as
   // well.
   memory: ["sqlite", "cluster"],
   // Events are sent between processes in the form in which they are stored on the disk.
   sqlite: ["cluster"],
-  system: ["upstream", "ws"],
+  system: ["memory", "upstream", "ws"],
   upstream: ["openai"],
 };
 
@@ -68,7 +77,9 @@ export function findForbiddenImports(
     return readImports(file.text, file.path).flatMap((statement) => {
       const target = resolveImport(file.path, statement.specifier, selfReferences);
       const reason =
-        target === undefined ? packageObjection(layer, statement) : objection(file.path, target, statement);
+        target === undefined
+          ? packageObjection(file.path, layer, statement)
+          : objection(file.path, target, statement);
       return reason === undefined ? [] : [`${file.path}:${statement.line}: ${from} ${reason}`];
     });
   });
@@ -118,10 +129,17 @@ function layerOf(path: string): string {
   return path.split("/")[1] ?? path;
 }
 
-function packageObjection(layer: Layer, { specifier }: ImportStatement): string | undefined {
+function packageObjection(
+  importer: string,
+  layer: Layer,
+  { specifier }: ImportStatement,
+): string | undefined {
   if (specifier.startsWith("node:")) return layer.node ? undefined : `may not use Node's ${specifier}`;
   const parts = specifier.split("/");
   const name = parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const home = homeOf[name];
+  if (home !== undefined && importer.startsWith(home)) return undefined;
+  if (home !== undefined) return `may not use the package ${name}, which only ${home} uses`;
   const allowed = layer.packages === "every" || layer.packages.includes(name);
   return allowed ? undefined : `may not use the package ${name}`;
 }
@@ -133,8 +151,7 @@ function objection(importer: string, target: string, { typeOnly }: ImportStateme
   if (!target.startsWith("src/")) return `may not import ${target}, which lies outside src`;
   const to = layerOf(target);
   if (from === to) {
-    const stays = from !== "adapters" || sameAdapter(importer, target);
-    return stays ? undefined : `may not import ${target}: one adapter does not know another`;
+    return neighbourObjection(from, importer, target);
   }
   if (layer.imports.includes(to)) return undefined;
   if (layer.importsTypes?.includes(to)) {
@@ -143,13 +160,16 @@ function objection(importer: string, target: string, { typeOnly }: ImportStateme
   return `may not import ${target}`;
 }
 
-function sameAdapter(importer: string, target: string): boolean {
-  const [own, other] = [adapterOf(importer), adapterOf(target)];
-  return own === other || (sharedWith[other]?.includes(own) ?? false);
+/** The objection to an import within one layer: adapters do not know one another, and neither do doors. */
+function neighbourObjection(layer: string, importer: string, target: string): string | undefined {
+  const shared = { adapters: sharedAdapters, doors: sharedDoors }[layer];
+  const [own, other] = [folderIn(importer), folderIn(target)];
+  if (shared === undefined || own === other || shared[other]?.includes(own)) return undefined;
+  return `may not import ${target}: one ${layer.slice(0, -1)} does not know another`;
 }
 
-/** The adapter of a file: its folder under `src/adapters`. The files beside these folders count as one adapter. */
-function adapterOf(path: string): string {
+/** A file's folder under its layer. The files beside these folders count as one folder. */
+function folderIn(path: string): string {
   const [, , folder = "", ...rest] = path.split("/");
   return rest.length === 0 ? "" : folder;
 }

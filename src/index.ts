@@ -1,10 +1,10 @@
 /** The server: `createTroupe` for embedding in an HTTP server, `listen` for an HTTP server of its own. */
 
-export type { Authenticate, AuthenticatedCaller } from "./adapters/http/embedded-callers.ts";
 export { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 export { type Listening, listen } from "./compose/listen.ts";
 export type { Logger } from "./compose/logger.ts";
 export type { Settings } from "./compose/settings.ts";
+export type { Authenticate, AuthenticatedCaller } from "./doors/identity/embedded-callers.ts";
 export type { Clock } from "./ports/clock.ts";
 export type { Persona, PersonaStore, PublicPersona } from "./ports/persona.ts";
 export type { Provider, ProviderEvent, ProviderRequest } from "./ports/provider.ts";

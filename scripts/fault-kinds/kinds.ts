@@ -92,7 +92,7 @@ export const faultKinds: readonly FaultKind[] = [
   { kind: "a limit across several processes", tests: [["tests/cluster/exact-limits.test.ts"]] },
   {
     kind: "a message too large for its reader",
-    tests: [["tests/doors/long-message.test.ts"], server("published-traffic")],
+    tests: [["tests/doors/websocket/long-message.test.ts"], server("published-traffic")],
   },
   { kind: "an ambiguous reply", tests: [server("replies")] },
   { kind: "a promise of PROTOCOL.md over HTTP", tests: [server("http-promises")] },

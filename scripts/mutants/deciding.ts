@@ -1,6 +1,5 @@
 /** The sources that check permissions or count costs. A folder ends in a slash. Their threshold is higher. */
 export const deciding: readonly string[] = [
-  "src/adapters/http/",
   "src/adapters/rate-limiter/",
   "src/adapters/ws/",
   "src/adapters/cluster/budget-hub.ts",
@@ -12,12 +11,15 @@ export const deciding: readonly string[] = [
   "src/adapters/cluster/serve-keys.ts",
   "src/adapters/cluster/usage-methods.ts",
   "src/adapters/memory/memory-keys.ts",
+  "src/adapters/memory/memory-tickets.ts",
   "src/adapters/memory/memory-usage.ts",
   "src/adapters/sqlite/sqlite-keys.ts",
   "src/adapters/sqlite/sqlite-usage.ts",
   "src/adapters/sqlite/usage-statements.ts",
   "src/chat/meter.ts",
   "src/chat/usage.ts",
+  "src/doors/http/",
+  "src/doors/identity/",
   "src/server/admission.ts",
   "src/server/budget-day.ts",
   "src/server/budgets.ts",

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { hostName, urlHost } from "../adapters/http/access.ts";
-import { networkFault, parseNetwork } from "../adapters/http/client-address.ts";
+import { hostName, urlHost } from "../doors/identity/access.ts";
+import { networkFault, parseNetwork } from "../doors/identity/client-address.ts";
 import { flag, list } from "./setting-kinds.ts";
 
 const keyForm = /^([\w.-]{1,64})=([\w.-]{16,128})$/;

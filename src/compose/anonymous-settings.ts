@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CallersOptions } from "../adapters/http/callers.ts";
+import type { CallersOptions } from "../doors/identity/callers.ts";
 import type { CallerLimits } from "../ports/caller.ts";
 
 /** No limit unless one is set. */

@@ -1,6 +1,6 @@
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
-import { anonymous } from "../adapters/http/callers.ts";
-import { userOf } from "../adapters/http/embedded-callers.ts";
+import { anonymous } from "../doors/identity/callers.ts";
+import { userOf } from "../doors/identity/embedded-callers.ts";
 import type { Persona, PersonaStore, PublicPersona } from "../ports/persona.ts";
 import { personaId } from "../protocol/fields.ts";
 import { SettingError } from "./settings.ts";

@@ -1,9 +1,8 @@
-import type { Access } from "../adapters/http/access.ts";
-import type { Callers } from "../adapters/http/callers.ts";
-import type { ClientAddress } from "../adapters/http/client-address.ts";
-import { tokenProtocol } from "../adapters/http/credentials.ts";
-import { refusals } from "../adapters/http/refusals.ts";
 import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
+import type { Access } from "../doors/identity/access.ts";
+import type { Callers } from "../doors/identity/callers.ts";
+import type { ClientAddress } from "../doors/identity/client-address.ts";
+import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
 import { Connection } from "../doors/websocket/connection.ts";
 import { SharedFrames } from "../doors/websocket/shared-frames.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -33,7 +32,7 @@ export interface SocketsOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Creates the WebSocket server: decides which sockets may open, and connects each to a session. */
+/** Creates the WebSocket server: asks who may open a socket, and connects each socket to a session. */
 export function connectSockets({
   settings,
   clock,
@@ -76,23 +75,7 @@ export function connectSockets({
     mostConnections: settings.maxConnections,
     places,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
-    async admit(request, isHandshake) {
-      const refusal = access.refuseHead(request);
-      if (refusal !== undefined) return refusal;
-      const { headers, url = "" } = request;
-      // A plain request has the secret in a header, a browser's handshake in a subprotocol.
-      const protocols = isHandshake ? headers["sec-websocket-protocol"] : protocolOf(headers.authorization);
-      const ticket = isHandshake ? ticketIn(url) : undefined;
-      const address = clientAddress(request);
-      const who = await callers.identify(
-        { authorization: headers.authorization, protocols, ticket, address },
-        request,
-      );
-      const caller = "role" in who ? refusals.needsKey : who;
-      const holdsKey = callers.admission === "keys" && !("status" in caller);
-      const { host, origin } = headers;
-      return access.refuseOrigin({ host, origin, protocols, holdsKey }) ?? caller;
-    },
+    admit: createHandshakeAdmission({ access, callers, clientAddress }),
     onRefused,
     onFault,
     onHandshakeFault: (fault) => logger.error({ err: fault }, "a handshake could not be checked"),
@@ -100,13 +83,4 @@ export function connectSockets({
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });
-}
-
-function ticketIn(url: string): string | undefined {
-  return new URLSearchParams(url.split("?", 2)[1]).get("ticket") ?? undefined;
-}
-
-function protocolOf(authorization = ""): string | undefined {
-  const secret = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-  return secret && `${tokenProtocol}${secret}`;
 }

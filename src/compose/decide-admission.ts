@@ -1,5 +1,5 @@
-import { hostName, isLoopback, urlHost } from "../adapters/http/access.ts";
-import type { Admission } from "../adapters/http/callers.ts";
+import { hostName, isLoopback, urlHost } from "../doors/identity/access.ts";
+import type { Admission } from "../doors/identity/callers.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { groupIdsOf } from "../adapters/http/callers.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
+import { groupIdsOf } from "../doors/identity/callers.ts";
 import type { CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { UsageStore } from "../ports/usage-store.ts";

@@ -1,5 +1,5 @@
-import { type Callers, createCallers } from "../adapters/http/callers.ts";
-import { type Authenticate, createEmbeddedCallers } from "../adapters/http/embedded-callers.ts";
+import { type Callers, createCallers } from "../doors/identity/callers.ts";
+import { type Authenticate, createEmbeddedCallers } from "../doors/identity/embedded-callers.ts";
 import type { Clock } from "../ports/clock.ts";
 import { anonymousLimitsOf } from "./anonymous-settings.ts";
 import { decideAdmission, refuseOtherWays } from "./decide-admission.ts";

@@ -1,4 +1,4 @@
-import { type PageConfiguration, renderPage } from "../adapters/http/page.ts";
+import { type PageConfiguration, renderPage } from "../doors/http/page.ts";
 
 export interface PagesOptions {
   /** Host names under which a proxy that ends TLS serves the page. */

@@ -1,7 +1,7 @@
 import path from "node:path";
-import { createTickets } from "../adapters/http/tickets.ts";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryKeys } from "../adapters/memory/memory-keys.ts";
+import { createMemoryTickets } from "../adapters/memory/memory-tickets.ts";
 import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
@@ -74,7 +74,7 @@ export async function openStores(
   { clock, onFault, onStorage, onWarning, onDamage }: StoreListeners,
 ): Promise<KeptStores> {
   const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
-  const tickets = createTickets({ clock });
+  const tickets = createMemoryTickets({ clock });
   const attempts = createRateCounter({ clock, windowMs: 60_000 });
   const { maxConnections: maxInAll, maxConnectionsPerKey: maxPerKey } = settings;
   const places = createSocketPlaces({ maxInAll, maxPerKey });

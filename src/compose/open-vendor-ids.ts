@@ -1,4 +1,4 @@
-import type { Callers } from "../adapters/http/callers.ts";
+import type { Callers } from "../doors/identity/callers.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { Stores } from "./open-stores.ts";
 import { SettingError, type Settings } from "./settings.ts";

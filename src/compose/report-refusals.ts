@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { hostName, readOrigin } from "../adapters/http/access.ts";
-import type { ClientAddress } from "../adapters/http/client-address.ts";
+import { hostName, readOrigin } from "../doors/identity/access.ts";
+import type { ClientAddress } from "../doors/identity/client-address.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "./logger.ts";
 

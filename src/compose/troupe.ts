@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Authenticate } from "../adapters/http/embedded-callers.ts";
+import type { Authenticate } from "../doors/identity/embedded-callers.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Persona, PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";

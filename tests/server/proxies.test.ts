@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createAccess } from "../../src/adapters/http/access.ts";
 import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { createAccess } from "../../src/doors/identity/access.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
 import { handshakeText } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";

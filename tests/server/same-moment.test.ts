@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hold } from "../../src/ports/held-bytes.ts";
 import type { Ask } from "../../src/server/start-turn.ts";
-import { startHeld } from "../doors/held-server.ts";
+import { startHeld } from "../doors/websocket/held-server.ts";
 import { until } from "../support/until.ts";
 
 /** As many as the held server has places. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHttpApp, type HttpAppOptions } from "../../src/adapters/http/http-app.ts";
-import { probePaths } from "../../src/adapters/http/http-listener.ts";
+import { createHttpApp, type HttpAppOptions } from "../../src/doors/http/http-app.ts";
+import { probePaths } from "../../src/doors/http/http-listener.ts";
 import { clientMessageTypes } from "../fuzz/field-paths.ts";
 import { bearer } from "../support/key-system.ts";
 import { isTerminal, textOf, type WireClient } from "../support/wire-client.ts";

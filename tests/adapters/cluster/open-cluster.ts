@@ -1,7 +1,7 @@
 import { type Channel, createChannel } from "../../../src/adapters/cluster/channel.ts";
 import { createHub } from "../../../src/adapters/cluster/hub.ts";
 import type { Line } from "../../../src/adapters/cluster/line.ts";
-import { createTickets } from "../../../src/adapters/http/tickets.ts";
+import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
 import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
@@ -70,7 +70,7 @@ export async function openCluster({
   const keys = createSqliteKeys({ store, clock: time });
   const usage = createSqliteUsage({ store, keepDays: 90, onFault });
   const vendorIds = createSqliteVendorIds({ store, served });
-  const tickets = createTickets({ clock: time });
+  const tickets = createMemoryTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
   const budgets = await openBudgets(
     { ...defaultSettings(), ...limits },

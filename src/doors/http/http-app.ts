@@ -1,17 +1,16 @@
 import { Hono } from "hono";
 import { methodNotAllowed as refuseOtherMethods } from "hono/method-not-allowed";
 import type { PersonaStore } from "../../ports/persona.ts";
-import type { Tickets } from "../../ports/tickets.ts";
+import { type Tickets, ticketLifeMs } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
 import { asyncApi } from "../../protocol/async-api.ts";
 import { type ApiGateOptions, createApiGate, isOfKeys } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
-import { methodNotAllowed, refusalOf } from "./refusals.ts";
+import { methodNotAllowed, refusalOf } from "./refusal-of.ts";
 import { createRequestRoutes } from "./request-routes.ts";
 import { sharedBody } from "./streamed-body.ts";
-import { ticketLifeMs } from "./tickets.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
 export interface HttpAppOptions

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createClientAddress, networkOf, parseNetwork } from "../../../src/adapters/http/client-address.ts";
+import { createClientAddress, networkOf, parseNetwork } from "../../../src/doors/identity/client-address.ts";
 
 const proxies = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"];
 

@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
-import type { ApiRoutes } from "../../../src/adapters/http/api-routes.ts";
-import { createClientAddress } from "../../../src/adapters/http/client-address.ts";
-import { createConversationRoutes } from "../../../src/adapters/http/conversation-routes.ts";
-import { createHttpExchanges, type HttpExchangesOptions } from "../../../src/adapters/http/http-exchanges.ts";
 import { createMemoryConversations } from "../../../src/adapters/memory/memory-conversations.ts";
+import type { ApiRoutes } from "../../../src/doors/http/api-routes.ts";
+import { createConversationRoutes } from "../../../src/doors/http/conversation-routes.ts";
+import { createHttpExchanges, type HttpExchangesOptions } from "../../../src/doors/http/http-exchanges.ts";
+import { createClientAddress } from "../../../src/doors/identity/client-address.ts";
 import type { MessagePage } from "../../../src/ports/conversation-store.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 

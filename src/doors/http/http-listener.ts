@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { ErrorCode } from "../../protocol/errors.ts";
-import type { Access } from "./access.ts";
+import type { Access } from "../identity/access.ts";
+import type { Refusal } from "../identity/refusals.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { pageAddress, pathOf, sentUrl } from "./mount.ts";
-import { methodNotAllowed, type Refusal } from "./refusals.ts";
+import { methodNotAllowed } from "./refusal-of.ts";
 
 /** Called for each refusal, for the log. */
 export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../ports/clock.ts";
-import { type ClientAddress, networkOf } from "./client-address.ts";
+import { type ClientAddress, networkOf } from "../identity/client-address.ts";
 import { probePaths } from "./http-listener.ts";
 
 export interface HttpExchangesOptions {

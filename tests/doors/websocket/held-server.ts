@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
-import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
-import { sha256 } from "../../src/adapters/system/sha-256.ts";
-import { openBudgets } from "../../src/compose/open-budgets.ts";
-import { defaultSettings } from "../../src/compose/settings.ts";
-import { Connection } from "../../src/doors/websocket/connection.ts";
-import { SharedFrames } from "../../src/doors/websocket/shared-frames.ts";
-import { createAdmission } from "../../src/server/admission.ts";
-import { type Audience, Session } from "../../src/server/session.ts";
-import { createTurns } from "../../src/server/turns.ts";
-import { answering, createChatSetup } from "../chat/chat-setup.ts";
+import { createMemoryTurnLogs } from "../../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
+import { sha256 } from "../../../src/adapters/system/sha-256.ts";
+import { openBudgets } from "../../../src/compose/open-budgets.ts";
+import { defaultSettings } from "../../../src/compose/settings.ts";
+import { Connection } from "../../../src/doors/websocket/connection.ts";
+import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import { createAdmission } from "../../../src/server/admission.ts";
+import { type Audience, Session } from "../../../src/server/session.ts";
+import { createTurns } from "../../../src/server/turns.ts";
+import { answering, createChatSetup } from "../../chat/chat-setup.ts";
 import { heldSocket } from "./held-socket.ts";
 
 export const mostInFlight = 4;

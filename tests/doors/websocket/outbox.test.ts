@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { Outbox } from "../../src/doors/websocket/outbox.ts";
-import { SocketEndedError } from "../../src/ports/socket.ts";
+import { Outbox } from "../../../src/doors/websocket/outbox.ts";
+import { SocketEndedError } from "../../../src/ports/socket.ts";
 import { heldSocket } from "./held-socket.ts";
 
 /** Messages of 1,024 characters with the name of their sender; `made` is the number encoded so far. */

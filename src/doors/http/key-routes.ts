@@ -2,8 +2,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
 import { optional } from "../../protocol/fields.ts";
+import { digest } from "../identity/credentials.ts";
 import type { ApiRoutes } from "./api-routes.ts";
-import { digest } from "./credentials.ts";
 import { decodeInput, readJson } from "./decode-input.ts";
 import { isoTime } from "./iso-time.ts";
 

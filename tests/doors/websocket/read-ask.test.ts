@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DefaultPacing, readAsk } from "../../src/doors/websocket/read-ask.ts";
-import type { RequestMessage } from "../../src/protocol/client-messages.ts";
-import { decodeClientMessage } from "../../src/protocol/decode.ts";
+import { type DefaultPacing, readAsk } from "../../../src/doors/websocket/read-ask.ts";
+import type { RequestMessage } from "../../../src/protocol/client-messages.ts";
+import { decodeClientMessage } from "../../../src/protocol/decode.ts";
 
 const defaults: DefaultPacing = {
   mode: "natural",

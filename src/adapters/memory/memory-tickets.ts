@@ -1,10 +1,8 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Tickets } from "../../ports/tickets.ts";
-import { digest } from "./credentials.ts";
+import { type Tickets, ticketLifeMs } from "../../ports/tickets.ts";
+import { sha256 } from "../system/sha-256.ts";
 
-/** Time in which a ticket can be used, once. It is short because tickets are in URLs, and URLs end up in logs. */
-export const ticketLifeMs = 30_000;
 /** Max unused tickets; above it the oldest are dropped. */
 const maxTickets = 10_000;
 /** Max unused tickets of one caller, or of one address without keys; above it the oldest of these are dropped. */
@@ -16,7 +14,7 @@ interface Waiting {
 }
 
 /** Tickets in memory, valid for `ticketLifeMs`. Held as digests only. */
-export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
+export function createMemoryTickets({ clock }: { readonly clock: Clock }): Tickets {
   const tickets = new Map<string, Waiting>();
   /** The digests of each caller's tickets, the oldest first. */
   const byHolder = new Map<string, Set<string>>();
@@ -47,11 +45,11 @@ export function createTickets({ clock }: { readonly clock: Clock }): Tickets {
   return {
     async issue(caller) {
       const ticket = clock.newId();
-      add(digest(ticket), caller);
+      add(sha256(ticket), caller);
       return ticket;
     },
     async redeem(ticket) {
-      const found = take(digest(ticket));
+      const found = take(sha256(ticket));
       return found !== undefined && clock.now() <= found.validUntilMs ? found.caller : undefined;
     },
   };

@@ -1,4 +1,4 @@
-import type { OutgoingMessage } from "../../src/ports/socket.ts";
+import type { OutgoingMessage } from "../../../src/ports/socket.ts";
 
 /** A socket whose writes are taken when the test says so. */
 export function heldSocket() {

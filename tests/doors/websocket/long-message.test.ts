@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createPartReader } from "../../src/client/part-reader.ts";
-import { readServerMessage } from "../../src/client/read-message.ts";
-import { LongMessage } from "../../src/doors/websocket/long-message.ts";
-import { wireLimits } from "../../src/protocol/limits.ts";
-import { type ServerMessage, serverMessage } from "../../src/protocol/server-messages.ts";
+import { createPartReader } from "../../../src/client/part-reader.ts";
+import { readServerMessage } from "../../../src/client/read-message.ts";
+import { LongMessage } from "../../../src/doors/websocket/long-message.ts";
+import { wireLimits } from "../../../src/protocol/limits.ts";
+import { type ServerMessage, serverMessage } from "../../../src/protocol/server-messages.ts";
 
 const { serverMessageBytes } = wireLimits;
 const position = { request_id: "r", seq: 7 };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeEvent } from "../../src/doors/websocket/encode-event.ts";
-import type { PersonaAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
-import { TroupeError } from "../../src/protocol/errors.ts";
+import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
+import type { PersonaAnswer, TurnEvent } from "../../../src/ports/turn-event.ts";
+import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const usage = { inputTokens: 3, cachedTokens: 2, outputTokens: 4, totalTokens: 7, estimated: false };
 const wireUsage = { input_tokens: 3, cached_tokens: 2, output_tokens: 4, total_tokens: 7, estimated: false };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { SharedFrames } from "../../src/doors/websocket/shared-frames.ts";
-import type { LoggedEvent } from "../../src/ports/turn-log.ts";
+import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import type { LoggedEvent } from "../../../src/ports/turn-log.ts";
 
 /** Longer frames are shared in another way. */
 const frameChars = 50_000;

@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTickets } from "../../../src/adapters/http/tickets.ts";
+import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const ada: Caller = { owner: "ada", keyId: "key-1", limits: {} };
 
-async function issueMany(tickets: ReturnType<typeof createTickets>, callers: Iterable<Caller>) {
+async function issueMany(tickets: ReturnType<typeof createMemoryTickets>, callers: Iterable<Caller>) {
   const issued: string[] = [];
   for (const caller of callers) issued.push(await tickets.issue(caller));
   return issued;
 }
 
-async function good(tickets: ReturnType<typeof createTickets>, issued: readonly string[]) {
+async function good(tickets: ReturnType<typeof createMemoryTickets>, issued: readonly string[]) {
   const found: (Caller | undefined)[] = [];
   for (const ticket of issued) found.push(await tickets.redeem(ticket));
   return found.map((caller) => caller !== undefined);
 }
 
 test("a caller that asks for ever more tickets loses only its own oldest ones", async () => {
-  const tickets = createTickets({ clock: createTestClock() });
+  const tickets = createMemoryTickets({ clock: createTestClock() });
   const hers = await tickets.issue(ada);
   const bob: Caller = { owner: "bob", keyId: "key-2", limits: {} };
   const his = await issueMany(tickets, Array<Caller>(12_000).fill(bob));
@@ -30,7 +30,7 @@ test("a caller that asks for ever more tickets loses only its own oldest ones", 
 });
 
 test("callers without keys from one address share its tickets, even with different secrets", async () => {
-  const tickets = createTickets({ clock: createTestClock() });
+  const tickets = createMemoryTickets({ clock: createTestClock() });
   const from = (address: string, secret: number): Caller => ({
     ...{ owner: `anonymous:${secret}`, keyId: `anonymous:${secret}`, limits: {} },
     groups: [{ id: `address ${address}`, name: "This address", limits: {} }],
@@ -43,7 +43,7 @@ test("callers without keys from one address share its tickets, even with differe
 });
 
 test("of more tickets than there may be in all the oldest go", async () => {
-  const tickets = createTickets({ clock: createTestClock() });
+  const tickets = createMemoryTickets({ clock: createTestClock() });
   const callers = Array.from({ length: 10_001 }, (_, index): Caller => {
     return { owner: "many", keyId: `key-${index}`, limits: {} };
   });
@@ -53,7 +53,7 @@ test("of more tickets than there may be in all the oldest go", async () => {
 
 test("a ticket that was used or has run out makes room", async () => {
   const clock = createTestClock();
-  const tickets = createTickets({ clock });
+  const tickets = createMemoryTickets({ clock });
   const first = await issueMany(tickets, Array<Caller>(100).fill(ada));
   assert.ok((await good(tickets, first.slice(0, 50))).every(Boolean));
   const second = await issueMany(tickets, Array<Caller>(50).fill(ada));

@@ -3,7 +3,7 @@ import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { faultIn } from "../../protocol/fault-in.ts";
 import { inPlainWords } from "../../protocol/plain-words.ts";
 import { surveyJson, whyTooLarge } from "../../protocol/survey-json.ts";
-import { BodyTooLargeError } from "./refusals.ts";
+import { BodyTooLargeError } from "./refusal-of.ts";
 
 /**
  * Reads a part of a request by its schema. Throws `invalid_message` with the field at fault, or `whole` if the whole part is. The detail

@@ -1,11 +1,11 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import type { Access } from "./access.ts";
+import type { Access } from "../identity/access.ts";
+import type { Callers } from "../identity/callers.ts";
+import type { ClientAddress } from "../identity/client-address.ts";
+import { type Refusal, refusals } from "../identity/refusals.ts";
 import type { ApiEnv, ApiRoutes } from "./api-routes.ts";
-import type { Callers } from "./callers.ts";
-import type { ClientAddress } from "./client-address.ts";
 import type { OnRefused } from "./http-listener.ts";
-import { type Refusal, refusals } from "./refusals.ts";
 
 /** How long a browser may reuse the answer to a preflight. */
 const preflightSeconds = 600;
