@@ -20,15 +20,9 @@ export const deciding: readonly string[] = [
   "src/chat/usage.ts",
   "src/doors/http/",
   "src/doors/identity/",
-  "src/server/admission.ts",
-  "src/server/budget-day.ts",
-  "src/server/budgets.ts",
-  "src/server/day-budgets.ts",
-  "src/server/ledger.ts",
-  "src/server/reservation.ts",
+  "src/server/budget/",
   "src/server/session.ts",
   "src/server/start-turn.ts",
-  "src/server/turn-budget.ts",
 ];
 
 /** Whether a source checks permissions or counts costs. */

@@ -10,7 +10,7 @@ import { mounted } from "../doors/http/mount.ts";
 import { createAccess } from "../doors/identity/access.ts";
 import { createClientAddress } from "../doors/identity/client-address.ts";
 import { keyIdOfUser } from "../doors/identity/embedded-callers.ts";
-import { createAdmission } from "../server/admission.ts";
+import { createAdmission } from "../server/budget/admission.ts";
 import { createConversationDeletion } from "../server/delete-conversation.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns } from "../server/turns.ts";

@@ -3,9 +3,9 @@ import { groupIdsOf } from "../doors/identity/callers.ts";
 import type { CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
-import { createBudgets } from "../server/budgets.ts";
-import { createDayBudgets } from "../server/day-budgets.ts";
-import type { Price } from "../server/ledger.ts";
+import { createBudgets } from "../server/budget/budgets.ts";
+import { createDayBudgets } from "../server/budget/day-budgets.ts";
+import type { Price } from "../server/budget/ledger.ts";
 import { createPriceList } from "./price-list.ts";
 import type { Settings } from "./settings.ts";
 

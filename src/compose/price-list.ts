@@ -1,4 +1,4 @@
-import type { Price } from "../server/ledger.ts";
+import type { Price } from "../server/budget/ledger.ts";
 
 export interface PricedModel {
   readonly model: string;

@@ -6,7 +6,7 @@ import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../../src/compose/settings.ts";
 import { Connection } from "../../../src/doors/websocket/connection.ts";
 import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
-import { createAdmission } from "../../../src/server/admission.ts";
+import { createAdmission } from "../../../src/server/budget/admission.ts";
 import { type Audience, Session } from "../../../src/server/session.ts";
 import { createTurns } from "../../../src/server/turns.ts";
 import { answering, createChatSetup } from "../../chat/chat-setup.ts";

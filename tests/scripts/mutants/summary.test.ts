@@ -61,9 +61,9 @@ test("85 % of all mutants must be caught, and 90 % in the deciding sources", () 
   };
   assert.equal(faultsWith("src/chat/lane.ts", 15), 0);
   assert.equal(faultsWith("src/chat/lane.ts", 16), 1);
-  assert.equal(faultsWith("src/server/ledger.ts", 10), 0);
-  assert.equal(faultsWith("src/server/ledger.ts", 11), 1);
-  assert.equal(faultsWith("src/server/ledger.ts", 16), 2);
+  assert.equal(faultsWith("src/server/budget/ledger.ts", 10), 0);
+  assert.equal(faultsWith("src/server/budget/ledger.ts", 11), 1);
+  assert.equal(faultsWith("src/server/budget/ledger.ts", 16), 2);
 });
 
 test("every source that is listed as deciding exists", () => {

@@ -1,4 +1,4 @@
-import type { TroupeErrorOptions } from "../protocol/errors.ts";
+import type { TroupeErrorOptions } from "../../protocol/errors.ts";
 
 /** The amount spent of a budget, and the amount reserved for running calls. */
 export class Ledger {

@@ -1,5 +1,5 @@
-import type { TurnRequest } from "../ports/turn-request.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import type { TurnRequest } from "../../ports/turn-request.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 
 /** Tools that the client runs itself: they cost only tokens. */
 const ownTools: ReadonlySet<unknown> = new Set(["function", "custom"]);

@@ -1,6 +1,6 @@
-import type { Usage } from "../ports/provider.ts";
-import type { CallPlan } from "../ports/turn-budget.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import type { Usage } from "../../ports/provider.ts";
+import type { CallPlan } from "../../ports/turn-budget.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import { costOf, outputLeft, type Purse } from "./ledger.ts";
 
 /** The smallest output limit that a vendor accepts (OpenAI, `max_output_tokens`). With less left, no call is started. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBudgetDay, dayOf } from "../../src/server/budget-day.ts";
-import { createTestClock } from "../support/test-clock.ts";
+import { createBudgetDay, dayOf } from "../../../src/server/budget/day-budgets.ts";
+import { createTestClock } from "../../support/test-clock.ts";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

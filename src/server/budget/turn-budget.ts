@@ -1,9 +1,14 @@
-import type { CountedTurn, TurnExpense } from "../ports/budgets.ts";
-import type { Caller } from "../ports/caller.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Usage } from "../ports/provider.ts";
-import type { CallPlan, CountedCall } from "../ports/turn-budget.ts";
-import { type CallOutcome, type DayNumber, estimatedUsage, type UsageStore } from "../ports/usage-store.ts";
+import type { CountedTurn, TurnExpense } from "../../ports/budgets.ts";
+import type { Caller } from "../../ports/caller.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Usage } from "../../ports/provider.ts";
+import type { CallPlan, CountedCall } from "../../ports/turn-budget.ts";
+import {
+  type CallOutcome,
+  type DayNumber,
+  estimatedUsage,
+  type UsageStore,
+} from "../../ports/usage-store.ts";
 import type { DayBudgets } from "./day-budgets.ts";
 import { Ledger, outputLeft, type Purse } from "./ledger.ts";
 import { Reservation } from "./reservation.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryUsage } from "../../src/adapters/memory/memory-usage.ts";
-import { estimatedUsage } from "../../src/ports/usage-store.ts";
-import { createDayBudgets, type DayLimits } from "../../src/server/day-budgets.ts";
-import { createTurnBudget } from "../../src/server/turn-budget.ts";
-import { createTestClock } from "../support/test-clock.ts";
+import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
+import { estimatedUsage } from "../../../src/ports/usage-store.ts";
+import { createDayBudgets, type DayLimits } from "../../../src/server/budget/day-budgets.ts";
+import { createTurnBudget } from "../../../src/server/budget/turn-budget.ts";
+import { createTestClock } from "../../support/test-clock.ts";
 
 const caller = { owner: "ada", keyId: "key-1", limits: {} };
 const plan = { api: "openai", model: "m", inputTokens: 10, isBegun: false };

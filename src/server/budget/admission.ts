@@ -1,8 +1,8 @@
-import type { Budgets } from "../ports/budgets.ts";
-import type { Caller } from "../ports/caller.ts";
-import { CallerCounts } from "../ports/caller-counts.ts";
-import { HeldByOwners, type HeldBytes, type Hold } from "../ports/held-bytes.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import type { Budgets } from "../../ports/budgets.ts";
+import type { Caller } from "../../ports/caller.ts";
+import { CallerCounts } from "../../ports/caller-counts.ts";
+import { HeldByOwners, type HeldBytes, type Hold } from "../../ports/held-bytes.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 
 export interface AdmissionOptions {
   /** Maximum turns at the same time: of a key that has no limit of its own, of one owner, and in all. */

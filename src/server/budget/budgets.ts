@@ -1,7 +1,7 @@
-import type { CountedBudgets } from "../ports/budgets.ts";
-import type { Caller } from "../ports/caller.ts";
-import type { RateCounter } from "../ports/rate-counter.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import type { CountedBudgets } from "../../ports/budgets.ts";
+import type { Caller } from "../../ports/caller.ts";
+import type { RateCounter } from "../../ports/rate-counter.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import { createTurnBudget, type TurnBudgetOptions } from "./turn-budget.ts";
 
 export interface BudgetsOptions extends TurnBudgetOptions {
