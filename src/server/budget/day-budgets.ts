@@ -125,6 +125,12 @@ export function createDayBudgets({
     ];
   }
 
+  function isLimited({ limits: own, groups = [] }: Caller): boolean {
+    const perKey = own.tokensPerDay ?? limits.tokensPerKey;
+    const all = [perKey, limits.tokens, limits.money, ...groups.map((group) => group.limits.tokensPerDay)];
+    return all.some((limit) => limit !== undefined);
+  }
+
   function moneyPurse(price: Price): Purse {
     const limit = (limits.money ?? Infinity) * priceUnit;
     return purse(money, limit, price, "The server's money of a day is limited");
@@ -149,6 +155,7 @@ export function createDayBudgets({
     },
     check(caller, inputTokens) {
       day.current();
+      if (!isLimited(caller)) return;
       const ofTokens = tokenPurses(caller).map((one) => [one, inputTokens] as const);
       // The cost of a call is known only with its model.
       const needs = [...ofTokens, [moneyPurse(byToken), 0] as const];

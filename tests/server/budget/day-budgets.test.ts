@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBudgetDay, dayOf } from "../../../src/server/budget/day-budgets.ts";
+import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
+import type { Caller } from "../../../src/ports/caller.ts";
+import {
+  createBudgetDay,
+  createDayBudgets,
+  type DayLimits,
+  dayOf,
+} from "../../../src/server/budget/day-budgets.ts";
+import { Reservation } from "../../../src/server/budget/reservation.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const hourMs = 3_600_000;
@@ -84,5 +92,46 @@ describe("the day whose budget is spent", () => {
     assert.equal(day.msToNext(), dayMs);
     set(20 * dayMs);
     assert.equal(day.msToNext(), 1_000);
+  });
+});
+
+describe("the check of a request", () => {
+  const input = Number.MAX_SAFE_INTEGER;
+  const free: Caller = { owner: "ada", keyId: "key-1", limits: {} };
+  const group = { id: "everyone", name: "Everyone" };
+  const daysWith = (limits: DayLimits) =>
+    createDayBudgets({
+      clock: createTestClock(),
+      usage: createMemoryUsage(),
+      limits,
+      priceOf: () => undefined,
+    });
+
+  it("passes any input where nothing is limited", () => {
+    daysWith({}).check(free, input);
+    daysWith({}).check({ ...free, groups: [{ ...group, limits: { requestsPerMinute: 1 } }] }, input);
+  });
+
+  it("refuses by each limit alone", () => {
+    const ofGroup = { ...free, groups: [{ ...group, limits: { tokensPerDay: 10 } }] };
+    const rows: readonly (readonly [DayLimits, Caller])[] = [
+      [{ tokensPerKey: 10 }, free],
+      [{ tokens: 10 }, free],
+      [{ money: 0 }, free],
+      [{}, { ...free, limits: { tokensPerDay: 10 } }],
+      [{}, ofGroup],
+    ];
+    for (const [limits, caller] of rows)
+      assert.throws(() => daysWith(limits).check(caller, input), { code: "larger_than_day_budget" });
+  });
+
+  it("counts the calls of a caller that gets its limit later in the day", () => {
+    const days = daysWith({});
+    days.check(free, 10);
+    const plan = { inputTokens: 10, isBegun: false };
+    const call = new Reservation(days.purses(free, "m"), plan, { stepTokens: 100, shareTokens: 100 });
+    call.settle({ inputTokens: 10, outputTokens: 90, totalTokens: 100, estimated: false });
+    const limited = { ...free, limits: { tokensPerDay: 100 } };
+    assert.throws(() => days.check(limited, 10), { code: "day_budget_spent" });
   });
 });
