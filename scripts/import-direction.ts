@@ -51,12 +51,9 @@ const homeOf: Readonly<Record<string, string>> = {
 /** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */
 const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
-  // The durable log puts the journal in front of the log in memory. Turns of other processes are followed in memory as
-  // well.
-  memory: ["sqlite", "cluster"],
-  // Events are sent between processes in the form in which they are stored on the disk.
-  sqlite: ["cluster"],
   system: ["memory", "upstream", "ws"],
+  // The logs in memory and on the disk follow in the same way, and events are sent between processes as they are stored.
+  "turn-log": ["cluster", "memory", "sqlite"],
   upstream: ["openai"],
 };
 

@@ -2,7 +2,6 @@ import path from "node:path";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryKeys } from "../adapters/memory/memory-keys.ts";
 import { createMemoryTickets } from "../adapters/memory/memory-tickets.ts";
-import { createMemoryTurnLogs } from "../adapters/memory/memory-turn-logs.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
@@ -13,6 +12,7 @@ import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/s
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../adapters/sqlite/sqlite-vendor-ids.ts";
+import { createMemoryTurnLogs } from "../adapters/turn-log/memory-turn-logs.ts";
 import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
 import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";

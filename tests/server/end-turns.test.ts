@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import { Hold } from "../../src/ports/held-bytes.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnLogStore, UnfinishedTurn } from "../../src/ports/turn-log.ts";
 import type { ResumableRequest, WhenInterrupted } from "../../src/ports/turn-request.ts";

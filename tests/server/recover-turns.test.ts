@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createMemoryTurnLogs } from "../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import type { TurnLog } from "../../src/ports/turn-log.ts";
 import { recoverTurns } from "../../src/server/recover-turns.ts";
 import { answering, createChatSetup } from "../chat/chat-setup.ts";

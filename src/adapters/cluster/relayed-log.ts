@@ -1,9 +1,9 @@
 import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
-import { isUrgent } from "../sqlite/durable-log.ts";
-import { parseEvents } from "../sqlite/event-codec.ts";
+import { parseEvents } from "../turn-log/event-codec.ts";
+import { isUrgent } from "../turn-log/is-urgent.ts";
+import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import type { Channel } from "./channel.ts";
 
 interface RelayedLogOptions {

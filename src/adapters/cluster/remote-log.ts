@@ -1,5 +1,5 @@
 import type { KeptTurn, LogBatch, LogReader } from "../../ports/turn-log.ts";
-import { parseEvents } from "../sqlite/event-codec.ts";
+import { parseEvents } from "../turn-log/event-codec.ts";
 import type { FoundTurn, LogHub } from "./log-hub.ts";
 
 /** The outcome of one request for a batch; `given up` if the reader that asked was closed. */

@@ -1,8 +1,8 @@
 import type { TurnStep } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnPlace, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
-import { parseEvents } from "../sqlite/event-codec.ts";
+import { parseEvents } from "../turn-log/event-codec.ts";
+import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import type { Channel } from "./channel.ts";
 import { type FoundTurn, type LogHub, logHubMethods } from "./log-hub.ts";
 import { nameOf } from "./name-of.ts";

@@ -3,7 +3,7 @@ import { isCheckpoint, type LaneCheckpoint, type TurnEvent, type TurnStep } from
 import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { parseEvents } from "../sqlite/event-codec.ts";
+import { parseEvents } from "../turn-log/event-codec.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
 import type { FoundTurn, LeftTurn, LogHub } from "./log-hub.ts";
 

@@ -1,7 +1,8 @@
 import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
+import { isUrgent } from "../turn-log/is-urgent.ts";
+import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 
 /** A turn, its number, and `begun`, which settles when its row is committed. */
@@ -119,10 +120,4 @@ export class DurableLog implements TurnLog {
     // Commits come in order, so the turn's first events may be committed together with its row.
     return this.#row === "there" ? written : Promise.all([begun, written]);
   }
-}
-
-/** Whether a step must not wait for the beat. Text that is not final can wait, because a lane's first text comes with its status. */
-export function isUrgent(step: TurnStep): boolean {
-  if (step.type === "text") return step.final;
-  return step.type !== "reasoning" && step.type !== "checkpoint";
 }

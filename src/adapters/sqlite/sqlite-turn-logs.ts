@@ -2,12 +2,12 @@ import type { Clock } from "../../ports/clock.ts";
 import { isEvent, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import type { MemoryTurnLog } from "../memory/memory-turn-log.ts";
+import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import {
   createMemoryTurnLogs,
   type MemoryTurnLogOptions,
   type MemoryTurnLogs,
-} from "../memory/memory-turn-logs.ts";
+} from "../turn-log/memory-turn-logs.ts";
 import { type Begun, DurableLog } from "./durable-log.ts";
 import { forgetOrphans } from "./forget-orphans.ts";
 import { forgetTurns } from "./forget-turns.ts";

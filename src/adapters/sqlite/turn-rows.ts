@@ -1,9 +1,9 @@
 import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { MemoryTurnLog } from "../memory/memory-turn-log.ts";
+import { parseEvents } from "../turn-log/event-codec.ts";
+import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import { compactLog, openCompactedLog } from "./compacted-log.ts";
-import { parseEvents } from "./event-codec.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 

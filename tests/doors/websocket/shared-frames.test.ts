@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { MemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../../../src/adapters/turn-log/memory-turn-log.ts";
 import type { TurnEvent } from "../../../src/ports/turn-event.ts";
 import { created } from "../../ports/turn-log-store-contract.ts";
 import { startHeld } from "./held-server.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createMemoryTurnLogs } from "../../../src/adapters/memory/memory-turn-logs.ts";
+import { createMemoryTurnLogs } from "../../../src/adapters/turn-log/memory-turn-logs.ts";
 import type { TurnLogStore } from "../../../src/ports/turn-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { created, describeTurnLogStore, recordOf } from "../../ports/turn-log-store-contract.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MemoryTurnLog } from "../../../src/adapters/memory/memory-turn-log.ts";
+import { MemoryTurnLog } from "../../../src/adapters/turn-log/memory-turn-log.ts";
 import { followLog } from "../../../src/ports/follow-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { describeLeaving, describeTrimming, describeTurnLog } from "../../ports/turn-log-contract.ts";
