@@ -1,15 +1,15 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { createChannel } from "../adapters/cluster/channel.ts";
+import { createHub } from "../adapters/cluster/primary/hub.ts";
+import { createChannel } from "../adapters/cluster/rpc/channel.ts";
 import {
   primaryControlMethods,
   type WorkerControl,
   workerControlMethods,
-} from "../adapters/cluster/control.ts";
-import { createHub } from "../adapters/cluster/hub.ts";
-import { processLine } from "../adapters/cluster/process-line.ts";
-import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
+} from "../adapters/cluster/rpc/control.ts";
+import { processLine } from "../adapters/cluster/rpc/process-line.ts";
+import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import { chooseProviders } from "./choose-providers.ts";

@@ -1,11 +1,11 @@
-import { createChannel } from "../adapters/cluster/channel.ts";
+import { createChannel } from "../adapters/cluster/rpc/channel.ts";
 import {
   type PrimaryControl,
   primaryControlMethods,
   workerControlMethods,
-} from "../adapters/cluster/control.ts";
-import { processLine } from "../adapters/cluster/process-line.ts";
-import { remotePort, servePort } from "../adapters/cluster/remote-port.ts";
+} from "../adapters/cluster/rpc/control.ts";
+import { processLine } from "../adapters/cluster/rpc/process-line.ts";
+import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { listen } from "./listen.ts";

@@ -1,6 +1,6 @@
-import { type Channel, createChannel } from "../../../src/adapters/cluster/channel.ts";
-import { createHub } from "../../../src/adapters/cluster/hub.ts";
-import type { Line } from "../../../src/adapters/cluster/line.ts";
+import { createHub } from "../../../src/adapters/cluster/primary/hub.ts";
+import { type Channel, createChannel } from "../../../src/adapters/cluster/rpc/channel.ts";
+import type { Line } from "../../../src/adapters/cluster/rpc/line.ts";
 import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
 import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
@@ -16,7 +16,7 @@ import type { Stores } from "../../../src/compose/open-stores.ts";
 import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import { onFault as failTest, openStore } from "../sqlite/open-store.ts";
-import { createLinePair, type LinePair } from "./line-pair.ts";
+import { createLinePair, type LinePair } from "./rpc/line-pair.ts";
 
 export interface ClusterOptions {
   readonly clock?: Clock;

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { TurnExpense } from "../../ports/budgets.ts";
-import type { Caller } from "../../ports/caller.ts";
-import type { Usage } from "../../ports/provider.ts";
-import type { CallPlan } from "../../ports/turn-budget.ts";
-import type { CallOutcome } from "../../ports/usage-store.ts";
+import type { TurnExpense } from "../../../ports/budgets.ts";
+import type { Caller } from "../../../ports/caller.ts";
+import type { Usage } from "../../../ports/provider.ts";
+import type { CallPlan } from "../../../ports/turn-budget.ts";
+import type { CallOutcome } from "../../../ports/usage-store.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { RateCounter } from "../../ports/rate-counter.ts";
-import type { SocketPlaces } from "../../ports/socket-places.ts";
-import type { Tickets } from "../../ports/tickets.ts";
+import type { RateCounter } from "../../../ports/rate-counter.ts";
+import type { SocketPlaces } from "../../../ports/socket-places.ts";
+import type { Tickets } from "../../../ports/tickets.ts";
 import type { Methods } from "./remote-port.ts";
 
 const text = z.string();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { TurnPlace, TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { TroupeError } from "../../protocol/errors.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
+import { TroupeError } from "../../../protocol/errors.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
 
 const plain = z.object({ name: z.string(), message: z.string() });
 

@@ -1,6 +1,6 @@
-import type { CallBudget, CallPlan } from "../../ports/turn-budget.ts";
-import { estimatedUsage } from "../../ports/usage-store.ts";
-import type { BudgetHub, OpenedCall } from "./budget-hub.ts";
+import type { CallBudget, CallPlan } from "../../../ports/turn-budget.ts";
+import { estimatedUsage } from "../../../ports/usage-store.ts";
+import type { BudgetHub, OpenedCall } from "../rpc/budget-hub.ts";
 
 export interface RemoteCallOptions {
   readonly hub: BudgetHub;

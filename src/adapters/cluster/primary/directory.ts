@@ -1,12 +1,12 @@
-import type { Caller } from "../../ports/caller.ts";
-import { CallerCounts } from "../../ports/caller-counts.ts";
-import { HeldByOwners } from "../../ports/held-bytes.ts";
-import type { LaneCheckpoint } from "../../ports/turn-event.ts";
-import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
-import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { TroupeError } from "../../protocol/errors.ts";
-import { nameOf } from "./name-of.ts";
-import type { WorkerPort } from "./peer-hub.ts";
+import type { Caller } from "../../../ports/caller.ts";
+import { CallerCounts } from "../../../ports/caller-counts.ts";
+import { HeldByOwners } from "../../../ports/held-bytes.ts";
+import type { LaneCheckpoint } from "../../../ports/turn-event.ts";
+import type { TurnLog, TurnRecord } from "../../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../../ports/turn-request.ts";
+import { TroupeError } from "../../../protocol/errors.ts";
+import { nameOf } from "../rpc/name-of.ts";
+import type { WorkerPort } from "../rpc/peer-hub.ts";
 
 /** A process that runs turns, as the process that knows all turns sees it. */
 export interface Member {

@@ -1,8 +1,8 @@
-import type { CountedBudgets, CountedTurn } from "../../ports/budgets.ts";
-import type { Usage } from "../../ports/provider.ts";
-import type { CountedCall } from "../../ports/turn-budget.ts";
-import { estimatedUsage } from "../../ports/usage-store.ts";
-import type { BudgetHub } from "./budget-hub.ts";
+import type { CountedBudgets, CountedTurn } from "../../../ports/budgets.ts";
+import type { Usage } from "../../../ports/provider.ts";
+import type { CountedCall } from "../../../ports/turn-budget.ts";
+import { estimatedUsage } from "../../../ports/usage-store.ts";
+import type { BudgetHub } from "../rpc/budget-hub.ts";
 
 interface OpenCall {
   readonly call: CountedCall;

@@ -1,10 +1,10 @@
-import { isTerminal, type TurnStep } from "../../ports/turn-event.ts";
-import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
-import { TroupeError } from "../../protocol/errors.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
-import { isUrgent } from "../turn-log/is-urgent.ts";
-import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import type { Channel } from "./channel.ts";
+import { isTerminal, type TurnStep } from "../../../ports/turn-event.ts";
+import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
+import { TroupeError } from "../../../protocol/errors.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
+import { isUrgent } from "../../turn-log/is-urgent.ts";
+import type { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
+import type { Channel } from "../rpc/channel.ts";
 
 interface RelayedLogOptions {
   readonly channel: Channel;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { KeyStore } from "../../ports/key-store.ts";
+import type { KeyStore } from "../../../ports/key-store.ts";
 import { limits } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Clock } from "../../ports/clock.ts";
+import type { Clock } from "../../../ports/clock.ts";
 import type { Line } from "./line.ts";
 import { decodeRefusal, encodeRefusal } from "./refusal.ts";
 

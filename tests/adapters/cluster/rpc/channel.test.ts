@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { z } from "zod";
-import { createChannel } from "../../../src/adapters/cluster/channel.ts";
-import { type Methods, remotePort, servePort } from "../../../src/adapters/cluster/remote-port.ts";
-import { TroupeError } from "../../../src/protocol/errors.ts";
-import { createTestClock } from "../../support/test-clock.ts";
+import { createChannel } from "../../../../src/adapters/cluster/rpc/channel.ts";
+import { type Methods, remotePort, servePort } from "../../../../src/adapters/cluster/rpc/remote-port.ts";
+import { TroupeError } from "../../../../src/protocol/errors.ts";
+import { createTestClock } from "../../../support/test-clock.ts";
 import { createLinePair } from "./line-pair.ts";
 
 interface Echo {

@@ -1,6 +1,6 @@
-import type { KeptTurn, LogBatch, LogReader } from "../../ports/turn-log.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
-import type { FoundTurn, LogHub } from "./log-hub.ts";
+import type { KeptTurn, LogBatch, LogReader } from "../../../ports/turn-log.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
+import type { FoundTurn, LogHub } from "../rpc/log-hub.ts";
 
 /** The outcome of one request for a batch; `given up` if the reader that asked was closed. */
 type Asked = Promise<{ readonly batch: LogBatch | undefined } | "given up">;

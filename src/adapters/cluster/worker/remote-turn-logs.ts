@@ -1,15 +1,21 @@
-import type { TurnStep } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnLogStore, TurnPlace, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
-import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
-import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import type { Channel } from "./channel.ts";
-import { type FoundTurn, type LogHub, logHubMethods } from "./log-hub.ts";
-import { nameOf } from "./name-of.ts";
+import type { TurnStep } from "../../../ports/turn-event.ts";
+import type {
+  KeptTurn,
+  TurnLogStore,
+  TurnPlace,
+  TurnRecord,
+  UnfinishedTurn,
+} from "../../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../../ports/turn-request.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
+import { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
+import type { Channel } from "../rpc/channel.ts";
+import { type FoundTurn, type LogHub, logHubMethods } from "../rpc/log-hub.ts";
+import { nameOf } from "../rpc/name-of.ts";
+import { remotePort } from "../rpc/remote-port.ts";
+import { tell } from "../rpc/tell.ts";
 import { RelayedLog } from "./relayed-log.ts";
 import { createRemoteLogs } from "./remote-log.ts";
-import { remotePort } from "./remote-port.ts";
-import { tell } from "./tell.ts";
 
 export interface RemoteTurnLogOptions {
   readonly channel: Channel;

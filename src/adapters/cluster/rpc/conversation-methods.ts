@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ConversationStore } from "../../ports/conversation-store.ts";
+import type { ConversationStore } from "../../../ports/conversation-store.ts";
 import type { Methods } from "./remote-port.ts";
 
 const text = z.string();

@@ -1,5 +1,5 @@
-import type { Caller } from "../../ports/caller.ts";
-import type { SocketPlaces } from "../../ports/socket-places.ts";
+import type { Caller } from "../../../ports/caller.ts";
+import type { SocketPlaces } from "../../../ports/socket-places.ts";
 
 /** Serves the places to one process. When that process is `gone`, its places are given back. */
 export function createPlaceHub(places: SocketPlaces, gone: AbortSignal): SocketPlaces {

@@ -1,7 +1,7 @@
-import type { KeyStore } from "../../ports/key-store.ts";
-import type { Channel } from "./channel.ts";
-import { type KeyHub, type KeyListener, keyHubMethods, keyListenerMethods } from "./key-hub.ts";
-import { remotePort, servePort } from "./remote-port.ts";
+import type { KeyStore } from "../../../ports/key-store.ts";
+import type { Channel } from "../rpc/channel.ts";
+import { type KeyHub, type KeyListener, keyHubMethods, keyListenerMethods } from "../rpc/key-hub.ts";
+import { remotePort, servePort } from "../rpc/remote-port.ts";
 
 /** The keys of all processes. A revocation settles when every process that opens anything with a key knows of it. */
 export function createKeyHub(keys: KeyStore, onFault: (fault: unknown) => void) {

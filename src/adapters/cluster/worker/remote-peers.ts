@@ -1,12 +1,12 @@
-import type { LiveTurn, PeerAudience, Peers } from "../../ports/peers.ts";
-import type { KeptTurn } from "../../ports/turn-log.ts";
-import type { TurnRequest } from "../../ports/turn-request.ts";
-import type { Channel } from "./channel.ts";
-import type { FoundTurn } from "./log-hub.ts";
-import { nameOf } from "./name-of.ts";
-import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "./peer-hub.ts";
-import { remotePort, servePort } from "./remote-port.ts";
-import { tell } from "./tell.ts";
+import type { LiveTurn, PeerAudience, Peers } from "../../../ports/peers.ts";
+import type { KeptTurn } from "../../../ports/turn-log.ts";
+import type { TurnRequest } from "../../../ports/turn-request.ts";
+import type { Channel } from "../rpc/channel.ts";
+import type { FoundTurn } from "../rpc/log-hub.ts";
+import { nameOf } from "../rpc/name-of.ts";
+import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "../rpc/peer-hub.ts";
+import { remotePort, servePort } from "../rpc/remote-port.ts";
+import { tell } from "../rpc/tell.ts";
 
 export interface RemotePeersOptions {
   readonly channel: Channel;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { VendorIds } from "../../ports/vendor-ids.ts";
+import type { VendorIds } from "../../../ports/vendor-ids.ts";
 import type { Methods } from "./remote-port.ts";
 
 const text = z.string();

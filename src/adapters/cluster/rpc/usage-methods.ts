@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { UsageSums } from "../../ports/usage-store.ts";
+import type { UsageSums } from "../../../ports/usage-store.ts";
 import type { Methods } from "./remote-port.ts";
 
 const day = z.int();

@@ -1,10 +1,10 @@
-import type { Budgets } from "../../ports/budgets.ts";
-import type { Caller } from "../../ports/caller.ts";
-import { type BudgetHub, budgetHubMethods } from "./budget-hub.ts";
-import type { Channel } from "./channel.ts";
+import type { Budgets } from "../../../ports/budgets.ts";
+import type { Caller } from "../../../ports/caller.ts";
+import { type BudgetHub, budgetHubMethods } from "../rpc/budget-hub.ts";
+import type { Channel } from "../rpc/channel.ts";
+import { remotePort } from "../rpc/remote-port.ts";
+import { tell } from "../rpc/tell.ts";
 import { createRemoteCall, type RemoteCall } from "./remote-call.ts";
-import { remotePort } from "./remote-port.ts";
-import { tell } from "./tell.ts";
 
 export interface RemoteBudgetsOptions {
   readonly channel: Channel;

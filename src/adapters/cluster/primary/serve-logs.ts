@@ -1,11 +1,16 @@
-import { followLog } from "../../ports/follow-log.ts";
-import { isCheckpoint, type LaneCheckpoint, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
-import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { TroupeError } from "../../protocol/errors.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
+import { followLog } from "../../../ports/follow-log.ts";
+import {
+  isCheckpoint,
+  type LaneCheckpoint,
+  type TurnEvent,
+  type TurnStep,
+} from "../../../ports/turn-event.ts";
+import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../../ports/turn-log.ts";
+import type { ResumableRequest } from "../../../ports/turn-request.ts";
+import { TroupeError } from "../../../protocol/errors.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
+import type { FoundTurn, LeftTurn, LogHub } from "../rpc/log-hub.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
-import type { FoundTurn, LeftTurn, LogHub } from "./log-hub.ts";
 
 /** Maximum turns per answer, so that thousands do not travel in one message. */
 const turnsPerAnswer = 50;

@@ -1,8 +1,8 @@
+import { nameOf } from "../rpc/name-of.ts";
+import type { AnnouncedTurn, PeerHub } from "../rpc/peer-hub.ts";
+import { tell } from "../rpc/tell.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
-import { nameOf } from "./name-of.ts";
-import type { AnnouncedTurn, PeerHub } from "./peer-hub.ts";
 import { foundTurn } from "./serve-logs.ts";
-import { tell } from "./tell.ts";
 
 export interface PeerHubOptions {
   readonly directory: Directory;
