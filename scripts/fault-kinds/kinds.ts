@@ -27,7 +27,10 @@ export const faultKinds: readonly FaultKind[] = [
   { kind: "an error's code or text, and the pause that it asks for", tests: [openai("stream-error")] },
   { kind: "a heartbeat", tests: [openai("heartbeat")] },
   { kind: "an overload reported inside a 200", tests: [["tests/faults/reported-failures.test.ts"]] },
-  { kind: "reasoning that comes one token at a time", tests: [["tests/chat/reasoning-rhythm.test.ts"]] },
+  {
+    kind: "reasoning that comes one token at a time",
+    tests: [["tests/chat/pacing/reasoning-rhythm.test.ts"]],
+  },
   {
     kind: "a name that a vendor or a client chose",
     tests: [server("names-of-others"), openai("tool-calls")],

@@ -1,21 +1,15 @@
 import type { Persona } from "../ports/persona.ts";
-import type { FinishReason, ProviderRequest } from "../ports/provider.ts";
+import type { FinishReason } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CancelReport, PersonaAnswer, TurnAnswer } from "../ports/turn-event.ts";
-import type { TurnRequest } from "../ports/turn-request.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { type ConversationTurn, rememberAnswers } from "./conversation-turn.ts";
 import { type LaneResult, runLane } from "./lane.ts";
-import { castNote, personaContext } from "./persona-context.ts";
+import { type PersonaRequest, personaRequest } from "./prompt/persona-request.ts";
 import type { RecoveredLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
 import { sumUsage } from "./usage.ts";
-
-/** OpenAI accepts at most 64 characters. */
-const cacheKeyChars = 32;
-
-type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
 
 /** Everything that was looked up before the turn started. */
 export interface Cast {
@@ -54,7 +48,7 @@ export async function answerPersonas(
           id: persona.id,
           conversationId: cast.conversation.id,
           choice: cast.choice,
-          request: providerRequest(request, persona, cast, dependencies),
+          request: personaRequest(request, persona, cast, dependencies),
           pacing: request.pacing,
           showText: whenOne || request.showText,
           budget: context.budget,
@@ -96,28 +90,6 @@ function resultOf({ status, text, model, finishReason, usage, error, cancel }: P
 function keptResult({ status = "failed", text }: RecoveredLane, model: string): LaneResult {
   const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
   return { status, text, model, ...error };
-}
-
-/**
- * Puts the persona's instructions first and unchanged, then the history, and last the note for this answer: a prompt cache only reuses an
- * equal start.
- */
-function providerRequest(
-  request: PersonaRequest,
-  persona: Persona,
-  { personas, choice, conversation: { owner, id, path } }: Cast,
-  { contextChars, digest }: ChatDependencies,
-): ProviderRequest {
-  const note = castNote(persona, personas);
-  return {
-    model: choice.model,
-    instructions: persona.instructions,
-    messages: [...personaContext(path, persona.id, contextChars), { role: "user", text: request.message }],
-    ...(note === undefined ? {} : { note }),
-    cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
-    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
-    ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
-  };
 }
 
 function personaAnswer(

@@ -11,7 +11,7 @@ import { behindShown } from "./behind-shown.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { createMeter } from "./meter.ts";
-import { type PacedEvent, type PaceResult, pace } from "./pace.ts";
+import { type PacedEvent, type PaceResult, pace } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
 import { estimateInput } from "./usage.ts";

@@ -1,4 +1,4 @@
-import { type PacedEvent, type PaceOptions, type PaceResult, pace } from "../../src/chat/pace.ts";
+import { type PacedEvent, type PaceOptions, type PaceResult, pace } from "../../src/chat/pacing/pace.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 import type { Pacing } from "../../src/ports/turn-request.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";

@@ -14,7 +14,7 @@ function forbidden(path: string, text: string): string[] {
 const allowed: [importer: string, statement: string][] = [
   ["src/protocol/decode.ts", 'import { z } from "zod";'],
   ["src/ports/provider.ts", 'import type { TroupeError } from "../protocol/errors.ts";'],
-  ["src/chat/pace.ts", 'import { limits } from "../protocol/limits.ts";'],
+  ["src/chat/pacing/pace.ts", 'import { limits } from "../protocol/limits.ts";'],
   ["src/server/turn.ts", 'import { lane } from "../chat/lane.ts";'],
   ["src/doors/websocket/encode.ts", 'import type { Lane } from "../../chat/lane.ts";'],
   ["src/doors/websocket/door.ts", 'import { callers } from "../identity/callers.ts";'],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { ProviderEvent } from "../../src/ports/provider.ts";
-import type { Pacing } from "../../src/ports/turn-request.ts";
-import { anyBrokenText, anyPieces, anyText, boundaries, clusterAt, fewRuns, textEvent } from "./any-text.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
+import type { Pacing } from "../../../src/ports/turn-request.ts";
+import { anyBrokenText, anyPieces, anyText, boundaries, clusterAt, fewRuns, textEvent } from "../any-text.ts";
 import {
   endEvent,
   fixedPacing,
@@ -14,7 +14,7 @@ import {
   type ShownEvent,
   textDeliveries,
   textsOf,
-} from "./paced-run.ts";
+} from "../paced-run.ts";
 
 const codePoints = (text: string) => [...text].length;
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { ProviderEvent } from "../../src/ports/provider.ts";
-import { createTestClock, type TestClock } from "../support/test-clock.ts";
-import { anyBrokenText, anyPieces, fewRuns, textEvent } from "./any-text.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
+import { createTestClock, type TestClock } from "../../support/test-clock.ts";
+import { anyBrokenText, anyPieces, fewRuns, textEvent } from "../any-text.ts";
 import {
   endEvent,
   fixedPacing,
@@ -14,7 +14,7 @@ import {
   runPaced,
   textsOf,
   untilEnded,
-} from "./paced-run.ts";
+} from "../paced-run.ts";
 
 const pacings = [naturalPacing, fixedPacing, rawPacing];
 

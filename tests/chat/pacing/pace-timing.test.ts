@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { beatMs } from "../../src/chat/rhythm.ts";
-import { createTestClock } from "../support/test-clock.ts";
-import { anyAsciiText, anyPieces, anyText, fewRuns } from "./any-text.ts";
+import { beatMs } from "../../../src/chat/pacing/rhythm.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { anyAsciiText, anyPieces, anyText, fewRuns } from "../any-text.ts";
 import {
   type Delivery,
   endEvent,
@@ -13,7 +13,7 @@ import {
   runPaced,
   textDeliveries,
   textsOf,
-} from "./paced-run.ts";
+} from "../paced-run.ts";
 
 const anyGaps = fc.array(fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 300 }), fc.constant(1_500)), {
   maxLength: 26,

@@ -1,5 +1,5 @@
-import type { JsonObject } from "../ports/json.ts";
-import type { ProviderEvent } from "../ports/provider.ts";
+import type { JsonObject } from "../../ports/json.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
 import { chunkEnd, settledLength, wholeLength } from "./graphemes.ts";
 
 /** An event other than text on its way from a provider to the log. It keeps its place in the order. */

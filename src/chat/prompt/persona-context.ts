@@ -1,6 +1,6 @@
-import type { PathMessage, StoredMessage } from "../ports/conversation-store.ts";
-import type { Persona } from "../ports/persona.ts";
-import type { ProviderMessage } from "../ports/provider.ts";
+import type { PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
+import type { Persona } from "../../ports/persona.ts";
+import type { ProviderMessage } from "../../ports/provider.ts";
 
 /** A full history is cut by a third, in blocks of a third. */
 const blocksOfHistory = 3;

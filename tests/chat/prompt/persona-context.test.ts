@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { castNote, personaContext } from "../../src/chat/persona-context.ts";
-import type { PathMessage, StoredMessage } from "../../src/ports/conversation-store.ts";
-import { manyRuns } from "./any-text.ts";
-import { personas } from "./personas.ts";
+import { castNote, personaContext } from "../../../src/chat/prompt/persona-context.ts";
+import type { PathMessage, StoredMessage } from "../../../src/ports/conversation-store.ts";
+import { manyRuns } from "../any-text.ts";
+import { personas } from "../personas.ts";
 
 let ids = 0;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { chunkEnd, settledLength } from "../../src/chat/graphemes.ts";
+import { chunkEnd, settledLength } from "../../../src/chat/pacing/graphemes.ts";
 import {
   anyBrokenText,
   anyPieces,
@@ -10,7 +10,7 @@ import {
   clusterAt,
   isBoundary,
   manyRuns,
-} from "./any-text.ts";
+} from "../any-text.ts";
 
 const codePoints = (text: string) => [...text].length;
 const anySize = fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constantFrom(4_096, Number.MAX_SAFE_INTEGER));

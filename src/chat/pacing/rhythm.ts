@@ -1,4 +1,4 @@
-import type { Pacing } from "../ports/turn-request.ts";
+import type { Pacing } from "../../ports/turn-request.ts";
 import type { Arrival } from "./text-queue.ts";
 
 /** The minimum wait between two batches of one lane: faster text goes out as several chunks a batch. */

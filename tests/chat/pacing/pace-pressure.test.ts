@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ProviderEvent } from "../../src/ports/provider.ts";
-import { createTestClock } from "../support/test-clock.ts";
-import { textEvent } from "./any-text.ts";
-import { countedSource } from "./counted-source.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
+import { createTestClock } from "../../support/test-clock.ts";
+import { textEvent } from "../any-text.ts";
 import {
   endEvent,
   fixedPacing,
@@ -13,7 +12,8 @@ import {
   readPaced,
   runPaced,
   textsOf,
-} from "./paced-run.ts";
+} from "../paced-run.ts";
+import { countedSource } from "./counted-source.ts";
 
 const tenThousand = "x".repeat(10_000);
 const signal = new AbortController().signal;

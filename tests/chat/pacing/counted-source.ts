@@ -1,4 +1,4 @@
-import type { ProviderEvent } from "../../src/ports/provider.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
 
 /** A provider that counts how often it is asked, and notices when its reader stops asking. */
 export interface CountedSource extends AsyncIterable<ProviderEvent[]> {

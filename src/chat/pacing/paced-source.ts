@@ -1,5 +1,5 @@
-import type { Clock } from "../ports/clock.ts";
-import type { ProviderEvent } from "../ports/provider.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
 import type { TextQueue } from "./text-queue.ts";
 
 export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;

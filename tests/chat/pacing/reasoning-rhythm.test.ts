@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ProviderEvent } from "../../src/ports/provider.ts";
-import { textEvent } from "./any-text.ts";
+import type { ProviderEvent } from "../../../src/ports/provider.ts";
+import { textEvent } from "../any-text.ts";
 import {
   type Delivery,
   endEvent,
@@ -11,7 +11,7 @@ import {
   rawPacing,
   runPaced,
   type ShownEvent,
-} from "./paced-run.ts";
+} from "../paced-run.ts";
 
 const thought = (text: string): ProviderEvent => ({ type: "reasoning", text });
 const tool: ProviderEvent = { type: "tool", tool: "web_search", status: "searching", callId: "ws_1" };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { TextQueue } from "../../src/chat/text-queue.ts";
+import { TextQueue } from "../../../src/chat/pacing/text-queue.ts";
 
 function arrivalsOf(...texts: readonly (readonly [text: string, atMs: number])[]) {
   const queue = new TextQueue();

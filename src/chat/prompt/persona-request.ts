@@ -1,0 +1,41 @@
+import type { Persona } from "../../ports/persona.ts";
+import type { ProviderRequest } from "../../ports/provider.ts";
+import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import type { TurnRequest } from "../../ports/turn-request.ts";
+import type { ChatDependencies } from "../chat-context.ts";
+import type { ConversationTurn } from "../conversation-turn.ts";
+import { castNote, personaContext } from "./persona-context.ts";
+
+/** OpenAI accepts at most 64 characters. */
+const cacheKeyChars = 32;
+
+export type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
+
+/** The parts of a cast that its members are told about. */
+interface PromptCast {
+  readonly personas: readonly Persona[];
+  readonly choice: Pick<ProviderChoice, "model">;
+  readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path">;
+}
+
+/**
+ * Puts the persona's instructions first and unchanged, then the history, and last the note for this answer: a prompt cache only reuses an
+ * equal start.
+ */
+export function personaRequest(
+  request: PersonaRequest,
+  persona: Persona,
+  { personas, choice, conversation: { owner, id, path } }: PromptCast,
+  { contextChars, digest }: Pick<ChatDependencies, "contextChars" | "digest">,
+): ProviderRequest {
+  const note = castNote(persona, personas);
+  return {
+    model: choice.model,
+    instructions: persona.instructions,
+    messages: [...personaContext(path, persona.id, contextChars), { role: "user", text: request.message }],
+    ...(note === undefined ? {} : { note }),
+    cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
+  };
+}
