@@ -17,8 +17,7 @@ import { readFlags } from "./compose/read-flags.ts";
 import { readSettings } from "./compose/read-settings.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
-import { SettingError, type Settings } from "./compose/settings.ts";
-import { settingsHelp } from "./compose/settings-help.ts";
+import { SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
 /** Starts the server from a command line. If it cannot start, the process ends with one clear line and status 1. */

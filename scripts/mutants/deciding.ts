@@ -5,7 +5,7 @@ export const deciding: readonly string[] = [
   "src/adapters/cluster/rpc/budget-hub.ts",
   "src/adapters/cluster/rpc/handshake-methods.ts",
   "src/adapters/cluster/rpc/key-hub.ts",
-  "src/adapters/cluster/rpc/usage-methods.ts",
+  "src/adapters/cluster/rpc/store-methods.ts",
   "src/adapters/cluster/worker/remote-budgets.ts",
   "src/adapters/cluster/worker/remote-keys.ts",
   "src/adapters/memory/memory-keys.ts",

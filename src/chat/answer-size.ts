@@ -1,4 +1,4 @@
-import { jsonChars } from "../ports/json-chars.ts";
+import { jsonChars } from "../ports/json.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 

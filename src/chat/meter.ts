@@ -5,8 +5,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import { AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./pacing/read-ahead.ts";
-import { isUnread } from "./unread-calls.ts";
-import { estimateTokens, utf8Bytes } from "./usage.ts";
+import { estimateTokens, isUnread, utf8Bytes } from "./usage.ts";
 
 export interface MeteredCall {
   readonly call: CallBudget;

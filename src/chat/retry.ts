@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { isUnread } from "./unread-calls.ts";
+import { isUnread } from "./usage.ts";
 
 /** Decides when a failed call is repeated. */
 export interface RetryPolicy {

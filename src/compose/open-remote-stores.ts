@@ -1,10 +1,8 @@
 import type { Channel } from "../adapters/cluster/rpc/channel.ts";
 import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/rpc/control.ts";
-import { conversationMethods } from "../adapters/cluster/rpc/conversation-methods.ts";
 import { counterMethods, placeMethods, ticketMethods } from "../adapters/cluster/rpc/handshake-methods.ts";
 import { remotePort } from "../adapters/cluster/rpc/remote-port.ts";
-import { usageMethods } from "../adapters/cluster/rpc/usage-methods.ts";
-import { vendorIdMethods } from "../adapters/cluster/rpc/vendor-id-methods.ts";
+import { conversationMethods, usageMethods, vendorIdMethods } from "../adapters/cluster/rpc/store-methods.ts";
 import { createRemoteBudgets } from "../adapters/cluster/worker/remote-budgets.ts";
 import { createRemoteKeys } from "../adapters/cluster/worker/remote-keys.ts";
 import { createRemotePeers } from "../adapters/cluster/worker/remote-peers.ts";

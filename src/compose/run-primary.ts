@@ -8,7 +8,7 @@ import {
   type WorkerControl,
   workerControlMethods,
 } from "../adapters/cluster/rpc/control.ts";
-import { processLine } from "../adapters/cluster/rpc/process-line.ts";
+import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
@@ -21,7 +21,6 @@ import { withFlag } from "./read-flags.ts";
 import { reportStorage } from "./report-storage.ts";
 import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
-import { restartDelayMs } from "./restart-delay.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /** How long a worker's messages in the middle of answers are gathered. The store then gathers the messages of all workers again. */
@@ -186,4 +185,13 @@ async function findPort({ host, port: asked }: Settings): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+const firstDelayMs = 100;
+/** Short, so that clients hear of an interrupted answer within seconds even when no worker is left. */
+const longestDelayMs = 2_000;
+
+/** The wait before a worker is restarted, from the number of times in a row that it ended without having served for a while. */
+function restartDelayMs(endsInARow: number): number {
+  return Math.min(firstDelayMs * 2 ** (endsInARow - 1), longestDelayMs);
 }

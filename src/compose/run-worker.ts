@@ -4,7 +4,7 @@ import {
   primaryControlMethods,
   workerControlMethods,
 } from "../adapters/cluster/rpc/control.ts";
-import { processLine } from "../adapters/cluster/rpc/process-line.ts";
+import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";

@@ -1,3 +1,4 @@
+import { TroupeError } from "../protocol/errors.ts";
 /** One message of a conversation's tree. */
 export interface StoredMessage {
   readonly id: string;
@@ -159,4 +160,14 @@ export interface ConversationStore {
    * None if the query has no words. A query is only ever data: nothing in it is interpreted.
    */
   search(owner: string, query: string, limit: number): Promise<readonly MessageMatch[]>;
+}
+
+/** Reads a page's `next`, the number of a place in a list, from 1. Throws `invalid_message` for anything else. */
+export function readPagePlace(before: string): number {
+  const place = Number(before);
+  if (/^[1-9]\d*$/.test(before) && Number.isSafeInteger(place)) return place;
+  throw new TroupeError("invalid_message", {
+    field: "before",
+    detail: "before must be the `next` of an earlier list.",
+  });
 }

@@ -6,3 +6,21 @@ export type JsonObject = { [key: string]: JsonValue | undefined };
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Counted for a number, `true`, `false` or `null`. */
+const plainChars = 6;
+
+/**
+ * About how many characters a value has as JSON. It adds up lengths without making the text, because making it for the answer of a long
+ * request would block the loop for tens of milliseconds.
+ */
+export function jsonChars(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return plainChars;
+  let chars = 2;
+  if (Array.isArray(value)) for (const item of value) chars += jsonChars(item) + 1;
+  else
+    for (const [name, member] of Object.entries(value))
+      if (member !== undefined) chars += name.length + 4 + jsonChars(member);
+  return chars;
+}

@@ -1,6 +1,6 @@
 import type { Clock } from "../ports/clock.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { resumable, runsOn } from "./resumable.ts";
+import { resumable, runsOn } from "./ask.ts";
 import type { BegunTurn } from "./running-turn.ts";
 
 export interface DrainOptions {

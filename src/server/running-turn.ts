@@ -6,7 +6,6 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { callAfterAwake } from "./call-after-awake.ts";
 
 /** A running turn, with everything that can be done to it from outside. */
 export interface RunningTurn extends LiveTurn {
@@ -133,4 +132,21 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
       turn.abort(over);
     },
   };
+}
+
+/** A timer this late does not mean a busy process: the process stood still. */
+const asleepMs = 1_000;
+
+/**
+ * `Clock.callAfter` for waits in which a client is expected to act. If the process stood still meanwhile (a suspended machine, a
+ * debugger), no client could act. It then waits again, for as long as it was late but at most `ms`.
+ */
+function callAfterAwake(clock: Clock, ms: number, callback: () => void): () => void {
+  const dueAtMs = clock.now() + ms;
+  let cancel = clock.callAfter(ms, () => {
+    const lateMs = clock.now() - dueAtMs;
+    if (lateMs < asleepMs) callback();
+    else cancel = clock.callAfter(Math.min(ms, lateMs), callback);
+  });
+  return () => cancel();
 }

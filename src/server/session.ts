@@ -5,10 +5,10 @@ import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { TargetConversation } from "./ask.ts";
 import { ConversationFollows, type FollowPlace, type FoundConversation } from "./conversation-follows.ts";
 import { Followers, type Recipient } from "./followers.ts";
 import type { Question } from "./question.ts";
-import type { TargetConversation } from "./start-turn.ts";
 import type { Turns } from "./turns.ts";
 
 /** The door's side of a session: it sends followed turns to the client. */

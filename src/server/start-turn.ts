@@ -9,13 +9,12 @@ import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import { SocketEndedError } from "../ports/socket.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
-import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { type Ask, contentHash, resumable } from "./ask.ts";
 import type { Admission } from "./budget/admission.ts";
 import { refuseUnpriced } from "./budget/refuse-unpriced.ts";
-import { contentHash } from "./content-hash.ts";
 import { noteVendorIds } from "./note-vendor-ids.ts";
-import { resumable } from "./resumable.ts";
 import { runTurn } from "./run-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
 
@@ -39,33 +38,6 @@ export interface TurnStartOptions {
   readonly onLaneFailure: (record: TurnRecord, lane: string, error: TroupeError) => void;
   /** Called for faults that should never happen, such as a log that cannot be written. */
   readonly onFault: (record: TurnRecord, fault: unknown) => void;
-}
-
-/** A request for an answer, as a session passes it on. */
-export interface Ask {
-  readonly caller: Caller;
-  readonly id: string;
-  /** The client chose the id, so a turn of this name may exist. */
-  readonly isNamed: boolean;
-  readonly request: TurnRequest;
-  /** Counts the request's memory, or returns the hold made when it started to wait. Called once, for a new request. */
-  readonly hold: () => Hold;
-  /** The client's message without the server's defaults: the same name and content mean the same request. */
-  readonly content: object;
-  /** The conversation that the client named. */
-  readonly conversation: string | undefined;
-  /** Finds the conversation, or makes an id for a new one; called only if the request is new. */
-  readonly findConversation: () => Promise<TargetConversation | undefined>;
-  readonly whenUnwatched: WhenUnwatched;
-  readonly whenInterrupted: WhenInterrupted;
-  /** The number of the error that ended the request. It runs again if that is still its end and can be retried. */
-  readonly retrySeq?: number;
-}
-
-/** The conversation of a request. A new one is not stored before its first turn has started. */
-export interface TargetConversation {
-  readonly id: string;
-  readonly isNew: boolean;
 }
 
 /** A turn that was started, or found by its id. */

@@ -7,11 +7,12 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { Ask } from "./ask.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
 import { createRememberLater } from "./remember-later.ts";
 import type { BegunTurn, RunningTurn } from "./running-turn.ts";
-import { type Ask, createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
+import { createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
 export interface TurnsOptions extends TurnStartOptions {
   /** The other servers on these logs. Default: none. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { jsonChars } from "../../src/ports/json-chars.ts";
+import { jsonChars } from "../../src/ports/json.ts";
 
 describe("the length of a value as JSON", () => {
   it("is the length of its text for strings, names and brackets", () => {

@@ -1,11 +1,11 @@
 import type { Clock } from "../../ports/clock.ts";
-import type {
-  ConversationStore,
-  ConversationSummary,
-  PathMessage,
-  StoredMessage,
+import {
+  type ConversationStore,
+  type ConversationSummary,
+  type PathMessage,
+  readPagePlace,
+  type StoredMessage,
 } from "../../ports/conversation-store.ts";
-import { readPagePlace } from "../../ports/page-place.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import { type KeptMessage, pageOf } from "./message-page.ts";
 import { createMessageSearch } from "./search-messages.ts";

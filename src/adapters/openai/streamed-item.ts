@@ -1,5 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
-import { jsonChars } from "../../ports/json-chars.ts";
+import { isObject, type JsonObject, type JsonValue, jsonChars } from "../../ports/json.ts";
 import type { Growth } from "./growths.ts";
 import { enrichedItem, type StreamedJson } from "./merged-output.ts";
 

@@ -1,5 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
-import { jsonChars } from "../../ports/json-chars.ts";
+import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
 import { type DeltaKind, type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
 import type { StreamedJson } from "./merged-output.ts";
 import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";

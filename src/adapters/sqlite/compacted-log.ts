@@ -1,8 +1,7 @@
 import type { TurnEvent } from "../../ports/turn-event.ts";
 import type { LaneText, TurnLog } from "../../ports/turn-log.ts";
 import { parseEvents } from "../turn-log/event-codec.ts";
-import { laneTexts } from "../turn-log/lane-texts.ts";
-import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import { laneTexts, MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 
 /** The part of a log that its row keeps after its time: the texts that `reset` shows, and the terminal event. */
 interface CompactedLog {

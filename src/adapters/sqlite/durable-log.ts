@@ -1,7 +1,6 @@
-import { isCheckpoint, isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
+import { isCheckpoint, isEvent, isUrgent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { isUrgent } from "../turn-log/is-urgent.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
 

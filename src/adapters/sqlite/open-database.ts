@@ -1,7 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { checkAtStart } from "./check-tables.ts";
 import { compactLog } from "./compacted-log.ts";
-import { holdsTurns, withoutTurns } from "./journal-row.ts";
 import { migrate } from "./migrations.ts";
 
 /** The data with which a database thread starts. */
@@ -73,4 +72,16 @@ export function openReader(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000, readOnly: true });
   database.exec("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;");
   return database;
+}
+
+/** Whether a row of the journal has entries of one of these turns (a JSON array of their numbers). */
+function holdsTurns(entries: string, turns: string): boolean {
+  return (JSON.parse(turns) as number[]).some((turn) => entries.includes(`[${turn},`));
+}
+
+/** Removes the entries of these turns from a row. It keeps the entries of other turns, which may still be needed. */
+function withoutTurns(entries: string, turns: string): string {
+  const gone = new Set(JSON.parse(turns) as number[]);
+  const rows = JSON.parse(entries) as (readonly [turn: number, ...unknown[]])[];
+  return JSON.stringify(rows.filter(([turn]) => !gone.has(turn)));
 }

@@ -1,14 +1,14 @@
 import type { Clock } from "../../ports/clock.ts";
-import type {
-  ConversationStore,
-  ConversationSummary,
-  MessagePage,
-  MessagePiece,
-  PathMessage,
-  ReadingPlace,
-  StoredMessage,
+import {
+  type ConversationStore,
+  type ConversationSummary,
+  type MessagePage,
+  type MessagePiece,
+  type PathMessage,
+  type ReadingPlace,
+  readPagePlace,
+  type StoredMessage,
 } from "../../ports/conversation-store.ts";
-import { readPagePlace } from "../../ports/page-place.ts";
 import { searchTerms, titleOf } from "../../ports/search-terms.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";

@@ -1,8 +1,7 @@
-import { jsonChars } from "../../ports/json-chars.ts";
+import { jsonChars } from "../../ports/json.ts";
 import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
 import type { TroupeError } from "../../protocol/errors.ts";
-import { laneTexts } from "./lane-texts.ts";
 
 /** Maximum events of one batch, so that a reader far behind does not copy a whole log at once. */
 const batchEvents = 256;
@@ -199,4 +198,15 @@ function sizeOf(event: TurnEvent): number {
   if (event.type === "text" || event.type === "reasoning") return eventBytes + 2 * event.text.length;
   if (event.type === "status") return eventBytes;
   return eventBytes + 2 * jsonChars(event);
+}
+
+/** The text that each lane has shown in these events; a lane that does not stream shows its text with its answer. */
+export function laneTexts(events: readonly TurnEvent[]): LaneText[] {
+  const texts = new Map<string | undefined, string>();
+  for (const event of events) {
+    if (event.type === "text") texts.set(event.lane, (texts.get(event.lane) ?? "") + event.text);
+    else if (event.type === "reset") for (const { lane } of event.lanes) texts.set(lane, "");
+    else if (event.type === "lane-answer") texts.set(event.answer.persona.id, event.answer.text);
+  }
+  return [...texts].map(([lane, text]) => (lane === undefined ? { text } : { lane, text }));
 }

@@ -13,7 +13,6 @@ import { attachment } from "./attachment.ts";
 import { conversationMarkdown } from "./conversation-markdown.ts";
 import { encodeConversation, encodeMatch, encodeSummary } from "./conversation-wire.ts";
 import { decodeId, decodeInput, readJson } from "./decode-input.ts";
-import { fewAtOnce } from "./few-at-once.ts";
 import { streamedBody } from "./streamed-body.ts";
 
 const titleChars = 200;
@@ -159,4 +158,22 @@ export function createConversationRoutes({
 /** Drops empty parameters, which count as absent. */
 function present(query: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
+}
+
+/** Runs at most `max` pieces of work at a time. Others wait for their turn, first come first served. */
+function fewAtOnce(max: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running < max) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // A free place goes directly to the next in line, so that later work cannot take it.
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
 }

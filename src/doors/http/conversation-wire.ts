@@ -1,13 +1,12 @@
 import type { ConversationSummary, MessageMatch, MessagePiece } from "../../ports/conversation-store.ts";
-import { isoTime } from "./iso-time.ts";
 
 /** A conversation in the form that lists show. */
 export function encodeSummary({ id, title, headId, createdAtMs, updatedAtMs }: ConversationSummary) {
   return {
     id,
     title,
-    created_at: isoTime(createdAtMs),
-    updated_at: isoTime(updatedAtMs),
+    created_at: new Date(createdAtMs).toISOString(),
+    updated_at: new Date(updatedAtMs).toISOString(),
     ...(headId === undefined ? {} : { head_id: headId }),
   };
 }
@@ -41,7 +40,7 @@ function encodePiece({ message, goesOn, isLast }: MessagePiece): string {
     ...(personaId === undefined ? {} : { persona_id: personaId }),
     ...(personaName === undefined ? {} : { persona_name: personaName }),
   };
-  const after = { status, created_at: isoTime(createdAtMs) };
+  const after = { status, created_at: new Date(createdAtMs).toISOString() };
   const head = goesOn ? "" : `\n${JSON.stringify(before).slice(0, -1)},"text":"`;
   const tail = isLast ? `",${JSON.stringify(after).slice(1)}` : "";
   return head + JSON.stringify(text).slice(1, -1) + tail;

@@ -5,7 +5,6 @@ import { optional } from "../../protocol/fields.ts";
 import { digest } from "../identity/credentials.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { decodeInput, readJson } from "./decode-input.ts";
-import { isoTime } from "./iso-time.ts";
 
 const limit = optional(z.number().int().min(1).max(Number.MAX_SAFE_INTEGER));
 /** Strict, because a misspelt limit would not limit. */
@@ -82,7 +81,7 @@ function encodeKey({ id, owner, name, limits, createdAtMs, revokedAtMs }: Stored
       requests_in_flight: limits.requestsInFlight,
       tokens_per_day: limits.tokensPerDay,
     },
-    created_at: isoTime(createdAtMs),
-    ...(revokedAtMs === undefined ? {} : { revoked_at: isoTime(revokedAtMs) }),
+    created_at: new Date(createdAtMs).toISOString(),
+    ...(revokedAtMs === undefined ? {} : { revoked_at: new Date(revokedAtMs).toISOString() }),
   };
 }

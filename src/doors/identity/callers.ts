@@ -5,8 +5,7 @@ import type { RateCounter } from "../../ports/rate-counter.ts";
 import type { Tickets } from "../../ports/tickets.ts";
 import { networkOf } from "./client-address.ts";
 import { type Credential, type Credentials, credentialIn, digest } from "./credentials.ts";
-import { createFailedAttempts } from "./failed-attempts.ts";
-import { type Refusal, refusals } from "./refusals.ts";
+import { type Refusal, refusals, tooManyAttempts } from "./refusals.ts";
 
 /**
  * The rule for admission. `keys`: holders of keys. `separate`: anyone, each with requests and conversations of their own. `shared`:
@@ -125,4 +124,21 @@ export function createCallers(options: CallersOptions): Callers {
 /** The id of a key from the settings. It is a digest of the key's digest, because ids are shown and must not reveal the latter. */
 function idOf(keyDigest: string): string {
   return `key-${digest(keyDigest).slice(0, 16)}`;
+}
+
+/** Wrong credentials that one address may send within a window; later ones are told to wait. */
+const maxAttempts = 20;
+
+/**
+ * Counts the wrong credentials of an address, and refuses more of them with the time to wait. A right credential is never refused: others
+ * may use the same address, and a key of 16 or more characters cannot be guessed by many tries.
+ */
+function createFailedAttempts(counter: RateCounter) {
+  return {
+    /** Counts one more wrong credential; `undefined` while the address is below its limit. */
+    async refuse(address: string): Promise<Refusal | undefined> {
+      const { count, windowEndsInMs } = await counter.add(networkOf(address));
+      return count > maxAttempts ? tooManyAttempts(windowEndsInMs) : undefined;
+    },
+  };
 }

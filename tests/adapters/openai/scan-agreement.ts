@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
-import { isHeartbeat } from "../../../src/adapters/openai/heartbeat.ts";
+import { EventReader, isHeartbeat } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { laneTexts } from "../../../src/adapters/turn-log/lane-texts.ts";
+import { laneTexts } from "../../../src/adapters/turn-log/memory-turn-log.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
 
 test("a lane's text is the text it has shown, in pieces or with its answer", () => {

@@ -5,7 +5,7 @@ import type { LaneCheckpoint } from "../../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../../ports/turn-request.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
-import { nameOf } from "../rpc/name-of.ts";
+import { nameOf } from "../rpc/log-hub.ts";
 import type { WorkerPort } from "../rpc/peer-hub.ts";
 
 /** A process that runs turns, as the process that knows all turns sees it. */

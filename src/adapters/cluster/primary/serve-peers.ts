@@ -1,6 +1,6 @@
-import { nameOf } from "../rpc/name-of.ts";
+import { nameOf } from "../rpc/log-hub.ts";
 import type { AnnouncedTurn, PeerHub } from "../rpc/peer-hub.ts";
-import { tell } from "../rpc/tell.ts";
+import { tell } from "../rpc/remote-port.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
 import { foundTurn } from "./serve-logs.ts";
 

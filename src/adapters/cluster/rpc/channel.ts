@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Clock } from "../../../ports/clock.ts";
+import { TroupeError } from "../../../protocol/errors.ts";
+import { parseEvents } from "../../turn-log/event-codec.ts";
 import type { Line } from "./line.ts";
-import { decodeRefusal, encodeRefusal } from "./refusal.ts";
 
 /** A call of a port on the other side, or its answer. */
 const frame = z.discriminatedUnion("type", [
@@ -128,4 +129,20 @@ export function createChannel({ line, clock, gatherMs, speaksSecond = false }: C
 
 function gone(): Error {
   return new Error("The other process is gone.");
+}
+
+const plain = z.object({ name: z.string(), message: z.string() });
+
+/** Encodes an error: a `TroupeError` with all that a client may read, any other error by its name and message. */
+function encodeRefusal(thrown: unknown): string {
+  if (thrown instanceof TroupeError) return JSON.stringify(thrown);
+  if (!(thrown instanceof Error)) return JSON.stringify({ name: "Error", message: String(thrown) });
+  return JSON.stringify({ name: thrown.name, message: thrown.message });
+}
+
+function decodeRefusal(text: string): Error {
+  const error = parseEvents<unknown>(text);
+  if (error instanceof TroupeError) return error;
+  const { name, message } = plain.parse(error);
+  return Object.assign(new Error(message), { name });
 }

@@ -9,7 +9,7 @@ export type Methods<P> = {
 };
 
 /**
- * A port whose methods run in the other process. Its errors come back as `refusal.ts` encodes them; every method rejects when that process
+ * A port whose methods run in the other process. Its errors come back as `channel.ts` encodes them; every method rejects when that process
  * is gone.
  */
 export function remotePort<P extends object>(channel: Channel, name: string, methods: Methods<P>): P {
@@ -34,5 +34,12 @@ export function servePort<P extends object>(
     if (schema === undefined) throw new Error(`${name} has no method ${method}`);
     const call = (port as Record<string, (...values: unknown[]) => unknown>)[method];
     return call?.(...(schema.parse(values) as unknown[]));
+  });
+}
+
+/** Reports the failure of a message that no caller waits for, unless the process is `gone`. */
+export function tell(said: Promise<void>, gone: AbortSignal, onFault: (fault: unknown) => void): void {
+  said.catch((fault: unknown) => {
+    if (!gone.aborted) onFault(fault);
   });
 }

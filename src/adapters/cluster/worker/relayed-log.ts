@@ -1,8 +1,7 @@
-import { isTerminal, type TurnStep } from "../../../ports/turn-event.ts";
+import { isTerminal, isUrgent, type TurnStep } from "../../../ports/turn-event.ts";
 import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
 import { parseEvents } from "../../turn-log/event-codec.ts";
-import { isUrgent } from "../../turn-log/is-urgent.ts";
 import type { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
 import type { Channel } from "../rpc/channel.ts";
 

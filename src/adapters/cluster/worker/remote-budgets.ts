@@ -2,8 +2,7 @@ import type { Budgets } from "../../../ports/budgets.ts";
 import type { Caller } from "../../../ports/caller.ts";
 import { type BudgetHub, budgetHubMethods } from "../rpc/budget-hub.ts";
 import type { Channel } from "../rpc/channel.ts";
-import { remotePort } from "../rpc/remote-port.ts";
-import { tell } from "../rpc/tell.ts";
+import { remotePort, tell } from "../rpc/remote-port.ts";
 import { createRemoteCall, type RemoteCall } from "./remote-call.ts";
 
 export interface RemoteBudgetsOptions {

@@ -1,8 +1,7 @@
 import type { KeyStore } from "../../../ports/key-store.ts";
 import type { Channel } from "../rpc/channel.ts";
 import { type KeyHub, keyHubMethods, keyListenerMethods } from "../rpc/key-hub.ts";
-import { remotePort, servePort } from "../rpc/remote-port.ts";
-import { tell } from "../rpc/tell.ts";
+import { remotePort, servePort, tell } from "../rpc/remote-port.ts";
 
 /** Keys in another process, which tells this one of every revocation. */
 export function createRemoteKeys(channel: Channel, onFault: (fault: unknown) => void): KeyStore {

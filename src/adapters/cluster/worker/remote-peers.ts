@@ -2,11 +2,9 @@ import type { LiveTurn, PeerAudience, Peers } from "../../../ports/peers.ts";
 import type { KeptTurn } from "../../../ports/turn-log.ts";
 import type { TurnRequest } from "../../../ports/turn-request.ts";
 import type { Channel } from "../rpc/channel.ts";
-import type { FoundTurn } from "../rpc/log-hub.ts";
-import { nameOf } from "../rpc/name-of.ts";
+import { type FoundTurn, nameOf } from "../rpc/log-hub.ts";
 import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "../rpc/peer-hub.ts";
-import { remotePort, servePort } from "../rpc/remote-port.ts";
-import { tell } from "../rpc/tell.ts";
+import { remotePort, servePort, tell } from "../rpc/remote-port.ts";
 
 export interface RemotePeersOptions {
   readonly channel: Channel;

@@ -10,10 +10,8 @@ import type { ResumableRequest } from "../../../ports/turn-request.ts";
 import { parseEvents } from "../../turn-log/event-codec.ts";
 import { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
 import type { Channel } from "../rpc/channel.ts";
-import { type FoundTurn, type LogHub, logHubMethods } from "../rpc/log-hub.ts";
-import { nameOf } from "../rpc/name-of.ts";
-import { remotePort } from "../rpc/remote-port.ts";
-import { tell } from "../rpc/tell.ts";
+import { type FoundTurn, type LogHub, logHubMethods, nameOf } from "../rpc/log-hub.ts";
+import { remotePort, tell } from "../rpc/remote-port.ts";
 import { RelayedLog } from "./relayed-log.ts";
 import { createRemoteLogs } from "./remote-log.ts";
 

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
+import type { UsageSums } from "../../../ports/usage-store.ts";
+import type { VendorIds } from "../../../ports/vendor-ids.ts";
 import type { Methods } from "./remote-port.ts";
 
 const text = z.string();
@@ -34,4 +36,13 @@ export const conversationMethods: Methods<ConversationStore> = {
   rename: z.tuple([text, text, text]),
   remove: z.tuple([text, text]),
   search: z.tuple([text, text, count]),
+};
+
+/** The methods of usage sums, for calls between processes. */
+export const usageMethods: Methods<UsageSums> = { sums: z.tuple([text, count, count]) };
+
+/** The methods of vendor ids, for calls between processes. */
+export const vendorIdMethods: Methods<VendorIds> = {
+  note: z.tuple([text, z.array(text)]),
+  isOwn: z.tuple([text, text]),
 };
