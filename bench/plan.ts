@@ -1,71 +1,95 @@
-import type { StartsPlan } from "./measures/starts.ts";
 import type { StreamsPlan } from "./measures/streams.ts";
+import type { BenchOptions } from "./options.ts";
+import type { Flow } from "./upstream/token-wheel.ts";
 
 /** A kind of upstream, with one number of streams. */
 export interface Upstream {
   readonly name: string;
-  readonly plan: StreamsPlan;
+  readonly flow: Flow;
+  readonly isSecure: boolean;
+  readonly streams: number;
 }
 
 /** The measurements that a run takes of each side. */
 export interface Plan {
-  /** Growing numbers of streams; left out of a quick run. */
-  readonly growth?: StreamsPlan;
-  readonly starts: StartsPlan;
-  /** The first upstream is measured for every side, the others only for the sides in `sidesOfUpstreams`. */
+  readonly rounds: number;
+  /** Length of each measured window. */
+  readonly windowMs: number;
+  /** How long streams run before their window. */
+  readonly settleMs: number;
+  /** How long the streams of the warm-up run. */
+  readonly warmUpMs: number;
+  /** The first upstream is measured for every side, the others for the sides in `sidesOfUpstreams`. */
   readonly upstreams: readonly Upstream[];
-  readonly sidesOfUpstreams: readonly string[];
-  readonly hasSearch: boolean;
-  readonly hasIdleSockets: boolean;
+  /** Left out: every side. */
+  readonly sidesOfUpstreams?: readonly string[];
+  /** Number of streams at which a stream's memory is measured in every round; left out: it is not. */
+  readonly memoryStreams?: number;
+  /** The limits of each side, measured once after the rounds. */
+  readonly limits?: LimitsPlan;
+  /** The sides if none are named; left out: all. */
+  readonly sides?: readonly string[];
 }
 
-const levels = [300];
-const plain = { flow: { tokensPerSecond: 25, eventsPerPacket: 1 }, isSecure: false };
-const atLevel = (plan: Omit<StreamsPlan, "levels" | "settleMs" | "windowMs">): StreamsPlan => ({
-  levels,
-  settleMs: 6_000,
-  windowMs: 6_000,
-  ...plan,
-});
+export interface LimitsPlan {
+  /** Growing numbers of streams. */
+  readonly growth: StreamsPlan;
+}
 
-const usual: Upstream = { name: "25 tokens/s, one a packet", plan: atLevel(plain) };
+const usual: Upstream = {
+  name: "25 tokens/s, one a packet",
+  flow: { tokensPerSecond: 25, eventsPerPacket: 1 },
+  isSecure: false,
+  streams: 300,
+};
+const secure: Upstream = { ...usual, name: "25 tokens/s over TLS", isSecure: true };
 
-export const quickPlan: Plan = {
-  starts: { startsPerSecond: 200, windowMs: 3_000 },
+const quickTimes = { rounds: 3, windowMs: 2_000, settleMs: 1_000, warmUpMs: 1_500 };
+const fullTimes = { rounds: 5, windowMs: 4_000, settleMs: 3_000, warmUpMs: 6_000 };
+
+const quickPlan: Plan = {
+  ...quickTimes,
   upstreams: [usual],
-  sidesOfUpstreams: [],
-  hasSearch: false,
-  hasIdleSockets: false,
+  sides: ["troupe", "troupe-memory", "nginx", "node-relay", "openai-sdk-ws"],
 };
 
-export const fullPlan: Plan = {
-  growth: {
-    flow: { tokensPerSecond: 30, eventsPerPacket: 1 },
-    isSecure: false,
-    levels: [1, 100, 500, 1_000, 2_000],
-    settleMs: 3_000,
-    windowMs: 5_000,
-  },
-  starts: { startsPerSecond: 200, windowMs: 8_000 },
+const fullPlan: Plan = {
+  ...fullTimes,
   upstreams: [
     usual,
     {
       name: "80 tokens/s, one a packet, 500 streams",
-      plan: {
-        ...atLevel({ flow: { tokensPerSecond: 80, eventsPerPacket: 1 }, isSecure: false }),
-        levels: [500],
-      },
+      flow: { tokensPerSecond: 80, eventsPerPacket: 1 },
+      isSecure: false,
+      streams: 500,
     },
-    {
-      name: "30 tokens/s, five a packet",
-      plan: atLevel({ flow: { tokensPerSecond: 30, eventsPerPacket: 5 }, isSecure: false }),
-    },
-    { name: "25 tokens/s over TLS", plan: atLevel({ ...plain, isSecure: true }) },
+    { ...usual, name: "30 tokens/s, five a packet", flow: { tokensPerSecond: 30, eventsPerPacket: 5 } },
+    secure,
   ],
   sidesOfUpstreams: ["troupe", "troupe-raw", "nginx", "node-relay", "openai-sdk-ws", "fastapi"],
-  hasSearch: true,
-  hasIdleSockets: true,
+  limits: {
+    growth: {
+      flow: { tokensPerSecond: 30, eventsPerPacket: 1 },
+      isSecure: false,
+      levels: [1, 100, 500, 1_000, 2_000],
+      settleMs: 3_000,
+      windowMs: 5_000,
+    },
+  },
 };
 
-/** The sides of a quick run if none are named. */
-export const quickSides = ["troupe", "troupe-memory", "troupe-raw", "nginx", "node-relay", "openai-sdk-ws"];
+/** Compares two checkouts. */
+const comparison = { upstreams: [usual, secure], sides: ["troupe", "troupe-memory", "nginx"] };
+const quickComparison: Plan = { ...quickTimes, ...comparison, memoryStreams: 500 };
+const fullComparison: Plan = { ...fullTimes, ...comparison, memoryStreams: 1_000 };
+
+export function createPlan({ isQuick, before, rounds, windowMs }: BenchOptions): Plan {
+  const plan =
+    before === undefined ? (isQuick ? quickPlan : fullPlan) : isQuick ? quickComparison : fullComparison;
+  return { ...plan, rounds: rounds ?? plan.rounds, windowMs: windowMs ?? plan.windowMs };
+}
+
+/** The upstreams that a side is measured with. */
+export function upstreamsOf({ upstreams, sidesOfUpstreams }: Plan, sideName: string): readonly Upstream[] {
+  return sidesOfUpstreams?.includes(sideName) === false ? upstreams.slice(0, 1) : upstreams;
+}

@@ -2,34 +2,38 @@ import { fastapi } from "./fastapi.ts";
 import { nginx } from "./nginx.ts";
 import { nodeProgram, packageVersion } from "./node-program.ts";
 import { apiQuestion, type Side } from "./side.ts";
-import { troupe } from "./troupe.ts";
+import { type TroupeVariant, troupe } from "./troupe.ts";
 
-/** All sides, in the order of the tables. */
-export const sides: readonly Side[] = [
-  troupe({
+const variants: readonly TroupeVariant[] = [
+  {
     name: "troupe",
     about: "Troupe with its defaults: natural rhythm, journal in SQLite",
     pacing: "natural",
     store: "sqlite",
-  }),
-  troupe({
+  },
+  {
     name: "troupe-memory",
     about: "Troupe, natural rhythm, everything in memory",
     pacing: "natural",
     store: "memory",
-  }),
-  troupe({
+  },
+  {
     name: "troupe-fixed",
     about: "Troupe, fixed rhythm, journal in SQLite",
     pacing: "fixed",
     store: "sqlite",
-  }),
-  troupe({
+  },
+  {
     name: "troupe-raw",
     about: "Troupe, every token at once, journal in SQLite",
     pacing: "raw",
     store: "sqlite",
-  }),
+  },
+];
+
+/** All sides, in the order of the tables. */
+export const sides: readonly Side[] = [
+  ...variants.map((variant) => troupe(variant)),
   nginx,
   nodeProgram({
     name: "node-relay",
@@ -59,3 +63,27 @@ export const sides: readonly Side[] = [
   }),
   fastapi,
 ];
+
+const beforeName = (name: string) => `${name}-before`;
+
+/** The side of another checkout that stands beside a side of this one. */
+export function findBefore<Figures extends { readonly side: Side | undefined }>(
+  all: readonly Figures[],
+  { side }: Figures,
+): Figures | undefined {
+  return all.find((other) => side !== undefined && other.side?.name === beforeName(side.name));
+}
+
+/** Adds after each Troupe the same Troupe of the checkout in `folder`. */
+export function withBefore(chosen: readonly Side[], folder: string): Side[] {
+  return chosen.flatMap((side) => {
+    const variant = variants.find(({ name }) => name === side.name);
+    if (variant === undefined) return [side];
+    const before = {
+      ...variant,
+      name: beforeName(variant.name),
+      about: `${variant.about}; from ${folder}`,
+    };
+    return [side, troupe(before, folder)];
+  });
+}

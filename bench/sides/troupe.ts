@@ -1,19 +1,28 @@
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { root } from "../../scripts/repository.ts";
 import { node, type Side } from "./side.ts";
 
-const cli = fileURLToPath(new URL("../../bin/troupe.js", import.meta.url));
 /** The interval between two chunks: the maximum time that a chunk's oldest token waits for the rhythm. */
 const intervalMs = 100;
 
-interface TroupeVariant {
+export interface TroupeVariant {
   readonly name: string;
   readonly about: string;
   readonly pacing: "natural" | "fixed" | "raw";
   readonly store: "sqlite" | "memory";
 }
 
-/** Troupe as its command line starts it. The limits are raised so that only the machine limits it, and callers have keys. */
-export function troupe({ name, about, pacing, store }: TroupeVariant): Side {
+/** The program that starts the server of a checkout. */
+export function commandLineIn(folder: string): string {
+  return join(folder, "bin", "troupe.js");
+}
+
+/**
+ * Troupe as the command line in `folder` starts it. The limits are raised so that only the machine limits it, and callers
+ * have keys.
+ */
+export function troupe({ name, about, pacing, store }: TroupeVariant, folder = root): Side {
+  const commandLine = commandLineIn(folder);
   const key = "benchmark-key-of-one-caller";
   return {
     name,
@@ -31,7 +40,7 @@ export function troupe({ name, about, pacing, store }: TroupeVariant): Side {
     },
     program: async ({ upstreamUrl, folder, certificateFile, nodeFlags }) => ({
       command: node.command,
-      args: [...node.flags, ...nodeFlags, cli, "--log-level", "warn"],
+      args: [...node.flags, ...nodeFlags, commandLine, "--log-level", "warn"],
       environment: {
         PORT: "0",
         HOST: "127.0.0.1",
