@@ -50,7 +50,7 @@ function slugOf(heading: string): string {
 }
 
 /** The text's lines with fenced blocks and, by default, code spans blanked, so that line numbers stay. */
-function proseLines(markdown: string, codeSpans?: "keep code spans"): string[] {
+export function proseLines(markdown: string, codeSpans?: "keep code spans"): string[] {
   let fence: string | undefined;
   return markdown.split(/\r?\n/).map((line) => {
     const mark = /^\s*(?<fence>`{3,}|~{3,})/.exec(line)?.groups?.fence;

@@ -16,7 +16,7 @@ const wordRules: readonly WordRule[] = [
   { pattern: /\b(?:those|that|these) (?:that|which|who)\b/i, advice: "name the things" },
   {
     pattern:
-      /(?:^|[.,;:(] |\b(?:and|or|by|for|of|to|with|is|are|all|tells?|says?|knows?|decides?|chooses?) )who\b/i,
+      /(?:^|[.,;:(] |\b(?:and|or|by|for|of|to|with|is|are|all|tells?|says?|asks?|knows?|decides?|chooses?) )who\b/i,
     advice: "name the person",
   },
   { pattern: /\banew\b/i, advice: "write “again”" },

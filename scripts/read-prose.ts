@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { SyntaxKind } from "typescript/unstable/ast";
-import { readTokens } from "./tokens.ts";
+import { proseLines } from "./markdown-links.ts";
+import { readTokens, type Token } from "./tokens.ts";
 
 /** A piece of prose that is read at once: a comment, a paragraph, a list item, a table cell or a sentence for users. */
 export interface Prose {
@@ -24,8 +25,10 @@ export function readProse(path: string, text: string): Prose[] {
   switch (extname(path)) {
     case ".ts":
     case ".tsx":
-    case ".js":
-      return [...joinLines(commentLines(path, text)), ...sentencesForUsers(path, text)];
+    case ".js": {
+      const tokens = readTokens(text, path);
+      return [...joinLines(commentLines(text, tokens)), ...sentencesForUsers(path, tokens)];
+    }
     case ".css":
       return joinLines(blockComments(text, /\/\*(?<body>.*?)\*\//gs));
     case ".html":
@@ -41,10 +44,10 @@ export function readProse(path: string, text: string): Prose[] {
 }
 
 /** Comments are between tokens, with only white space beside them. */
-function commentLines(path: string, text: string): Line[] {
+function commentLines(text: string, tokens: readonly Token[]): Line[] {
   const lines: Line[] = [];
   let end = text.startsWith("#!") ? text.indexOf("\n") : 0;
-  for (const token of [...readTokens(text, path), { start: text.length, end: text.length }]) {
+  for (const token of [...tokens, { start: text.length, end: text.length }]) {
     const gap = text.slice(end, token.start);
     if (gap.includes("//") || gap.includes("/*")) lines.push(...linesAt(text, end, stripMarks(gap)));
     end = token.end;
@@ -101,11 +104,11 @@ function joinLines(lines: readonly Line[]): Prose[] {
 const voices = /^src\/adapters\/(builtin-personas|demo)\//;
 
 /** String literals and templates that read like a sentence: errors, help and labels. */
-function sentencesForUsers(path: string, text: string): Prose[] {
+function sentencesForUsers(path: string, tokens: readonly Token[]): Prose[] {
   if (!path.startsWith("src/") || voices.test(path)) return [];
   const isText = (kind: SyntaxKind) =>
     kind === SyntaxKind.StringLiteral || kind === SyntaxKind.NoSubstitutionTemplateLiteral;
-  return readTokens(text, path).flatMap(({ kind, text: literal, line }) => {
+  return tokens.flatMap(({ kind, text: literal, line }) => {
     const isSentence = isText(kind) && /^[A-Z].*[.!?]`?$/s.test(literal.replace(/^`/, ""));
     if (!isSentence || literal.split(/\s+/).length < wordsOfSentence) return [];
     return [{ text: withoutCode(literal), line }];
@@ -113,18 +116,12 @@ function sentencesForUsers(path: string, text: string): Prose[] {
 }
 
 function readMarkdown(text: string): Prose[] {
-  let fence: string | undefined;
   const titles: Prose[] = [];
-  const lines = text.split("\n").map((line, index): Line => {
-    const mark = /^\s*(?<fence>`{3,}|~{3,})/.exec(line)?.groups?.fence;
-    if (fence !== undefined) {
-      if (mark?.startsWith(fence)) fence = undefined;
-      return { text: "", line: index + 1 };
-    }
-    fence = mark;
-    const title = /^#{1,6} (?<title>.*)$/.exec(line)?.groups?.title;
-    if (title !== undefined) titles.push({ text: title, line: index + 1, isTitle: true });
-    return { text: mark === undefined && title === undefined ? line.trim() : "", line: index + 1 };
+  const lines = proseLines(text, "keep code spans").map((prose, index): Line => {
+    const line = index + 1;
+    const title = /^#{1,6} (?<title>.*)$/.exec(prose)?.groups?.title;
+    if (title !== undefined) titles.push({ text: title, line, isTitle: true });
+    return { text: title === undefined ? prose.trim() : "", line };
   });
   const cells = joinLines(lines).flatMap(({ text: row, line }) =>
     row.startsWith("|") ? row.split("|").map((cell) => ({ text: cell.trim(), line })) : [{ text: row, line }],
