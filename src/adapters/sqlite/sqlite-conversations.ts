@@ -78,13 +78,12 @@ export function createSqliteConversations({
     },
     async requests(owner, id, after) {
       const reader = store.of(owner);
-      const isThere = (await find(owner, id)) !== undefined;
-      if (after === undefined)
-        return isThere ? (await reader.read("newestRequest", id)).map(toRequestId) : [];
-      const [place] = isThere && after !== "" ? await reader.read("placeOfRequest", id, after) : [];
-      if (place === undefined && after !== "") return undefined;
-      if (!isThere) return [];
-      return (await reader.read("requestsAfter", id, Number(place?.number ?? 0))).map(toRequestId);
+      const isStart = after === "";
+      if ((await find(owner, id)) === undefined) return after === undefined || isStart ? [] : undefined;
+      if (after === undefined) return (await reader.read("newestRequest", id)).map(toRequestId);
+      const [place] = isStart ? [{ number: 0 }] : await reader.read("placeOfRequest", id, after);
+      if (place === undefined) return undefined;
+      return (await reader.read("requestsAfter", id, Number(place.number))).map(toRequestId);
     },
     async disown(owner, id, requestId) {
       await store.of(owner).write([["disownMessages", id, requestId, owner]], true);
