@@ -32,7 +32,7 @@ export interface SocketsOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Creates the WebSocket server: asks who may open a socket, and connects each socket to a session. */
+/** Creates the WebSocket server. It checks every handshake, and connects each accepted socket to a session. */
 export function connectSockets({
   settings,
   clock,

@@ -111,7 +111,7 @@ export type SettingKey = keyof typeof settings;
 /** Settings as the server uses them. Every figure in `...Ms` is milliseconds, in `...Bytes` bytes. */
 export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
 
-/** A setting that cannot be used: `message` is one line for the person who started the server. */
+/** An unusable setting. `message` is one line for the operator. */
 export class SettingError extends Error {
   override readonly name = "SettingError";
 }

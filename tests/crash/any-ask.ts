@@ -10,7 +10,7 @@ export interface Ask {
   readonly voices: readonly string[];
   /** Whether the text comes in chunks. */
   readonly streams: boolean;
-  /** Whether the next process goes on with it after a kill, and how: from the start ("anew") or from where it was. */
+  /** The next process continues the request after a kill, or answers it again ("anew"). Default: it ends as interrupted. */
   readonly outlasts?: "anew" | "continued";
   /** The client cancels the request after this many messages. */
   readonly cancelAt?: number;

@@ -87,7 +87,7 @@ async function startStrict(words: (persona: string, turn: number) => Said, conte
 
 const saying = (text: string): Said => ({ text });
 const fine = (name: string, turn: number): Said => saying(`${name} says ${turn}.`);
-/** `who` sometimes says something else; the others answer as usual. */
+/** The persona `who` says `said` in the turns that `isThen` chooses. All other answers are as usual. */
 const but =
   (who: string, said: Said, isThen = (_turn: number) => true) =>
   (name: string, turn: number): Said =>
