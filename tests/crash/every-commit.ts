@@ -15,28 +15,31 @@ import { namelessVoice, questionOf } from "./numbered-answer.ts";
 import { createRequestRecord, isNumbered, type RequestRecord } from "./request-record.ts";
 import { checkRequests } from "./verdict.ts";
 
-const pacing = { mode: "fixed", chunk_chars: 400, interval_ms: 100 } as const;
+type Pacing = NonNullable<Ask["frame"]["data"]["pacing"]>;
 
-/** Requests of every kind whose texts come in few pieces, because every piece is a commit. */
+/** Few chunks, because every chunk is a commit. */
+const fewChunks: Pacing = { mode: "fixed", chunk_chars: 400, interval_ms: 100 };
+
+/** Requests of every kind. */
 export const plainAsks = {
-  openai_chat: (id) => ({
+  openai_chat: (id, pacing = fewChunks) => ({
     id,
     frame: { type: "openai_chat", id, data: { input_text: questionOf(id), pacing } },
     voices: [namelessVoice],
     streams: true,
   }),
-  chat: (id) => ({
+  chat: (id, pacing = fewChunks) => ({
     id,
     frame: { type: "chat", id, data: { message: questionOf(id), persona_id: "skeptic", pacing } },
     voices: ["skeptic"],
     streams: true,
   }),
-  multi_chat_unstreamed: (id) => {
+  multi_chat_unstreamed: (id, pacing = fewChunks) => {
     const persona_ids = ["teacher", "skeptic"];
     const data = { message: questionOf(id), persona_ids, stream: false, pacing };
     return { id, frame: { type: "multi_chat", id, data }, voices: persona_ids, streams: false };
   },
-} satisfies Record<string, (id: string) => Ask>;
+} satisfies Record<string, (id: string, pacing?: Pacing) => Ask>;
 
 function optionsFor(data: string, upstream: CountingUpstream): TroupeOptions {
   const clock = createTestClock({ instantMs: 1_000 });

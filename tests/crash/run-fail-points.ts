@@ -23,6 +23,9 @@ import { checkRequests } from "./verdict.ts";
 
 export type Kind = keyof typeof plainAsks;
 
+/** Cuts every answer into at least six chunks, however fast its text comes, so that every point is passed. */
+const manyChunks = { mode: "fixed", chunk_chars: 60, interval_ms: 50 } as const;
+
 /** Time that a server has to reach a point that no request waits for. */
 const patienceMs = 20_000;
 
@@ -101,7 +104,7 @@ export async function dieInRequest(kind: Kind, point: FailPoint): Promise<void> 
   const { server } = stage;
   startDying(stage, point);
   await server.listening();
-  const { record, read } = ask(stage, plainAsks[kind]("once"));
+  const { record, read } = ask(stage, plainAsks[kind]("once", manyChunks));
   await untilDead(stage, read);
   server.start();
   await server.listening();
@@ -115,7 +118,7 @@ export async function dieInRecovery(kind: Kind, inRequest: FailPoint, inRecovery
   const { server } = stage;
   startDying(stage, inRequest);
   await server.listening();
-  const { record, read } = ask(stage, plainAsks[kind]("left"));
+  const { record, read } = ask(stage, plainAsks[kind]("left", manyChunks));
   await untilDead(stage, read);
   startDying(stage, inRecovery);
   await untilDead(stage, read);
@@ -130,7 +133,7 @@ async function answered(stage: Stage, kind: Kind): Promise<RequestRecord> {
   const { server } = stage;
   server.start();
   await server.listening();
-  const { record, read } = ask(stage, plainAsks[kind]("kept"));
+  const { record, read } = ask(stage, plainAsks[kind]("kept", manyChunks));
   await read;
   assert.equal(messagesOf(record).at(-1)?.type, "response");
   assert.equal(await server.stop(), 0);
@@ -181,7 +184,7 @@ export async function dieInForgetting(kind: Kind, point: FailPoint): Promise<voi
   await untilDead(stage);
   server.start();
   await server.listening();
-  const { record, read } = ask(stage, plainAsks[kind]("other"));
+  const { record, read } = ask(stage, plainAsks[kind]("other", manyChunks));
   await read;
   await server.stop();
   assert.equal(messagesOf(record).at(-1)?.type, "response");
@@ -237,7 +240,7 @@ export async function dieInMigration(version: number, point: FailPoint): Promise
     assert.ok(end?.type === "error" && end.code === "interrupted");
     assert.equal(textOf(running), "Half an ");
   }
-  const { record, read } = ask(stage, plainAsks.chat("new"));
+  const { record, read } = ask(stage, plainAsks.chat("new", manyChunks));
   await read;
   assert.equal(messagesOf(record).at(-1)?.type, "response");
   assert.equal(await server.stop(), 0);
