@@ -4,6 +4,7 @@ import {
   cancelReport,
   failure,
   finishReason,
+  laneRole,
   publicPersona,
   serverMessages,
   usage,
@@ -69,6 +70,7 @@ export function serverTypes(): string {
   const reply = schemaOf(serverMessages.pong, "output").properties ?? {};
   const bases = [
     shapeOf("Numbered", pick(numbered, ["request_id", "seq"]), ["request_id", "seq"]),
+    shapeOf("Speech", pick(numbered, ["round", "role"])),
     shapeOf("OfLane", pick(numbered, ["persona_id"])),
     shapeOf("Simulated", pick(whole, ["simulated"])),
     shapeOf("Large", pick(whole, ["in_parts"])),
@@ -88,6 +90,7 @@ export function serverTypes(): string {
     "type Json = Record<string, unknown>;",
     "type Code = string; // see Errors",
     `type FinishReason = ${finishReason.options.map((reason) => JSON.stringify(reason)).join(" | ")};`,
+    `type Role = ${laneRole.options.map((role) => JSON.stringify(role)).join(" | ")};`,
   ];
   const known = [...bases, ...shapes];
   return fenced([
@@ -257,6 +260,7 @@ function typeText(schema: Schema, named: readonly Shape[], margin: string): stri
 /** Lists of codes and of reasons to finish have a name of their own. */
 function enumText(values: readonly unknown[]): string {
   if (isSame(values, finishReason.options)) return "FinishReason";
+  if (isSame(values, laneRole.options)) return "Role";
   if (values.length > maxInnerFields) return "Code";
   return values.map((value) => JSON.stringify(value)).join(" | ");
 }

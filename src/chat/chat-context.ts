@@ -31,7 +31,7 @@ export interface TurnSignals {
   /** Aborts with a `Cancellation` when the client stops the turn, or with the `TroupeError` that ends it. */
   readonly signal: AbortSignal;
   /** The same for one lane; also aborts with `signal`. */
-  laneSignal(lane: string): AbortSignal;
+  laneSignal(key: string): AbortSignal;
 }
 
 /**

@@ -1,8 +1,6 @@
-import type { ConversationStore, PathMessage, StoredMessage } from "../ports/conversation-store.ts";
-import type { Persona } from "../ports/persona.ts";
+import type { PathMessage, StoredMessage } from "../ports/conversation-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
-import type { LaneResult } from "./lane.ts";
 
 /** The place of a turn in its conversation: the path that the personas get, and the question that its answers follow. */
 export interface ConversationTurn {
@@ -104,51 +102,6 @@ export async function repeatConversationTurn(
   const turn = await recoverConversationTurn(told, owner, id, question, requestId);
   const own = [asked?.parentId, ...failed.map((message) => message.id)];
   return asked === undefined || own.includes(head?.messageId) ? turn : { ...turn, keepsHead: true };
-}
-
-/**
- * Stores the answers in the order of the personas and makes the last one the head. Returns the message ids by index, `undefined` for an
- * empty answer. `told`: the ids that clients were already told, by index.
- */
-export async function rememberAnswers(
-  store: ConversationStore,
-  { personas, conversation }: { personas: readonly Persona[]; conversation: ConversationTurn },
-  results: readonly LaneResult[],
-  told: readonly (string | undefined)[] = [],
-): Promise<readonly (string | undefined)[]> {
-  const { owner, id, questionId, requestId, parentId, answered = [], keepsHead = false } = conversation;
-  const lastAnswered = answered.at(-1);
-  if (lastAnswered !== undefined) {
-    const head = await store.head(owner, id);
-    // The process died after storing the answers and before moving the head, unless the conversation has since gone on elsewhere.
-    if (head?.messageId === parentId) await store.moveHead(owner, id, lastAnswered.id);
-    return personas.map(({ id: personaId }) => answered.find((one) => one.personaId === personaId)?.id);
-  }
-  const said = personas.flatMap((persona, index) => {
-    const result = results[index];
-    return result === undefined || result.text === "" ? [] : [{ persona, result, index }];
-  });
-  const stored = await store.append(
-    owner,
-    id,
-    questionId,
-    said.map(({ persona, result, index }) => ({
-      ...(told[index] === undefined ? {} : { id: told[index] }),
-      role: "assistant" as const,
-      personaId: persona.id,
-      personaName: persona.name,
-      text: result.text,
-      status: result.status,
-      ...(requestId === undefined ? {} : { requestId }),
-    })),
-  );
-  const ids: (string | undefined)[] = personas.map(() => undefined);
-  said.forEach(({ index }, place) => {
-    ids[index] = stored?.[place];
-  });
-  const last = stored?.at(-1);
-  if (last !== undefined && !keepsHead) await store.moveHead(owner, id, last);
-  return ids;
 }
 
 function notFound(): TroupeError {

@@ -18,8 +18,8 @@ import { estimateInput } from "./usage.ts";
 
 /** One voice's work in a turn. */
 export interface Lane {
-  /** The persona's id; absent for a nameless voice. */
-  readonly id?: string;
+  /** Its key (`laneKey`); absent for a nameless voice. */
+  readonly key?: string;
   /** The conversation that its answer goes into, told with its first event. */
   readonly conversationId?: string;
   readonly choice: ProviderChoice;
@@ -65,7 +65,7 @@ export async function runLane(
 ): Promise<LaneResult> {
   const { choice, request, signal, begun } = lane;
   const simulated = choice.provider.simulated;
-  const name = lane.id === undefined ? {} : { lane: lane.id };
+  const name = lane.key === undefined ? {} : { lane: lane.key };
   using stop = linkAbort(signal);
   const status = (value: "starting" | "processing" | "streaming" | "completed"): TurnEvent => ({
     type: "status",
@@ -120,7 +120,7 @@ export async function runLane(
   });
   let snapshot: JsonObject | undefined;
   const named = <Event extends object>(event: Event) =>
-    lane.id === undefined ? event : { ...event, ...name };
+    lane.key === undefined ? event : { ...event, ...name };
 
   let isFull = false;
   /** Whether to drop an event because the log is full: from then on only the answer's end is shown. */
@@ -199,14 +199,14 @@ function isFinal(event: PacedEvent | undefined): boolean {
 }
 
 /** The data of the call that its budget needs. */
-function planOf({ id, choice, request, begun }: Lane) {
+function planOf({ key, choice, request, begun }: Lane) {
   // A plain call of the Responses API has its limit among the vendor's own parameters.
   const limit = request.maxOutputTokens ?? request.options?.max_output_tokens;
   return {
     api: choice.api,
     model: choice.model,
     isBegun: begun !== undefined,
-    ...(id === undefined ? {} : { lane: id }),
+    ...(key === undefined ? {} : { lane: key }),
     ...(typeof limit === "number" ? { mostOutputTokens: limit } : {}),
   };
 }

@@ -2,7 +2,6 @@ import type { Persona } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { answerPersonas } from "./answer-personas.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
@@ -12,6 +11,8 @@ import {
   recoverConversationTurn,
   repeatConversationTurn,
 } from "./conversation-turn.ts";
+import { parallel } from "./ensemble/policies/parallel.ts";
+import { runStage } from "./ensemble/stage.ts";
 import { refuseForeignIds } from "./foreign-ids.ts";
 import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
@@ -25,7 +26,7 @@ export interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
 
 /** A request that was found to be answerable. */
 export interface PreparedReply {
-  /** The ids of the lanes; empty for a nameless voice. */
+  /** The keys of the lanes that start with it; empty for a nameless voice. */
   readonly lanes: readonly string[];
   /** The memory that it holds while it runs. */
   readonly bytes: RequestBytes;
@@ -83,11 +84,12 @@ export async function prepareReply(
         : recovered === undefined
           ? await beginConversationTurn(...place, head)
           : await recoverConversationTurn(...place);
-      const cast = { personas, choice, conversation, ended: recovered?.filter(({ ended }) => ended) ?? [] };
+      const ended = recovered?.filter((lane) => lane.ended) ?? [];
+      const cast = { members: personas.map((persona) => ({ persona, choice })), conversation, ended };
       if (isRepeat)
         await context.emit([{ type: "reset", lanes: personas.map(({ id: lane }) => ({ lane })) }]);
       else await tellCut(recovered, context);
-      return answerPersonas(request, cast, dependencies, context);
+      return runStage(parallel, request, cast, dependencies, context);
     },
   };
 }
@@ -96,7 +98,7 @@ export async function prepareReply(
 async function tellCut(recovered: readonly RecoveredLane[] = [], { emit }: TurnContext): Promise<void> {
   const cut = recovered.filter(({ ended }) => !ended);
   if (cut.length > 0)
-    await emit([{ type: "reset", lanes: cut.map(({ name }) => (name === undefined ? {} : { lane: name })) }]);
+    await emit([{ type: "reset", lanes: cut.map(({ key }) => (key === undefined ? {} : { lane: key })) }]);
 }
 
 async function findPersonas(

@@ -1,9 +1,9 @@
-import type { LaneCheckpoint, PersonaAnswer, TurnStep } from "../ports/turn-event.ts";
+import { type LaneCheckpoint, laneOf, type PersonaAnswer, type TurnStep } from "../ports/turn-event.ts";
 
 /** One lane in the log of a turn that another process started. */
 export interface RecoveredLane {
-  /** The persona's id; absent for a nameless voice. */
-  readonly name: string | undefined;
+  /** `undefined` for a nameless voice. */
+  readonly key: string | undefined;
   readonly text: string;
   /** Code units of reasoning. */
   readonly reasoningUnits: number;
@@ -36,38 +36,38 @@ type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] };
 export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
   const lanes = new Map<string | undefined, Draft>();
   const sides = new Map<string | undefined, SideStep[]>();
-  const laneOf = (name: string | undefined): Draft => {
-    const lane = lanes.get(name) ?? emptyLane(name);
-    lanes.set(name, lane);
+  const draftOf = (key: string | undefined): Draft => {
+    const lane = lanes.get(key) ?? emptyLane(key);
+    lanes.set(key, lane);
     return lane;
   };
-  const sidesOf = (name: string | undefined): SideStep[] => {
-    const own = sides.get(name) ?? [];
-    sides.set(name, own);
+  const sidesOf = (key: string | undefined): SideStep[] => {
+    const own = sides.get(key) ?? [];
+    sides.set(key, own);
     return own;
   };
   for (const step of steps) {
     switch (step.type) {
       case "status": {
-        const lane = laneOf(step.lane);
+        const lane = draftOf(step.lane);
         if (step.status === "completed") lane.status = "completed";
         break;
       }
       case "text": {
-        const lane = laneOf(step.lane);
+        const lane = draftOf(step.lane);
         lane.text += step.text;
         lane.ended ||= step.final;
         break;
       }
       case "reasoning":
       case "tool":
-        addSide(laneOf(step.lane), step);
+        addSide(draftOf(step.lane), step);
         sidesOf(step.lane).push(step);
         break;
       case "lane-answer": {
         // This is the only text of a lane that was asked not to stream.
-        const { persona, text, status } = step.answer;
-        Object.assign(laneOf(persona.id), { text, status, ended: true, answer: step.answer });
+        const { text, status } = step.answer;
+        Object.assign(draftOf(laneOf(step.answer)), { text, status, ended: true, answer: step.answer });
         break;
       }
       case "reset":
@@ -77,7 +77,7 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         }
         break;
       case "checkpoint":
-        laneOf(step.lane).checkpoint = withUnits(step, sidesOf(step.lane));
+        draftOf(step.lane).checkpoint = withUnits(step, sidesOf(step.lane));
         break;
     }
   }
@@ -100,9 +100,9 @@ function withUnits(
   return { ...checkpoint, ...counts };
 }
 
-function emptyLane(name: string | undefined): Draft {
+function emptyLane(key: string | undefined): Draft {
   return {
-    name,
+    key,
     text: "",
     reasoningUnits: 0,
     toolEvents: 0,

@@ -1,4 +1,4 @@
-import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import type { LaneRole, ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
 import type { RequestFailure } from "./request-error.ts";
 import { connectionRefusals, failureOf } from "./request-error.ts";
 
@@ -17,6 +17,13 @@ export type LaneStatus =
   | "failed"
   | "cancelled";
 
+/** The fields of a message that name its lane. */
+interface Voice {
+  readonly persona_id?: string | undefined;
+  readonly round?: number | undefined;
+  readonly role?: LaneRole | undefined;
+}
+
 export interface ToolActivity {
   readonly callId: string;
   readonly tool: string;
@@ -27,6 +34,10 @@ export interface ToolActivity {
 export interface Lane {
   /** `undefined` for `openai_chat`, which has one lane without a name. */
   readonly personaId: string | undefined;
+  /** From 0; `undefined` if every persona speaks once. */
+  readonly round: number | undefined;
+  /** Its part in an ensemble; `undefined` for a plain member. */
+  readonly role: LaneRole | undefined;
   readonly name: string | undefined;
   readonly text: string;
   readonly reasoning: string;
@@ -64,7 +75,7 @@ export interface Transcript {
 export function createTranscript(personaIds: readonly (string | undefined)[] = []): Transcript {
   return {
     requestId: undefined,
-    lanes: personaIds.map(emptyLane),
+    lanes: personaIds.map((persona_id) => emptyLane({ persona_id })),
     status: "waiting",
     seq: 0,
     error: undefined,
@@ -80,31 +91,29 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
   const transcript = withPosition(followAgain(before), message);
   switch (message.type) {
     case "status":
-      return withLane(transcript, message.persona_id, () => ({
+      return withLane(transcript, message, () => ({
         status: message.status,
         statusMessage: message.message,
       }));
     case "chunk":
-      return withLane(transcript, message.persona_id, (lane) => ({ text: lane.text + message.chunk }));
+      return withLane(transcript, message, (lane) => ({ text: lane.text + message.chunk }));
     case "reasoning":
-      return withLane(transcript, message.persona_id, (lane) => ({
+      return withLane(transcript, message, (lane) => ({
         reasoning: lane.reasoning + message.text,
       }));
     case "tool":
-      return withLane(transcript, message.persona_id, (lane) => ({ tools: withTool(lane.tools, message) }));
+      return withLane(transcript, message, (lane) => ({ tools: withTool(lane.tools, message) }));
     case "persona_response":
-      return withLane(transcript, message.persona_id, () => answerOf(message));
+      return withLane(transcript, message, () => answerOf(message));
     case "reset":
       // A numbered reset is about the lanes that start again; any other is about all shown text.
       if (message.seq !== undefined)
         return message.lanes.reduce<Transcript>(
-          (folded, { persona_id }) =>
-            withLane(folded, persona_id, ({ name }) => ({ ...emptyLane(persona_id), name })),
+          (folded, lane) => withLane(folded, lane, ({ name }) => ({ ...emptyLane(lane), name })),
           { ...transcript, status: "running", error: undefined },
         );
       return message.lanes.reduce<Transcript>(
-        (folded, { persona_id, text }) =>
-          withLane(folded, persona_id, () => ({ text, reasoning: "", tools: [] })),
+        (folded, lane) => withLane(folded, lane, () => ({ text: lane.text, reasoning: "", tools: [] })),
         {
           ...transcript,
           lanes: transcript.lanes.map((lane) => ({ ...lane, text: "", reasoning: "", tools: [] })),
@@ -157,13 +166,12 @@ function withPosition(transcript: Transcript, message: ServerMessage): Transcrip
   };
 }
 
-function withLane(
-  transcript: Transcript,
-  personaId: string | undefined,
-  change: (lane: Lane) => Partial<Lane>,
-): Transcript {
-  const at = transcript.lanes.findIndex((lane) => lane.personaId === personaId);
-  const lane = transcript.lanes[at] ?? emptyLane(personaId);
+function withLane(transcript: Transcript, voice: Voice, change: (lane: Lane) => Partial<Lane>): Transcript {
+  const { persona_id: personaId, round, role } = voice;
+  const at = transcript.lanes.findIndex(
+    (lane) => lane.personaId === personaId && lane.round === round && lane.role === role,
+  );
+  const lane = transcript.lanes[at] ?? emptyLane(voice);
   const changed = { ...lane, ...change(lane) };
   return {
     ...transcript,
@@ -203,13 +211,14 @@ function withResponse(transcript: Transcript, response: Response): Transcript {
     case "multi_chat": {
       const { responses, usage } = data as MultiChatData;
       return responses.reduce<Transcript>(
-        (folded, answer) => withLane(folded, answer.persona_id, () => answerOf(answer)),
+        (folded, answer) => withLane(folded, answer, () => answerOf(answer)),
         { ...ended, usage },
       );
     }
     case "chat": {
-      const { persona_id: personaId, persona, response: text, model, usage } = data as ChatData;
-      return withLane({ ...ended, usage }, personaId, () => ({
+      const chat = data as ChatData;
+      const { persona, response: text, model, usage } = chat;
+      return withLane({ ...ended, usage }, chat, () => ({
         ...endOf(response),
         name: persona.name,
         text,
@@ -225,7 +234,7 @@ function withResponse(transcript: Transcript, response: Response): Transcript {
         model: typeof model === "string" ? model : undefined,
         usage: usageOf(usage),
       };
-      return withLane({ ...ended, usage: change.usage }, undefined, () => change);
+      return withLane({ ...ended, usage: change.usage }, {}, () => change);
     }
   }
 }
@@ -242,9 +251,11 @@ function usageOf(usage: unknown): Usage | undefined {
   return { input_tokens, output_tokens, total_tokens, estimated: false };
 }
 
-function emptyLane(personaId: string | undefined): Lane {
+function emptyLane({ persona_id: personaId, round, role }: Voice): Lane {
   return {
     personaId,
+    round,
+    role,
     name: undefined,
     text: "",
     reasoning: "",

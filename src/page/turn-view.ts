@@ -45,7 +45,7 @@ export function createTurnView(options: TurnViewOptions): TurnView {
   const asked = element("h3", { class: "question", tabindex: "-1" });
   asked.textContent = question === "" ? "(an empty message)" : question;
   const lanes = element("div", { class: "lanes" });
-  const views = new Map<string | undefined, LaneView>();
+  const views = new Map<string, LaneView>();
   const root = element(
     "article",
     { class: "turn" },
@@ -58,15 +58,18 @@ export function createTurnView(options: TurnViewOptions): TurnView {
     lanes,
   );
 
-  function viewOf(personaId: string | undefined): LaneView {
-    const known = views.get(personaId);
+  function viewOf({ personaId, round, role }: Lane): LaneView {
+    const key = JSON.stringify([personaId, round, role]);
+    const known = views.get(key);
     if (known !== undefined) return known;
+    const name = personaId === undefined ? "Model" : nameOf(personaId);
+    const part = role === undefined ? "" : `, ${role}`;
     const view = createLaneView({
-      title: personaId === undefined ? "Model" : nameOf(personaId),
+      title: `${name}${part}${round === undefined ? "" : ` (round ${round + 1})`}`,
       index: views.size,
       onStop: personaId === undefined || type === "chat" ? undefined : () => onStopLane(personaId),
     });
-    views.set(personaId, view);
+    views.set(key, view);
     lanes.append(view.root);
     return view;
   }
@@ -80,7 +83,7 @@ export function createTurnView(options: TurnViewOptions): TurnView {
       root.dataset.status = transcript.status;
       root.dataset.standstill = standstill ?? "";
       root.dataset.requestId = transcript.requestId ?? "";
-      for (const lane of transcript.lanes) viewOf(lane.personaId).show(lane, standstill, isStoppable);
+      for (const lane of transcript.lanes) viewOf(lane).show(lane, standstill, isStoppable);
       // A refused request has no voices to show.
       lanes.hidden = transcript.status === "failed" && transcript.seq === 0;
       showText(status, transcriptWords(transcript, standstill));

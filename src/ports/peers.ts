@@ -9,10 +9,10 @@ export interface LiveTurn extends KeptTurn {
 /** The calls that a server accepts from its peers. */
 export interface PeerAudience {
   /**
-   * Stops a turn or one of its lanes; `false` if it does not run here. Throws `persona_not_found`, and `request_ended` for a lane that
-   * has ended.
+   * Stops a turn or the lanes of one persona; `false` if it does not run here. Throws `persona_not_found`, and `request_ended` if those
+   * lanes have ended.
    */
-  cancel(owner: string, id: string, lane: string | undefined): boolean;
+  cancel(owner: string, id: string, personaId: string | undefined): boolean;
   /** Counts in a follower at a peer; the returned function counts it out. */
   watch(owner: string, id: string): () => void;
   /** Stops every turn of a conversation that runs here or is about to; settles when they have ended. */
@@ -43,7 +43,7 @@ export interface Peers {
   /** Makes `began` report this conversation's turns; the returned function ends the subscription. */
   subscribe(owner: string, conversationId: string): () => void;
   /** Throws the same as `PeerAudience.cancel`. */
-  cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
+  cancel(owner: string, id: string, personaId: string | undefined): Promise<boolean>;
   /** The returned function counts the follower out. */
   watch(owner: string, id: string): () => void;
   /** Stops every turn of a conversation that runs at a peer. */

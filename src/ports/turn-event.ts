@@ -11,10 +11,12 @@ export interface CancelReport {
   readonly closedInMs: number;
 }
 
-/** One persona's finished answer. */
+/** One finished speech of a persona. */
 export interface PersonaAnswer {
   readonly persona: PublicPersona;
-  /** Index in the request's list of personas. */
+  /** Its lane, if that is not the persona's id (`laneOf`). */
+  readonly lane?: string;
+  /** The persona's index in the request's list. */
   readonly index: number;
   readonly status: "completed" | "failed" | "cancelled";
   readonly text: string;
@@ -49,8 +51,8 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
 );
 
 /**
- * An event of a turn, independent of doors. `lane` is the persona's id, absent if the turn has one nameless voice. Every event is one
- * numbered entry of the turn's log.
+ * An event of a turn, independent of doors. `lane` is the lane's key (`laneKey`), absent if the turn has one nameless voice. Every event
+ * is one numbered entry of the turn's log.
  */
 export type TurnEvent =
   | {
@@ -102,6 +104,11 @@ export type TurnStep = TurnEvent | LaneCheckpoint;
 export type TerminalEvent =
   | { readonly type: "answer"; readonly status: "completed" | "cancelled"; readonly answer: TurnAnswer }
   | { readonly type: "failure"; readonly error: TroupeError; readonly lane?: string };
+
+/** The lane that an answer was made in. */
+export function laneOf({ lane, persona }: PersonaAnswer): string {
+  return lane ?? persona.id;
+}
 
 export function isEvent(step: TurnStep): step is TurnEvent {
   return step.type !== "checkpoint";

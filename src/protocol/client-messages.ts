@@ -109,7 +109,7 @@ export const clientMessages = {
     .describe("Asks several personas at once."),
   cancel: message("cancel", {
     request_id: requestId.describe("The request to stop."),
-    persona_id: optional(personaId).describe("Stop only this persona's lane."),
+    persona_id: optional(personaId).describe("Stop only this persona."),
   }).describe("Stops a request, or one of its lanes, and its upstream calls."),
   resume: message("resume", {
     request_id: requestId.describe("The request to follow."),

@@ -6,7 +6,7 @@ const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]])
 /** The position of a numbered message: its request and its place in that request's log. */
 const position = {
   request_id: z.string().describe("The request: the client's `id`, or one the server made."),
-  seq: z.int().min(1).describe("Place in the request's log, from 1 without gaps over all its lanes."),
+  seq: z.int().min(1).describe("Place in the request's log, from 1."),
 };
 /** Marks the short form of a message that was too large; long values in it are empty. */
 const parts = {
@@ -17,7 +17,11 @@ const parts = {
     .describe("This is the short form: the whole message came before it in this many `part`s."),
 };
 const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
-const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`.") };
+/** The part that a lane has in an ensemble. */
+export const laneRole = z.enum(["moderator", "judge", "voter", "synthesis"]);
+export type LaneRole = z.infer<typeof laneRole>;
+const speech = { round: z.int().min(0).optional(), role: laneRole.optional() };
+const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`."), ...speech };
 const simulated = z
   .literal(true)
   .optional()
@@ -55,6 +59,7 @@ export const publicPersona = z.object({ id: z.string(), name: z.string(), descri
 /** One persona's answer. */
 const personaAnswer = {
   persona_id: z.string(),
+  ...speech,
   response: z.string().describe("The text so far; empty if none came."),
   index: z.int().min(0).describe("Place in `persona_ids`."),
   status: z.enum(["completed", "failed", "cancelled"]),
@@ -80,6 +85,7 @@ const chatData = z.object({
   response: z.string(),
   persona: publicPersona,
   persona_id: z.string(),
+  ...speech,
   conversation_id: z.string(),
   message_id: z.string().optional(),
   model: z.string(),
@@ -228,7 +234,7 @@ export const serverMessages = {
         .describe(
           "Present if the log was trimmed: `lanes` has all lanes' text, for every event up to this one.",
         ),
-      lanes: z.array(z.object({ persona_id: z.string().optional(), text: z.string() })),
+      lanes: z.array(z.object({ persona_id: z.string().optional(), ...speech, text: z.string() })),
       ...parts,
     })
     .describe("Drop the shown text of the named lanes, or of the whole request; their text is this."),

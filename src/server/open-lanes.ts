@@ -1,4 +1,4 @@
-import type { TurnEvent, TurnStep } from "../ports/turn-event.ts";
+import { laneOf, type TurnEvent, type TurnStep } from "../ports/turn-event.ts";
 
 /** The lanes of a turn that have started but not had their final text. */
 export interface OpenLanes {
@@ -19,7 +19,7 @@ export function createOpenLanes(): OpenLanes {
         // The lane starts again with another `starting`.
         else if (step.type === "reset") for (const { lane } of step.lanes) open.delete(lane);
         // This is the only end of a lane that was asked not to stream.
-        else if (step.type === "lane-answer") open.delete(step.answer.persona.id);
+        else if (step.type === "lane-answer") open.delete(laneOf(step.answer));
       }
     },
     finalTexts: () =>

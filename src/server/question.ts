@@ -1,7 +1,8 @@
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { followLog } from "../ports/follow-log.ts";
+import { voiceOf } from "../ports/lane.ts";
 import type { LiveTurn } from "../ports/peers.ts";
-import { isTerminal, type TurnEvent } from "../ports/turn-event.ts";
+import { isTerminal, laneOf, type TurnEvent } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 
 /** A question in a conversation, as its followers get it. */
@@ -46,16 +47,15 @@ export async function questionOfEnded(
 }
 
 function add(cast: Set<string>, lane: string | undefined): void {
-  if (lane !== undefined) cast.add(lane);
+  const { personaId } = voiceOf(lane);
+  if (personaId !== undefined) cast.add(personaId);
 }
 
 /** Lanes start in the order in which the request names its personas. */
 function lanesOf(event: TurnEvent): readonly (string | undefined)[] {
   if (event.type === "status" || event.type === "text") return [event.lane];
   if (event.type !== "answer" || event.answer.kind === "responses") return [];
-  return event.answer.kind === "persona"
-    ? [event.answer.answer.persona.id]
-    : event.answer.answers.map(({ persona }) => persona.id);
+  return event.answer.kind === "persona" ? [laneOf(event.answer.answer)] : event.answer.answers.map(laneOf);
 }
 
 function kindOf(event: TurnEvent): Question["kind"] | undefined {

@@ -94,7 +94,7 @@ async function interrupt(
   const open = createOpenLanes();
   open.observe(steps);
   const [only, ...others] = lanes;
-  const lane = only?.name === undefined || others.length > 0 ? {} : { lane: only.name };
+  const lane = only?.key === undefined || others.length > 0 ? {} : { lane: only.key };
   const failure = { type: "failure", error: new TroupeError("interrupted"), ...lane } as const;
   await log.append([...open.finalTexts(), failure]);
   const { owner, conversationId } = record;

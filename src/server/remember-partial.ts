@@ -1,5 +1,6 @@
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { voiceOf } from "../ports/lane.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 
@@ -29,14 +30,11 @@ export async function rememberPartial(
   const said = await Promise.all(
     lanes
       .filter((lane) => lane.text !== "")
-      .map(async ({ name = "", text, status = "failed" }) => ({
-        role: "assistant" as const,
-        personaId: name,
-        personaName: (await personas.find(owner, name))?.name ?? name,
-        text,
-        status,
-        requestId: id,
-      })),
+      .map(async ({ key, text, status = "failed" }) => {
+        const { personaId = "" } = voiceOf(key);
+        const personaName = (await personas.find(owner, personaId))?.name ?? personaId;
+        return { role: "assistant" as const, personaId, personaName, text, status, requestId: id };
+      }),
   );
   const ids = await conversations.append(owner, conversationId, question.id, said);
   const last = ids?.at(-1);

@@ -1,8 +1,9 @@
 import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
 import type { Clock } from "../ports/clock.ts";
+import { voiceOf } from "../ports/lane.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import { Departure } from "../ports/provider.ts";
-import type { TurnStep } from "../ports/turn-event.ts";
+import { laneOf, type TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -14,10 +15,10 @@ export interface RunningTurn extends LiveTurn {
   /** Aborts when the turn has ended. */
   readonly ended: AbortSignal;
   /**
-   * Stops the turn, or one of its lanes. A second stop changes nothing.
-   * Throws `persona_not_found` for a lane that the turn does not have and `request_ended` for one that has ended.
+   * Stops the turn, or all lanes of one persona. A second stop changes nothing.
+   * Throws `persona_not_found` for a persona without a lane in the turn, and `request_ended` if all its lanes have ended.
    */
-  cancel(lane?: string): void;
+  cancel(personaId?: string): void;
   /** Ends the turn with an error. */
   fail(error: TroupeError): void;
   /** Stops the turn as if this process had died: nothing more is written, and the next process finds it unfinished. */
@@ -47,6 +48,7 @@ export interface RunningTurnOptions {
   readonly log: TurnLog;
   readonly request: TurnRequest;
   readonly conversationId: string | undefined;
+  /** The lanes that start with it. */
   readonly lanes: readonly string[];
   readonly whenUnwatched: WhenUnwatched;
   readonly turnLimitMs: number;
@@ -65,7 +67,8 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
   const turn = new AbortController();
   const ended = new AbortController();
-  const lanes = new Map(options.lanes.map((lane) => [lane, new AbortController()]));
+  const lanes = new Map(options.lanes.map((key) => [key, new AbortController()]));
+  const stoppedPersonas = new Set<string>();
   const checkpointed = Promise.withResolvers<void>();
   let isCheckpointed = false;
   const endedLanes = new Set<string>();
@@ -76,6 +79,25 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     for (const lane of lanes.values()) lane.abort(turn.signal.reason);
   });
 
+  /** The signal of a lane that starts later than the turn. */
+  function laterLane(key: string): AbortSignal {
+    const lane = new AbortController();
+    lanes.set(key, lane);
+    const { personaId } = voiceOf(key);
+    if (turn.signal.aborted) lane.abort(turn.signal.reason);
+    else if (personaId !== undefined && stoppedPersonas.has(personaId)) lane.abort(laneStopped);
+    return lane.signal;
+  }
+
+  function cancelPersona(personaId: string): void {
+    const own = [...lanes].filter(([key]) => voiceOf(key).personaId === personaId);
+    const running = own.filter(([key]) => !endedLanes.has(key));
+    if (own.length === 0) throw new TroupeError("persona_not_found", { field: "data.persona_id" });
+    if (running.length === 0) throw new TroupeError("request_ended", { field: "data.persona_id" });
+    stoppedPersonas.add(personaId);
+    for (const [, lane] of running) lane.abort(laneStopped);
+  }
+
   return {
     record,
     log,
@@ -84,17 +106,11 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     ended: ended.signal,
     signals: {
       signal: turn.signal,
-      laneSignal: (lane) => lanes.get(lane)?.signal ?? turn.signal,
+      laneSignal: (key) => lanes.get(key)?.signal ?? laterLane(key),
     },
-    cancel(lane) {
-      if (lane === undefined) {
-        turn.abort(stopped);
-        return;
-      }
-      const controller = lanes.get(lane);
-      if (controller === undefined) throw new TroupeError("persona_not_found", { field: "data.persona_id" });
-      if (endedLanes.has(lane)) throw new TroupeError("request_ended", { field: "data.persona_id" });
-      controller.abort(laneStopped);
+    cancel(personaId) {
+      if (personaId === undefined) turn.abort(stopped);
+      else cancelPersona(personaId);
     },
     fail(error) {
       turn.abort(error);
@@ -119,7 +135,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     },
     observe(steps) {
       for (const step of steps) {
-        if (step.type === "lane-answer") endedLanes.add(step.answer.persona.id);
+        if (step.type === "lane-answer") endedLanes.add(laneOf(step.answer));
         if (step.type !== "checkpoint") continue;
         isCheckpointed = true;
         checkpointed.resolve();

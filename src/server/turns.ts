@@ -48,7 +48,7 @@ export interface Turns {
   /** Counts in a follower of a turn, here or at a peer; the returned function counts it out. */
   watch(turn: KeptTurn): () => void;
   /** Throws `request_not_found`, `request_ended`, `persona_not_found`. */
-  cancel(owner: string, id: string, lane: string | undefined): Promise<void>;
+  cancel(owner: string, id: string, personaId: string | undefined): Promise<void>;
   /** Stops every turn that was started with a key. */
   cancelAllOf(keyId: string): void;
   /**
@@ -145,9 +145,9 @@ export function createTurns(options: TurnsOptions): Turns {
   }
 
   peers.join({
-    cancel(owner, id, lane) {
+    cancel(owner, id, personaId) {
       const found = running.get(keyOf(owner, id));
-      found?.turn.cancel(lane);
+      found?.turn.cancel(personaId);
       return found !== undefined;
     },
     watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
@@ -205,10 +205,10 @@ export function createTurns(options: TurnsOptions): Turns {
         unwatch();
       };
     },
-    async cancel(owner, id, lane) {
+    async cancel(owner, id, personaId) {
       const found = running.get(keyOf(owner, id));
-      if (found !== undefined) return found.turn.cancel(lane);
-      if (await peers.cancel(owner, id, lane)) return;
+      if (found !== undefined) return found.turn.cancel(personaId);
+      if (await peers.cancel(owner, id, personaId)) return;
       const kept = await logs.find(owner, id);
       throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {
         field: "data.request_id",

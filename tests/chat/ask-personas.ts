@@ -1,5 +1,7 @@
-import { answerPersonas } from "../../src/chat/answer-personas.ts";
 import { beginConversationTurn } from "../../src/chat/conversation-turn.ts";
+import { parallel } from "../../src/chat/ensemble/policies/parallel.ts";
+import type { Policy } from "../../src/chat/ensemble/policy.ts";
+import { runStage } from "../../src/chat/ensemble/stage.ts";
 import type { ReplyEnd } from "../../src/chat/reply.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
@@ -58,18 +60,20 @@ export async function ask(
   setup: ChatSetup,
   changes: Partial<PersonasRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
+  policy: Policy = parallel,
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
   const conversation = await beginConversationTurn(dependencies, owner, conversationId, "Well?");
   const asked = { ...request, ...changes } as PersonasRequest;
   const cast = {
-    personas: personas.filter(({ id }) => asked.personaIds.includes(id)),
-    choice,
+    members: personas
+      .filter(({ id }) => asked.personaIds.includes(id))
+      .map((persona) => ({ persona, choice })),
     conversation,
   };
   const played = await play(
-    (emit) => answerPersonas(asked, cast, dependencies, { ...context, emit }),
+    (emit) => runStage(policy, asked, cast, dependencies, { ...context, emit }),
     onBatch,
   );
   const head = await dependencies.conversations.head(owner, conversationId);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
-import { beginConversationTurn, rememberAnswers } from "../../src/chat/conversation-turn.ts";
+import { beginConversationTurn, type ConversationTurn } from "../../src/chat/conversation-turn.ts";
+import { rememberAnswers } from "../../src/chat/ensemble/remember-answers.ts";
 import type { LaneResult } from "../../src/chat/lane.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
+import type { Persona } from "../../src/ports/persona.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { personas } from "./personas.ts";
@@ -19,11 +21,24 @@ async function newConversation(): Promise<{ store: ConversationStore; id: string
   return { store, id: await store.create(owner) };
 }
 
-const answer = (text: string, status: LaneResult["status"] = "completed"): LaneResult => ({
-  status,
-  text,
-  model: "m",
-});
+const answer = (text: string, status: LaneResult["status"] = "completed") => ({ status, text });
+
+/** Stores the answers of these personas, in this order. */
+const remember = (
+  store: ConversationStore,
+  turn: ConversationTurn,
+  cast: readonly Persona[],
+  answers: readonly ReturnType<typeof answer>[],
+) =>
+  rememberAnswers(
+    store,
+    turn,
+    answers.map((one, index) => ({
+      ...one,
+      member: { persona: cast[index] as Persona },
+      toldId: undefined,
+    })),
+  );
 
 /** The texts from the root to the head. */
 async function toHead(store: ConversationStore, id: string): Promise<string[]> {
@@ -47,7 +62,7 @@ describe("a turn in a conversation", () => {
     const { store, id } = await newConversation();
     const first = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(first.path, []);
-    const ids = await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
+    const ids = await remember(store, first, [ada], [answer("One.")]);
     const second = await beginConversationTurn(told(store), owner, id, "Two?");
     assert.deepEqual(
       second.path.map(({ role, text, personaId, personaName, status }) => [
@@ -69,18 +84,19 @@ describe("a turn in a conversation", () => {
     const { store, id } = await newConversation();
     const turn = await beginConversationTurn(told(store), owner, id, "One?");
     assert.deepEqual(await toHead(store, id), []);
-    await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("One.")]);
+    await remember(store, turn, [ada], [answer("One.")]);
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
   });
 
   it("stores the answers in the order of the personas, partial ones marked, and nothing of the silent", async () => {
     const { store, id } = await newConversation();
     const turn = await beginConversationTurn(told(store), owner, id, "Well?");
-    const ids = await rememberAnswers(store, { personas: [ada, bob, cleo], conversation: turn }, [
-      answer("Half an ans", "failed"),
-      answer("", "failed"),
-      answer("I sto", "cancelled"),
-    ]);
+    const ids = await remember(
+      store,
+      turn,
+      [ada, bob, cleo],
+      [answer("Half an ans", "failed"), answer("", "failed"), answer("I sto", "cancelled")],
+    );
     assert.deepEqual(
       ids.map((messageId) => typeof messageId),
       ["string", "undefined", "string"],
@@ -100,7 +116,7 @@ describe("a turn in a conversation", () => {
   it("names its request in its question and in its answers, if it has one", async () => {
     const { store, id } = await newConversation();
     const turn = await beginConversationTurn(told(store), owner, id, "Well?", "req-1");
-    await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Well.")]);
+    await remember(store, turn, [ada], [answer("Well.")]);
     assert.deepEqual(
       (await store.ofRequest(owner, id, "req-1")).map(({ text }) => text),
       ["Well?", "Well."],
@@ -112,11 +128,9 @@ describe("a turn in a conversation", () => {
   it("leaves the head in place if nothing was said", async () => {
     const { store, id } = await newConversation();
     const first = await beginConversationTurn(told(store), owner, id, "One?");
-    await rememberAnswers(store, { personas: [ada], conversation: first }, [answer("One.")]);
+    await remember(store, first, [ada], [answer("One.")]);
     const second = await beginConversationTurn(told(store), owner, id, "Two?");
-    const ids = await rememberAnswers(store, { personas: [ada], conversation: second }, [
-      answer("", "failed"),
-    ]);
+    const ids = await remember(store, second, [ada], [answer("", "failed")]);
     assert.deepEqual(ids, [undefined]);
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
   });
@@ -124,14 +138,14 @@ describe("a turn in a conversation", () => {
   it("branches from the head at which it started, even if others go on", async () => {
     const { store, id } = await newConversation();
     const root = await beginConversationTurn(told(store), owner, id, "Root?");
-    await rememberAnswers(store, { personas: [ada], conversation: root }, [answer("Root.")]);
+    await remember(store, root, [ada], [answer("Root.")]);
 
     const left = await beginConversationTurn(told(store), owner, id, "Left?");
     const right = await beginConversationTurn(told(store), owner, id, "Right?");
     assert.deepEqual(left.path, right.path);
-    await rememberAnswers(store, { personas: [bob], conversation: right }, [answer("Right.")]);
+    await remember(store, right, [bob], [answer("Right.")]);
     assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Right?", "Right."]);
-    await rememberAnswers(store, { personas: [ada], conversation: left }, [answer("Left.")]);
+    await remember(store, left, [ada], [answer("Left.")]);
     assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Left?", "Left."]);
   });
 
@@ -159,7 +173,7 @@ describe("a turn in a conversation", () => {
       { role: "user", text: "x".repeat(1_000), status: "completed" },
     ]);
     assert.equal(await store.head(owner, id), undefined);
-    const ids = await rememberAnswers(store, { personas: [ada], conversation: turn }, [answer("Late.")]);
+    const ids = await remember(store, turn, [ada], [answer("Late.")]);
     assert.deepEqual(ids, [undefined]);
   });
 });

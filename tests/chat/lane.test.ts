@@ -41,7 +41,7 @@ describe("a lane that completes", () => {
       assert.equal("lane" in event && event.lane, "ada");
       if (event.type === "status") assert.equal(event.simulated, true);
     }
-    const { id: _, ...nameless } = laneOf(setup);
+    const { key: _, ...nameless } = laneOf(setup);
     for (const event of (await play((emit) => runLane(nameless, setup.dependencies, emit))).events)
       assert.equal("lane" in event, false);
   });

@@ -195,7 +195,7 @@ describe("the settled usage of a call", () => {
 
   it("starts with the text shown by another process, and is not nothing if that cannot be continued", async () => {
     const begun = {
-      ...{ name: "ada", text: "x".repeat(40), reasoningUnits: 0, toolEvents: 0, ended: false },
+      ...{ key: "ada", text: "x".repeat(40), reasoningUnits: 0, toolEvents: 0, ended: false },
       ...{ status: undefined, answer: undefined },
       checkpoint: {
         type: "checkpoint" as const,

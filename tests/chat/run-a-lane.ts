@@ -7,7 +7,7 @@ export const question = { model: "model-asked", messages: [{ role: "user" as con
 
 export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
   return {
-    id: "ada",
+    key: "ada",
     choice: setup.choice,
     request: question,
     pacing: naturalPacing,

@@ -1,5 +1,5 @@
 import { jsonChars } from "../../ports/json.ts";
-import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
+import { isTerminal, laneOf, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
 import type { TroupeError } from "../../protocol/errors.ts";
 
@@ -206,7 +206,7 @@ export function laneTexts(events: readonly TurnEvent[]): LaneText[] {
   for (const event of events) {
     if (event.type === "text") texts.set(event.lane, (texts.get(event.lane) ?? "") + event.text);
     else if (event.type === "reset") for (const { lane } of event.lanes) texts.set(lane, "");
-    else if (event.type === "lane-answer") texts.set(event.answer.persona.id, event.answer.text);
+    else if (event.type === "lane-answer") texts.set(laneOf(event.answer), event.answer.text);
   }
   return [...texts].map(([lane, text]) => (lane === undefined ? { text } : { lane, text }));
 }

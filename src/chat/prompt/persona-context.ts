@@ -1,6 +1,10 @@
 import type { PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
 import type { Persona } from "../../ports/persona.ts";
 import type { ProviderMessage } from "../../ports/provider.ts";
+import type { Speech } from "../ensemble/policy.ts";
+
+/** Asks a persona to speak again after its own speech. */
+const goOn = "(Please go on.)";
 
 /** A full history is cut by a third, in blocks of a third. */
 const blocksOfHistory = 3;
@@ -48,6 +52,20 @@ function startOf(path: readonly PathMessage[], maxChars: number): number {
     before += text.length;
   }
   return start ?? path.findLastIndex(({ text }) => text.trim() !== "");
+}
+
+/** The earlier speeches of a turn as its next speaker gets them. They end with a user's message, as a question does. */
+export function heardSpeeches(
+  { personaId, hears = [] }: Speech,
+  cast: readonly Persona[],
+): ProviderMessage[] {
+  const heard = hears
+    .filter(({ text }) => text.trim() !== "")
+    .map(({ speech, text }) => {
+      if (speech.personaId === personaId) return { role: "assistant" as const, text };
+      return quoted(cast.find(({ id }) => id === speech.personaId)?.name ?? speech.personaId, text);
+    });
+  return heard.at(-1)?.role === "assistant" ? [...heard, { role: "user", text: goOn }] : heard;
 }
 
 function seenBy(personaId: string, message: StoredMessage): ProviderMessage {

@@ -4,15 +4,19 @@ import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import type { ChatDependencies } from "../chat-context.ts";
 import type { ConversationTurn } from "../conversation-turn.ts";
-import { castNote, personaContext } from "./persona-context.ts";
+import type { Speech } from "../ensemble/policy.ts";
+import { castNote, heardSpeeches, personaContext } from "./persona-context.ts";
 
 /** OpenAI accepts at most 64 characters. */
 const cacheKeyChars = 32;
 
 export type PersonaRequest = Exclude<TurnRequest, { kind: "responses" }>;
 
-/** The parts of a cast that its members are told about. */
-interface PromptCast {
+/** A speech, with the parts of its cast that its persona is told about. */
+interface PromptedSpeech {
+  readonly speech: Speech;
+  readonly persona: Persona;
+  /** The whole cast. */
   readonly personas: readonly Persona[];
   readonly choice: Pick<ProviderChoice, "model">;
   readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path">;
@@ -24,15 +28,18 @@ interface PromptCast {
  */
 export function personaRequest(
   request: PersonaRequest,
-  persona: Persona,
-  { personas, choice, conversation: { owner, id, path } }: PromptCast,
+  { speech, persona, personas, choice, conversation: { owner, id, path } }: PromptedSpeech,
   { contextChars, digest }: Pick<ChatDependencies, "contextChars" | "digest">,
 ): ProviderRequest {
   const note = castNote(persona, personas);
   return {
     model: choice.model,
     instructions: persona.instructions,
-    messages: [...personaContext(path, persona.id, contextChars), { role: "user", text: request.message }],
+    messages: [
+      ...personaContext(path, persona.id, contextChars),
+      { role: "user", text: request.message },
+      ...heardSpeeches(speech, personas),
+    ],
     ...(note === undefined ? {} : { note }),
     cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),

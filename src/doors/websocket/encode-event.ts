@@ -1,8 +1,9 @@
+import { voiceOf } from "../../ports/lane.ts";
 import type { Usage } from "../../ports/provider.ts";
-import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../ports/turn-event.ts";
+import { laneOf, type PersonaAnswer, type TurnAnswer, type TurnEvent } from "../../ports/turn-event.ts";
 import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
-import type { ServerMessages } from "../../protocol/server-messages.ts";
+import type { LaneRole, ServerMessages } from "../../protocol/server-messages.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
 type Numbered = ServerMessages[
@@ -42,9 +43,9 @@ export function encodeUnkept(requestId: string, error: TroupeError): string {
 
 /** Encodes a chunk like `toMessage`, but without an object in between, because nearly every message is a chunk. */
 function encodeText(requestId: string, seq: number, { text, final, lane }: TextEvent): string {
-  const persona = lane === undefined ? "" : `"persona_id":${JSON.stringify(lane)},`;
+  const voice = lane === undefined ? "" : voiceText(lane);
   const id = `"request_id":${JSON.stringify(requestId)}`;
-  return `{"type":"chunk","chunk":${JSON.stringify(text)},"is_final":${final},${persona}${id},"seq":${seq}}`;
+  return `{"type":"chunk","chunk":${JSON.stringify(text)},"is_final":${final},${voice}${id},"seq":${seq}}`;
 }
 
 function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
@@ -91,8 +92,26 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
   }
 }
 
-function lane(event: { readonly lane?: string }): { persona_id?: string } {
-  return event.lane === undefined ? {} : { persona_id: event.lane };
+function lane(event: { readonly lane?: string }) {
+  return told(event.lane);
+}
+
+/** The fields that tell a lane from the others of its request. */
+function told(key: string | undefined): { persona_id?: string; round?: number; role?: LaneRole } {
+  const { personaId, round, role } = voiceOf(key);
+  return {
+    ...(personaId === undefined ? {} : { persona_id: personaId }),
+    ...(round === undefined ? {} : { round }),
+    ...(role === undefined ? {} : { role }),
+  };
+}
+
+/** The same fields as the start of an object's JSON text. */
+function voiceText(key: string): string {
+  const { personaId, round, role } = voiceOf(key);
+  // Nearly every lane, and an object in between would cost as much as the rest of a short chunk.
+  if (round === undefined && role === undefined) return `"persona_id":${JSON.stringify(personaId)},`;
+  return `${JSON.stringify(told(key)).slice(1, -1)},`;
 }
 
 /** The answer in its request's own shape. */
@@ -127,6 +146,7 @@ function simulated(event: { readonly simulated: boolean }): { simulated?: true }
 
 function personaAnswer(answer: PersonaAnswer) {
   return {
+    ...told(laneOf(answer)),
     persona_id: answer.persona.id,
     response: answer.text,
     index: answer.index,

@@ -86,13 +86,13 @@ export function createPeerHub({ directory, member, members, subscribers, onFault
     async unsubscribe(owner, conversationId) {
       subscribers.remove(owner, conversationId, member);
     },
-    async cancel(owner, id, lane) {
+    async cancel(owner, id, personaId) {
       const entry = elsewhere(owner, id);
       await entry?.announced.promise;
       const runner = entry?.runner;
       if (runner === undefined || runner === member) return false;
       try {
-        return await runner.worker.cancel(owner, id, lane);
+        return await runner.worker.cancel(owner, id, personaId);
       } catch (error) {
         // The turn ends because its process is gone, and not because of this cancel.
         if (runner.gone.aborted) return false;

@@ -18,7 +18,7 @@ export interface PeerHub {
   subscribe(owner: string, conversationId: string): Promise<void>;
   unsubscribe(owner: string, conversationId: string): Promise<void>;
   /** Cancels a turn; returns `false` if it runs in no other process. Throws `persona_not_found`, `request_ended`. */
-  cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
+  cancel(owner: string, id: string, personaId: string | undefined): Promise<boolean>;
   watch(owner: string, id: string): Promise<void>;
   unwatch(owner: string, id: string): Promise<void>;
   /** Ends the conversation's turns in all other processes; settles when they have ended or their process is gone. */
@@ -28,7 +28,7 @@ export interface PeerHub {
 /** The methods that a worker, which runs turns, offers to the process with all turns. */
 export interface WorkerPort {
   /** Stops a turn that runs here; returns `false` if it has ended. Throws like `PeerHub.cancel`. */
-  cancel(owner: string, id: string, lane: string | undefined): Promise<boolean>;
+  cancel(owner: string, id: string, personaId: string | undefined): Promise<boolean>;
   /** Stops the turns of a conversation that run here; settles when they have ended. */
   endIn(owner: string, conversationId: string): Promise<void>;
   /** Tells whether a client of another process follows a turn that runs here. */

@@ -28,7 +28,7 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
   }
 
   servePort(channel, "worker", workerMethods, {
-    cancel: async (owner, id, lane) => (await joined.promise).cancel(owner, id, lane),
+    cancel: async (owner, id, personaId) => (await joined.promise).cancel(owner, id, personaId),
     endIn: async (owner, conversationId) => (await joined.promise).endIn(owner, conversationId),
     async watched(owner, id, isWatched) {
       const audience = await joined.promise;

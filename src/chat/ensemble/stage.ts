@@ -1,0 +1,138 @@
+import { laneKey } from "../../ports/lane.ts";
+import type { Persona } from "../../ports/persona.ts";
+import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import type { PersonaAnswer } from "../../ports/turn-event.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import type { ChatDependencies, TurnContext } from "../chat-context.ts";
+import type { ConversationTurn } from "../conversation-turn.ts";
+import { type LaneResult, runLane } from "../lane.ts";
+import { type PersonaRequest, personaRequest } from "../prompt/persona-request.ts";
+import type { RecoveredLane } from "../recovered-lanes.ts";
+import type { ReplyEnd } from "../reply.ts";
+import { conclude } from "./conclude.ts";
+import type { Policy, Said, Speech } from "./policy.ts";
+import { rememberAnswers } from "./remember-answers.ts";
+
+/** A persona with the model that speaks for it. */
+export interface Member {
+  readonly persona: Persona;
+  readonly choice: ProviderChoice;
+}
+
+/** Everything that was looked up before the turn started. */
+export interface Cast {
+  /** In the order of the request. */
+  readonly members: readonly Member[];
+  readonly conversation: ConversationTurn;
+  /** Lanes that had ended in another process. */
+  readonly ended?: readonly RecoveredLane[];
+}
+
+/** A speech that has ended, with everything that its turn's end needs. */
+interface Spoken extends Said {
+  readonly member: Member;
+  readonly result: LaneResult;
+  /** The id of its message, if clients were told it before the message is stored. */
+  readonly toldId: string | undefined;
+}
+
+/**
+ * Runs the speeches that a policy decides on, each in its own lane. A failed lane does not end the others; the turn fails if all of them
+ * fail. All answers are in the conversation before the turn ends, and partial ones are marked.
+ */
+export async function runStage(
+  policy: Policy,
+  request: PersonaRequest,
+  cast: Cast,
+  dependencies: ChatDependencies,
+  context: TurnContext,
+): Promise<ReplyEnd> {
+  const { members, conversation } = cast;
+  const personas = members.map(({ persona }) => persona);
+  const whenOne = request.kind === "persona";
+
+  function answerOf({ speech, member, result }: Omit<Spoken, "toldId">, messageId?: string): PersonaAnswer {
+    return personaAnswer(speech, member, members.indexOf(member), result, messageId);
+  }
+
+  async function speak(speech: Speech): Promise<Spoken> {
+    const member = members.find(({ persona }) => persona.id === speech.personaId);
+    if (member === undefined) throw new Error("A policy let a persona speak that is not in the cast.");
+    const { persona, choice } = member;
+    const key = laneKey(speech);
+    const kept = cast.ended?.find((lane) => lane.key === key);
+    if (kept?.answer !== undefined)
+      return spoken(speech, member, resultOf(kept.answer), kept.answer.messageId);
+    const lane = {
+      key,
+      conversationId: conversation.id,
+      choice,
+      request: personaRequest(request, { speech, persona, personas, choice, conversation }, dependencies),
+      pacing: request.pacing,
+      showText: whenOne || request.showText,
+      budget: context.budget,
+      onSent: context.onSent,
+      isFull: context.isFull,
+      signal: context.laneSignal(key),
+    };
+    const result =
+      kept === undefined ? await runLane(lane, dependencies, context.emit) : keptResult(kept, choice.model);
+    if (whenOne) return spoken(speech, member, result, undefined);
+    const toldId = result.text === "" ? undefined : dependencies.clock.newId();
+    const ended = spoken(speech, member, result, toldId);
+    await context.emit([{ type: "lane-answer", answer: answerOf(ended, toldId) }]);
+    return ended;
+  }
+
+  const ids = personas.map(({ id }) => id);
+  const said: Spoken[] = [];
+  for (let next = policy(ids, said); next.length > 0; next = policy(ids, said)) {
+    said.push(...(await Promise.all(next.map(speak))));
+    if (context.signal.aborted) break;
+  }
+  const messageIds = await rememberAnswers(dependencies.conversations, conversation, said);
+  const answers = said.map((one, index) => answerOf(one, messageIds[index]));
+  return conclude(request, answers, conversation.id, context.signal);
+}
+
+function spoken(speech: Speech, member: Member, result: LaneResult, toldId: string | undefined): Spoken {
+  return { speech, member, result, toldId, status: result.status, text: result.text };
+}
+
+function resultOf({ status, text, model, finishReason, usage, error, cancel }: PersonaAnswer): LaneResult {
+  return {
+    status,
+    text,
+    model,
+    ...(finishReason === undefined ? {} : { finishReason }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(error === undefined ? {} : { error }),
+    ...(cancel === undefined ? {} : { cancel }),
+  };
+}
+
+/** The result of a lane whose last text is in the log. Unless the log says that it completed, it failed or was stopped. */
+function keptResult({ status = "failed", text }: RecoveredLane, model: string): LaneResult {
+  const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
+  return { status, text, model, ...error };
+}
+
+function personaAnswer(
+  speech: Speech,
+  { persona: { id, name, description }, choice }: Member,
+  index: number,
+  result: LaneResult,
+  messageId: string | undefined,
+): PersonaAnswer {
+  const { response: _, isCut: __, ...rest } = result;
+  const lane = laneKey(speech);
+  return {
+    persona: { id, name, description },
+    ...(lane === id ? {} : { lane }),
+    index,
+    api: choice.api,
+    simulated: choice.provider.simulated,
+    ...rest,
+    ...(messageId === undefined ? {} : { messageId }),
+  };
+}
