@@ -2,6 +2,7 @@ import { beginConversationTurn } from "../../src/chat/conversation-turn.ts";
 import { parallel } from "../../src/chat/ensemble/policies/parallel.ts";
 import type { Policy } from "../../src/chat/ensemble/policy.ts";
 import { runStage } from "../../src/chat/ensemble/stage.ts";
+import type { RecoveredLane } from "../../src/chat/recovered-lanes.ts";
 import type { ReplyEnd } from "../../src/chat/reply.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
@@ -61,6 +62,7 @@ export async function ask(
   changes: Partial<PersonasRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
   policy: Policy = parallel,
+  ended: readonly RecoveredLane[] = [],
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
@@ -71,6 +73,7 @@ export async function ask(
       .filter(({ id }) => asked.personaIds.includes(id))
       .map((persona) => ({ persona, choice })),
     conversation,
+    ended,
   };
   const played = await play(
     (emit) => runStage(policy, asked, cast, dependencies, { ...context, emit }),

@@ -111,6 +111,38 @@ describe("a transcript", () => {
     );
   });
 
+  it("keeps a persona's speeches apart by their round and role, in messages, resets and answers", () => {
+    const speech = (round: number, seq: number) =>
+      ({
+        type: "chunk",
+        chunk: `Round ${round}.`,
+        is_final: true,
+        persona_id: "a",
+        round,
+        ...at(seq),
+      }) as const;
+    const judge = { ...speech(1, 3), role: "judge" } as const;
+    const spoken = fold([speech(0, 1), speech(1, 2), judge]);
+    const texts = ({ lanes }: Transcript) => lanes.map(({ round, role, text }) => [round, role, text]);
+    assert.deepEqual(texts(spoken), [
+      [0, undefined, "Round 0."],
+      [1, undefined, "Round 1."],
+      [1, "judge", "Round 1."],
+    ]);
+    const again = fold(
+      [
+        { type: "reset", lanes: [{ persona_id: "a", round: 1, text: "" }], ...at(4) },
+        personaResponse("a", 5, { round: 0, response: "All of round 0." }),
+      ],
+      spoken,
+    );
+    assert.deepEqual(texts(again), [
+      [0, undefined, "All of round 0."],
+      [1, undefined, ""],
+      [1, "judge", "Round 1."],
+    ]);
+  });
+
   it("takes all lanes from a `multi_chat` response", () => {
     const { type: _type, request_id: _id, seq: _seq, ...answer } = personaResponse("ada", 1);
     const transcript = fold([
