@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { clientMessages } from "../src/protocol/client-messages.ts";
+import { laneRole } from "../src/protocol/fields.ts";
 import {
   cancelReport,
   failure,
   finishReason,
-  laneRole,
   publicPersona,
   serverMessages,
   usage,

@@ -1,4 +1,5 @@
-import type { LaneRole, ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
+import type { LaneRole } from "../protocol/fields.ts";
+import type { ServerMessage, ServerMessages } from "../protocol/server-messages.ts";
 import type { RequestFailure } from "./request-error.ts";
 import { connectionRefusals, failureOf } from "./request-error.ts";
 

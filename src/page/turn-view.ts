@@ -1,5 +1,6 @@
 import type {
   ConnectionState,
+  Lane,
   RequestStanding,
   RequestType,
   Transcript,

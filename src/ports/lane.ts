@@ -1,4 +1,4 @@
-import type { LaneRole } from "../protocol/server-messages.ts";
+import type { LaneRole } from "../protocol/fields.ts";
 
 /** The facts about a lane that clients are told. */
 export interface Voice {
@@ -6,7 +6,6 @@ export interface Voice {
   readonly personaId?: string;
   /** From 0. Absent if every persona speaks once. */
   readonly round?: number;
-  /** The part that the voice has in an ensemble. A plain member has none. */
   readonly role?: LaneRole;
 }
 

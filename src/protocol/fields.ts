@@ -101,3 +101,7 @@ export const onInterrupt = z.enum(["error", "restart"]);
 
 /** If the socket drops, the request runs on, stops, or stops after this many milliseconds without a follower. */
 export const onDisconnect = z.union([z.enum(["finish", "cancel"]), z.number().int().min(0).max(3_600_000)]);
+
+/** The part that a lane has in an ensemble. A plain member has none. */
+export const laneRole = z.enum(["moderator", "judge", "voter", "synthesis"]);
+export type LaneRole = z.infer<typeof laneRole>;

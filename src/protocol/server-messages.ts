@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ErrorCode, errorTable } from "./errors.ts";
+import { laneRole } from "./fields.ts";
 
 const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
 
@@ -17,9 +18,6 @@ const parts = {
     .describe("This is the short form: the whole message came before it in this many `part`s."),
 };
 const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
-/** The part that a lane has in an ensemble. */
-export const laneRole = z.enum(["moderator", "judge", "voter", "synthesis"]);
-export type LaneRole = z.infer<typeof laneRole>;
 const speech = { round: z.int().min(0).optional(), role: laneRole.optional() };
 const lane = { persona_id: z.string().optional().describe("The lane; absent for `openai_chat`."), ...speech };
 const simulated = z

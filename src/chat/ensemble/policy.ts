@@ -17,7 +17,7 @@ export interface Said {
 }
 
 /**
- * Decides who speaks when. Given the ids of the cast and everything said so far in the turn, it returns the next speeches, which then
+ * Decides the order of the speeches. Given the ids of the cast and everything said so far in the turn, it returns the next speeches, which then
  * run at the same time. It is asked again when all of them have ended; an empty list ends the turn.
  *
  * A policy is a pure function: a process that takes over a turn asks it again and must get the same speeches. No two speeches of a turn

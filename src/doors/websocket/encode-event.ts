@@ -3,7 +3,8 @@ import type { Usage } from "../../ports/provider.ts";
 import { laneOf, type PersonaAnswer, type TurnAnswer, type TurnEvent } from "../../ports/turn-event.ts";
 import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
-import type { LaneRole, ServerMessages } from "../../protocol/server-messages.ts";
+import type { LaneRole } from "../../protocol/fields.ts";
+import type { ServerMessages } from "../../protocol/server-messages.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
 type Numbered = ServerMessages[
