@@ -26,6 +26,10 @@ const textRules: readonly TextRule[] = [
   },
 ];
 
+/** A path of the wire in code that knows no door. */
+const wirePath = /["`]data\.[a-z_]+/;
+const inside = /^src\/(chat|server|ports|adapters)\//;
+
 /** The faults of one text file, each as `path:line: fault`. */
 export function findUnclean(path: string, text: string): string[] {
   const lines = text.split("\n");
@@ -37,6 +41,12 @@ export function findUnclean(path: string, text: string): string[] {
       })
       .map(({ reason }) => `${path}:${index + 1}: ${reason}`),
   );
+  if (inside.test(path))
+    findings.push(
+      ...lines.flatMap((line, index) =>
+        wirePath.test(line) ? [`${path}:${index + 1}: a path of the wire inside: a door translates it`] : [],
+      ),
+    );
   if (/\.[jt]sx?$/.test(path)) findings.push(...findInCode(path, text));
   if (path === "package-lock.json") findings.push(...findRegistryHosts(path, lines));
   return findings;

@@ -1,9 +1,8 @@
-import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { type LaneResult, runLane } from "./lane.ts";
+import { runLane } from "./lane.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
 
@@ -22,6 +21,7 @@ export async function answerResponses(
     messages: [{ role: "user", text: request.inputText }],
     includeReasoning: request.includeReasoning,
     options: request.options,
+    ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
     ...(request.tools === undefined ? {} : { tools: request.tools }),
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
@@ -38,41 +38,20 @@ export async function answerResponses(
   };
   const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;
+  const { text, model, usage } = result;
   const cancelled = result.status === "cancelled";
-  const partialStatus = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;
+  const partial = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;
   return {
     type: "answer",
     status: cancelled ? "cancelled" : "completed",
     answer: {
       kind: "responses",
-      text: result.text,
-      response:
-        partialStatus === undefined ? (result.response ?? {}) : partialResponse(result, partialStatus),
+      text,
+      response: result.response ?? {},
+      ...(partial === undefined ? {} : { partial, model, ...(usage === undefined ? {} : { usage }) }),
       finishReason: result.finishReason ?? "stop",
       simulated: choice.provider.simulated,
       ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
     },
-  };
-}
-
-/** The vendor's last snapshot, with the text shown so far in place of the whole output. */
-function partialResponse({ response, text, model, usage }: LaneResult, status: string): JsonObject {
-  const content = { type: "output_text", text, annotations: [] };
-  return {
-    object: "response",
-    model,
-    ...response,
-    status,
-    output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
-    ...(usage === undefined
-      ? {}
-      : {
-          usage: {
-            input_tokens: usage.inputTokens,
-            output_tokens: usage.outputTokens,
-            total_tokens: usage.totalTokens,
-            estimated: usage.estimated,
-          },
-        }),
   };
 }

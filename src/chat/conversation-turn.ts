@@ -105,5 +105,5 @@ export async function repeatConversationTurn(
 }
 
 function notFound(): TroupeError {
-  return new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+  return new TroupeError("conversation_not_found", { field: "conversationId" });
 }

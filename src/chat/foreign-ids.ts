@@ -16,7 +16,7 @@ const describedTools = new Set<unknown>(["function", "custom"]);
 /** A field that holds ids: `id`, `file_ids`, `vector_store_ids`. A container is named by its field alone. */
 const idField = /^(.*_)?ids?$|^container$/;
 /** A path may hold names that the client chose. */
-const maxFieldChars = 512;
+const maxFieldChars = 507;
 
 /**
  * Refuses a request that names anything at the vendor that was not made for its caller. Throws `previous_response_not_found` with the
@@ -39,10 +39,10 @@ export async function refuseForeignIds(
 }
 
 function* namedIds({ previousResponseId, options, tools = [] }: ResponsesRequest): Generator<NamedId> {
-  if (previousResponseId !== undefined) yield { id: previousResponseId, field: "data.previous_response_id" };
-  yield* idsIn(options.conversation, "data.options.conversation", true);
-  yield* idsInPrompt(options.prompt, "data.options.prompt");
-  yield* idsInTools(tools, "data.tools");
+  if (previousResponseId !== undefined) yield { id: previousResponseId, field: "previousResponseId" };
+  yield* idsIn(options.conversation, "options.conversation", true);
+  yield* idsInPrompt(options.prompt, "options.prompt");
+  yield* idsInTools(tools, "tools");
 }
 
 /** `isId`: the value itself is an id, or a list of ids. */

@@ -200,14 +200,13 @@ function isFinal(event: PacedEvent | undefined): boolean {
 
 /** The data of the call that its budget needs. */
 function planOf({ key, choice, request, begun }: Lane) {
-  // A plain call of the Responses API has its limit among the vendor's own parameters.
-  const limit = request.maxOutputTokens ?? request.options?.max_output_tokens;
+  const { maxOutputTokens } = request;
   return {
     api: choice.api,
     model: choice.model,
     isBegun: begun !== undefined,
     ...(key === undefined ? {} : { lane: key }),
-    ...(typeof limit === "number" ? { mostOutputTokens: limit } : {}),
+    ...(maxOutputTokens === undefined ? {} : { mostOutputTokens: maxOutputTokens }),
   };
 }
 

@@ -68,7 +68,7 @@ export async function prepareReply(
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
   const choice = dependencies.providers.choose(request.api, request.model);
   if (conversationId === undefined)
-    throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+    throw new TroupeError("conversation_not_found", { field: "conversationId" });
   const head: ConversationHead = isNewConversation
     ? { path: [] }
     : await findHead(dependencies, owner, conversationId);
@@ -109,7 +109,7 @@ async function findPersonas(
 ): Promise<Persona[]> {
   const found: Persona[] = [];
   for (const [index, id] of ids.entries()) {
-    const field = kind === "persona" ? "data.persona_id" : `data.persona_ids.${index}`;
+    const field = kind === "persona" ? "personaId" : `personaIds.${index}`;
     if (ids.indexOf(id) !== index) throw new TroupeError("persona_repeated", { field });
     const persona = await personas.find(owner, id);
     if (persona === undefined) throw new TroupeError("persona_not_found", { field });

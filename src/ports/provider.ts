@@ -24,6 +24,8 @@ export interface ProviderRequest {
   readonly temperature?: number;
   /** Maximum length of the answer, in tokens. */
   readonly maxOutputTokens?: number;
+  /** Whether the vendor may store the answer. Left out: the vendor's default, or the client's own option. */
+  readonly mayStore?: boolean;
   /** Id of a response stored at the vendor, which this call continues. */
   readonly previousResponseId?: string;
   readonly tools?: readonly JsonObject[];

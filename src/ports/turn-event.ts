@@ -35,7 +35,12 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
   | {
       readonly kind: "responses";
       readonly text: string;
+      /** The vendor's own object; empty if it has none. */
       readonly response: JsonObject;
+      /** The vendor did not get to its end: `response` is its last snapshot, and `model` and `usage` are what is known instead. */
+      readonly partial?: "cancelled" | "incomplete";
+      readonly model?: string;
+      readonly usage?: Usage;
       readonly simulated: boolean;
     }
   | { readonly kind: "persona"; readonly answer: PersonaAnswer; readonly conversationId: string }

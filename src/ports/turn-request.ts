@@ -16,6 +16,8 @@ export interface Pacing {
 interface AnyRequest {
   /** Maximum tokens, input and output of all lanes together. */
   readonly budgetTokens?: number;
+  /** Maximum length of each lane's answer, in tokens. */
+  readonly maxTokens?: number;
   readonly pacing: Pacing;
 }
 
@@ -25,7 +27,6 @@ interface PersonaRequest extends AnyRequest {
   readonly api: string;
   readonly model?: string;
   readonly temperature?: number;
-  readonly maxTokens?: number;
 }
 
 /** A request for an answer, independent of doors, with every default filled in. */
@@ -37,6 +38,11 @@ export type TurnRequest =
       readonly previousResponseId?: string;
       readonly tools?: readonly JsonObject[];
       readonly includeReasoning: boolean;
+      /** The provider goes on with the answer even if no process is connected to it. */
+      readonly inBackground?: true;
+      /** The client asked that nothing of it is stored. */
+      readonly isTransient?: true;
+      /** The vendor's own parameters. The server passes them on and does not read them. */
       readonly options: JsonObject;
     } & AnyRequest)
   | ({ readonly kind: "persona" } & PersonaRequest)

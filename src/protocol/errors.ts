@@ -164,7 +164,10 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 export interface TroupeErrorOptions {
-  /** The client field at fault, as a path, e.g. `data.temperature`. */
+  /**
+   * The field at fault, as a path: in a client's frame (`data.temperature`), or inside (`personaIds.0`). A door translates the second
+   * kind.
+   */
   readonly field?: string;
   /** A short sentence about the fault, without secrets. It follows the table's sentence on the wire. */
   readonly detail?: string;

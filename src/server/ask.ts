@@ -59,5 +59,5 @@ export function resumable(
 
 /** Whether the provider goes on with the request even if no process is connected to it. */
 export function runsOn({ request }: ResumableRequest): boolean {
-  return request.kind === "responses" && request.options.background === true;
+  return request.kind === "responses" && request.inBackground === true;
 }

@@ -87,10 +87,10 @@ export class ConversationFollows {
     const { turns, conversations } = this.#options;
     const owner = this.#owner;
     if ((await conversations.head(owner, conversationId)) === undefined) {
-      throw new TroupeError("conversation_not_found", { field: "data.conversation_id" });
+      throw new TroupeError("conversation_not_found", { field: "conversationId" });
     }
     const asked = await conversations.requests(owner, conversationId, after);
-    if (asked === undefined) throw new TroupeError("request_not_found", { field: "data.after" });
+    if (asked === undefined) throw new TroupeError("request_not_found", { field: "after" });
     const rest = afterSeq === undefined ? undefined : await this.#findRest(after, afterSeq);
     // The connection has closed meanwhile, and would never end the subscription.
     if (this.#client.followers.isClosed) return;
@@ -141,15 +141,11 @@ export class ConversationFollows {
 
   /** The turn that the client knows up to a number, if it has more now. */
   async #findRest(after = "", afterSeq: number): Promise<Rest | undefined> {
-    if (after === "") {
-      const detail = "data.after_seq needs data.after beside it: it is a place in that request.";
-      throw new TroupeError("invalid_message", { field: "data.after_seq", detail });
-    }
     const turn = await this.#options.turns.find(this.#owner, after);
     // A turn that this connection follows anyway goes on where it is.
     if (turn === undefined || this.#client.followers.has(after)) return undefined;
     const { headSeq, ended } = turn.log;
-    if (afterSeq > headSeq) throw new TroupeError("seq_out_of_range", { field: "data.after_seq" });
+    if (afterSeq > headSeq) throw new TroupeError("seq_out_of_range", { field: "afterSeq" });
     return ended && afterSeq === headSeq ? undefined : { turn, afterSeq };
   }
 

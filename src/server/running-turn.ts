@@ -92,8 +92,8 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   function cancelPersona(personaId: string): void {
     const own = [...lanes].filter(([key]) => voiceOf(key).personaId === personaId);
     const running = own.filter(([key]) => !endedLanes.has(key));
-    if (own.length === 0) throw new TroupeError("persona_not_found", { field: "data.persona_id" });
-    if (running.length === 0) throw new TroupeError("request_ended", { field: "data.persona_id" });
+    if (own.length === 0) throw new TroupeError("persona_not_found", { field: "personaId" });
+    if (running.length === 0) throw new TroupeError("request_ended", { field: "personaId" });
     stoppedPersonas.add(personaId);
     for (const [, lane] of running) lane.abort(laneStopped);
   }

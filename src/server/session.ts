@@ -101,8 +101,8 @@ export class Session {
    */
   async resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void> {
     const turn = await this.#options.turns.find(this.#caller.owner, requestId);
-    if (turn === undefined) throw new TroupeError("request_not_found", { field: "data.request_id" });
-    if (after > turn.log.headSeq) throw new TroupeError("seq_out_of_range", { field: "data.after_seq" });
+    if (turn === undefined) throw new TroupeError("request_not_found", { field: "requestId" });
+    if (after > turn.log.headSeq) throw new TroupeError("seq_out_of_range", { field: "afterSeq" });
     const found = Promise.withResolvers<void>();
     const followed = this.#followers.follow(turn, after, () => onFound(turn).then(found.resolve));
     await Promise.race([found.promise, followed]);

@@ -85,7 +85,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
       // The vendor is told not to store it, so nothing of it is stored here either.
-      ...(ask.request.kind === "responses" && ask.request.options.store === false ? { transient: true } : {}),
+      ...(ask.request.kind === "responses" && ask.request.isTransient === true ? { transient: true } : {}),
     };
     const isNewConversation = found?.isNew === true;
     const prepared = await prepareReply(ask.request, { ...record, isNewConversation }, chat);
@@ -174,12 +174,12 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
 
   /** The digest that earlier versions stored: it included the server's defaults of that time. */
   function earlierHash({ request, conversation }: Ask): string {
-    return contentHash([request, conversation ?? null], digest);
+    return contentHash([withoutNewFields(request), conversation ?? null], digest);
   }
 
   /** Whether the turn ended with the error of this number and may run again. Throws `seq_out_of_range`. */
   async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
-    if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field: "data.retry" });
+    if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field: "retrySeq" });
     if (!log.ended || seq < log.headSeq) return false;
     for await (const batch of followLog(log, { after: seq - 1 })) {
       const last = batch.type === "events" ? batch.events.at(-1)?.event : undefined;
@@ -227,6 +227,13 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     hold: (caller: Caller, request: TurnRequest, connection: HeldBytes) =>
       admission.hold(caller, bytesOfRequest(request).total, connection),
   };
+}
+
+/** A request with the fields that it had in the version that digested it. */
+function withoutNewFields(request: TurnRequest): object {
+  if (request.kind !== "responses") return request;
+  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = request;
+  return earlier;
 }
 
 function textOf(request: TurnRequest): string {

@@ -211,7 +211,7 @@ export function createTurns(options: TurnsOptions): Turns {
       if (await peers.cancel(owner, id, personaId)) return;
       const kept = await logs.find(owner, id);
       throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {
-        field: "data.request_id",
+        field: "requestId",
       });
     },
     cancelAllOf(keyId) {

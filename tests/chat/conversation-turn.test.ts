@@ -53,7 +53,7 @@ async function isRefusal(promise: Promise<unknown>): Promise<void> {
     (error) =>
       error instanceof TroupeError &&
       error.code === "conversation_not_found" &&
-      error.field === "data.conversation_id",
+      error.field === "conversationId",
   );
 }
 

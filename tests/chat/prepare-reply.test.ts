@@ -62,11 +62,11 @@ describe("preparing a reply", () => {
   it("refuses personas that do not exist or occur twice, naming the place", async () => {
     const { prepare } = await setUp();
     const several = (...personaIds: string[]) => prepare({ ...personasRequest, personaIds });
-    await assert.rejects(several("ada", "nobody"), isRefusal("persona_not_found", "data.persona_ids.1"));
-    await assert.rejects(several("ada", "bob", "ada"), isRefusal("persona_repeated", "data.persona_ids.2"));
+    await assert.rejects(several("ada", "nobody"), isRefusal("persona_not_found", "personaIds.1"));
+    await assert.rejects(several("ada", "bob", "ada"), isRefusal("persona_repeated", "personaIds.2"));
     await assert.rejects(
       prepare({ ...personasRequest, kind: "persona", personaIds: ["nobody"] }),
-      isRefusal("persona_not_found", "data.persona_id"),
+      isRefusal("persona_not_found", "personaId"),
     );
   });
 
@@ -76,7 +76,7 @@ describe("preparing a reply", () => {
     for (const conversation of ["unknown", others])
       await assert.rejects(
         prepare(personasRequest, conversation),
-        isRefusal("conversation_not_found", "data.conversation_id"),
+        isRefusal("conversation_not_found", "conversationId"),
       );
   });
 

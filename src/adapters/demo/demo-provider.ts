@@ -67,7 +67,7 @@ export function createDemoProvider(options: DemoProviderOptions): Provider {
     }
 
     const allWords = wordsOf(script.text);
-    const words = allWords.slice(0, tokenLimitOf(request));
+    const words = allWords.slice(0, request.maxOutputTokens);
     yield* inTime(words, "text", signal);
 
     signal.throwIfAborted();
@@ -94,12 +94,6 @@ function one(event: ProviderEvent): ProviderEvent[] {
 /** Splits a text before the white space of each word, so that the pieces joined are the text again. */
 function wordsOf(text: string): string[] {
   return text.match(/\s*\S+/gu) ?? [];
-}
-
-/** A plain call of the Responses API carries its limit among the vendor's own parameters. */
-function tokenLimitOf({ maxOutputTokens, options }: ProviderRequest): number | undefined {
-  const limit = maxOutputTokens ?? options?.max_output_tokens;
-  return typeof limit === "number" ? limit : undefined;
 }
 
 function usageOf(request: ProviderRequest, outputTokens: number): Usage {

@@ -31,7 +31,7 @@ export function responsesParams(
       ? only.text
       : alternateRoles(messages, note).map(({ role, text }) => ({ type: "message", role, content: text })),
     stream: true,
-    ...(instructions === undefined ? {} : { store: false }),
+    ...(request.mayStore === undefined ? {} : { store: request.mayStore }),
     ...(instructions === undefined || instructions.trim() === "" ? {} : { instructions }),
     ...(takesCacheKey && cacheKey !== undefined ? { prompt_cache_key: cacheKey } : {}),
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),

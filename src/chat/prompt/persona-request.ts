@@ -42,6 +42,8 @@ export function personaRequest(
     ],
     ...(note === undefined ? {} : { note }),
     cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
+    // Troupe keeps the conversation; the vendor need not.
+    mayStore: false,
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
   };

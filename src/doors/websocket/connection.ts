@@ -12,6 +12,7 @@ import { Outbox } from "./outbox.ts";
 import { BatchParcel, MessageParcel } from "./parcels.ts";
 import { type DefaultPacing, readAsk } from "./read-ask.ts";
 import type { SharedFrames } from "./shared-frames.ts";
+import { wireField } from "./wire-field.ts";
 
 /** Options that all connections of a server share. */
 interface ConnectionOptions {
@@ -111,6 +112,7 @@ export class Connection implements Audience {
         );
       case "follow": {
         const { conversation_id, after, after_seq: afterSeq } = message.data;
+        if (afterSeq !== undefined && (after ?? "") === "") throw placeWithoutRequest();
         return this.#session.follow(conversation_id, { after, afterSeq }, (found) =>
           this.#send({ type: "following", conversation_id, ...followed(found), ...replyId }),
         );
@@ -137,7 +139,7 @@ export class Connection implements Audience {
         type: "error",
         status: "error",
         ...failure(error),
-        ...(error.field === undefined ? {} : { field: error.field }),
+        ...(error.field === undefined ? {} : { field: wireField(error.field) }),
         ...(origin === undefined ? {} : { in_reply_to: origin }),
         ...subject,
       });
@@ -145,6 +147,11 @@ export class Connection implements Audience {
       if (!(fault instanceof SocketEndedError)) onFault(fault);
     }
   }
+}
+
+function placeWithoutRequest(): TroupeError {
+  const detail = "data.after_seq needs data.after beside it: it is a place in that request.";
+  return new TroupeError("invalid_message", { field: "data.after_seq", detail });
 }
 
 /** Max ids that a reply names: with more it could be too large to read. */

@@ -7,6 +7,7 @@ import type { LaneRole } from "../../protocol/fields.ts";
 import type { ServerMessages } from "../../protocol/server-messages.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
+type ResponsesAnswer = Extract<TurnAnswer, { kind: "responses" }>;
 type Numbered = ServerMessages[
   | "status"
   | "chunk"
@@ -119,7 +120,7 @@ function voiceText(key: string): string {
 function answerData(answer: TurnAnswer) {
   const end = { finish_reason: answer.finishReason, ...cancelReport(answer) };
   if (answer.kind === "responses") {
-    const data = { ...answer.response, output_text: answer.text, ...end, ...simulated(answer) };
+    const data = { ...responseObject(answer), output_text: answer.text, ...end, ...simulated(answer) };
     return { request_type: "openai_chat" as const, data };
   }
   const conversation_id = answer.conversationId;
@@ -138,6 +139,20 @@ function answerData(answer: TurnAnswer) {
     ...simulated({ simulated: answers.some((one) => one.simulated) }),
   };
   return { request_type: "multi_chat" as const, data };
+}
+
+/** The vendor's object. For a partial answer it is the last snapshot, with the text shown so far in place of its output. */
+function responseObject({ response, partial, text, model, usage: tokens }: ResponsesAnswer): object {
+  if (partial === undefined) return response;
+  const content = { type: "output_text", text, annotations: [] };
+  return {
+    object: "response",
+    model,
+    ...response,
+    status: partial,
+    output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
+    ...usage(tokens),
+  };
 }
 
 /** The mark of a demonstration, if it is one. */

@@ -65,6 +65,10 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
       includeReasoning: data.include_reasoning ?? false,
       options: (data.options ?? {}) as JsonObject,
       ...any,
+      ...(data.options?.background === true ? { inBackground: true } : {}),
+      // The vendor is told not to store it, so nothing of it is stored here either.
+      ...(data.options?.store === false ? { isTransient: true } : {}),
+      ...(data.options?.max_output_tokens === undefined ? {} : { maxTokens: data.options.max_output_tokens }),
       ...(data.model === undefined ? {} : { model: data.model }),
       ...(data.previous_response_id === undefined ? {} : { previousResponseId: data.previous_response_id }),
       ...(data.tools === undefined ? {} : { tools: data.tools as JsonObject[] }),

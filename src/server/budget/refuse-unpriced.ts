@@ -14,11 +14,11 @@ export function refuseUnpriced(request: TurnRequest): void {
   if (request.kind !== "responses") return;
   const { tools = [], options } = request;
   const unpriced = tools.findIndex(({ type }) => !ownTools.has(type));
-  if (unpriced >= 0) throw refusal(`data.tools.${unpriced}`, "tools that the provider runs");
+  if (unpriced >= 0) throw refusal(`tools.${unpriced}`, "tools that the provider runs");
   if (options.service_tier !== undefined && !pricedTiers.has(options.service_tier))
-    throw refusal("data.options.service_tier", "this service tier");
+    throw refusal("options.service_tier", "this service tier");
   // The prompt may name another model, and tools of its own.
-  if (options.prompt !== undefined) throw refusal("data.options.prompt", "prompts that the provider keeps");
+  if (options.prompt !== undefined) throw refusal("options.prompt", "prompts that the provider keeps");
 }
 
 function refusal(field: string, part: string): TroupeError {

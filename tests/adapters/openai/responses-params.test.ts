@@ -12,8 +12,8 @@ describe("the input sent to the Responses API", () => {
     assert.deepEqual(paramsOf({}), { model: "m", input: "Well?", stream: true });
   });
 
-  it("is a list of typed messages if there are several, and is not stored if there are instructions", () => {
-    assert.deepEqual(paramsOf({ instructions: "Be Ada." }), {
+  it("is a list of typed messages if there are several, and says whether the vendor may store it", () => {
+    assert.deepEqual(paramsOf({ instructions: "Be Ada.", mayStore: false }), {
       model: "m",
       input: [{ type: "message", role: "user", content: "Well?" }],
       stream: true,
@@ -40,7 +40,6 @@ describe("the input sent to the Responses API", () => {
         model: "m",
         input: [{ type: "message", role: "user", content: "Well?" }],
         stream: true,
-        store: false,
       });
   });
 
@@ -99,6 +98,7 @@ describe("the input sent to the Responses API", () => {
         instructions: "Be Ada.",
         temperature: 0.1,
         maxOutputTokens: 5,
+        mayStore: false,
         previousResponseId: "resp_0",
         tools: [{ type: "web_search" }],
       }),

@@ -139,6 +139,59 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
     },
   ],
   [
+    "a model's answer that was stopped after its first snapshot",
+    {
+      ...{ type: "answer", status: "cancelled" },
+      answer: {
+        ...{ kind: "responses", text: "Half", finishReason: "cancelled", simulated: false },
+        response: { id: "resp", model: "dated", status: "in_progress", output: [], usage: null },
+        partial: "cancelled" as const,
+        model: "asked",
+        usage: { inputTokens: 2, outputTokens: 3, totalTokens: 5, estimated: true },
+      },
+    },
+    {
+      ...{ type: "response", status: "cancelled", message: "Cancelled.", finish_reason: "cancelled" },
+      request_type: "openai_chat",
+      data: {
+        ...{ object: "response", model: "dated", id: "resp", status: "cancelled" },
+        output: [
+          {
+            ...{ type: "message", role: "assistant", status: "incomplete" },
+            content: [{ type: "output_text", text: "Half", annotations: [] }],
+          },
+        ],
+        usage: { input_tokens: 2, output_tokens: 3, total_tokens: 5, estimated: true },
+        ...{ output_text: "Half", finish_reason: "cancelled" },
+      },
+    },
+  ],
+  [
+    "a model's answer that a budget cut before any snapshot",
+    {
+      ...{ type: "answer", status: "completed" },
+      answer: {
+        ...{ kind: "responses", text: "Half", response: {}, finishReason: "budget", simulated: false },
+        partial: "incomplete" as const,
+        model: "asked",
+      },
+    },
+    {
+      ...{ type: "response", status: "completed", message: "Completed.", finish_reason: "budget" },
+      request_type: "openai_chat",
+      data: {
+        ...{ object: "response", model: "asked", status: "incomplete" },
+        output: [
+          {
+            ...{ type: "message", role: "assistant", status: "incomplete" },
+            content: [{ type: "output_text", text: "Half", annotations: [] }],
+          },
+        ],
+        ...{ output_text: "Half", finish_reason: "budget" },
+      },
+    },
+  ],
+  [
     "an answer of a persona",
     {
       ...{ type: "answer", status: "cancelled" },

@@ -55,6 +55,30 @@ const rows: readonly (readonly [string, object, object])[] = [
     },
   ],
   [
+    "options with a meaning for the server",
+    {
+      type: "openai_chat",
+      data: { input_text: "Hi", options: { background: true, store: false, max_output_tokens: 20 } },
+    },
+    {
+      request: {
+        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, pacing: ofResponses },
+        options: { background: true, store: false, max_output_tokens: 20 },
+        ...{ inBackground: true, isTransient: true, maxTokens: 20 },
+      },
+    },
+  ],
+  [
+    "options that say what is so without them",
+    { type: "openai_chat", data: { input_text: "Hi", options: { background: false, store: true } } },
+    {
+      request: {
+        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, pacing: ofResponses },
+        options: { background: false, store: true },
+      },
+    },
+  ],
+  [
     "the least to a persona",
     { type: "chat", data: { message: "Hi", persona_id: "teacher" } },
     {
