@@ -45,6 +45,14 @@ test("rules about code look at code only", () => {
   assert.deepEqual(findUnclean("README.md", `taken as ${"any"} and ${"catch"} {} it`), []);
 });
 
+test("code that knows no door names no path of the wire", () => {
+  const text = 'throw new TroupeError("persona_not_found", { field: "data.persona_id" });';
+  for (const room of ["chat", "server", "ports", "adapters"])
+    assert.match(findUnclean(`src/${room}/file.ts`, text)[0] ?? "", /:1: a path of the wire/);
+  for (const path of ["src/doors/file.ts", "src/protocol/file.ts", "tests/chat/file.ts"])
+    assert.deepEqual(findUnclean(path, text), []);
+});
+
 test("a lock file names no registry host", () => {
   assert.equal(findUnclean("package-lock.json", '"resolved": "https://registry.example/a.tgz"').length, 1);
   assert.deepEqual(findUnclean("package-lock.json", '"resolved": "packages/a"'), []);
