@@ -37,7 +37,7 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly text: string;
       /** The vendor's own object; empty if it has none. */
       readonly response: JsonObject;
-      /** The vendor did not get to its end: `response` is its last snapshot, and `model` and `usage` are what is known instead. */
+      /** Present if the vendor did not get to its end: then `response` is its last snapshot, beside the model asked for and the usage so far. */
       readonly partial?: "cancelled" | "incomplete";
       readonly model?: string;
       readonly usage?: Usage;
