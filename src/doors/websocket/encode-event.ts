@@ -151,8 +151,13 @@ function responseObject({ response, partial, text, model, usage: tokens }: Respo
     ...response,
     status: partial,
     output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
-    ...usage(tokens),
+    ...usage(tokens && withoutCache(tokens)),
   };
+}
+
+/** A partial answer never told the part of its input that came from a cache. */
+function withoutCache({ cachedTokens: _, ...tokens }: Usage): Usage {
+  return tokens;
 }
 
 /** The mark of a demonstration, if it is one. */

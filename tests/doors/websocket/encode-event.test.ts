@@ -147,7 +147,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
         response: { id: "resp", model: "dated", status: "in_progress", output: [], usage: null },
         partial: "cancelled" as const,
         model: "asked",
-        usage: { inputTokens: 2, outputTokens: 3, totalTokens: 5, estimated: true },
+        usage: { inputTokens: 2, cachedTokens: 1, outputTokens: 3, totalTokens: 5, estimated: true },
       },
     },
     {
