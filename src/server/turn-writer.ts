@@ -16,13 +16,14 @@ interface Gathered {
 }
 
 /**
- * Writes the steps of a turn's voices into its log, one append at a time. Steps emitted meanwhile go together into the next one. After a
- * failed append, only the end is written.
+ * Writes the steps of a turn's voices into its log, one append at a time. Steps emitted meanwhile go together into the next one. The
+ * first append takes the steps of all voices that start at the same moment. After a failed append, only the end is written.
  */
 export class TurnWriter {
   readonly #log: Pick<TurnLog, "append">;
   readonly #watch: TurnWatch;
-  #isWriting = false;
+  /** True at first, so that the first steps wait for those of the other voices. */
+  #isWriting = true;
   /** The current append, or the last one. */
   #writing: Promise<void> = Promise.resolve();
   /** The steps of `#writing`. */

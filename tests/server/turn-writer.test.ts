@@ -9,8 +9,8 @@ import { TurnWriter } from "../../src/server/turn-writer.ts";
 const text = (words: string): TurnEvent => ({ type: "text", text: words, final: false });
 const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 
-/** A writer into a log whose appends settle when the test says so. */
-function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) {
+/** A writer into a log whose appends settle when the test says so. Its first append is over. */
+async function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) {
   const appends: { readonly steps: readonly TurnStep[]; readonly done: PromiseWithResolvers<void> }[] = [];
   const observed: TurnStep[] = [];
   const log: Pick<TurnLog, "append"> = {
@@ -24,26 +24,35 @@ function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => false }) 
     isLeft,
     observe: (steps) => void observed.push(...steps),
   });
-  return {
-    writer,
-    appends,
-    observed,
-    async settle(index: number, fault?: Error) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const { done } = appends[index] ?? {};
-      if (fault === undefined) done?.resolve();
-      else done?.reject(fault);
-      await new Promise((resolve) => setImmediate(resolve));
-    },
-  };
+  async function settle(index: number, fault?: Error) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const { done } = appends[index] ?? {};
+    if (fault === undefined) done?.resolve();
+    else done?.reject(fault);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const first = ["zero", "and zero"].map((words) => writer.emit([text(words)]));
+  await settle(0);
+  await Promise.all(first);
+  const before = { appends: appends.splice(0), observed: observed.splice(0) };
+  return { writer, appends, observed, settle, before };
 }
 
 const wordsOf = (steps: readonly TurnStep[]) =>
   steps.map((step) => (step.type === "text" ? step.text : step.type));
 
 describe("writing the texts of a turn's voices", () => {
+  it("makes one append of the first texts of all voices", async () => {
+    const { before } = await setUp();
+    assert.deepEqual(
+      before.appends.map(({ steps }) => wordsOf(steps)),
+      [["zero", "and zero"]],
+    );
+    assert.deepEqual(wordsOf(before.observed), ["zero", "and zero"]);
+  });
+
   it("appends one batch at a time, and joins the texts of the meantime", async () => {
-    const { writer, appends, observed, settle } = setUp();
+    const { writer, appends, observed, settle } = await setUp();
     const said = ["one", "two", "three"].map((words) => writer.emit([text(words)]));
     assert.deepEqual(
       appends.map(({ steps }) => wordsOf(steps)),
@@ -63,7 +72,7 @@ describe("writing the texts of a turn's voices", () => {
   });
 
   it("lets no writer that is told of its append go before those that waited", async () => {
-    const { writer, appends, settle } = setUp();
+    const { writer, appends, settle } = await setUp();
     const said = writer.emit([text("one")]).then(() => writer.emit([text("three")]));
     const waited = writer.emit([text("two")]);
     await settle(0);
@@ -76,7 +85,7 @@ describe("writing the texts of a turn's voices", () => {
   });
 
   it("appends nothing but the end after an append that failed", async () => {
-    const { writer, appends, observed, settle } = setUp();
+    const { writer, appends, observed, settle } = await setUp();
     const fault = new Error("no room");
     const refused = [writer.emit([text("one")]), writer.emit([text("two")])].map((said) =>
       assert.rejects(said, fault),
@@ -95,7 +104,7 @@ describe("writing the texts of a turn's voices", () => {
   });
 
   it("puts the end after the present append, and refuses later texts", async () => {
-    const { writer, appends, observed, settle } = setUp();
+    const { writer, appends, observed, settle } = await setUp();
     const said = writer.emit([text("one")]);
     const waiting = assert.rejects(writer.emit([text("two")]), /has ended/);
     const ended = writer.end(() => {
@@ -115,7 +124,7 @@ describe("writing the texts of a turn's voices", () => {
 
   it("writes nothing of a turn that was left", async () => {
     let isLeft = false;
-    const { writer, appends, settle } = setUp({ isLeft: () => isLeft });
+    const { writer, appends, settle } = await setUp({ isLeft: () => isLeft });
     const said = writer.emit([text("one")]);
     const next = assert.rejects(writer.emit([text("two")]), Departure);
     isLeft = true;
