@@ -14,12 +14,12 @@ export interface DatabaseThreads {
 export async function openThreads(options: Omit<WorkerOptions, "role">): Promise<DatabaseThreads> {
   const writer = await startWorker({ ...options, role: "writer" });
   try {
-    const { rows } = await writer.call({ type: "read", name: "lastBeat", values: [] });
+    const { found: [last] = [] } = await writer.call({ type: "read", reads: [["lastBeat"]] });
     const reader = await startWorker({ ...options, role: "reader", damages: writer.damages });
     return {
       writer,
       reader,
-      lastBeat: Number(rows[0]?.last ?? 0),
+      lastBeat: Number(last?.[0]?.last ?? 0),
       async close() {
         await closeThread(reader);
         await closeThread(writer);

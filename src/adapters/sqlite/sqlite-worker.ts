@@ -12,6 +12,7 @@ import {
   type WorkerRequest,
   type Write,
 } from "./statements.ts";
+import type { Reply } from "./worker-thread.ts";
 
 /** How long a slice of a job runs, milliseconds; the last step may exceed it. */
 const sliceMs = 8;
@@ -59,13 +60,13 @@ function serve(port: NonNullable<typeof parentPort>, options: WorkerOptions): vo
     return { rows: [], job: id };
   }
 
-  function handle(request: WorkerRequest): { rows: readonly Row[]; job?: number } {
+  function handle(request: WorkerRequest): Reply {
     switch (request.type) {
       case "commit":
         commit(request.writes);
         return { rows: [] };
       case "read":
-        return { rows: read(request.name, ...request.values) };
+        return { rows: [], found: request.reads.map(([name, ...values]) => read(name, ...values)) };
       case "job":
         return goOn(request.call, startJob(read, request.name, request.values));
       case "goOn":

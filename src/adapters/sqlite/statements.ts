@@ -122,6 +122,8 @@ export type StatementName = keyof typeof statements;
 export type Value = string | number | null | Uint8Array;
 /** A statement with its values. */
 export type Write = readonly [name: StatementName, ...values: Value[]];
+/** A statement that returns rows, with its values. */
+export type Read = Write;
 export type Row = Readonly<Record<string, Value>>;
 
 /** Work that is done in slices. */
@@ -130,12 +132,7 @@ export type JobName = "search" | "wordsOfBlock";
 /** A request from the store to its worker. */
 export type WorkerRequest =
   | { readonly call: number; readonly type: "commit"; readonly writes: readonly Write[] }
-  | {
-      readonly call: number;
-      readonly type: "read";
-      readonly name: StatementName;
-      readonly values: readonly Value[];
-    }
+  | { readonly call: number; readonly type: "read"; readonly reads: readonly Read[] }
   | {
       readonly call: number;
       readonly type: "job";
@@ -150,7 +147,14 @@ export type WorkerRequest =
 /** A reply of the worker. The first one is `ready`, or an `error` without `call`. */
 export type WorkerReply =
   | { readonly type: "ready"; readonly damages: readonly string[] }
-  | { readonly type: "done"; readonly call: number; readonly rows: readonly Row[]; readonly job?: number }
+  | {
+      readonly type: "done";
+      readonly call: number;
+      readonly rows: readonly Row[];
+      readonly job?: number;
+      /** The rows of each read, of a call that reads. */
+      readonly found?: readonly (readonly Row[])[];
+    }
   | {
       readonly type: "error";
       readonly call?: number;

@@ -3,10 +3,13 @@ import type { WorkerOptions } from "./open-database.ts";
 import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
 import { DatabaseFault, ThreadEndedError } from "./storage-faults.ts";
 
-/** The result of a call. `job` is set while the job that the call started or continued has more to do. */
+/** The result of a call. */
 export interface Reply {
   readonly rows: readonly Row[];
+  /** Set while the job that the call started or continued has more to do. */
   readonly job?: number;
+  /** The rows of each read, of a call that reads. */
+  readonly found?: readonly (readonly Row[])[];
 }
 
 type Asked<R = WorkerRequest> = R extends WorkerRequest ? Omit<R, "call"> : never;
