@@ -1,4 +1,4 @@
-import type { PathMessage, StoredMessage } from "../ports/conversation-store.ts";
+import type { ConversationHead, PathMessage, StoredMessage } from "../ports/conversation-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
 
@@ -19,46 +19,42 @@ export interface ConversationTurn {
   readonly keepsHead?: boolean;
 }
 
-/** A conversation's head, and the path to it without messages too old to pass on. */
-export interface ConversationHead {
-  readonly messageId?: string;
-  readonly path: readonly PathMessage[];
+/** The conversation of a request, as it was looked up. A new one is stored with its first turn. */
+export interface TargetConversation {
+  readonly id: string;
+  readonly isNew: boolean;
+  /** Absent if the conversation is new or does not exist. */
+  readonly head?: ConversationHead | undefined;
 }
 
 type Told = Pick<ChatDependencies, "conversations" | "contextChars">;
 
 /** Throws `conversation_not_found`. */
 export async function findHead(
-  { conversations: store, contextChars }: Told,
+  { conversations, contextChars }: Told,
   owner: string,
   id: string,
 ): Promise<ConversationHead> {
-  const head = await store.head(owner, id);
-  if (head === undefined) throw notFound();
-  const path = head.messageId === undefined ? [] : await store.path(owner, id, head.messageId, contextChars);
-  if (path === undefined) throw notFound();
-  return { ...head, path };
+  return existing(await conversations.headPath(owner, id, contextChars));
 }
 
-/**
- * Stores the question under the current head. Turns that start before this one ends branch from the same head. `known` is the head as it
- * was found before: its path is not read again if the head is still the same.
- */
+/** Throws `conversation_not_found` for a conversation that does not exist. */
+export function existing(head: ConversationHead | undefined): ConversationHead {
+  if (head === undefined) throw notFound();
+  return head;
+}
+
+/** Stores a question under the current head, for a turn whose log was stored without it. */
 export async function beginConversationTurn(
   told: Told,
   owner: string,
   id: string,
   question: string,
   requestId?: string,
-  known?: ConversationHead,
 ): Promise<ConversationTurn> {
-  const { conversations: store } = told;
   const asked = requestId === undefined ? {} : { requestId };
-  const now = known === undefined ? undefined : await store.head(owner, id);
-  const isSame = now !== undefined && now.messageId === known?.messageId;
-  const head = known !== undefined && isSame ? known : await findHead(told, owner, id);
-  const { path } = head;
-  const stored = await store.append(owner, id, head.messageId, [
+  const { messageId, path } = await findHead(told, owner, id);
+  const stored = await told.conversations.append(owner, id, messageId, [
     { role: "user", text: question, status: "completed", ...asked },
   ]);
   const questionId = stored?.[0];
@@ -66,7 +62,10 @@ export async function beginConversationTurn(
   return { owner, id, path, questionId, ...asked };
 }
 
-/** The same for a turn that another process started: its question may already be stored, and its answers as well. */
+/**
+ * The place of a turn that another process started. Its question may already be stored, and its answers as well. Otherwise the question
+ * is stored now.
+ */
 export async function recoverConversationTurn(
   told: Told,
   owner: string,

@@ -1,3 +1,4 @@
+import type { ConversationHead, TurnQuestion } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -5,11 +6,11 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
-  beginConversationTurn,
-  type ConversationHead,
+  existing,
   findHead,
   recoverConversationTurn,
   repeatConversationTurn,
+  type TargetConversation,
 } from "./conversation-turn.ts";
 import { parallel } from "./ensemble/policies/parallel.ts";
 import { runStage } from "./ensemble/stage.ts";
@@ -20,8 +21,8 @@ import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
 
 /** The owner of a request, and the conversation that it goes into. */
 export interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
-  /** The conversation does not exist yet: the reply makes it, so that a refused request leaves none. Default false. */
-  readonly isNewConversation?: boolean;
+  /** The conversation, if it was looked up already. */
+  readonly target?: TargetConversation | undefined;
 }
 
 /** A request that was found to be answerable. */
@@ -30,6 +31,8 @@ export interface PreparedReply {
   readonly lanes: readonly string[];
   /** The memory that it holds while it runs. */
   readonly bytes: RequestBytes;
+  /** Must be stored with the turn's log, before the reply is called. Absent if it was stored before, or goes into no conversation. */
+  readonly question?: TurnQuestion;
   /** Must be called once. */
   readonly reply: Reply;
 }
@@ -45,7 +48,7 @@ export interface PreparedReply {
  */
 export async function prepareReply(
   request: TurnRequest,
-  { owner, id, conversationId, afterSeq, isNewConversation = false }: ReplyPlace,
+  { owner, id, conversationId, afterSeq, target }: ReplyPlace,
   dependencies: ChatDependencies,
   recovered?: readonly RecoveredLane[],
 ): Promise<PreparedReply> {
@@ -69,21 +72,25 @@ export async function prepareReply(
   const choice = dependencies.providers.choose(request.api, request.model);
   if (conversationId === undefined)
     throw new TroupeError("conversation_not_found", { field: "conversationId" });
-  const head: ConversationHead = isNewConversation
-    ? { path: [] }
-    : await findHead(dependencies, owner, conversationId);
+  const isNew = target?.isNew === true;
+  const found = target === undefined ? await findHead(dependencies, owner, conversationId) : target.head;
+  const head = isNew ? undefined : existing(found);
+  const path = head?.path ?? [];
+  const isAsked = isRepeat || recovered !== undefined;
+  const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), request.message, head);
   return {
     lanes: personas.map((persona) => persona.id),
-    bytes: bytesOfRequest(request, head.path),
+    bytes: bytesOfRequest(request, path),
+    ...(question === undefined ? {} : { question }),
     async reply(context) {
-      const { message } = request;
-      if (isNewConversation) await dependencies.conversations.create(owner, conversationId);
-      const place = [dependencies, owner, conversationId, message, id] as const;
-      const conversation = isRepeat
-        ? await repeatConversationTurn(...place)
-        : recovered === undefined
-          ? await beginConversationTurn(...place, head)
-          : await recoverConversationTurn(...place);
+      if (isAsked && isNew) await dependencies.conversations.create(owner, conversationId);
+      const place = [dependencies, owner, conversationId, request.message, id] as const;
+      const conversation =
+        question !== undefined
+          ? { owner, id: conversationId, path, questionId: question.id, requestId: id }
+          : isRepeat
+            ? await repeatConversationTurn(...place)
+            : await recoverConversationTurn(...place);
       const ended = recovered?.filter((lane) => lane.ended) ?? [];
       const cast = { members: personas.map((persona) => ({ persona, choice })), conversation, ended };
       if (isRepeat)
@@ -92,6 +99,12 @@ export async function prepareReply(
       return runStage(parallel, request, cast, dependencies, context);
     },
   };
+}
+
+function questionOf(id: string, text: string, head: ConversationHead | undefined): TurnQuestion {
+  if (head === undefined) return { id, text };
+  const { path: _, ...under } = head;
+  return { id, text, under };
 }
 
 /** Tells followers which lanes were cut off, before they start again. */

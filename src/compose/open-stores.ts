@@ -80,9 +80,11 @@ export async function openStores(
   const places = createSocketPlaces({ maxInAll, maxPerKey });
   if (settings.store === "memory") {
     const usage = createMemoryUsage();
+    const questions = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
+    const logs = { clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes, questions };
     return {
-      logs: createMemoryTurnLogs({ clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes }),
-      conversations: createMemoryConversations({ clock, mostBytes: settings.conversationBytes }),
+      logs: createMemoryTurnLogs(logs),
+      conversations: questions,
       peers: noPeers,
       keys: createMemoryKeys({ clock }),
       keysBefore: [],

@@ -22,6 +22,33 @@ export interface PathMessage extends StoredMessage {
   readonly pathChars?: number;
 }
 
+/** The place in a conversation under which the next question is stored, as one read found it. */
+export interface HeadPlace {
+  /** The head; absent before the first answer. */
+  readonly messageId?: string;
+  /** Characters of all texts from the root to the head. */
+  readonly pathChars: number;
+  /** The store's own note of the moment of the read, by which it knows whether the head has moved since. */
+  readonly version: number;
+}
+
+/** A conversation's head, with the path to it. */
+export interface ConversationHead extends HeadPlace {
+  /** From the root to the head; the oldest messages may be left out. */
+  readonly path: readonly PathMessage[];
+}
+
+/**
+ * A question that is stored together with the log of its turn. The turn's record names its owner, conversation and request.
+ * `under`: its place as it was found. Without it the conversation is new, and is stored as well.
+ */
+export interface TurnQuestion {
+  /** A new id that the caller made. */
+  readonly id: string;
+  readonly text: string;
+  readonly under?: HeadPlace;
+}
+
 /** A message to store. `id`: a new id that the caller made and already announced. Default: the store makes one. */
 export type NewMessage = Omit<StoredMessage, "id"> & { readonly id?: string };
 
@@ -94,7 +121,8 @@ export interface MessageMatch {
  *
  * `path` leads from the root to the message. If its texts have more than `mostChars` characters (UTF-16 units), the oldest messages may
  * be left out. It always holds the newest messages that fit, and the newest that has a text, so a long conversation costs no more than a
- * short one. `pathChars` counts the whole path, including messages left out.
+ * short one. `pathChars` counts the whole path, including messages left out. `headPath` finds the head and the path to it at the same
+ * moment.
  */
 export interface ConversationStore {
   /** Creates a conversation and returns its id. `conversationId` must not be in use yet. */
@@ -106,6 +134,7 @@ export interface ConversationStore {
     messageId: string,
     mostChars: number,
   ): Promise<readonly PathMessage[] | undefined>;
+  headPath(owner: string, conversationId: string, mostChars: number): Promise<ConversationHead | undefined>;
   /** The messages that came with a request, questions first. Empty if there are none, or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   /**

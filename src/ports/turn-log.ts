@@ -1,5 +1,6 @@
 import type { TroupeError } from "../protocol/errors.ts";
 import type { Caller } from "./caller.ts";
+import type { TurnQuestion } from "./conversation-store.ts";
 import type { TurnEvent, TurnStep } from "./turn-event.ts";
 import type { ResumableRequest } from "./turn-request.ts";
 
@@ -102,6 +103,21 @@ export interface TurnPlace {
   readonly heldBytes: number;
 }
 
+/** Everything that is stored or counted together with a new log. */
+export interface TurnStart {
+  /** Stored as durably as the log, until the turn's end. */
+  readonly request?: ResumableRequest | undefined;
+  /**
+   * The caller has just looked, or made the id, so no stored turn has this name except perhaps one that started a moment ago. Default
+   * false.
+   */
+  readonly isNew?: boolean;
+  /** Counts the turn, for a store whose limits span several processes. */
+  readonly place?: TurnPlace;
+  /** Stored in the turn's conversation, in one step with the log. No event of the turn is stored before it. */
+  readonly question?: TurnQuestion | undefined;
+}
+
 export interface UnfinishedTurn extends KeptTurn {
   /** The appended steps, each checkpoint after the events that it came with. */
   readonly steps: readonly TurnStep[];
@@ -115,22 +131,19 @@ export interface TurnLogStore {
   readonly isLasting: boolean;
   /**
    * Creates an empty log. Returns `exists` with the stored turn if `(owner, id)` is taken, unless that turn has ended at the record's
-   * `afterSeq`: then the new log replaces it. Returns `full` if there is no room in memory.
+   * `afterSeq`: then the new log replaces it. Returns `full` if there is no room in memory. Returns `moved` if the conversation of the
+   * question is gone, or if its head has moved since it was found: it must be looked up again. Stores nothing unless it returns `created`.
    *
-   * `request` is stored as durably as the log, until the turn's end. `isNew` (default false): the caller has just looked, or made the id,
-   * so no stored turn has this name except perhaps one that started a moment ago. `place` counts the turn, for a store whose limits span
-   * several processes. Throws `storage_unavailable` while nothing can be stored, and `too_many_requests` and `overloaded` because of
-   * `place`.
+   * Throws `storage_unavailable` while nothing can be stored, and `too_many_requests` and `overloaded` because of `place`.
    */
   create(
     record: TurnRecord,
-    request?: ResumableRequest,
-    isNew?: boolean,
-    place?: TurnPlace,
+    start?: TurnStart,
   ): Promise<
     | { readonly type: "created"; readonly log: TurnLog }
     | { readonly type: "exists"; readonly turn: KeptTurn }
     | { readonly type: "full" }
+    | { readonly type: "moved" }
   >;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
   /**

@@ -14,20 +14,14 @@ export interface Ask {
   readonly hold: () => Hold;
   /** The client's message without the server's defaults: the same name and content mean the same request. */
   readonly content: object;
-  /** The conversation that the client named. */
+  /** The conversation that the client named, or `new`. */
   readonly conversation: string | undefined;
-  /** Finds the conversation, or makes an id for a new one; called only if the request is new. */
-  readonly findConversation: () => Promise<TargetConversation | undefined>;
+  /** The connection's own conversation, for a request that names none. If it no longer exists, a new one starts. */
+  readonly ownConversation?: string | undefined;
   readonly whenUnwatched: WhenUnwatched;
   readonly whenInterrupted: WhenInterrupted;
   /** The number of the error that ended the request. It runs again if that is still its end and can be retried. */
   readonly retrySeq?: number;
-}
-
-/** The conversation of a request. A new one is not stored before its first turn has started. */
-export interface TargetConversation {
-  readonly id: string;
-  readonly isNew: boolean;
 }
 
 /**

@@ -5,7 +5,6 @@ import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { TargetConversation } from "./ask.ts";
 import { ConversationFollows, type FollowPlace, type FoundConversation } from "./conversation-follows.ts";
 import { Followers, type Recipient } from "./followers.ts";
 import type { Question } from "./question.ts";
@@ -142,17 +141,6 @@ export class Session {
     await this.#followers.close();
   }
 
-  async #findConversation(asked: string | undefined): Promise<TargetConversation> {
-    if (asked !== undefined && asked !== "new") return { id: asked, isNew: false };
-    const { conversations, clock } = this.#options;
-    const own = this.#ownConversation;
-    const hasOwn =
-      asked !== "new" &&
-      own !== undefined &&
-      (await conversations.head(this.#caller.owner, own)) !== undefined;
-    return hasOwn ? { id: own, isNew: false } : { id: clock.newId(), isNew: true };
-  }
-
   async #start(ask: SessionAsk, id: string, waited?: Hold): Promise<KeptTurn> {
     const { turns, mostInFlight, unnamedGraceMs } = this.#options;
     if (this.#inFlight >= mostInFlight) throw new TroupeError("too_many_requests");
@@ -171,7 +159,7 @@ export class Session {
         content: ask.content,
         hold: () => waited ?? this.#hold(ask),
         conversation: ask.conversation,
-        findConversation: () => this.#findConversation(ask.conversation),
+        ownConversation: this.#ownConversation,
         whenUnwatched: ask.whenUnwatched ?? (ask.id === undefined ? unnamedGraceMs : "finish"),
         whenInterrupted: ask.whenInterrupted ?? "error",
         ...(ask.retrySeq === undefined ? {} : { retrySeq: ask.retrySeq }),

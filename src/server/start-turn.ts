@@ -1,4 +1,5 @@
 import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
+import type { TargetConversation } from "../chat/conversation-turn.ts";
 import { type PreparedReply, prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
@@ -70,32 +71,49 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   const { chat, logs, admission, budgets, digest, turnLimitMs, isAdmitted } = options;
   const { onEnd, onLaneFailure, onFault } = options;
 
-  async function targetOf(ask: Ask, { owner, conversationId: id, afterSeq }: TurnRecord) {
-    if (ask.request.kind === "responses") return undefined;
-    if (id === undefined) return ask.findConversation();
-    // A turn that failed before its first status may have no conversation yet. Any other has one, unless it was deleted.
-    const isNew = afterSeq === 1 && (await chat.conversations.head(owner, id)) === undefined;
-    return { id, isNew };
+  /** Looks up the conversation of a request, or makes an id for a new one. */
+  async function findTarget(
+    { request, conversation: named, ownConversation }: Ask,
+    { owner, conversationId: kept, afterSeq }: TurnRecord,
+  ): Promise<TargetConversation | undefined> {
+    if (request.kind === "responses") return undefined;
+    const id = kept ?? (named === "new" ? undefined : (named ?? ownConversation));
+    if (id !== undefined) {
+      const head = await chat.conversations.headPath(owner, id, chat.contextChars);
+      if (head !== undefined) return { id, isNew: false, head };
+      // A turn that failed before its first status may have no conversation yet. Any other has one, unless it was deleted.
+      if (kept !== undefined) return { id, isNew: afterSeq === 1 };
+      if (named !== undefined) return { id, isNew: false };
+    }
+    return { id: chat.clock.newId(), isNew: true };
   }
 
-  async function begin(ask: Ask, asked: TurnRecord, hold: Hold, release: () => void) {
-    const found = await targetOf(ask, asked);
-    const conversationId = found?.id;
+  async function begin(
+    ask: Ask,
+    asked: TurnRecord,
+    target: TargetConversation | undefined,
+    { hold, release }: Taken,
+  ): Promise<StartedTurn> {
+    const conversationId = target?.id;
     const record: TurnRecord = {
       ...asked,
       ...(conversationId === undefined ? {} : { conversationId }),
       // The vendor is told not to store it, so nothing of it is stored here either.
       ...(ask.request.kind === "responses" && ask.request.isTransient === true ? { transient: true } : {}),
     };
-    const isNewConversation = found?.isNew === true;
-    const prepared = await prepareReply(ask.request, { ...record, isNewConversation }, chat);
+    const prepared = await prepareReply(ask.request, { ...record, target }, chat);
     hold.resize(prepared.bytes.total);
     if (!isAdmitted(ask.caller)) throw new SocketEndedError("The caller may not come any more.");
     if (registry.isClosing()) throw new TroupeError("shutting_down");
-    const isNew = record.afterSeq === undefined;
-    const place = { caller: ask.caller, heldBytes: hold.bytes };
-    const created = await logs.create(record, resumable(ask, record), isNew, place);
+    const created = await logs.create(record, {
+      request: resumable(ask, record),
+      isNew: record.afterSeq === undefined,
+      place: { caller: ask.caller, heldBytes: hold.bytes },
+      question: prepared.question,
+    });
     if (created.type === "full") throw new TroupeError("overloaded");
+    // Another turn of the conversation has ended meanwhile, or the conversation was deleted.
+    if (created.type === "moved") return begin(ask, asked, await findTarget(ask, asked), { hold, release });
     if (created.type === "exists") {
       release();
       return attach(created.turn, ask, record);
@@ -194,7 +212,11 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
       const { id, isNamed, retrySeq } = ask;
       const { owner } = ask.caller;
       const asked = { owner, id, contentHash: contentHash(ask.content, digest) };
-      const kept = isNamed ? await logs.find(owner, id) : undefined;
+      // In one step, so that a store can answer both in one trip.
+      const [kept, found] = await Promise.all([
+        isNamed ? logs.find(owner, id) : undefined,
+        findTarget(ask, asked),
+      ]);
       if (kept !== undefined) {
         const attached = attach(kept, ask, asked);
         if (retrySeq === undefined || !(await mayRepeat(kept, retrySeq))) return attached;
@@ -205,6 +227,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
         ...(conversationId === undefined ? {} : { conversationId }),
         ...(retrySeq === undefined ? {} : { afterSeq: retrySeq }),
       };
+      const target = conversationId === undefined ? found : await findTarget(ask, record);
       if (registry.isClosing()) throw new TroupeError("shutting_down");
       if (options.isMoneyLimited) refuseUnpriced(ask.request);
       const hold = ask.hold();
@@ -215,7 +238,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
           hold.release();
           leave();
         };
-        return await begin(ask, record, hold, release);
+        return await begin(ask, record, target, { hold, release });
       } catch (error) {
         release();
         throw error;

@@ -1,6 +1,7 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import { createMemoryVendorIds } from "../../src/adapters/memory/memory-vendor-ids.ts";
 import { sha256 } from "../../src/adapters/system/sha-256.ts";
+import type { QuestionStore } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import {
   Cancellation,
   type ChatDependencies,
@@ -31,6 +32,8 @@ export interface ScriptedChoice extends ProviderChoice {
 export interface ChatSetup {
   readonly clock: TestClock;
   readonly dependencies: ChatDependencies;
+  /** The conversations of `dependencies`, unless others were given. Logs store questions into them. */
+  readonly questions: QuestionStore;
   readonly choice: ScriptedChoice;
   readonly context: Omit<TurnContext, "emit">;
   readonly budget: NotedBudget;
@@ -47,6 +50,7 @@ export function createChatSetup(
 ): ChatSetup {
   const { simulated = false, budget = createNotedBudget(), ...dependencies } = changes;
   const clock = createTestClock({ instantMs: 1_000 });
+  const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
   const requests: ProviderRequest[] = [];
   const provider: Provider = {
     name: "scripted",
@@ -67,6 +71,7 @@ export function createChatSetup(
   return {
     clock,
     choice,
+    questions: conversations,
     dependencies: {
       clock,
       providers: { choose: () => choice },
@@ -74,7 +79,7 @@ export function createChatSetup(
         find: async (_owner, id) => personas.find((persona) => persona.id === id),
         list: async () => [...personas],
       },
-      conversations: createMemoryConversations({ clock, mostBytes: 1_000_000 }),
+      conversations,
       vendorIds: createMemoryVendorIds({ clock }),
       retry: {
         mostRetries: 2,

@@ -39,8 +39,10 @@ describe("preparing a reply", () => {
   });
 
   it("starts with a reply that answers, and remembers both under the request", async () => {
-    const { prepare, context, dependencies, conversationId } = await setUp();
-    const { reply } = await prepare(personasRequest);
+    const { prepare, context, dependencies, conversationId, questions } = await setUp();
+    const { reply, question } = await prepare(personasRequest);
+    assert.ok(question !== undefined);
+    questions.placeQuestion({ owner, id: "req-1", contentHash: "hash", conversationId }, question)?.();
     const { result } = await play((emit) => reply({ ...context, emit }));
     assert.equal(result?.answer.kind === "personas" && result.answer.combined, "Ada:\nHi.\n\nBob:\nHi.");
     const stored = await dependencies.conversations.ofRequest(owner, conversationId, "req-1");

@@ -79,7 +79,7 @@ test("a turn's checkpoints are restored with it, each after its events, until th
   const clock = createTestClock({ instantMs: 1_000 });
   {
     await using first = await openLogs(place.database, clock);
-    const answer = await first.logs.create(recordOf("owner", "left"), resumable);
+    const answer = await first.logs.create(recordOf("owner", "left"), { request: resumable });
     assert.ok(answer.type === "created");
     await answer.log.append([starting]);
     await answer.log.append([checkpoint]);
@@ -107,7 +107,7 @@ test("a request and a part of the journal that cannot be read keep no other turn
   {
     await using first = await openLogs(place.database, clock);
     for (const id of ["left", "gap", "whole"]) {
-      const answer = await first.logs.create(recordOf("owner", id), resumable);
+      const answer = await first.logs.create(recordOf("owner", id), { request: resumable });
       assert.ok(answer.type === "created");
       for (const text of ["a", "b", "c"]) await answer.log.append([{ type: "text", text, final: true }]);
     }

@@ -70,10 +70,7 @@ const attacks: Readonly<Record<string, Attack>> = {
         await Promise.all(
           Array.from({ length: 60 }, async (_, place) => {
             const record = { conversationId: "theirs", contentHash: "hash" };
-            const made = await logs.create(
-              { ...record, owner: "attacker", id: `t-${number + place}` },
-              undefined,
-            );
+            const made = await logs.create({ ...record, owner: "attacker", id: `t-${number + place}` });
             assert.ok(made.type === "created");
             await made.log.append([textOf("said"), terminal]);
           }),

@@ -22,7 +22,6 @@ const ask = (id: string): Ask => ({
   },
   content: {},
   conversation: undefined,
-  findConversation: async () => undefined,
   whenUnwatched: "finish",
   whenInterrupted: "error",
 });

@@ -2,12 +2,14 @@ import type { Clock } from "../../ports/clock.ts";
 import {
   type ConversationStore,
   type ConversationSummary,
-  type PathMessage,
+  type NewMessage,
   readPagePlace,
   type StoredMessage,
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
+import type { QuestionStore } from "../turn-log/memory-turn-logs.ts";
 import { type KeptMessage, pageOf } from "./message-page.ts";
+import { pathTo } from "./message-path.ts";
 import { createMessageSearch } from "./search-messages.ts";
 
 interface Conversation {
@@ -43,7 +45,7 @@ export function createMemoryConversations({
 }: {
   clock: Clock;
   mostBytes: number;
-}): ConversationStore {
+}): ConversationStore & QuestionStore {
   /** Least recently used first. */
   const conversations = new Map<string, Conversation>();
   /** The same by owner, so that a list does not look at other owners' conversations. */
@@ -103,25 +105,67 @@ export function createMemoryConversations({
 
   const ownedBy = (owner: string) => [...(owned.get(owner)?.values() ?? [])];
 
+  function create(owner: string, id: string): Conversation {
+    const nowMs = clock.wallTimeMs();
+    const conversation: Conversation = {
+      id,
+      owner,
+      messages: new Map(),
+      inOrder: [],
+      forgotten: 0,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      title: "",
+      bytes: 0,
+      changed: 0,
+    };
+    conversations.set(id, conversation);
+    owned.set(owner, (owned.get(owner) ?? new Map<string, Conversation>()).set(id, conversation));
+    grow(conversation, recordBytes);
+    return conversation;
+  }
+
+  function append(
+    conversation: Conversation,
+    parentId: string | undefined,
+    messages: readonly Omit<NewMessage, "parentId">[],
+  ): string[] {
+    let parent = parentId;
+    let pathChars = parent === undefined ? 0 : (conversation.messages.get(parent)?.pathChars ?? 0);
+    const ids: string[] = [];
+    for (const added of messages) {
+      const messageId = added.id ?? clock.newId();
+      pathChars += added.text.length;
+      const message = {
+        ...added,
+        id: messageId,
+        ...(parent === undefined ? {} : { parentId: parent }),
+      };
+      messageCount += 1;
+      const kept = { message, createdAtMs: clock.wallTimeMs(), pathChars, number: messageCount };
+      conversation.messages.set(messageId, kept);
+      conversation.inOrder.push(kept);
+      if (message.role === "user") conversation.title ||= titleOf(message.text);
+      parent = messageId;
+      ids.push(messageId);
+      grow(conversation, bytesOf(message));
+    }
+    shorten(conversation, ids.length);
+    if (ids.length > 0) noteChange(conversation);
+    return ids;
+  }
+
   return {
     async create(owner, id = clock.newId()) {
-      const nowMs = clock.wallTimeMs();
-      const conversation: Conversation = {
-        id,
-        owner,
-        messages: new Map(),
-        inOrder: [],
-        forgotten: 0,
-        createdAtMs: nowMs,
-        updatedAtMs: nowMs,
-        title: "",
-        bytes: 0,
-        changed: 0,
+      return create(owner, id).id;
+    },
+    placeQuestion({ owner, id: requestId, conversationId = "" }, { id, text, under }) {
+      const found = under === undefined ? undefined : use(owner, conversationId);
+      if (under !== undefined && (found === undefined || found.headId !== under.messageId)) return undefined;
+      return () => {
+        const conversation = found ?? create(owner, conversationId);
+        append(conversation, under?.messageId, [{ id, role: "user", text, status: "completed", requestId }]);
       };
-      conversations.set(id, conversation);
-      owned.set(owner, (owned.get(owner) ?? new Map<string, Conversation>()).set(id, conversation));
-      grow(conversation, recordBytes);
-      return id;
     },
     async head(owner, id) {
       const conversation = use(owner, id);
@@ -129,19 +173,15 @@ export function createMemoryConversations({
       return conversation.headId === undefined ? {} : { messageId: conversation.headId };
     },
     async path(owner, id, messageId, mostChars) {
+      return pathTo(use(owner, id)?.messages, messageId, mostChars);
+    },
+    async headPath(owner, id, mostChars) {
       const conversation = use(owner, id);
-      const path: PathMessage[] = [];
-      let kept = conversation?.messages.get(messageId);
-      if (kept === undefined) return undefined;
-      let chars = 0;
-      while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= mostChars)) {
-        const { message, pathChars }: KeptMessage = kept;
-        path.push({ ...message, pathChars });
-        chars += message.text.length;
-        const { parentId }: StoredMessage = message;
-        kept = parentId === undefined ? undefined : conversation?.messages.get(parentId);
-      }
-      return path.reverse();
+      if (conversation === undefined) return undefined;
+      const { headId } = conversation;
+      if (headId === undefined) return { path: [], pathChars: 0, version: 0 };
+      const path = pathTo(conversation.messages, headId, mostChars) ?? [];
+      return { messageId: headId, path, pathChars: path.at(-1)?.pathChars ?? 0, version: 0 };
     },
     async ofRequest(owner, id, requestId) {
       const messages = [...(use(owner, id)?.messages.values() ?? [])].map(({ message }) => message);
@@ -170,29 +210,7 @@ export function createMemoryConversations({
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;
       if (parentId !== undefined && !conversation.messages.has(parentId)) return undefined;
-      let parent = parentId;
-      let pathChars = parent === undefined ? 0 : (conversation.messages.get(parent)?.pathChars ?? 0);
-      const ids: string[] = [];
-      for (const added of messages) {
-        const messageId = added.id ?? clock.newId();
-        pathChars += added.text.length;
-        const message = {
-          ...added,
-          id: messageId,
-          ...(parent === undefined ? {} : { parentId: parent }),
-        };
-        messageCount += 1;
-        const kept = { message, createdAtMs: clock.wallTimeMs(), pathChars, number: messageCount };
-        conversation.messages.set(messageId, kept);
-        conversation.inOrder.push(kept);
-        if (message.role === "user") conversation.title ||= titleOf(message.text);
-        parent = messageId;
-        ids.push(messageId);
-        grow(conversation, bytesOf(message));
-      }
-      shorten(conversation, ids.length);
-      if (ids.length > 0) noteChange(conversation);
-      return ids;
+      return append(conversation, parentId, messages);
     },
     async moveHead(owner, id, messageId) {
       const conversation = use(owner, id);

@@ -9,11 +9,12 @@ import {
   readPagePlace,
   type StoredMessage,
 } from "../../ports/conversation-store.ts";
-import { searchTerms, titleOf } from "../../ports/search-terms.ts";
+import { searchTerms } from "../../ports/search-terms.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
+import { writesOfMessages } from "./message-writes.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Row, Write } from "./statements.ts";
+import type { Row } from "./statements.ts";
 
 export interface SqliteConversationOptions {
   readonly store: SqliteStore;
@@ -72,6 +73,17 @@ export function createSqliteConversations({
       const rows = await store.of(owner).read("path", messageId, id, mostChars);
       return rows.length === 0 ? undefined : rows.map(toPathMessage);
     },
+    async headPath(owner, id, mostChars) {
+      const { version } = store.headMoves;
+      const rows = await store.of(owner).read("headPath", id, owner, mostChars);
+      const [first] = rows;
+      if (first === undefined) return undefined;
+      const { head_id: messageId } = first;
+      if (typeof messageId !== "string") return { path: [], pathChars: 0, version };
+      const path = first.id === null ? [] : rows.map(toPathMessage);
+      const pathChars = path.at(-1)?.pathChars ?? (await charsTo(owner, id, messageId));
+      return pathChars === undefined ? undefined : { messageId, path, pathChars, version };
+    },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
       return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
@@ -90,42 +102,16 @@ export function createSqliteConversations({
     },
     async append(owner, id, parentId, messages) {
       if ((await find(owner, id)) === undefined) return undefined;
-      let pathChars = parentId === undefined ? 0 : await charsTo(owner, id, parentId);
+      const pathChars = parentId === undefined ? 0 : await charsTo(owner, id, parentId);
       if (pathChars === undefined) return undefined;
-      const nowMs = clock.wallTimeMs();
-      let parent = parentId ?? null;
-      const ids: string[] = [];
-      const writes: Write[] = [];
-      for (const message of messages) {
-        const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
-        const messageId = message.id ?? clock.newId();
-        pathChars += text.length;
-        writes.push([
-          "insertMessage",
-          messageId,
-          parent,
-          requestId,
-          role,
-          personaId,
-          personaName,
-          text,
-          status,
-          nowMs,
-          pathChars,
-          id,
-          owner,
-        ]);
-        parent = messageId;
-        ids.push(messageId);
-      }
-      if (writes.length === 0) return [];
-      const questions = messages.filter(({ role }) => role === "user");
-      const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
-      await store.of(owner).write([...writes, ["addedTo", title, nowMs, id, owner]], true);
+      const place = { owner, conversationId: id, parentId, pathChars };
+      const { ids, writes } = writesOfMessages(place, messages, clock);
+      if (writes.length > 0) await store.of(owner).write(writes, true);
       return ids;
     },
     async moveHead(owner, id, messageId) {
       if ((await store.of(owner).read("findMessage", messageId, id)).length === 0) return;
+      store.headMoves.note(id);
       await store.of(owner).write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
     async list(owner, { limit, before }) {
@@ -159,6 +145,7 @@ export function createSqliteConversations({
     },
     async remove(owner, id) {
       if ((await find(owner, id)) === undefined) return false;
+      store.headMoves.note(id);
       await store.of(owner).write([["removeConversation", id, owner]], true);
       await eraser.erase(owner, id);
       return true;

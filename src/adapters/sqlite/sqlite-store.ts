@@ -4,6 +4,7 @@ import { CommitQueue, type Gathered } from "./commit-queue.ts";
 import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
 import { watchFiles } from "./file-watch.ts";
+import { HeadMoves } from "./head-moves.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
 import { isDamage, isStorageFault, isStorageUnavailable, storageUnavailable } from "./storage-faults.ts";
@@ -61,6 +62,8 @@ export interface OwnStore {
 export interface SqliteStore extends OwnStore, AsyncDisposable {
   /** Why writes are refused now; `undefined` while the storage works. */
   readonly fault: Error | undefined;
+  /** Which conversations have another head since they were read. */
+  readonly headMoves: HeadMoves;
   /** The store for this caller. Calls on the store itself are the server's. */
   of(owner: string): OwnStore;
   /** Settles when the storage works, at once if it works now. */
@@ -261,6 +264,7 @@ export async function createSqliteStore({
       return health.fault;
     },
     ...of(server),
+    headMoves: new HeadMoves(),
     of,
     recovered: health.recovered,
     journal(entry, urgent) {

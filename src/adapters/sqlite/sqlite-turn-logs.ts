@@ -11,6 +11,7 @@ import {
 import { type Begun, DurableLog } from "./durable-log.ts";
 import { forgetOrphans } from "./forget-orphans.ts";
 import { forgetTurns } from "./forget-turns.ts";
+import { writesOfQuestion } from "./message-writes.ts";
 import { createRestoredTurns } from "./restored-turns.ts";
 import { retireTurns } from "./retire-turns.ts";
 import type { ServedTime } from "./served-time.ts";
@@ -81,7 +82,12 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     });
   }
 
-  function begin(record: TurnRecord, request: ResumableRequest | undefined): Begun {
+  /** Stores the turn's row, together with its question. */
+  function begin(
+    record: TurnRecord,
+    request: ResumableRequest | undefined,
+    question: readonly Write[],
+  ): Begun {
     lastNumber += 1;
     const { owner, id, contentHash, conversationId = null, afterSeq = 0 } = record;
     const row = [
@@ -96,7 +102,8 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       request === undefined ? null : JSON.stringify(request),
     ] as const;
     const before: readonly Write[] = afterSeq === 0 ? [] : [["replaceTurn", served.now(), owner, id]];
-    return { number: lastNumber, record, begun: store.of(owner).write([...before, row], true, lastNumber) };
+    const begun = store.of(owner).write([...question, ...before, row], true, lastNumber);
+    return { number: lastNumber, record, begun };
   }
 
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
@@ -119,13 +126,18 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     get count() {
       return memory.count;
     },
-    async create(record, request, isNew = false) {
+    async create(record, { request, isNew = false, question } = {}) {
       const kept = isNew ? undefined : await find(record.owner, record.id);
       const isRepeated = kept?.log.ended === true && kept.log.headSeq === record.afterSeq;
       if (kept !== undefined && !isRepeated) return { type: "exists", turn: kept };
       if (record.transient === true) return memory.create(record);
       if (store.fault !== undefined) throw storageUnavailable(store.fault);
-      return memory.adopt(record, (inner) => durable(begin(record, request), inner));
+      const asked =
+        question === undefined
+          ? []
+          : writesOfQuestion(record, question, { clock, headMoves: store.headMoves });
+      if (asked === undefined) return { type: "moved" };
+      return memory.adopt(record, (inner) => durable(begin(record, request, asked), inner));
     },
     find,
     async forget(owner, conversationId) {

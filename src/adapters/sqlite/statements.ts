@@ -89,6 +89,15 @@ export const statements = {
       SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
       FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
+  // The same from the head. A conversation without a head gives one row without a message.
+  headPath: `WITH RECURSIVE head (id) AS (SELECT head_id FROM conversations WHERE id = ?1 AND owner = ?2),
+    path (id, parent, depth, chars) AS (
+      SELECT messages.id, messages.parent_id, 0, length(text) FROM head JOIN messages ON messages.id = head.id AND conversation_id = ?1
+      UNION ALL
+      SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
+      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?3
+    ) SELECT head.id AS head_id, messages.*
+    FROM head LEFT JOIN path ON true LEFT JOIN messages ON messages.id = path.id ORDER BY depth DESC`,
   // SQLite knows the sizes without reading the texts. Texts are cut by bytes, because a cut by characters reads all characters before it.
   messagesFrom: `WITH sized AS (SELECT number, octet_length(text) - iif(number = ?2, ?3, 0) AS bytes FROM messages
       WHERE conversation_id = ?1 AND number >= ?2 AND EXISTS (SELECT 1 FROM conversations WHERE id = ?1 AND owner = ?5)

@@ -1,6 +1,16 @@
 import type { Clock } from "../../ports/clock.ts";
+import type { TurnQuestion } from "../../ports/conversation-store.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord } from "../../ports/turn-log.ts";
 import { MemoryTurnLog } from "./memory-turn-log.ts";
+
+/** Conversations into which the questions of turns are stored. */
+export interface QuestionStore {
+  /**
+   * Returns the function that stores the question; it must be called at once. Returns `undefined` if the conversation is gone, or if its
+   * head has moved since it was found.
+   */
+  placeQuestion(record: TurnRecord, question: TurnQuestion): (() => void) | undefined;
+}
 
 export interface MemoryTurnLogOptions {
   readonly clock: Clock;
@@ -10,6 +20,8 @@ export interface MemoryTurnLogOptions {
   readonly mostBytes: number;
   /** Maximum bytes of ended logs that are also kept elsewhere: beyond it the oldest are dropped as a whole. Default: they are only here. */
   readonly mostEndedBytes?: number;
+  /** The conversations of the turns that are made here with `create`. Default: these turns bring no questions. */
+  readonly questions?: QuestionStore;
 }
 
 interface Entry extends KeptTurn {
@@ -40,6 +52,7 @@ export function createMemoryTurnLogs({
   retentionMs,
   mostBytes,
   mostEndedBytes,
+  questions,
 }: MemoryTurnLogOptions): MemoryTurnLogs {
   const entries = new Map<string, Entry>();
   /** Ended turns in the order in which they ended. */
@@ -111,8 +124,12 @@ export function createMemoryTurnLogs({
     get count() {
       return entries.size;
     },
-    async create(record) {
-      return this.adopt(record, (inner) => inner);
+    async create(record, { question } = {}) {
+      const store = question === undefined ? () => undefined : questions?.placeQuestion(record, question);
+      if (store === undefined) return { type: "moved" };
+      const created = this.adopt(record, (inner) => inner);
+      if (created.type === "created") store();
+      return created;
     },
     adopt(record, make, { mayExceed = false } = {}) {
       sweep();

@@ -3,6 +3,7 @@ import { describeConversationStore } from "../../ports/conversation-store-contra
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
+import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
 import { describeVendorIds } from "../../ports/vendor-ids-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { openCluster } from "./open-cluster.ts";
@@ -96,4 +97,10 @@ describeVendorIds("another process, asked from a third,", async () => {
     clock,
     [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
   };
+});
+
+describeTurnQuestions("another process", async () => {
+  const cluster = await openCluster();
+  const { logs, conversations } = await cluster.join().open();
+  return { logs, conversations, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
 });

@@ -57,7 +57,7 @@ export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   };
   const logs = await createSqliteTurnLogs({ ...defaults, ...options });
   return {
-    logs,
+    ...{ logs, store, clock },
     async [Symbol.asyncDispose]() {
       logs[Symbol.dispose]();
       await opened[Symbol.asyncDispose]();

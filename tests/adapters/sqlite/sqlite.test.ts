@@ -7,6 +7,7 @@ import { conversationOf, pagesOf } from "../../ports/conversations-under-test.ts
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
+import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
 import { onFault, openLogs, openStore } from "./open-store.ts";
 
 describeTurnLogStore("sqlite", async (options) => {
@@ -27,6 +28,18 @@ describeConversationStore("sqlite", async () => {
   const conversations = createSqliteConversations({ store, clock, onFault });
   return {
     store: conversations,
+    async [Symbol.asyncDispose]() {
+      conversations[Symbol.dispose]();
+      await dispose();
+    },
+  };
+});
+
+describeTurnQuestions("sqlite", async () => {
+  const { logs, store, clock, [Symbol.asyncDispose]: dispose } = await openLogs();
+  const conversations = createSqliteConversations({ store, clock, onFault });
+  return {
+    ...{ logs, conversations },
     async [Symbol.asyncDispose]() {
       conversations[Symbol.dispose]();
       await dispose();

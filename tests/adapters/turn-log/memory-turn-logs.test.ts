@@ -1,15 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createMemoryConversations } from "../../../src/adapters/memory/memory-conversations.ts";
 import { createMemoryTurnLogs } from "../../../src/adapters/turn-log/memory-turn-logs.ts";
 import type { TurnLogStore } from "../../../src/ports/turn-log.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { created, describeTurnLogStore, recordOf } from "../../ports/turn-log-store-contract.ts";
+import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 describeTurnLogStore("memory", async ({ clock, retentionMs }) => ({
   store: createMemoryTurnLogs({ clock, retentionMs, mostBytes: 1_000_000 }),
   [Symbol.asyncDispose]: async () => undefined,
 }));
+
+describeTurnQuestions("memory", async () => {
+  const clock = createTestClock();
+  const questions = createMemoryConversations({ clock, mostBytes: 10_000_000 });
+  return {
+    logs: createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions }),
+    conversations: questions,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+});
 
 const newStore = (mostBytes: number) =>
   createMemoryTurnLogs({ clock: createTestClock(), retentionMs: 60_000, mostBytes });

@@ -16,9 +16,9 @@ export const mostInFlight = 4;
 
 /** A whole server whose connections take nothing until they are told to. All of them are Ada's. */
 export async function startHeld() {
-  const { dependencies, clock } = createChatSetup(answering("Hello."));
+  const { dependencies, clock, questions } = createChatSetup(answering("Hello."));
   const nothing = () => undefined;
-  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions });
   const budgets = await openBudgets(defaultSettings(), {
     clock,
     usage: createMemoryUsage(),

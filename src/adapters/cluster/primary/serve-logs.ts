@@ -55,17 +55,18 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   }
 
   return {
-    async create(record, request, isNew, { caller, heldBytes }) {
-      const resumable = request === null ? undefined : (JSON.parse(request) as ResumableRequest);
+    async create(record, resumable, isNew, { caller, heldBytes }, question) {
+      const request = resumable === null ? undefined : (JSON.parse(resumable) as ResumableRequest);
       const release = directory.hold(caller, heldBytes);
       try {
-        const created = await logs.create(record, resumable, isNew);
+        const created = await logs.create(record, { request, isNew, question });
         if (created.type === "created") {
-          const { turn } = directory.add({ record, log: created.log, resumable, runner: member, release });
+          const { log } = created;
+          const { turn } = directory.add({ record, log, resumable: request, runner: member, release });
           return { type: "created", turn };
         }
         release();
-        return created.type === "full" ? created : { type: "exists", turn: foundTurn(created.turn) };
+        return created.type === "exists" ? { type: "exists", turn: foundTurn(created.turn) } : created;
       } catch (error) {
         release();
         throw error;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { TurnQuestion } from "../../../ports/conversation-store.ts";
 import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
@@ -25,7 +26,7 @@ export interface LeftTurn {
 /** The methods that the process with the logs offers to one that runs turns. A running turn is named by a number. */
 export interface LogHub {
   /**
-   * Creates a log; request, events and checkpoints travel as JSON. Throws `too_many_requests` and `overloaded`: turns, and the bytes that
+   * Creates a log as `TurnLogStore.create` does; request, events and checkpoints travel as JSON. Throws `too_many_requests` and `overloaded`: turns, and the bytes that
    * their requests hold, are counted over all processes.
    */
   create(
@@ -33,10 +34,12 @@ export interface LogHub {
     request: string | null,
     isNew: boolean,
     place: TurnPlace,
+    question?: TurnQuestion,
   ): Promise<
     | { readonly type: "created"; readonly turn: number }
     | { readonly type: "exists"; readonly turn: FoundTurn }
     | { readonly type: "full" }
+    | { readonly type: "moved" }
   >;
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
   /** Returns whether the log is full from now on or, as JSON, why the turn's end could not be kept. */
@@ -63,8 +66,12 @@ export const turnRecord = z.object({
   afterSeq: z.int().min(1).exactOptional(),
 });
 
+const headPlace = z.object({ messageId: text.exactOptional(), pathChars: number, version: number });
+const turnQuestion = z.object({ id: text, text, under: headPlace.exactOptional() });
+const turnPlace = z.object({ caller, heldBytes: number });
+
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean(), z.object({ caller, heldBytes: number })]),
+  create: z.tuple([turnRecord, text.nullable(), z.boolean(), turnPlace, turnQuestion.optional()]),
   find: z.tuple([text, text]),
   append: z.tuple([number, text]),
   forget: z.tuple([text, text]),

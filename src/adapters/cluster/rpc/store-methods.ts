@@ -24,6 +24,7 @@ export const conversationMethods: Methods<ConversationStore> = {
   create: z.tuple([text, text.optional()]),
   head: z.tuple([text, text]),
   path: z.tuple([text, text, text, count]),
+  headPath: z.tuple([text, text, count]),
   ofRequest: z.tuple([text, text, text]),
   requests: z.tuple([text, text, text.optional()]),
   disown: z.tuple([text, text, text]),

@@ -68,11 +68,11 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       return own.size;
     },
     turnOf,
-    async create(record, request, isNew = false, place = unlimited(record.owner)) {
+    async create(record, { request, isNew = false, place = unlimited(record.owner), question } = {}) {
       const resumable = request === undefined ? null : JSON.stringify(request);
-      const created = await hub.create(record, resumable, isNew, place);
+      const created = await hub.create(record, resumable, isNew, place, question);
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
-      if (created.type === "full") return created;
+      if (created.type === "full" || created.type === "moved") return created;
       return { type: "exists", turn: own.get(nameOf(record.owner, record.id)) ?? turnOf(created.turn) };
     },
     async find(owner, id) {

@@ -1,0 +1,76 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { NewMessage, TurnQuestion } from "../../ports/conversation-store.ts";
+import { titleOf } from "../../ports/search-terms.ts";
+import type { TurnRecord } from "../../ports/turn-log.ts";
+import type { HeadMoves } from "./head-moves.ts";
+import type { Write } from "./statements.ts";
+
+/** The place of new messages in a conversation. */
+interface MessagePlace {
+  readonly owner: string;
+  readonly conversationId: string;
+  /** The message that the first one follows. */
+  readonly parentId: string | undefined;
+  /** Characters of all texts from the root to that message. */
+  readonly pathChars: number;
+}
+
+/** The writes that store a chain of messages, and their ids in order. */
+export function writesOfMessages(
+  { owner, conversationId, parentId, pathChars: charsBefore }: MessagePlace,
+  messages: readonly Omit<NewMessage, "parentId">[],
+  clock: Pick<Clock, "newId" | "wallTimeMs">,
+): { readonly ids: readonly string[]; readonly writes: readonly Write[] } {
+  const nowMs = clock.wallTimeMs();
+  let parent = parentId ?? null;
+  let pathChars = charsBefore;
+  const ids: string[] = [];
+  const writes: Write[] = [];
+  for (const message of messages) {
+    const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
+    const id = message.id ?? clock.newId();
+    pathChars += text.length;
+    writes.push([
+      "insertMessage",
+      id,
+      parent,
+      requestId,
+      role,
+      personaId,
+      personaName,
+      text,
+      status,
+      nowMs,
+      pathChars,
+      conversationId,
+      owner,
+    ]);
+    parent = id;
+    ids.push(id);
+  }
+  if (writes.length === 0) return { ids, writes };
+  const questions = messages.filter(({ role }) => role === "user");
+  const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
+  writes.push(["addedTo", title, nowMs, conversationId, owner]);
+  return { ids, writes };
+}
+
+/** The writes that store a turn's question, after those of a new conversation. `undefined` if its place is no longer the head. */
+export function writesOfQuestion(
+  { owner, id: requestId, conversationId = "" }: TurnRecord,
+  { id, text, under }: TurnQuestion,
+  { clock, headMoves }: { readonly clock: Clock; readonly headMoves: HeadMoves },
+): readonly Write[] | undefined {
+  if (under !== undefined && headMoves.hasMovedSince(under.version, conversationId)) return undefined;
+  const { messageId: parentId, pathChars } = under ?? { pathChars: 0 };
+  const nowMs = clock.wallTimeMs();
+  const begins: readonly Write[] =
+    under === undefined ? [["createConversation", conversationId, owner, nowMs, nowMs]] : [];
+  const place = { owner, conversationId, parentId, pathChars };
+  const { writes } = writesOfMessages(
+    place,
+    [{ id, role: "user", text, status: "completed", requestId }],
+    clock,
+  );
+  return [...begins, ...writes];
+}
