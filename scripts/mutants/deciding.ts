@@ -16,6 +16,7 @@ export const deciding: readonly string[] = [
   "src/adapters/sqlite/sqlite-usage.ts",
   "src/adapters/sqlite/usage-statements.ts",
   "src/adapters/ws/",
+  "src/chat/call.ts",
   "src/chat/meter.ts",
   "src/chat/usage.ts",
   "src/doors/http/",

@@ -1,33 +1,38 @@
 import type { JsonObject } from "../ports/json.ts";
-import type { FinishReason, ProviderEvent, ProviderRequest, Usage } from "../ports/provider.ts";
+import type { FinishReason, ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
-import type { CancelReport, TurnEvent, TurnStep } from "../ports/turn-event.ts";
+import type { TurnBudget } from "../ports/turn-budget.ts";
+import type { CancelReport } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
-import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
+import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { answerTooLarge } from "./answer-size.ts";
-import { behindShown } from "./behind-shown.ts";
+import { AnswerSize, answerTooLarge } from "./answer-size.ts";
+import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
+import { LaneSteps } from "./lane-steps.ts";
 import { linkAbort } from "./linked-abort.ts";
-import { createMeter } from "./meter.ts";
-import { type PacedEvent, type PaceResult, pace } from "./pacing/pace.ts";
+import { type PaceResult, pace } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
-import { withRetries } from "./retry.ts";
-import { estimateInput } from "./usage.ts";
+import { isUnpaid, sumUsage } from "./usage.ts";
 
-/** One voice's work in a turn. */
+/** One speech of a turn: the answer of one voice, in one call of a provider or several. */
 export interface Lane {
   /** Its key (`laneKey`); absent for a nameless voice. */
   readonly key?: string;
   /** The conversation that its answer goes into, told with its first event. */
   readonly conversationId?: string;
   readonly choice: ProviderChoice;
+  /** The request of the first call; for a lane that is `begun`, of the call at whose checkpoint it continues. */
   readonly request: ProviderRequest;
+  /**
+   * Returns the request of the next call after the end of call number `index`, or `undefined` if the speech is over. Asked once for each
+   * call that its provider ended, before the call's last text is shown. Default: the lane makes one call.
+   */
+  readonly nextRequest?: (ended: CallEnd, index: number) => ProviderRequest | undefined;
   readonly pacing: Pacing;
   /** False leaves the text events out. */
   readonly showText: boolean;
-  /** The budget that pays for its call. */
+  /** The budget that pays for its calls. */
   readonly budget: TurnBudget;
   /** Called once: the provider has started to answer, or will not be asked again. */
   readonly onSent: () => void;
@@ -41,220 +46,218 @@ export interface Lane {
 /** The result of a lane. A failed call is a result: a lane throws only if its events cannot be stored. */
 export interface LaneResult {
   readonly status: "completed" | "failed" | "cancelled";
+  /** The text of all calls. */
   readonly text: string;
+  /** Like `finishReason` and `response`, of the last call. */
   readonly model: string;
   readonly finishReason?: FinishReason;
+  /** Of all calls together. */
   readonly usage?: Usage;
   /** The vendor's response object: the final one, or the first snapshot if the vendor did not get to its end. */
   readonly response?: JsonObject;
-  /** Its budget was used up before the vendor came to an end. */
+  /** Its budget was used up before it came to an end. */
   readonly isCut?: true;
   readonly error?: TroupeError;
   readonly cancel?: CancelReport;
 }
 
 /**
- * Runs one lane. It emits `starting`, `processing`, the provider's answer in its rhythm (`streaming` with its first text), a final text
- * in every case, and `completed` if it completed. A lane that no budget can pay fails without a call. A lane whose budget runs out on the
- * way completes with the text so far.
+ * Runs one lane. It emits `starting`, then for each call `processing` and the provider's answer in its rhythm (`streaming` with its first
+ * text). A call is made only after the answers before it were shown. In every case there is one final text, and `completed` if the lane
+ * completed. A lane whose first call no budget can pay fails without a call. A lane whose budget runs out on the way completes with the
+ * text so far.
  */
-export async function runLane(
-  lane: Lane,
-  { clock, retry, mostAnswerChars }: ChatDependencies,
-  emit: Emit,
-): Promise<LaneResult> {
-  const { choice, request, signal, begun } = lane;
-  const simulated = choice.provider.simulated;
-  const name = lane.key === undefined ? {} : { lane: lane.key };
-  using stop = linkAbort(signal);
-  const status = (value: "starting" | "processing" | "streaming" | "completed"): TurnEvent => ({
-    type: "status",
-    ...name,
-    status: value,
-    simulated,
-  });
-  const { conversationId } = lane;
-  const starting = {
-    ...status("starting"),
-    ...(conversationId === undefined ? {} : { conversationId }),
-    ...(lane.showText ? {} : { showsText: false }),
-  };
-  const inputTokens = estimateInput(request);
-  let call: CallBudget;
-  try {
-    const opened = lane.budget.open({ ...planOf(lane), inputTokens });
-    call = opened instanceof Promise ? await opened : opened;
-  } catch (refused) {
-    const final: TurnEvent[] = lane.showText ? [{ type: "text", ...name, text: "", final: true }] : [];
-    await emit([starting, ...final]);
-    lane.onSent();
-    return { status: "failed", text: "", model: choice.model, error: TroupeError.from(refused) };
+export async function runLane(lane: Lane, dependencies: ChatDependencies, emit: Emit): Promise<LaneResult> {
+  using stop = linkAbort(lane.signal);
+  return await new LaneCalls(lane, dependencies, { stop, emit }).run();
+}
+
+/** Makes the calls of one lane, one after the other. */
+class LaneCalls {
+  readonly #lane: Lane;
+  readonly #dependencies: ChatDependencies;
+  readonly #stop: AbortController;
+  readonly #steps: LaneSteps;
+  readonly #size: AnswerSize;
+  /** Number of the current call. */
+  #index: number;
+  #request: ProviderRequest;
+  #begun: BegunLane | undefined;
+  /** The usage of the calls before it. */
+  #earlierUsage: Usage | undefined;
+  /** The end of the call before it. */
+  #lastEnd: ProviderEnd | undefined;
+  #isSent = false;
+
+  constructor(
+    lane: Lane,
+    dependencies: ChatDependencies,
+    { stop, emit }: { stop: AbortController; emit: Emit },
+  ) {
+    this.#lane = lane;
+    this.#dependencies = dependencies;
+    this.#stop = stop;
+    this.#steps = new LaneSteps({ ...lane, simulated: lane.choice.provider.simulated, stop, emit });
+    this.#size = new AnswerSize(dependencies.mostAnswerChars, this.#steps.text.length);
+    this.#index = lane.begun?.checkpoint.call ?? 0;
+    this.#request = lane.request;
+    this.#begun = lane.begun;
+    this.#earlierUsage = lane.begun?.checkpoint.earlierUsage;
   }
-  // Both are in the log before the provider is called, in one commit if the log is durable.
-  if (begun === undefined) {
-    await emit([starting, status("processing")]).catch((fault: unknown) => {
-      call.record("failed", estimatedUsage(0, 0));
-      throw fault;
+
+  async run(): Promise<LaneResult> {
+    let result = await this.#makeCall();
+    while (result === undefined) result = await this.#makeCall();
+    this.#onSent();
+    await this.#steps.end(result.status === "completed");
+    return result;
+  }
+
+  /** Makes the current call. Returns the lane's result, or `undefined` if another call follows. */
+  async #makeCall(): Promise<LaneResult | undefined> {
+    let call: Call;
+    try {
+      const opened = this.#open();
+      call = opened instanceof Promise ? await opened : opened;
+    } catch (refused) {
+      return this.#refused(TroupeError.from(refused));
+    }
+    await this.#start(call);
+    const outcome = this.#outcomeOf(await this.#pace(call));
+    const next = this.#steps.nextRequest;
+    const usage = sumUsage([this.#earlierUsage, call.usage()]);
+    if (next === undefined || outcome.type !== "ended") {
+      const result = this.#conclude(outcome, usage, call.isCut);
+      call.record(recordedOutcome(result));
+      return result;
+    }
+    call.record("completed");
+    this.#index += 1;
+    this.#request = next;
+    this.#begun = undefined;
+    this.#earlierUsage = usage;
+    this.#lastEnd = outcome.end;
+    return undefined;
+  }
+
+  #open(): Call | Promise<Call> {
+    const { key, choice, budget } = this.#lane;
+    const { clock, retry } = this.#dependencies;
+    return openCall({
+      key,
+      index: this.#index,
+      choice,
+      request: this.#request,
+      budget,
+      size: this.#size,
+      onSent: this.#onSent,
+      signal: this.#stop.signal,
+      begun: this.#begun,
+      clock,
+      retry,
     });
   }
 
-  const { mostOutputTokens } = call;
-  const allowed =
-    mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
-  const from = begun === undefined ? {} : { from: begun.checkpoint.place };
-  let isSent = false;
-  function onSent(): void {
-    if (!isSent) lane.onSent();
-    isSent = true;
-  }
-  function open(callSignal: AbortSignal): AsyncIterable<ProviderEvent[]> {
-    const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
-    const told = withRetries(stream, retry, { clock, signal: callSignal, onBegun: onSent });
-    return begun === undefined ? told : behindShown(told, begun);
-  }
-  let text = begun?.text ?? "";
-  let streaming = text !== "";
-  const meter = createMeter(open, {
-    ...{ call, inputTokens, model: choice.model, signal: stop.signal },
-    ...{ begunText: begun?.text, maxTextChars: mostAnswerChars },
-  });
-  let snapshot: JsonObject | undefined;
-  const named = <Event extends object>(event: Event) =>
-    lane.key === undefined ? event : { ...event, ...name };
-
-  let isFull = false;
-  /** Whether to drop an event because the log is full: from then on only the answer's end is shown. */
-  function isBeyond({ type }: PacedEvent): boolean {
-    if (type !== "text" && type !== "reasoning" && type !== "tool") return isFull;
-    isFull ||= lane.isFull();
-    if (isFull) stop.abort(answerTooLarge);
-    return isFull;
-  }
-
-  function translate(event: PacedEvent): TurnStep[] {
-    if (isBeyond(event)) {
-      const shows = isFinal(event) && lane.showText && begun?.ended !== true;
-      return shows ? [named({ type: "text", text: "", final: true })] : [];
-    }
-    switch (event.type) {
-      case "checkpoint": {
-        const textUnits = (begun?.text.length ?? 0) + event.textUnits;
-        const reasoningUnits = (begun?.reasoningUnits ?? 0) + event.reasoningUnits;
-        const toolEvents = (begun?.toolEvents ?? 0) + event.toolEvents;
-        return [{ ...event, ...name, textUnits, reasoningUnits, toolEvents }];
-      }
-      case "started":
-        snapshot = event.response;
-        return [];
-      case "retrying": {
-        const { attempt, delayMs, code } = event;
-        // The attempt that sent the snapshot is void.
-        snapshot = undefined;
-        return [
-          { type: "status", ...name, status: "processing", retry: { attempt, delayMs, code }, simulated },
-        ];
-      }
-      case "text": {
-        text += event.text;
-        const first = !streaming && event.text !== "";
-        streaming ||= first;
-        const shown: TurnEvent[] = lane.showText && begun?.ended !== true ? [named(event)] : [];
-        return first ? [status("streaming"), ...shown] : shown;
-      }
-      default:
-        return [named(event)];
-    }
-  }
-
-  let last: TurnStep[] = [];
-  function show(batch: readonly PacedEvent[]): Promise<void> {
-    // Nearly every batch is one text, and a list that grows would waste memory on it.
-    const [only] = batch;
-    const steps = batch.length === 1 && only !== undefined ? translate(only) : batch.flatMap(translate);
-    // The final text of a completed answer is not awaited: it is stored in one commit with the lane's end.
-    const isLast = isFinal(batch.at(-1)) && !stop.signal.aborted;
-    if (isLast) last = steps;
-    return isLast || steps.length === 0 ? Promise.resolve() : emit(steps);
-  }
-
-  const paced = pace(meter.events, lane.pacing, { clock, signal: stop.signal, emit: show });
-  const how = await paced.catch((fault: unknown) => {
-    // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
-    stop.abort(fault);
-    throw fault;
-  });
-  // An answer that ended may still be too large: its last piece of text did not fit.
-  const isTooLarge = how.type === "ended" && stop.signal.reason === answerTooLarge;
-  const outcome = isTooLarge ? ({ type: "failed", error: answerTooLarge } as const) : how;
-  const result = conclude(outcome, { lane, text, snapshot, usage: meter.usage(), isCut: meter.isCut() });
-  call.record(outcomeOf(result), meter.spent());
-  onSent();
-  if (result.status === "completed" && begun?.status === undefined) last.push(status("completed"));
-  if (last.length > 0) await emit(last);
-  return result;
-}
-
-function isFinal(event: PacedEvent | undefined): boolean {
-  return event?.type === "text" && event.final;
-}
-
-/** The data of the call that its budget needs. */
-function planOf({ key, choice, request, begun }: Lane) {
-  const { maxOutputTokens } = request;
-  return {
-    api: choice.api,
-    model: choice.model,
-    isBegun: begun !== undefined,
-    ...(key === undefined ? {} : { lane: key }),
-    ...(maxOutputTokens === undefined ? {} : { mostOutputTokens: maxOutputTokens }),
+  readonly #onSent = (): void => {
+    if (!this.#isSent) this.#lane.onSent();
+    this.#isSent = true;
   };
-}
 
-/** Turns the end of the stream into the lane's result. */
-function conclude(
-  outcome: PaceResult,
-  {
-    lane,
-    text,
-    snapshot,
-    usage,
-    isCut,
-  }: { lane: Lane; text: string; snapshot: JsonObject | undefined; usage: Usage; isCut: boolean },
-): LaneResult {
-  if (outcome.type === "ended") {
-    const { finishReason, model } = outcome.end;
-    const response = isCut ? snapshot : outcome.end.response;
+  /** Settles when it is in the log that the call is made: in the commit of its usage row, if the log is durable. */
+  async #start(call: Call): Promise<void> {
+    try {
+      await this.#steps.startCall({
+        index: this.#index,
+        earlierUsage: this.#earlierUsage,
+        nextRequest: this.#lane.nextRequest && ((text) => this.#requestAfter(call, text)),
+      });
+    } catch (fault) {
+      call.record("failed");
+      throw fault;
+    }
+  }
+
+  async #pace(call: Call): Promise<PaceResult> {
+    const steps = this.#steps;
+    const { signal } = this.#stop;
+    const { clock } = this.#dependencies;
+    try {
+      return await pace(call.events(), this.#lane.pacing, {
+        clock,
+        signal,
+        emit: (batch) => steps.show(batch),
+      });
+    } catch (fault) {
+      // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
+      this.#stop.abort(fault);
+      throw fault;
+    }
+  }
+
+  /** The request of the next call. There is none after a call that failed, was stopped or used up its budget. */
+  #requestAfter(call: Call, text: string): ProviderRequest | undefined {
+    const { end } = call;
+    if (end === undefined || end.finishReason === "budget") return undefined;
+    const { type: _, ...ended } = end;
+    return this.#lane.nextRequest?.({ ...ended, text, usage: call.usage() }, this.#index);
+  }
+
+  /** The outcome of the current call for its lane, which may have been stopped while the call's last text was shown. */
+  #outcomeOf(how: PaceResult): PaceResult {
+    if (how.type !== "ended") return how;
+    const { aborted, reason } = this.#stop.signal;
+    // An answer that ended may still be too large: its last piece of text did not fit.
+    if (reason === answerTooLarge) return { type: "failed", error: answerTooLarge };
+    if (this.#steps.nextRequest === undefined) return how;
+    // A lane that has had its last text was stopped before its next call.
+    if (this.#begun?.ended === true) return { type: "failed", error: new TroupeError("interrupted") };
+    return aborted ? { type: "aborted", reason, closed: true, closedInMs: 0 } : how;
+  }
+
+  /** The result of a lane whose current call was not opened. */
+  #refused(error: TroupeError): LaneResult {
+    const { text } = this.#steps;
+    const usage = this.#earlierUsage === undefined ? {} : { usage: this.#earlierUsage };
+    const last = this.#lastEnd;
+    if (last === undefined || !isUnpaid(error))
+      return { status: "failed", text, model: this.#lane.choice.model, ...usage, error };
+    const { model, response } = last;
     return {
-      status: "completed",
-      text,
-      model,
-      finishReason,
-      usage,
+      ...{ status: "completed", text, model, finishReason: "budget", ...usage, isCut: true },
       ...(response === undefined ? {} : { response }),
-      ...(isCut ? { isCut } : {}),
     };
   }
-  const partial = {
-    text,
-    model: lane.choice.model,
-    usage,
-    ...(snapshot === undefined ? {} : { response: snapshot }),
-  };
-  if (outcome.type === "failed")
-    return { status: "failed", ...partial, error: TroupeError.from(outcome.error) };
-  if (!(outcome.reason instanceof Cancellation)) {
-    return { status: "failed", ...partial, error: TroupeError.from(outcome.reason) };
+
+  #conclude(outcome: PaceResult, usage: Usage | undefined, isCut: boolean): LaneResult {
+    const { text, snapshot } = this.#steps;
+    const used = usage === undefined ? {} : { usage };
+    if (outcome.type === "ended") {
+      const { finishReason, model } = outcome.end;
+      const response = isCut ? snapshot : outcome.end.response;
+      return {
+        ...{ status: "completed", text, model, finishReason, ...used },
+        ...(response === undefined ? {} : { response }),
+        ...(isCut ? { isCut } : {}),
+      };
+    }
+    const partial = {
+      ...{ text, model: this.#lane.choice.model, ...used },
+      ...(snapshot === undefined ? {} : { response: snapshot }),
+    };
+    if (outcome.type === "failed")
+      return { status: "failed", ...partial, error: TroupeError.from(outcome.error) };
+    if (!(outcome.reason instanceof Cancellation))
+      return { status: "failed", ...partial, error: TroupeError.from(outcome.reason) };
+    const { closed: upstreamClosed, closedInMs } = outcome;
+    return {
+      ...{ status: "cancelled", ...partial, finishReason: "cancelled" },
+      cancel: { upstreamClosed, closedInMs },
+    };
   }
-  const { closed: upstreamClosed, closedInMs } = outcome;
-  return {
-    status: "cancelled",
-    ...partial,
-    finishReason: "cancelled",
-    cancel: { upstreamClosed, closedInMs },
-  };
 }
 
-function outcomeOf({ status, finishReason, error }: LaneResult): CallOutcome {
+/** The outcome of a lane's last call. */
+function recordedOutcome({ status, finishReason, error }: LaneResult): CallOutcome {
   if (status === "completed" && finishReason === "budget") return "budget";
   return error?.code === "interrupted" ? "interrupted" : status;
 }

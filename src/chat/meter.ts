@@ -1,8 +1,8 @@
-import type { ProviderEvent, Usage } from "../ports/provider.ts";
+import type { ProviderEnd, ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
+import { type AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./pacing/read-ahead.ts";
 import { estimateTokens, isUnread, utf8Bytes } from "./usage.ts";
@@ -14,10 +14,10 @@ export interface MeteredCall {
   /** The model that was asked for. */
   readonly model: string;
   readonly signal: AbortSignal;
-  /** The part of the answer that another process has shown; absent if this call starts it. */
+  /** The text of this call that another process has shown; absent if the call starts here. */
   readonly begunText?: string | undefined;
-  /** Maximum length of the answer's text; see `AnswerSize`. */
-  readonly maxTextChars: number;
+  /** The lane's limit. It is counted here because the part that does not fit must not be read. */
+  readonly size: AnswerSize;
 }
 
 /** The counter of a running provider call. */
@@ -27,6 +27,8 @@ export interface Meter {
    * after the part of a longer answer that fits.
    */
   readonly events: AsyncIterable<ProviderEvent[]>;
+  /** The end of the call, once it was read. */
+  end(): ProviderEnd | undefined;
   /** The usage of the answer: the provider's own figures if it gave any, else an estimate from the text so far. */
   usage(): Usage;
   /** The usage of all attempts: the answer's, and the input of failed attempts that may have been read. */
@@ -47,39 +49,38 @@ export function createMeter(
   return {
     // The rhythm may ask for a batch much later than it came, and a client chooses the rhythm.
     events: metered.call.isLimited ? readAhead(counted, keptChars) : counted,
+    end: () => counted.end,
     usage: () => counted.usage(),
     spent: () => counted.spent(),
-    isCut: () => counted.isCut,
+    isCut: () => counted.stoppedBy === "budget",
   };
 }
 
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
+/**
+ * The provider has not answered the current attempt (`asking`), or it has. After the last batch the stream has only to be closed
+ * (`closing`), and then it is `over`.
+ */
+type Life = "asking" | "answering" | "closing" | "over";
+
 /** Not a generator: an answer is read once per beat, and a read that waits for nothing should cost only one more promise. */
 class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
-  isCut = false;
-  #isTooLarge = false;
-  readonly #size: AnswerSize;
+  end: ProviderEnd | undefined;
+  /** Ended the call before its provider did: a limit, or a `refusal` before a model read the last attempt. */
+  stoppedBy: "budget" | "size" | "refusal" | undefined;
+  #life: Life;
   readonly #metered: MeteredCall;
   readonly #stop: ReturnType<typeof linkAbort>;
   readonly #source: AsyncIterator<ProviderEvent[]>;
   #outputBytes: number;
-  #known: Usage | undefined;
-  /** The provider has answered the current attempt. */
-  #began: boolean;
-  /** The attempt that ended the call was refused before a model read it. */
-  #wasTurnedAway = false;
   /** Earlier attempts that may have been read. */
   #readAttempts = 0;
-  /** The last batch was returned. */
-  #isLast = false;
-  #isOver = false;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
     this.#metered = metered;
     this.#outputBytes = utf8Bytes(metered.begunText ?? "");
-    this.#size = new AnswerSize(metered.maxTextChars, metered.begunText?.length ?? 0);
-    this.#began = metered.begunText !== undefined;
+    this.#life = this.#lifeAtFirst();
     this.#stop = linkAbort(metered.signal);
     this.#source = open(this.#stop.signal)[Symbol.asyncIterator]();
   }
@@ -89,8 +90,8 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   usage(): Usage {
-    if (this.#known !== undefined) return this.#known;
-    const inputTokens = this.#wasTurnedAway ? 0 : this.#metered.inputTokens;
+    if (this.end?.usage !== undefined) return this.end.usage;
+    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens;
     return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
   }
 
@@ -101,37 +102,47 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   next(): Promise<Step> {
-    return this.#isLast || this.#isOver ? this.#finish() : this.#source.next().then(this.#count, this.#fail);
+    return this.#life === "asking" || this.#life === "answering"
+      ? this.#source.next().then(this.#count, this.#fail)
+      : this.#finish();
   }
 
   async return(): Promise<Step> {
-    if (!this.#isOver) await this.#end();
+    if (this.#life !== "over") await this.#close();
     return { done: true, value: undefined };
   }
 
+  /** A call that another process has started was answered there. */
+  #lifeAtFirst(): Life {
+    return this.#metered.begunText === undefined ? "asking" : "answering";
+  }
+
   readonly #count = (step: IteratorResult<ProviderEvent[]>): Step | Promise<Step> => {
-    if (step.done === true) return this.#finish();
+    if (step.done === true || this.#life === "over") return this.#finish();
     const batch = step.value;
-    const { call } = this.#metered;
+    const { call, size } = this.#metered;
     const [first] = batch;
     // It is alone in its batch, because nothing of the attempt was shown.
     if (first?.type === "retrying") {
-      this.#began = this.#metered.begunText !== undefined;
+      this.#life = this.#lifeAtFirst();
       return first.isUnread ? step : this.#repeat(step);
     }
-    this.#began = true;
+    this.#life = "answering";
     for (const event of batch) this.#outputBytes += outputBytes(event);
-    const fitting = this.#size.fitting(batch);
-    if (fitting !== batch) return this.#stopAfter(fitting);
+    const fitting = size.fitting(batch);
+    if (fitting !== batch) {
+      this.#stopAfterThis("size", answerTooLarge);
+      return { done: false, value: fitting };
+    }
     const end = batch.at(-1);
     if (end?.type === "end") {
-      this.#known = end.usage;
-      this.#isLast = true;
-      return { done: false, value: [...batch.slice(0, -1), cutByLimit(end, call)] };
+      this.end = cutByLimit(end, call);
+      this.#life = "closing";
+      return { done: false, value: [...batch.slice(0, -1), this.end] };
     }
     // Output within the covered part needs no other process, so nothing is awaited.
     const isCovered = call.cover(estimateTokens(this.#outputBytes));
-    return isCovered === true ? step : this.#cutUnless(isCovered, step);
+    return isCovered === true ? step : this.#stopUnless(isCovered, step);
   };
 
   /** Pays for a failed attempt that may have been read, and for the next one. */
@@ -142,49 +153,47 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
       return step;
     } catch (refused) {
       // No further attempt is sent.
-      this.#wasTurnedAway = true;
-      await this.#end();
+      this.stoppedBy = "refusal";
+      await this.#close();
       throw refused;
     }
   }
 
-  /** Returns the last batch, cut to fit. The call is closed now, not only when the rhythm asks again. */
-  #stopAfter(value: ProviderEvent[]): Step {
-    this.#isTooLarge = true;
-    this.#isLast = true;
-    this.#stop.abort(answerTooLarge);
-    return { done: false, value };
-  }
-
-  async #cutUnless(isCovered: boolean | Promise<boolean>, step: Step): Promise<Step> {
+  async #stopUnless(isCovered: boolean | Promise<boolean>, step: Step): Promise<Step> {
     try {
-      this.isCut = !(await isCovered);
+      if (!(await isCovered)) this.#stopAfterThis("budget", new TroupeError("budget_exhausted"));
     } catch (fault) {
-      await this.#end();
+      await this.#close();
       throw fault;
     }
-    this.#isLast = this.isCut;
-    if (this.isCut) this.#stop.abort(new TroupeError("budget_exhausted"));
     return step;
   }
 
+  /** Makes the current batch the last one. The call is closed now, not only when the rhythm asks again. */
+  #stopAfterThis(limit: "budget" | "size", reason: TroupeError): void {
+    this.stoppedBy = limit;
+    this.#life = "closing";
+    this.#stop.abort(reason);
+  }
+
   readonly #fail = (thrown: unknown): never => {
-    this.#wasTurnedAway = !this.#began && isUnread(thrown);
+    if (this.#life === "asking" && isUnread(thrown)) this.stoppedBy = "refusal";
     this.#settle();
     throw thrown;
   };
 
-  /** Ends the stream after the last batch. A stream that was cut gets an added end. */
+  /** Ends the stream after the last batch. A stream that its budget stopped gets an added end. */
   async #finish(): Promise<Step> {
-    if (this.#isOver) return { done: true, value: undefined };
-    await this.#end();
-    if (this.#isTooLarge) throw answerTooLarge;
-    if (!this.isCut) return { done: true, value: undefined };
+    if (this.#life === "over") return { done: true, value: undefined };
+    await this.#close();
+    if (this.stoppedBy === "size") throw answerTooLarge;
+    if (this.stoppedBy !== "budget") return { done: true, value: undefined };
     const { model } = this.#metered;
-    return { done: false, value: [{ type: "end", finishReason: "budget", model }] };
+    this.end = { type: "end", finishReason: "budget", model };
+    return { done: false, value: [this.end] };
   }
 
-  async #end(): Promise<void> {
+  async #close(): Promise<void> {
     try {
       await this.#source.return?.();
     } finally {
@@ -193,7 +202,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   #settle(): void {
-    this.#isOver = true;
+    this.#life = "over";
     this.#stop[Symbol.dispose]();
     this.#metered.call.settle(this.spent());
   }
@@ -206,10 +215,7 @@ function outputBytes(event: ProviderEvent): number {
 }
 
 /** If an answer ends at an output limit that a budget set, the budget is the reason. */
-function cutByLimit(
-  end: Extract<ProviderEvent, { type: "end" }>,
-  { mostOutputTokens }: CallBudget,
-): ProviderEvent {
+function cutByLimit(end: ProviderEnd, { mostOutputTokens }: CallBudget): ProviderEnd {
   return mostOutputTokens !== undefined && end.finishReason === "length"
     ? { ...end, finishReason: "budget" }
     : end;

@@ -14,6 +14,8 @@ export interface RecoveredLane {
   readonly status: "completed" | "failed" | "cancelled" | undefined;
   /** The place from which its answer can be resumed. */
   readonly checkpoint: LaneCheckpoint | undefined;
+  /** The part of `text` that belongs to earlier calls than the checkpoint's, in code units. Default 0. */
+  readonly callTextUnits?: number;
   /** Its answer, if its client was told. */
   readonly answer: PersonaAnswer | undefined;
 }
@@ -30,7 +32,13 @@ type StoredCheckpoint = LaneCheckpoint & { readonly sideEvents?: number };
 
 type SideStep = Extract<TurnStep, { type: "reasoning" | "tool" }>;
 
-type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] };
+/** How much of a lane its log shows. */
+type Shown = Pick<LaneCheckpoint, "textUnits" | "reasoningUnits" | "toolEvents">;
+
+type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] } & {
+  /** The part before each call, by the number of the call. */
+  readonly beforeCalls: Shown[];
+};
 
 /** The lanes of a log, in the order in which they started. */
 export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
@@ -51,6 +59,8 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
       case "status": {
         const lane = draftOf(step.lane);
         if (step.status === "completed") lane.status = "completed";
+        // A lane tells each of its calls, and shows all of an answer before it makes the next call.
+        if (step.status === "processing" && step.retry === undefined) lane.beforeCalls.push(shownOf(lane));
         break;
       }
       case "text": {
@@ -81,7 +91,24 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         break;
     }
   }
-  return [...lanes.values()];
+  return [...lanes.values()].map(recovered);
+}
+
+function shownOf({ text, reasoningUnits, toolEvents }: Draft): Shown {
+  return { textUnits: text.length, reasoningUnits, toolEvents };
+}
+
+/** A checkpoint is void if the log shows something of a later call: that call would give another answer. */
+function recovered({ beforeCalls, ...lane }: Draft): RecoveredLane {
+  const { text, reasoningUnits, toolEvents, checkpoint } = lane;
+  if (checkpoint === undefined) return lane;
+  const { call = 0 } = checkpoint;
+  const later = beforeCalls[call + 1];
+  const isVoid =
+    later !== undefined &&
+    (text.length > later.textUnits || reasoningUnits > later.reasoningUnits || toolEvents > later.toolEvents);
+  if (isVoid) return { ...lane, checkpoint: undefined };
+  return { ...lane, callTextUnits: beforeCalls[call]?.textUnits ?? 0 };
 }
 
 function addSide(counts: { reasoningUnits: number; toolEvents: number }, step: SideStep): void {
@@ -110,5 +137,6 @@ function emptyLane(key: string | undefined): Draft {
     status: undefined,
     checkpoint: undefined,
     answer: undefined,
+    beforeCalls: [],
   };
 }

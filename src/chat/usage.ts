@@ -84,3 +84,8 @@ const refusedUnread: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function isUnread(thrown: unknown): boolean {
   return thrown instanceof TroupeError && (thrown.isUnread ?? refusedUnread.has(thrown.code));
 }
+
+/** Whether a call was not made because no budget could pay it. */
+export function isUnpaid({ code }: TroupeError): boolean {
+  return code === "budget_exhausted" || code === "larger_than_day_budget";
+}

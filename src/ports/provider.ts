@@ -84,6 +84,9 @@ export type ProviderEvent =
       readonly response?: JsonObject;
     };
 
+/** The last event of a whole answer. */
+export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
+
 /** The arguments of a call beside its request. */
 export interface ProviderCall {
   readonly signal: AbortSignal;

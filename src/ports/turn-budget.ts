@@ -3,8 +3,10 @@ import type { CallOutcome } from "./usage-store.ts";
 
 /** A planned call of a provider. */
 export interface CallPlan {
-  /** The lane's name, absent for a nameless voice. */
+  /** The lane's key, absent for a nameless voice. */
   readonly lane?: string;
+  /** Number of the call in its lane. Default 0. */
+  readonly call?: number;
   readonly api: string;
   readonly model: string;
   /** An estimate. */

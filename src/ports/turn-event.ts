@@ -100,6 +100,10 @@ export interface LaneCheckpoint {
   readonly toolEvents: number;
   /** The provider's own note; see `Provider`. */
   readonly place: JsonObject;
+  /** Number of the call in its lane, from 0. Absent for the first one. */
+  readonly call?: number;
+  /** The usage of the calls before it; absent for the first one. */
+  readonly earlierUsage?: Usage;
 }
 
 /** An entry that a turn writes into its log. */

@@ -14,8 +14,10 @@ export interface BegunCall {
   readonly keyId: string;
   /** Absent if the client asked that nothing of its request is stored. */
   readonly requestId?: string;
-  /** The lane's name, absent for a nameless voice. */
+  /** The lane's key, absent for a nameless voice. */
   readonly lane?: string;
+  /** Number of the call in its lane. Default 0. */
+  readonly call?: number;
   readonly api: string;
   /** The model that was asked for. */
   readonly model: string;
@@ -23,7 +25,7 @@ export interface BegunCall {
   readonly day: DayNumber;
   /** Wall clock, milliseconds since 1970, for display. */
   readonly atMs: number;
-  /** A process that is gone started it: this record replaces the lane's last call there, which no longer counts. */
+  /** A process that is gone started it: this record replaces the last one of the same lane and call there, which no longer counts. */
   readonly isBegun: boolean;
   /** The reserved tokens. They count until the call ends, in case its end is never recorded. */
   readonly inputTokens: number;
@@ -38,18 +40,20 @@ export interface Spending {
   readonly outputTokens: number;
 }
 
-/** A call that was left open. It counts as reserved until it is resumed. */
+/** A call that may be resumed, because it or its turn was left open. It counts as recorded until then. */
 export interface LeftCall extends Spending {
   readonly owner: string;
   readonly requestId: string;
   readonly lane?: string;
+  /** Default 0. */
+  readonly call?: number;
 }
 
 /** The use of a day before this process started. */
 export interface SpentDay {
   /** All of it, by key and model. */
   readonly spent: readonly Spending[];
-  /** The part left open, by call, oldest first. */
+  /** The part that may be resumed, by call, oldest first. */
   readonly left: readonly LeftCall[];
 }
 

@@ -8,6 +8,7 @@ import {
   type Emit,
   type TurnContext,
 } from "../../src/chat/chat-context.ts";
+import type { JsonObject } from "../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
 import { isEvent, type TurnEvent } from "../../src/ports/turn-event.ts";
@@ -18,6 +19,8 @@ import { personas } from "./personas.ts";
 /** A scripted call: it yields batches, may throw, and gets a signal that stops it. */
 export type ProviderScript = (call: {
   readonly request: ProviderRequest;
+  /** The place at which an earlier call's answer is resumed. */
+  readonly from: JsonObject | undefined;
   readonly signal: AbortSignal;
   readonly clock: TestClock;
   /** Number of calls before this one. */
@@ -55,9 +58,9 @@ export function createChatSetup(
   const provider: Provider = {
     name: "scripted",
     simulated,
-    stream(request, { signal }) {
+    stream(request, { signal, from }) {
       requests.push(request);
-      return script({ request, signal, clock, index: requests.length - 1 });
+      return script({ request, from, signal, clock, index: requests.length - 1 });
     },
   };
   const choice = { provider, api: "openai", model: "model-asked", requests };

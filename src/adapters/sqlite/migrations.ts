@@ -181,6 +181,8 @@ const steps: readonly string[] = [
   `,
   // Characters of all texts from the root to the message: they decide where a long history is cut.
   `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
+  // A lane may make several calls: the number of the call in its lane, from 0.
+  `ALTER TABLE usage ADD COLUMN call INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

@@ -45,15 +45,15 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
   return {
     begin(call) {
       const { id, owner, keyId, requestId = null, lane = null, api, model, day, atMs, isBegun } = call;
-      const { inputTokens, outputTokens } = call;
+      const { call: number = 0, inputTokens, outputTokens } = call;
       // Each new call also folds a few old ones, so that old calls never pile up.
-      if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane]);
+      if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane, number]);
       void writeInTheEnd(
         ["foldUsage", day - keepDays],
         ["dropFoldedUsage", day - keepDays],
         [
           "beginUsage",
-          ...[id, owner, keyId, requestId, lane, api, model],
+          ...[id, owner, keyId, requestId, lane, number, api, model],
           ...[day, atMs, inputTokens, outputTokens],
         ],
       );
@@ -73,6 +73,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
           owner: String(row.owner),
           requestId: String(row.request_id),
           ...(row.lane === null ? {} : { lane: String(row.lane) }),
+          call: Number(row.call),
         })),
       };
     },

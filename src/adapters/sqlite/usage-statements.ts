@@ -3,12 +3,12 @@ const folded = "SELECT * FROM usage WHERE day < ?1 AND outcome IS NOT NULL ORDER
 
 /** The statements for the tables of usage. */
 export const usageStatements = {
-  beginUsage: `INSERT INTO usage (id, owner, key_id, request_id, lane, api, model, day, at_ms, input_tokens, output_tokens, estimated)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
-  // Deletes the row of the call that is taken up, regardless of its day and outcome: a call is one row. Older rows of the lane are answers
-  // that were given up, which were other calls.
+  beginUsage: `INSERT INTO usage (id, owner, key_id, request_id, lane, call, api, model, day, at_ms, input_tokens, output_tokens, estimated)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+  // Deletes the row of the call that is taken up, regardless of its day and outcome: a call is one row. Older rows of the same
+  // number are of answers that were given up, so they were other calls.
   dropBegunUsage: `DELETE FROM usage
-    WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ?)`,
+    WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ? AND call = ?)`,
   extendUsage: `UPDATE usage SET input_tokens = ?, output_tokens = ? WHERE id = ?`,
   endUsage: `UPDATE usage SET day = ?, input_tokens = ?, output_tokens = ?, estimated = ?, outcome = ? WHERE id = ?`,
   leftUsage: `SELECT max(number) AS last FROM usage WHERE outcome IS NULL`,
@@ -21,8 +21,11 @@ export const usageStatements = {
       UNION ALL
       SELECT key_id, model, input_tokens, output_tokens FROM usage_days WHERE day = ?1
     ) GROUP BY key_id, model`,
-  leftOn: `SELECT owner, request_id, lane, key_id, model, input_tokens, output_tokens FROM usage
-    WHERE day = ? AND (outcome IS NULL OR outcome = 'interrupted') AND request_id IS NOT NULL ORDER BY number`,
+  // A lane makes its next call before anything of it can be resumed, so a running turn may also resume a call that completed.
+  leftOn: `SELECT owner, request_id, lane, call, key_id, model, input_tokens, output_tokens FROM usage
+    WHERE day = ? AND request_id IS NOT NULL AND (outcome IS NULL OR outcome = 'interrupted' OR EXISTS (
+      SELECT 1 FROM turns WHERE turns.owner = usage.owner AND turns.id = usage.request_id AND turns.ended_at_ms IS NULL
+    )) ORDER BY number`,
   sumUsage: `SELECT day, api, model, sum(calls) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
       max(estimated) AS estimated
     FROM (

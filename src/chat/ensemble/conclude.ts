@@ -1,12 +1,9 @@
 import type { FinishReason } from "../../ports/provider.ts";
 import type { CancelReport, PersonaAnswer, TurnAnswer } from "../../ports/turn-event.ts";
-import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import type { PersonaRequest } from "../prompt/persona-request.ts";
 import type { ReplyEnd } from "../reply.ts";
-import { sumUsage } from "../usage.ts";
-
-/** The codes of calls that no budget could pay. */
-const unpaid: ReadonlySet<ErrorCode> = new Set(["budget_exhausted", "larger_than_day_budget"]);
+import { isUnpaid, sumUsage } from "../usage.ts";
 
 /** Turns the answers into the turn's end. If all failed, it is an error; if none completed and one was stopped, a cancel. */
 export function conclude(
@@ -22,7 +19,7 @@ export function conclude(
   if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
   const cancel = slowest(answers);
   if (answers.every((answer) => answer.status === "failed")) {
-    const isRefused = answers.every(({ error }) => error !== undefined && unpaid.has(error.code));
+    const isRefused = answers.every(({ error }) => error !== undefined && isUnpaid(error));
     throw request.kind === "persona" || isRefused
       ? (first.error ?? new TroupeError("internal_error"))
       : new TroupeError("all_personas_failed", {

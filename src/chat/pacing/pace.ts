@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { ProviderEvent } from "../../ports/provider.ts";
+import type { ProviderEnd, ProviderEvent } from "../../ports/provider.ts";
 import type { Pacing } from "../../ports/turn-request.ts";
-import { PacedSource, type ProviderEnd } from "./paced-source.ts";
+import { PacedSource } from "./paced-source.ts";
 import { beatMs, nextBeat, timerGrainMs } from "./rhythm.ts";
 import { type PassedCheckpoint, type SideEvent, TextQueue } from "./text-queue.ts";
 

@@ -1,8 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { ProviderEvent } from "../../ports/provider.ts";
+import type { ProviderEnd, ProviderEvent } from "../../ports/provider.ts";
 import type { TextQueue } from "./text-queue.ts";
-
-export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
 
 /** The end of a source: its end event, or an error. */
 type SourceOutcome = { readonly end: ProviderEnd } | { readonly error: unknown };

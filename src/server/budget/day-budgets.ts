@@ -32,6 +32,8 @@ export interface BudgetDay {
   msToNext(): number;
 }
 
+type CallName = Pick<LeftCall, "owner" | "requestId" | "lane" | "call">;
+
 /** The budgets that pay for the calls of a day. */
 export interface DayBudgets {
   readonly day: BudgetDay;
@@ -42,7 +44,7 @@ export interface DayBudgets {
   /** Notes a call that was left open: its usage is counted already, and it may be resumed. */
   noteLeft(call: LeftCall): void;
   /** Takes a call that was left open out of the count: it is resumed, and counts as a new call with its whole usage. */
-  takeBack(call: Pick<LeftCall, "owner" | "requestId" | "lane">): void;
+  takeBack(call: CallName): void;
   /**
    * Throws `day_budget_spent` if a request with this much input cannot be paid today, even when other calls end. Throws
    * `larger_than_day_budget` if no day's budget can pay it.
@@ -186,8 +188,8 @@ function groupName(id: string): string {
   return `group ${id}`;
 }
 
-function nameOf({ owner, requestId, lane }: Pick<LeftCall, "owner" | "requestId" | "lane">): string {
-  return JSON.stringify([owner, requestId, lane]);
+function nameOf({ owner, requestId, lane, call = 0 }: CallName): string {
+  return JSON.stringify([owner, requestId, lane, call]);
 }
 
 /** The UTC day of a wall clock. */

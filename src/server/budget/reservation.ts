@@ -47,7 +47,7 @@ export class Reservation {
 
   constructor(
     purses: readonly Purse[],
-    { inputTokens, mostOutputTokens = Infinity, isBegun }: Omit<CallPlan, "api" | "model" | "lane">,
+    { inputTokens, mostOutputTokens = Infinity, isBegun }: Omit<CallPlan, "api" | "model" | "lane" | "call">,
     { stepTokens, shareTokens }: ReservationOptions,
   ) {
     this.#purses = purses;

@@ -35,10 +35,10 @@ export function createTurnBudget(
   const running = new Set<PaidCall>();
   let lanesToCome = lanes;
 
-  /** The first step that a lane may take, so that later lanes find as much. */
-  function share({ inputTokens }: CallPlan): number {
-    const even = Math.floor(outputLeft(own, 0) / Math.max(1, lanesToCome));
-    lanesToCome -= 1;
+  /** The first step that a call may take, so that later lanes find as much. A lane counts once, with its first call here. */
+  function share({ inputTokens, call = 0, isBegun }: CallPlan): number {
+    if (call === 0 || isBegun) lanesToCome -= 1;
+    const even = Math.floor(outputLeft(own, 0) / (1 + Math.max(0, lanesToCome)));
     return even - inputTokens;
   }
 
@@ -75,16 +75,17 @@ class PaidCall implements CountedCall {
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
-  readonly #plan: { readonly model: string; readonly lane?: string };
+  readonly #plan: Pick<CallPlan, "model" | "lane" | "call">;
   #settledOn: DayNumber | undefined;
   #isOver = false;
 
   constructor(reservation: Reservation, plan: CallPlan, options: PaidCallOptions) {
     const { clock, usage, days, caller, requestId } = options;
-    const { inputTokens, isBegun, api, model, lane } = plan;
+    const { inputTokens, isBegun, api, model, lane, call } = plan;
+    const place = { ...(lane === undefined ? {} : { lane }), ...(call === undefined ? {} : { call }) };
     this.#reservation = reservation;
     this.#options = options;
-    this.#plan = { model, ...(lane === undefined ? {} : { lane }) };
+    this.#plan = { model, ...place };
     this.#id = clock.newId();
     this.isLimited = reservation.isLimited;
     if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
@@ -92,7 +93,7 @@ class PaidCall implements CountedCall {
       ...{ id: this.#id, owner: caller.owner, keyId: caller.keyId, api, model, isBegun, inputTokens },
       day: days.day.current(),
       ...(requestId === undefined ? {} : { requestId }),
-      ...(lane === undefined ? {} : { lane }),
+      ...place,
       atMs: clock.wallTimeMs(),
       outputTokens: reservation.reserved,
     });

@@ -92,6 +92,22 @@ describe("a call that another process pays for", () => {
     assert.equal(mostOutputTokens, 600 - 18 - 286 - 10);
   });
 
+  it("is resumed by another process under its own number in its lane", async () => {
+    await using cluster = await openCluster({ budgets: {} });
+    const [member, other] = [cluster.join(), cluster.join()];
+    const asked = { ...expense, requestId: "r" };
+    const turn = (await budgetsOf(member)).openTurn(asked);
+    for (const [call, inputTokens] of [10, 100].entries()) await turn.open({ ...plan, call, inputTokens });
+    member.line.cut();
+    for (let count = 0; count < 10; count += 1) await nextTurn();
+    const next = (await budgetsOf(other)).openTurn(asked);
+    const resumed = await next.open({ ...plan, call: 0, isBegun: true });
+    resumed.record("completed", estimatedUsage(1, 1));
+    for (let count = 0; count < 10; count += 1) await nextTurn();
+    const [sum] = await cluster.usage.sums("ada", 0, 1_000_000);
+    assert.deepEqual([sum?.calls, sum?.inputTokens], [2, 101]);
+  });
+
   it("ends as failed, with its usage so far, when its turn is over", async () => {
     await using opened = await openCall({ serverTokensPerDay: 10_000 });
     const { cluster, turn, call } = opened;

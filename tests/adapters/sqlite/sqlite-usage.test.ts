@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { createSqliteStore, type SqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import type { UsageStore } from "../../../src/ports/usage-store.ts";
@@ -13,16 +14,19 @@ describeUsageStore("sqlite", async () => {
   return { store: createSqliteUsage({ store, keepDays: 90, onFault }), [Symbol.asyncDispose]: dispose };
 });
 
-async function openUsage() {
-  const place = await dataFolder();
+/** Opens the usage in a file, by default in a new one. */
+async function openUsage(existing?: string) {
+  const place = existing === undefined ? await dataFolder() : undefined;
+  const file = existing ?? place?.file ?? "";
   const clock = createTestClock({ instantMs: 1_000 });
   const onStorage = () => undefined;
-  const store = await createSqliteStore({ clock, file: place.file, synchronous: "NORMAL", onStorage });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage });
   const usage = createSqliteUsage({ store, keepDays: 10, onFault });
-  const database = new DatabaseSync(place.file, { readOnly: true });
+  const database = new DatabaseSync(file);
   return {
     store,
     usage,
+    database,
     /** The rows of single calls, read after all earlier writes. */
     async rows(): Promise<Record<string, unknown>[]> {
       await usage.sums("nobody", 0, 0);
@@ -31,7 +35,7 @@ async function openUsage() {
     async [Symbol.asyncDispose]() {
       database.close();
       await store[Symbol.asyncDispose]();
-      await place[Symbol.asyncDispose]();
+      await place?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -44,7 +48,7 @@ function finish(usage: UsageStore, day: number, tokens: number): void {
 
 test("a row holds the caller, the model, the time, the usage and the end of a call", async () => {
   await using place = await openUsage();
-  const call = callOf({ lane: "teacher", keyId: "key-7" });
+  const call = callOf({ lane: "teacher", call: 2, keyId: "key-7" });
   place.usage.begin(call);
   place.usage.end(call.id, { ...used(12, 30, true), outcome: "budget", day: 100 });
   const [{ number: _, ...row } = {}] = await place.rows();
@@ -56,6 +60,7 @@ test("a row holds the caller, the model, the time, the usage and the end of a ca
       key_id: "key-7",
       request_id: "r",
       lane: "teacher",
+      call: 2,
       api: "openai",
       model: "m",
       day: 100,
@@ -137,6 +142,62 @@ test("a call that another process started stays one row, even if it seemed over 
     (await place.rows()).map(({ id }) => id),
     [first.id, "elsewhere", "again"],
   );
+});
+
+test("a call that is resumed replaces only the same call of its lane", async () => {
+  await using place = await openUsage();
+  for (const call of [0, 1, 2]) place.usage.begin(callOf({ id: `first-${call}`, call }));
+  place.usage.begin(callOf({ id: "again", call: 1, isBegun: true }));
+  assert.deepEqual(
+    (await place.rows()).map(({ id, call }) => [id, call]),
+    [
+      ["first-0", 0],
+      ["first-2", 2],
+      ["again", 1],
+    ],
+  );
+  assert.deepEqual(
+    (await place.usage.takeUp(100)).left.map(({ call }) => call),
+    [0, 2, 1],
+  );
+});
+
+test("a row of an earlier version is its lane's first call", async () => {
+  await using folder = await dataFolder();
+  const earlier = new DatabaseSync(folder.file);
+  migrate(earlier, 9);
+  earlier.exec(`INSERT INTO usage (id, owner, key_id, request_id, api, model, day, at_ms, input_tokens, output_tokens, estimated)
+    VALUES ('old', 'ada', 'key-1', 'r', 'openai', 'm', 100, 1, 10, 256, 1)`);
+  earlier.close();
+  await using place = await openUsage(folder.file);
+  assert.deepEqual(
+    (await place.usage.takeUp(100)).left.map(({ call }) => call),
+    [0],
+  );
+  place.usage.begin(callOf({ id: "again", isBegun: true }));
+  assert.deepEqual(
+    (await place.rows()).map(({ id, call }) => [id, call]),
+    [["again", 0]],
+  );
+});
+
+test("a completed call may be resumed while its turn runs", async () => {
+  await using place = await openUsage();
+  const turn = `INSERT INTO turns (owner, id, content_hash, created_at_ms, first_beat, ended_at_ms)`;
+  place.database.exec(`${turn} VALUES ('ada', 'running', 'hash', 1, 1, NULL), ('ada', 'ended', 'hash', 1, 1, 2),
+    ('bob', 'ended', 'hash', 1, 1, NULL)`);
+  for (const requestId of ["running", "ended"]) {
+    const call = callOf({ requestId });
+    place.usage.begin(call);
+    place.usage.end(call.id, { ...used(3, 4), outcome: "completed", day: 100 });
+  }
+  const { left } = await place.usage.takeUp(100);
+  assert.deepEqual(left, [
+    {
+      ...{ owner: "ada", requestId: "running", call: 0, keyId: "key-1", model: "m" },
+      ...{ inputTokens: 3, outputTokens: 4 },
+    },
+  ]);
 });
 
 test("20,000 writes wait for the storage at a time, and every one gives its place back", async () => {

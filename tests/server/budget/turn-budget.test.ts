@@ -61,3 +61,39 @@ test("a reservation is recorded when it grows, and only then", () => {
   assert.deepEqual(recorded, [...seen].slice(1));
   assert.ok(recorded.length >= 3, String(recorded));
 });
+
+/** A budget of one request, and the sum that its caller has spent today. */
+function openBudget(lanes: number, budgetTokens?: number) {
+  const clock = createTestClock();
+  const usage = createMemoryUsage();
+  const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
+  const expense = { caller, requestId: "r", lanes, ...(budgetTokens === undefined ? {} : { budgetTokens }) };
+  const budget = createTurnBudget(expense, { clock, usage, days, stepTokens: 256 });
+  return { budget, spent: () => days.purses(caller, "m")[0]?.ledger.spent };
+}
+
+test("a call that is resumed gives back the usage of the same call, not of its lane's other calls", () => {
+  const { budget, spent } = openBudget(1);
+  for (const [call, outputTokens] of [10, 100, 1_000].entries())
+    budget
+      .open({ ...plan, lane: "ada", call })
+      .record("interrupted", { ...estimatedUsage(0, outputTokens), estimated: false });
+  assert.equal(spent(), 1_110);
+  const resumed = budget.open({ ...plan, lane: "ada", call: 1, isBegun: true });
+  assert.equal(spent(), 1_010);
+  resumed.record("completed", estimatedUsage(0, 200));
+  assert.equal(spent(), 1_210);
+  // A record of an earlier version has no number, and is of the first call.
+  budget.open({ ...plan, lane: "ada", isBegun: true });
+  assert.equal(spent(), 1_200);
+});
+
+test("a lane's second call leaves as much to the lanes that are still to come as its first", () => {
+  const { budget } = openBudget(3, 300);
+  const [first, second] = [0, 1].map((call) => budget.open({ ...plan, lane: "ada", call }));
+  assert.deepEqual([first?.reserved, second?.reserved], [90, 56]);
+  assert.deepEqual(
+    ["bob", "eve"].map((lane) => budget.open({ ...plan, lane }).reserved),
+    [57, 57],
+  );
+});

@@ -43,6 +43,7 @@ const expense = z.object({
 });
 const plan = z.object({
   lane: text.exactOptional(),
+  call: count.exactOptional(),
   api: text,
   model: text,
   inputTokens: count,

@@ -1,0 +1,117 @@
+import type { JsonObject } from "../ports/json.ts";
+import type { FinishReason, ProviderEnd, ProviderEvent, ProviderRequest, Usage } from "../ports/provider.ts";
+import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
+import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
+import type { AnswerSize } from "./answer-size.ts";
+import { behindShown } from "./behind-shown.ts";
+import type { ChatDependencies } from "./chat-context.ts";
+import { createMeter, type Meter } from "./meter.ts";
+import type { BegunLane } from "./recovered-lanes.ts";
+import { withRetries } from "./retry.ts";
+import { estimateInput } from "./usage.ts";
+
+export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry"> {
+  /** The key of its lane; absent for a nameless voice. */
+  readonly key?: string | undefined;
+  /** Number of the call in its lane, from 0. */
+  readonly index: number;
+  readonly choice: ProviderChoice;
+  readonly request: ProviderRequest;
+  /** The budget that pays for it. */
+  readonly budget: TurnBudget;
+  /** The size of the lane's whole answer. */
+  readonly size: AnswerSize;
+  /** Called once the provider has started to answer. */
+  readonly onSent: () => void;
+  readonly signal: AbortSignal;
+  /** Another process started the call: it continues after the part that was shown. */
+  readonly begun?: BegunLane | undefined;
+}
+
+/** A call that its provider has ended. */
+export interface CallEnd {
+  readonly finishReason: FinishReason;
+  /** The model that answered. */
+  readonly model: string;
+  /** The call's own text. */
+  readonly text: string;
+  readonly usage: Usage;
+  /** The vendor's response object, if it has one. */
+  readonly response?: JsonObject;
+}
+
+/** Opens a call at its budget, which may refuse: throws like `TurnBudget.open`. The provider is not asked yet. */
+export function openCall(options: CallOptions): Call | Promise<Call> {
+  const inputTokens = estimateInput(options.request);
+  const opened = options.budget.open({ ...planOf(options), inputTokens });
+  return opened instanceof Promise
+    ? opened.then((budget) => new Call(budget, inputTokens, options))
+    : new Call(opened, inputTokens, options);
+}
+
+/** One call of a provider, with its retries. It is paid for and counted while it streams, and its usage is recorded once. */
+export class Call {
+  readonly #budget: CallBudget;
+  readonly #inputTokens: number;
+  readonly #options: CallOptions;
+  #meter: Meter | undefined;
+
+  constructor(budget: CallBudget, inputTokens: number, options: CallOptions) {
+    this.#budget = budget;
+    this.#inputTokens = inputTokens;
+    this.#options = options;
+  }
+
+  /** Makes the call, when its events are read. If the budget stops it, they end with an added `budget` end. To be called once. */
+  events(): AsyncIterable<ProviderEvent[]> {
+    const { choice, request, size, signal, begun, clock, retry, onSent } = this.#options;
+    const { mostOutputTokens } = this.#budget;
+    const allowed =
+      mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
+    const from = begun === undefined ? {} : { from: begun.checkpoint.place };
+    const open = (callSignal: AbortSignal) => {
+      const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
+      const told = withRetries(stream, retry, { clock, signal: callSignal, onBegun: onSent });
+      return begun === undefined ? told : behindShown(told, begun);
+    };
+    this.#meter = createMeter(open, {
+      ...{ call: this.#budget, inputTokens: this.#inputTokens, model: choice.model, signal, size },
+      begunText: begun?.text.slice(begun.callTextUnits),
+    });
+    return this.#meter.events;
+  }
+
+  /** Its end, once it was read. */
+  get end(): ProviderEnd | undefined {
+    return this.#meter?.end();
+  }
+
+  /** Whether its budget stopped it. */
+  get isCut(): boolean {
+    return this.#meter?.isCut() ?? false;
+  }
+
+  /** The usage of its answer so far. */
+  usage(): Usage {
+    return this.#meter?.usage() ?? estimatedUsage(0, 0);
+  }
+
+  /** Records its end and its usage for good, with that of failed attempts. To be called once; a call that was not made used nothing. */
+  record(outcome: CallOutcome): void {
+    this.#budget.record(outcome, this.#meter?.spent() ?? estimatedUsage(0, 0));
+  }
+}
+
+/** The data of the call that its budget needs. */
+function planOf({ key, index, choice, request, begun }: CallOptions) {
+  const { maxOutputTokens } = request;
+  return {
+    api: choice.api,
+    model: choice.model,
+    call: index,
+    isBegun: begun !== undefined,
+    ...(key === undefined ? {} : { lane: key }),
+    ...(maxOutputTokens === undefined ? {} : { mostOutputTokens: maxOutputTokens }),
+  };
+}

@@ -1,0 +1,208 @@
+import type { JsonObject } from "../ports/json.ts";
+import type { ProviderRequest, Usage } from "../ports/provider.ts";
+import type { TurnEvent, TurnStep } from "../ports/turn-event.ts";
+import { answerTooLarge } from "./answer-size.ts";
+import type { Emit } from "./chat-context.ts";
+import type { PacedEvent } from "./pacing/pace.ts";
+import type { BegunLane } from "./recovered-lanes.ts";
+
+type PacedText = Extract<PacedEvent, { type: "text" }>;
+
+/** The facts about a lane that its steps depend on; see `Lane`. */
+interface LaneStepsOptions {
+  readonly key?: string;
+  readonly conversationId?: string;
+  readonly simulated: boolean;
+  readonly showText: boolean;
+  readonly isFull: () => boolean;
+  readonly begun?: BegunLane | undefined;
+  /** Stops the lane's call if the log is full. */
+  readonly stop: AbortController;
+  readonly emit: Emit;
+}
+
+/** One of the lane's calls, as far as it is shown. */
+interface ShownCall {
+  /** Number of the call in its lane, from 0. */
+  readonly index: number;
+  /** The usage of the calls before it. */
+  readonly earlierUsage: Usage | undefined;
+  /**
+   * Asked once, before the call's last text is shown: the request of the call that follows it. `text` is all that it has said. Undefined
+   * if none ever follows.
+   */
+  readonly nextRequest: ((text: string) => ProviderRequest | undefined) | undefined;
+}
+
+/** The steps of one lane: it turns the paced events of its calls into one text with its statuses, and puts them into the log. */
+export class LaneSteps {
+  /** The text so far, of all calls together. */
+  text: string;
+  /** The response object that the current call's vendor sent first. */
+  snapshot: JsonObject | undefined;
+  /** The request of the next call; known once the current call has shown its last text. */
+  nextRequest: ProviderRequest | undefined;
+  readonly #options: LaneStepsOptions;
+  readonly #name: { readonly lane?: string };
+  #call: ShownCall | undefined;
+  /** The text before the current call, in code units. */
+  #callTextUnits: number;
+  #reasoningUnits: number;
+  #toolEvents: number;
+  /** The parts of the lane before the events that the current call yields. */
+  #before = { textUnits: 0, reasoningUnits: 0, toolEvents: 0 };
+  /** The current call has shown text. */
+  #isStreaming: boolean;
+  /** The log is full: only the answer's end is shown from now on. */
+  #isFull = false;
+  #hasFinal: boolean;
+  /** Steps that go into the log together with the next ones. */
+  #waiting: TurnStep[];
+
+  constructor(options: LaneStepsOptions) {
+    const { key, begun, conversationId, showText } = options;
+    this.#options = options;
+    this.#name = key === undefined ? {} : { lane: key };
+    this.text = begun?.text ?? "";
+    this.#callTextUnits = begun?.callTextUnits ?? 0;
+    this.#reasoningUnits = begun?.reasoningUnits ?? 0;
+    this.#toolEvents = begun?.toolEvents ?? 0;
+    this.#isStreaming = this.text.length > this.#callTextUnits;
+    this.#hasFinal = begun?.ended === true;
+    const starting = {
+      ...this.#status("starting"),
+      ...(conversationId === undefined ? {} : { conversationId }),
+      ...(showText ? {} : { showsText: false }),
+    };
+    this.#waiting = [starting];
+  }
+
+  /** Tells that a call is made. Settles when that is in the log. */
+  async startCall(call: ShownCall): Promise<void> {
+    this.nextRequest = undefined;
+    const isResumed = this.#call === undefined && this.#options.begun !== undefined;
+    this.#call = call;
+    this.#before = {
+      textUnits: this.text.length,
+      reasoningUnits: this.#reasoningUnits,
+      toolEvents: this.#toolEvents,
+    };
+    const steps = [...this.#waiting, this.#status("processing")];
+    this.#waiting = [];
+    // The process that started the call has told it.
+    if (isResumed) return;
+    this.#callTextUnits = this.text.length;
+    this.#isStreaming = false;
+    this.snapshot = undefined;
+    await this.#options.emit(steps);
+  }
+
+  /** Shows the events of one moment. The last text of a completed call waits for the steps that follow it, to share their commit. */
+  show(paced: PacedEvent[]): Promise<void> {
+    const last = paced.at(-1);
+    const isLast = last?.type === "text" && last.final && !this.#options.stop.signal.aborted;
+    if (isLast) this.nextRequest = this.#call?.nextRequest?.(this.#callTextWith(paced));
+    const goesOn = isLast && this.nextRequest !== undefined;
+    const batch = goesOn ? paced.with(-1, { ...last, final: false }) : paced;
+    // Nearly every batch is one text, and a list that grows would waste memory on it.
+    const [only] = batch;
+    const steps =
+      batch.length === 1 && only !== undefined ? this.#translate(only) : batch.flatMap(this.#translate);
+    const waits = isLast && !this.#options.stop.signal.aborted;
+    if (waits) this.#waiting = steps;
+    return waits || steps.length === 0 ? Promise.resolve() : this.#options.emit(steps);
+  }
+
+  /** Ends the lane: its text gets its end if it has none, and a completed lane tells that it completed. */
+  async end(isCompleted: boolean): Promise<void> {
+    const steps = this.#waiting;
+    if (this.#options.showText && !this.#hasFinal)
+      steps.push({ type: "text", ...this.#name, text: "", final: true });
+    if (isCompleted && this.#options.begun?.status === undefined) steps.push(this.#status("completed"));
+    if (steps.length > 0) await this.#options.emit(steps);
+  }
+
+  #callTextWith(batch: readonly PacedEvent[]): string {
+    const rest = batch.map((event) => (event.type === "text" ? event.text : ""));
+    return this.text.slice(this.#callTextUnits) + rest.join("");
+  }
+
+  #status(status: "starting" | "processing" | "streaming" | "completed") {
+    return {
+      type: "status" as const,
+      ...this.#name,
+      status,
+      simulated: this.#options.simulated,
+    };
+  }
+
+  readonly #translate = (event: PacedEvent): TurnStep[] => {
+    if (this.#isBeyond(event))
+      return event.type === "text" && event.final ? this.#textToShow({ ...event, text: "" }) : [];
+    switch (event.type) {
+      case "checkpoint": {
+        const { textUnits, reasoningUnits, toolEvents } = this.#before;
+        return [
+          {
+            ...event,
+            ...this.#name,
+            textUnits: textUnits + event.textUnits,
+            reasoningUnits: reasoningUnits + event.reasoningUnits,
+            toolEvents: toolEvents + event.toolEvents,
+            ...this.#placeOfCall(),
+          },
+        ];
+      }
+      case "started":
+        this.snapshot = event.response;
+        return [];
+      case "retrying": {
+        const { attempt, delayMs, code } = event;
+        // The attempt that sent the snapshot is void.
+        this.snapshot = undefined;
+        const { simulated, ...status } = this.#status("processing");
+        return [{ ...status, retry: { attempt, delayMs, code }, simulated }];
+      }
+      case "text": {
+        this.text += event.text;
+        const isFirst = !this.#isStreaming && event.text !== "";
+        this.#isStreaming ||= isFirst;
+        const shown = this.#textToShow(event);
+        return isFirst ? [this.#status("streaming"), ...shown] : shown;
+      }
+      case "reasoning":
+        this.#reasoningUnits += event.text.length;
+        return [this.#named(event)];
+      default:
+        this.#toolEvents += 1;
+        return [this.#named(event)];
+    }
+  };
+
+  #named<Event extends object>(event: Event): Event {
+    return this.#options.key === undefined ? event : { ...event, ...this.#name };
+  }
+
+  /** Nothing if the lane keeps its text to itself or has had its last text. An empty text is shown only as the last. */
+  #textToShow(event: PacedText): TurnEvent[] {
+    const { text, final } = event;
+    if (!this.#options.showText || this.#hasFinal || (text === "" && !final)) return [];
+    this.#hasFinal = final;
+    return [this.#named(event)];
+  }
+
+  /** The first call has no number in its checkpoints, so they are as they were when a lane made one call. */
+  #placeOfCall() {
+    const { index = 0, earlierUsage } = this.#call ?? {};
+    if (index === 0) return {};
+    return { call: index, ...(earlierUsage === undefined ? {} : { earlierUsage }) };
+  }
+
+  /** Whether to drop an event because the log is full. */
+  #isBeyond({ type }: PacedEvent): boolean {
+    if (type !== "text" && type !== "reasoning" && type !== "tool") return this.#isFull;
+    this.#isFull ||= this.#options.isFull();
+    if (this.#isFull) this.#options.stop.abort(answerTooLarge);
+    return this.#isFull;
+  }
+}
