@@ -181,6 +181,11 @@ const steps: readonly string[] = [
   `,
   // Characters of all texts from the root to the message: they decide where a long history is cut.
   `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
+  `
+  -- The version of the shapes (\`ports/stored-version.ts\`) in \`request\`, \`log\` and \`answer\`, and in \`entries\`.
+  ALTER TABLE turns ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE journal ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  `,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */
