@@ -99,6 +99,8 @@ export const storedCheckpoint = z.looseObject({
   ...ofCheckpoint,
   reasoningUnits: number,
   toolEvents: number,
+  call: number.exactOptional(),
+  earlierUsage: usage.exactOptional(),
 });
 /** A checkpoint of version 1: `sideEvents` counts the lane's reasoning and tool events before it. */
 export const earlierCheckpoint = z.looseObject({ ...ofCheckpoint, sideEvents: number });
