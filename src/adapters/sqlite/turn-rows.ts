@@ -6,7 +6,7 @@ import {
   decodeLog,
   decodeResumableRequest,
 } from "../../ports/stored-turn.ts";
-import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
+import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -31,7 +31,7 @@ const mostLostEvents = 10_000;
 
 /**
  * A turn while its steps are gathered. `requestless`: its request cannot be read. `cut`: neither can some of its steps, so it has the steps
- * before them.
+ * before them. `ended`: it has its terminal event, and nothing follows that.
  */
 class RunningTurnReader {
   readonly number: number;
@@ -40,7 +40,7 @@ class RunningTurnReader {
   readonly #steps: (TurnStep | EarlierCheckpoint)[] = [];
   #headSeq: number;
   #request: ResumableRequest | undefined;
-  #life: "whole" | "requestless" | "cut" = "whole";
+  #life: "whole" | "requestless" | "cut" | "ended" = "whole";
 
   constructor(row: Row, onFault: (fault: unknown) => void) {
     this.number = Number(row.number);
@@ -56,12 +56,15 @@ class RunningTurnReader {
   }
 
   add({ firstSeq, lastSeq, events, checkpoints, fault }: DecodedEntry): void {
+    if (this.#life === "ended") return;
     const nextSeq = this.#headSeq + 1;
     if (firstSeq > nextSeq)
       this.#lose("cut", new UnreadableError(`the events from ${nextSeq} to ${firstSeq - 1} are missing`));
     this.#fill(firstSeq - 1);
     if (this.#life !== "cut") {
       const added = events.slice(this.#headSeq + 1 - firstSeq);
+      const end = added.findIndex(isTerminal);
+      if (end >= 0) return void this.#end(added.slice(0, end + 1));
       this.#headSeq += added.length;
       this.#steps.push(...added, ...checkpoints);
     }
@@ -72,6 +75,12 @@ class RunningTurnReader {
   read(): RunningRow {
     const { number, record } = this;
     return { number, record, steps: upgradeSteps(this.#steps), request: this.#request };
+  }
+
+  #end(steps: readonly TurnEvent[]): void {
+    this.#life = "ended";
+    this.#headSeq += steps.length;
+    this.#steps.push(...steps);
   }
 
   /** Without its request the turn ends as interrupted. */
