@@ -51,7 +51,16 @@ const personaAnswer = z.looseObject({
 
 const ofAnswer = { finishReason, ...cancel };
 const turnAnswer = z.discriminatedUnion("kind", [
-  z.looseObject({ kind: z.literal("responses"), ...ofAnswer, text, response: json, simulated: flag }),
+  z.looseObject({
+    kind: z.literal("responses"),
+    ...ofAnswer,
+    text,
+    response: json,
+    partial: z.enum(["cancelled", "incomplete"]).exactOptional(),
+    model: text.exactOptional(),
+    usage: usage.exactOptional(),
+    simulated: flag,
+  }),
   z.looseObject({ kind: z.literal("persona"), ...ofAnswer, answer: personaAnswer, conversationId: text }),
   z.looseObject({
     kind: z.literal("personas"),
@@ -123,7 +132,7 @@ const pacing = z.looseObject({
   intervalMs: number,
   maxLagMs: number,
 });
-const ofRequest = { budgetTokens: number.exactOptional(), pacing };
+const ofRequest = { budgetTokens: number.exactOptional(), maxTokens: number.exactOptional(), pacing };
 const ofPersonas = {
   ...ofRequest,
   message: text,
@@ -131,7 +140,6 @@ const ofPersonas = {
   api: text,
   model: text.exactOptional(),
   temperature: number.exactOptional(),
-  maxTokens: number.exactOptional(),
 };
 export const storedTurnRequest = z.discriminatedUnion("kind", [
   z.looseObject({
@@ -142,6 +150,8 @@ export const storedTurnRequest = z.discriminatedUnion("kind", [
     previousResponseId: text.exactOptional(),
     tools: z.array(json).exactOptional(),
     includeReasoning: flag,
+    inBackground: z.literal(true).exactOptional(),
+    isTransient: z.literal(true).exactOptional(),
     options: json,
   }),
   z.looseObject({ kind: z.literal("persona"), ...ofPersonas }),

@@ -94,7 +94,18 @@ export function decodeBatch(text: string): LogBatch {
 export function decodeResumableRequest(text: string, version = storedVersion): ResumableRequest {
   const request = parse(text, version);
   check(storedResumableRequest, request);
-  return request;
+  return version === 1 ? { ...request, request: upgradeRequest(request.request) } : request;
+}
+
+/** Reads from the options of a request of version 1 the facts that have fields now. */
+function upgradeRequest(request: TurnRequest): TurnRequest {
+  if (request.kind !== "responses") return request;
+  const { background, max_output_tokens: maxTokens } = request.options;
+  return {
+    ...request,
+    ...(background === true ? { inBackground: true } : {}),
+    ...(typeof maxTokens === "number" ? { maxTokens } : {}),
+  };
 }
 
 export function decodeTurnRequest(text: string): TurnRequest {

@@ -55,6 +55,7 @@ export const fullEvents: readonly TurnEvent[] = [
       text: "Rain",
       // A model's own words, which only look like an error of the server.
       response: { output: [{ troupe_error: "overloaded" }] },
+      ...{ partial: "incomplete", model: "gpt", usage },
       simulated: false,
     },
   },
@@ -101,6 +102,7 @@ export const fullRequests: readonly TurnRequest[] = [
   {
     ...{ kind: "responses", pacing, budgetTokens: 9, inputText: "Hi", model: "gpt" },
     ...{ previousResponseId: "resp_0", tools: [{ type: "web_search" }], includeReasoning: true },
+    ...{ maxTokens: 7, inBackground: true, isTransient: true },
     options: { background: true },
   },
   { kind: "persona", ...ofPersonas },

@@ -237,6 +237,21 @@ describe("a beat of the journal", () => {
 });
 
 describe("a turn of version 1", () => {
+  it("has the facts about its request in the vendor's options", () => {
+    const [plain, persona] = fullResumables;
+    assert.ok(plain?.request.kind === "responses" && persona !== undefined);
+    const { inBackground, maxTokens, ...before } = plain.request;
+    const read = (options: object, version: number) => {
+      const request = { ...plain, request: { ...before, options } };
+      return decodeResumableRequest(JSON.stringify(request), version).request;
+    };
+    const options = { background: true, max_output_tokens: 7 };
+    assert.deepEqual(read(options, 1), { ...before, options, inBackground: true, maxTokens: 7 });
+    assert.deepEqual(read(options, 2), { ...before, options });
+    assert.deepEqual(read({}, 1), { ...before, options: {} });
+    assert.deepEqual(decodeResumableRequest(JSON.stringify(persona), 1), persona);
+  });
+
   const thought = (text: string, lane?: string) => ({
     type: "reasoning" as const,
     text,
