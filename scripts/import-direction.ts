@@ -26,7 +26,7 @@ const everything: Layer = { imports: "every", packages: "every", node: true };
  */
 const layers: Readonly<Record<string, Layer>> = {
   protocol: { imports: [], packages: ["zod"], node: false },
-  ports: { imports: ["protocol"], packages: [], node: false },
+  ports: { imports: ["protocol"], packages: ["zod"], node: false },
   chat: { imports: ["ports", "protocol"], packages: [], node: false },
   server: { imports: ["chat", "ports", "protocol"], packages: [], node: false },
   doors: { imports: ["server", "ports", "protocol"], importsTypes: ["chat"], packages: ["zod"], node: true },

@@ -27,9 +27,6 @@ export function canGoOn(lane: RecoveredLane): lane is BegunLane {
   return lane.checkpoint !== undefined;
 }
 
-/** A checkpoint of an earlier version, which counted reasoning and tool events together. */
-type StoredCheckpoint = LaneCheckpoint & { readonly sideEvents?: number };
-
 type SideStep = Extract<TurnStep, { type: "reasoning" | "tool" }>;
 
 /** How much of a lane its log shows. */
@@ -43,16 +40,10 @@ type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] } 
 /** The lanes of a log, in the order in which they started. */
 export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
   const lanes = new Map<string | undefined, Draft>();
-  const sides = new Map<string | undefined, SideStep[]>();
   const draftOf = (key: string | undefined): Draft => {
     const lane = lanes.get(key) ?? emptyLane(key);
     lanes.set(key, lane);
     return lane;
-  };
-  const sidesOf = (key: string | undefined): SideStep[] => {
-    const own = sides.get(key) ?? [];
-    sides.set(key, own);
-    return own;
   };
   for (const step of steps) {
     switch (step.type) {
@@ -72,7 +63,6 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
       case "reasoning":
       case "tool":
         addSide(draftOf(step.lane), step);
-        sidesOf(step.lane).push(step);
         break;
       case "lane-answer": {
         // This is the only text of a lane that was asked not to stream.
@@ -81,13 +71,10 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         break;
       }
       case "reset":
-        for (const { lane } of step.lanes) {
-          lanes.set(lane, emptyLane(lane));
-          sides.delete(lane);
-        }
+        for (const { lane } of step.lanes) lanes.set(lane, emptyLane(lane));
         break;
       case "checkpoint":
-        draftOf(step.lane).checkpoint = withUnits(step, sidesOf(step.lane));
+        draftOf(step.lane).checkpoint = step;
         break;
     }
   }
@@ -114,17 +101,6 @@ function recovered({ beforeCalls, ...lane }: Draft): RecoveredLane {
 function addSide(counts: { reasoningUnits: number; toolEvents: number }, step: SideStep): void {
   if (step.type === "reasoning") counts.reasoningUnits += step.text.length;
   else counts.toolEvents += 1;
-}
-
-/** `sides`: the events shown before the checkpoint. */
-function withUnits(
-  { sideEvents, ...checkpoint }: StoredCheckpoint,
-  sides: readonly SideStep[],
-): LaneCheckpoint {
-  if (sideEvents === undefined) return checkpoint;
-  const counts = { reasoningUnits: 0, toolEvents: 0 };
-  for (const side of sides.slice(0, sideEvents)) addSide(counts, side);
-  return { ...checkpoint, ...counts };
 }
 
 function emptyLane(key: string | undefined): Draft {

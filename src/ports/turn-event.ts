@@ -114,8 +114,11 @@ export type TerminalEvent =
   | { readonly type: "answer"; readonly status: "completed" | "cancelled"; readonly answer: TurnAnswer }
   | { readonly type: "failure"; readonly error: TroupeError; readonly lane?: string };
 
+/** The fields of an answer that tell its lane. */
+export type LaneOfAnswer = Pick<PersonaAnswer, "lane"> & { readonly persona: Pick<PublicPersona, "id"> };
+
 /** The lane that an answer was made in. */
-export function laneOf({ lane, persona }: PersonaAnswer): string {
+export function laneOf({ lane, persona }: LaneOfAnswer): string {
   return lane ?? persona.id;
 }
 

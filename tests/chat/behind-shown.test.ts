@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { behindShown } from "../../src/chat/behind-shown.ts";
 import { canGoOn, recoverLanes } from "../../src/chat/recovered-lanes.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
-import type { LaneCheckpoint, TurnStep } from "../../src/ports/turn-event.ts";
+import { upgradeSteps } from "../../src/ports/stored-event.ts";
+import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { createSeededRandom } from "../crash/seeded-random.ts";
 import { textEvent } from "./any-text.ts";
 
@@ -69,14 +70,13 @@ describe("an answer that is repeated from a checkpoint", () => {
   });
 
   it("that an earlier version left is gone on with: it counted reasoning and tools together", async () => {
-    const old = { type: "checkpoint", textUnits: 4, sideEvents: 2, place: {} } as unknown as LaneCheckpoint;
-    const steps: TurnStep[] = [
+    const steps = upgradeSteps([
       { type: "reasoning", text: "One. " },
       { type: "tool", tool: "t", status: "s", callId: "c1" },
       { type: "text", text: "Rain", final: false },
       { type: "reasoning", text: "Two. " },
-      old,
-    ];
+      { type: "checkpoint", textUnits: 4, sideEvents: 2, place: {} },
+    ]);
     const [lane] = recoverLanes(steps);
     assert.deepEqual(lane?.checkpoint, {
       ...{ type: "checkpoint", textUnits: 4, place: {} },

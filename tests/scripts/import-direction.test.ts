@@ -13,6 +13,7 @@ function forbidden(path: string, text: string): string[] {
 
 const allowed: [importer: string, statement: string][] = [
   ["src/protocol/decode.ts", 'import { z } from "zod";'],
+  ["src/ports/stored-shapes.ts", 'import { z } from "zod";'],
   ["src/ports/provider.ts", 'import type { TroupeError } from "../protocol/errors.ts";'],
   ["src/chat/pacing/pace.ts", 'import { limits } from "../protocol/limits.ts";'],
   ["src/server/turn.ts", 'import { lane } from "../chat/lane.ts";'],

@@ -1,8 +1,9 @@
+import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isCheckpoint, isEvent, isUrgent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
 
 /** A turn, its number, and `begun`, which settles when its row is committed. */
 export interface Begun {

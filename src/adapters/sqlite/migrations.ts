@@ -183,6 +183,11 @@ const steps: readonly string[] = [
   `ALTER TABLE messages ADD COLUMN path_chars INTEGER;`,
   // A lane may make several calls: the number of the call in its lane, from 0.
   `ALTER TABLE usage ADD COLUMN call INTEGER NOT NULL DEFAULT 0;`,
+  `
+  -- The version of the shapes (\`ports/stored-version.ts\`) in \`request\`, \`log\` and \`answer\`, and in \`entries\`.
+  ALTER TABLE turns ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE journal ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  `,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { checkAtStart } from "./check-tables.ts";
-import { compactLog } from "./compacted-log.ts";
+import { compactLog } from "./compact-log.ts";
 import { migrate } from "./migrations.ts";
 
 /** The data with which a database thread starts. */
@@ -55,8 +55,10 @@ export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "
   );
   const damages = checkAtStart(database, file);
   migrate(database);
-  database.function("compacted", { deterministic: true }, (log, afterSeq) =>
-    compactLog(String(log), Number(afterSeq)),
+  database.function(
+    "compacted",
+    { deterministic: true },
+    (log, afterSeq) => compactLog(String(log), Number(afterSeq)) ?? null,
   );
   database.function("without_turns", { deterministic: true }, (entries, turns) =>
     withoutTurns(String(entries), String(turns)),
@@ -76,12 +78,24 @@ export function openReader(file: string): DatabaseSync {
 
 /** Whether a row of the journal has entries of one of these turns (a JSON array of their numbers). */
 function holdsTurns(entries: string, turns: string): boolean {
-  return (JSON.parse(turns) as number[]).some((turn) => entries.includes(`[${turn},`));
+  return listIn(turns).some((turn) => entries.includes(`[${String(turn)},`));
 }
 
-/** Removes the entries of these turns from a row. It keeps the entries of other turns, which may still be needed. */
+/**
+ * Removes the entries of these turns from a row. It keeps the entries of other turns, which may still be needed. Unreadable entries go as
+ * well, because the text to delete may be in them.
+ */
 function withoutTurns(entries: string, turns: string): string {
-  const gone = new Set(JSON.parse(turns) as number[]);
-  const rows = JSON.parse(entries) as (readonly [turn: number, ...unknown[]])[];
-  return JSON.stringify(rows.filter(([turn]) => !gone.has(turn)));
+  const gone = new Set(listIn(turns));
+  return JSON.stringify(listIn(entries).filter((entry) => Array.isArray(entry) && !gone.has(entry[0])));
+}
+
+/** The items of a JSON array; none if the text is no such array. */
+function listIn(text: string): readonly unknown[] {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list : [];
+  } catch {
+    return [];
+  }
 }

@@ -18,9 +18,10 @@ export interface RestoredTurns {
 
 /**
  * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A row may have many
- * megabytes, and a hundred clients that come back at the same moment may ask for the same one.
+ * megabytes, and a hundred clients that come back at the same moment may ask for the same one. `onFault` is called for a row that cannot be
+ * read.
  */
-export function createRestoredTurns(store: SqliteStore): RestoredTurns {
+export function createRestoredTurns(store: SqliteStore, onFault: (fault: unknown) => void): RestoredTurns {
   const logs = new Map<string, WeakRef<TurnLog>>();
   const reading = new Map<string, Promise<TurnLog | undefined>>();
   const registry = new FinalizationRegistry<string>((key) => {
@@ -36,7 +37,7 @@ export function createRestoredTurns(store: SqliteStore): RestoredTurns {
     try {
       const [row] = await store.of(owner).read("endedTurn", number);
       if (row === undefined) return undefined;
-      const log = await restoreLog(row, compact);
+      const log = await restoreLog(row, compact, onFault);
       logs.set(key, new WeakRef(log));
       registry.register(log, key);
       return log;

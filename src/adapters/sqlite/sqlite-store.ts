@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { LaneCheckpoint, TurnEvent } from "../../ports/turn-event.ts";
+import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { CommitQueue, type Gathered } from "./commit-queue.ts";
 import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
@@ -24,14 +24,6 @@ const beatMs = 25;
 const beatsPerPruning = 20;
 /** The owner name of the server's own work. */
 const server = "";
-
-/** One append of a turn: its number, the first event's number, the events, and the checkpoints after them. */
-export type JournalEntry = readonly [
-  turn: number,
-  firstSeq: number,
-  events: readonly TurnEvent[],
-  checkpoints?: readonly LaneCheckpoint[],
-];
 
 /** The store for one caller, or for the server itself. */
 export interface OwnStore {

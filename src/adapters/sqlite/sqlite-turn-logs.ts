@@ -1,4 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
+import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
@@ -51,7 +52,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     mostEndedBytes: options.mostBytes / endedShare,
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
-  const restored = createRestoredTurns(store);
+  const restored = createRestoredTurns(store, onFault);
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
 
   /** Ends the turn in the database: its row takes over from the journal. */
@@ -61,7 +62,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   ): Promise<"kept" | "failed"> {
     return store
       .of(owner)
-      .writeInTheEnd([["endTurn", served.now(), JSON.stringify(events), number], served.keep()])
+      .writeInTheEnd([["endTurn", served.now(), encodeStored(events), number], served.keep()])
       .then(
         () => {
           store.release(number);
@@ -99,7 +100,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       conversationId,
       clock.wallTimeMs(),
       afterSeq,
-      request === undefined ? null : JSON.stringify(request),
+      request === undefined ? null : encodeStored(request),
     ] as const;
     const before: readonly Write[] = afterSeq === 0 ? [] : [["replaceTurn", served.now(), owner, id]];
     const begun = store.of(owner).write([...question, ...before, row], true, lastNumber);

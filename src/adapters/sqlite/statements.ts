@@ -1,3 +1,4 @@
+import { storedVersion } from "../../ports/stored-version.ts";
 import { searchStatements } from "./search-statements.ts";
 import { usageStatements } from "./usage-statements.ts";
 
@@ -14,21 +15,24 @@ export const statements = {
   ...searchStatements,
 
   // An existing row is of a turn that can no longer be found; a refusal would undo the whole beat of all turns.
-  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, after_seq, request, first_beat)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
+  beginTurn: `INSERT OR REPLACE INTO turns (number, owner, id, content_hash, conversation_id, created_at_ms, after_seq, request, version, first_beat)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${storedVersion}, (SELECT coalesce(max(beat), 0) + 1 FROM journal))`,
   // Under its new id no request finds the turn; it is deleted with its conversation or when its time is over. Its own end may not be
   // written yet.
   replaceTurn: `UPDATE turns SET id = id || ' ' || number, request = NULL, ended_at_ms = coalesce(ended_at_ms, ?),
       last_beat = coalesce(last_beat, (SELECT max(beat) FROM journal))
     WHERE owner = ? AND id = ?`,
-  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, last_beat = (SELECT max(beat) FROM journal) WHERE number = ?`,
+  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, version = ${storedVersion}, last_beat = (SELECT max(beat) FROM journal)
+    WHERE number = ?`,
   findTurn: `SELECT number, owner, id, content_hash, conversation_id, after_seq, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
-  endedTurn: `SELECT log, answer, after_seq FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
-  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request FROM turns WHERE ended_at_ms IS NULL`,
+  endedTurn: `SELECT number, log, answer, after_seq, version FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
+  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request, version FROM turns WHERE ended_at_ms IS NULL`,
   // SQLite knows the sizes without reading the logs.
-  turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ? LIMIT 100`,
-  compactTurn: `UPDATE turns SET answer = compacted(log, after_seq), log = NULL WHERE number = ?`,
+  turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ?
+    AND version <= ${storedVersion} LIMIT 100`,
+  // An unreadable log is kept as it is until the answer's time is over. It is no answer either, so its readers are told the same.
+  compactTurn: `UPDATE turns SET answer = coalesce(compacted(log, after_seq), log), log = NULL WHERE number = ?`,
   turnsToForget: `SELECT number, ${turnBytes} AS bytes FROM turns WHERE ended_at_ms <= ? LIMIT 100`,
   forgetTurn: `DELETE FROM turns WHERE number = ?`,
   // The newest turn of each conversation in the next 500 ended turns.
@@ -45,11 +49,11 @@ export const statements = {
   pages: `SELECT page_count AS pages, freelist_count AS free FROM pragma_page_count, pragma_freelist_count`,
   giveBackPages: `PRAGMA incremental_vacuum (256)`,
 
-  journal: `INSERT INTO journal (beat, entries) VALUES (?, ?)`,
+  journal: `INSERT INTO journal (beat, entries, version) VALUES (?, ?, ${storedVersion})`,
   // As much as a busy beat writes, so that storage with less room does not count as working.
   probe: `INSERT INTO journal (beat, entries) VALUES (-1, printf('%*s', 262144, ''))`,
   endProbe: `DELETE FROM journal WHERE beat = -1`,
-  journalFrom: `SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,
+  journalFrom: `SELECT beat, entries, version FROM journal WHERE beat > ? ORDER BY beat LIMIT 1000`,
   lastBeat: `SELECT coalesce(max(beat), 0) AS last FROM journal`,
   // A few at a time, because deleted rows are overwritten: 60 beats or 4 MB take 12 ms (measured).
   pruneJournal: `DELETE FROM journal WHERE beat < ? AND beat <= coalesce((

@@ -1,85 +1,186 @@
-import type { TurnEvent, TurnStep } from "../../ports/turn-event.ts";
+import { type EarlierCheckpoint, UnreadableError, upgradeSteps } from "../../ports/stored-event.ts";
+import {
+  type DecodedEntry,
+  decodeBeat,
+  decodeCompactedLog,
+  decodeLog,
+  decodeResumableRequest,
+} from "../../ports/stored-turn.ts";
+import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { parseEvents } from "../turn-log/event-codec.ts";
-import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import { compactLog, openCompactedLog } from "./compacted-log.ts";
-import type { JournalEntry, SqliteStore } from "./sqlite-store.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { laneTexts, MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 
 /** A turn that has not ended, as the database has it. */
 interface RunningRow {
   readonly number: number;
   readonly record: TurnRecord;
-  /** The turn's steps in the journal; `headSeq` is the number of its last event. */
-  readonly steps: TurnStep[];
-  headSeq: number;
+  /** The turn's steps in the journal. */
+  readonly steps: readonly TurnStep[];
   readonly request: ResumableRequest | undefined;
 }
 
+/** Stands for an event that cannot be read, so that the numbers of the others stay the same. No lane starts again. */
+const lostEvent: TurnEvent = { type: "reset", lanes: [] };
+
+/** More missing events than this are no gap of the journal, but a broken number. */
+const mostLostEvents = 10_000;
+
 /**
- * Reads the turns that have not ended, with their steps from the journal. An unreadable part does not affect other turns: a turn without
- * its request does not go on, and a turn's steps after a gap are ignored. `onFault` is called for each unreadable part.
+ * A turn while its steps are gathered. `requestless`: its request cannot be read. `cut`: neither can some of its steps, so it has the steps
+ * before them. `ended`: it has its terminal event, and nothing follows that.
+ */
+class RunningTurnReader {
+  readonly number: number;
+  readonly record: TurnRecord;
+  readonly #onFault: (fault: unknown) => void;
+  readonly #steps: (TurnStep | EarlierCheckpoint)[] = [];
+  #headSeq: number;
+  #request: ResumableRequest | undefined;
+  #life: "whole" | "requestless" | "cut" | "ended" = "whole";
+
+  constructor(row: Row, onFault: (fault: unknown) => void) {
+    this.number = Number(row.number);
+    this.record = recordOf(row);
+    this.#headSeq = this.record.afterSeq ?? 0;
+    this.#onFault = onFault;
+    try {
+      if (row.request !== null)
+        this.#request = decodeResumableRequest(String(row.request), Number(row.version));
+    } catch (fault) {
+      this.#lose("requestless", fault);
+    }
+  }
+
+  add({ firstSeq, lastSeq, events, checkpoints, fault }: DecodedEntry): void {
+    if (this.#life === "ended") return;
+    const nextSeq = this.#headSeq + 1;
+    if (firstSeq > nextSeq)
+      this.#lose("cut", new UnreadableError(`the events from ${nextSeq} to ${firstSeq - 1} are missing`));
+    this.#fill(firstSeq - 1);
+    if (this.#life !== "cut") {
+      const added = events.slice(this.#headSeq + 1 - firstSeq);
+      const end = added.findIndex(isTerminal);
+      if (end >= 0) return void this.#end(added.slice(0, end + 1));
+      this.#headSeq += added.length;
+      this.#steps.push(...added, ...checkpoints);
+    }
+    if (fault !== undefined) this.#lose("cut", fault);
+    this.#fill(lastSeq);
+  }
+
+  read(): RunningRow {
+    const { number, record } = this;
+    return { number, record, steps: upgradeSteps(this.#steps), request: this.#request };
+  }
+
+  #end(steps: readonly TurnEvent[]): void {
+    this.#life = "ended";
+    this.#headSeq += steps.length;
+    this.#steps.push(...steps);
+  }
+
+  /** Without its request the turn ends as interrupted. */
+  #lose(part: "requestless" | "cut", cause: unknown): void {
+    const isKnown = this.#life !== "whole";
+    if (this.#life !== "cut") this.#life = part;
+    this.#request = undefined;
+    if (isKnown) return;
+    const { number, record } = this;
+    this.#onFault(
+      new Error(`turn ${number} (${record.id}) cannot be read and ends as interrupted`, { cause }),
+    );
+  }
+
+  /** Counts the events up to this number, which a follower may have seen. */
+  #fill(lastSeq: number): void {
+    if (lastSeq - this.#headSeq > mostLostEvents) return;
+    for (; this.#headSeq < lastSeq; this.#headSeq += 1) this.#steps.push(lostEvent);
+  }
+}
+
+/**
+ * Reads the turns that have not ended, with their steps from the journal. An unreadable part of a turn affects no other turn: the turn has
+ * its steps before that part and no request, so it ends as interrupted. `onFault` is called once for such a turn, and for each unreadable
+ * beat of the journal.
  */
 export async function readRunning(
   store: SqliteStore,
   onFault: (fault: unknown) => void,
-): Promise<Iterable<RunningRow>> {
+): Promise<readonly RunningRow[]> {
   await store.flushed();
-  const turns = new Map<number, RunningRow>();
+  const turns = new Map<number, RunningTurnReader>();
   for (const row of await store.read("runningTurns")) {
-    const number = Number(row.number);
-    const read = () => JSON.parse(String(row.request)) as ResumableRequest | null;
-    const request = readable(`the request of turn ${number}`, onFault, read) ?? undefined;
-    const record = recordOf(row);
-    turns.set(number, { number, record, steps: [], headSeq: record.afterSeq ?? 0, request });
+    const turn = new RunningTurnReader(row, onFault);
+    turns.set(turn.number, turn);
   }
-  await readJournal(store, onFault, ([number, firstSeq, events, checkpoints = []]) => {
-    const turn = turns.get(number);
-    if (turn === undefined || firstSeq > turn.headSeq + 1) return;
-    const added = events.slice(turn.headSeq + 1 - firstSeq);
-    turn.headSeq += added.length;
-    turn.steps.push(...added, ...checkpoints);
-  });
-  return turns.values();
-}
-
-/** Returns the value of `read`; if it throws, calls `onFault` and returns `undefined`. */
-function readable<T>(what: string, onFault: (fault: unknown) => void, read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (cause) {
-    onFault(new Error(`${what} cannot be read`, { cause }));
-    return undefined;
-  }
-}
-
-async function readJournal(
-  store: SqliteStore,
-  onFault: (fault: unknown) => void,
-  onEntry: (entry: JournalEntry) => void,
-): Promise<void> {
   for (let beat = 0; ; ) {
     const rows = await store.read("journalFrom", beat);
-    if (rows.length === 0) return;
+    if (rows.length === 0) return [...turns.values()].map((turn) => turn.read());
     for (const row of rows) {
       beat = Number(row.beat);
-      const read = () => parseEvents<JournalEntry[]>(String(row.entries));
-      const entries = readable(`beat ${beat} of the journal`, onFault, read);
-      for (const entry of entries ?? []) onEntry(entry);
+      const onUnreadable = (cause: unknown) =>
+        onFault(new Error(`beat ${beat} of the journal cannot be read`, { cause }));
+      for (const entry of readBeat(row, onUnreadable)) {
+        if (entry.turn !== undefined) turns.get(entry.turn)?.add(entry);
+        else onUnreadable(entry.fault);
+      }
     }
   }
 }
 
-/** Makes the log of an ended turn from its row; `compact`: the log's time is over. */
-export async function restoreLog(row: Row, compact: boolean): Promise<TurnLog> {
-  if (row.log === null) return openCompactedLog(String(row.answer));
-  // A reader must not see whether the row was compacted already.
-  if (compact) return openCompactedLog(compactLog(String(row.log), Number(row.after_seq)));
-  const from = { throughSeq: Number(row.after_seq), lanes: [] };
-  const log = new MemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });
-  await log.append(parseEvents<TurnEvent[]>(String(row.log)));
+function readBeat(row: Row, onUnreadable: (cause: unknown) => void): readonly DecodedEntry[] {
+  try {
+    return decodeBeat(String(row.entries), Number(row.version));
+  } catch (fault) {
+    onUnreadable(fault);
+    return [];
+  }
+}
+
+/**
+ * Makes the log of an ended turn from its row; `compact`: the log's time is over. If the row cannot be read, `onFault` is called, and the log
+ * has one event, an end as interrupted.
+ */
+export async function restoreLog(
+  row: Row,
+  compact: boolean,
+  onFault: (fault: unknown) => void,
+): Promise<TurnLog> {
+  const { throughSeq, lanes, events } = readEnded(row, compact, onFault);
+  const log = new MemoryTurnLog({
+    from: { throughSeq, lanes },
+    onBytes: () => undefined,
+    onEnd: () => undefined,
+  });
+  await log.append(events);
   return log;
+}
+
+function readEnded(row: Row, compact: boolean, onFault: (fault: unknown) => void) {
+  const version = Number(row.version);
+  const afterSeq = Number(row.after_seq);
+  try {
+    if (row.log === null) {
+      const { throughSeq, lanes, terminal } = decodeCompactedLog(String(row.answer), version);
+      return { throughSeq, lanes, events: [terminal] };
+    }
+    const events = decodeLog(String(row.log), version);
+    if (!compact) return { throughSeq: afterSeq, lanes: [], events };
+    // A reader must not see whether the row was compacted already.
+    return {
+      throughSeq: afterSeq + events.length - 1,
+      lanes: laneTexts(events),
+      events: events.slice(-1),
+    };
+  } catch (cause) {
+    onFault(new Error(`the log of turn ${row.number} cannot be read`, { cause }));
+    const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
+    return { throughSeq: afterSeq, lanes: [], events: [end] };
+  }
 }
 
 export function recordOf(row: Row): TurnRecord {

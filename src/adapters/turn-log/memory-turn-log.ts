@@ -1,5 +1,12 @@
 import { jsonChars } from "../../ports/json.ts";
-import { isTerminal, laneOf, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
+import {
+  isTerminal,
+  type LaneOfAnswer,
+  laneOf,
+  type PersonaAnswer,
+  type TurnEvent,
+  type TurnStep,
+} from "../../ports/turn-event.ts";
 import type { LaneText, LogBatch, LoggedEvent, LogReader, TurnLog } from "../../ports/turn-log.ts";
 import type { TroupeError } from "../../protocol/errors.ts";
 
@@ -200,8 +207,15 @@ function sizeOf(event: TurnEvent): number {
   return eventBytes + 2 * jsonChars(event);
 }
 
+/** The fields of an event that tell of a lane's text. */
+export type LaneTextEvent =
+  | { readonly type: "text"; readonly lane?: string; readonly text: string }
+  | { readonly type: "reset"; readonly lanes: readonly { readonly lane?: string }[] }
+  | { readonly type: "lane-answer"; readonly answer: Pick<PersonaAnswer, "text"> & LaneOfAnswer }
+  | { readonly type: Exclude<TurnEvent["type"], "text" | "reset" | "lane-answer"> };
+
 /** The text that each lane has shown in these events; a lane that does not stream shows its text with its answer. */
-export function laneTexts(events: readonly TurnEvent[]): LaneText[] {
+export function laneTexts(events: readonly LaneTextEvent[]): LaneText[] {
   const texts = new Map<string | undefined, string>();
   for (const event of events) {
     if (event.type === "text") texts.set(event.lane, (texts.get(event.lane) ?? "") + event.text);

@@ -1,4 +1,5 @@
 import { followLog } from "../../../ports/follow-log.ts";
+import { decodeResumableRequest, decodeSteps, encodeStored } from "../../../ports/stored-turn.ts";
 import {
   isCheckpoint,
   type LaneCheckpoint,
@@ -6,9 +7,7 @@ import {
   type TurnStep,
 } from "../../../ports/turn-event.ts";
 import type { KeptTurn, LogBatch, TurnLog, TurnLogStore } from "../../../ports/turn-log.ts";
-import type { ResumableRequest } from "../../../ports/turn-request.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
-import { parseEvents } from "../../turn-log/event-codec.ts";
 import type { FoundTurn, LeftTurn, LogHub } from "../rpc/log-hub.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
 
@@ -48,15 +47,15 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     await entry.appending;
     const { turn, record, log, resumable, checkpoints } = entry;
     if (log.ended) return [];
-    const steps = JSON.stringify([...(await readEvents(log, record.afterSeq)), ...checkpoints]);
+    const steps = encodeStored([...(await readEvents(log, record.afterSeq)), ...checkpoints]);
     return [
-      { turn, record, steps, ...(resumable === undefined ? {} : { request: JSON.stringify(resumable) }) },
+      { turn, record, steps, ...(resumable === undefined ? {} : { request: encodeStored(resumable) }) },
     ];
   }
 
   return {
     async create(record, resumable, isNew, { caller, heldBytes }, question) {
-      const request = resumable === null ? undefined : (JSON.parse(resumable) as ResumableRequest);
+      const request = resumable === null ? undefined : decodeResumableRequest(resumable);
       const release = directory.hold(caller, heldBytes);
       try {
         const created = await logs.create(record, { request, isNew, question });
@@ -78,7 +77,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     },
     async append(turn, text) {
       const entry = directory.runBy(member, turn);
-      const steps = parseEvents<TurnStep[]>(text);
+      const steps = decodeSteps(text);
       const appending = entry.log.append(steps);
       entry.checkpoints = newestCheckpoints([...entry.checkpoints, ...steps]);
       entry.appending = Promise.allSettled([appending]);
@@ -87,7 +86,7 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       if (!ended && unkept === undefined) return isFull;
       directory.remove(entry);
       onEnd(entry);
-      return unkept === undefined ? false : JSON.stringify(unkept);
+      return unkept === undefined ? false : encodeStored(unkept);
     },
     forget: logs.forget,
     async unfinished() {
@@ -106,9 +105,11 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
     },
     async next(following) {
       const step = await followings.get(following)?.batches.next();
-      // The reader there gets events of its own, which are not shared.
-      if (step !== undefined && step.done !== true)
-        return JSON.stringify({ ...step.value, isShared: undefined });
+      if (step !== undefined && step.done !== true) {
+        const { value: batch } = step;
+        // The reader there gets events of its own, which are not shared.
+        return encodeStored(batch.type === "events" ? { type: "events", events: batch.events } : batch);
+      }
       followings.delete(following);
       return undefined;
     },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../../ports/clock.ts";
+import { decodeError, encodeStored } from "../../../ports/stored-turn.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
-import { parseEvents } from "../../turn-log/event-codec.ts";
 import type { Line } from "./line.ts";
 
 /** A call of a port on the other side, or its answer. */
@@ -16,8 +16,10 @@ const frame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("answer"), call: z.int(), value: z.unknown() }),
   z.object({ type: z.literal("refusal"), call: z.int(), error: z.string() }),
 ]);
+/** The part of a broken frame that tells which call it is about. */
+const brokenFrame = z.object({ type: z.enum(["ask", "answer", "refusal"]), call: z.int() });
 /** One message with all frames since the message before; the line may carry messages of other kinds. */
-const letter = z.object({ troupe: z.array(frame) });
+const letter = z.object({ troupe: z.array(z.unknown()) });
 
 type Frame = z.output<typeof frame>;
 
@@ -89,6 +91,19 @@ export function createChannel({ line, clock, gatherMs, speaksSecond = false }: C
     }
   }
 
+  /** Ends the call that a frame with a fault is about. */
+  function refuse(received: unknown): void {
+    const broken = brokenFrame.safeParse(received);
+    if (!broken.success) return;
+    const { type, call } = broken.data;
+    const fault = new Error("The other process sent a message that cannot be read.");
+    if (type === "ask") say({ type: "refusal", call, error: encodeRefusal(fault) }, false);
+    else {
+      calls.get(call)?.reject(fault);
+      calls.delete(call);
+    }
+  }
+
   function receive(received: Frame): void {
     if (received.type === "ask") return void carryOut(received);
     const settled = calls.get(received.call);
@@ -102,7 +117,11 @@ export function createChannel({ line, clock, gatherMs, speaksSecond = false }: C
     if (!read.success) return;
     if (!maySpeak) setImmediate(flush);
     maySpeak = true;
-    for (const received of read.data.troupe) receive(received);
+    for (const received of read.data.troupe) {
+      const known = frame.safeParse(received);
+      if (known.success) receive(known.data);
+      else refuse(received);
+    }
   });
   line.onEnd(() => {
     ended.abort();
@@ -135,14 +154,18 @@ const plain = z.object({ name: z.string(), message: z.string() });
 
 /** Encodes an error: a `TroupeError` with all that a client may read, any other error by its name and message. */
 function encodeRefusal(thrown: unknown): string {
-  if (thrown instanceof TroupeError) return JSON.stringify(thrown);
+  if (thrown instanceof TroupeError) return encodeStored(thrown);
   if (!(thrown instanceof Error)) return JSON.stringify({ name: "Error", message: String(thrown) });
   return JSON.stringify({ name: thrown.name, message: thrown.message });
 }
 
 function decodeRefusal(text: string): Error {
-  const error = parseEvents<unknown>(text);
-  if (error instanceof TroupeError) return error;
-  const { name, message } = plain.parse(error);
-  return Object.assign(new Error(message), { name });
+  try {
+    const other = plain.safeParse(JSON.parse(text));
+    if (!other.success) return decodeError(text);
+    const { name, message } = other.data;
+    return Object.assign(new Error(message), { name });
+  } catch (cause) {
+    return new Error("The other process refused with an error that cannot be read.", { cause });
+  }
 }

@@ -1,7 +1,7 @@
+import { decodeError, encodeStored } from "../../../ports/stored-turn.ts";
 import { isTerminal, isUrgent, type TurnStep } from "../../../ports/turn-event.ts";
 import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
-import { parseEvents } from "../../turn-log/event-codec.ts";
 import type { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
 import type { Channel } from "../rpc/channel.ts";
 
@@ -56,9 +56,9 @@ export class RelayedLog implements TurnLog {
   async append(steps: readonly TurnStep[]): Promise<void> {
     if (this.#copy.ended || steps.slice(0, -1).some(isTerminal)) return this.#copy.append(steps);
     try {
-      const said = [this.#turn, JSON.stringify(steps)];
+      const said = [this.#turn, encodeStored(steps)];
       const answer = await this.#channel.ask("logs", "append", said, !steps.some(isUrgent));
-      if (typeof answer === "string") return this.#loseEnd(parseEvents<TroupeError>(answer));
+      if (typeof answer === "string") return this.#loseEnd(decodeError(answer));
       this.isFull = answer === true;
     } catch (fault) {
       // Without the end that was to be appended, readers here would wait for ever.

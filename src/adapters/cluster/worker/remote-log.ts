@@ -1,5 +1,5 @@
+import { decodeBatch } from "../../../ports/stored-turn.ts";
 import type { KeptTurn, LogBatch, LogReader } from "../../../ports/turn-log.ts";
-import { parseEvents } from "../../turn-log/event-codec.ts";
 import type { FoundTurn, LogHub } from "../rpc/log-hub.ts";
 
 /** The outcome of one request for a batch; `given up` if the reader that asked was closed. */
@@ -122,7 +122,7 @@ class RemoteReader implements LogReader {
       this.#following = undefined;
       return { batch: undefined };
     }
-    const batch = parseEvents<LogBatch>(text);
+    const batch = decodeBatch(text);
     following.at = endOf(batch, following.at);
     return { batch };
   }

@@ -1,6 +1,6 @@
 import type { LiveTurn, PeerAudience, Peers } from "../../../ports/peers.ts";
+import { decodeTurnRequest, encodeStored } from "../../../ports/stored-turn.ts";
 import type { KeptTurn } from "../../../ports/turn-log.ts";
-import type { TurnRequest } from "../../../ports/turn-request.ts";
 import type { Channel } from "../rpc/channel.ts";
 import { type FoundTurn, nameOf } from "../rpc/log-hub.ts";
 import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "../rpc/peer-hub.ts";
@@ -24,7 +24,7 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
   const say = (said: Promise<void>) => tell(said, channel.ended, onFault);
 
   function liveTurn({ found, request }: AnnouncedTurn): LiveTurn {
-    return { ...turnOf(found), request: JSON.parse(request) as TurnRequest };
+    return { ...turnOf(found), request: decodeTurnRequest(request) };
   }
 
   servePort(channel, "worker", workerMethods, {
@@ -44,11 +44,18 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
   return {
     join: joined.resolve,
     announce({ record: { owner, id, conversationId }, request }) {
-      const told = conversationId === undefined ? undefined : JSON.stringify(request);
+      const told = conversationId === undefined ? undefined : encodeStored(request);
       say(hub.announce(owner, id, told));
     },
     async runningIn(owner, conversationId) {
-      return (await hub.runningIn(owner, conversationId)).map(liveTurn);
+      return (await hub.runningIn(owner, conversationId)).flatMap((turn) => {
+        try {
+          return [liveTurn(turn)];
+        } catch (fault) {
+          onFault(fault);
+          return [];
+        }
+      });
     },
     subscribe(owner, conversationId) {
       const name = nameOf(owner, conversationId);

@@ -1,3 +1,4 @@
+import { decodeResumableRequest, decodeSteps, encodeStored } from "../../../ports/stored-turn.ts";
 import type { TurnStep } from "../../../ports/turn-event.ts";
 import type {
   KeptTurn,
@@ -6,11 +7,9 @@ import type {
   TurnRecord,
   UnfinishedTurn,
 } from "../../../ports/turn-log.ts";
-import type { ResumableRequest } from "../../../ports/turn-request.ts";
-import { parseEvents } from "../../turn-log/event-codec.ts";
 import { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
 import type { Channel } from "../rpc/channel.ts";
-import { type FoundTurn, type LogHub, logHubMethods, nameOf } from "../rpc/log-hub.ts";
+import { type FoundTurn, type LeftTurn, type LogHub, logHubMethods, nameOf } from "../rpc/log-hub.ts";
 import { remotePort, tell } from "../rpc/remote-port.ts";
 import { RelayedLog } from "./relayed-log.ts";
 import { createRemoteLogs } from "./remote-log.ts";
@@ -59,6 +58,22 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
     return kept;
   }
 
+  /** Takes up a turn that another process left. If it cannot be read, it has no request and so ends as interrupted. */
+  function takeUp({ turn, record, steps: text, request }: LeftTurn): UnfinishedTurn {
+    const { log, copy } = adopt(record, turn);
+    let steps: readonly TurnStep[] = [];
+    try {
+      steps = decodeSteps(text);
+      copy.add(steps);
+      return request === undefined
+        ? { record, log, steps }
+        : { record, log, steps, request: decodeResumableRequest(request) };
+    } catch (fault) {
+      onFault(fault);
+      return { record, log, steps };
+    }
+  }
+
   return {
     isLasting: true,
     get bytes() {
@@ -69,7 +84,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
     },
     turnOf,
     async create(record, { request, isNew = false, place = unlimited(record.owner), question } = {}) {
-      const resumable = request === undefined ? null : JSON.stringify(request);
+      const resumable = request === undefined ? null : encodeStored(request);
       const created = await hub.create(record, resumable, isNew, place, question);
       if (created.type === "created") return { type: "created", log: adopt(record, created.turn).log };
       if (created.type === "full" || created.type === "moved") return created;
@@ -87,13 +102,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       for (;;) {
         const left = await hub.unfinished();
         if (left.length === 0) return unfinished;
-        for (const { turn, record, steps: text, request } of left) {
-          const { log, copy } = adopt(record, turn);
-          const steps = parseEvents<TurnStep[]>(text);
-          copy.add(steps);
-          const kept = request === undefined ? {} : { request: JSON.parse(request) as ResumableRequest };
-          unfinished.push({ record, log, steps, ...kept });
-        }
+        for (const turn of left) unfinished.push(takeUp(turn));
       }
     },
   };

@@ -66,6 +66,35 @@ test("other messages on the same line are left alone", async () => {
   assert.equal(await echo.say("still"), "still");
 });
 
+test("a frame with a fault ends the call that it is about, and no other", async () => {
+  const { line, there, here, echo } = openChannels();
+  here.serve("silence", () => new Promise(() => undefined));
+  const calls = [1, 2, 3].map(() => there.ask("silence", "keep", []));
+  const said = echo.say("beside");
+  for (let turn = 0; turn < 5; turn += 1) await nextLoopTurn();
+  line.ends[0].send({
+    troupe: [
+      { type: "answer", call: "one", value: 1 },
+      { type: "refusal", call: 1, error: 7 },
+      { type: "refusal", call: 2, error: "{" },
+      { type: "refusal", call: 3, error: '{"troupe_error":7}' },
+      7,
+    ],
+  });
+  for (const call of calls) await assert.rejects(call, /cannot be read/);
+  assert.equal(await said, "beside");
+  assert.equal(await echo.say("still"), "still");
+});
+
+test("a call with a fault is refused", async () => {
+  const { line, there } = openChannels();
+  const answered = Promise.withResolvers<unknown>();
+  line.ends[1].onMessage(answered.resolve);
+  line.ends[1].send({ troupe: [{ type: "ask", call: 9, port: "echo", method: "say", values: "x" }] });
+  assert.match(JSON.stringify(await answered.promise), /"refusal","call":9.*cannot be read/);
+  assert.equal(there.ended.aborted, false);
+});
+
 test("the side that speaks second waits until the other has spoken", async () => {
   const { line, here, echo } = openChannels({ speaksSecond: true });
   const said = echo.say("late");

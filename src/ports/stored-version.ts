@@ -1,0 +1,16 @@
+/**
+ * The version of the shapes in which turns are stored and sent between processes. The database's threads import it without the schemas,
+ * which take memory. Rows without a version have version 1.
+ *
+ * Raise it if an earlier version would misread the new shapes, and then read the version before as well (`stored-turn.ts`). A new optional
+ * key needs no new version.
+ *
+ * - 2: a checkpoint counts reasoning in code units, and tool events by themselves. Before, it counted both kinds of events together. A request
+ *   tells in fields of its own that it runs in the background and how long its answer may be. Before, only the vendor's options told that.
+ */
+export const storedVersion = 2;
+
+/** Whether this program reads content of a version. */
+export function isReadable(version: number): boolean {
+  return Number.isInteger(version) && version >= 1 && version <= storedVersion;
+}

@@ -1,0 +1,119 @@
+import type { LaneCheckpoint, PersonaAnswer, TurnEvent, TurnStep } from "../../src/ports/turn-event.ts";
+import type { ResumableRequest, TurnRequest } from "../../src/ports/turn-request.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
+
+const usage = { inputTokens: 5, cachedTokens: 2, outputTokens: 3, totalTokens: 8, estimated: false };
+const cancel = { upstreamClosed: true, closedInMs: 1.5 };
+const error = new TroupeError("rate_limited", { field: "data.model", detail: "Wait.", retryAfterMs: 20 });
+
+const fullAnswer: PersonaAnswer = {
+  persona: { id: "teacher", name: "Teacher", description: "Teaches." },
+  lane: "teacher",
+  index: 0,
+  status: "cancelled",
+  text: "Half",
+  messageId: "m-1",
+  model: "gpt",
+  api: "openai",
+  finishReason: "cancelled",
+  usage,
+  error,
+  cancel,
+  simulated: false,
+};
+
+/** Every kind of event, each with all of its optional fields. */
+export const fullEvents: readonly TurnEvent[] = [
+  {
+    type: "status",
+    lane: "teacher",
+    status: "processing",
+    conversationId: "c-1",
+    retry: { attempt: 1, delayMs: 10, code: "rate_limited" },
+    simulated: false,
+    showsText: false,
+  },
+  { type: "text", lane: "teacher", text: "Rain \ud83c\udf27", final: true },
+  { type: "reasoning", lane: "teacher", text: "So" },
+  {
+    type: "tool",
+    lane: "teacher",
+    tool: "web_search",
+    status: "done",
+    callId: "c",
+    payload: { q: [1, null] },
+  },
+  { type: "lane-answer", answer: fullAnswer },
+  { type: "reset", lanes: [{ lane: "teacher" }, {}] },
+  {
+    type: "answer",
+    status: "completed",
+    answer: {
+      kind: "responses",
+      finishReason: "stop",
+      cancel,
+      text: "Rain",
+      // A model's own words, which only look like an error of the server.
+      response: { output: [{ troupe_error: "overloaded" }] },
+      ...{ partial: "incomplete", model: "gpt", usage },
+      simulated: false,
+    },
+  },
+  {
+    type: "answer",
+    status: "cancelled",
+    answer: { kind: "persona", finishReason: "cancelled", cancel, answer: fullAnswer, conversationId: "c-1" },
+  },
+  {
+    type: "answer",
+    status: "completed",
+    answer: {
+      kind: "personas",
+      finishReason: "stop",
+      cancel,
+      answers: [fullAnswer],
+      combined: "Half",
+      outcome: "degraded",
+      conversationId: "c-1",
+      usage,
+    },
+  },
+  { type: "failure", lane: "teacher", error },
+];
+
+export const fullCheckpoint: LaneCheckpoint = {
+  type: "checkpoint",
+  lane: "teacher",
+  textUnits: 4,
+  reasoningUnits: 3,
+  toolEvents: 1,
+  place: { responseId: "resp_1" },
+};
+
+export const fullSteps: readonly TurnStep[] = [...fullEvents, fullCheckpoint];
+
+const pacing = { mode: "natural", chunkChars: 50, intervalMs: 100, maxLagMs: 400 } as const;
+const ofPersonas = {
+  ...{ pacing, budgetTokens: 9, message: "Hi", personaIds: ["teacher"], api: "openai" },
+  ...{ model: "gpt", temperature: 0.5, maxTokens: 7 },
+};
+
+export const fullRequests: readonly TurnRequest[] = [
+  {
+    ...{ kind: "responses", pacing, budgetTokens: 9, inputText: "Hi", model: "gpt" },
+    ...{ previousResponseId: "resp_0", tools: [{ type: "web_search" }], includeReasoning: true },
+    ...{ maxTokens: 7, inBackground: true, isTransient: true },
+    options: { background: true },
+  },
+  { kind: "persona", ...ofPersonas },
+  { kind: "personas", ...ofPersonas, showText: false },
+];
+
+const limits = { connections: 1, requestsPerMinute: 2, requestsInFlight: 3, tokensPerDay: 4 };
+
+export const fullResumables: readonly ResumableRequest[] = fullRequests.map((request) => ({
+  caller: { owner: "o", keyId: "k", limits, groups: [{ id: "g", name: "This address", limits }] },
+  request,
+  whenUnwatched: 1_000,
+  whenInterrupted: "restart",
+}));
