@@ -12,14 +12,15 @@ import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
+import { combineObservers } from "./combine-observers.ts";
+import { LogObserver } from "./log-observer.ts";
 import type { Logger } from "./logger.ts";
-import { type PricedModels, pricedModels, warnOfPrices } from "./open-budgets.ts";
+import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
-import { reportStorage } from "./report-storage.ts";
-import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
@@ -59,19 +60,20 @@ export async function runPrimary(
     );
   }
   await using opening = new AsyncDisposableStack();
-  const answering = await whoAnswers(settings, logger, opening);
-  const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
+  const observer = combineObservers([new LogObserver(logger, clock)]);
+  const models = await whoAnswers(settings, { logger, observer, stack: opening });
+  const stores = opening.use(await openStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
     ...stores,
-    budgets: await stores.openBudgets(answering),
+    budgets: await stores.openBudgets(models),
     mostPerKey: settings.maxRequestsPerKey,
     mostPerOwner: settings.maxRequestsPerOwner,
     mostInAll: settings.maxRequests,
     // Each worker limits its own memory. At most half of that is held here: the request once or twice, and none of its calls.
     maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
     maxBytes: settings.maxRequestBytes ?? 2 * inAll,
-    onFault: (fault) => logger.error({ err: fault }, "a message could not be sent to a worker"),
+    observer,
   });
   const stopping = new AbortController();
   const running = new Set<RunningWorker>();
@@ -161,20 +163,17 @@ export async function runPrimary(
  */
 async function whoAnswers(
   settings: Settings,
-  logger: Logger,
-  stack: AsyncDisposableStack,
+  { logger, observer, stack }: { logger: Logger; observer: Observer; stack: AsyncDisposableStack },
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const onWarning = reportWarnings(logger);
   const chosen = stack.use(
-    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, onWarning }),
+    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, observer }),
   );
-  const priced = pricedModels(chosen, onWarning);
   void chosen.changed.then(() => {
-    warnOfPrices(settings, priced);
+    warnOfPrices(settings, chosen, observer);
     logger.info({}, `from now on ${chosen.summary}`);
   });
-  return priced;
+  return chosen;
 }
 
 /** The port for all workers. Rejects if another program has it, which workers that share the port would not notice. */

@@ -252,8 +252,10 @@ test("turns that do not end are not waited for without end; their data is delete
     clock,
     turns: { endIn: () => ended.promise },
     logs: { forget: async (owner, id) => void forgotten.push(`${owner} ${id}`) },
-    onFault(fault) {
-      throw fault;
+    observer: {
+      faulted({ error }) {
+        throw error;
+      },
     },
   });
   const id = await conversations.create("ada");
@@ -287,8 +289,10 @@ test("if requests cannot be ended the deletion says so, and a second one ends th
       },
     },
     logs: { forget: async (_, conversation) => void forgotten.push(conversation) },
-    onFault(fault) {
-      throw fault;
+    observer: {
+      faulted({ error }) {
+        throw error;
+      },
     },
   });
   const id = await conversations.create("ada");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import { Hold } from "../../src/ports/held-bytes.ts";
+import type { Observer } from "../../src/ports/observer.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
 import { createTurns } from "../../src/server/turns.ts";
@@ -34,8 +35,10 @@ function createGatedTurns(script: ProviderScript) {
       return kept.create(...asked);
     },
   });
-  const onFault = (fault: unknown) => {
-    throw fault;
+  const observer: Observer = {
+    faulted({ error }) {
+      throw error;
+    },
   };
   const turns = createTurns({
     chat,
@@ -50,13 +53,11 @@ function createGatedTurns(script: ProviderScript) {
     digest: (text) => text,
     isAdmitted: () => true,
     isMoneyLimited: false,
-    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
-    onEnd: () => undefined,
-    onFault: (_, fault) => onFault(fault),
+    observer,
     onLeft: () => undefined,
   });
-  const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, onFault });
+  const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, observer });
   return {
     ...{ conversations, kept, turns, deleteConversation },
     /** Logs wait from now on, until the returned function is called. */
