@@ -13,17 +13,14 @@ export interface ObservedTurnOptions {
   readonly facts: Omit<TurnFacts, "waitedMs">;
 }
 
-/** Starts to tell an observer about a turn; `undefined` if it listens to nothing of turns. */
-export function observeTurn(options: ObservedTurnOptions): ObservedTurn | undefined {
-  const { turnStarted, turnEnded, laneFailed, callStarted, callEnded } = options.observer;
-  const listens = [turnStarted, turnEnded, laneFailed, callStarted, callEnded].some(
-    (told) => told !== undefined,
-  );
-  return listens ? new ObservedTurn(options) : undefined;
+/** Whether an observer listens to anything that an `ObservedTurn` tells. */
+export function listensToTurns(observer: Observer): boolean {
+  const { turnStarted, turnEnded, laneFailed, callStarted, callEnded } = observer;
+  return (turnStarted ?? turnEnded ?? laneFailed ?? callStarted ?? callEnded) !== undefined;
 }
 
 /** Tells an observer about one turn and its calls, from the steps that were stored and from the calls' budgets. */
-class ObservedTurn {
+export class ObservedTurn {
   readonly #observer: Observer;
   readonly #clock: Clock;
   readonly #arrivedAtMs: number;

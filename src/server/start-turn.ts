@@ -11,10 +11,10 @@ import { type Ask, contentHash, resumable } from "./ask.ts";
 import { mayRepeat, refuseOtherContent } from "./asked-before.ts";
 import type { Admission } from "./budget/admission.ts";
 import { refuseUnpriced } from "./budget/refuse-unpriced.ts";
-import { type Launch, type LaunchOptions, launchTurn, type TurnRegistry } from "./launch-turn.ts";
+import { type Launch, type RunOptions, runTurn, type TurnRegistry } from "./run-turn.ts";
 
 /** The parts and limits that every turn is started with. */
-export interface TurnStartOptions extends LaunchOptions {
+export interface TurnStartOptions extends RunOptions {
   readonly logs: TurnLogStore;
   readonly admission: Omit<Admission, "count">;
   /** Digest of a text, used to recognize a repeated request. */
@@ -109,7 +109,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return { id, isNew };
   }
 
-  const run = (turn: KeptTurn, launch: Launch) => launchTurn(turn, launch, options, registry);
+  const run = (turn: KeptTurn, launch: Launch) => runTurn(turn, launch, options, registry);
 
   return {
     start,

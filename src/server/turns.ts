@@ -11,9 +11,8 @@ import type { Ask } from "./ask.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
 import { createRememberLater } from "./remember-later.ts";
-import type { RunningTurn } from "./running-turn.ts";
+import { type RunningTurn, TurnTable } from "./running-turn.ts";
 import { createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
-import { TurnTable } from "./turn-table.ts";
 
 export interface TurnsOptions extends TurnStartOptions {
   /** The other servers on these logs. Default: none. */
