@@ -1,7 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { createHub } from "../adapters/cluster/primary/hub.ts";
+import { createHub, type Hub } from "../adapters/cluster/primary/hub.ts";
 import { createChannel } from "../adapters/cluster/rpc/channel.ts";
 import {
   primaryControlMethods,
@@ -24,6 +24,7 @@ import { withFlag } from "./read-flags.ts";
 import { requestMemory } from "./request-memory.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
+const clock = systemClock;
 /** How long a worker's messages in the middle of answers are gathered. The store then gathers the messages of all workers again. */
 export const gatherMs = 10;
 /** The start of a worker that has served this long was not the reason for its end. */
@@ -53,13 +54,46 @@ export async function runPrimary(
   args: readonly string[],
   logger: Logger,
 ): Promise<Primary | undefined> {
-  const clock = systemClock;
   if (settings.store === "memory") {
     throw new SettingError(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
   await using opening = new AsyncDisposableStack();
+  const workers = new Workers(await openShared(settings, logger, opening), logger);
+  const port = await findPort(settings);
+  cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
+  const first = workers.start();
+  await Promise.race([first.listening, first.ended]);
+  if (!workers.hasAnnounced) {
+    const { pid, signalCode } = first.worker.process;
+    // A killed worker could not say why it ended.
+    if (signalCode !== null) logger.error({ worker: pid, signalCode }, "the first worker was killed");
+    return undefined;
+  }
+  const opened = opening.move();
+  void workers.keepRunning(first);
+  for (let count = 1; count < settings.workers; count += 1) void workers.keepRunning(workers.start());
+  return {
+    async stop() {
+      await workers.stop();
+      await opened.disposeAsync();
+    },
+    kill: () => workers.kill(),
+  };
+}
+
+/** The parts of this process that its workers use. */
+interface Shared {
+  readonly hub: Hub;
+  readonly canStore: () => Promise<boolean>;
+}
+
+async function openShared(
+  settings: Settings,
+  logger: Logger,
+  opening: AsyncDisposableStack,
+): Promise<Shared> {
   const observer = combineObservers([new LogObserver(logger, clock)]);
   const models = await whoAnswers(settings, { logger, observer, stack: opening });
   const stores = opening.use(await openStores(settings, { clock, observer }));
@@ -75,86 +109,90 @@ export async function runPrimary(
     maxBytes: settings.maxRequestBytes ?? 2 * inAll,
     observer,
   });
-  const stopping = new AbortController();
-  const running = new Set<RunningWorker>();
-  let hasAnnounced = false;
+  return { hub, canStore: stores.canStore };
+}
 
-  function start(): RunningWorker {
+/** The worker processes. */
+class Workers {
+  readonly #shared: Shared;
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<RunningWorker>();
+  #hasAnnounced = false;
+
+  constructor(shared: Shared, logger: Logger) {
+    this.#shared = shared;
+    this.#logger = logger;
+  }
+
+  /** Whether one of them has ever listened. */
+  get hasAnnounced(): boolean {
+    return this.#hasAnnounced;
+  }
+
+  start(): RunningWorker {
+    const { hub, canStore } = this.#shared;
     const worker = cluster.fork();
     const channel = createChannel({ line: processLine(worker), clock, gatherMs, speaksSecond: true });
     const listening = Promise.withResolvers<void>();
     hub.admit(channel);
     servePort(channel, "control", primaryControlMethods, {
-      async listening() {
-        const announces = !hasAnnounced;
-        hasAnnounced = true;
+      listening: async () => {
+        const announces = !this.#hasAnnounced;
+        this.#hasAnnounced = true;
         listening.resolve();
         return announces;
       },
-      canStore: stores.canStore,
+      canStore,
     });
     const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
     const ended = once(worker, "exit");
     const started = { worker, control, listening: listening.promise, ended };
-    running.add(started);
-    void ended.then(() => running.delete(started));
+    this.#running.add(started);
+    void ended.then(() => this.#running.delete(started));
     return started;
   }
 
   /** Starts another worker whenever one has ended. */
-  async function keepRunning(first: RunningWorker): Promise<void> {
+  async keepRunning(first: RunningWorker): Promise<void> {
+    const { signal } = this.#stopping;
     let endsInARow = 0;
-    for (let current = first; ; current = start()) {
+    for (let current = first; ; current = this.start()) {
       const startedAtMs = clock.now();
       await current.ended;
-      if (stopping.signal.aborted) return;
+      if (signal.aborted) return;
       endsInARow = clock.now() - startedAtMs < settledMs ? endsInARow + 1 : 1;
       const delayMs = restartDelayMs(endsInARow);
-      logger.error(
+      this.#logger.error(
         { worker: current.worker.process.pid, delayMs },
         "a worker ended; another takes its place",
       );
-      await clock.sleep(delayMs, stopping.signal);
-      if (stopping.signal.aborted) return;
+      await clock.sleep(delayMs, signal);
+      if (signal.aborted) return;
     }
   }
 
-  async function stopWorker({ worker, control, ended }: RunningWorker): Promise<void> {
+  /** Stops all of them in order; settles when they have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#running].map((one) => this.#stopOne(one)));
+  }
+
+  kill(): void {
+    for (const { worker } of this.#running) worker.process.kill("SIGKILL");
+  }
+
+  async #stopOne({ worker, control, ended }: RunningWorker): Promise<void> {
     try {
       await control.stop();
       worker.disconnect();
     } catch (fault) {
       // It is gone, or does not serve clients yet.
-      logger.debug({ err: fault }, "a worker could not be stopped in order");
+      this.#logger.debug({ err: fault }, "a worker could not be stopped in order");
       worker.process.kill("SIGKILL");
     }
     await ended;
   }
-
-  const port = await findPort(settings);
-  cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
-  const first = start();
-  await Promise.race([first.listening, first.ended]);
-  if (!hasAnnounced) {
-    const { pid, signalCode } = first.worker.process;
-    // A killed worker could not say why it ended.
-    if (signalCode !== null) logger.error({ worker: pid, signalCode }, "the first worker was killed");
-    return undefined;
-  }
-  const opened = opening.move();
-  void keepRunning(first);
-  for (let count = 1; count < settings.workers; count += 1) void keepRunning(start());
-
-  return {
-    async stop() {
-      stopping.abort();
-      await Promise.all([...running].map(stopWorker));
-      await opened.disposeAsync();
-    },
-    kill() {
-      for (const { worker } of running) worker.process.kill("SIGKILL");
-    },
-  };
 }
 
 /**
@@ -166,9 +204,7 @@ async function whoAnswers(
   { logger, observer, stack }: { logger: Logger; observer: Observer; stack: AsyncDisposableStack },
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const chosen = stack.use(
-    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, observer }),
-  );
+  const chosen = stack.use(await chooseProviders(settings, { clock, agents, random: Math.random, observer }));
   void chosen.changed.then(() => {
     warnOfPrices(settings, chosen, observer);
     logger.info({}, `from now on ${chosen.summary}`);
