@@ -51,8 +51,8 @@ export class LogObserver implements Observer {
       this.#logger.debug({ request: requestId }, "a request ended");
   }
 
-  laneFailed({ requestId }: TurnFacts, { lane, error }: LaneFailure): void {
-    this.#fail({ request: requestId, lane }, error, "a persona of a request failed");
+  laneFailed({ requestId }: TurnFacts, { personaId, error }: LaneFailure): void {
+    this.#fail({ request: requestId, lane: personaId }, error, "a persona of a request failed");
   }
 
   /** Logs one line for each kind of refusal in 10 s, with the number left out. */

@@ -1,5 +1,6 @@
 import type { CloseName } from "../protocol/closes.ts";
 import type { TroupeError } from "../protocol/errors.ts";
+import type { Voice } from "./lane.ts";
 import type { Usage } from "./provider.ts";
 import type { CallOutcome } from "./usage-store.ts";
 
@@ -66,17 +67,14 @@ export interface TurnEnd {
   readonly timeToFirstChunkMs?: number;
 }
 
-export interface LaneFailure {
-  /** `gen_ai.agent.id`: the persona's id. */
-  readonly lane: string;
+/** The voice's `personaId` is the `gen_ai.agent.id`. */
+export interface LaneFailure extends Voice {
   readonly error: TroupeError;
 }
 
-/** One call of a provider: `gen_ai.operation.name` is `chat`. */
-export interface CallFacts {
+/** One call of a provider: `gen_ai.operation.name` is `chat`, and the voice's `personaId` the `gen_ai.agent.id`. */
+export interface CallFacts extends Voice {
   readonly turn: TurnFacts;
-  /** `gen_ai.agent.id`: the persona's id, absent for a nameless voice. */
-  readonly lane?: string;
   /** `gen_ai.provider.name`: the `api` of the request. */
   readonly providerName: string;
   /** `gen_ai.request.model`. */

@@ -1,8 +1,9 @@
 import type { Clock } from "../ports/clock.ts";
+import { voiceOf } from "../ports/lane.ts";
 import type { CallFacts, Observer, TurnEnd, TurnFacts } from "../ports/observer.ts";
 import type { Usage } from "../ports/provider.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
-import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
+import { laneOf, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 
 export interface ObservedTurnOptions {
@@ -75,8 +76,9 @@ export class ObservedTurn {
           if (step.status === "processing") this.#calls?.get(step.lane)?.send(step.retry?.attempt);
           break;
         case "lane-answer": {
-          const { persona, error } = step.answer;
-          if (error !== undefined) this.#observer.laneFailed?.(this.#facts, { lane: persona.id, error });
+          const { error } = step.answer;
+          if (error !== undefined)
+            this.#observer.laneFailed?.(this.#facts, { ...voiceOf(laneOf(step.answer)), error });
         }
       }
     }
@@ -103,7 +105,7 @@ function outcomeOf(how: TerminalEvent | "left" | "lost"): Pick<TurnEnd, "outcome
 function callFacts(turn: TurnFacts, { lane, api, model, isBegun }: CallPlan): CallFacts {
   return {
     turn,
-    ...(lane === undefined ? {} : { lane }),
+    ...voiceOf(lane),
     providerName: api,
     requestModel: model,
     isResumed: isBegun,

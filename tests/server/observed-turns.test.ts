@@ -92,7 +92,7 @@ test("a completed turn and its call are told once each, with their durations and
   );
   const [[call] = []] = at.noted.of("callStarted");
   assert.deepEqual(call, {
-    ...{ turn, lane: "teacher", providerName: "openai", requestModel: "m", isResumed: false },
+    ...{ turn, personaId: "teacher", providerName: "openai", requestModel: "m", isResumed: false },
   });
   assert.deepEqual(at.noted.of("callEnded"), [
     [call, { outcome: "completed", usage, attempts: 1, durationMs: 1_025, timeToFirstChunkMs: 400 }],
@@ -138,14 +138,14 @@ test("a failed voice of several is told, and its turn completes", async () => {
   const [[turn] = []] = at.noted.of("turnStarted");
   assert.deepEqual([turn?.kind, turn?.lanes], ["personas", 2]);
   assert.deepEqual(
-    at.noted.of("callEnded").map(([{ lane }, { outcome }]) => [lane, outcome]),
+    at.noted.of("callEnded").map(([{ personaId }, { outcome }]) => [personaId, outcome]),
     [
       ["skeptic", "failed"],
       ["teacher", "completed"],
     ],
   );
   assert.deepEqual(
-    at.noted.of("laneFailed").map(([of, { lane, error }]) => [of === turn, lane, error.code]),
+    at.noted.of("laneFailed").map(([of, { personaId, error }]) => [of === turn, personaId, error.code]),
     [[true, "skeptic", "upstream_auth"]],
   );
   assert.deepEqual(
