@@ -6,7 +6,7 @@ import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { laneOf, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 
-export interface ObservedTurnOptions {
+interface ObservedTurnOptions {
   readonly observer: Observer;
   readonly clock: Clock;
   /** When its request arrived, by `clock.now`. */
@@ -49,7 +49,10 @@ export class ObservedTurn {
         observer: this.#observer,
         clock: this.#clock,
         facts: callFacts(this.#facts, plan),
-        onEnd: () => calls.delete(plan.lane),
+        onEnd() {
+          // The lane may have opened its next call before.
+          if (calls.get(plan.lane) === call) calls.delete(plan.lane);
+        },
       });
       calls.set(plan.lane, call);
       return call;

@@ -37,7 +37,7 @@ const whole: Provider = {
     ];
   },
 };
-const only = (provider: Provider) => ({
+const answeredBy = (provider: Provider) => ({
   providers: { choose: (api: string) => ({ provider, api, model: "m" }) },
 });
 
@@ -45,7 +45,7 @@ test("a left turn ends at its process as left, and is told at the next one as re
   await using at = await createInterruptedServer();
   const before = createNotingObserver();
   {
-    await using server = await at.start({ ...only(hanging), observer: before.observer });
+    await using server = await at.start({ ...answeredBy(hanging), observer: before.observer });
     const client = await server.connect();
     for (const [id, onInterrupt] of [
       ["goes-on", "restart"],
@@ -69,7 +69,7 @@ test("a left turn ends at its process as left, and is told at the next one as re
   );
 
   const after = createNotingObserver();
-  await using server = await at.start({ ...only(whole), observer: after.observer });
+  await using server = await at.start({ ...answeredBy(whole), observer: after.observer });
   await replay(await server.connect(), "goes-on");
   await until(() => after.of("turnEnded").length === 1);
   assert.deepEqual(after.of("recovered"), [[{ continued: 1, interrupted: 0 }]]);
@@ -86,7 +86,7 @@ test("a left turn ends at its process as left, and is told at the next one as re
 test("every event is in one commit, told with its size and its duration", async () => {
   await using at = await createInterruptedServer();
   const { observer, of } = createNotingObserver();
-  await using server = await at.start({ ...only(whole), observer });
+  await using server = await at.start({ ...answeredBy(whole), observer });
   const client = await server.connect();
   client.send(ask("r", "error"));
   const numbers = (await client.untilTerminal("r")).flatMap((message) =>
@@ -106,7 +106,7 @@ test("a turn whose end the storage refuses is told once, after its call, and so 
   using threads = createMortalThreads();
   await using at = await createInterruptedServer();
   const noted = createNotingObserver();
-  await using server = await at.start({ ...only(hanging), observer: noted.observer });
+  await using server = await at.start({ ...answeredBy(hanging), observer: noted.observer });
   const client = await server.connect();
   client.send(ask("r", "error"));
   await client.next((message) => message.type === "chunk");
