@@ -27,13 +27,8 @@ function readPrice(value: string, context: z.RefinementCtx) {
   return { input: Number(input), output: Number(output) };
 }
 
-/** The settings of limits and budgets. */
+/** The settings that limit requests and tokens over time, and money. */
 export const budgetSettings = {
-  maxRequestsPerKey: {
-    name: "TROUPE_MAX_REQUESTS_PER_KEY",
-    schema: count(2_000, 1),
-    help: "max requests in flight of one key",
-  },
   requestsPerMinute: {
     name: "TROUPE_REQUESTS_PER_MINUTE",
     schema: limit,
@@ -69,10 +64,5 @@ export const budgetSettings = {
     name: "TROUPE_RESERVED_TOKENS",
     schema: count(256, 16),
     help: "output tokens that budgets reserve at a time for a call",
-  },
-  usageDays: {
-    name: "TROUPE_USAGE_DAYS",
-    schema: count(90, 1),
-    help: "days after which the usage of single calls is summed up by day",
   },
 } as const;

@@ -2,6 +2,7 @@ import { createDemoProvider } from "../adapters/demo/demo-provider.ts";
 import { createOpenaiProvider } from "../adapters/openai/openai-provider.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Observer } from "../ports/observer.ts";
 import type { Provider } from "../ports/provider.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -12,7 +13,7 @@ export interface ProviderDependencies {
   readonly clock: Clock;
   readonly agents: UpstreamAgents;
   readonly random: () => number;
-  readonly onWarning: (warning: string, cause?: unknown) => void;
+  readonly observer: Observer;
   /** The application's own providers, which replace those of the settings. */
   readonly own?: ProviderCatalog | undefined;
 }
@@ -41,7 +42,7 @@ export async function chooseProviders(
   settings: Settings,
   dependencies: ProviderDependencies,
 ): Promise<ChosenProviders> {
-  const { clock, agents, own, onWarning } = dependencies;
+  const { clock, agents, own, observer } = dependencies;
   const leaving = new AbortController();
   const changed = Promise.withResolvers<void>();
   const chosen = (answering: () => Answering): ChosenProviders => ({
@@ -62,7 +63,7 @@ export async function chooseProviders(
     [Symbol.dispose]: () => leaving.abort(),
   });
   if (own !== undefined) {
-    const answering = describeOwn(own, onWarning);
+    const answering = describeOwn(own, observer);
     return chosen(() => answering);
   }
   if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined) {
@@ -72,7 +73,7 @@ export async function chooseProviders(
   const { localProviders } = settings;
   const looking = { agents, clock, signal: leaving.signal };
   const { server, unusable } = await lookForServer(localProviders, looking);
-  for (const warning of unusable.flatMap((one) => warningOf(one, settings))) onWarning(warning);
+  for (const message of unusable.flatMap((one) => warningOf(one, settings))) observer.warned?.({ message });
   if (server !== undefined) {
     const answering = local(server, settings, dependencies);
     return chosen(() => answering);
@@ -88,7 +89,7 @@ export async function chooseProviders(
 }
 
 /** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */
-function describeOwn(own: ProviderCatalog, onWarning: ProviderDependencies["onWarning"]): Answering {
+function describeOwn(own: ProviderCatalog, observer: Observer): Answering {
   const unnamed = { simulated: false, isFree: false, choose: own.choose.bind(own) };
   try {
     const { provider, model } = own.choose("openai", undefined);
@@ -98,15 +99,22 @@ function describeOwn(own: ProviderCatalog, onWarning: ProviderDependencies["onWa
     const summary = "providers of the application answer";
     if (error instanceof TroupeError)
       return { ...unnamed, model: undefined, summary: `${summary}, none of them api "openai"` };
-    onWarning('the providers of the application failed when they were asked for api "openai"', error);
+    const message = 'the providers of the application failed when they were asked for api "openai"';
+    observer.warned?.({ message, cause: error });
     return { ...unnamed, model: undefined, summary };
   }
+}
+
+/** The parts that a provider uses. */
+function ofProvider({ clock, agents, random, observer }: ProviderDependencies) {
+  const onWarning = (message: string, cause: unknown) => observer.warned?.({ message, cause });
+  return { clock, agents, random, onWarning };
 }
 
 function configured(settings: Settings, dependencies: ProviderDependencies): Answering {
   const { openaiApiKey, openaiBaseUrl, model } = settings;
   const provider = createOpenaiProvider({
-    ...dependencies,
+    ...ofProvider(dependencies),
     apiKey: openaiApiKey ?? "none",
     baseUrl: openaiBaseUrl,
     organization: settings.openaiOrganization,
@@ -135,14 +143,20 @@ function local(
   const { model, firstByteMs, idleMs } = settings;
   const isThere = models.includes(model);
   const fallback = isThere ? model : models[0];
-  const provider = createOpenaiProvider({ ...dependencies, apiKey: "none", baseUrl, firstByteMs, idleMs });
+  const provider = createOpenaiProvider({
+    ...ofProvider(dependencies),
+    apiKey: "none",
+    baseUrl,
+    firstByteMs,
+    idleMs,
+  });
   const choose = (asked: string | undefined) =>
     asked !== undefined && models.includes(asked) ? asked : fallback;
   const url = new URL(baseUrl);
   if (!isThere && model !== defaultSettings().model)
-    dependencies.onWarning(
-      `TROUPE_MODEL: the local server at ${url.host} has no ${model}; ${fallback} answers instead`,
-    );
+    dependencies.observer.warned?.({
+      message: `TROUPE_MODEL: the local server at ${url.host} has no ${model}; ${fallback} answers instead`,
+    });
   const where = `the local server at ${url.host}${overProxy(url, dependencies)}`;
   const summary = `api "openai" is answered by ${where} (${fallback})`;
   return { ...oneProvider(provider, choose), simulated: false, isFree: false, model: fallback, summary };

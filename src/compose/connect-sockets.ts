@@ -1,66 +1,34 @@
 import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import type { Access } from "../doors/identity/access.ts";
-import type { Callers } from "../doors/identity/callers.ts";
-import type { ClientAddress } from "../doors/identity/client-address.ts";
 import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
 import { Connection } from "../doors/websocket/connection.ts";
 import { SharedFrames } from "../doors/websocket/shared-frames.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { ConversationStore } from "../ports/conversation-store.ts";
-import type { SocketPlaces } from "../ports/socket-places.ts";
 import { Session } from "../server/session.ts";
 import type { Turns } from "../server/turns.ts";
-import type { Logger } from "./logger.ts";
-import type { Settings } from "./settings.ts";
+import type { Parts } from "./open-parts.ts";
 
 export interface SocketsOptions {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly path: string;
-  readonly logger: Logger;
-  readonly access: Access;
-  readonly callers: Callers;
-  readonly clientAddress: ClientAddress;
-  readonly onRefused: WsServerOptions["onRefused"];
+  readonly parts: Parts;
   readonly turns: Turns;
-  readonly conversations: ConversationStore;
-  readonly places: SocketPlaces;
-  /** Maximum bytes that the requests of one socket may hold. */
-  readonly maxRequestBytes: number;
-  /** Called when a connection failed, which concerns only its client. */
-  readonly onFault: (fault: unknown) => void;
+  readonly access: Access;
+  readonly onRefused: WsServerOptions["onRefused"];
 }
 
+export type Sockets = ReturnType<typeof createWsServer>;
+
 /** Creates the WebSocket server. It checks every handshake, and connects each accepted socket to a session. */
-export function connectSockets({
-  settings,
-  clock,
-  random,
-  path,
-  logger,
-  access,
-  callers,
-  clientAddress,
-  onRefused,
-  turns,
-  conversations,
-  places,
-  maxRequestBytes,
-  onFault,
-}: SocketsOptions) {
+export function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): Sockets {
+  const { settings, clock, random, path, callers, clientAddress, stores, observer } = parts;
+  const { conversations, places } = stores;
   const ofSessions = {
-    turns,
-    conversations,
-    clock,
+    ...{ turns, conversations, clock, observer },
     mostInFlight: settings.maxRequestsPerConnection,
-    maxBytes: maxRequestBytes,
+    maxBytes: parts.memory.perConnection,
     unnamedGraceMs: settings.unnamedGraceMs,
-    onFault,
   };
   const ofConnections = {
     frames: new SharedFrames(),
-    onFault: (fault: unknown) => logger.error({ err: fault }, "a frame could not be handled"),
+    observer,
     defaultPacing: {
       mode: settings.pacing,
       chunkChars: { responses: 50, personas: 30 },
@@ -69,16 +37,11 @@ export function connectSockets({
     },
   };
   return createWsServer({
-    clock,
-    path,
+    ...{ clock, path, places, onRefused, observer },
     pingIntervalMs: settings.pingMs,
     mostConnections: settings.maxConnections,
-    places,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     admit: createHandshakeAdmission({ access, callers, clientAddress }),
-    onRefused,
-    onFault,
-    onHandshakeFault: (fault) => logger.error({ err: fault }, "a handshake could not be checked"),
     isAdmitted: callers.isAdmitted,
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),

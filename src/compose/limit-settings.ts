@@ -27,6 +27,11 @@ export const limitSettings = {
     schema: count(128, 1),
     help: "max requests in flight on one socket",
   },
+  maxRequestsPerKey: {
+    name: "TROUPE_MAX_REQUESTS_PER_KEY",
+    schema: count(2_000, 1),
+    help: "max requests in flight of one key",
+  },
   maxRequestsPerOwner: {
     name: "TROUPE_MAX_REQUESTS_PER_OWNER",
     schema: count(2_000, 1),

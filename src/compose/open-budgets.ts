@@ -2,6 +2,7 @@ import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { groupIdsOf } from "../doors/identity/callers.ts";
 import type { CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Observer } from "../ports/observer.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
 import { createBudgets } from "../server/budget/budgets.ts";
 import { createDayBudgets } from "../server/budget/day-budgets.ts";
@@ -9,34 +10,19 @@ import type { Price } from "../server/budget/ledger.ts";
 import { createPriceList } from "./price-list.ts";
 import type { Settings } from "./settings.ts";
 
-/** The data of the chosen providers that prices depend on. */
+/** The data of the chosen providers that prices depend on. Both fields follow a change of the providers. */
 export interface PricedModels {
   /** The model of requests that name none; `undefined` if it is not known. */
   readonly model: string | undefined;
   /** Only the demonstration answers, and calls are free. Read for each call, because a local server may be found later. */
-  readonly simulated: boolean;
-  readonly onWarning: (warning: string) => void;
+  readonly isFree: boolean;
 }
 
-/** A live view of the chosen providers: both fields follow a change. */
-export function pricedModels(
-  chosen: { readonly model: string | undefined; readonly isFree: boolean },
-  onWarning: (warning: string) => void,
-): PricedModels {
-  return {
-    get model() {
-      return chosen.model;
-    },
-    get simulated() {
-      return chosen.isFree;
-    },
-    onWarning,
-  };
-}
-
-export interface BudgetDependencies extends PricedModels {
+export interface BudgetDependencies {
   readonly clock: Clock;
   readonly usage: UsageStore;
+  readonly models: PricedModels;
+  readonly observer: Observer;
 }
 
 const free: Price = { input: 0, output: 0 };
@@ -44,12 +30,11 @@ const free: Price = { input: 0, output: 0 };
 /** Opens the budgets of a minute and a day, with the limits of the settings and the usage of today so far. */
 export async function openBudgets(
   settings: Settings,
-  dependencies: BudgetDependencies,
+  { clock, usage, models, observer }: BudgetDependencies,
 ): Promise<CountedBudgets> {
-  const { clock, usage } = dependencies;
   const listed = createPriceList(settings.prices, settings.fallbackPrice);
-  const priceOf = (model: string) => (dependencies.simulated ? free : listed(model));
-  warnOfPrices(settings, dependencies);
+  const priceOf = (model: string) => (models.isFree ? free : listed(model));
+  warnOfPrices(settings, models, observer);
   const days = createDayBudgets({
     clock,
     usage,
@@ -75,13 +60,14 @@ export async function openBudgets(
 /** Warns if money is limited and calls may be refused because they have no price. */
 export function warnOfPrices(
   { moneyPerDay, prices, fallbackPrice }: Settings,
-  { model, simulated, onWarning }: PricedModels,
+  { model, isFree }: PricedModels,
+  observer: Observer,
 ): void {
-  if (moneyPerDay === undefined || fallbackPrice !== undefined || simulated) return;
+  if (moneyPerDay === undefined || fallbackPrice !== undefined || isFree) return;
   const hasPrice = model === undefined || createPriceList(prices, fallbackPrice)(model) !== undefined;
-  onWarning(
-    hasPrice
+  observer.warned?.({
+    message: hasPrice
       ? "TROUPE_MONEY_PER_DAY is set without TROUPE_FALLBACK_PRICE: calls of models without a price are refused"
       : `TROUPE_MONEY_PER_DAY is set, but no price fits the model ${model}: its calls are refused until TROUPE_PRICES or TROUPE_FALLBACK_PRICE has one`,
-  );
+  });
 }

@@ -9,6 +9,7 @@ import { createRemotePeers } from "../adapters/cluster/worker/remote-peers.ts";
 import { createRemoteTurnLogs } from "../adapters/cluster/worker/remote-turn-logs.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { faultsOf } from "../ports/observer.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
@@ -19,7 +20,8 @@ import type { Settings } from "./settings.ts";
 
 /** The stores of a worker process. The primary process keeps them, and closes them once all workers are gone. */
 export function openRemoteStores(channel: Channel): OpenStores {
-  return async (settings, { onFault }) => {
+  return async (settings, { observer }) => {
+    const onFault = faultsOf(observer, "storage");
     const logs = createRemoteTurnLogs({ channel, onFault });
     const keys = createRemoteKeys(channel, onFault);
     const peers = createRemotePeers({ channel, turnOf: logs.turnOf, onFault });

@@ -8,7 +8,7 @@ import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { openServedTime } from "../adapters/sqlite/served-time.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
-import { createSqliteStore, type SqliteStoreOptions } from "../adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../adapters/sqlite/sqlite-vendor-ids.ts";
@@ -18,14 +18,15 @@ import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore, StoredKey } from "../ports/key-store.ts";
+import type { Observer } from "../ports/observer.ts";
 import { noPeers, type Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
-import type { UsageStore, UsageSums } from "../ports/usage-store.ts";
+import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
-import { type BudgetDependencies, openBudgets, type PricedModels } from "./open-budgets.ts";
+import { openBudgets, type PricedModels } from "./open-budgets.ts";
 import { openPrivateFolder } from "./private-folder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -57,89 +58,81 @@ export interface KeptStores extends Stores {
   openBudgets(models: PricedModels): Promise<CountedBudgets>;
 }
 
-export interface StoreListeners
-  extends Required<Pick<SqliteStoreOptions, "clock" | "onStorage" | "onDamage">> {
-  /** Called for failed writes that no caller waits for. */
-  readonly onFault: (fault: unknown) => void;
-  /** Called for faults that the user should correct, such as the rights of the data folder. */
-  readonly onWarning: (warning: string) => void;
+/** The parts that every store uses. */
+export interface StoreParts {
+  readonly clock: Clock;
+  readonly observer: Observer;
 }
 
 /** Opens the stores of a server. */
-export type OpenStores = (settings: Settings, listeners: StoreListeners) => Promise<Stores>;
+export type OpenStores = (settings: Settings, parts: StoreParts) => Promise<Stores>;
 
 /** Opens the stores that the settings ask for: an SQLite database in the data folder, or memory. */
-export async function openStores(
-  settings: Settings,
-  { clock, onFault, onStorage, onWarning, onDamage }: StoreListeners,
-): Promise<KeptStores> {
-  const { logRetentionMs: retentionMs, logBytes: mostBytes } = settings;
-  const tickets = createMemoryTickets({ clock });
-  const attempts = createRateCounter({ clock, windowMs: 60_000 });
-  const { maxConnections: maxInAll, maxConnectionsPerKey: maxPerKey } = settings;
-  const places = createSocketPlaces({ maxInAll, maxPerKey });
-  if (settings.store === "memory") {
-    const usage = createMemoryUsage();
-    const questions = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
-    const logs = { clock, retentionMs: Math.min(retentionMs, 15 * 60_000), mostBytes, questions };
-    return {
-      logs: createMemoryTurnLogs(logs),
-      conversations: questions,
-      peers: noPeers,
-      keys: createMemoryKeys({ clock }),
-      keysBefore: [],
-      canStore: async () => true,
-      usage,
-      openBudgets: (models) => openBudgets(settings, dependenciesOf(clock, usage, models)),
-      tickets,
-      vendorIds: createMemoryVendorIds({ clock }),
-      attempts,
-      places,
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-  }
-  await openPrivateFolder(settings.data, { files: ["troupe.db", "troupe.db-lock"], onWarning });
+export function openStores(settings: Settings, parts: StoreParts): Promise<KeptStores> {
+  return settings.store === "memory" ? openMemory(settings, parts) : openDatabase(settings, parts);
+}
+
+async function openMemory(settings: Settings, parts: StoreParts): Promise<KeptStores> {
+  const { clock } = parts;
+  const { logRetentionMs, logBytes: mostBytes } = settings;
+  const usage = createMemoryUsage();
+  const questions = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
+  const retentionMs = Math.min(logRetentionMs, 15 * 60_000);
+  return {
+    logs: createMemoryTurnLogs({ clock, retentionMs, mostBytes, questions }),
+    conversations: questions,
+    peers: noPeers,
+    keys: createMemoryKeys({ clock }),
+    keysBefore: [],
+    canStore: async () => true,
+    usage,
+    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
+    vendorIds: createMemoryVendorIds({ clock }),
+    ...openCounters(settings, clock),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+async function openDatabase(settings: Settings, parts: StoreParts): Promise<KeptStores> {
+  const { clock, observer } = parts;
+  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: mostBytes, synchronous } = settings;
+  await openPrivateFolder(settings.data, {
+    files: ["troupe.db", "troupe.db-lock"],
+    onWarning: (message) => observer.warned?.({ message }),
+  });
   const file = path.join(settings.data, "troupe.db");
-  const { synchronous } = settings;
-  const store = await createSqliteStore({ clock, file, synchronous, onStorage, onDamage });
+  const store = await createSqliteStore({ clock, file, synchronous, observer });
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   opening.use(store);
-  const conversations = opening.use(createSqliteConversations({ store, clock, onFault }));
-  const { answerRetentionMs } = settings;
+  const conversations = opening.use(createSqliteConversations({ store, clock }));
   const served = await openServedTime(store, clock);
   const logs = opening.use(
-    await createSqliteTurnLogs({ store, clock, served, retentionMs, answerRetentionMs, mostBytes, onFault }),
+    await createSqliteTurnLogs({ store, clock, served, retentionMs, answerRetentionMs, mostBytes }),
   );
   const keys = createSqliteKeys({ store, clock });
   const keysBefore = await keys.list();
-  const usage = createSqliteUsage({ store, keepDays: settings.usageDays, onFault });
+  const usage = createSqliteUsage({ store, keepDays: settings.usageDays });
   const vendorIds = createSqliteVendorIds({ store, served });
   const opened = opening.move();
   return {
-    logs,
-    conversations,
-    keys,
-    keysBefore,
-    usage,
-    openBudgets: (models) => openBudgets(settings, dependenciesOf(clock, usage, models)),
-    tickets,
-    vendorIds,
-    attempts,
-    places,
+    ...{ logs, conversations, keys, keysBefore, usage, vendorIds },
+    ...openCounters(settings, clock),
     peers: noPeers,
     canStore: async () => store.fault === undefined,
+    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
-/** Keeps `simulated` a getter, because it may change. */
-function dependenciesOf(clock: Clock, usage: UsageStore, models: PricedModels): BudgetDependencies {
-  const { model, onWarning } = models;
+/** The parts that are in memory with every store: a restart forgets tickets, wrong keys and sockets. */
+function openCounters(settings: Settings, clock: Clock): Pick<Stores, "tickets" | "attempts" | "places"> {
   return {
-    ...{ clock, usage, model, onWarning },
-    get simulated() {
-      return models.simulated;
-    },
+    tickets: createMemoryTickets({ clock }),
+    attempts: createRateCounter({ clock, windowMs: 60_000 }),
+    places: createSocketPlaces({
+      maxInAll: settings.maxConnections,
+      maxPerKey: settings.maxConnectionsPerKey,
+    }),
   };
 }

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { createHub } from "../adapters/cluster/primary/hub.ts";
+import { createHub, type Hub } from "../adapters/cluster/primary/hub.ts";
 import { createChannel } from "../adapters/cluster/rpc/channel.ts";
 import {
   primaryControlMethods,
@@ -12,17 +12,19 @@ import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
+import { combineObservers } from "./combine-observers.ts";
+import { LogObserver } from "./log-observer.ts";
 import type { Logger } from "./logger.ts";
-import { type PricedModels, pricedModels, warnOfPrices } from "./open-budgets.ts";
+import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
-import { reportStorage } from "./report-storage.ts";
-import { reportWarnings } from "./report-warnings.ts";
 import { requestMemory } from "./request-memory.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
+const clock = systemClock;
 /** How long a worker's messages in the middle of answers are gathered. The store then gathers the messages of all workers again. */
 export const gatherMs = 10;
 /** The start of a worker that has served this long was not the reason for its end. */
@@ -52,107 +54,145 @@ export async function runPrimary(
   args: readonly string[],
   logger: Logger,
 ): Promise<Primary | undefined> {
-  const clock = systemClock;
   if (settings.store === "memory") {
     throw new SettingError(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
   await using opening = new AsyncDisposableStack();
-  const answering = await whoAnswers(settings, logger, opening);
-  const stores = opening.use(await openStores(settings, { clock, ...reportStorage(logger) }));
-  const { inAll } = requestMemory(settings);
-  const hub = await createHub({
-    ...stores,
-    budgets: await stores.openBudgets(answering),
-    mostPerKey: settings.maxRequestsPerKey,
-    mostPerOwner: settings.maxRequestsPerOwner,
-    mostInAll: settings.maxRequests,
-    // Each worker limits its own memory. At most half of that is held here: the request once or twice, and none of its calls.
-    maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
-    maxBytes: settings.maxRequestBytes ?? 2 * inAll,
-    onFault: (fault) => logger.error({ err: fault }, "a message could not be sent to a worker"),
-  });
-  const stopping = new AbortController();
-  const running = new Set<RunningWorker>();
-  let hasAnnounced = false;
-
-  function start(): RunningWorker {
-    const worker = cluster.fork();
-    const channel = createChannel({ line: processLine(worker), clock, gatherMs, speaksSecond: true });
-    const listening = Promise.withResolvers<void>();
-    hub.admit(channel);
-    servePort(channel, "control", primaryControlMethods, {
-      async listening() {
-        const announces = !hasAnnounced;
-        hasAnnounced = true;
-        listening.resolve();
-        return announces;
-      },
-      canStore: stores.canStore,
-    });
-    const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
-    const ended = once(worker, "exit");
-    const started = { worker, control, listening: listening.promise, ended };
-    running.add(started);
-    void ended.then(() => running.delete(started));
-    return started;
-  }
-
-  /** Starts another worker whenever one has ended. */
-  async function keepRunning(first: RunningWorker): Promise<void> {
-    let endsInARow = 0;
-    for (let current = first; ; current = start()) {
-      const startedAtMs = clock.now();
-      await current.ended;
-      if (stopping.signal.aborted) return;
-      endsInARow = clock.now() - startedAtMs < settledMs ? endsInARow + 1 : 1;
-      const delayMs = restartDelayMs(endsInARow);
-      logger.error(
-        { worker: current.worker.process.pid, delayMs },
-        "a worker ended; another takes its place",
-      );
-      await clock.sleep(delayMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-    }
-  }
-
-  async function stopWorker({ worker, control, ended }: RunningWorker): Promise<void> {
-    try {
-      await control.stop();
-      worker.disconnect();
-    } catch (fault) {
-      // It is gone, or does not serve clients yet.
-      logger.debug({ err: fault }, "a worker could not be stopped in order");
-      worker.process.kill("SIGKILL");
-    }
-    await ended;
-  }
-
+  const workers = new Workers(await openShared(settings, logger, opening), logger);
   const port = await findPort(settings);
   cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
-  const first = start();
+  const first = workers.start();
   await Promise.race([first.listening, first.ended]);
-  if (!hasAnnounced) {
+  if (!workers.hasAnnounced) {
     const { pid, signalCode } = first.worker.process;
     // A killed worker could not say why it ended.
     if (signalCode !== null) logger.error({ worker: pid, signalCode }, "the first worker was killed");
     return undefined;
   }
   const opened = opening.move();
-  void keepRunning(first);
-  for (let count = 1; count < settings.workers; count += 1) void keepRunning(start());
-
+  void workers.keepRunning(first);
+  for (let count = 1; count < settings.workers; count += 1) void workers.keepRunning(workers.start());
   return {
     async stop() {
-      stopping.abort();
-      await Promise.all([...running].map(stopWorker));
+      await workers.stop();
       await opened.disposeAsync();
     },
-    kill() {
-      for (const { worker } of running) worker.process.kill("SIGKILL");
-    },
+    kill: () => workers.kill(),
   };
+}
+
+/** The parts of this process that its workers use. */
+interface Shared {
+  readonly hub: Hub;
+  readonly canStore: () => Promise<boolean>;
+}
+
+async function openShared(
+  settings: Settings,
+  logger: Logger,
+  opening: AsyncDisposableStack,
+): Promise<Shared> {
+  const observer = combineObservers([new LogObserver(logger, clock)]);
+  const models = await whoAnswers(settings, { logger, observer, stack: opening });
+  const stores = opening.use(await openStores(settings, { clock, observer }));
+  const { inAll } = requestMemory(settings);
+  const hub = await createHub({
+    ...stores,
+    budgets: await stores.openBudgets(models),
+    mostPerKey: settings.maxRequestsPerKey,
+    mostPerOwner: settings.maxRequestsPerOwner,
+    mostInAll: settings.maxRequests,
+    // Each worker limits its own memory. At most half of that is held here: the request once or twice, and none of its calls.
+    maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
+    maxBytes: settings.maxRequestBytes ?? 2 * inAll,
+    observer,
+  });
+  return { hub, canStore: stores.canStore };
+}
+
+/** The worker processes. */
+class Workers {
+  readonly #shared: Shared;
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<RunningWorker>();
+  #hasAnnounced = false;
+
+  constructor(shared: Shared, logger: Logger) {
+    this.#shared = shared;
+    this.#logger = logger;
+  }
+
+  /** Whether one of them has ever listened. */
+  get hasAnnounced(): boolean {
+    return this.#hasAnnounced;
+  }
+
+  start(): RunningWorker {
+    const { hub, canStore } = this.#shared;
+    const worker = cluster.fork();
+    const channel = createChannel({ line: processLine(worker), clock, gatherMs, speaksSecond: true });
+    const listening = Promise.withResolvers<void>();
+    hub.admit(channel);
+    servePort(channel, "control", primaryControlMethods, {
+      listening: async () => {
+        const announces = !this.#hasAnnounced;
+        this.#hasAnnounced = true;
+        listening.resolve();
+        return announces;
+      },
+      canStore,
+    });
+    const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
+    const ended = once(worker, "exit");
+    const started = { worker, control, listening: listening.promise, ended };
+    this.#running.add(started);
+    void ended.then(() => this.#running.delete(started));
+    return started;
+  }
+
+  /** Starts another worker whenever one has ended. */
+  async keepRunning(first: RunningWorker): Promise<void> {
+    const { signal } = this.#stopping;
+    let endsInARow = 0;
+    for (let current = first; ; current = this.start()) {
+      const startedAtMs = clock.now();
+      await current.ended;
+      if (signal.aborted) return;
+      endsInARow = clock.now() - startedAtMs < settledMs ? endsInARow + 1 : 1;
+      const delayMs = restartDelayMs(endsInARow);
+      this.#logger.error(
+        { worker: current.worker.process.pid, delayMs },
+        "a worker ended; another takes its place",
+      );
+      await clock.sleep(delayMs, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Stops all of them in order; settles when they have ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#running].map((one) => this.#stopOne(one)));
+  }
+
+  kill(): void {
+    for (const { worker } of this.#running) worker.process.kill("SIGKILL");
+  }
+
+  async #stopOne({ worker, control, ended }: RunningWorker): Promise<void> {
+    try {
+      await control.stop();
+      worker.disconnect();
+    } catch (fault) {
+      // It is gone, or does not serve clients yet.
+      this.#logger.debug({ err: fault }, "a worker could not be stopped in order");
+      worker.process.kill("SIGKILL");
+    }
+    await ended;
+  }
 }
 
 /**
@@ -161,20 +201,15 @@ export async function runPrimary(
  */
 async function whoAnswers(
   settings: Settings,
-  logger: Logger,
-  stack: AsyncDisposableStack,
+  { logger, observer, stack }: { logger: Logger; observer: Observer; stack: AsyncDisposableStack },
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const onWarning = reportWarnings(logger);
-  const chosen = stack.use(
-    await chooseProviders(settings, { clock: systemClock, agents, random: Math.random, onWarning }),
-  );
-  const priced = pricedModels(chosen, onWarning);
+  const chosen = stack.use(await chooseProviders(settings, { clock, agents, random: Math.random, observer }));
   void chosen.changed.then(() => {
-    warnOfPrices(settings, priced);
+    warnOfPrices(settings, chosen, observer);
     logger.info({}, `from now on ${chosen.summary}`);
   });
-  return priced;
+  return chosen;
 }
 
 /** The port for all workers. Rejects if another program has it, which workers that share the port would not notice. */

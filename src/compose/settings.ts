@@ -1,115 +1,37 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { inPlainWords, predicate } from "../protocol/plain-words.ts";
 import { accessSettings } from "./access-settings.ts";
 import { anonymousSettings } from "./anonymous-settings.ts";
+import { answerSettings } from "./answer-settings.ts";
 import { budgetSettings } from "./budget-settings.ts";
 import { limitSettings } from "./limit-settings.ts";
 import { providerSettings } from "./provider-settings.ts";
-import { count, duration, type Setting, text } from "./setting-kinds.ts";
+import { serverSettings } from "./server-settings.ts";
+import type { Setting } from "./setting-kinds.ts";
+import { storageSettings } from "./storage-settings.ts";
 import { whyUnclean } from "./unclean-value.ts";
 
-/** Every setting: its environment variable, its allowed values, and one line of help. The flag is the name in kebab-case. */
-const settings = {
-  port: {
-    name: "PORT",
-    schema: z.coerce.number().int().min(0).max(65_535).default(8000),
-    help: "port; 0 picks a free one",
-  },
-  host: {
-    name: "HOST",
-    schema: text.default("localhost"),
-    help: "address to listen on; localhost means both loopback addresses",
-  },
-  ...providerSettings,
-  data: {
-    name: "TROUPE_DATA",
-    schema: text.default("./data"),
-    help: "folder for the server's data",
-  },
-  store: {
-    name: "TROUPE_STORE",
-    schema: z.enum(["sqlite", "memory"]).default("sqlite"),
-    help: "where requests and conversations are kept: a database in the data folder, or memory only",
-  },
-  synchronous: {
-    name: "TROUPE_SYNCHRONOUS",
-    schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),
-    help: "NORMAL: the database survives a crash of the server; FULL: also one of the machine",
-  },
-  ...accessSettings,
-  pacing: {
-    name: "TROUPE_PACING",
-    schema: z.enum(["natural", "fixed", "raw"]).default("natural"),
-    help: "how answers are timed unless the request says: natural, fixed or raw",
-  },
-  workers: {
-    name: "TROUPE_WORKERS",
-    schema: z.coerce.number().int().min(1).max(64).default(1),
-    help: "processes that serve the port; they share the database, kept by one more",
-  },
-  ...limitSettings,
-  ...budgetSettings,
-  ...anonymousSettings,
-  logRetentionMs: {
-    name: "TROUPE_LOG_RETENTION_MS",
-    schema: duration(24 * 3_600_000),
-    help: "how long an ended request can be resumed event by event; in memory at most 15 minutes",
-  },
-  answerRetentionMs: {
-    name: "TROUPE_ANSWER_RETENTION_MS",
-    schema: count(30 * 24 * 3_600_000),
-    help: "how long the answer of an ended request can be fetched by its id, from its end; not in memory",
-  },
-  logBytes: {
-    name: "TROUPE_LOG_BYTES",
-    schema: count(256 * 1024 ** 2, 1024),
-    help: "max memory of all requests' logs",
-  },
-  conversationBytes: {
-    name: "TROUPE_CONVERSATION_BYTES",
-    schema: count(64 * 1024 ** 2, 1024),
-    help: "max memory of all conversations if they are kept in memory; the least recently used are forgotten first, then the oldest messages",
-  },
-  contextChars: {
-    name: "TROUPE_CONTEXT_CHARS",
-    schema: count(60_000, 1),
-    help: "max characters of earlier messages that a persona is given",
-  },
-  turnLimitMs: {
-    name: "TROUPE_TURN_LIMIT_MS",
-    schema: duration(30 * 60_000, 1),
-    help: "max duration of a request",
-  },
-  unnamedGraceMs: {
-    name: "TROUPE_UNNAMED_GRACE_MS",
-    schema: duration(10_000),
-    help: "how long a request without an id outlives its socket",
-  },
-  drainMs: {
-    name: "TROUPE_DRAIN_MS",
-    schema: duration(10_000),
-    help: "how long a stop waits for running requests",
-  },
-  reconnectSpreadMs: {
-    name: "TROUPE_RECONNECT_SPREAD_MS",
-    schema: duration(5_000),
-    help: "time over which the clients of a stopping server reconnect, each at a random moment",
-  },
-  pingMs: {
-    name: "TROUPE_PING_MS",
-    schema: duration(30_000, 1),
-    help: "time between two pings of a socket; a peer that misses two is dropped and may come back",
-  },
-  logLevel: {
-    name: "LOG_LEVEL",
-    schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
-    help: "how much is logged: error, warn, info, debug, silent",
-  },
-} as const satisfies Record<string, Setting>;
+/** Every setting, in the groups and the order of the documentation. */
+const groups = [
+  { title: "Server", settings: serverSettings },
+  { title: "Providers", settings: providerSettings },
+  { title: "Answers", settings: answerSettings },
+  { title: "Storage", settings: storageSettings },
+  { title: "Keys and access", settings: accessSettings },
+  { title: "Limits", settings: limitSettings },
+  { title: "Budgets", settings: budgetSettings },
+  { title: "Callers without keys", settings: anonymousSettings },
+] as const satisfies readonly { readonly title: string; readonly settings: Record<string, Setting> }[];
 
-export type SettingKey = keyof typeof settings;
+/** The intersection of the members of a union. */
+type AllOf<Union> = (Union extends unknown ? (member: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+type AllSettings = AllOf<(typeof groups)[number]["settings"]>;
+
+export type SettingKey = keyof AllSettings;
 /** Settings as the server uses them. Every figure in `...Ms` is milliseconds, in `...Bytes` bytes. */
-export type Settings = { readonly [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
+export type Settings = { readonly [K in SettingKey]: z.output<AllSettings[K]["schema"]> };
 
 /** An unusable setting. `message` is one line for the operator. */
 export class SettingError extends Error {
@@ -117,17 +39,22 @@ export class SettingError extends Error {
 }
 
 export interface NamedSetting extends Setting {
+  /** The title of its group. */
+  readonly group: string;
   /** Its name in `Settings`. */
   readonly key: SettingKey;
   /** The key in kebab-case, without the dashes before it. */
   readonly flag: string;
 }
 
-export const allSettings: readonly NamedSetting[] = (Object.keys(settings) as SettingKey[]).map((key) => ({
-  ...settings[key],
-  key,
-  flag: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-}));
+export const allSettings: readonly NamedSetting[] = groups.flatMap(({ title, settings }) =>
+  Object.entries<Setting>(settings).map(([key, setting]) => ({
+    ...setting,
+    group: title,
+    key: key as SettingKey,
+    flag: key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+  })),
+);
 
 /** Reads a value by the setting's schema. Throws a `SettingError` that starts with `from`, the name under which the value was given. */
 export function readValue(setting: Setting, value: unknown, from: string): unknown {
@@ -154,10 +81,20 @@ export function defaultSettings(): Settings {
   return Object.fromEntries(values) as Settings;
 }
 
-/** Every setting as documentation shows it; `fallback` is empty if there is no default. */
-export function listSettings(): { name: string; flag: string; fallback: string; help: string }[] {
+/** A setting as documentation shows it; `fallback` is empty if there is no default. */
+interface ShownSetting {
+  readonly group: string;
+  readonly name: string;
+  readonly flag: string;
+  readonly fallback: string;
+  readonly help: string;
+}
+
+/** Every setting as documentation shows it, a group after the other. */
+export function listSettings(): readonly ShownSetting[] {
   const fallbacks = defaultSettings();
-  return allSettings.map(({ key, name, flag, help }) => ({
+  return allSettings.map(({ key, group, name, flag, help }) => ({
+    group,
     name,
     flag: `--${flag}`,
     fallback: String(fallbacks[key] ?? ""),
@@ -167,16 +104,19 @@ export function listSettings(): { name: string; flag: string; fallback: string; 
 
 /** The text of `--help`. */
 export function settingsHelp(): string {
-  const rows = listSettings().map(({ name, flag, fallback, help }) => {
-    const shown = fallback === "" ? "" : ` (default ${fallback})`;
-    return `${`  ${flag} VALUE`.padEnd(42)}${name}\n      ${help}${shown}`;
-  });
-  return [
+  const parts = [...Map.groupBy(listSettings(), ({ group }) => group)].map(([title, shown]) =>
+    [`${title}:`, ...shown.map(helpRow)].join("\n"),
+  );
+  const usage = [
     "Usage: troupe [flags]",
     "",
     "Every flag can be set by the environment variable beside it, and by a line NAME=value of the file .env in the working folder.",
     "A flag goes before the environment, and the environment before the file.",
-    "",
-    ...rows,
-  ].join("\n");
+  ];
+  return [usage.join("\n"), ...parts].join("\n\n");
+}
+
+function helpRow({ name, flag, fallback, help }: ShownSetting): string {
+  const shown = fallback === "" ? "" : ` (default ${fallback})`;
+  return `${`  ${flag} VALUE`.padEnd(42)}${name}\n      ${help}${shown}`;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Authenticate } from "../doors/identity/embedded-callers.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Observer } from "../ports/observer.ts";
 import type { Persona, PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { Logger } from "./logger.ts";
@@ -25,6 +26,8 @@ export interface TroupeOptions extends Partial<Settings> {
   readonly personas?: readonly Persona[] | PersonaStore;
   /** Default: no log. */
   readonly logger?: Logger;
+  /** Is told of turns, calls, connections, refusals and faults, for metrics or traces. Default: none. */
+  readonly observer?: Observer;
   /** Called with the new `providerSummary` when a local server is found after the start. Default: it is logged. */
   readonly onAnswering?: (providerSummary: string) => void;
   /** Token for pages opened from disk. Default: a new random one, known only to pages that `renderDiskPage` makes. */

@@ -28,13 +28,13 @@ export const closeTable = {
 
 export type CloseName = keyof typeof closeTable;
 
-const reasons: ReadonlyMap<number, string> = new Map(
-  Object.values(closeTable).map(({ code, reason }) => [code, reason]),
+const names: ReadonlyMap<number, CloseName> = new Map(
+  (Object.keys(closeTable) as CloseName[]).map((name) => [closeTable[name].code, name]),
 );
 
-/** The reason of a close with one of the table's codes. */
-export function reasonOfCode(code: number): string | undefined {
-  return reasons.get(code);
+/** The name of a close with one of the table's codes. */
+export function closeNameOf(code: number): CloseName | undefined {
+  return names.get(code);
 }
 
 /** Max wait that a client accepts from a server, milliseconds. */

@@ -1,4 +1,5 @@
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { faultsOf, type Observer } from "../ports/observer.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -24,8 +25,8 @@ export interface FollowPlace {
 interface ConversationFollowsOptions {
   readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
   readonly conversations: ConversationStore;
-  /** Called when turns could not be looked up. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told if turns could not be looked up. */
+  readonly observer: Observer;
 }
 
 /** The connection that follows. */
@@ -118,7 +119,7 @@ export class ConversationFollows {
       throw fault;
     }
     void this.#catchUp(subscription, { rest, asked: after === undefined ? [] : asked, running })
-      .catch((fault: unknown) => this.#options.onFault(fault))
+      .catch(faultsOf(this.#options.observer, "connection"))
       .finally(() => {
         for (const turn of running) join(turn);
         found.resolve();

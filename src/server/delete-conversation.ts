@@ -1,5 +1,6 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import { faultsOf, type Observer } from "../ports/observer.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { Turns } from "./turns.ts";
 
@@ -8,8 +9,8 @@ export interface ConversationDeletionOptions {
   readonly logs: Pick<TurnLogStore, "forget">;
   readonly turns: Pick<Turns, "endIn">;
   readonly clock: Clock;
-  /** Called if turns that took too long to end could not be cleaned up. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told if turns that took too long to end could not be cleaned up. */
+  readonly observer: Observer;
 }
 
 /** Longer than any upstream call takes to end: a response in the background is cancelled within 10 s. */
@@ -27,7 +28,7 @@ export function createConversationDeletion({
   logs,
   turns,
   clock,
-  onFault,
+  observer,
 }: ConversationDeletionOptions): DeleteConversation {
   return async (owner, conversationId) => {
     const removed = await conversations.remove(owner, conversationId);
@@ -39,7 +40,7 @@ export function createConversationDeletion({
     ]).finally(() => patience.abort());
     // Also if the conversation was already gone: a server may have stopped between the two steps.
     await logs.forget(owner, conversationId);
-    if (!isOver) ended.then(() => logs.forget(owner, conversationId)).catch(onFault);
+    if (!isOver) ended.then(() => logs.forget(owner, conversationId)).catch(faultsOf(observer, "connection"));
     return removed;
   };
 }

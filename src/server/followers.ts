@@ -1,3 +1,4 @@
+import type { Observer } from "../ports/observer.ts";
 import type { KeptTurn, LogBatch, LogReader } from "../ports/turn-log.ts";
 
 /** The receiver of followed turns' batches. */
@@ -12,8 +13,8 @@ export interface Recipient {
 interface FollowersOptions {
   /** `watch` counts a follower in; the returned function counts it out. */
   readonly turns: { watch(turn: KeptTurn): () => void };
-  /** Called for a follower that failed while its connection was open. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told of a follower that failed while its connection was open. */
+  readonly observer: Observer;
 }
 
 /** Reads one turn's log for one connection: the next batch once the last one was taken, with no promise per batch. */
@@ -119,7 +120,7 @@ export class Followers {
    * delivered, another follower took its place, or the connection is gone.
    */
   follow(turn: KeptTurn, after: number, before?: () => Promise<void>): Promise<void> {
-    const { turns, onFault } = this.#options;
+    const { turns, observer } = this.#options;
     const { id } = turn.record;
     this.#followings ??= new Map();
     const followings = this.#followings;
@@ -128,7 +129,7 @@ export class Followers {
     const unwatch = turns.watch(turn);
     const follower = new Follower(turn, this.#recipient, (fault) => {
       // A closed connection ends its followers without a fault; the turn and its log are not affected.
-      if (fault !== undefined) onFault(fault);
+      if (fault !== undefined) observer.faulted?.({ where: "connection", error: fault });
       unwatch();
       if (followings.get(id)?.follower === follower) followings.delete(id);
       finished.resolve();

@@ -1,4 +1,5 @@
 import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
+import type { Observer, RecoveredTurns } from "../ports/observer.ts";
 import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -9,25 +10,19 @@ import type { Turns } from "./turns.ts";
 export interface RecoveryOptions extends MessageStores {
   readonly logs: TurnLogStore;
   readonly turns: Pick<Turns, "goOn">;
-  /** Called if a turn could not be recovered properly: it ends all the same, and the others are recovered. */
-  readonly onFault: (record: TurnRecord, fault: unknown) => void;
+  /** Is told of a turn that could not be recovered properly: it ends all the same, and the others are recovered. */
+  readonly observer: Observer;
 }
 
 /** Maximum new answers of a turn, so that a repeating crash does not spend money forever. */
 const mostRestarts = 3;
 
-/** Counts of the turns that were left running. */
-export interface Recovery {
-  readonly continued: number;
-  readonly interrupted: number;
-}
-
 /**
  * Continues every turn that the previous process left running, if its answer can be resumed or may start again. The other turns end as
  * `interrupted`; their text is stored in the conversation and marked as partial.
  */
-export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> {
-  const { logs } = options;
+export async function recoverTurns(options: RecoveryOptions): Promise<RecoveredTurns> {
+  const { logs, observer } = options;
   let continued = 0;
   const unfinished = await logs.unfinished();
   // All at once, so that they share commits, but turns of one conversation in the order in which they started.
@@ -37,7 +32,9 @@ export async function recoverTurns(options: RecoveryOptions): Promise<Recovery> 
       for (const turn of turns) if (await recoverTurn(turn, options)) continued += 1;
     }),
   );
-  return { continued, interrupted: unfinished.length - continued };
+  const recovered: RecoveredTurns = { continued, interrupted: unfinished.length - continued };
+  if (unfinished.length > 0) observer.recovered?.(recovered);
+  return recovered;
 }
 
 /** Returns whether the turn goes on. Never rejects: one turn must not keep the others, or the server, from starting. */
@@ -47,7 +44,7 @@ async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Prom
     if (await goOn(turn, lanes, options)) return true;
     await interrupt(turn, lanes, options);
   } catch (fault) {
-    options.onFault(turn.record, fault);
+    options.observer.faulted?.({ where: "turn", error: fault, requestId: turn.record.id });
   }
   return false;
 }
@@ -56,7 +53,7 @@ async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Prom
 async function goOn(
   { record, log, steps, request }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
-  { turns, onFault }: RecoveryOptions,
+  { turns, observer }: RecoveryOptions,
 ): Promise<boolean> {
   if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps, record)))
     return false;
@@ -65,7 +62,8 @@ async function goOn(
     return true;
   } catch (refusal) {
     // This process may have other providers than the one that started the turn.
-    if (!(refusal instanceof TroupeError)) onFault(record, refusal);
+    if (!(refusal instanceof TroupeError))
+      observer.faulted?.({ where: "turn", error: refusal, requestId: record.id });
     return false;
   }
 }
@@ -87,10 +85,12 @@ function mayRestart(
 async function interrupt(
   { record, log, steps }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
-  { onFault, logs, ...stores }: RecoveryOptions,
+  { observer, logs, ...stores }: RecoveryOptions,
 ): Promise<void> {
   // Followers of the turn wait for its end, even if the conversation cannot be stored.
-  await rememberPartial(record, lanes, stores).catch((fault: unknown) => onFault(record, fault));
+  await rememberPartial(record, lanes, stores).catch((error: unknown) =>
+    observer.faulted?.({ where: "turn", error, requestId: record.id }),
+  );
   const open = createOpenLanes();
   open.observe(steps);
   const [only, ...others] = lanes;

@@ -1,6 +1,7 @@
 import { recoverLanes } from "../chat/recovered-lanes.ts";
 import type { Clock } from "../ports/clock.ts";
 import { followLog } from "../ports/follow-log.ts";
+import type { Observer } from "../ports/observer.ts";
 import type { TurnEvent } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -18,11 +19,11 @@ const retryMs = 5_000;
 
 /**
  * Stores the answers of turns that ended because storage failed. Their text could not be put into their conversation either, so that is
- * retried until storage works. `onFault` is called if anything else prevents it.
+ * retried until storage works. The observer is told if anything else prevents it.
  */
 export function createRememberLater(
   stores: MessageStores & { readonly clock: Clock },
-  onFault: (turn: KeptTurn, fault: unknown) => void,
+  observer: Observer,
 ): RememberLater {
   const closing = new AbortController();
   const waiting = new Set<Promise<void>>();
@@ -48,7 +49,7 @@ export function createRememberLater(
     noteEnd(turn, error) {
       if (!isUnavailable(error) || turn.record.conversationId === undefined) return;
       const remembered = remember(turn)
-        .catch((fault: unknown) => onFault(turn, fault))
+        .catch((error: unknown) => observer.faulted?.({ where: "turn", error, requestId: turn.record.id }))
         .finally(() => waiting.delete(remembered));
       waiting.add(remembered);
     },

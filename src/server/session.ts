@@ -2,6 +2,7 @@ import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
+import type { Observer } from "../ports/observer.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -27,8 +28,8 @@ interface SessionOptions {
   readonly maxBytes: number;
   /** Time after which a turn without an id is cancelled once it has lost its last follower. */
   readonly unnamedGraceMs: number;
-  /** Called for a log that could not be followed to its end while the connection was open. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told of a log that could not be followed to its end while the connection was open. */
+  readonly observer: Observer;
 }
 
 /** A request as a door passes it on. */

@@ -11,7 +11,7 @@ import type { Ask } from "./ask.ts";
 import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
 import { createRememberLater } from "./remember-later.ts";
-import type { BegunTurn, RunningTurn } from "./running-turn.ts";
+import { type RunningTurn, TurnTable } from "./running-turn.ts";
 import { createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
 export interface TurnsOptions extends TurnStartOptions {
@@ -76,69 +76,34 @@ export interface Turns {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  const { chat, logs, peers = noPeers, onLeft, onFault } = options;
-  const running = new Map<string, BegunTurn>();
-  /** Turns whose log is being made or resumed, with their owners. */
-  const beginning = new Map<Promise<unknown>, string>();
-
-  /** Notes a turn that is about to run. */
-  function noteBeginning<T>(owner: string, begun: Promise<T>): Promise<T> {
-    const noted = begun.finally(() => beginning.delete(noted));
-    beginning.set(noted, owner);
-    return noted;
-  }
-
+  const { chat, logs, peers = noPeers } = options;
+  const table = new TurnTable();
   const feed = createConversationFeed();
-  const rememberLater = createRememberLater(chat, ({ record }, fault) => onFault(record, fault));
+  const rememberLater = createRememberLater(chat, options.observer);
+  const watchers = new Watchers(table, peers);
   let closing = false;
-  let watchers = 0;
   const { start, run, hold } = createTurnStart(options, {
     isClosing: () => closing,
     onBegin(begun) {
-      const { owner, id } = begun.turn.record;
-      running.set(keyOf(owner, id), begun);
+      table.add(begun);
       feed.announce(begun.turn);
       peers.announce(begun.turn);
     },
-    onOver({ record: { owner, id } }) {
-      running.delete(keyOf(owner, id));
-    },
+    onOver: ({ record: { owner, id } }) => table.remove(owner, id),
     onFailure: rememberLater.noteEnd,
   });
 
-  /** The turns of a conversation that run here, oldest first. */
-  function runningHere(owner: string, conversationId: string): BegunTurn[] {
-    return [...running.values()].filter(
-      ({ turn }) => turn.conversationId === conversationId && turn.record.owner === owner,
-    );
-  }
-
-  async function endHere(owner: string, conversationId: string): Promise<void> {
-    const stop = () => {
-      const begun = runningHere(owner, conversationId);
-      for (const { turn } of begun) turn.cancel();
-      return begun.map(({ done }) => done);
-    };
-    stop();
-    // A turn that has found its conversation but has no log yet is about to run.
-    await Promise.allSettled([...beginning].filter(([, of]) => of === owner).map(([begun]) => begun));
-    await Promise.all(stop());
-  }
-
   async function goOn(
     turn: KeptTurn,
-    kept: ResumableRequest,
+    asked: ResumableRequest,
     lanes: readonly RecoveredLane[],
   ): Promise<void> {
-    const prepared = await prepareReply(kept.request, turn.record, chat, lanes);
-    const hold = options.admission.holdRecovered(turn.record.owner, prepared.bytes.total);
-    const running = run(turn, kept, prepared, { hold, release: () => hold.release() });
-    running.observe(
-      lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
-        ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
-        ...(checkpoint === undefined ? [] : [checkpoint]),
-      ]),
-    );
+    const arrivedAtMs = chat.clock.now();
+    const prepared = await prepareReply(asked.request, turn.record, chat, lanes);
+    const held = options.admission.holdRecovered(turn.record.owner, prepared.bytes.total);
+    const release = () => held.release();
+    const running = run(turn, { asked, prepared, isRecovered: true, arrivedAtMs, hold: held, release });
+    running.observe(stepsOf(lanes));
     const unwatch = running.watch();
     // Its followers were lost with the process that started it. They get time to come back.
     unwatch();
@@ -146,45 +111,71 @@ export function createTurns(options: TurnsOptions): Turns {
 
   peers.join({
     cancel(owner, id, personaId) {
-      const found = running.get(keyOf(owner, id));
+      const found = table.find(owner, id);
       found?.turn.cancel(personaId);
       return found !== undefined;
     },
-    watch: (owner, id) => running.get(keyOf(owner, id))?.turn.watch() ?? (() => undefined),
-    endIn: endHere,
+    watch: (owner, id) => table.find(owner, id)?.turn.watch() ?? (() => undefined),
+    endIn: (owner, conversationId) => table.endIn(owner, conversationId),
     began: feed.announce,
     left() {
       // A closing server leaves them to the next one.
-      if (!closing) onLeft();
+      if (!closing) options.onLeft();
     },
   });
 
-  function watch({ record: { owner, id }, log }: KeptTurn): () => void {
-    const here = running.get(keyOf(owner, id));
-    if (here !== undefined) return here.turn.watch();
-    return log.ended ? () => undefined : peers.watch(owner, id);
-  }
-
   return {
     get count() {
-      return running.size;
+      return table.count;
     },
     get watchers() {
-      return watchers;
+      return watchers.count;
     },
     get subscriptions() {
       return feed.count;
     },
-    start: (ask) => noteBeginning(ask.caller.owner, start(ask)),
-    goOn: (turn, kept, lanes) => noteBeginning(turn.record.owner, goOn(turn, kept, lanes)),
     get heldBytes() {
       return options.admission.heldBytes;
     },
+    start: (ask) => table.noteBeginning(ask.caller.owner, start(ask)),
+    goOn: (turn, asked, lanes) => table.noteBeginning(turn.record.owner, goOn(turn, asked, lanes)),
     hold,
+    ...createLookups({ table, feed, logs, peers }),
+    watch: (turn) => watchers.add(turn),
+    async close(drainMs) {
+      closing = true;
+      // Requests that were not refused get the same time as the running ones.
+      await table.begun();
+      await drainTurns(() => table.all(), { clock: chat.clock, drainMs, isLasting: logs.isLasting });
+      await rememberLater.close();
+    },
+  };
+}
+
+/** The steps of recovered lanes that tell which of them have ended, and which can be resumed. */
+function stepsOf(lanes: readonly RecoveredLane[]): TurnStep[] {
+  return lanes.flatMap(({ answer, checkpoint }): TurnStep[] => [
+    ...(answer === undefined ? [] : [{ type: "lane-answer" as const, answer }]),
+    ...(checkpoint === undefined ? [] : [checkpoint]),
+  ]);
+}
+
+interface Found {
+  readonly table: TurnTable;
+  readonly feed: ReturnType<typeof createConversationFeed>;
+  readonly logs: TurnsOptions["logs"];
+  readonly peers: Peers;
+}
+
+type Lookups = "find" | "running" | "runningIn" | "subscribe" | "cancel" | "cancelAllOf" | "endIn";
+
+/** Finds, follows and stops turns, wherever they run. */
+function createLookups({ table, feed, logs, peers }: Found): Pick<Turns, Lookups> {
+  return {
     find: (owner, id) => logs.find(owner, id),
-    running: (owner, id) => running.get(keyOf(owner, id))?.turn,
+    running: (owner, id) => table.find(owner, id)?.turn,
     async runningIn(owner, conversationId) {
-      const here = runningHere(owner, conversationId).map(({ turn }) => turn);
+      const here = table.in(owner, conversationId).map(({ turn }) => turn);
       return [...here, ...(await peers.runningIn(owner, conversationId))];
     },
     subscribe(owner, conversationId, listener) {
@@ -195,18 +186,8 @@ export function createTurns(options: TurnsOptions): Turns {
         unsubscribeElsewhere();
       };
     },
-    watch(turn) {
-      const unwatch = watch(turn);
-      watchers += 1;
-      let counted = true;
-      return () => {
-        if (counted) watchers -= 1;
-        counted = false;
-        unwatch();
-      };
-    },
     async cancel(owner, id, personaId) {
-      const found = running.get(keyOf(owner, id));
+      const found = table.find(owner, id);
       if (found !== undefined) return found.turn.cancel(personaId);
       if (await peers.cancel(owner, id, personaId)) return;
       const kept = await logs.find(owner, id);
@@ -215,25 +196,44 @@ export function createTurns(options: TurnsOptions): Turns {
       });
     },
     cancelAllOf(keyId) {
-      for (const { turn, asked } of running.values()) if (asked.caller.keyId === keyId) turn.cancel();
+      for (const { turn, asked } of table.all()) if (asked.caller.keyId === keyId) turn.cancel();
     },
     async endIn(owner, conversationId) {
-      await Promise.all([endHere(owner, conversationId), peers.endIn(owner, conversationId)]);
-    },
-    async close(drainMs) {
-      closing = true;
-      // Requests that were not refused get the same time as the running ones.
-      await Promise.allSettled(beginning.keys());
-      await drainTurns(() => [...running.values()], {
-        clock: chat.clock,
-        drainMs,
-        isLasting: logs.isLasting,
-      });
-      await rememberLater.close();
+      await Promise.all([table.endIn(owner, conversationId), peers.endIn(owner, conversationId)]);
     },
   };
 }
 
-function keyOf(owner: string, id: string): string {
-  return `${owner}\n${id}`;
+/** Counts the followers of turns. */
+class Watchers {
+  readonly #table: TurnTable;
+  readonly #peers: Peers;
+  #count = 0;
+
+  constructor(table: TurnTable, peers: Peers) {
+    this.#table = table;
+    this.#peers = peers;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** See `Turns.watch`. */
+  add(turn: KeptTurn): () => void {
+    const unwatch = this.#watch(turn);
+    this.#count += 1;
+    let counted = true;
+    return () => {
+      if (counted) this.#count -= 1;
+      counted = false;
+      unwatch();
+    };
+  }
+
+  #watch({ record: { owner, id }, log }: KeptTurn): () => void {
+    const here = this.#table.find(owner, id);
+    if (here !== undefined) return here.turn.watch();
+    return log.ended ? () => undefined : this.#peers.watch(owner, id);
+  }
 }

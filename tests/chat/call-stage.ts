@@ -6,7 +6,7 @@ import type { ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { createDayBudgets } from "../../src/server/budget/day-budgets.ts";
 import { createTurnBudget } from "../../src/server/budget/turn-budget.ts";
-import { dataFolder, onFault } from "../adapters/sqlite/open-store.ts";
+import { dataFolder, failing } from "../adapters/sqlite/open-store.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { type ChatSetup, createChatSetup, type ProviderScript, say } from "./chat-setup.ts";
 import { laneOf } from "./run-a-lane.ts";
@@ -113,9 +113,13 @@ export async function openCallStage() {
       budgetTokens?: number,
       changes: Partial<Lane> = {},
     ): Promise<LaneProcess> {
-      const onStorage = onFault;
-      const store = await createSqliteStore({ clock, file: place.file, synchronous: "NORMAL", onStorage });
-      const usage = createSqliteUsage({ store, keepDays: 10, onFault });
+      const store = await createSqliteStore({
+        clock,
+        file: place.file,
+        synchronous: "NORMAL",
+        observer: failing,
+      });
+      const usage = createSqliteUsage({ store, keepDays: 10 });
       const database = new DatabaseSync(place.file, { readOnly: true });
       const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
       await days.takeUp();

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createSecretMask } from "../../src/adapters/upstream/secret-mask.ts";
 import { describeCause } from "../../src/compose/describe-cause.ts";
+import { LogObserver } from "../../src/compose/log-observer.ts";
 import { openLog } from "../../src/compose/open-log.ts";
-import { reportEnds } from "../../src/compose/report-ends.ts";
-import { reportWarnings } from "../../src/compose/report-warnings.ts";
-import type { TurnRecord } from "../../src/ports/turn-log.ts";
+import type { TurnFacts } from "../../src/ports/observer.ts";
 import { type ErrorCode, TroupeError } from "../../src/protocol/errors.ts";
+import { createTestClock } from "../support/test-clock.ts";
 
 const cause = Object.assign(new Error("401 Incorrect key."), {
   ...{ status: 401, code: "invalid_api_key", requestID: "req_7" },
 });
-const record = { id: "asked" } as TurnRecord;
+const turn = { requestId: "asked" } as TurnFacts;
 
 /** Logs a failure and returns its line in the log. */
 function log(
@@ -25,7 +25,7 @@ function log(
   const written: string[] = [];
   const logger = openLog(level, { isTTY, write: (text: string) => written.push(text) });
   const error = new TroupeError(code, { cause: why, detail: "Check OPENAI_API_KEY." });
-  reportEnds(logger).onEnd?.(record, { type: "failure", error });
+  new LogObserver(logger, createTestClock()).turnEnded(turn, { outcome: "failed", error, durationMs: 0 });
   const lines = written.join("").split("\n");
   assert.equal(lines.pop(), "");
   return lines;
@@ -69,10 +69,8 @@ describe("a provider's failure in the log", () => {
 
   it("of one that changes nothing for a client is a line too", () => {
     const written: string[] = [];
-    reportWarnings(openLog("info", { isTTY: true, write: (text) => written.push(text) }))(
-      "It went wrong.",
-      cause,
-    );
+    const logger = openLog("info", { isTTY: true, write: (text) => written.push(text) });
+    new LogObserver(logger, createTestClock()).warned({ message: "It went wrong.", cause });
     assert.equal(written.length, 1);
     assert.match(
       written[0] ?? "",

@@ -31,7 +31,10 @@ const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted
 
 async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
   const faults: unknown[] = [];
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: () => undefined });
+  const store = await createSqliteStore({
+    ...{ clock, file, synchronous: "NORMAL" },
+    observer: { faulted: ({ error }) => void faults.push(error) },
+  });
   const logs = await createSqliteTurnLogs({
     store,
     clock,
@@ -39,7 +42,6 @@ async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
     retentionMs: 24 * 3_600_000,
     answerRetentionMs: 0,
     mostBytes,
-    onFault: (fault) => faults.push(fault),
   });
   return {
     logs,

@@ -8,7 +8,7 @@ import { systemClock } from "../../src/adapters/system/system-clock.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnLogStore } from "../../src/ports/turn-log.ts";
-import { dataFolder, onFault } from "../adapters/sqlite/open-store.ts";
+import { dataFolder, failing } from "../adapters/sqlite/open-store.ts";
 import { asks } from "../ports/conversations-under-test.ts";
 import { terminal, textOf } from "../ports/log-reading.ts";
 import { created } from "../ports/turn-log-store-contract.ts";
@@ -101,13 +101,13 @@ for (const [name, { prepare }] of Object.entries(attacks)) {
   it(`${name}: a neighbour's answer goes on`, async () => {
     await using place = await dataFolder();
     await using store = await createSqliteStore({
-      ...{ clock: systemClock, file: place.file, synchronous: "NORMAL", onStorage: onFault },
+      ...{ clock: systemClock, file: place.file, synchronous: "NORMAL", observer: failing },
     });
-    using conversations = createSqliteConversations({ store, clock: systemClock, onFault });
+    using conversations = createSqliteConversations({ store, clock: systemClock });
     const served = await openServedTime(store, systemClock);
     const retention = { retentionMs: 3_600_000, answerRetentionMs: 3_600_000 };
     using logs = await createSqliteTurnLogs({
-      ...{ store, clock: systemClock, served, ...retention, mostBytes: 100_000_000, onFault },
+      ...{ store, clock: systemClock, served, ...retention, mostBytes: 100_000_000 },
     });
     const attack = await prepare({ store, conversations, logs });
     const control = await longestPause(logs, "control", systemClock.sleep(controlMs));

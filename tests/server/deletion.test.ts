@@ -4,6 +4,7 @@ import { describe, it, test } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import type { Provider } from "../../src/ports/provider.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
+import { failing } from "../adapters/sqlite/open-store.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { answer } from "../doubles/answer.ts";
 import { createGate } from "../doubles/script.ts";
@@ -252,9 +253,7 @@ test("turns that do not end are not waited for without end; their data is delete
     clock,
     turns: { endIn: () => ended.promise },
     logs: { forget: async (owner, id) => void forgotten.push(`${owner} ${id}`) },
-    onFault(fault) {
-      throw fault;
-    },
+    observer: failing,
   });
   const id = await conversations.create("ada");
   let answer: boolean | undefined;
@@ -287,9 +286,7 @@ test("if requests cannot be ended the deletion says so, and a second one ends th
       },
     },
     logs: { forget: async (_, conversation) => void forgotten.push(conversation) },
-    onFault(fault) {
-      throw fault;
-    },
+    observer: failing,
   });
   const id = await conversations.create("ada");
   await assert.rejects(deleteConversation("ada", id), /no line/);

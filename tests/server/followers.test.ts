@@ -30,7 +30,7 @@ function setUp() {
           };
         },
       },
-      onFault: (heard) => faults.push(heard),
+      observer: { faulted: ({ error }) => void faults.push(error) },
     },
   );
   return { faults, counts, followers };

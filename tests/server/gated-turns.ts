@@ -1,5 +1,6 @@
 import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import { Hold } from "../../src/ports/held-bytes.ts";
+import type { Observer } from "../../src/ports/observer.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import type { Ask } from "../../src/server/ask.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
@@ -29,8 +30,10 @@ export function createGatedTurns(script: ProviderScript) {
       return kept.create(...asked);
     },
   });
-  const onFault = (fault: unknown) => {
-    throw fault;
+  const observer: Observer = {
+    faulted({ error }) {
+      throw error;
+    },
   };
   const turns = createTurns({
     chat,
@@ -45,13 +48,11 @@ export function createGatedTurns(script: ProviderScript) {
     digest: (text) => text,
     isAdmitted: () => true,
     isMoneyLimited: false,
-    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
-    onEnd: () => undefined,
-    onFault: (_, fault) => onFault(fault),
+    observer,
     onLeft: () => undefined,
   });
-  const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, onFault });
+  const deleteConversation = createConversationDeletion({ conversations, logs, turns, clock, observer });
   const start = (conversation: Pick<Ask, "conversation" | "ownConversation">, id: string) =>
     turns.start({
       ...{ caller, request, content: request, id, isNamed: true, ...conversation },

@@ -73,7 +73,7 @@ test("one turn that this process may not continue ends as interrupted, and the o
         continued.push(id);
       },
     },
-    onFault: () => assert.fail("a fault"),
+    observer: { faulted: () => assert.fail("a fault") },
   });
   assert.deepEqual(recovery, { continued: 2, interrupted: 1 });
   assert.deepEqual(continued, ["first", "last"]);
@@ -97,7 +97,7 @@ for (const [name, left, goesOn] of [
     const recovery = await recoverTurns({
       ...{ conversations, personas, logs: leaving(turn) },
       turns: { goOn: async () => undefined },
-      onFault: () => assert.fail("a fault"),
+      observer: { faulted: () => assert.fail("a fault") },
     });
     assert.deepEqual(recovery, { continued: goesOn ? 1 : 0, interrupted: goesOn ? 0 : 1 });
     assert.equal(turn.log.ended, !goesOn);
@@ -110,7 +110,8 @@ for (const [code, remembered] of [
   test(`a turn that ended as ${code} is ${remembered.length === 2 ? "" : "not "}put into its conversation later`, async () => {
     const { clock, conversations, personas, leftTurn } = await setUp();
     const { turn, texts } = await leftTurn("r", { steps: [half, end] });
-    const later = createRememberLater({ clock, conversations, personas }, () => assert.fail("a fault"));
+    const observer = { faulted: () => assert.fail("a fault") };
+    const later = createRememberLater({ clock, conversations, personas }, observer);
     later.noteEnd(turn, new TroupeError(code));
     await clock.advance(5_000);
     await later.close();
@@ -129,7 +130,7 @@ test("a failed write is tried again until it succeeds, and reported only if it n
     return conversations.append(...args);
   };
   const stores = { clock, personas, conversations: { ...conversations, append: failing } };
-  const later = createRememberLater(stores, (_, heard) => faults.push(heard));
+  const later = createRememberLater(stores, { faulted: ({ error }) => void faults.push(error) });
   later.noteEnd(turn, new TroupeError("storage_unavailable"));
   for (let round = 1; round <= 3; round += 1) {
     await clock.advance(5_000);

@@ -43,7 +43,7 @@ test("a turn whose end cannot be kept, or whose words cannot, keeps no other fro
     conversations,
     personas: dependencies.personas,
     turns: { goOn: () => Promise.reject(new Error("never asked")) },
-    onFault: ({ id }, fault) => void faults.push(`${id}: ${fault}`),
+    observer: { faulted: ({ requestId, error }) => void faults.push(`${requestId}: ${error}`) },
   });
   assert.deepEqual(recovery, { continued: 0, interrupted: 4 });
   assert.deepEqual(

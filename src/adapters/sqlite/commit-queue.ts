@@ -22,9 +22,9 @@ interface QueuedEntry<E> {
 }
 
 /** The content of one commit. */
-export interface Gathered {
+export interface Gathered<E> {
   readonly groups: readonly WriteGroup[];
-  readonly entries: readonly QueuedEntry<readonly [turn: number, ...unknown[]]>[];
+  readonly entries: readonly QueuedEntry<E>[];
 }
 
 /**
@@ -77,7 +77,7 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     return slice;
   }
 
-  take(): Gathered {
+  take(): Gathered<E> {
     const groups = this.#internal;
     this.#internal = [];
     let chars = 0;
@@ -113,6 +113,15 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     }
     return taken;
   }
+}
+
+/** The size of all texts and binary values, in UTF-8 bytes. */
+export function bytesOf(writes: readonly Write[]): number {
+  let bytes = 0;
+  for (const [, ...values] of writes)
+    for (const value of values)
+      if (typeof value === "string" || value instanceof Uint8Array) bytes += Buffer.byteLength(value);
+  return bytes;
 }
 
 function charsOf(writes: readonly Write[]): number {

@@ -20,8 +20,6 @@ interface DurableLogOptions extends Begun {
   readonly end: (events: readonly TurnEvent[]) => Promise<"kept" | "failed">;
   /** Called if nothing of the turn was kept: the client may send it again under the same id. */
   readonly forget: () => void;
-  /** Called with the reason if a write fails that no caller waits for. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** A log that commits events to the journal before its readers see them. */
@@ -31,7 +29,7 @@ export class DurableLog implements TurnLog {
 
   constructor(options: DurableLogOptions) {
     this.#options = options;
-    const { begun, store, number, onFault } = options;
+    const { begun, store, number } = options;
     begun.then(
       () => {
         this.#row = "there";
@@ -40,7 +38,7 @@ export class DurableLog implements TurnLog {
         this.#row = "failed";
         store.release(number);
         // The turn's first events wait for its row and report the fault, but a turn may end without any.
-        onFault(fault);
+        store.report(fault);
       },
     );
   }
@@ -75,7 +73,7 @@ export class DurableLog implements TurnLog {
       () => this.#tell(steps),
       (fault: unknown) => {
         if (!steps.some(({ type }) => type === "failure")) throw fault;
-        this.#options.onFault(fault);
+        this.#options.store.report(fault);
         this.#loseEnd(steps, fault);
       },
     );

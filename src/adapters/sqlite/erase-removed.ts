@@ -9,10 +9,10 @@ export interface Eraser extends Disposable {
 }
 
 /**
- * Starts with the conversations that an earlier process left. After a storage outage it goes on. `onFault` is called for any other failure
- * until the eraser is disposed; such a conversation is tried again at the next start.
+ * Starts with the conversations that an earlier process left. After a storage outage it goes on. Any other failure
+ * is reported until the eraser is disposed; such a conversation is tried again at the next start.
  */
-export function createEraser(store: SqliteStore, onFault: (fault: unknown) => void): Eraser {
+export function createEraser(store: SqliteStore): Eraser {
   let stopped = false;
 
   /** Erases in slices, which take turns with the slices of other callers. */
@@ -35,7 +35,7 @@ export function createEraser(store: SqliteStore, onFault: (fault: unknown) => vo
     // Without an outage the cause is a damaged page, and waiting does not help.
     if (isStorageUnavailable(fault) && store.fault !== undefined)
       void store.recovered().then(eraseLeft).catch(report);
-    else onFault(fault);
+    else store.report(fault);
   }
   eraseLeft().catch(report);
 

@@ -4,15 +4,13 @@ import type { SqliteStore } from "./sqlite-store.ts";
 export interface OrphanOptions {
   readonly store: SqliteStore;
   readonly logs: Pick<TurnLogStore, "forget">;
-  /** Called with the reason if forgetting fails; it is tried again at the next start. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /**
  * Forgets ended turns whose conversation is gone, because a process ended in the middle of a deletion. It runs once, at the start, a few
  * hundred turns at a time, until it is disposed.
  */
-export function forgetOrphans({ store, logs, onFault }: OrphanOptions): Disposable {
+export function forgetOrphans({ store, logs }: OrphanOptions): Disposable {
   const stopped = new AbortController();
 
   async function forget(): Promise<void> {
@@ -25,7 +23,7 @@ export function forgetOrphans({ store, logs, onFault }: OrphanOptions): Disposab
     }
   }
   forget().catch((fault: unknown) => {
-    if (!stopped.signal.aborted) onFault(fault);
+    if (!stopped.signal.aborted) store.report(fault);
   });
 
   return { [Symbol.dispose]: () => stopped.abort() };

@@ -5,8 +5,6 @@ import type { Write } from "./statements.ts";
 export interface IndexingOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
-  /** Called with the reason if indexing fails; it is tried again after 10 s. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 export interface Indexing extends Disposable {
@@ -18,9 +16,9 @@ export interface Indexing extends Disposable {
 const intervalMs = 10_000;
 /**
  * Makes the lists of words with which searches skip blocks, in slices. First it puts the messages of an earlier version into blocks and
- * removes that version's index from the file.
+ * removes that version's index from the file. A failure is reported and tried again after 10 s.
  */
-export function indexBlocks({ store, clock, onFault }: IndexingOptions): Indexing {
+export function indexBlocks({ store, clock }: IndexingOptions): Indexing {
   const stopped = new AbortController();
   const caughtUp = Promise.withResolvers<void>();
   let isCaughtUp = false;
@@ -72,7 +70,7 @@ export function indexBlocks({ store, clock, onFault }: IndexingOptions): Indexin
         await eraseOldIndex();
         await indexFull();
       } catch (fault) {
-        if (!isStopped() && store.fault === undefined) onFault(fault);
+        if (!isStopped() && store.fault === undefined) store.report(fault);
       }
       await clock.sleep(intervalMs, stopped.signal);
     }

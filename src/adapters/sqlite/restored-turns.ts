@@ -18,10 +18,9 @@ export interface RestoredTurns {
 
 /**
  * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A row may have many
- * megabytes, and a hundred clients that come back at the same moment may ask for the same one. `onFault` is called for a row that cannot be
- * read.
+ * megabytes, and a hundred clients that come back at the same moment may ask for the same one. A row that cannot be read is reported.
  */
-export function createRestoredTurns(store: SqliteStore, onFault: (fault: unknown) => void): RestoredTurns {
+export function createRestoredTurns(store: SqliteStore): RestoredTurns {
   const logs = new Map<string, WeakRef<TurnLog>>();
   const reading = new Map<string, Promise<TurnLog | undefined>>();
   const registry = new FinalizationRegistry<string>((key) => {
@@ -37,7 +36,7 @@ export function createRestoredTurns(store: SqliteStore, onFault: (fault: unknown
     try {
       const [row] = await store.of(owner).read("endedTurn", number);
       if (row === undefined) return undefined;
-      const log = await restoreLog(row, compact, onFault);
+      const log = await restoreLog(row, compact, store.report);
       logs.set(key, new WeakRef(log));
       registry.register(log, key);
       return log;

@@ -12,8 +12,6 @@ export interface RetirementOptions {
   readonly retentionMs: number;
   /** How long its answer is kept after its end, milliseconds. */
   readonly answerRetentionMs: number;
-  /** Called with the reason if something fails; it is tried again after a minute. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** How often to look for logs and answers whose time is over. */
@@ -26,7 +24,7 @@ const mostFreePages = 1_024;
  * freed space back. Starts with the work that came due while no server ran.
  */
 export function retireTurns(options: RetirementOptions): Disposable {
-  const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
+  const { store, clock, served, retentionMs, answerRetentionMs } = options;
   const stopped = new AbortController();
 
   /** Makes the writes that are due, in small commits, until there are none. */
@@ -60,10 +58,10 @@ export function retireTurns(options: RetirementOptions): Disposable {
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
       await retire().catch((fault: unknown) => {
-        if (!stopped.signal.aborted) onFault(fault);
+        if (!stopped.signal.aborted) store.report(fault);
       });
       await clock.sleep(intervalMs, stopped.signal);
-      if (!stopped.signal.aborted) store.write([served.keep()], false).catch(onFault);
+      if (!stopped.signal.aborted) store.write([served.keep()], false).catch(store.report);
     }
   }
   void run();

@@ -19,8 +19,6 @@ import type { Row } from "./statements.ts";
 export interface SqliteConversationOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
-  /** Called with the reason if erasing or indexing fails. Erasing is tried again at the next start. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** A search that takes longer returns the messages found so far, milliseconds. */
@@ -39,10 +37,9 @@ const maxUncountedChars = 1_000_000;
 export function createSqliteConversations({
   store,
   clock,
-  onFault,
 }: SqliteConversationOptions): ConversationStore & Disposable {
-  const eraser = createEraser(store, onFault);
-  const indexing = indexBlocks({ store, clock, onFault });
+  const eraser = createEraser(store);
+  const indexing = indexBlocks({ store, clock });
 
   async function find(owner: string, id: string): Promise<Row | undefined> {
     return (await store.of(owner).read("findConversation", id, owner))[0];

@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
+import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
-import { CommitQueue, type Gathered } from "./commit-queue.ts";
+import { bytesOf, CommitQueue, type Gathered } from "./commit-queue.ts";
 import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
 import { watchFiles } from "./file-watch.ts";
@@ -12,10 +13,8 @@ import { createStoreHealth } from "./store-health.ts";
 
 export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;
-  /** Called with the cause when the storage fails, and with `undefined` once it works again. */
-  readonly onStorage: (fault: Error | undefined) => void;
-  /** Called at the start for each damaged part that the server can run without. */
-  readonly onDamage?: (damage: string) => void;
+  /** Is told commits, failing storage, damaged parts, and faults of writes that no caller waits for. */
+  readonly observer: Observer;
 }
 
 /** Writes of all turns that are not urgent are gathered for this time and committed together. */
@@ -62,6 +61,8 @@ export interface SqliteStore extends OwnStore, AsyncDisposable {
   recovered(): Promise<void>;
   /** Appends to the journal; settles when the entry is committed. */
   journal(entry: JournalEntry, urgent: boolean): Promise<void>;
+  /** Tells the observer why a write failed that no caller waits for. */
+  readonly report: (fault: unknown) => void;
   /** Settles when all earlier appends and writes are committed or refused. */
   flushed(): Promise<void>;
   /** Keeps all journal rows until `release`: the turn, left by an earlier process, may need any of them. */
@@ -73,13 +74,12 @@ export interface SqliteStore extends OwnStore, AsyncDisposable {
 /** Opens the database; creates and migrates it if needed. Rejects with one clear line if it cannot be used. */
 export async function createSqliteStore({
   clock,
-  onStorage,
-  onDamage,
+  observer,
   ...options
 }: SqliteStoreOptions): Promise<SqliteStore> {
   const threads = await openThreads(options);
   const { writer, reader } = threads;
-  for (const damage of writer.damages) onDamage?.(damage);
+  for (const part of writer.damages) observer.storageChanged?.({ state: "damaged", part });
   const watch = await watchFiles({
     clock,
     file: options.file,
@@ -92,7 +92,8 @@ export async function createSqliteStore({
       await watch.check();
       await writer.call({ type: "commit", writes: [["probe"], ["endProbe"]] });
     },
-    onChange: onStorage,
+    onChange: (error) =>
+      observer.storageChanged?.(error === undefined ? { state: "working" } : { state: "failing", error }),
   });
   const reads = createFairReader(reader, clock);
   const queue = new CommitQueue<JournalEntry>();
@@ -137,7 +138,7 @@ export async function createSqliteStore({
     return committing;
   }
 
-  async function commit({ groups, entries }: Gathered): Promise<void> {
+  async function commit({ groups, entries }: Gathered<JournalEntry>): Promise<void> {
     const parts = [...groups, ...entries];
     if (parts.length === 0) return;
     const fault = health.fault;
@@ -147,8 +148,11 @@ export async function createSqliteStore({
     }
     const writes = groups.flatMap((group) => group.writes);
     if (entries.length > 0) writes.push(journalRow(entries));
+    const startedAtMs = observer.committed === undefined ? 0 : clock.now();
     try {
       await writer.call({ type: "commit", writes });
+      const events = entries.reduce((sum, { entry: [, , those] }) => sum + those.length, 0);
+      observer.committed?.({ events, bytes: bytesOf(writes), durationMs: clock.now() - startedAtMs });
       for (const { settled } of parts) settled.resolve();
     } catch (failure) {
       const isOutage = isStorageFault(failure) && !(isDamage(failure) && writer.damages.length > 0);
@@ -159,12 +163,12 @@ export async function createSqliteStore({
   }
 
   /** Commits each part by itself: one caller's write may hit a damaged page, which must not fail the others. */
-  async function commitSingly({ groups, entries }: Gathered): Promise<void> {
+  async function commitSingly({ groups, entries }: Gathered<JournalEntry>): Promise<void> {
     for (const group of groups) await commit({ groups: [group], entries: [] });
     for (const entry of entries) await commit({ groups: [], entries: [entry] });
   }
 
-  function journalRow(entries: Gathered["entries"]): Write {
+  function journalRow(entries: Gathered<JournalEntry>["entries"]): Write {
     beat += 1;
     for (const { entry } of entries) if (!firstBeats.has(entry[0])) firstBeats.set(entry[0], beat);
     if (beat % beatsPerPruning === 0) prune(Math.min(beat, ...firstBeats.values()));
@@ -264,6 +268,7 @@ export async function createSqliteStore({
       schedule(urgent);
       return journalled;
     },
+    report: faultsOf(observer, "storage"),
     flushed: flush,
     retain: (turn) => void firstBeats.set(turn, 0),
     release: (turn) => void firstBeats.delete(turn),

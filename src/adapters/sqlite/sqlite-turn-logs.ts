@@ -27,8 +27,6 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly served: ServedTime;
   /** How long an ended turn's answer is kept, milliseconds from its end; at least as long as the log. */
   readonly answerRetentionMs: number;
-  /** Called with the reason if a write fails that no caller waits for. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** How long an ended turn is followed in memory before it is read from the database. A client that was cut off is back by then. */
@@ -45,15 +43,15 @@ export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "byte
  * the store.
  */
 export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promise<SqliteTurnLogs> {
-  const { store, clock, served, retentionMs, answerRetentionMs, onFault } = options;
+  const { store, clock, served, retentionMs, answerRetentionMs } = options;
   const memory = createMemoryTurnLogs({
     ...options,
     retentionMs: Math.min(retentionMs, inMemoryMs),
     mostEndedBytes: options.mostBytes / endedShare,
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
-  const restored = createRestoredTurns(store, onFault);
-  const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs, onFault });
+  const restored = createRestoredTurns(store);
+  const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs });
 
   /** Ends the turn in the database: its row takes over from the journal. */
   function end(
@@ -69,7 +67,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
           return "kept";
         },
         (fault: unknown) => {
-          onFault(fault);
+          store.report(fault);
           return "failed";
         },
       );
@@ -77,7 +75,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
 
   function durable(begun: Begun, inner: MemoryTurnLog): TurnLog {
     return new DurableLog({
-      ...{ ...begun, store, inner, onFault },
+      ...{ ...begun, store, inner },
       end: (events) => end(begun, events),
       forget: () => memory.drop(begun.record),
     });
@@ -147,7 +145,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, steps, request } of await readRunning(store, onFault)) {
+      for (const { number, record, steps, request } of await readRunning(store, store.report)) {
         const events = steps.filter(isEvent);
         let remembered: MemoryTurnLog | undefined;
         store.retain(number);
@@ -164,7 +162,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }
       // After the ends that were just written.
-      orphans ??= forgetOrphans({ store, logs, onFault });
+      orphans ??= forgetOrphans({ store, logs });
       return unfinished;
     },
   };

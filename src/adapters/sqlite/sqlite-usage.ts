@@ -6,20 +6,18 @@ export interface SqliteUsageOptions {
   readonly store: SqliteStore;
   /** Days for which a single call is kept; after that only its day's sums are kept. */
   readonly keepDays: number;
-  /** Called with the reason if a write fails. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 /** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
 const mostWaiting = 20_000;
 
 /** Usage in the database, committed together with the turns' events. */
-export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptions): UsageStore {
+export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): UsageStore {
   /** The number of writes that are not committed yet. */
   let waiting = 0;
 
   function write(...writes: Write[]): void {
-    store.write(writes, false).catch(onFault);
+    store.write(writes, false).catch(store.report);
   }
 
   /** Writes a call's cost as soon as the storage takes it, because the call is paid for. */
@@ -29,7 +27,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
     try {
       await store.writeInTheEnd(writes);
     } catch (fault) {
-      onFault(fault);
+      store.report(fault);
     } finally {
       waiting -= 1;
     }
@@ -40,7 +38,7 @@ export function createSqliteUsage({ store, keepDays, onFault }: SqliteUsageOptio
     const [left] = await store.read("leftUsage");
     if (typeof left?.last === "number") write(["endLeftUsage", left.last]);
   }
-  endLeft().catch(onFault);
+  endLeft().catch(store.report);
 
   return {
     begin(call) {

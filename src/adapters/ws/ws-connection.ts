@@ -2,8 +2,9 @@ import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { type ConnectionFacts, faultsOf, type Observer } from "../../ports/observer.ts";
 import type { Socket } from "../../ports/socket.ts";
-import { type CloseName, reasonOfCode } from "../../protocol/closes.ts";
+import { type CloseName, closeNameOf, closeTable } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
 import { FrameBoundaries } from "./frame-boundaries.ts";
 import { FrameQueue, type FrameSource } from "./frame-queue.ts";
@@ -25,8 +26,8 @@ export interface WsConnectionOptions {
   readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
   /** Whether the key that opened a socket is still valid; called before every frame. */
   readonly isAdmitted: (caller: Caller) => boolean;
-  /** Called for broken frames and connections. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told connections that open and close, and broken frames and connections. */
+  readonly observer: Observer;
   /** Called when a connection is gone. */
   readonly onGone: (connection: WsConnection) => void;
 }
@@ -37,12 +38,16 @@ export class OpenSocket extends WebSocket {
 
   /** `ws` closes after a broken frame with only a code; this adds the reason for people. */
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === undefined ? undefined : reasonOfCode(code)));
+    const name = code === undefined || reason !== undefined ? undefined : closeNameOf(code);
+    if (name !== undefined) this.connection?.noteClose(name);
+    super.close(code, reason ?? (name === undefined ? undefined : closeTable[name].reason));
   }
 }
 
 /** Time for a peer that is dropped to answer the close. */
 const closePatienceMs = 1_000;
+/** The code with which `ws` reports a connection that ended without a close frame. */
+const noCloseFrame = 1006;
 const messageRate = { perSecond: wireLimits.messagesPerSecond, burst: wireLimits.messagesAtOnce };
 const controlRate = { perSecond: wireLimits.controlFramesPerSecond, burst: wireLimits.controlFramesAtOnce };
 
@@ -70,6 +75,9 @@ export class WsConnection implements FrameSource {
   #isGone = false;
   #gone: PromiseWithResolvers<void> | undefined;
   #endPatience: (() => void) | undefined;
+  #told: { readonly facts: ConnectionFacts; readonly openedAtMs: number } | undefined;
+  /** The close that this server started. */
+  #closeName: CloseName | undefined;
 
   /** `stream` is the stream that the socket writes to. */
   constructor(socket: OpenSocket, stream: Duplex, caller: Caller, options: WsConnectionOptions) {
@@ -84,6 +92,7 @@ export class WsConnection implements FrameSource {
     socket.on("error", onError).on("close", onClose);
     connectionOfStream.set(stream, this);
     stream.on("data", onBytes);
+    this.#tellOpened(options);
   }
 
   /** Settles when the connection is gone. */
@@ -118,9 +127,15 @@ export class WsConnection implements FrameSource {
 
   /** Closes the socket, and drops it if the peer does not answer. */
   close(name: CloseName, retryAfterMs?: number): void {
+    this.noteClose(name);
     this.#port.close(name, retryAfterMs);
     if (!this.#isGone)
       this.#endPatience ??= this.#options.clock.callAfter(closePatienceMs, () => this.terminate());
+  }
+
+  /** Notes the close that this server is about to start, unless one has started before. */
+  noteClose(name: CloseName): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#closeName ??= name;
   }
 
   /** Closes the socket because its credential is no longer valid. From now on it is sent no more events. */
@@ -151,7 +166,7 @@ export class WsConnection implements FrameSource {
   }
 
   onFault(fault: unknown): void {
-    this.#options.onFault(fault);
+    this.#options.observer.faulted?.({ where: "connection", error: fault });
   }
 
   /** Limits the time of a message: an unfinished one holds memory, even if its sender answers pings. */
@@ -182,13 +197,29 @@ export class WsConnection implements FrameSource {
     if (!this.#mayControl()) this.#refuse();
   }
 
-  onClose(): void {
+  onClose(code: number): void {
     this.#isGone = true;
     this.#stopWaiting();
     this.#endPatience?.();
     this.#leave();
     this.#gone?.resolve();
     this.#options.onGone(this);
+    this.#tellClosed(code);
+  }
+
+  #tellOpened({ observer, clock }: WsConnectionOptions): void {
+    if (observer.connectionOpened === undefined && observer.connectionClosed === undefined) return;
+    this.#told = { facts: { door: "websocket" }, openedAtMs: clock.now() };
+    observer.connectionOpened?.(this.#told.facts);
+  }
+
+  #tellClosed(code: number): void {
+    if (this.#told === undefined) return;
+    const { observer, clock } = this.#options;
+    observer.connectionClosed?.(this.#told.facts, {
+      reason: this.#closeName ?? (code === noCloseFrame ? "lost" : "client"),
+      durationMs: clock.now() - this.#told.openedAtMs,
+    });
   }
 
   #waitForEnd(): void {
@@ -205,7 +236,7 @@ export class WsConnection implements FrameSource {
   }
 
   #leave(): void {
-    this.#handler.close().catch(this.#options.onFault);
+    this.#handler.close().catch(faultsOf(this.#options.observer, "connection"));
   }
 
   #mayControl(): boolean {
@@ -260,8 +291,8 @@ function onError(this: WebSocket, fault: Error): void {
   connectionOf(this)?.onFault(fault);
 }
 
-function onClose(this: WebSocket): void {
-  connectionOf(this)?.onClose();
+function onClose(this: WebSocket, code: number): void {
+  connectionOf(this)?.onClose(code);
 }
 
 function connectionOf(socket: WebSocket): WsConnection | undefined {

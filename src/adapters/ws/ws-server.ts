@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Caller } from "../../ports/caller.ts";
+import { faultsOf } from "../../ports/observer.ts";
 import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 import type { CloseName } from "../../protocol/closes.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -27,8 +28,6 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
    * head without its ticket.
    */
   readonly admit: (request: IncomingMessage, isHandshake: boolean) => Promise<Caller | HandshakeRefusal>;
-  /** Called if deciding about a handshake failed, which is not the client's fault. */
-  readonly onHandshakeFault: (fault: unknown) => void;
   /** Called for every refused handshake, for the log. */
   readonly onRefused: (refusal: HandshakeRefusal, request: IncomingMessage) => void;
 }
@@ -39,7 +38,8 @@ const subprotocol = "troupe";
 /** Serves WebSockets on HTTP servers that other code owns. */
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused } = options;
-  const { onFault, onHandshakeFault, places } = options;
+  const { observer, places } = options;
+  const report = faultsOf(observer, "connection");
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
   /** Number of undecided handshakes. */
@@ -90,7 +90,7 @@ export function createWsServer(options: WsServerOptions) {
 
   /** The counting process may be gone; then this process ends as well. */
   function leave(caller: Caller): void {
-    places.leave(caller).catch(onFault);
+    places.leave(caller).catch(report);
   }
 
   function refuse(request: IncomingMessage, stream: Duplex, refusal: HandshakeRefusal): void {
@@ -105,7 +105,7 @@ export function createWsServer(options: WsServerOptions) {
       const laterMs = askedMs === undefined ? {} : { retryAfterMs: askedMs };
       return { status: 503, code, message: "The server cannot store or read anything now.", ...laterMs };
     }
-    onHandshakeFault(fault);
+    observer.faulted?.({ where: "handshake", error: fault });
     return { status: 500, code: "internal_error", message: "The server failed." };
   }
 
@@ -117,7 +117,7 @@ export function createWsServer(options: WsServerOptions) {
 
   async function decide(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
     // Until the stream is a WebSocket it has no other listener. An error closes it, which is enough.
-    stream.on("error", onFault);
+    stream.on("error", report);
     deciding += 1;
     try {
       const admitted = await admit(request, true);
@@ -129,7 +129,7 @@ export function createWsServer(options: WsServerOptions) {
       sendRefusal(stream, refusalAfter(fault));
     } finally {
       deciding -= 1;
-      stream.off("error", onFault);
+      stream.off("error", report);
     }
   }
 

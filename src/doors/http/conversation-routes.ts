@@ -6,6 +6,7 @@ import type {
   MessagePiece,
   ReadingPlace,
 } from "../../ports/conversation-store.ts";
+import { faultsOf, type Observer } from "../../ports/observer.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { conversationId } from "../../protocol/fields.ts";
 import type { ApiRoutes } from "./api-routes.ts";
@@ -60,8 +61,8 @@ export interface ConversationRoutesOptions {
   readonly conversations: ConversationStore;
   /** Deletes a conversation with all its messages; `false` if it does not exist. */
   readonly deleteConversation: (owner: string, id: string) => Promise<boolean>;
-  /** Called if a body could not be written to its end. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told if a body could not be written to its end. */
+  readonly observer: Observer;
 }
 
 /**
@@ -70,9 +71,10 @@ export interface ConversationRoutesOptions {
 export function createConversationRoutes({
   conversations,
   deleteConversation,
-  onFault,
+  observer,
 }: ConversationRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
+  const report = faultsOf(observer, "http");
   const turn = fewAtOnce(maxReads);
   const idIn = (context: { req: { param(name: "id"): string | undefined } }) =>
     decodeId(conversationId, context.req.param("id"), "conversation_not_found");
@@ -112,7 +114,7 @@ export function createConversationRoutes({
     const { owner } = context.get("caller");
     const summary = await summaryOf(owner, id);
     return context.body(
-      streamedBody(encodeConversation(summary, piecesOf(owner, id)), context.env, onFault),
+      streamedBody(encodeConversation(summary, piecesOf(owner, id)), context.env, report),
       200,
       {
         "content-type": "application/json",
@@ -131,7 +133,7 @@ export function createConversationRoutes({
       : conversationMarkdown(summary, piecesOf(owner, id), (messageId, maxChars) =>
           conversations.beginning(owner, id, messageId, maxChars),
         );
-    return context.body(streamedBody(pieces, context.env, onFault), 200, {
+    return context.body(streamedBody(pieces, context.env, report), 200, {
       "content-type": isJson ? "application/json" : "text/markdown; charset=utf-8",
       "content-disposition": attachment(summary.title, isJson ? "json" : "md"),
     });

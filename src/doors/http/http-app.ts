@@ -41,7 +41,7 @@ export function createHttpApp({
   usage,
   today,
   page,
-  onFault,
+  observer,
 }: HttpAppOptions): ApiRoutes {
   const app: ApiRoutes = new Hono();
   let sent = { html: "", bytes: Buffer.alloc(0) };
@@ -84,14 +84,14 @@ export function createHttpApp({
   app.get("/api/personas", async (context) =>
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
-  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, onFault }));
+  app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, observer }));
   app.route("/api/usage", createUsageRoutes({ usage, today }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {
     const { status, body, retryAfterMs } = refusalOf(error);
-    if (status === 500) onFault(error);
+    if (status === 500) observer.faulted?.({ where: "http", error });
     if (retryAfterMs !== undefined) context.header("retry-after", String(Math.ceil(retryAfterMs / 1_000)));
     return context.json(body, status);
   });

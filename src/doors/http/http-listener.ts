@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import type { Observer } from "../../ports/observer.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Access } from "../identity/access.ts";
 import type { Refusal } from "../identity/refusals.ts";
@@ -22,7 +23,7 @@ export interface HttpListenerOptions {
   /** Returns the code of the fault that keeps the server from taking new requests; `undefined` if it is ready. */
   readonly whyNotReady: () => Promise<ErrorCode | undefined>;
   readonly onRefused: OnRefused;
-  readonly onFault: (fault: unknown) => void;
+  readonly observer: Observer;
 }
 
 /**
@@ -30,7 +31,7 @@ export interface HttpListenerOptions {
  * have an accepted head and then goes to the routes.
  */
 export function createHttpListener(options: HttpListenerOptions) {
-  const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, onFault } = options;
+  const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, observer } = options;
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
 
   async function answerReadiness(response: ServerResponse): Promise<void> {
@@ -39,7 +40,7 @@ export function createHttpListener(options: HttpListenerOptions) {
       if (reason === undefined) sendJson(response, 200, { status: "ready" });
       else sendJson(response, 503, { status: "not_ready", reason });
     } catch (fault) {
-      onFault(fault);
+      observer.faulted?.({ where: "http", error: fault });
       sendJson(response, 503, { status: "not_ready", reason: "internal_error" });
     }
   }

@@ -11,7 +11,7 @@ const minChars = 16 * 1024;
 export function streamedBody(
   pieces: AsyncIterator<string>,
   { outgoing }: HttpBindings,
-  onFault: (fault: unknown) => void,
+  report: (fault: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let isCancelled = false;
@@ -26,7 +26,7 @@ export function streamedBody(
         if (isOver) controller.close();
       } catch (fault) {
         if (isCancelled) return;
-        onFault(fault);
+        report(fault);
         outgoing.destroy();
         controller.close();
       }

@@ -1,3 +1,4 @@
+import type { Observer } from "../../ports/observer.ts";
 import { type Socket, SocketEndedError } from "../../ports/socket.ts";
 import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ClientMessage } from "../../protocol/client-messages.ts";
@@ -18,8 +19,8 @@ import { wireField } from "./wire-field.ts";
 interface ConnectionOptions {
   readonly defaultPacing: DefaultPacing;
   readonly frames: SharedFrames;
-  /** Called for a fault that was refused as `internal_error`; the client is not told its cause. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told refusals, and the cause of an `internal_error`, which the client is not told. */
+  readonly observer: Observer;
 }
 
 /** One client at `/ws`. */
@@ -131,9 +132,10 @@ export class Connection implements Audience {
   async #refuse(thrown: unknown, origin?: FrameOrigin, subject: Subject = {}): Promise<void> {
     // If a reply could not be sent, neither can its refusal.
     if (thrown instanceof SocketEndedError) return;
-    const { onFault } = this.#options;
+    const { observer } = this.#options;
     const error = TroupeError.from(thrown);
-    if (error.code === "internal_error") onFault(thrown);
+    observer.refused?.({ at: "frame", code: error.code });
+    if (error.code === "internal_error") observer.faulted?.({ where: "frame", error: thrown });
     try {
       await this.#send({
         type: "error",
@@ -144,7 +146,7 @@ export class Connection implements Audience {
         ...subject,
       });
     } catch (fault) {
-      if (!(fault instanceof SocketEndedError)) onFault(fault);
+      if (!(fault instanceof SocketEndedError)) observer.faulted?.({ where: "frame", error: fault });
     }
   }
 }

@@ -11,7 +11,7 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 async function budgetsOf(member: ClusterMember, settings: Partial<Settings> = {}) {
   const stores = await member.open(settings);
-  return stores.openBudgets({ model: "m", simulated: false, onWarning: assert.fail });
+  return stores.openBudgets({ model: "m", isFree: false });
 }
 
 /** Opens two processes with these limits, and a call in the first one. */

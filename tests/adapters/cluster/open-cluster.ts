@@ -15,7 +15,8 @@ import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import type { Stores } from "../../../src/compose/open-stores.ts";
 import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import { onFault as failTest, openStore } from "../sqlite/open-store.ts";
+import type { Observer } from "../../../src/ports/observer.ts";
+import { openStore } from "../sqlite/open-store.ts";
 import { createLinePair, type LinePair } from "./rpc/line-pair.ts";
 
 export interface ClusterOptions {
@@ -51,9 +52,16 @@ export async function openCluster({
   maxBytesPerOwner = 1e9,
   maxBytes = 1e9,
   budgets: limits = {},
-  onFault = failTest,
+  onFault = (fault) => {
+    throw fault;
+  },
 }: ClusterOptions = {}) {
-  const opened = await openStore(onFault);
+  const observer: Observer = {
+    faulted: ({ error }) => onFault(error),
+    storageChanged: onFault,
+    warned: onFault,
+  };
+  const opened = await openStore(observer);
   const { store } = opened;
   const time = clock ?? opened.clock;
   const served = await openServedTime(store, time);
@@ -64,24 +72,23 @@ export async function openCluster({
     retentionMs,
     answerRetentionMs: retentionMs,
     mostBytes: 1_000_000,
-    onFault,
   });
-  const conversations = createSqliteConversations({ store, clock: time, onFault });
+  const conversations = createSqliteConversations({ store, clock: time });
   const keys = createSqliteKeys({ store, clock: time });
-  const usage = createSqliteUsage({ store, keepDays: 90, onFault });
+  const usage = createSqliteUsage({ store, keepDays: 90 });
   const vendorIds = createSqliteVendorIds({ store, served });
   const tickets = createMemoryTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
   const budgets = await openBudgets(
     { ...defaultSettings(), ...limits },
-    { clock: time, usage, model: "gpt-4o-mini", simulated: false, onWarning: onFault },
+    { clock: time, usage, models: { model: "gpt-4o-mini", isFree: false }, observer },
   );
   const { maxConnections, maxConnectionsPerKey } = { ...defaultSettings(), ...limits };
   const places = createSocketPlaces({ maxInAll: maxConnections, maxPerKey: maxConnectionsPerKey });
   const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts, places };
   const hub = await createHub({
     ...{ ...stores, mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
-    onFault,
+    observer,
   });
   const lines: LinePair[] = [];
 
@@ -101,10 +108,7 @@ export async function openCluster({
         line,
         channel,
         open: (settings = {}) =>
-          openRemoteStores(channel)(
-            { ...defaultSettings(), ...settings },
-            { clock: time, onFault, onStorage: onFault, onWarning: onFault, onDamage: onFault },
-          ),
+          openRemoteStores(channel)({ ...defaultSettings(), ...settings }, { clock: time, observer }),
       };
     },
     async [Symbol.asyncDispose]() {

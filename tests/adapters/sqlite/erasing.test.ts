@@ -10,7 +10,7 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault } from "./open-store.ts";
+import { dataFolder, failing } from "./open-store.ts";
 
 /** No other text contains it, in whole or in part. */
 const needle = "zqxjkv";
@@ -19,7 +19,7 @@ const clock = createTestClock({ instantMs: 1_000 });
 
 /** Opens all stores that keep texts, on one file. */
 async function open(file: string) {
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer: failing });
   const options = {
     store,
     clock,
@@ -27,9 +27,8 @@ async function open(file: string) {
     retentionMs: 3_600_000,
     answerRetentionMs: 0,
     mostBytes: 1_000_000,
-    onFault,
   };
-  const conversations = createSqliteConversations({ store, clock, onFault });
+  const conversations = createSqliteConversations({ store, clock });
   const logs = await createSqliteTurnLogs(options);
   return {
     conversations,

@@ -6,7 +6,7 @@ import type { OwnStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import type { Row, Value, Write } from "../../../src/adapters/sqlite/statements.ts";
 import { asks, conversationOf } from "../../ports/conversations-under-test.ts";
 import { textOf } from "../../ports/log-reading.ts";
-import { onFault, openStore } from "./open-store.ts";
+import { openStore } from "./open-store.ts";
 
 describe("long work on the database", () => {
   it("lets every commit of the journal in after at most one slice", async () => {
@@ -35,7 +35,7 @@ describe("long work on the database", () => {
   it("is erasing a conversation: one of another caller is erased while it goes on", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
-    using conversations = createSqliteConversations({ store, clock, onFault });
+    using conversations = createSqliteConversations({ store, clock });
     const long = await conversations.create("attacker");
     for (let count = 0; count < 10; count += 1)
       await conversations.append("attacker", long, undefined, [asks("x ".repeat(250_000))]);
@@ -51,7 +51,7 @@ describe("long work on the database", () => {
   it("is a search: another caller's reads go between its slices", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
-    using conversations = createSqliteConversations({ store, clock, onFault });
+    using conversations = createSqliteConversations({ store, clock });
     const long = await conversations.create("attacker");
     for (let count = 0; count < 8; count += 1)
       await conversations.append("attacker", long, undefined, [asks("e\u0301\u0327 ".repeat(100_000))]);

@@ -11,7 +11,7 @@ import { createDataFolder } from "../../crash/data-folder.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { startTroupe } from "../../support/start-troupe.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault } from "./open-store.ts";
+import { dataFolder, failing } from "./open-store.ts";
 
 const pageBytes = 4_096;
 
@@ -23,17 +23,18 @@ async function openNoting(file: string, clock = createTestClock({ instantMs: 1_0
     clock,
     file,
     synchronous: "NORMAL",
-    onStorage: (fault) => void faults.push(fault?.message ?? "works again"),
-    onDamage: (damage) => void damages.push(damage),
-  });
-  const conversations = createSqliteConversations({
-    store,
-    clock,
-    onFault(fault) {
-      // A read in the background may meet the lost file before the next check does.
-      if (!isStorageUnavailable(fault)) onFault(fault);
+    observer: {
+      storageChanged(change) {
+        if (change.state === "damaged") damages.push(change.part);
+        else faults.push(change.state === "failing" ? change.error.message : "works again");
+      },
+      faulted(fault) {
+        // A read in the background may meet the lost file before the next check does.
+        if (!isStorageUnavailable(fault.error)) failing.faulted?.(fault);
+      },
     },
   });
+  const conversations = createSqliteConversations({ store, clock });
   return {
     ...{ store, clock, faults, damages, conversations },
     async [Symbol.asyncDispose]() {

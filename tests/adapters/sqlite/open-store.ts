@@ -7,11 +7,17 @@ import {
   createSqliteTurnLogs,
   type SqliteTurnLogOptions,
 } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import type { Observer } from "../../../src/ports/observer.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-/** An unexpected fault fails the test. */
-export const onFault = (fault: unknown) => {
-  throw fault;
+/** Fails the test if the storage fails, or a write that no caller waits for. */
+export const failing: Observer = {
+  storageChanged(change) {
+    throw change.state === "failing" ? change.error : new Error(change.state);
+  },
+  faulted({ error }) {
+    throw error;
+  },
 };
 
 /** A folder for one database, deleted with the test. */
@@ -26,15 +32,15 @@ export async function dataFolder() {
   };
 }
 
-/** A new database, deleted with the test. Its storage may fail only if `onStorage` is given. */
-export async function openStore(onStorage: (fault: unknown) => void = onFault) {
+/** A new database, deleted with the test. Its storage may fail only if an observer is given. */
+export async function openStore(observer: Observer = failing) {
   const place = await dataFolder();
   const clock = createTestClock({ instantMs: 1_000 });
   const store = await createSqliteStore({
     clock,
     file: place.file,
     synchronous: "NORMAL",
-    onStorage,
+    observer,
   });
   return {
     store,
@@ -52,7 +58,7 @@ export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   const { store } = opened;
   const { clock = opened.clock } = options;
   const defaults = {
-    ...{ store, clock, served: await openServedTime(store, clock), onFault },
+    ...{ store, clock, served: await openServedTime(store, clock) },
     ...{ retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000 },
   };
   const logs = await createSqliteTurnLogs({ ...defaults, ...options });

@@ -10,12 +10,12 @@ import { TroupeError } from "../../../src/protocol/errors.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { created } from "../../ports/turn-log-store-contract.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault } from "./open-store.ts";
+import { dataFolder, failing } from "./open-store.ts";
 
 const hourMs = 3_600_000;
 
 async function open(file: string, clock: Clock) {
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer: failing });
   const retention = { retentionMs: hourMs, answerRetentionMs: 10 * hourMs };
   const served = await openServedTime(store, clock);
   const logs = await createSqliteTurnLogs({
@@ -24,7 +24,6 @@ async function open(file: string, clock: Clock) {
     served,
     ...retention,
     mostBytes: 1_000_000,
-    onFault,
   });
   return {
     logs,

@@ -5,7 +5,7 @@ import { createMemoryConversations } from "../../../src/adapters/memory/memory-c
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import type { ConversationStore } from "../../../src/ports/conversation-store.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
-import { onFault, openStore } from "./open-store.ts";
+import { openStore } from "./open-store.ts";
 
 /** Letters with and without case, accents and surrounding spaces; punctuation, emoji, ligatures, marks. */
 const letters =
@@ -15,7 +15,7 @@ const text = fc.string({ unit: fc.constantFrom(...letters, " "), minLength: 1, m
 test("the database finds the same as a search through all texts, with the same excerpts", async () => {
   await using opened = await openStore();
   const { store, clock } = opened;
-  using indexed = createSqliteConversations({ store, clock, onFault });
+  using indexed = createSqliteConversations({ store, clock });
   const plain = createMemoryConversations({ clock, mostBytes: 100_000_000 });
   let owners = 0;
   let found = 0;

@@ -10,7 +10,7 @@ import { type Row, statements } from "../../../src/adapters/sqlite/statements.ts
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { makeFirstVersion } from "./first-version.ts";
-import { dataFolder, onFault, openStore } from "./open-store.ts";
+import { dataFolder, failing, openStore } from "./open-store.ts";
 
 const words = (count: number, of = "filler") =>
   Array.from({ length: count }, (_, index) => `${of}${index}`).join(" ");
@@ -74,7 +74,7 @@ describe("a search by blocks", () => {
   it("finds words anywhere in long texts, and in one text that has all of them, as a search through all texts does", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
-    using indexed = createSqliteConversations({ store, clock, onFault });
+    using indexed = createSqliteConversations({ store, clock });
     const plain = createMemoryConversations({ clock, mostBytes: 100_000_000 });
     const texts = [
       `First ${words(12_000)} Mittel-Stück ${words(12_000)} last`,
@@ -110,7 +110,7 @@ describe("a search by blocks", () => {
   it("makes lists of words by which full blocks are left out", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
-    using conversations = createSqliteConversations({ store, clock, onFault });
+    using conversations = createSqliteConversations({ store, clock });
     await conversationOf(conversations, "owner", words(20_000), "The open block.");
     // Waits until every full block is listed, so that none is listed while the test changes one.
     while ((await store.read("blocksToIndex", Number.MIN_SAFE_INTEGER)).length > 0)
@@ -126,9 +126,9 @@ describe("a search by blocks", () => {
     makeFirstVersion(place.file);
     const clock = createTestClock({ instantMs: 1_000 });
     await using store = await createSqliteStore({
-      ...{ clock, file: place.file, synchronous: "NORMAL", onStorage: onFault },
+      ...{ clock, file: place.file, synchronous: "NORMAL", observer: failing },
     });
-    using conversations = createSqliteConversations({ store, clock, onFault });
+    using conversations = createSqliteConversations({ store, clock });
     assert.equal((await conversations.search("anonymous", "old", 10)).length, 2);
     while ((await store.read("hasOldIndex")).length > 0);
     assert.equal((await conversations.search("anonymous", "old", 10)).length, 2);
@@ -139,7 +139,7 @@ describe("a search by blocks", () => {
   it("ends after 2 s with the results so far", async () => {
     await using opened = await openStore();
     const { store, clock } = opened;
-    using conversations = createSqliteConversations({ store, clock, onFault });
+    using conversations = createSqliteConversations({ store, clock });
     const texts = Array.from({ length: 40 }, (_, index) => `needle ${index} ${"é ".repeat(40_000)}`);
     await conversationOf(conversations, "owner", ...texts);
     const searching = conversations.search("owner", "needle", 100);

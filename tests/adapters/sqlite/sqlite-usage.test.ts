@@ -7,11 +7,11 @@ import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts"
 import type { UsageStore } from "../../../src/ports/usage-store.ts";
 import { callOf, describeUsageStore, used } from "../../ports/usage-store-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault, openStore } from "./open-store.ts";
+import { dataFolder, openStore } from "./open-store.ts";
 
 describeUsageStore("sqlite", async () => {
   const { store, [Symbol.asyncDispose]: dispose } = await openStore();
-  return { store: createSqliteUsage({ store, keepDays: 90, onFault }), [Symbol.asyncDispose]: dispose };
+  return { store: createSqliteUsage({ store, keepDays: 90 }), [Symbol.asyncDispose]: dispose };
 });
 
 /** Opens the usage in a file, by default in a new one. */
@@ -19,9 +19,8 @@ async function openUsage(existing?: string) {
   const place = existing === undefined ? await dataFolder() : undefined;
   const file = existing ?? place?.file ?? "";
   const clock = createTestClock({ instantMs: 1_000 });
-  const onStorage = () => undefined;
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage });
-  const usage = createSqliteUsage({ store, keepDays: 10, onFault });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer: {} });
+  const usage = createSqliteUsage({ store, keepDays: 10 });
   const database = new DatabaseSync(file);
   return {
     store,
@@ -80,7 +79,7 @@ test("calls left open end as interrupted, with the reserved amounts, and others 
   for (const call of [first, second, third]) place.usage.begin(call);
   place.usage.extend(second.id, second.inputTokens, 1_024);
   place.usage.end(third.id, { ...used(1, 1), outcome: "completed", day: 100 });
-  const next = createSqliteUsage({ store: place.store, keepDays: 10, onFault });
+  const next = createSqliteUsage({ store: place.store, keepDays: 10 });
   await next.takeUp(100);
   assert.deepEqual(
     (await place.rows()).map(({ outcome, output_tokens, estimated }) => [outcome, output_tokens, estimated]),
@@ -215,7 +214,7 @@ test("20,000 writes wait for the storage at a time, and every one gives its plac
       waiting -= 1;
     },
   } as unknown as SqliteStore;
-  const usage = createSqliteUsage({ store, keepDays: 10, onFault });
+  const usage = createSqliteUsage({ store, keepDays: 10 });
   for (let round = 0; round < 2; round += 1) {
     for (let count = 0; count < 20_001; count += 1)
       usage.end("call", { ...used(1, 1), outcome: "completed", day: 100 });

@@ -8,7 +8,7 @@ import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendo
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";
 import { describeVendorIds } from "../../ports/vendor-ids-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault, openStore } from "./open-store.ts";
+import { dataFolder, failing, openStore } from "./open-store.ts";
 
 describeVendorIds("sqlite", async () => {
   const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
@@ -18,7 +18,7 @@ describeVendorIds("sqlite", async () => {
 
 async function openVendorIds(file: string) {
   const clock = createTestClock({ instantMs: 1_000 });
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer: failing });
   const ids = createSqliteVendorIds({ store, served: await openServedTime(store, clock) });
   return { clock, store, ids, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }

@@ -8,7 +8,7 @@ import { describeKeyStore } from "../../ports/key-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
-import { onFault, openLogs, openStore } from "./open-store.ts";
+import { openLogs, openStore } from "./open-store.ts";
 
 describeTurnLogStore("sqlite", async (options) => {
   const { logs, [Symbol.asyncDispose]: dispose } = await openLogs(options);
@@ -25,7 +25,7 @@ describeLeaving("sqlite", openLog);
 
 describeConversationStore("sqlite", async () => {
   const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
-  const conversations = createSqliteConversations({ store, clock, onFault });
+  const conversations = createSqliteConversations({ store, clock });
   return {
     store: conversations,
     async [Symbol.asyncDispose]() {
@@ -37,7 +37,7 @@ describeConversationStore("sqlite", async () => {
 
 describeTurnQuestions("sqlite", async () => {
   const { logs, store, clock, [Symbol.asyncDispose]: dispose } = await openLogs();
-  const conversations = createSqliteConversations({ store, clock, onFault });
+  const conversations = createSqliteConversations({ store, clock });
   return {
     ...{ logs, conversations },
     async [Symbol.asyncDispose]() {
@@ -49,7 +49,7 @@ describeTurnQuestions("sqlite", async () => {
 
 test("a page of a long text is as full as its characters allow", async () => {
   await using opened = await openStore();
-  using store = createSqliteConversations({ ...opened, onFault });
+  using store = createSqliteConversations({ ...opened });
   for (const character of ["x", "\u00e9", "語", "😀"]) {
     const width = Buffer.byteLength(character);
     const id = await conversationOf(store, "owner", character.repeat(50));

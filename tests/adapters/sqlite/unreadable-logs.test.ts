@@ -4,11 +4,12 @@ import { describe, it } from "node:test";
 import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
+import type { Fault } from "../../../src/ports/observer.ts";
 import { storedVersion } from "../../../src/ports/stored-version.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { recordOf } from "../../ports/turn-log-store-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, onFault } from "./open-store.ts";
+import { dataFolder } from "./open-store.ts";
 
 const hourMs = 3_600_000;
 
@@ -16,11 +17,11 @@ const hourMs = 3_600_000;
 async function open(file: string, instantMs: number) {
   const clock = createTestClock({ instantMs });
   const faults: string[] = [];
-  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", onStorage: onFault });
+  const observer = { faulted: ({ error }: Fault) => void faults.push(String(error)) };
+  const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer });
   const served = await openServedTime(store, clock);
   const logs = await createSqliteTurnLogs({
     ...{ store, clock, served, retentionMs: hourMs, answerRetentionMs: 10 * hourMs, mostBytes: 1_000_000 },
-    onFault: (fault) => void faults.push(String(fault)),
   });
   return {
     ...{ logs, clock, faults },

@@ -38,8 +38,12 @@ async function startDoor(
       maxPerKey: limits.mostConnectionsPerKey ?? 10,
     }),
     isAdmitted: () => true,
-    onFault: () => assert.fail("a fault of a client"),
-    onHandshakeFault: (fault) => faults.push(fault),
+    observer: {
+      faulted({ where, error }) {
+        assert.equal(where, "handshake", "a fault of a client");
+        faults.push(error);
+      },
+    },
     onRefused: ({ status }) => refused.push(status),
     connect: () => ({
       receive,

@@ -42,7 +42,7 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
       },
     },
     deleteConversation: async () => false,
-    onFault: (fault) => faults.push(fault),
+    observer: { faulted: ({ error }) => void faults.push(error) },
   });
   const app: ApiRoutes = new Hono();
   app.use(async (context, next) => {

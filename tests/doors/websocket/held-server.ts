@@ -6,6 +6,7 @@ import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../../src/compose/settings.ts";
 import { Connection } from "../../../src/doors/websocket/connection.ts";
 import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import type { Fault } from "../../../src/ports/observer.ts";
 import { createAdmission } from "../../../src/server/budget/admission.ts";
 import { type Audience, Session } from "../../../src/server/session.ts";
 import { createTurns } from "../../../src/server/turns.ts";
@@ -17,14 +18,12 @@ export const mostInFlight = 4;
 /** A whole server whose connections take nothing until they are told to. All of them are Ada's. */
 export async function startHeld() {
   const { dependencies, clock, questions } = createChatSetup(answering("Hello."));
-  const nothing = () => undefined;
   const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions });
   const budgets = await openBudgets(defaultSettings(), {
     clock,
     usage: createMemoryUsage(),
-    model: "demo",
-    simulated: true,
-    onWarning: nothing,
+    models: { model: "demo", isFree: true },
+    observer: {},
   });
   const turns = createTurns({
     chat: dependencies,
@@ -41,17 +40,15 @@ export async function startHeld() {
     digest: sha256,
     isAdmitted: () => true,
     isMoneyLimited: false,
-    onLaneFailure: () => undefined,
     turnLimitMs: 60_000,
-    onEnd: nothing,
-    onFault: nothing,
-    onLeft: nothing,
+    observer: {},
+    onLeft: () => undefined,
   });
   const { conversations } = dependencies;
   const ofSessions = {
     ...{ turns, conversations, clock, mostInFlight, maxBytes: 1e9 },
     unnamedGraceMs: 10_000,
-    onFault: nothing,
+    observer: {},
   };
   const ofConnections = {
     frames: new SharedFrames(),
@@ -61,7 +58,7 @@ export async function startHeld() {
       intervalMs: 100,
       maxLagMs: 400,
     },
-    onFault: (fault: unknown) => assert.fail(String(fault)),
+    observer: { faulted: ({ error }: Fault) => assert.fail(String(error)) },
   };
   const caller = { owner: "ada", keyId: "k", limits: {} };
   return {

@@ -1,6 +1,7 @@
 import type { CountedBudgets } from "../../../ports/budgets.ts";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
 import type { KeyStore } from "../../../ports/key-store.ts";
+import { faultsOf, type Observer } from "../../../ports/observer.ts";
 import type { RateCounter } from "../../../ports/rate-counter.ts";
 import type { SocketPlaces } from "../../../ports/socket-places.ts";
 import type { Tickets } from "../../../ports/tickets.ts";
@@ -31,8 +32,8 @@ export interface HubOptions extends DirectoryLimits {
   readonly vendorIds: VendorIds;
   readonly attempts: RateCounter;
   readonly places: SocketPlaces;
-  /** Called if a process is there but a message to it failed. */
-  readonly onFault: (fault: unknown) => void;
+  /** Is told if a process is there but a message to it failed. */
+  readonly observer: Observer;
 }
 
 /** The state that all processes share, in the process that keeps it. */
@@ -46,7 +47,8 @@ export interface Hub {
 
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds, places } = options;
-  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onFault } = options;
+  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, observer } = options;
+  const onFault = faultsOf(observer, "worker");
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);

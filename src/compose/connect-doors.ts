@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { createHandshakeAnswer } from "../doors/http/handshake-answer.ts";
+import { createHttpApp } from "../doors/http/http-app.ts";
+import { createHttpExchanges } from "../doors/http/http-exchanges.ts";
+import { createHttpListener } from "../doors/http/http-listener.ts";
+import { mounted } from "../doors/http/mount.ts";
+import { type Access, createAccess, hostName, readOrigin } from "../doors/identity/access.ts";
+import type { ClientAddress } from "../doors/identity/client-address.ts";
+import type { Observer, RefusalFacts } from "../ports/observer.ts";
+import { createConversationDeletion } from "../server/delete-conversation.ts";
+import type { Turns } from "../server/turns.ts";
+import { connectSockets, type Sockets } from "./connect-sockets.ts";
+import { openPages } from "./open-pages.ts";
+import type { Parts } from "./open-parts.ts";
+
+export interface ConnectedDoors {
+  readonly sockets: Sockets;
+  readonly pages: Awaited<ReturnType<typeof openPages>>;
+  readonly listener: ReturnType<typeof mounted>;
+  /** From now on the server says that it is not ready. */
+  leave(): void;
+}
+
+/** Connects the turns to the WebSocket and to the HTTP routes. */
+export async function connectDoors(parts: Parts, turns: Turns): Promise<ConnectedDoors> {
+  const access = openAccess(parts);
+  // From here on nothing waits or fails: open sockets would have to be closed.
+  const pages = await pagesOf(parts);
+  const sockets = connectSockets({ parts, turns, access, onRefused: refusalsAt("handshake", parts) });
+  const ready = { isReady: true };
+  const listener = openListener({ parts, turns, access, sockets, pages, ready });
+  const exchanges = createHttpExchanges({
+    clock: parts.clock,
+    maxInAll: parts.settings.maxHttpConnections,
+    maxPerAddress: parts.settings.maxHttpConnectionsPerAddress,
+    clientAddress: parts.clientAddress,
+    retryAfterMs: () => Math.floor(parts.random() * parts.settings.reconnectSpreadMs),
+  });
+  return {
+    ...{ sockets, pages },
+    listener: mounted(parts.path, exchanges.guard(listener)),
+    leave() {
+      ready.isReady = false;
+    },
+  };
+}
+
+function openAccess({ settings, callers, pageToken }: Parts): Access {
+  return createAccess({
+    allowedOrigins: settings.allowedOrigins,
+    allowedHosts: settings.allowedHosts,
+    host: settings.host,
+    isShared: callers.admission === "shared",
+    byCookies: callers.admission === "authenticate",
+    pageToken,
+  });
+}
+
+function pagesOf({ settings, path, shownPersonas: personas, providers, callers, pageToken }: Parts) {
+  const { admission } = callers;
+  const showsToken = admission === "shared" || admission === "separate";
+  return openPages(
+    () => ({
+      ...{ path, personas },
+      simulated: providers.simulated,
+      model: providers.model,
+      needsKey: admission === "keys",
+      makesSecret: admission === "separate",
+    }),
+    { servedNames: settings.allowedHosts, ...(showsToken ? { pageToken } : {}) },
+  );
+}
+
+interface ListenerParts {
+  readonly parts: Parts;
+  readonly turns: Turns;
+  readonly access: Access;
+  readonly sockets: Sockets;
+  readonly pages: ConnectedDoors["pages"];
+  readonly ready: { readonly isReady: boolean };
+}
+
+function openListener({ parts, turns, access, sockets, pages, ready }: ListenerParts) {
+  const { stores, callers, clientAddress, personas, budgets, clock, observer } = parts;
+  const { logs, conversations, keys, tickets, usage } = stores;
+  const onRefused = refusalsAt("http", parts);
+  const app = createHttpApp({
+    ...{ access, callers, clientAddress, onRefused, personas },
+    ...{ keys, tickets, conversations, logs, usage, observer },
+    newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
+    deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, observer }),
+    today: budgets.today,
+    page: pages.served,
+  });
+  return createHttpListener({
+    socketPath: parts.path,
+    answerHandshake: createHandshakeAnswer({
+      whyRefused: async (request) => access.refuseHead(request) ?? sockets.whyRefused(request),
+      onRefused,
+    }),
+    ...{ app, access, onRefused, observer },
+    async whyNotReady() {
+      if (!ready.isReady) return "shutting_down";
+      return (await stores.canStore()) ? undefined : "storage_unavailable";
+    },
+  });
+}
+
+/** A longer name or origin is cut. */
+const maxChars = 100;
+
+/** Tells refused heads. Of the client's own text only a valid host name and a valid origin are told. */
+function refusalsAt(
+  at: "handshake" | "http",
+  { observer, clientAddress }: { readonly observer: Observer; readonly clientAddress: ClientAddress },
+) {
+  type Refused = Pick<Exclude<RefusalFacts, { at: "frame" }>, "code" | "status" | "message">;
+  return ({ code, status, message }: Refused, request: IncomingMessage): void =>
+    observer.refused?.({
+      ...{ at, code, status, message },
+      client: () => ({
+        address: clientAddress(request),
+        host: hostName(request.headers.host)?.slice(0, maxChars),
+        origin: readOrigin(request.headers.origin)?.slice(0, maxChars),
+      }),
+    });
+}

@@ -1,0 +1,135 @@
+import type { Clock } from "../ports/clock.ts";
+import type {
+  Fault,
+  LaneFailure,
+  Observer,
+  RecoveredTurns,
+  RefusalFacts,
+  StorageChange,
+  TurnEnd,
+  TurnFacts,
+  Warning,
+} from "../ports/observer.ts";
+import { TroupeError } from "../protocol/errors.ts";
+import { describeCause } from "./describe-cause.ts";
+import type { Logger } from "./logger.ts";
+
+/** The line of each fault that is not the storage's. */
+const faultLines: Readonly<Record<Exclude<Fault["where"], "storage">, string>> = {
+  connection: "a connection or a request of it failed",
+  frame: "a frame could not be handled",
+  handshake: "a handshake could not be checked",
+  http: "an HTTP request failed",
+  turn: "a request's log failed",
+  recovery: "requests could not be recovered",
+  worker: "a message could not be sent to a worker",
+  observer: "an observer failed; its further failures are not reported",
+};
+
+/** Refusals of the same kind within this time make one line. */
+const quietMs = 10_000;
+
+/**
+ * Writes the log: how requests ended, one line each, refusals, and faults. The line of a failure has the sentence that the client reads,
+ * then the message of the provider or the system. Stacks are logged at `debug`, and for faults of the server itself.
+ */
+export class LogObserver implements Observer {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  /** Refusals by sentence: there are a dozen, and one for each limit that a key may have. */
+  readonly #refusals = new Map<string, { readonly atMs: number; leftOut: number }>();
+
+  constructor(logger: Logger, clock: Clock) {
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  turnEnded({ requestId }: TurnFacts, { outcome, error }: TurnEnd): void {
+    if (error !== undefined) this.#fail({ request: requestId }, error, "a request failed");
+    // The next process logs the end of one that was left, and the end of one that was lost is a fault.
+    else if (outcome === "completed" || outcome === "cancelled")
+      this.#logger.debug({ request: requestId }, "a request ended");
+  }
+
+  laneFailed({ requestId }: TurnFacts, { personaId, error }: LaneFailure): void {
+    this.#fail({ request: requestId, lane: personaId }, error, "a persona of a request failed");
+  }
+
+  /** Logs one line for each kind of refusal in 10 s, with the number left out. */
+  refused(refusal: RefusalFacts): void {
+    // A client's wrong frames concern only itself.
+    if (refusal.at === "frame") return;
+    const { status, message } = refusal;
+    const last = this.#refusals.get(message);
+    if (last !== undefined && this.#clock.now() - last.atMs < quietMs) {
+      last.leftOut += 1;
+      return;
+    }
+    this.#refusals.set(message, { atMs: this.#clock.now(), leftOut: 0 });
+    const { address, host, origin } = refusal.client();
+    this.#logger.info(
+      { status, address, host, origin, leftOut: last?.leftOut ?? 0 },
+      `a request was refused: ${message}`,
+    );
+  }
+
+  recovered(turns: RecoveredTurns): void {
+    this.#logger.warn(turns, "requests of a process that is gone were recovered");
+  }
+
+  /** Logs once that the storage fails, and once that it works again, not with every request in between. */
+  storageChanged(change: StorageChange): void {
+    switch (change.state) {
+      case "failing": {
+        const { error } = change;
+        this.#logger.error({ err: error }, `new requests are refused: the storage fails (${error.message})`);
+        return;
+      }
+      case "working":
+        this.#logger.info({}, "the storage works again");
+        return;
+      case "damaged":
+        this.#logger.error({}, `started without a damaged part of the database: ${change.part}`);
+    }
+  }
+
+  warned({ message, cause }: Warning): void {
+    const reason = describeCause(cause);
+    this.#logger.warn({}, reason === undefined ? message : `${message} (${reason})`);
+    if (reason !== undefined) this.#logger.debug({ err: cause }, "the cause of the warning");
+  }
+
+  faulted({ where, error, requestId }: Fault): void {
+    const logger = this.#logger;
+    if (where === "storage") {
+      const report = isUnavailable(error) ? logger.debug : logger.error;
+      report.call(logger, { err: error }, "something could not be stored");
+      return;
+    }
+    const report = where === "connection" ? logger.debug : logger.error;
+    const request = requestId === undefined ? {} : { request: requestId };
+    report.call(logger, { ...request, err: error }, faultLines[where]);
+  }
+
+  #fail(fields: object, error: TroupeError, message: string): void {
+    const logger = this.#logger;
+    const { code, cause } = error;
+    const reason = describeCause(cause);
+    const line = `${message}: ${error.publicMessage}${reason === undefined ? "" : ` (${reason})`}`;
+    if (code === "internal_error") {
+      logger.error({ ...fields, code, err: cause }, line);
+      return;
+    }
+    // Failing storage is reported once, not with every request that it ends.
+    const quiet = isUnavailable(error) ? logger.debug : undefined;
+    // A call refused by a budget is no fault.
+    const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
+    const tell = quiet ?? (isUnpaid ? logger.info : logger.warn);
+    tell.call(logger, { ...fields, code }, line);
+    if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "the cause of the failure");
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof TroupeError && error.code === "storage_unavailable";
+}

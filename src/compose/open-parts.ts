@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import { systemClock } from "../adapters/system/system-clock.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import type { Callers } from "../doors/identity/callers.ts";
+import { type ClientAddress, createClientAddress } from "../doors/identity/client-address.ts";
+import type { Budgets } from "../ports/budgets.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Observer } from "../ports/observer.ts";
+import type { PersonaStore } from "../ports/persona.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
+import { type ChosenPersonas, choosePersonas } from "./choose-personas.ts";
+import { type ChosenProviders, chooseProviders } from "./choose-providers.ts";
+import { combineObservers } from "./combine-observers.ts";
+import { LogObserver } from "./log-observer.ts";
+import type { Logger } from "./logger.ts";
+import { openCallers } from "./open-callers.ts";
+import type { OpenStores, Stores } from "./open-stores.ts";
+import { openVendorIds } from "./open-vendor-ids.ts";
+import { proxiesOf } from "./provider-settings.ts";
+import { completeSettings } from "./read-settings.ts";
+import { type RequestMemory, requestMemory } from "./request-memory.ts";
+import { SettingError, type Settings } from "./settings.ts";
+import type { TroupeOptions } from "./troupe.ts";
+
+/** The options of a server, checked and completed. */
+export interface Basis {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: Observer;
+  readonly logger: Logger;
+  readonly path: string;
+  readonly pageToken: string;
+  /** Another process chooses its providers in the same way, and reports and warns about them instead. */
+  readonly isWorker: boolean;
+}
+
+/** The parts of a server that its turns and its doors are made of. */
+export interface Parts extends Basis {
+  readonly clientAddress: ClientAddress;
+  readonly providers: ChosenProviders;
+  readonly personas: PersonaStore;
+  readonly shownPersonas: ChosenPersonas["shown"];
+  readonly stores: Stores;
+  readonly callers: Callers;
+  readonly vendorIds: VendorIds;
+  readonly budgets: Budgets;
+  readonly memory: RequestMemory;
+  /** Closes providers and connections to them, then the stores. */
+  close(): Promise<void>;
+}
+
+const pathForm = /^(\/[\w~-]+)+$/;
+const nothing = () => undefined;
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Completes the options with their defaults. Throws a `SettingError` for a setting or a path that cannot be used. */
+export function readBasis(options: TroupeOptions, isWorker: boolean): Basis {
+  const settings = completeSettings(options);
+  const { clock = systemClock, random = Math.random, logger, observer, path = "/ws" } = options;
+  if (!pathForm.test(path))
+    throw new SettingError("path: write it as /ws or /chat/ws, each part of A-Z a-z 0-9 _ ~ -");
+  const log = logger === undefined ? [] : [new LogObserver(logger, clock)];
+  return {
+    ...{ settings, clock, random, path, isWorker },
+    observer: combineObservers(observer === undefined ? log : [...log, observer]),
+    logger: logger ?? silent,
+    pageToken: options.pageToken ?? randomBytes(16).toString("hex"),
+  };
+}
+
+/** Opens the parts. `begun` disposes them in reverse if the start fails. */
+export async function openParts(
+  basis: Basis,
+  options: TroupeOptions,
+  open: OpenStores,
+  begun: AsyncDisposableStack,
+): Promise<Parts> {
+  const { settings, clock, random, observer, isWorker } = basis;
+  const { authenticate } = options;
+  const agents = begun.use(createUpstreamAgents(proxiesOf(settings)));
+  const providers = begun.use(
+    await chooseProviders(settings, {
+      ...{ clock, agents, random, own: options.providers },
+      observer: isWorker ? {} : observer,
+    }),
+  );
+  const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
+  const stores = begun.use(await open(settings, { clock, observer }));
+  const callers = openCallers({ settings, stores, clock, authenticate, observer });
+  return {
+    ...basis,
+    clientAddress: createClientAddress(settings.trustedProxies),
+    ...{ providers, personas, shownPersonas: shown, stores, callers },
+    vendorIds: await openVendorIds(settings, stores, callers),
+    budgets: await stores.openBudgets(providers),
+    memory: requestMemory(settings),
+    async close() {
+      providers[Symbol.dispose]();
+      agents[Symbol.dispose]();
+      await stores[Symbol.asyncDispose]();
+    },
+  };
+}

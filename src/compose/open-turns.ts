@@ -1,0 +1,70 @@
+import { sha256 } from "../adapters/system/sha-256.ts";
+import type { ChatDependencies } from "../chat/chat-context.ts";
+import { faultsOf } from "../ports/observer.ts";
+import { type Admission, createAdmission } from "../server/budget/admission.ts";
+import { recoverTurns } from "../server/recover-turns.ts";
+import { createTurns, type Turns } from "../server/turns.ts";
+import type { Parts } from "./open-parts.ts";
+
+export interface OpenedTurns {
+  readonly turns: Turns;
+  readonly admission: Admission;
+  /** Takes up the turns of a process that is gone. */
+  recover(): Promise<unknown>;
+}
+
+/** Makes the server's turns and the limits of their number. */
+export function openTurns(parts: Parts): OpenedTurns {
+  const { settings, stores, budgets, callers, providers, personas, observer } = parts;
+  const { logs, conversations, peers } = stores;
+  const admission = openAdmission(parts);
+  const recover = () => recoverTurns({ logs, conversations, personas, turns, observer });
+  const turns = createTurns({
+    chat: chatOf(parts),
+    ...{ logs, peers, budgets, admission, observer },
+    digest: sha256,
+    isAdmitted: callers.isAdmitted,
+    onLeft: () => void recover().catch(faultsOf(observer, "recovery")),
+    get isMoneyLimited() {
+      return settings.moneyPerDay !== undefined && !providers.isFree;
+    },
+    turnLimitMs: settings.turnLimitMs,
+  });
+  return { turns, admission, recover };
+}
+
+function openAdmission({ settings, budgets, memory }: Parts): Admission {
+  return createAdmission({
+    budgets,
+    mostPerKey: settings.maxRequestsPerKey,
+    mostPerOwner: settings.maxRequestsPerOwner,
+    mostInAll: settings.maxRequests,
+    maxBytesPerOwner: memory.perOwner,
+    maxBytes: memory.inAll,
+  });
+}
+
+function chatOf({
+  settings,
+  clock,
+  random,
+  providers,
+  personas,
+  stores,
+  vendorIds,
+}: Parts): ChatDependencies {
+  return {
+    ...{ clock, providers, personas, vendorIds },
+    conversations: stores.conversations,
+    digest: sha256,
+    contextChars: settings.contextChars,
+    mostAnswerChars: 4_000_000,
+    retry: {
+      mostRetries: 2,
+      firstDelayMs: 500,
+      longestDelayMs: 8_000,
+      longestAskedDelayMs: 20_000,
+      random,
+    },
+  };
+}

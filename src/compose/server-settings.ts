@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { duration, text } from "./setting-kinds.ts";
+
+/** The settings of the server's processes: their address, their connections, their stop and their log. */
+export const serverSettings = {
+  port: {
+    name: "PORT",
+    schema: z.coerce.number().int().min(0).max(65_535).default(8000),
+    help: "port; 0 picks a free one",
+  },
+  host: {
+    name: "HOST",
+    schema: text.default("localhost"),
+    help: "address to listen on; localhost means both loopback addresses",
+  },
+  workers: {
+    name: "TROUPE_WORKERS",
+    schema: z.coerce.number().int().min(1).max(64).default(1),
+    help: "processes that serve the port; they share the database, kept by one more",
+  },
+  drainMs: {
+    name: "TROUPE_DRAIN_MS",
+    schema: duration(10_000),
+    help: "how long a stop waits for running requests",
+  },
+  reconnectSpreadMs: {
+    name: "TROUPE_RECONNECT_SPREAD_MS",
+    schema: duration(5_000),
+    help: "time over which the clients of a stopping server reconnect, each at a random moment",
+  },
+  pingMs: {
+    name: "TROUPE_PING_MS",
+    schema: duration(30_000, 1),
+    help: "time between two pings of a socket; a peer that misses two is dropped and may come back",
+  },
+  logLevel: {
+    name: "LOG_LEVEL",
+    schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+    help: "how much is logged: error, warn, info, debug, silent",
+  },
+} as const;

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { count, duration, text } from "./setting-kinds.ts";
+
+/** The settings of the stores: the place of the data, how long it is kept, and how much memory it may use. */
+export const storageSettings = {
+  data: {
+    name: "TROUPE_DATA",
+    schema: text.default("./data"),
+    help: "folder for the server's data",
+  },
+  store: {
+    name: "TROUPE_STORE",
+    schema: z.enum(["sqlite", "memory"]).default("sqlite"),
+    help: "where requests and conversations are kept: a database in the data folder, or memory only",
+  },
+  synchronous: {
+    name: "TROUPE_SYNCHRONOUS",
+    schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),
+    help: "NORMAL: the database survives a crash of the server; FULL: also one of the machine",
+  },
+  logRetentionMs: {
+    name: "TROUPE_LOG_RETENTION_MS",
+    schema: duration(24 * 3_600_000),
+    help: "how long an ended request can be resumed event by event; in memory at most 15 minutes",
+  },
+  answerRetentionMs: {
+    name: "TROUPE_ANSWER_RETENTION_MS",
+    schema: count(30 * 24 * 3_600_000),
+    help: "how long the answer of an ended request can be fetched by its id, from its end; not in memory",
+  },
+  logBytes: {
+    name: "TROUPE_LOG_BYTES",
+    schema: count(256 * 1024 ** 2, 1024),
+    help: "max memory of all requests' logs",
+  },
+  conversationBytes: {
+    name: "TROUPE_CONVERSATION_BYTES",
+    schema: count(64 * 1024 ** 2, 1024),
+    help: "max memory of all conversations if they are kept in memory; the least recently used are forgotten first, then the oldest messages",
+  },
+  usageDays: {
+    name: "TROUPE_USAGE_DAYS",
+    schema: count(90, 1),
+    help: "days after which the usage of single calls is summed up by day",
+  },
+} as const;
