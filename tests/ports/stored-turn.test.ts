@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { UnreadableError, upgradeSteps } from "../../src/ports/stored-event.ts";
+import { UnreadableError } from "../../src/ports/stored-event.ts";
 import { storedEvent } from "../../src/ports/stored-shapes.ts";
 import {
   decodeBatch,
@@ -233,73 +233,5 @@ describe("a beat of the journal", () => {
       read([[1, 4, [], [{ ...earlier, sideEvents: "2" }]]], 1)[0]?.slice(0, 5),
       [1, 4, 3, 0, 0],
     );
-  });
-});
-
-describe("a turn of version 1", () => {
-  it("has the facts about its request in the vendor's options", () => {
-    const [plain, persona] = fullResumables;
-    assert.ok(plain?.request.kind === "responses" && persona !== undefined);
-    const { inBackground, maxTokens, ...before } = plain.request;
-    const read = (options: object, version: number) => {
-      const request = { ...plain, request: { ...before, options } };
-      return decodeResumableRequest(JSON.stringify(request), version).request;
-    };
-    const options = { background: true, max_output_tokens: 7 };
-    assert.deepEqual(read(options, 1), { ...before, options, inBackground: true, maxTokens: 7 });
-    assert.deepEqual(read(options, 2), { ...before, options });
-    assert.deepEqual(read({}, 1), { ...before, options: {} });
-    assert.deepEqual(decodeResumableRequest(JSON.stringify(persona), 1), persona);
-  });
-
-  const thought = (text: string, lane?: string) => ({
-    type: "reasoning" as const,
-    text,
-    ...(lane === undefined ? {} : { lane }),
-  });
-  const tool = { type: "tool" as const, tool: "t", status: "s", callId: "c" };
-  const earlier = (sideEvents: number, lane?: string) => ({
-    ...{ type: "checkpoint" as const, textUnits: 0, sideEvents, place: { at: sideEvents } },
-    ...(lane === undefined ? {} : { lane }),
-  });
-
-  it("gets checkpoints that count reasoning and tools of their own lane since its last start", () => {
-    const steps = upgradeSteps([
-      earlier(0),
-      thought("One. "),
-      thought("of another lane", "other"),
-      tool,
-      earlier(0),
-      earlier(1),
-      earlier(2),
-      earlier(3),
-      earlier(1, "other"),
-      { type: "reset", lanes: [{}] },
-      earlier(2),
-      thought("A"),
-      fullCheckpoint,
-      earlier(1),
-    ]);
-    const counts = steps.flatMap((step) =>
-      step.type === "checkpoint" ? [[step.reasoningUnits, step.toolEvents]] : [],
-    );
-    assert.deepEqual(counts, [
-      ...[
-        [0, 0],
-        [0, 0],
-        [5, 0],
-        [5, 1],
-        [5, 1],
-        [15, 0],
-      ],
-      ...[
-        [0, 0],
-        [3, 1],
-        [1, 0],
-      ],
-    ]);
-    assert.deepEqual(steps[5], {
-      ...{ type: "checkpoint", textUnits: 0, place: { at: 1 }, reasoningUnits: 5, toolEvents: 0 },
-    });
   });
 });
