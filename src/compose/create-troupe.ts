@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sha256 } from "../adapters/system/sha-256.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
+import { FastReads } from "../adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import { createHandshakeAnswer } from "../doors/http/handshake-answer.ts";
 import { createHttpApp } from "../doors/http/http-app.ts";
@@ -70,8 +71,9 @@ export async function assembleTroupe(
   const onRefused = reportRefusals({ logger, clock, clientAddress });
   /** Disposed in reverse if the start fails. */
   await using begun = new AsyncDisposableStack();
-  const agents = begun.use(createUpstreamAgents(proxiesOf(settings)));
   const onWarning = reportWarnings(logger);
+  const fastReads = new FastReads({ isOn: settings.fastReads, onMissing: onWarning });
+  const agents = begun.use(createUpstreamAgents(proxiesOf(settings), fastReads));
   const chosen = begun.use(
     await chooseProviders(settings, {
       ...{ clock, agents, random, own: options.providers },

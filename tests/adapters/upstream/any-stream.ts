@@ -89,7 +89,8 @@ export function anyStreamOf(shapes: StreamShapes): fc.Arbitrary<Uint8Array[]> {
     })
     .map(({ begins, events, cuts, lineCuts }) => {
       const bytes = Buffer.from(begins + events.join(""));
-      const lineEnds = [...bytes.keys()].filter((at) => bytes[at] === 10 || bytes[at] === 13);
+      const lineEnds: number[] = [];
+      for (const [at, byte] of bytes.entries()) if (byte === 10 || byte === 13) lineEnds.push(at);
       const atLineEnds = lineCuts.map((cut) => (lineEnds[cut % Math.max(1, lineEnds.length)] ?? 0) + 1);
       return [...new Set([...cuts.map((cut) => cut % bytes.length), ...atLineEnds, bytes.length])]
         .sort((a, b) => a - b)
