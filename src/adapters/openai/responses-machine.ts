@@ -162,7 +162,7 @@ export class ResponsesMachine implements AnswerMachine {
       isLoose: part?.item.isLoose === true,
       append: (text) => {
         if (part !== undefined) this.#output.append(part, text);
-        return this.#show(kind, text);
+        return this.#notes(kind) ? text : "";
       },
     };
   }
@@ -200,13 +200,14 @@ export class ResponsesMachine implements AnswerMachine {
   }
 
   #show(kind: DeltaKind, text: string): ProviderEvent[] {
-    if (text === "") return [];
-    if (kind === "reasoning") {
-      this.#sawReasoning = true;
-      return this.#includeReasoning ? [{ type: "reasoning", text }] : [];
-    }
-    this.#sawText = true;
-    return [{ type: "text", text }];
+    return text !== "" && this.#notes(kind) ? [{ type: kind, text }] : [];
+  }
+
+  /** Notes that a text of this kind has come. Returns whether it is shown. */
+  #notes(kind: DeltaKind): boolean {
+    if (kind === "text") this.#sawText = true;
+    else this.#sawReasoning = true;
+    return kind === "text" || this.#includeReasoning;
   }
 
   #showLate({ kind, text, isUnannounced }: LateText): ProviderEvent[] {

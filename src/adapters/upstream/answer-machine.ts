@@ -8,8 +8,11 @@ export interface OpenText {
   readonly kind: DeltaKind;
   /** Its events do not say which text they extend. After any other event, an equal event may extend another text. */
   readonly isLoose: boolean;
-  /** Equals accepting events that differ from that event only in their text, of which `text` is the sum. */
-  append(text: string): ProviderEvent[];
+  /**
+   * Equals accepting events that differ from that event only in their text; `text` is the sum of theirs. Returns the part of it that is
+   * shown: all, or nothing.
+   */
+  append(text: string): string;
 }
 
 /**

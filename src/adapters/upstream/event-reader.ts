@@ -140,9 +140,7 @@ export class EventReader {
   #give(given: readonly ProviderEvent[]): void {
     for (const event of given) {
       if (event.type === "text" || event.type === "reasoning") {
-        if (event.type !== this.#kind) this.#endText();
-        this.#kind = event.type;
-        this.#text += event.text;
+        this.#addText(event.type, event.text);
       } else {
         this.#endText();
         this.#events.push(event);
@@ -150,12 +148,21 @@ export class EventReader {
     }
   }
 
+  #addText(kind: DeltaKind, text: string): void {
+    if (kind !== this.#kind) this.#endText();
+    this.#kind = kind;
+    this.#text += text;
+  }
+
   /** Tells the machine of the matched text, once for many deltas. */
   #endMatched(): void {
     if (this.#matched === "") return;
     const matched = this.#matched;
     this.#matched = "";
-    this.#give(this.#openText?.append(matched) ?? []);
+    const openText = this.#openText;
+    if (openText === undefined) return;
+    const shown = openText.append(matched);
+    if (shown !== "") this.#addText(openText.kind, shown);
   }
 
   #endText(): void {

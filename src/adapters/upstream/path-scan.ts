@@ -31,8 +31,9 @@ export class PathScan {
   /** The text that the last matched event extends. */
   openText: OpenText | undefined;
   readonly #format: EventFormat;
-  #text: Template | undefined;
-  #reasoning: Template | undefined;
+  /** The template of the last matched kind of delta, and that of the other kind. */
+  #likely: Template | undefined;
+  #other: Template | undefined;
   #misses = 0;
 
   constructor(format: EventFormat) {
@@ -41,12 +42,15 @@ export class PathScan {
 
   /** The end of the event that starts at `start`; -1 if the event does not match or is incomplete. */
   match(text: string, start: number): number {
-    // Most deltas are of the same kind as the one before.
-    const isText = this.openText?.kind !== "reasoning";
-    const likely = isText ? this.#text : this.#reasoning;
-    const other = isText ? this.#reasoning : this.#text;
+    const likely = this.#likely;
+    const other = this.#other;
     const end = likely === undefined ? -1 : this.#matchOne(likely, text, start);
-    return end >= 0 || other === undefined ? end : this.#matchOne(other, text, start);
+    if (end >= 0 || other === undefined) return end;
+    const otherEnd = this.#matchOne(other, text, start);
+    if (otherEnd < 0) return -1;
+    this.#likely = other;
+    this.#other = likely;
+    return otherEnd;
   }
 
   /** Makes a template of an event that did not match: `event` is its whole text, `data` its data. */
@@ -54,14 +58,15 @@ export class PathScan {
     if (this.#misses >= mostMisses) return;
     this.#misses += 1;
     const template = this.#templateOf(event, data, openText);
-    if (template?.openText.kind === "reasoning") this.#reasoning = template;
-    else if (template !== undefined) this.#text = template;
+    if (template === undefined) return;
+    if (this.#likely?.openText.kind !== openText.kind) this.#other = this.#likely;
+    this.#likely = template;
   }
 
   /** Drops the templates, because later events may look the same and belong to another text. */
   forget(): void {
-    this.#text = undefined;
-    this.#reasoning = undefined;
+    this.#likely = undefined;
+    this.#other = undefined;
   }
 
   #templateOf(event: string, data: string, openText: OpenText): Template | undefined {

@@ -115,12 +115,12 @@ export class NotingMachine implements AnswerMachine {
       const isHole = typeof value === "string" || (Number.isInteger(value) && Number(value) >= 0);
       return value === text || (this.#vendor.ignored.has(field) && isHole) ? null : value;
     });
-    const append = (more: string): ProviderEvent[] => {
+    const append = (more: string): string => {
       this.notes.set(rest, (this.notes.get(rest) ?? "") + more);
-      return [{ type: kind, text: more }];
+      return more;
     };
     this.openText = { kind, isLoose: false, append };
-    return append(text);
+    return [{ type: kind, text: append(text) }];
   }
 
   acceptWhole(): ProviderEvent[] {

@@ -86,10 +86,10 @@ class CohereMachine implements AnswerMachine {
     if (type !== "content-delta") return [];
     const content = isObject(inner.message) && isObject(inner.message.content) ? inner.message.content : {};
     const kind: DeltaKind = typeof content.thinking === "string" ? "reasoning" : "text";
-    const append = (text: string): ProviderEvent[] =>
-      text === "" || (kind === "reasoning" && !this.#request.includeReasoning) ? [] : [{ type: kind, text }];
-    this.openText = { kind, isLoose: false, append };
-    return append(String(content.thinking ?? content.text ?? ""));
+    const isShown = kind === "text" || this.#request.includeReasoning === true;
+    this.openText = { kind, isLoose: false, append: (text) => (isShown ? text : "") };
+    const text = this.openText.append(String(content.thinking ?? content.text ?? ""));
+    return text === "" ? [] : [{ type: kind, text }];
   }
 
   acceptWhole(body: string): ProviderEvent[] {
