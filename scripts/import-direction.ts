@@ -54,6 +54,7 @@ const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   system: ["memory", "upstream", "ws"],
   // The logs in memory and on the disk follow in the same way, and events are sent between processes as they are stored.
   "turn-log": ["cluster", "memory", "sqlite"],
+  // The reader of every vendor's streams. It imports no vendor's folder, because none of them is shared with it.
   upstream: ["openai"],
 };
 

@@ -22,6 +22,17 @@ export function readSnippets(file: string): Snippet[] {
   return parseSnippets(readFileSync(join(root, file), "utf8"), file);
 }
 
+/** Every `@example` in the doc comments of a source file (its path from the root), in order. Each is a whole module. */
+export function readExamples(file: string): Snippet[] {
+  const lines = readFileSync(join(root, file), "utf8").split(/\r?\n/);
+  return lines.flatMap((line, index) => {
+    if (!/^ *\* @example$/.test(line)) return [];
+    const end = lines.findIndex((later, place) => place > index && /^ *\*(\/| @)/.test(later));
+    const code = lines.slice(index + 1, end).map((text) => `${text.replace(/^ *\* ?/, "")}\n`);
+    return [{ language: "ts", code: code.join(""), line: index + 2 }];
+  });
+}
+
 /**
  * Every fenced block of a Markdown text, in order. Throws if a fence never closes or a name occurs twice; `file` is used
  * only in the error.

@@ -6,8 +6,18 @@ export type { Logger } from "./compose/logger.ts";
 export type { Settings } from "./compose/settings.ts";
 export type { Authenticate, AuthenticatedCaller } from "./doors/identity/embedded-callers.ts";
 export type { Clock } from "./ports/clock.ts";
+export type { JsonObject, JsonValue } from "./ports/json.ts";
 export type { Observer } from "./ports/observer.ts";
 export type { Persona, PersonaStore, PublicPersona } from "./ports/persona.ts";
-export type { Provider, ProviderEvent, ProviderRequest } from "./ports/provider.ts";
+export {
+  Departure,
+  type FinishReason,
+  type Provider,
+  type ProviderCall,
+  type ProviderEvent,
+  type ProviderMessage,
+  type ProviderRequest,
+  type Usage,
+} from "./ports/provider.ts";
 export type { ProviderCatalog, ProviderChoice } from "./ports/provider-catalog.ts";
-export { TroupeError } from "./protocol/errors.ts";
+export { type ErrorCode, TroupeError, type TroupeErrorOptions } from "./protocol/errors.ts";

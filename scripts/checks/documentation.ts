@@ -5,7 +5,7 @@ import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
 import { readAnchors, readLinks } from "../markdown-links.ts";
 import { listFiles, root } from "../repository.ts";
 import { runCommand } from "../run-command.ts";
-import { readSnippets, type Snippet } from "../snippets.ts";
+import { readExamples, readSnippets, type Snippet } from "../snippets.ts";
 
 /** The pages with code that readers copy. */
 const pages = [
@@ -39,7 +39,10 @@ const dialects = [
   },
 ];
 
-/** Checks that the documentation's JSON parses, its code compiles, its relative links lead to a file, and its settings exist. */
+/**
+ * Checks that the documentation's JSON parses, its code and the examples in doc comments compile, its relative links lead to a file, and its
+ * settings exist.
+ */
 export async function checkDocumentation(): Promise<CheckOutcome> {
   const files = await listFiles();
   const texts = new Map<string, string>();
@@ -55,6 +58,8 @@ export async function checkDocumentation(): Promise<CheckOutcome> {
     findings.push(...unknownSettings(page, text));
     for (const snippet of readSnippets(page)) snippets.push({ ...snippet, page });
   }
+  for (const page of files.filter((name) => name.startsWith("src/") && name.endsWith(".ts")))
+    for (const example of readExamples(page)) snippets.push({ ...example, page });
   findings.push(...snippets.flatMap((snippet) => jsonObjection(snippet, snippet.page)));
   for (const { name, languages, options } of dialects) {
     const ofDialect = snippets.filter(({ language }) => languages.includes(language));

@@ -9,13 +9,14 @@ export interface FaultKind {
 }
 
 const openai = (name: string) => [`tests/adapters/openai/${name}.test.ts`] as const;
+const upstream = (name: string) => [`tests/adapters/upstream/${name}.test.ts`] as const;
 const server = (name: string) => [`tests/server/${name}.test.ts`] as const;
 
 export const faultKinds: readonly FaultKind[] = [
   // Providers.
   {
     kind: "a server that checks requests strictly",
-    tests: [server("strict-input"), ["tests/adapters/upstream/alternate-roles.test.ts"]],
+    tests: [server("strict-input"), upstream("alternate-roles")],
   },
   {
     kind: "a final event that lacks streamed items",
@@ -24,7 +25,7 @@ export const faultKinds: readonly FaultKind[] = [
   { kind: "a vendor's recorded stream, cut anywhere", tests: [openai("recorded-streams")] },
   { kind: "a final event whose type and status differ", tests: [openai("end-status")] },
   { kind: "a final event, an error or a body in another form", tests: [openai("stream-forms")] },
-  { kind: "an error's code or text, and the pause that it asks for", tests: [openai("stream-error")] },
+  { kind: "an error's code or text, and the pause that it asks for", tests: [upstream("stream-error")] },
   { kind: "a heartbeat", tests: [openai("heartbeat")] },
   { kind: "an overload reported inside a 200", tests: [["tests/faults/reported-failures.test.ts"]] },
   {

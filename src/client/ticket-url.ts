@@ -17,6 +17,9 @@ export interface TicketUrlOptions {
  * `unauthenticated` and `forbidden` end the client's attempts; 429 and 503 say when to try again.
  *
  * @example
+ * import { createTroupeClient, ticketUrl } from "troupe/client";
+ *
+ * const key = "a key of this server";
  * const troupe = createTroupeClient({ url: ticketUrl({ url: "wss://chat.example.com/ws", key }) });
  */
 export function ticketUrl({ url, key, headers = {}, fetch }: TicketUrlOptions): () => Promise<string> {

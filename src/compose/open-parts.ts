@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../adapters/system/system-clock.ts";
+import { FastReads } from "../adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
 import type { Callers } from "../doors/identity/callers.ts";
 import { type ClientAddress, createClientAddress } from "../doors/identity/client-address.ts";
@@ -78,11 +79,15 @@ export async function openParts(
 ): Promise<Parts> {
   const { settings, clock, random, observer, isWorker } = basis;
   const { authenticate } = options;
-  const agents = begun.use(createUpstreamAgents(proxiesOf(settings)));
+  // One process tells of all.
+  const told = isWorker ? {} : observer;
+  const onMissing = (message: string) => told.warned?.({ message });
+  const fastReads = new FastReads({ isOn: settings.fastReads, onMissing });
+  const agents = begun.use(createUpstreamAgents(proxiesOf(settings), fastReads));
   const providers = begun.use(
     await chooseProviders(settings, {
       ...{ clock, agents, random, own: options.providers },
-      observer: isWorker ? {} : observer,
+      observer: told,
     }),
   );
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);

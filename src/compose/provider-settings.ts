@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Proxies } from "../adapters/upstream/upstream-agents.ts";
-import { duration, list, text } from "./setting-kinds.ts";
+import { duration, list, switchedOn, text } from "./setting-kinds.ts";
 
 /** Paths of calls, which the SDK adds itself. */
 const endpoint = /\/(responses|chat\/completions|completions|models)\/*$/;
@@ -142,6 +142,11 @@ export const providerSettings = {
     name: "TROUPE_IDLE_MS",
     schema: duration(300_000, 1),
     help: "max silence of a provider after its first event",
+  },
+  fastReads: {
+    name: "TROUPE_FAST_READS",
+    schema: switchedOn,
+    help: "read providers' answers past Node's HTTP parser, which costs less; set false if a new release of Node breaks it",
   },
 } as const;
 

@@ -19,6 +19,9 @@ export const text = z.string().min(1);
 /** `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`; default false. */
 export const flag = z.stringbool("true or false").default(false);
 
+/** The same with the default true. */
+export const switchedOn = z.stringbool("true or false").default(true);
+
 /** A whole number of things. */
 export const count = (fallback: number, least = 0) => z.coerce.number().int().min(least).default(fallback);
 

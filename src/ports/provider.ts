@@ -119,6 +119,30 @@ export class Departure extends Error {
  * - with `from`, the `place` of an earlier checkpoint of the same request, the provider starts no new answer. If it cannot resume, it
  *   throws the cause: the first call's own failure, or `interrupted` for a call with `from`;
  * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`.
+ *
+ * @example
+ * import { createTroupe, type Provider, TroupeError } from "troupe";
+ *
+ * const parrot: Provider = {
+ *   name: "parrot",
+ *   simulated: true,
+ *   async *stream({ messages, model, maxOutputTokens = 1_000 }, { signal }) {
+ *     signal.throwIfAborted();
+ *     const words = messages.at(-1)?.text.match(/\s*\S+/g) ?? [];
+ *     if (words.length === 0) throw new TroupeError("upstream_empty");
+ *     yield [{ type: "started" }];
+ *     for (const text of words.slice(0, maxOutputTokens)) {
+ *       yield [{ type: "text", text }];
+ *       signal.throwIfAborted();
+ *     }
+ *     yield [{ type: "end", finishReason: words.length > maxOutputTokens ? "length" : "stop", model }];
+ *   },
+ * };
+ *
+ * const troupe = await createTroupe({
+ *   providers: { choose: (api, model) => ({ provider: parrot, api, model: model ?? "parrot-1" }) },
+ * });
+ * console.log(troupe.providerSummary);
  */
 export interface Provider {
   /** Stable name, e.g. `openai`, `demo`. */

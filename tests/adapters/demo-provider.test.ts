@@ -4,6 +4,7 @@ import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts
 import { createDemoProvider } from "../../src/adapters/demo/demo-provider.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { ProviderRequest } from "../../src/ports/provider.ts";
+import { describeProvider } from "../ports/provider-contract.ts";
 import { answer, ask, batchesOf, createInstantClock } from "./ask-demo.ts";
 
 /** A clock whose waits end only by the signal. */
@@ -18,6 +19,12 @@ const frozenClock: Clock = {
 function open(request: ProviderRequest, clock: Clock, signal = new AbortController().signal) {
   return createDemoProvider({ clock }).stream(request, { signal })[Symbol.asyncIterator]();
 }
+
+describeProvider("demo", async () => ({
+  provider: createDemoProvider({ clock: createInstantClock().clock }),
+  request: ask("Why?"),
+  [Symbol.asyncDispose]: async () => undefined,
+}));
 
 describe("the shape of a demo answer", () => {
   test("starts with started, ends with the only end, and has no empty batch or delta", async () => {

@@ -4,8 +4,15 @@ import { createServer, type RequestListener } from "node:http";
 import { stripTypeScriptTypes } from "node:module";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { readSnippets } from "../../scripts/snippets.ts";
-import { createTroupe, type Troupe, type TroupeOptions } from "../../src/index.ts";
+import { readExamples, readSnippets } from "../../scripts/snippets.ts";
+import {
+  createTroupe,
+  type Provider,
+  type ProviderEvent,
+  type Troupe,
+  TroupeError,
+  type TroupeOptions,
+} from "../../src/index.ts";
 import { decodeClientMessage } from "../../src/protocol/decode.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -127,6 +134,29 @@ test("the provider of docs/providers.md is the one that answers", async () => {
   const code = withoutImports(await snippet("own-provider", "docs/providers.md"));
   const [line] = await run(code, undefined, program.globals);
   assert.equal(line, 'api "openai" is answered by echo (echo-1), a provider of the application');
+});
+
+test("the provider in the example of `Provider` answers with the words of the question", async () => {
+  await using program = embedding();
+  const [example] = readExamples("src/ports/provider.ts");
+  assert.ok(example);
+  let parrot: Provider | undefined;
+  const createWith = (options: TroupeOptions) => {
+    parrot = options.providers?.choose("openai", undefined).provider;
+    return program.globals.createTroupe(options);
+  };
+  const globals = { createTroupe: createWith, TroupeError };
+  const [line] = await run(withoutImports(example.code), undefined, globals);
+  assert.equal(line, 'api "openai" is answered by parrot (parrot-1), a provider of the application');
+  const events: ProviderEvent[] = [];
+  const request = { model: "m", messages: [{ role: "user", text: "Well, well?" }] } as const;
+  for await (const batch of parrot?.stream(request, new AbortController()) ?? []) events.push(...batch);
+  assert.deepEqual(events, [
+    { type: "started" },
+    { type: "text", text: "Well," },
+    { type: "text", text: " well?" },
+    { type: "end", finishReason: "stop", model: "m" },
+  ]);
 });
 
 test("the client of docs/clients.md asks, resumes and reads its conversation", async () => {

@@ -76,6 +76,11 @@ const refused: [importer: string, statement: string, reason: RegExp][] = [
     /one adapter does not know another/,
   ],
   [
+    "src/adapters/upstream/event-reader.ts",
+    'import type { X } from "../openai/responses-machine.ts";',
+    /one adapter does not know another/,
+  ],
+  [
     "src/adapters/cluster/worker/log.ts",
     'import { x } from "../../sqlite/log.ts";',
     /one adapter does not know another/,

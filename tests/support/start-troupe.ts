@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createTroupe, type Troupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { listen } from "../../src/compose/listen.ts";
+import { hasFastReads } from "./fast-reads.ts";
 import { connect, type WireClient } from "./wire-client.ts";
 
 /** A whole server on a free port. Every client made through it is closed with it. */
@@ -19,7 +20,9 @@ export interface RunningTroupe extends AsyncDisposable {
  * for no local models.
  */
 export async function startTroupe(options: TroupeOptions = {}): Promise<RunningTroupe> {
-  return serveTroupe(await createTroupe({ localProviders: [], store: "memory", ...options }));
+  return serveTroupe(
+    await createTroupe({ localProviders: [], store: "memory", fastReads: hasFastReads, ...options }),
+  );
 }
 
 /** Makes a server listen on a free port. */

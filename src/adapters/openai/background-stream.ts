@@ -32,8 +32,8 @@ export interface BackgroundStreamOptions {
 
 /**
  * Reads a response that runs at the vendor with or without a connection. If the connection breaks, the next one continues after the last
- * event, a bounded number of times in a row. Every batch ends with the checkpoint for the position after it. If the response is no longer
- * available, throws the error that broke its stream, or `interrupted` if another process was reading it.
+ * event, a bounded number of times in a row. If the response is no longer available, throws the error that broke its stream, or
+ * `interrupted` if another process was reading it.
  */
 export async function* readBackgroundStream({
   clock,
@@ -48,8 +48,7 @@ export async function* readBackgroundStream({
   for (;;) {
     const { place } = machine;
     try {
-      for await (const events of place === undefined ? create() : continueFrom(place))
-        yield withCheckpoint(events, machine);
+      yield* place === undefined ? create() : continueFrom(place);
       return;
     } catch (thrown) {
       signal.throwIfAborted();
@@ -66,10 +65,6 @@ export async function* readBackgroundStream({
       signal.throwIfAborted();
     }
   }
-}
-
-function withCheckpoint(events: ProviderEvent[], { ended, place }: ResponsesMachine): ProviderEvent[] {
-  return ended || place === undefined ? events : [...events, { type: "checkpoint", place }];
 }
 
 /** The client is told why the stream broke; the reason why it could not be continued is for the log. */

@@ -1,5 +1,4 @@
-/** A streamed text is part of the answer or of its reasoning. */
-export type DeltaKind = "text" | "reasoning";
+import type { DeltaKind } from "../upstream/event-format.ts";
 
 /** A text of an answer that comes in deltas. */
 export interface Growth {

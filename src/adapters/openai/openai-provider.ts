@@ -9,13 +9,14 @@ import {
   type ProviderRequest,
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
 import { placeOf } from "../upstream/place-of.ts";
 import { textsIn } from "../upstream/request-mask.ts";
 import { createSecretMask } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
+import { fromSdkError } from "./openai-errors.ts";
 import { adviceFor } from "./provider-advice.ts";
-import { ResponseStream, type ResponseStreamOptions } from "./response-stream.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, responsesParams } from "./responses-params.ts";
 
@@ -94,17 +95,20 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     request: ProviderRequest,
     machine: ResponsesMachine,
     signal: AbortSignal,
-    open: ResponseStreamOptions["open"],
+    open: AnswerStreamOptions["open"],
   ) {
     const masked = (thrown: unknown) => toError(thrown, request);
-    return new ResponseStream({ agents, clock, firstByteMs, idleMs, machine, signal, open, toError: masked });
+    return new AnswerStream({
+      ...{ agents, clock, firstByteMs, idleMs, machine, signal, open, toError: masked },
+      fromOpenFault: (thrown) => fromSdkError(thrown, clock.wallTimeMs()),
+    });
   }
 
-  function create(request: ProviderRequest): ResponseStreamOptions["open"] {
+  function create(request: ProviderRequest): AnswerStreamOptions["open"] {
     return (fetch) => sdk.responses.create(responsesParams(request, dialect), over(fetch)).asResponse();
   }
 
-  function continueFrom({ responseId, sequenceNumber }: ResponsePlace): ResponseStreamOptions["open"] {
+  function continueFrom({ responseId, sequenceNumber }: ResponsePlace): AnswerStreamOptions["open"] {
     const query = { stream: true, starting_after: sequenceNumber } as const;
     return (fetch) => sdk.responses.retrieve(responseId, query, over(fetch)).asResponse();
   }

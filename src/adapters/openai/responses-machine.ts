@@ -2,12 +2,15 @@ import { z } from "zod";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
+import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
 import type { StreamEvent } from "../upstream/event-stream-parser.ts";
+import { notAStream, parseEvent, parseJson } from "../upstream/parse-event.ts";
+import { fromStreamError } from "../upstream/stream-error.ts";
 import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
-import { type DeltaKind, growthOfEvent } from "./growths.ts";
+import { growthOfEvent } from "./growths.ts";
 import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
-import { notAStream, parseEvent, parseJson } from "./parse-event.ts";
-import { fromStreamError } from "./stream-error.ts";
+import { openaiNames } from "./openai-errors.ts";
 import type { StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
 import { ToolEvents } from "./tool-events.ts";
@@ -16,6 +19,11 @@ import { ToolEvents } from "./tool-events.ts";
 const maxHeldChars = 16 * 1024 * 1024;
 
 type State = "silent" | "open" | "ended";
+
+const responsesFormat = new EventFormat(
+  { text: ["delta"], reasoning: ["delta"], ignored: ["sequence_number", "obfuscation"] },
+  /"response\.|"error"/,
+);
 
 /** The position at which a background response was left, with the machine's state at that position. */
 export const responsePlace = z.object({
@@ -41,7 +49,8 @@ interface ResponsesMachineOptions {
  * report. Each text is shown once, no matter which event brings it; the final response object includes everything that was streamed.
  * Event names and shapes: `ResponseStreamEvent` of the openai package.
  */
-export class ResponsesMachine {
+export class ResponsesMachine implements AnswerMachine {
+  readonly format = responsesFormat;
   readonly #includeReasoning: boolean;
   readonly #numbered: boolean;
   #state: State;
@@ -53,7 +62,7 @@ export class ResponsesMachine {
   readonly #isNewCall: boolean;
   readonly #tools = new ToolEvents();
   readonly #output: StreamedOutput;
-  #lastDelta: { readonly part: StreamedPart | undefined } | undefined;
+  #openText: OpenText | undefined;
 
   constructor({ includeReasoning, numbered = false, place }: ResponsesMachineOptions) {
     this.#includeReasoning = includeReasoning;
@@ -68,14 +77,8 @@ export class ResponsesMachine {
     this.#output = new StreamedOutput({ maxChars: maxHeldChars, isFromStart: this.#isNewCall });
   }
 
-  /** Whether a delta may be accepted without its event: the answer has started, and no other field of the event matters. */
-  get takesDeltas(): boolean {
-    return this.#state === "open" && !this.#numbered;
-  }
-
-  /** Set if the last accepted event is a delta, with the part of the answer that it belongs to if that part is held. */
-  get lastDelta(): { readonly part: StreamedPart | undefined } | undefined {
-    return this.#lastDelta;
+  get openText(): OpenText | undefined {
+    return this.#openText;
   }
 
   /** No event was accepted yet. */
@@ -95,31 +98,23 @@ export class ResponsesMachine {
   /** The place from which the answer can be continued; `undefined` if it cannot be continued yet. */
   get place(): ResponsePlace | undefined {
     const [responseId, sequenceNumber] = [this.#responseId, this.#sequenceNumber];
-    if (responseId === undefined || sequenceNumber === undefined) return undefined;
+    if (!this.#numbered || responseId === undefined || sequenceNumber === undefined) return undefined;
     return { responseId, sequenceNumber, sawText: this.#sawText, reasoningParts: this.#reasoningParts };
   }
 
-  /** Equals accepting events with these deltas; all belong to the part of the first one. */
-  acceptDeltas(kind: DeltaKind, text: string, part: StreamedPart | undefined): ProviderEvent[] {
-    if (part !== undefined) this.#output.append(part, text);
-    return this.#show(kind, text);
-  }
-
-  /** Ends the stream: throws `upstream_empty` or `upstream_truncated` unless the terminal event has come. */
-  finish(cause?: unknown): void {
-    if (this.#state === "silent") throw new TroupeError("upstream_empty", { cause });
-    if (this.#state === "open") throw new TroupeError("upstream_truncated", { cause });
+  /** Throws `upstream_empty` or `upstream_truncated` unless the terminal event has come. */
+  finish(): ProviderEvent[] {
+    if (this.#state === "silent") throw new TroupeError("upstream_empty");
+    if (this.#state === "open") throw new TroupeError("upstream_truncated");
+    return [];
   }
 
   /** Accepts one event. Throws the error that the vendor reports, or `upstream_invalid` if the data is not an event. */
   accept({ name, data }: StreamEvent): ProviderEvent[] {
-    this.#lastDelta = undefined;
+    this.#openText = undefined;
     if (this.#state === "ended") return [];
     // No event follows it, even if the connection stays open.
-    if (data.trim() === "[DONE]") {
-      this.finish();
-      return [];
-    }
+    if (data.trim() === "[DONE]") return this.finish();
     if (name === "error") throw this.#failed(parseJson(data) ?? data);
     const event = parseEvent(data);
     this.#state = "open";
@@ -152,12 +147,24 @@ export class ResponsesMachine {
       if (typeof delta !== "string" || delta === "") return [];
       const part = this.#output.grow(grown.growth, event, delta);
       if (grown.growth.kind === undefined) return [];
-      this.#lastDelta = { part };
+      // A numbered event must be parsed, because its number is a part of the place.
+      if (!this.#numbered) this.#openText = this.#openAt(grown.growth.kind, part);
       return this.#show(grown.growth.kind, delta);
     }
     const gap = type === "response.reasoning_summary_part.added" ? this.#beginReasoning() : [];
     const late = this.#output.accept(type, event).flatMap((text) => this.#showLate(text));
     return [...gap, ...late, ...this.#tell(type, event)];
+  }
+
+  #openAt(kind: DeltaKind, part: StreamedPart | undefined): OpenText {
+    return {
+      kind,
+      isLoose: part?.item.isLoose === true,
+      append: (text) => {
+        if (part !== undefined) this.#output.append(part, text);
+        return this.#notes(kind) ? text : "";
+      },
+    };
   }
 
   /** Handles the rest of an event, apart from texts of the answer. */
@@ -183,7 +190,7 @@ export class ResponsesMachine {
   }
 
   #failed(told: unknown): TroupeError {
-    return fromStreamError(told, { isNewCall: this.#isNewCall });
+    return fromStreamError(told, openaiNames, { isNewCall: this.#isNewCall });
   }
 
   #start(response: unknown): ProviderEvent[] {
@@ -193,13 +200,14 @@ export class ResponsesMachine {
   }
 
   #show(kind: DeltaKind, text: string): ProviderEvent[] {
-    if (text === "") return [];
-    if (kind === "reasoning") {
-      this.#sawReasoning = true;
-      return this.#includeReasoning ? [{ type: "reasoning", text }] : [];
-    }
-    this.#sawText = true;
-    return [{ type: "text", text }];
+    return text !== "" && this.#notes(kind) ? [{ type: kind, text }] : [];
+  }
+
+  /** Notes that a text of this kind has come. Returns whether it is shown. */
+  #notes(kind: DeltaKind): boolean {
+    if (kind === "text") this.#sawText = true;
+    else this.#sawReasoning = true;
+    return kind === "text" || this.#includeReasoning;
   }
 
   #showLate({ kind, text, isUnannounced }: LateText): ProviderEvent[] {

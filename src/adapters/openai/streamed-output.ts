@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
-import { type DeltaKind, type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
+import type { DeltaKind } from "../upstream/event-format.ts";
+import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
 import type { StreamedJson } from "./merged-output.ts";
 import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
 

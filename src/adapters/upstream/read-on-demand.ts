@@ -1,9 +1,11 @@
 import type { Readable } from "node:stream";
-import type { ChunkSkimmer } from "./chunk-skimmer.ts";
-import { HeldSocket } from "./held-socket.ts";
+import type { ChunkSkimmer, HeldSocket } from "./fast/fast-reads.ts";
 
 /** If the connection cannot be held, no more than this is gathered ahead. */
 const mostAheadBytes = 65_536;
+
+/** `soon`: the caller has asked, and gets the bytes that have come by the end of this turn of the loop. */
+type Demand = "none" | "asked" | "soon";
 
 /** Gets the result of each `ask`: exactly one of these calls. */
 export interface BytesSink {
@@ -31,16 +33,16 @@ export class OnDemandReader {
   readonly #connection: HeldSocket | undefined;
   #pieces: Buffer[] = [];
   #bytes = 0;
-  #isAsked = false;
+  #demand: Demand = "none";
+  /** The bytes that wait with the system are being taken. */
   #isTaking = false;
-  #willGive = false;
   #outcome: { readonly error?: unknown } | undefined;
 
   constructor({ stream, sink, skimmer }: ReadOnDemandOptions) {
     this.#stream = stream;
     this.#sink = sink;
     this.#skimmer = skimmer;
-    this.#connection = skimmer === undefined ? undefined : new HeldSocket(skimmer.socket);
+    this.#connection = skimmer?.held;
     const take = (piece: Buffer) => this.#take(piece);
     stream.pause();
     stream.on("data", take);
@@ -55,7 +57,7 @@ export class OnDemandReader {
 
   /** Asks for all bytes that have come, or else for the next ones. Call it again only after the sink was called. */
   ask(): void {
-    this.#isAsked = true;
+    this.#demand = "asked";
     if (this.#pieces.length > 0 || this.#outcome !== undefined) {
       this.#give();
       return;
@@ -67,7 +69,7 @@ export class OnDemandReader {
 
   /** Stops reading and discards later bytes. */
   leave(): void {
-    this.#isAsked = false;
+    this.#demand = "none";
     this.#conclude({});
     this.#pieces = [];
     this.#stream.resume();
@@ -76,48 +78,48 @@ export class OnDemandReader {
   /** Delivers bytes that already wait with the system. Returns whether that satisfied the request. */
   #takeWaiting(): boolean {
     // A sink that asks again inside this call waits for Node: otherwise an endless sender would block the thread.
-    if (this.#isTaking || this.#skimmer === undefined || this.#skimmer.isStopped) return false;
+    if (this.#isTaking || this.#skimmer === undefined || this.#skimmer.state === "stopped") return false;
     const bytes = this.#connection?.takeWaiting();
     if (bytes === undefined) return false;
     this.#isTaking = true;
     this.#skimmer.receive(bytes);
     this.#isTaking = false;
-    return !this.#isAsked;
+    return this.#demand === "none";
   }
 
   #take(piece: Buffer): void {
     if (this.#outcome !== undefined) return;
     this.#pieces.push(piece);
     this.#bytes += piece.length;
-    if (!this.#isAsked && this.#bytes > mostAheadBytes) this.#stream.pause();
+    if (this.#demand === "none" && this.#bytes > mostAheadBytes) this.#stream.pause();
     this.#connection?.hold();
     // All bytes of one read are delivered together.
-    if (this.#skimmer?.isReading !== true) this.#give();
+    if (this.#skimmer?.state !== "reading") this.#give();
   }
 
   /** Delivers after everything available has been read: a sender's packets are TLS records, and each arrives by itself. */
   readonly #giveSoon = (): void => {
-    if (this.#willGive || !this.#isAsked) return;
-    this.#willGive = true;
+    if (this.#demand !== "asked") return;
+    this.#demand = "soon";
     setImmediate(this.#giveRead);
   };
 
   readonly #giveRead = (): void => {
-    this.#willGive = false;
+    if (this.#demand === "soon") this.#demand = "asked";
     this.#give();
   };
 
   #give(): void {
-    if (!this.#isAsked) return;
+    if (this.#demand === "none") return;
     const [first] = this.#pieces;
     if (first !== undefined) {
       const bytes = this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces, this.#bytes);
       this.#pieces.length = 0;
       this.#bytes = 0;
-      this.#isAsked = false;
+      this.#demand = "none";
       this.#sink.onBytes(bytes);
     } else if (this.#outcome !== undefined) {
-      this.#isAsked = false;
+      this.#demand = "none";
       if ("error" in this.#outcome) this.#sink.onError(this.#outcome.error);
       else this.#sink.onEnd();
     }

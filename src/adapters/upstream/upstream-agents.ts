@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { FastReads } from "./fast/fast-reads.ts";
 import { readNoProxy } from "./no-proxy.ts";
 
 /** The proxies of calls, each as `http://host:port`, with a user name and password if the proxy wants them. */
@@ -17,7 +18,7 @@ export interface Proxies {
 const kept = { keepAlive: true, scheduling: "lifo" } as const;
 
 /** Connections to upstreams, direct or over a proxy, kept for later calls. The environment is not read. */
-export function createUpstreamAgents(proxies: Proxies = {}) {
+export function createUpstreamAgents(proxies: Proxies = {}, fastReads = new FastReads()) {
   const noProxy = readNoProxy(proxies.none ?? "");
   const proxyOf = {
     "http:": proxies.http ?? proxies.all,
@@ -32,6 +33,8 @@ export function createUpstreamAgents(proxies: Proxies = {}) {
   const isProxied = (url: URL) => proxied[schemeOf(url)] !== undefined && !noProxy.covers(url);
 
   return {
+    /** Opens the fast way to read a connection. */
+    fastReads,
     /** The agents without a proxy. */
     http: direct["http:"],
     https: direct["https:"],

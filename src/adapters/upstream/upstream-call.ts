@@ -3,7 +3,7 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
 import zlib from "node:zlib";
-import { ChunkSkimmer } from "./chunk-skimmer.ts";
+import type { ChunkSkimmer } from "./fast/fast-reads.ts";
 import { type BytesSink, OnDemandReader } from "./read-on-demand.ts";
 import type { UpstreamAgents } from "./upstream-agents.ts";
 
@@ -53,7 +53,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     });
     request = outgoing;
     outgoing.on("socket", (socket) => {
-      skimmer = new ChunkSkimmer(socket);
+      skimmer = agents.fastReads.open(socket);
       isConnected = outgoing.reusedSocket;
       const note = () => {
         isConnected = true;

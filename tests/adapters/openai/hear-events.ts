@@ -1,5 +1,5 @@
-import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { EventReader } from "../../../src/adapters/upstream/event-reader.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 

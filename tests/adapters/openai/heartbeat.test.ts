@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EventReader } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { EventReader } from "../../../src/adapters/upstream/event-reader.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { answer } from "../../doubles/answer.ts";
 import { streamHead } from "../../doubles/stream-script.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { APIConnectionError, APIError } from "openai";
-import { fromConnectionError, fromSdkError } from "../../../src/adapters/openai/openai-errors.ts";
+import { fromSdkError } from "../../../src/adapters/openai/openai-errors.ts";
+import { fromConnectionError } from "../../../src/adapters/upstream/http-fault.ts";
 import { NoConnectionError, NotAnAnswerError } from "../../../src/adapters/upstream/upstream-call.ts";
 
 const nowMs = Date.UTC(2026, 10, 22, 12);

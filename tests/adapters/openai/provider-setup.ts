@@ -3,6 +3,7 @@ import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-ca
 import type { JsonObject } from "../../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstream-double.ts";
+import { createFastReads } from "../../support/fast-reads.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
 import { until } from "../../support/until.ts";
 
@@ -24,9 +25,10 @@ export interface ProviderSetup extends AsyncDisposable {
 export async function createProviderSetup(
   baseUrl?: (double: string) => string,
   instantMs = 0,
+  fastReads = createFastReads(),
 ): Promise<ProviderSetup> {
   const double = await createUpstreamDouble();
-  const agents = createUpstreamAgents({});
+  const agents = createUpstreamAgents({}, fastReads);
   const clock = createTestClock({ instantMs });
   const warnings: { warning: string; cause: unknown }[] = [];
   const provider = createOpenaiProvider({

@@ -1,6 +1,7 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
+import { createFastReads } from "../../support/fast-reads.ts";
 
 export const post = {
   method: "POST",
@@ -11,7 +12,7 @@ export const post = {
 /** The call with a double as its upstream. */
 export async function setUp(keepAlive = true) {
   const double = await createUpstreamDouble({ keepAlive });
-  const agents = createUpstreamAgents({});
+  const agents = createUpstreamAgents({}, createFastReads());
   return {
     double,
     agents,

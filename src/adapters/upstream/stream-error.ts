@@ -1,9 +1,9 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { askedPause } from "./asked-pause.ts";
-import { byStatus, byVendorCode, isRepeatableStatus, paramDetail } from "./openai-errors.ts";
+import { byStatus, byVendorCode, isRepeatableStatus, paramDetail, type VendorNames } from "./http-fault.ts";
 
-/** Names of passing failures at servers other than OpenAI. They are looked for in codes and types, and in a message without either. */
+/** Names of passing failures at many servers. They are looked for in codes and types, and in a message without either. */
 const passingFailures: readonly (readonly [RegExp, ErrorCode])[] = [
   [/rate.?limit|too.?many.?requests|throttl|resource.?exhausted/i, "rate_limited"],
   [/overload|capacity|unavailable|\bbusy\b/i, "upstream_overloaded"],
@@ -20,13 +20,13 @@ const maxDepth = 4;
  * knows whether anything was shown. `isNewCall: false` means that an earlier call started the answer, so another call would bring the
  * same failure.
  */
-export function fromStreamError(told: unknown, { isNewCall = true } = {}): TroupeError {
+export function fromStreamError(told: unknown, names: VendorNames, { isNewCall = true } = {}): TroupeError {
   const error = describe(told, 0);
-  const { code, mayPass, isUnread } = readError(error);
+  const { code, mayPass, isUnread } = readError(error, names);
   const retryAfterMs = mayPass ? askedPause(error) : undefined;
   return new TroupeError(code, {
     ...(isUnread ? { isUnread } : {}),
-    ...paramDetail(textOf(error.param)),
+    ...paramDetail(textOf(error.param), names),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     safeToRepeat: isNewCall && mayPass,
     cause: new Error(textOf(error.message) ?? "no message"),
@@ -40,11 +40,11 @@ interface ReadError {
 }
 
 /** The vendor's own code is the most precise, then a status, then the words of other servers. */
-function readError(error: JsonObject): ReadError {
+function readError(error: JsonObject, names: VendorNames): ReadError {
   const [code, type, word, message] = [error.code, error.type, error.status, error.message].map(textOf);
   // Nearly every refusal has this type; a status is more precise.
   const sureType = type === "invalid_request_error" ? undefined : type;
-  const own = byVendorCode(code) ?? byVendorCode(sureType) ?? byVendorCode(word);
+  const own = byVendorCode(code, names) ?? byVendorCode(sureType, names) ?? byVendorCode(word, names);
   const status = statusOf(error);
   if (own !== undefined)
     return { code: own, mayPass: passing.has(own), isUnread: own === "upstream_overloaded" };
@@ -53,7 +53,7 @@ function readError(error: JsonObject): ReadError {
   const words = [code, sureType, word].filter((told) => told !== undefined);
   const said = words.length > 0 ? words : [message ?? ""];
   const passed = passingFailures.find(([pattern]) => said.some((told) => pattern.test(told)))?.[1];
-  const refused = byVendorCode(type);
+  const refused = byVendorCode(type, names);
   // A failure without a reason counts as the server's.
   const mayPass = passed !== undefined || (words.length === 0 && refused === undefined);
   return { code: passed ?? refused ?? "upstream_error", mayPass, isUnread: false };

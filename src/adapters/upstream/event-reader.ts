@@ -1,10 +1,9 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
-import { EventStreamParser, type StreamEvent } from "../upstream/event-stream-parser.ts";
-import { DeltaScan } from "./delta-scan.ts";
-import type { DeltaKind } from "./growths.ts";
+import type { AnswerMachine, OpenText } from "./answer-machine.ts";
+import type { DeltaKind } from "./event-format.ts";
+import { EventStreamParser, type StreamEvent } from "./event-stream-parser.ts";
 import { notAStream, parseJson } from "./parse-event.ts";
-import type { ResponsesMachine } from "./responses-machine.ts";
-import type { StreamedPart } from "./streamed-item.ts";
+import { PathScan } from "./path-scan.ts";
 
 /** Max characters of one event, which may hold a whole tool result or the full response. */
 const mostEventChars = 16 * 1024 * 1024;
@@ -27,26 +26,27 @@ export interface ReadEvents {
  * stream, because servers and proxies send wrong content types, or none.
  */
 export class EventReader {
-  readonly #machine: ResponsesMachine;
+  readonly #machine: AnswerMachine;
   readonly #parser = new EventStreamParser({ mostEventChars });
-  readonly #scan = new DeltaScan();
+  readonly #scan: PathScan;
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
   /** Text of deltas that is not in `#events` yet. */
   #text = "";
   #kind: DeltaKind = "text";
-  /** Matched deltas that the machine has not been told of, and the part of the answer that they belong to. */
+  /** Matched deltas that the machine has not been told of, and the text that they extend. */
   #matched = "";
-  #matchedPart: StreamedPart | undefined;
-  /** The deltas do not say which part is theirs. */
+  #openText: OpenText | undefined;
+  /** The deltas do not say which text is theirs. */
   #isLoose = false;
   #isProgress = false;
   #isStream: boolean | undefined;
   /** The text of a body that is not a stream. */
   #body = "";
 
-  constructor(machine: ResponsesMachine) {
+  constructor(machine: AnswerMachine) {
     this.#machine = machine;
+    this.#scan = new PathScan(machine.format);
   }
 
   read(bytes: Uint8Array): ReadEvents {
@@ -95,12 +95,12 @@ export class EventReader {
   /** Processes all events that the piece completes. */
   #accept(piece: string): void {
     for (let at = 0; at < piece.length; ) {
-      const matched = this.#parser.isIdle && this.#machine.takesDeltas ? this.#scan.match(piece, at) : -1;
+      const matched = this.#parser.isIdle && !this.#machine.ended ? this.#scan.match(piece, at) : -1;
       if (matched >= 0) {
-        if (this.#scan.kind !== this.#kind) this.#turnTo(this.#scan.kind);
-        if (this.#scan.part !== this.#matchedPart) this.#endMatched();
-        this.#matchedPart = this.#scan.part;
-        this.#matched += this.#scan.delta;
+        const { openText, delta } = this.#scan;
+        if (openText !== this.#openText) this.#endMatched();
+        this.#openText = openText;
+        this.#matched += delta;
         this.#isProgress = true;
         at = matched;
       } else {
@@ -116,22 +116,23 @@ export class EventReader {
     const end = blank < 0 ? piece.length : blank + 2;
     const text = piece.slice(start, end);
     for (const event of this.#parser.push(text)) {
-      if (isHeartbeat(event)) continue;
+      if (isHeartbeat(event, this.#machine.format.mark)) continue;
       this.#isProgress = true;
       this.#endMatched();
       this.#give(this.#machine.accept(event));
-      const { lastDelta } = this.#machine;
-      if (lastDelta === undefined && this.#isLoose) this.#scan.forget();
-      if (lastDelta === undefined || !wasIdle) continue;
-      this.#isLoose ||= lastDelta.part?.item.isLoose === true;
-      this.#scan.learn(text, event.data, lastDelta.part);
+      const { openText } = this.#machine;
+      if (openText === undefined && this.#isLoose) this.#scan.forget();
+      if (openText === undefined || !wasIdle) continue;
+      this.#isLoose ||= openText.isLoose;
+      this.#scan.learn(text, event.data, openText);
     }
     return end;
   }
 
   /** Takes the last event of a body that ended inside it. If its JSON is cut, it is ignored. */
   #acceptLast(event: StreamEvent): void {
-    if (isHeartbeat(event) || (event.name !== "error" && !isJson(event.data))) return;
+    const { mark } = this.#machine.format;
+    if (isHeartbeat(event, mark) || (event.name !== "error" && !isJson(event.data))) return;
     this.#isProgress = true;
     this.#give(this.#machine.accept(event));
   }
@@ -139,8 +140,7 @@ export class EventReader {
   #give(given: readonly ProviderEvent[]): void {
     for (const event of given) {
       if (event.type === "text" || event.type === "reasoning") {
-        if (event.type !== this.#kind) this.#turnTo(event.type);
-        this.#text += event.text;
+        this.#addText(event.type, event.text);
       } else {
         this.#endText();
         this.#events.push(event);
@@ -148,10 +148,10 @@ export class EventReader {
     }
   }
 
-  #turnTo(kind: DeltaKind): void {
-    this.#endMatched();
-    this.#endText();
+  #addText(kind: DeltaKind, text: string): void {
+    if (kind !== this.#kind) this.#endText();
     this.#kind = kind;
+    this.#text += text;
   }
 
   /** Tells the machine of the matched text, once for many deltas. */
@@ -159,8 +159,10 @@ export class EventReader {
     if (this.#matched === "") return;
     const matched = this.#matched;
     this.#matched = "";
-    for (const event of this.#machine.acceptDeltas(this.#kind, matched, this.#matchedPart))
-      if ("text" in event) this.#text += event.text;
+    const openText = this.#openText;
+    if (openText === undefined) return;
+    const shown = openText.append(matched);
+    if (shown !== "") this.#addText(openText.kind, shown);
   }
 
   #endText(): void {
@@ -195,11 +197,12 @@ const typed = new RegExp(`^\\s*\\{.*"type"\\s*:\\s*"${word}".*\\}\\s*$`, "is");
  * gateway mnfst/llm-gateway forwards OpenRouter's comments in that form.
  */
 const empty = new RegExp(`^\\s*(|null|\\{\\s*\\}|\\[\\s*\\]|""|:.*|"?${word}"?)\\s*$`, "is");
-/** A mark of a part of an answer, under any event name. */
-const content = /"response\.|"error"/;
 
-/** Whether an event only keeps its connection open. It does not show that the model is working, and it is not an error. */
-export function isHeartbeat({ name, data }: StreamEvent): boolean {
+/**
+ * Whether an event only keeps its connection open. It does not show that the model is working, and it is not an error. An event with
+ * `mark` is part of an answer, under any name.
+ */
+export function isHeartbeat({ name, data }: StreamEvent, mark: RegExp): boolean {
   if (name === "error" || data.length > maxHeartbeatChars) return false;
-  return empty.test(data) || ((named.test(name) || typed.test(data)) && !content.test(data));
+  return empty.test(data) || ((named.test(name) || typed.test(data)) && !mark.test(data));
 }

@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { EventReader, isHeartbeat } from "../../../src/adapters/openai/event-reader.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import type { AnswerMachine } from "../../../src/adapters/upstream/answer-machine.ts";
+import { EventReader, isHeartbeat } from "../../../src/adapters/upstream/event-reader.ts";
 import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
-import { anyStream } from "./any-stream.ts";
+import { anyStreamOf, type StreamShapes } from "./any-stream.ts";
+import { responsesShapes } from "./responses-shapes.ts";
+import {
+  chatFormat,
+  geminiFormat,
+  messagesFormat,
+  NotingMachine,
+  type VendorFormat,
+} from "./vendor-formats.ts";
+import { chatShapes, geminiShapes, messagesShapes } from "./vendor-shapes.ts";
 
 interface Read {
   /** Consecutive texts are joined, and so are consecutive pieces of reasoning. */
@@ -13,20 +23,52 @@ interface Read {
   readonly progress: number;
   readonly error: string | undefined;
   readonly state: readonly boolean[];
-  /** The part of the answer that is kept, as an end without its own output shows it. */
-  readonly output: unknown;
+  /** The part of the answer that the machine holds. */
+  readonly held: unknown;
+}
+
+interface Reading {
+  readonly shapes: StreamShapes;
+  /** A new machine, and a function that returns the texts in it. */
+  create(): { readonly machine: AnswerMachine; held(error: string | undefined): unknown };
 }
 
 const poorEnd = { name: "", data: '{"type":"response.completed","response":{"output":null}}' };
 
-function outputOf(machine: ResponsesMachine, error: string | undefined): unknown {
-  const end = error === undefined && !machine.ended ? machine.accept(poorEnd).at(-1) : undefined;
-  return end?.type === "end" ? end.response?.output : undefined;
+/** The formats of four vendors. */
+const readings: Readonly<Record<string, Reading>> = {
+  responses: {
+    shapes: responsesShapes,
+    create() {
+      const machine = new ResponsesMachine({ includeReasoning: true });
+      // An end without its own output shows the held output.
+      const held = (error: string | undefined) => {
+        const end = error === undefined && !machine.ended ? machine.accept(poorEnd).at(-1) : undefined;
+        return end?.type === "end" ? end.response?.output : undefined;
+      };
+      return { machine, held };
+    },
+  },
+  chat: noting(chatShapes, chatFormat),
+  messages: noting(messagesShapes, messagesFormat),
+  gemini: noting(geminiShapes, geminiFormat),
+};
+
+export const formats = Object.keys(readings);
+
+function noting(shapes: StreamShapes, format: VendorFormat): Reading {
+  return {
+    shapes,
+    create() {
+      const machine = new NotingMachine(format);
+      return { machine, held: () => machine.notes };
+    },
+  };
 }
 
 /** Reads every event by parsing it in full. */
-function readInFull(pieces: readonly Uint8Array[]): Read {
-  const machine = new ResponsesMachine({ includeReasoning: true });
+function readInFull({ create }: Reading, pieces: readonly Uint8Array[]): Read {
+  const { machine, held } = create();
   const parser = new EventStreamParser({ mostEventChars: 1_000_000 });
   const decoder = new TextDecoder();
   const events: ProviderEvent[] = [];
@@ -36,7 +78,7 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
     for (const piece of pieces) {
       const given = parser
         .push(decoder.decode(piece, { stream: true }))
-        .filter((event) => !isHeartbeat(event));
+        .filter((event) => !isHeartbeat(event, machine.format.mark));
       if (given.length > 0) progress += 1;
       for (const event of given) events.push(...machine.accept(event));
     }
@@ -44,11 +86,11 @@ function readInFull(pieces: readonly Uint8Array[]): Read {
     error = TroupeError.from(thrown).code;
   }
   const state = [machine.silent, machine.ended];
-  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
+  return { events: joinTexts(events), progress, error, state, held: held(error) };
 }
 
-function readQuickly(pieces: readonly Uint8Array[]): Read {
-  const machine = new ResponsesMachine({ includeReasoning: true });
+function readQuickly({ create }: Reading, pieces: readonly Uint8Array[]): Read {
+  const { machine, held } = create();
   const reader = new EventReader(machine);
   const events: ProviderEvent[] = [];
   let progress = 0;
@@ -62,7 +104,7 @@ function readQuickly(pieces: readonly Uint8Array[]): Read {
     break;
   }
   const state = [machine.silent, machine.ended];
-  return { events: joinTexts(events), progress, error, state, output: outputOf(machine, error) };
+  return { events: joinTexts(events), progress, error, state, held: held(error) };
 }
 
 /** One read may give a text as one event that another read gives as several. */
@@ -93,17 +135,20 @@ function countParsing<T>(work: () => T): { readonly result: T; readonly parsed: 
   }
 }
 
-/** Reads generated streams in both ways and throws if they differ. Returns how many texts each way parsed. */
+/** Reads generated streams of a format in both ways and throws if they differ. Returns how many texts each way parsed. */
 export function compareReadings(
+  format: string,
   streams: number,
   seed: number,
 ): { readonly inFull: number; readonly quickly: number } {
+  const reading = readings[format];
+  if (reading === undefined) throw new Error(`There is no format ${format}.`);
   let inFull = 0;
   let quickly = 0;
   fc.assert(
-    fc.property(anyStream, (pieces) => {
-      const expected = countParsing(() => readInFull(pieces));
-      const read = countParsing(() => readQuickly(pieces));
+    fc.property(anyStreamOf(reading.shapes), (pieces) => {
+      const expected = countParsing(() => readInFull(reading, pieces));
+      const read = countParsing(() => readQuickly(reading, pieces));
       inFull += expected.parsed;
       quickly += read.parsed;
       assert.deepEqual(read.result, expected.result);

@@ -4,12 +4,13 @@ import type { IncomingMessage } from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { ChunkSkimmer } from "../../../src/adapters/upstream/chunk-skimmer.ts";
-import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
-import { readBody } from "./read-body.ts";
+import { ChunkSkimmer } from "../../../../src/adapters/upstream/fast/chunk-skimmer.ts";
+import { FastReads } from "../../../../src/adapters/upstream/fast/fast-reads.ts";
+import { createUpstreamAgents, createUpstreamCall } from "../../../../src/adapters/upstream/upstream-call.ts";
+import { readBody } from "../read-body.ts";
 
 /** A server that answers with these bytes, each piece in its own packet. */
-async function serve() {
+async function serve(fastReads = new FastReads()) {
   let pieces: readonly Buffer[] = [];
   let connections = 0;
   const server = net.createServer({ noDelay: true }, (socket) => {
@@ -23,7 +24,7 @@ async function serve() {
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
-  const agents = createUpstreamAgents({});
+  const agents = createUpstreamAgents({}, fastReads);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     agents,
@@ -116,23 +117,24 @@ describe("a body in chunks", () => {
     assert.deepEqual([taken, parsed], [[], [end]]);
   });
 
-  it("is the same however it is framed and cut, and leaves its connection to the next call", async () => {
-    using server = await serve();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.tuple(anyChunk, anyFraming), { maxLength: 8 }),
-        fc.array(fc.nat({ max: 3_000 }), { maxLength: 12 }),
-        fc.constantFrom("0\r\n\r\n", "0\r\nTrailer: 1\r\n\r\n", "000\r\n\r\n"),
-        async (chunks, cuts, end) => {
-          const body = chunks.map(([text, frame]) => frame(text)).join("");
-          server.answerWith(cutAt(Buffer.from(`${head}${body}${end}`), cuts));
-          assert.equal(await read(server), chunks.map(([text]) => text).join(""));
-        },
-      ),
-      { seed: 20_261_124, numRuns: 300 },
-    );
-    assert.equal(server.connections, 1);
-  });
+  for (const isOn of [true, false])
+    it(`is the same however it is framed and cut, and leaves its connection to the next call, fast reads ${isOn ? "on" : "off"}`, async () => {
+      using server = await serve(new FastReads({ isOn }));
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(anyChunk, anyFraming), { maxLength: 8 }),
+          fc.array(fc.nat({ max: 3_000 }), { maxLength: 12 }),
+          fc.constantFrom("0\r\n\r\n", "0\r\nTrailer: 1\r\n\r\n", "000\r\n\r\n"),
+          async (chunks, cuts, end) => {
+            const body = chunks.map(([text, frame]) => frame(text)).join("");
+            server.answerWith(cutAt(Buffer.from(`${head}${body}${end}`), cuts));
+            assert.equal(await read(server), chunks.map(([text]) => text).join(""));
+          },
+        ),
+        { seed: 20_261_124, numRuns: 300 },
+      );
+      assert.equal(server.connections, 1);
+    });
 
   it("fails if its framing is broken", async () => {
     using server = await serve();

@@ -1,18 +1,17 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import type { BytesSink, OnDemandReader } from "../upstream/read-on-demand.ts";
-import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
-import { createWatchdog } from "../upstream/watchdog.ts";
+import type { AnswerMachine } from "./answer-machine.ts";
 import { EventReader, type ReadEvents } from "./event-reader.ts";
-import { fromSdkError } from "./openai-errors.ts";
 import { notAStream } from "./parse-event.ts";
-import type { ResponsesMachine } from "./responses-machine.ts";
+import type { BytesSink, OnDemandReader } from "./read-on-demand.ts";
+import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "./upstream-call.ts";
+import { createWatchdog } from "./watchdog.ts";
 
 type UpstreamCall = ReturnType<typeof createUpstreamCall>;
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
-export interface ResponseStreamOptions {
+export interface AnswerStreamOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
   /** Max wait for the first event. */
@@ -20,10 +19,12 @@ export interface ResponseStreamOptions {
   /** Max silence between two events. */
   readonly idleMs: number;
   /** Already holds the events that earlier connections have read. */
-  readonly machine: ResponsesMachine;
+  readonly machine: AnswerMachine;
   readonly signal: AbortSignal;
-  /** Makes the SDK send the request over the given `fetch`. */
+  /** Sends the request over the given `fetch`. Rejects if the answer is a refusal. */
   readonly open: (fetch: UpstreamFetch) => Promise<Response>;
+  /** Maps an error of `open`. */
+  readonly fromOpenFault: (thrown: unknown) => TroupeError;
   /** Maps a thrown error to the one to report; not called for the signal's own reason. */
   readonly toError: (thrown: unknown) => TroupeError;
 }
@@ -32,12 +33,12 @@ const over: Step = { done: true, value: undefined };
 
 /**
  * Reads one event stream over one connection, one batch per call of `next`. Keeps the contract of `Provider.stream`, but does not
- * reconnect. It is not a generator because `next` is called at every beat: its promise is settled directly where the bytes arrive.
+ * reconnect. A batch ends with a checkpoint if the machine has a place to continue from. It is not a generator because `next` is called at every beat: its promise is settled directly where the bytes arrive.
  */
-export class ResponseStream
+export class AnswerStream
   implements AsyncIterable<ProviderEvent[]>, AsyncIterator<ProviderEvent[]>, BytesSink
 {
-  readonly #options: ResponseStreamOptions;
+  readonly #options: AnswerStreamOptions;
   readonly #call: UpstreamCall;
   readonly #events: EventReader;
   readonly #watchdog: ReturnType<typeof createWatchdog>;
@@ -45,8 +46,7 @@ export class ResponseStream
   #body: OnDemandReader | undefined;
   /** The content type is not that of an event stream. */
   #isMisnamed = false;
-  #isAtEnd = false;
-  #isOver = false;
+  #state: "open" | "at end" | "over" = "open";
   /** Output has come, or a tool is at work. */
   #hasBegun = false;
   /** How long the provider may be silent at this point. */
@@ -57,7 +57,7 @@ export class ResponseStream
   #resolve: (step: Step) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(options: ResponseStreamOptions) {
+  constructor(options: AnswerStreamOptions) {
     this.#options = options;
     const { agents, clock, firstByteMs, idleMs, machine } = options;
     this.#call = createUpstreamCall(agents);
@@ -74,7 +74,7 @@ export class ResponseStream
   }
 
   next(): Promise<Step> {
-    if (this.#isOver) return Promise.resolve(over);
+    if (this.#state === "over") return Promise.resolve(over);
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -97,7 +97,7 @@ export class ResponseStream
 
   onEnd(): void {
     if (this.#options.signal.aborted) return void this.#fail(undefined);
-    this.#isAtEnd = true;
+    this.#state = "at end";
     this.#give(this.#events.end());
   }
 
@@ -110,7 +110,10 @@ export class ResponseStream
     if (events.length > 0) {
       this.#failure = failure;
       this.#watchdog.rest();
-      this.#resolve({ done: false, value: events });
+      const { place, ended } = this.#options.machine;
+      const value: ProviderEvent[] =
+        place === undefined || ended ? events : [...events, { type: "checkpoint", place }];
+      this.#resolve({ done: false, value });
     } else if (failure !== undefined) {
       void this.#fail(failure.error);
     } else {
@@ -132,26 +135,28 @@ export class ResponseStream
   /** Asks for the next bytes, unless the body is over. */
   #askMore(): void {
     const { machine } = this.#options;
-    if (!this.#isAtEnd) {
+    if (this.#state === "open") {
       this.#body?.ask();
       return;
     }
     try {
       if (machine.silent && this.#isMisnamed) throw notAStream();
-      machine.finish();
-      void this.#finish();
+      const last = machine.finish();
+      this.#watchdog.rest();
+      if (last.length > 0) this.#resolve({ done: false, value: last });
+      else void this.#finish();
     } catch (error) {
       void this.#fail(error);
     }
   }
 
   async #begin(): Promise<void> {
-    const { signal, firstByteMs, open, clock } = this.#options;
+    const { signal, firstByteMs, open, fromOpenFault } = this.#options;
     signal.throwIfAborted();
     signal.addEventListener("abort", this.#onAbort, { once: true });
     this.#watchdog.start(firstByteMs);
     const response = await open(this.#call.fetch).catch((thrown: unknown) => {
-      throw fromSdkError(thrown, clock.wallTimeMs());
+      throw fromOpenFault(thrown);
     });
     // Matters only if the body has no event: servers and proxies send event streams under any content type.
     this.#isMisnamed = !/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
@@ -180,8 +185,8 @@ export class ResponseStream
   /** Stops reading. Settles when the connection is closed, or is free for the next call. */
   async #end(): Promise<void> {
     const { signal, machine } = this.#options;
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#state === "over") return;
+    this.#state = "over";
     this.#watchdog.stop();
     signal.removeEventListener("abort", this.#onAbort);
     this.#body?.leave();

@@ -1,18 +1,24 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { HeldSocket } from "./held-socket.ts";
 
 /** Max hexadecimal digits of a chunk size that is skimmed; no server sends larger chunks. */
 const mostSizeDigits = 7;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
-/** A position in a chunked body (RFC 9112, section 7.1). `other` is left to Node: the end, an extension, a fault. */
+/** A position in an answer whose body is chunked (RFC 9112, section 7.1). `other` is left to Node: the end, an extension, a fault. */
 type Place =
+  | { readonly in: "head" }
   | { readonly in: "boundary" }
   | { readonly in: "size"; digits: number; size: number; sawReturn: boolean }
   | { readonly in: "data"; left: number }
   | { readonly in: "other" };
 
+/** `reading`: the bytes of one read are being processed. `stopped`: the next bytes belong to another call. */
+type State = "idle" | "reading" | "stopped";
+
+const head: Place = { in: "head" };
 const boundary: Place = { in: "boundary" };
 const other: Place = { in: "other" };
 
@@ -22,16 +28,13 @@ const other: Place = { in: "other" };
  * end and unusual bytes.
  */
 export class ChunkSkimmer {
-  /** True while the bytes of one read are being processed. */
-  isReading = false;
-  /** The answer is complete, so the next bytes belong to another call. */
-  isStopped = false;
-  readonly socket: Socket;
+  /** Lets the system gather the bytes between two reads. */
+  readonly held: HeldSocket;
+  readonly #socket: Socket;
+  #state: State = "idle";
   readonly #parse: ((bytes: Buffer) => void) | undefined;
   #message: IncomingMessage | undefined;
-  #isSkimmable = false;
-  #place: Place = other;
-  #sawBytes = false;
+  #place: Place = head;
   #onPayload: ((payload: Buffer) => void) | undefined;
   #onRead: (() => void) | undefined;
   /** Start and end of the payload of the last found chunk. */
@@ -39,18 +42,23 @@ export class ChunkSkimmer {
   #end = 0;
 
   constructor(socket: Socket) {
-    this.socket = socket;
+    this.#socket = socket;
+    this.held = new HeldSocket(socket);
     [this.#parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
     if (this.#parse === undefined) return;
     socket.off("data", this.#parse);
     socket.on("data", this.receive);
   }
 
-  /** Takes the answer whose head was just read. Only a chunked, uncompressed body is skimmed. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Takes the answer whose head was just read. */
   accept(answer: IncomingMessage): void {
-    const { "transfer-encoding": framing, "content-encoding": packing } = answer.headers;
     this.#message = answer;
-    this.#isSkimmable = framing === "chunked" && packing === undefined;
+    // Its first bytes were read before the skimmer saw any.
+    if (this.#state !== "reading") this.#place = other;
   }
 
   /**
@@ -64,27 +72,25 @@ export class ChunkSkimmer {
 
   /** Stops skimming, because the connection may serve another call. */
   stop(): void {
-    this.isStopped = true;
+    this.#state = "stopped";
     this.#place = other;
-    this.socket.off("data", this.receive);
+    this.#socket.off("data", this.receive);
   }
 
   /** Takes the next bytes of the connection, read by Node or by a `HeldSocket`. */
   readonly receive = (bytes: Buffer): void => {
-    const isFirst = !this.#sawBytes;
-    const hadMessage = this.#message !== undefined;
-    this.#sawBytes = true;
-    this.isReading = true;
-    if (this.#place.in === "other") this.#handOn(bytes);
+    const isFirst = this.#place.in === "head";
+    if (this.#state === "idle") this.#state = "reading";
+    if (isFirst || this.#place.in === "other") this.#handOn(bytes);
     else this.#skim(bytes);
-    this.isReading = false;
+    if (isFirst) this.#readHead(bytes);
+    if (this.#state === "reading") this.#state = "idle";
     this.#onRead?.();
-    if (isFirst && !hadMessage && this.#isSkimmable) this.#begin(bytes);
     if (this.#message?.complete === true) this.stop();
   };
 
   #handOn(bytes: Buffer): void {
-    if (bytes.length > 0) this.#parse?.call(this.socket, bytes);
+    if (bytes.length > 0) this.#parse?.call(this.#socket, bytes);
   }
 
   /** Skimming starts only after the message has delivered all earlier data, or the order would change. */
@@ -148,10 +154,18 @@ export class ChunkSkimmer {
     return at + taken;
   }
 
-  /** The head is complete; the parser has got the bytes after it in the same packet. */
-  #begin(bytes: Buffer): void {
+  /**
+   * Finds the place after the first read, which the parser has got. Only a chunked, uncompressed body is skimmed, and only if its whole
+   * head was in that read.
+   */
+  #readHead(bytes: Buffer): void {
+    const { "transfer-encoding": framing, "content-encoding": packing } = this.#message?.headers ?? {};
     const headEnd = bytes.indexOf("\r\n\r\n");
-    if (!bytes.toString("latin1", 0, 10).startsWith("HTTP/1.1 2") || headEnd < 0) return;
+    const isPlain = framing === "chunked" && packing === undefined;
+    if (!isPlain || headEnd < 0 || !bytes.toString("latin1", 0, 10).startsWith("HTTP/1.1 2")) {
+      this.#place = other;
+      return;
+    }
     this.#place = boundary;
     for (let at = headEnd + 4; at < bytes.length; ) at = this.#pass(bytes, at);
   }

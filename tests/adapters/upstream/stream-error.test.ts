@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { fromStreamError } from "../../../src/adapters/openai/stream-error.ts";
+import { openaiNames } from "../../../src/adapters/openai/openai-errors.ts";
+import { fromStreamError as readStreamError } from "../../../src/adapters/upstream/stream-error.ts";
 import type { ErrorCode } from "../../../src/protocol/errors.ts";
 
+const fromStreamError = (told: unknown, options?: { isNewCall: boolean }) =>
+  readStreamError(told, openaiNames, options);
 const reasonOf = ({ cause }: { cause?: unknown }) => (cause instanceof Error ? cause.message : undefined);
 
 describe("an error inside a stream is known in every form", () => {

@@ -1,0 +1,42 @@
+import type { JsonObject } from "../../ports/json.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
+import type { DeltaKind, EventFormat } from "./event-format.ts";
+import type { StreamEvent } from "./event-stream-parser.ts";
+
+/** The text that an event has extended. */
+export interface OpenText {
+  readonly kind: DeltaKind;
+  /** Its events do not say which text they extend. After any other event, an equal event may extend another text. */
+  readonly isLoose: boolean;
+  /**
+   * Equals accepting events that differ from that event only in their text; `text` is the sum of theirs. Returns the part of it that is
+   * shown: all, or nothing.
+   */
+  append(text: string): string;
+}
+
+/**
+ * One answer in a vendor's format: it turns the events of a stream into provider events. `AnswerStream` reads the bytes and calls it.
+ *
+ * A vendor's failure is thrown as a `TroupeError` by the method that finds it, also inside an answer with status 200.
+ */
+export interface AnswerMachine {
+  readonly format: EventFormat;
+  /** No event was accepted yet. */
+  readonly silent: boolean;
+  /** The answer is complete. Nothing after it is read, and its connection may serve another call. */
+  readonly ended: boolean;
+  /** Set if the last accepted event only extended a text. Events like it are then read without being parsed. */
+  readonly openText: OpenText | undefined;
+  /** The place of a checkpoint after the last event. It is set only if another connection can continue the answer from there. */
+  readonly place?: JsonObject | undefined;
+  /** Accepts one event. */
+  accept(event: StreamEvent): ProviderEvent[];
+  /** Accepts a body that is JSON instead of a stream. Throws `upstream_invalid` if it is neither an answer nor an error. */
+  acceptWhole(body: string): ProviderEvent[];
+  /**
+   * Ends the body. Throws `upstream_empty` or `upstream_truncated` if the answer is not complete; otherwise `ended` is true from now on.
+   * A format without an event for the end returns its last events here.
+   */
+  finish(): ProviderEvent[];
+}

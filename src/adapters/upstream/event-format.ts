@@ -1,0 +1,134 @@
+import { endOfNumber, endOfSpaces, endOfString, endOfValue } from "./json-scan.ts";
+
+/** A streamed text is part of the answer or of its reasoning. */
+export type DeltaKind = "text" | "reasoning";
+
+/** Where a format keeps the values that differ from one delta to the next. Paths look like `choices.0.delta.content`. */
+interface FormatPaths {
+  /** The texts of the answer. An event that extends it has exactly one of them. */
+  readonly text: readonly string[];
+  /** The same for reasoning. */
+  readonly reasoning?: readonly string[];
+  /** Numbers and strings that may be missed before the end: numbers of events, padding, running counts of tokens. */
+  readonly ignored?: readonly string[];
+}
+
+/** A value in an event's JSON that differs from one delta to the next. */
+export interface Hole {
+  /** `text` is the delta. `spaces` pad the event before its last brace. */
+  readonly kind: "text" | "string" | "number" | "spaces";
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A step of the paths. A step with a role is the end of a path. */
+interface Step {
+  role?: "text" | "ignored";
+  readonly next: Map<string, Step>;
+}
+
+/** How a vendor writes its events. Made once for each vendor. */
+export class EventFormat {
+  /** Marks an event as part of an answer. An event named like a heartbeat is one only without the mark. */
+  readonly mark: RegExp;
+  readonly #steps: Readonly<Record<DeltaKind, Step>>;
+
+  constructor(paths: FormatPaths, mark: RegExp) {
+    this.mark = mark;
+    const { text, reasoning = [], ignored = [] } = paths;
+    this.#steps = { text: stepsOf(text, ignored), reasoning: stepsOf(reasoning, ignored) };
+  }
+
+  /**
+   * The holes in the JSON of a delta, in order. `undefined` if the place of the text is not certain: there is not exactly one, or a name
+   * is written with escapes.
+   */
+  holesIn(json: string, kind: DeltaKind): Hole[] | undefined {
+    const search = new HoleSearch(json);
+    const end = search.value(0, this.#steps[kind]);
+    if (end !== json.length || search.texts !== 1) return undefined;
+    const { holes } = search;
+    const brace = json.length - 1;
+    const start = json.slice(0, brace).trimEnd().length;
+    if (start < brace) holes.push({ kind: "spaces", start, end: brace });
+    return holes;
+  }
+}
+
+function stepsOf(texts: readonly string[], ignored: readonly string[]): Step {
+  const root: Step = { next: new Map() };
+  for (const [role, paths] of [["text", texts] as const, ["ignored", ignored] as const])
+    for (const path of paths) {
+      let step = root;
+      for (const name of path.split(".")) {
+        const next: Step = step.next.get(name) ?? { next: new Map() };
+        step.next.set(name, next);
+        step = next;
+      }
+      step.role = role;
+    }
+  return root;
+}
+
+/** Looks for the holes of one event, whose JSON is valid. Each method returns the end of its value, or -1 if a place is not certain. */
+class HoleSearch {
+  readonly holes: Hole[] = [];
+  texts = 0;
+  readonly #json: string;
+
+  constructor(json: string) {
+    this.#json = json;
+  }
+
+  value(start: number, step: Step | undefined): number {
+    const json = this.#json;
+    if (step !== undefined && step.next.size > 0) {
+      if (json[start] === "{") return this.#fields(start, step.next);
+      if (json[start] === "[") return this.#entries(start, step.next);
+    }
+    const end = endOfValue(json, start);
+    if (end < 0 || step?.role === undefined) return end;
+    if (step.role === "text") {
+      if (json[start] !== '"') return end;
+      this.texts += 1;
+      this.holes.push({ kind: "text", start, end });
+    } else if (json[start] === '"') {
+      this.holes.push({ kind: "string", start, end });
+    } else if (endOfNumber(json, start) === end) {
+      this.holes.push({ kind: "number", start, end });
+    }
+    return end;
+  }
+
+  #fields(start: number, next: ReadonlyMap<string, Step>): number {
+    const json = this.#json;
+    let at = endOfSpaces(json, start + 1);
+    if (json[at] === "}") return at + 1;
+    for (;;) {
+      const nameEnd = endOfString(json, at);
+      const name = json.slice(at + 1, nameEnd);
+      if (nameEnd < 0 || name.includes("\\")) return -1;
+      const colon = endOfSpaces(json, nameEnd + 1);
+      at = this.value(endOfSpaces(json, colon + 1), next.get(name));
+      if (at < 0) return -1;
+      at = endOfSpaces(json, at);
+      if (json[at] === "}") return at + 1;
+      if (json[at] !== ",") return -1;
+      at = endOfSpaces(json, at + 1);
+    }
+  }
+
+  #entries(start: number, next: ReadonlyMap<string, Step>): number {
+    const json = this.#json;
+    let at = endOfSpaces(json, start + 1);
+    if (json[at] === "]") return at + 1;
+    for (let index = 0; ; index += 1) {
+      at = this.value(at, next.get(String(index)));
+      if (at < 0) return -1;
+      at = endOfSpaces(json, at);
+      if (json[at] === "]") return at + 1;
+      if (json[at] !== ",") return -1;
+      at = endOfSpaces(json, at + 1);
+    }
+  }
+}
