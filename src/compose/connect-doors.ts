@@ -14,6 +14,9 @@ import { connectSockets, type Sockets } from "./connect-sockets.ts";
 import { openPages } from "./open-pages.ts";
 import type { Parts } from "./open-parts.ts";
 
+/** The time that clients get to answer the close. */
+export const closePatienceMs = 1_000;
+
 export interface ConnectedDoors {
   readonly sockets: Sockets;
   readonly pages: Awaited<ReturnType<typeof openPages>>;
@@ -22,12 +25,16 @@ export interface ConnectedDoors {
   leave(): void;
 }
 
-/** Connects the turns to the WebSocket and to the HTTP routes. */
-export async function connectDoors(parts: Parts, turns: Turns): Promise<ConnectedDoors> {
+/** Connects the turns to the WebSocket and to the HTTP routes. `begun` closes the sockets if the start fails. */
+export async function connectDoors(
+  parts: Parts,
+  turns: Turns,
+  begun: AsyncDisposableStack,
+): Promise<ConnectedDoors> {
   const access = openAccess(parts);
-  // From here on nothing waits or fails: open sockets would have to be closed.
-  const pages = await pagesOf(parts);
   const sockets = connectSockets({ parts, turns, access, onRefused: refusalsAt("handshake", parts) });
+  begun.defer(() => sockets.close(Promise.resolve(), closePatienceMs));
+  const pages = await pagesOf(parts);
   const ready = { isReady: true };
   const listener = openListener({ parts, turns, access, sockets, pages, ready });
   const exchanges = createHttpExchanges({

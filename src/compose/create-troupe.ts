@@ -1,6 +1,6 @@
 import { keyIdOfUser } from "../doors/identity/embedded-callers.ts";
 import { faultsOf } from "../ports/observer.ts";
-import { type ConnectedDoors, connectDoors } from "./connect-doors.ts";
+import { type ConnectedDoors, closePatienceMs, connectDoors } from "./connect-doors.ts";
 import { warnOfPrices } from "./open-budgets.ts";
 import { openParts, type Parts, readBasis } from "./open-parts.ts";
 import { type OpenStores, openStores } from "./open-stores.ts";
@@ -8,9 +8,6 @@ import { type OpenedTurns, openTurns } from "./open-turns.ts";
 import type { Troupe, TroupeOptions } from "./troupe.ts";
 
 export type { Troupe, TroupeOptions } from "./troupe.ts";
-
-/** The time that clients get to answer the close. */
-const closePatienceMs = 1_000;
 
 /**
  * Makes a server. It does not listen by itself: see `attach` and `listener`.
@@ -38,9 +35,8 @@ export async function assembleTroupe(
   // If the start fails, requests recovered by then are left to the next start.
   begun.defer(() => turns.close(0));
   await opened.recover();
-  const doors = await connectDoors(parts, turns);
+  const doors = await connectDoors(parts, turns, begun);
   const { sockets } = doors;
-  begun.defer(() => sockets.close(Promise.resolve(), closePatienceMs));
   parts.stores.keys.onRevoked((keyId) => {
     sockets.closeAllOf(keyId);
     turns.cancelAllOf(keyId);

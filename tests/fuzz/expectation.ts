@@ -58,7 +58,11 @@ export function answers(
     return message.type === "unfollow" && reply.conversation_id === message.data.conversation_id;
   if (reply.type === "cancelling")
     return message.type === "cancel" && reply.request_id === message.data.request_id;
-  if (reply.type !== "error" || message.type === "ping" || decoding.has(reply.code)) return false;
+  if (reply.type !== "error" || message.type === "ping") return false;
+  // The schema cannot say that one field needs another.
+  const needsMore = message.type === "follow" && message.data.after_seq !== undefined && !message.data.after;
+  if (needsMore) return reply.code === "invalid_message" && sameOrigin(reply, message);
+  if (decoding.has(reply.code)) return false;
   if (message.type === "cancel" || message.type === "resume") {
     if ((reply.code === "request_not_found") === isKnown(message.data.request_id)) return false;
   }
