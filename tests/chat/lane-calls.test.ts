@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { type Lane, runLane } from "../../src/chat/lane.ts";
+import { canGoOn, recoverLanes } from "../../src/chat/recovered-lanes.ts";
 import { sumUsage } from "../../src/chat/usage.ts";
+import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import {
   callOf,
@@ -20,7 +23,7 @@ import {
 } from "./call-stage.ts";
 import { createChatSetup, end, type ProviderScript, say } from "./chat-setup.ts";
 import { rawPacing } from "./paced-run.ts";
-import { briefly, run } from "./run-a-lane.ts";
+import { briefly, laneOf, run } from "./run-a-lane.ts";
 
 const allUsage = sumUsage([0, 1, 2].map(usageOf));
 
@@ -106,6 +109,37 @@ describe("a lane of three calls", () => {
       assert.deepEqual(earlierUsage, sumUsage([0, 1].slice(0, call).map(usageOf)));
     }
     assert.equal("call" in (checkpoints[0] ?? {}), false);
+  });
+
+  it("counts all parts that it has shown in its checkpoints, over all calls and processes", async () => {
+    const tool = { type: "tool", tool: "f", status: "completed", callId: "c" } as const;
+    const reasoning = { type: "reasoning", text: "Hmm" } as const;
+    const setup = createChatSetup(async function* () {
+      yield [say("ab"), reasoning, tool, { type: "checkpoint", place: {} }, say("c"), end];
+    });
+    async function countsOf(changes: Partial<Lane>): Promise<number[][]> {
+      const all: TurnStep[] = [];
+      const lane = laneOf(setup, { ...threeCalls, pacing: rawPacing, ...changes });
+      await runLane(lane, setup.dependencies, async (steps) => void all.push(...steps));
+      return all.flatMap((step) =>
+        step.type === "checkpoint" ? [[step.textUnits, step.reasoningUnits, step.toolEvents]] : [],
+      );
+    }
+    assert.deepEqual(await countsOf({}), [
+      [2, 3, 1],
+      [5, 6, 2],
+      [8, 9, 3],
+    ]);
+    const begun = recoverLanes([
+      { type: "text", text: "1234", final: false },
+      { type: "reasoning", text: "12345" },
+      tool,
+      { type: "checkpoint", call: 1, place: {}, textUnits: 4, reasoningUnits: 5, toolEvents: 1 },
+    ]).find(canGoOn);
+    assert.deepEqual(await countsOf({ begun }), [
+      [6, 8, 2],
+      [9, 11, 3],
+    ]);
   });
 
   it("has one limit for the size of its whole answer", async () => {

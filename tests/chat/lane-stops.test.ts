@@ -41,6 +41,17 @@ describe("a lane whose answer is too large", () => {
     }
   });
 
+  it("is never cut inside a surrogate pair", async () => {
+    for (const [text, shown] of [
+      [`${"x".repeat(99)}🚀`, 99],
+      [`${"x".repeat(98)}🚀y`, 100],
+      [`${"x".repeat(99)}\u{e000}y`, 100],
+    ] as const) {
+      const { result } = await run(createChatSetup(answering(text), large), { pacing: rawPacing });
+      assert.deepEqual([result?.error?.code, result?.text], ["answer_too_large", text.slice(0, shown)]);
+    }
+  });
+
   it("counts reasoning, tools and the vendor's objects as well, together at most four times as much", async () => {
     const long = "x".repeat(150);
     const payload = { long };

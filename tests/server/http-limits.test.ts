@@ -41,3 +41,23 @@ for (const [name, limits] of [
     await troupe.close({ drainMs: 0 });
   });
 }
+
+test("the only place of an address is free again after each of its requests", async () => {
+  const troupe = await createTroupe({ localProviders: [], store: "memory", maxHttpConnectionsPerAddress: 1 });
+  const answered: number[] = [];
+  const server = createServer((request, response) => {
+    response.once("close", () => answered.push(response.statusCode));
+    troupe.listener(request, response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/personas`;
+  for (let count = 1; count <= 3; count += 1) {
+    await (await fetch(url)).text();
+    while (answered.length < count) await nextLoopTurn();
+  }
+  server.closeAllConnections();
+  server.close();
+  await troupe.close({ drainMs: 0 });
+  assert.deepEqual(answered, [200, 200, 200]);
+});

@@ -82,15 +82,19 @@ export function createHttpExchanges({
   function add(exchange: Exchange): void {
     if (open.size === 0) lookLater();
     open.add(exchange);
-    countByAddress.set(exchange.address, (countByAddress.get(exchange.address) ?? 0) + 1);
+    count(exchange, 1);
   }
 
   function remove(exchange: Exchange): void {
     open.delete(exchange);
     if (open.size === 0) stopLooking?.();
-    const left = (countByAddress.get(exchange.address) ?? 1) - 1;
-    if (left === 0) countByAddress.delete(exchange.address);
-    else countByAddress.set(exchange.address, left);
+    count(exchange, -1);
+  }
+
+  function count({ address }: Exchange, change: 1 | -1): void {
+    const now = (countByAddress.get(address) ?? 0) + change;
+    if (now === 0) countByAddress.delete(address);
+    else countByAddress.set(address, now);
   }
 
   function hasRoom({ address }: Exchange): boolean {

@@ -120,6 +120,17 @@ describe("a call that another process pays for", () => {
     const [sum] = await cluster.usage.sums("ada", 0, 1_000_000);
     assert.deepEqual([sum?.calls, sum?.inputTokens, sum?.outputTokens], [2, 20, 40]);
   });
+
+  it("counts the input of each attempt when its turn is over", async () => {
+    await using opened = await openCall({ serverTokensPerDay: 10_000 });
+    const { cluster, turn, call } = opened;
+    await call.repeat();
+    await call.repeat();
+    turn[Symbol.dispose]();
+    for (let count = 0; count < 10; count += 1) await nextTurn();
+    const [sum] = await cluster.usage.sums("ada", 0, 1_000_000);
+    assert.deepEqual([sum?.calls, sum?.inputTokens], [1, 30]);
+  });
 });
 
 describe("requests that several processes count", () => {

@@ -45,6 +45,13 @@ describe("the memory that a log takes", () => {
     assert.equal(memory.bytes, bytes());
   });
 
+  it("is the same for reasoning as for text", async () => {
+    const [ofText, ofReasoning] = [newLog(), newLog()];
+    await ofText.log.append([textOf('"x"\n')]);
+    await ofReasoning.log.append([{ type: "reasoning", text: '"x"\n' }]);
+    assert.equal(ofReasoning.bytes(), ofText.bytes());
+  });
+
   it("stays as it is while the turn runs, and when nothing is left to give up", async () => {
     const { memory, log, bytes } = newLog();
     await log.append([textOf("a")]);

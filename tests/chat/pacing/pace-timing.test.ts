@@ -236,15 +236,19 @@ for (const pacing of [naturalPacing, fixedPacing, rawPacing]) {
   });
 }
 
-describe("timers that fire a moment early, as those of systems do", () => {
-  for (const { mode, intervalMs } of [
-    { mode: "natural", intervalMs: 100 },
-    { mode: "raw", intervalMs: beatMs },
+describe("timers that fire early", () => {
+  const byAMoment = (ms: number) => Math.max(0, ms - 0.8);
+  const byHalf = (ms: number) => ms / 2;
+  for (const { early, mode, intervalMs, firesAfter } of [
+    { early: "by a moment, as those of systems do", mode: "natural", intervalMs: 100, firesAfter: byAMoment },
+    { early: "by a moment, as those of systems do", mode: "raw", intervalMs: beatMs, firesAfter: byAMoment },
+    { early: "by half their time", mode: "natural", intervalMs: 100, firesAfter: byHalf },
+    { early: "by half their time", mode: "raw", intervalMs: beatMs, firesAfter: byHalf },
   ] as const) {
-    it(`leave a lane with its beat, ${mode}`, async () => {
+    it(`${early} leave a lane with its beat, ${mode}`, async () => {
       const clock = createTestClock();
       const { callAfter } = clock;
-      clock.callAfter = (ms, callback) => callAfter(Math.max(0, ms - 0.8), callback);
+      clock.callAfter = (ms, callback) => callAfter(firesAfter(ms), callback);
       const texts = textDeliveries(
         Array.from({ length: 400 }, () => "word "),
         Array.from({ length: 400 }, () => 10),

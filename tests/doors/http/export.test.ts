@@ -137,6 +137,12 @@ describe("a conversation as Markdown", () => {
     }
   });
 
+  it("keeps an empty first line of each text", async () => {
+    const texts = ["\none", "\r\none\r", "\rone"];
+    const written = await write(texts.map((text, index) => message(`${index}`, { text })));
+    assert.equal(written.split("*\n\n>\n> one\n").length - 1, texts.length);
+  });
+
   it("lets no text, name or title pass for its own headings", async () => {
     const ends = ["\n", "\r", "\r\n", "\u2028", "\u2029"].map((end) => `one${end}## Ada`);
     const text = await write(

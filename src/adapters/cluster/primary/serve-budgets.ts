@@ -22,8 +22,6 @@ export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): Bud
     for (const { call, settled } of calls.values())
       call.record("interrupted", settled ?? estimatedUsage(call.reservedInput, call.reserved));
     for (const turn of turns.values()) turn[Symbol.dispose]();
-    calls.clear();
-    turns.clear();
   }
   gone.addEventListener("abort", endLeft, { once: true });
 
