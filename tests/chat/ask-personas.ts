@@ -24,7 +24,8 @@ type Answers = Extract<TurnAnswer, { kind: "personas" }>;
 
 const owner = "owner";
 
-const request: PersonasRequest = {
+/** A question to all three personas. */
+export const request: PersonasRequest = {
   kind: "personas",
   message: "Well?",
   personaIds: ["ada", "bob", "cleo"],

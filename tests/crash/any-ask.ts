@@ -10,7 +10,7 @@ export interface Ask {
   readonly voices: readonly string[];
   /** Whether the text comes in chunks. */
   readonly streams: boolean;
-  /** The next process continues the request after a kill, or answers it again ("anew"). Default: it ends as interrupted. */
+  /** After a kill the request is answered again by the next process, or continued. Default: it ends as interrupted. */
   readonly outlasts?: "anew" | "continued";
   /** The client cancels the request after this many messages. */
   readonly cancelAt?: number;

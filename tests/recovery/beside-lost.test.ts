@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { Provider } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { createMortalThreads } from "../crash/mortal-threads.ts";
+import { hanging, whole } from "./half-and-whole.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const ask = (id: string, model: string) => ({
@@ -21,15 +21,6 @@ const ask = (id: string, model: string) => ({
 it("a request that cannot be recovered ends as interrupted, and every other one is recovered", async () => {
   using threads = createMortalThreads();
   await using at = await createInterruptedServer();
-  const hanging: Provider = {
-    name: "hanging",
-    simulated: false,
-    async *stream(_, { signal }) {
-      yield [{ type: "text", text: "Half" }];
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-      signal.throwIfAborted();
-    },
-  };
   const models = ["whole", "not configured", "broken", "whole again"] as const;
   const ids = models.map((model) => model.replace(" ", "-"));
   {
@@ -43,16 +34,6 @@ it("a request that cannot be recovered ends as interrupted, and every other one 
     }
     await threads.die();
   }
-  const whole: Provider = {
-    name: "whole",
-    simulated: false,
-    async *stream() {
-      yield [
-        { type: "text", text: "Whole." },
-        { type: "end", finishReason: "stop", model: "m" },
-      ];
-    },
-  };
   const faults: unknown[] = [];
   const nothing = () => undefined;
   await using server = await at.start({

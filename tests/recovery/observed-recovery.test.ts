@@ -4,6 +4,7 @@ import type { Provider } from "../../src/ports/provider.ts";
 import { createMortalThreads } from "../crash/mortal-threads.ts";
 import { createNotingObserver } from "../support/noting-observer.ts";
 import { until } from "../support/until.ts";
+import { hanging, whole } from "./half-and-whole.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const ask = (id: string, on_interrupt: string) => ({
@@ -18,25 +19,6 @@ const ask = (id: string, on_interrupt: string) => ({
   },
 });
 
-const hanging: Provider = {
-  name: "hanging",
-  simulated: false,
-  async *stream(_, { signal }) {
-    yield [{ type: "text", text: "Half" }];
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-    signal.throwIfAborted();
-  },
-};
-const whole: Provider = {
-  name: "whole",
-  simulated: false,
-  async *stream() {
-    yield [
-      { type: "text", text: "Whole." },
-      { type: "end", finishReason: "stop", model: "m" },
-    ];
-  },
-};
 const answeredBy = (provider: Provider) => ({
   providers: { choose: (api: string) => ({ provider, api, model: "m" }) },
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { it } from "node:test";
-import type { Provider } from "../../src/ports/provider.ts";
 import { storedVersion } from "../../src/ports/stored-version.ts";
 import { createMortalThreads } from "../crash/mortal-threads.ts";
 import { textOf } from "../support/wire-client.ts";
+import { hanging, whole } from "./half-and-whole.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
 const ask = (id: string) => ({
@@ -15,26 +15,6 @@ const ask = (id: string) => ({
     pacing: { mode: "raw" },
   },
 });
-
-const hanging: Provider = {
-  name: "hanging",
-  simulated: false,
-  async *stream(_, { signal }) {
-    yield [{ type: "text", text: "Half" }];
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-    signal.throwIfAborted();
-  },
-};
-const whole: Provider = {
-  name: "whole",
-  simulated: false,
-  async *stream() {
-    yield [
-      { type: "text", text: "Whole." },
-      { type: "end", finishReason: "stop", model: "m" },
-    ];
-  },
-};
 
 /** One beat of a turn, as JSON: `[turn, firstSeq, events, checkpoints]`. */
 type Entry = [turn: unknown, firstSeq: unknown, events: unknown, checkpoints?: unknown];

@@ -4,20 +4,11 @@ import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-lo
 import { Cancellation } from "../../src/chat/chat-context.ts";
 import { laneKey } from "../../src/ports/lane.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
-import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { createRunningTurn } from "../../src/server/running-turn.ts";
-import { rawPacing } from "../chat/paced-run.ts";
+import { request } from "../chat/ask-personas.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
-const request: TurnRequest = {
-  kind: "personas",
-  message: "Well?",
-  personaIds: ["ada", "bob"],
-  api: "openai",
-  pacing: rawPacing,
-  showText: true,
-};
 const key = (personaId: string, round: number) => laneKey({ personaId, round });
 
 const ended = (personaId: string, lane: string): TurnEvent => ({

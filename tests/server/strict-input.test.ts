@@ -87,7 +87,7 @@ async function startStrict(words: (persona: string, turn: number) => Said, conte
 
 const saying = (text: string): Said => ({ text });
 const fine = (name: string, turn: number): Said => saying(`${name} says ${turn}.`);
-/** The persona `who` says `said` in the turns that `isThen` chooses. All other answers are as usual. */
+/** Replaces a persona's answer in the chosen turns, by default in all. */
 const but =
   (who: string, said: Said, isThen = (_turn: number) => true) =>
   (name: string, turn: number): Said =>
