@@ -35,12 +35,14 @@ export async function findHead(
   owner: string,
   id: string,
 ): Promise<ConversationHead> {
-  return existing(await conversations.headPath(owner, id, contextChars));
+  const head = await conversations.headPath(owner, id, contextChars);
+  if (head === undefined) throw notFound();
+  return head;
 }
 
-/** Throws `conversation_not_found` for a conversation that does not exist. */
-export function existing(head: ConversationHead | undefined): ConversationHead {
-  if (head === undefined) throw notFound();
+/** The head of a conversation that was looked up; `undefined` for a new one. Throws `conversation_not_found`. */
+export function headOf({ isNew, head }: TargetConversation): ConversationHead | undefined {
+  if (head === undefined && !isNew) throw notFound();
   return head;
 }
 

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../ports/json.ts";
+import { isObject } from "../ports/json.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { maxIdChars, type VendorIds } from "../ports/vendor-ids.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -75,8 +75,4 @@ function* idsInPrompt(prompt: unknown, field: string): Generator<NamedId> {
   yield* idsIn(rest, field);
   for (const [name, value] of Object.entries(isObject(variables) ? variables : {}))
     yield* idsIn(value, `${field}.variables.${name}`);
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

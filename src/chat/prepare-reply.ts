@@ -6,8 +6,8 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
-  existing,
   findHead,
+  headOf,
   recoverConversationTurn,
   repeatConversationTurn,
   type TargetConversation,
@@ -72,9 +72,7 @@ export async function prepareReply(
   const choice = dependencies.providers.choose(request.api, request.model);
   if (conversationId === undefined)
     throw new TroupeError("conversation_not_found", { field: "conversationId" });
-  const isNew = target?.isNew === true;
-  const found = target === undefined ? await findHead(dependencies, owner, conversationId) : target.head;
-  const head = isNew ? undefined : existing(found);
+  const head = target === undefined ? await findHead(dependencies, owner, conversationId) : headOf(target);
   const path = head?.path ?? [];
   const isAsked = isRepeat || recovered !== undefined;
   const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), request.message, head);
@@ -83,7 +81,7 @@ export async function prepareReply(
     bytes: bytesOfRequest(request, path),
     ...(question === undefined ? {} : { question }),
     async reply(context) {
-      if (isAsked && isNew) await dependencies.conversations.create(owner, conversationId);
+      if (isAsked && head === undefined) await dependencies.conversations.create(owner, conversationId);
       const place = [dependencies, owner, conversationId, request.message, id] as const;
       const conversation =
         question !== undefined

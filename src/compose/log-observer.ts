@@ -1,3 +1,4 @@
+import { isUnpaid } from "../chat/usage.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
   Fault,
@@ -10,7 +11,7 @@ import type {
   TurnFacts,
   Warning,
 } from "../ports/observer.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { isStorageUnavailable, type TroupeError } from "../protocol/errors.ts";
 import { describeCause } from "./describe-cause.ts";
 import type { Logger } from "./logger.ts";
 
@@ -102,7 +103,7 @@ export class LogObserver implements Observer {
   faulted({ where, error, requestId }: Fault): void {
     const logger = this.#logger;
     if (where === "storage") {
-      const report = isUnavailable(error) ? logger.debug : logger.error;
+      const report = isStorageUnavailable(error) ? logger.debug : logger.error;
       report.call(logger, { err: error }, "something could not be stored");
       return;
     }
@@ -121,15 +122,10 @@ export class LogObserver implements Observer {
       return;
     }
     // Failing storage is reported once, not with every request that it ends.
-    const quiet = isUnavailable(error) ? logger.debug : undefined;
+    const quiet = isStorageUnavailable(error) ? logger.debug : undefined;
     // A call refused by a budget is no fault.
-    const isUnpaid = code === "budget_exhausted" || code === "larger_than_day_budget";
-    const tell = quiet ?? (isUnpaid ? logger.info : logger.warn);
+    const tell = quiet ?? (isUnpaid(error) ? logger.info : logger.warn);
     tell.call(logger, { ...fields, code }, line);
     if (reason !== undefined) logger.debug({ ...fields, code, err: cause }, "the cause of the failure");
   }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof TroupeError && error.code === "storage_unavailable";
 }

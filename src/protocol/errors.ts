@@ -258,3 +258,8 @@ export class TroupeError extends Error {
     return this.detail === undefined ? this.message : `${this.message} ${this.detail}`;
   }
 }
+
+/** Whether something failed because nothing can be stored now. */
+export function isStorageUnavailable(thrown: unknown): thrown is TroupeError {
+  return thrown instanceof TroupeError && thrown.code === "storage_unavailable";
+}

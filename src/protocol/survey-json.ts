@@ -1,3 +1,4 @@
+import { endOfString } from "./json-string.ts";
 import { wireLimits } from "./limits.ts";
 
 /** The size of a JSON text, known before any of its values is created. */
@@ -17,15 +18,12 @@ const quote = 0x22;
 const comma = 0x2c;
 const colon = 0x3a;
 const openArray = 0x5b;
-const backslash = 0x5c;
 const closeArray = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 const space = 0x20;
 /** Marks an array: only members of objects are counted one by one. A small integer, because V8 boxes other numbers. */
 const notCounted = -1;
-/** Characters of a string that are read one by one before V8 is asked for its end. */
-const askAfterChars = 64;
 
 /** Max token of a short string: quotes, and every character written as `\u0000`. */
 const maxTokenChars = 12 * wireLimits.idChars + 2;
@@ -76,6 +74,7 @@ export function surveyJson(text: string): JsonSurvey {
       if (depth === 1) nameAt = at;
       if (depth === 1 && member !== undefined) places[member] = at;
       at = endOfString(text, at);
+      if (at < 0) break;
     } else if (code === colon && depth === 1) {
       member = text.startsWith('"type"', nameAt)
         ? "type"
@@ -97,34 +96,11 @@ export function surveyJson(text: string): JsonSurvey {
   };
 }
 
-/**
- * The place of the quote that ends the string at `start`; that of the last character if there is none. In a long string V8 searches for
- * the next quote, many characters at a time. In a short string the call would cost more than it saves.
- */
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length) {
-    const stop = Math.min(at + askAfterChars, text.length);
-    for (; at < stop; at += 1) {
-      const code = text.charCodeAt(at);
-      if (code === quote) return at;
-      if (code === backslash) at += 1;
-    }
-    const end = text.indexOf('"', at);
-    if (end === -1) break;
-    let backslashes = 0;
-    while (end - backslashes > at && text.charCodeAt(end - backslashes - 1) === backslash) backslashes += 1;
-    if (backslashes % 2 === 0) return end;
-    at = end + 1;
-  }
-  return text.length - 1;
-}
-
 /** The string that starts at `start`, if it is one and short enough to echo. */
 function shortString(text: string, start: number): string | undefined {
   if (start === 0) return undefined;
   const end = endOfString(text, start) + 1;
-  if (end - start > maxTokenChars) return undefined;
+  if (end === 0 || end - start > maxTokenChars) return undefined;
   try {
     const value: unknown = JSON.parse(text.slice(start, end));
     return isEchoable(value) ? value : undefined;

@@ -4,7 +4,7 @@ import { followLog } from "../ports/follow-log.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { TurnEvent } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { isStorageUnavailable, type TroupeError } from "../protocol/errors.ts";
 import { type MessageStores, rememberPartial } from "./remember-partial.ts";
 
 export interface RememberLater {
@@ -38,7 +38,7 @@ export function createRememberLater(
       try {
         return await rememberPartial(record, recoverLanes(events), stores);
       } catch (fault) {
-        if (!isUnavailable(fault)) throw fault;
+        if (!isStorageUnavailable(fault)) throw fault;
         // The failing storage was reported when it started to fail.
         if (closing.signal.aborted) return;
       }
@@ -47,7 +47,7 @@ export function createRememberLater(
 
   return {
     noteEnd(turn, error) {
-      if (!isUnavailable(error) || turn.record.conversationId === undefined) return;
+      if (!isStorageUnavailable(error) || turn.record.conversationId === undefined) return;
       const remembered = remember(turn)
         .catch((error: unknown) => observer.faulted?.({ where: "turn", error, requestId: turn.record.id }))
         .finally(() => waiting.delete(remembered));
@@ -58,8 +58,4 @@ export function createRememberLater(
       await Promise.all(waiting);
     },
   };
-}
-
-function isUnavailable(fault: unknown): boolean {
-  return fault instanceof TroupeError && fault.code === "storage_unavailable";
 }

@@ -1,6 +1,6 @@
+import { isStorageUnavailable } from "../../protocol/errors.ts";
 import { firstSlice } from "./row-slices.ts";
 import type { OwnStore, SqliteStore } from "./sqlite-store.ts";
-import { isStorageUnavailable } from "./storage-faults.ts";
 
 /** Erases the messages of deleted conversations. */
 export interface Eraser extends Disposable {

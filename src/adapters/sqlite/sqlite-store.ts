@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
+import { isStorageUnavailable } from "../../protocol/errors.ts";
 import { bytesOf, CommitQueue, type Gathered } from "./commit-queue.ts";
 import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
@@ -8,7 +9,7 @@ import { watchFiles } from "./file-watch.ts";
 import { HeadMoves } from "./head-moves.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
-import { isDamage, isStorageFault, isStorageUnavailable, storageUnavailable } from "./storage-faults.ts";
+import { isDamage, isStorageFault, storageUnavailable } from "./storage-faults.ts";
 import { createStoreHealth } from "./store-health.ts";
 
 export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
@@ -151,8 +152,11 @@ export async function createSqliteStore({
     const startedAtMs = observer.committed === undefined ? 0 : clock.now();
     try {
       await writer.call({ type: "commit", writes });
-      const events = entries.reduce((sum, { entry: [, , those] }) => sum + those.length, 0);
-      observer.committed?.({ events, bytes: bytesOf(writes), durationMs: clock.now() - startedAtMs });
+      observer.committed?.({
+        events: entries.reduce((sum, { entry: [, , events] }) => sum + events.length, 0),
+        bytes: bytesOf(writes),
+        durationMs: clock.now() - startedAtMs,
+      });
       for (const { settled } of parts) settled.resolve();
     } catch (failure) {
       const isOutage = isStorageFault(failure) && !(isDamage(failure) && writer.damages.length > 0);

@@ -51,7 +51,3 @@ const retryAfterMs = 5_000;
 export function storageUnavailable(cause: Error): TroupeError {
   return new TroupeError("storage_unavailable", { cause, retryAfterMs });
 }
-
-export function isStorageUnavailable(fault: unknown): fault is TroupeError {
-  return fault instanceof TroupeError && fault.code === "storage_unavailable";
-}

@@ -33,7 +33,8 @@ const over: Step = { done: true, value: undefined };
 
 /**
  * Reads one event stream over one connection, one batch per call of `next`. Keeps the contract of `Provider.stream`, but does not
- * reconnect. A batch ends with a checkpoint if the machine has a place to continue from. It is not a generator because `next` is called at every beat: its promise is settled directly where the bytes arrive.
+ * reconnect. A batch ends with a checkpoint if the machine has a place to continue from. It is not a generator because `next` is called at
+ * every beat: its promise is settled directly where the bytes arrive.
  */
 export class AnswerStream
   implements AsyncIterable<ProviderEvent[]>, AsyncIterator<ProviderEvent[]>, BytesSink
@@ -127,7 +128,7 @@ export class AnswerStream
    */
   #noteProgress(events: readonly ProviderEvent[]): void {
     const { firstByteMs, idleMs } = this.#options;
-    this.#hasBegun ||= events.some(({ type }) => type !== "started" && type !== "checkpoint");
+    this.#hasBegun ||= events.some(({ type }) => type !== "started");
     this.#limitMs = this.#hasBegun ? idleMs : Math.max(firstByteMs, idleMs);
     this.#watchdog.progress(this.#limitMs);
   }

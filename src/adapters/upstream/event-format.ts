@@ -1,4 +1,5 @@
-import { endOfNumber, endOfSpaces, endOfString, endOfValue } from "./json-scan.ts";
+import { endOfString } from "../../protocol/json-string.ts";
+import { endOfNumber, endOfSpaces, endOfValue } from "./json-scan.ts";
 
 /** A streamed text is part of the answer or of its reasoning. */
 export type DeltaKind = "text" | "reasoning";

@@ -1,9 +1,9 @@
+import { endOfString } from "../../protocol/json-string.ts";
+
 /** The ends of values in JSON text that was not parsed. Every function takes the place where the value starts. */
 
-const quote = 0x22;
 const zero = 0x30;
 const nine = 0x39;
-const backslash = 0x5c;
 const space = 0x20;
 const tab = 0x09;
 
@@ -13,16 +13,6 @@ export function endOfNumber(text: string, start: number): number {
   for (let code = text.charCodeAt(at); code >= zero && code <= nine; code = text.charCodeAt(at)) at += 1;
   if (at === start || (text.charCodeAt(start) === zero && at > start + 1)) return -1;
   return at;
-}
-
-/** The place of a string's closing quote; -1 if there is none. */
-export function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === backslash) at += 1;
-    else if (code === quote) return at;
-  }
-  return -1;
 }
 
 /** The end of white space inside a line. */

@@ -1,6 +1,7 @@
+import { endOfString } from "../../protocol/json-string.ts";
 import type { OpenText } from "./answer-machine.ts";
 import type { EventFormat, Hole } from "./event-format.ts";
-import { endOfNumber, endOfSpaces, endOfString } from "./json-scan.ts";
+import { endOfNumber, endOfSpaces } from "./json-scan.ts";
 
 /** The literal text before a hole, and the hole's kind. */
 interface Part {

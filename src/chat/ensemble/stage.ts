@@ -51,9 +51,8 @@ export async function runStage(
   const personas = members.map(({ persona }) => persona);
   const whenOne = request.kind === "persona";
 
-  function answerOf({ speech, member, result }: Omit<Spoken, "toldId">, messageId?: string): PersonaAnswer {
-    return personaAnswer(speech, member, members.indexOf(member), result, messageId);
-  }
+  const answerOf = (one: Spoken, messageId: string | undefined) =>
+    personaAnswer(one, members.indexOf(one.member), messageId);
 
   async function speak(speech: Speech): Promise<Spoken> {
     const member = members.find(({ persona }) => persona.id === speech.personaId);
@@ -118,12 +117,12 @@ function keptResult({ status = "failed", text }: RecoveredLane, model: string): 
 }
 
 function personaAnswer(
-  speech: Speech,
-  { persona: { id, name, description }, choice }: Member,
+  { speech, member, result }: Spoken,
   index: number,
-  result: LaneResult,
   messageId: string | undefined,
 ): PersonaAnswer {
+  const { persona, choice } = member;
+  const { id, name, description } = persona;
   const { response: _, isCut: __, ...rest } = result;
   const lane = laneKey(speech);
   return {

@@ -26,8 +26,8 @@ export interface LeftTurn {
 /** The methods that the process with the logs offers to one that runs turns. A running turn is named by a number. */
 export interface LogHub {
   /**
-   * Creates a log as `TurnLogStore.create` does; request, events and checkpoints travel as JSON. Throws `too_many_requests` and `overloaded`: turns, and the bytes that
-   * their requests hold, are counted over all processes.
+   * Creates a log as `TurnLogStore.create` does; request, events and checkpoints travel as JSON. Throws `too_many_requests` and
+   * `overloaded`: turns, and the bytes that their requests hold, are counted over all processes.
    */
   create(
     record: TurnRecord,
