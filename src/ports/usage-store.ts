@@ -69,10 +69,19 @@ export interface UsageSum {
   readonly estimated: boolean;
 }
 
+/** Maximum number of sums that are read at a time. */
+export const sumsOfPage = 100;
+
+/** The sum after which the next page starts. */
+export type SumPlace = Pick<UsageSum, "day" | "api" | "model">;
+
 /** Reads recorded usage. */
 export interface UsageSums {
-  /** An owner's sums from one day to another, both included, by day, api and model. */
-  sums(owner: string, from: DayNumber, to: DayNumber): Promise<readonly UsageSum[]>;
+  /**
+   * An owner's sums from one day to another, both included, by day, api and model: the first ones after `after` (default: from the
+   * start), at most `sumsOfPage`. Fewer than that are the last ones.
+   */
+  sums(owner: string, from: DayNumber, to: DayNumber, after?: SumPlace): Promise<readonly UsageSum[]>;
 }
 
 /**

@@ -75,7 +75,7 @@ export async function startBudgetStage(
     folder,
     async rows() {
       // A read is done after all writes that were queued before it.
-      await fetch(`${server.httpUrl}/api/usage`);
+      await (await fetch(`${server.httpUrl}/api/usage`)).text();
       return readUsage(folder);
     },
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { sumsOfPage } from "../../src/ports/usage-store.ts";
 import { answer } from "../doubles/answer.ts";
 import { httpError, streamScript } from "../doubles/stream-script.ts";
 import { ask, endsOf, startBudgetStage, type UsageRow } from "./budget-stage.ts";
@@ -140,4 +143,21 @@ test("usage is summed up by day and model, for the caller alone", async () => {
   for (const query of ["?from=2023-11-15", "?from=2020-01-01", "?to=yesterday", "?from=2023-02-30"])
     assert.equal((await read(ada, query))[0], 400, query);
   assert.equal((await fetch(`${stage.server.httpUrl}/api/usage`)).status, 401);
+});
+
+test("usage of more models than one page of the store holds is one whole answer", async () => {
+  await using stage = await startBudgetStage();
+  const models = Array.from({ length: 2 * sumsOfPage + 1 }, (_, index) => `m${index}`).toSorted();
+  const database = new DatabaseSync(path.join(stage.folder, "troupe.db"));
+  const insert = database.prepare(
+    "INSERT INTO usage_days VALUES ('anonymous', 19675, 'k', 'openai', ?, 1, 7, 30, 0)",
+  );
+  for (const model of models) insert.run(model);
+  database.close();
+  const response = await fetch(`${stage.server.httpUrl}/api/usage?from=2023-11-14&to=2023-11-14`);
+  const { usage } = (await response.json()) as { usage: { model: string; total_tokens: number }[] };
+  assert.deepEqual(
+    usage.map(({ model, total_tokens }) => [model, total_tokens]),
+    models.map((model) => [model, 37]),
+  );
 });

@@ -1,4 +1,10 @@
-import type { BegunCall, UsageStore, UsageSum } from "../../ports/usage-store.ts";
+import {
+  type BegunCall,
+  type SumPlace,
+  sumsOfPage,
+  type UsageStore,
+  type UsageSum,
+} from "../../ports/usage-store.ts";
 
 /** A day's sum for one key and model. */
 interface Sum extends UsageSum {
@@ -45,14 +51,16 @@ export function createMemoryUsage(): UsageStore {
     },
     // No usage outlives the process.
     takeUp: async () => ({ spent: [], left: [] }),
-    async sums(owner, from, to) {
+    async sums(owner, from, to, after) {
       const running = [...open.values()].map((call): Sum => ({ ...call, calls: 1, estimated: true }));
       const own = [...sums.values(), ...running].filter(
         (sum) => sum.owner === owner && sum.day >= from && sum.day <= to,
       );
       return [...Map.groupBy(own, ({ day, api, model }) => JSON.stringify([day, api, model])).values()]
         .flatMap(total)
-        .toSorted((a, b) => a.day - b.day || compare(a.api, b.api) || compare(a.model, b.model));
+        .filter((sum) => after === undefined || inOrder(after, sum) < 0)
+        .toSorted(inOrder)
+        .slice(0, sumsOfPage);
     },
   };
 }
@@ -71,6 +79,10 @@ function total(parts: readonly Sum[]): UsageSum[] {
 
 function sumOf(parts: readonly Sum[], count: "calls" | "inputTokens" | "outputTokens"): number {
   return parts.reduce((sum, part) => sum + part[count], 0);
+}
+
+function inOrder(a: SumPlace, b: SumPlace): number {
+  return a.day - b.day || compare(a.api, b.api) || compare(a.model, b.model);
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-import type { UsageStore } from "../../ports/usage-store.ts";
+import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row, Write } from "./statements.ts";
 
@@ -75,8 +75,13 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
         })),
       };
     },
-    async sums(owner, from, to) {
-      const rows = await store.read("sumUsage", owner, from, to);
+    async sums(owner, from, to, { day, api, model } = { day: from - 1, api: "", model: "" }) {
+      const rows = await store.read(
+        "sumUsage",
+        ...[owner, Math.max(from, day), to],
+        ...[day, api, model],
+        sumsOfPage,
+      );
       return rows.map((row) => ({
         day: Number(row.day),
         api: String(row.api),

@@ -29,10 +29,12 @@ export const usageStatements = {
   sumUsage: `SELECT day, api, model, sum(calls) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
       max(estimated) AS estimated
     FROM (
-      SELECT day, api, model, 1 AS calls, input_tokens, output_tokens, estimated FROM usage WHERE owner = ?1 AND day BETWEEN ?2 AND ?3
+      SELECT day, api, model, 1 AS calls, input_tokens, output_tokens, estimated FROM usage
+      WHERE owner = ?1 AND day BETWEEN ?2 AND ?3 AND (day, api, model) > (?4, ?5, ?6)
       UNION ALL
-      SELECT day, api, model, calls, input_tokens, output_tokens, estimated FROM usage_days WHERE owner = ?1 AND day BETWEEN ?2 AND ?3
-    ) GROUP BY day, api, model ORDER BY day, api, model`,
+      SELECT day, api, model, calls, input_tokens, output_tokens, estimated FROM usage_days
+      WHERE owner = ?1 AND day BETWEEN ?2 AND ?3 AND (day, api, model) > (?4, ?5, ?6)
+    ) GROUP BY day, api, model ORDER BY day, api, model LIMIT ?7`,
   foldUsage: `INSERT INTO usage_days (owner, day, key_id, api, model, calls, input_tokens, output_tokens, estimated)
     SELECT owner, day, key_id, api, model, count(*), sum(input_tokens), sum(output_tokens), max(estimated)
     FROM (${folded}) WHERE input_tokens + output_tokens > 0 GROUP BY owner, day, key_id, api, model

@@ -85,7 +85,7 @@ export function createHttpApp({
     context.json({ personas: await personas.list(context.get("caller").owner) }),
   );
   app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, observer }));
-  app.route("/api/usage", createUsageRoutes({ usage, today }));
+  app.route("/api/usage", createUsageRoutes({ usage, today, observer }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));

@@ -39,8 +39,10 @@ export const conversationMethods: Methods<ConversationStore> = {
   search: z.tuple([text, text, count]),
 };
 
+const sumPlace = z.object({ day: count, api: text, model: text });
+
 /** The methods of usage sums, for calls between processes. */
-export const usageMethods: Methods<UsageSums> = { sums: z.tuple([text, count, count]) };
+export const usageMethods: Methods<UsageSums> = { sums: z.tuple([text, count, count, sumPlace.optional()]) };
 
 /** The methods of vendor ids, for calls between processes. */
 export const vendorIdMethods: Methods<VendorIds> = {
