@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type CostlyCall, type CostlyReply, startCostlyServer } from "./costly-server.ts";
+import { processorTimeOf } from "../support/processor-time.ts";
+import { type CostlyCall, startCostlyServer } from "./costly-server.ts";
 import { costlyValues } from "./costly-values.ts";
 
 setFlagsFromString("--expose-gc");
@@ -32,6 +33,7 @@ const bodyFields = ["title", "owner", "name", "limits"];
 const bodyChars = [3_900, 60_000, 1_000_000];
 const bodies = bodyChars.flatMap((chars) => costlyValues([], chars));
 const megabyte = 1_000_000;
+const exactMs = 60;
 
 /** Texts that give regular expressions and splitting the most work, in characters that an address and a header can carry. */
 const texts = [
@@ -118,7 +120,7 @@ describe("HTTP requests that cost as much as their length allows", () => {
       body: `{"title":"${"x".repeat(60_000)}"}`,
     };
     for (let again = 0; again < 10; again += 1) await server.call(plain);
-    const allowed = 4 * (await leastCost(server.call, plain, 0));
+    const allowed = 4 * (await processorTimeOf(() => server.call(plain), exactMs));
     let count = 0;
     const heaps: number[] = [];
     for (let round = 0; round < 2; round += 1) {
@@ -134,8 +136,8 @@ describe("HTTP requests that cost as much as their length allows", () => {
         }
         if (body !== undefined) assert.ok(reply.text.length <= 2_000, describeCall(call));
         if (reply.microseconds <= allowed) continue;
-        const least = await leastCost(server.call, call, allowed);
-        assert.ok(least <= allowed, `${least} us, at most ${allowed}: ${describeCall(call)}`);
+        const cost = await processorTimeOf(() => server.call(call), exactMs);
+        assert.ok(cost <= allowed, `${cost} us, at most ${allowed}: ${describeCall(call)}`);
       }
       for (let again = 0; again < 6; again += 1) collectOnce();
       heaps.push(process.memoryUsage().heapUsed);
@@ -147,15 +149,3 @@ describe("HTTP requests that cost as much as their length allows", () => {
     test.diagnostic(`${count} requests, each within ${allowed} us`);
   });
 });
-
-/** The lowest of a few measurements, or the first that is low enough. */
-async function leastCost(
-  send: (call: CostlyCall) => Promise<CostlyReply>,
-  call: CostlyCall,
-  enough: number,
-): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let count = 0; count < 5 && least > enough; count += 1)
-    least = Math.min(least, (await send(call)).microseconds);
-  return least;
-}
