@@ -14,7 +14,7 @@ export interface CostlyCall {
   readonly upgrade?: true;
 }
 
-export interface CostlyReply {
+interface CostlyReply {
   readonly status: number;
   readonly text: string;
   /** Processor time of this thread from the request to the reply, for client and server together. */
