@@ -62,7 +62,7 @@ export const faultKinds: readonly FaultKind[] = [
   { kind: "an application's provider that the server does not name", tests: [server("providers")] },
   {
     kind: "a validator's words shown to a user",
-    tests: [["tests/protocol/plain-words.test.ts"], server("plain-refusals")],
+    tests: [["tests/protocol/fault-in.test.ts"], server("plain-refusals")],
   },
   // Clients, browsers and terminals.
   { kind: "a page outside a secure context", tests: [["tests/client/random-id.test.ts"]] },

@@ -1,6 +1,5 @@
 import { createBuiltinPersonaStore } from "../adapters/builtin-personas/personas.ts";
-import { anonymous } from "../doors/identity/callers.ts";
-import { userOf } from "../doors/identity/embedded-callers.ts";
+import { anonymous, userOf } from "../doors/identity/callers.ts";
 import type { Persona, PersonaStore, PublicPersona } from "../ports/persona.ts";
 import { personaId } from "../protocol/fields.ts";
 import { SettingError } from "./settings.ts";
@@ -20,13 +19,15 @@ export async function choosePersonas(
   own: readonly Persona[] | PersonaStore | undefined,
   knowsUsers: boolean,
 ): Promise<ChosenPersonas> {
-  const given = own === undefined ? createBuiltinPersonaStore() : isList(own) ? storeOf(own) : own;
+  if (own === undefined || isList(own)) {
+    const store = own === undefined ? createBuiltinPersonaStore() : storeOf(own);
+    return { store, shown: await store.list(anonymous.owner) };
+  }
   const store: PersonaStore = {
-    find: (owner, id) => given.find(userOf(owner), id),
-    list: (owner) => given.list(userOf(owner)),
+    find: (owner, id) => own.find(userOf(owner), id),
+    list: (owner) => own.list(userOf(owner)),
   };
-  const isPrivate = knowsUsers && own !== undefined && !isList(own);
-  return { store, shown: isPrivate ? [] : await store.list(anonymous.owner) };
+  return { store, shown: knowsUsers ? [] : await store.list(anonymous.owner) };
 }
 
 function isList(own: readonly Persona[] | PersonaStore): own is readonly Persona[] {

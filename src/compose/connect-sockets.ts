@@ -2,7 +2,7 @@ import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.t
 import type { Access } from "../doors/identity/access.ts";
 import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
 import { Connection } from "../doors/websocket/connection.ts";
-import { SharedFrames } from "../doors/websocket/shared-frames.ts";
+import { SharedFrames } from "../doors/websocket/encode-event.ts";
 import { Session } from "../server/session.ts";
 import type { Turns } from "../server/turns.ts";
 import type { Parts } from "./open-parts.ts";

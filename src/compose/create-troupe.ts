@@ -1,4 +1,4 @@
-import { keyIdOfUser } from "../doors/identity/embedded-callers.ts";
+import { keyIdOfUser } from "../doors/identity/callers.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type ConnectedDoors, closePatienceMs, connectDoors } from "./connect-doors.ts";
 import { warnOfPrices } from "./open-budgets.ts";

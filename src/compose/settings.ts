@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { inPlainWords, predicate } from "../protocol/plain-words.ts";
+import { inPlainWords, predicate } from "../protocol/fault-in.ts";
 import { accessSettings } from "./access-settings.ts";
 import { anonymousSettings } from "./anonymous-settings.ts";
 import { answerSettings } from "./answer-settings.ts";

@@ -1,9 +1,8 @@
 import type { z } from "zod";
 import { type ClientMessage, type ClientMessageType, clientMessages } from "./client-messages.ts";
 import { TroupeError } from "./errors.ts";
-import { faultIn } from "./fault-in.ts";
-import { inPlainWords } from "./plain-words.ts";
-import { isEchoable, surveyJson, whyTooLarge } from "./survey-json.ts";
+import { faultIn, inPlainWords } from "./fault-in.ts";
+import { isEchoable, surveyJson, whyTooLarge } from "./scan-json.ts";
 
 /** The recognised parts of a frame, so that a client can match its error. */
 export interface FrameOrigin {

@@ -1,4 +1,4 @@
-import { endOfString } from "../../protocol/json-string.ts";
+import { endOfString } from "../../protocol/scan-json.ts";
 import { endOfNumber, endOfSpaces, endOfValue } from "./json-scan.ts";
 
 /** A streamed text is part of the answer or of its reasoning. */

@@ -1,4 +1,4 @@
-import { endOfString } from "../../protocol/json-string.ts";
+import { endOfString } from "../../protocol/scan-json.ts";
 
 /** The ends of values in JSON text that was not parsed. Every function takes the place where the value starts. */
 

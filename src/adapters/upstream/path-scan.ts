@@ -1,4 +1,4 @@
-import { endOfString } from "../../protocol/json-string.ts";
+import { endOfString } from "../../protocol/scan-json.ts";
 import type { OpenText } from "./answer-machine.ts";
 import type { EventFormat, Hole } from "./event-format.ts";
 import { endOfNumber, endOfSpaces } from "./json-scan.ts";

@@ -1,8 +1,7 @@
 import type { z } from "zod";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
-import { faultIn } from "../../protocol/fault-in.ts";
-import { inPlainWords } from "../../protocol/plain-words.ts";
-import { surveyJson, whyTooLarge } from "../../protocol/survey-json.ts";
+import { faultIn, inPlainWords } from "../../protocol/fault-in.ts";
+import { surveyJson, whyTooLarge } from "../../protocol/scan-json.ts";
 import { BodyTooLargeError } from "./refusal-of.ts";
 
 /**

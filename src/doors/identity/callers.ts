@@ -35,11 +35,23 @@ export interface CallersOptions {
 export const anonymous: Caller = { owner: "anonymous", keyId: "anonymous", limits: {} };
 /** Prefix of the owners of separate callers without keys. */
 const anonymousPrefix = `${anonymous.owner}:`;
+/** Prefix of the owners that an embedding application names. The owner of a key has no colon. */
+const userPrefix = "user:";
 const allAnonymous = { id: "anonymous", name: "All callers without a key" };
 
 /** The groups of a caller of which only the key's id is known. */
 export function groupIdsOf(keyId: string): readonly string[] {
   return keyId.startsWith(anonymousPrefix) ? [allAnonymous.id] : [];
+}
+
+/** The owner under which the data of an application's user is stored, and the key id of the user's sockets. */
+export function keyIdOfUser(user: string): string {
+  return `${userPrefix}${user}`;
+}
+
+/** The application's name of a user. Any other owner stays as it is. */
+export function userOf(owner: string): string {
+  return owner.startsWith(userPrefix) ? owner.slice(userPrefix.length) : owner;
 }
 
 /** The holder of the administrator's key. It is not a caller, because callers have requests and conversations. */

@@ -2,9 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
-import { faultIn } from "../../protocol/fault-in.ts";
-import { inPlainWords } from "../../protocol/plain-words.ts";
-import type { Callers } from "./callers.ts";
+import { faultIn, inPlainWords } from "../../protocol/fault-in.ts";
+import { type Callers, keyIdOfUser } from "./callers.ts";
 import { refusals } from "./refusals.ts";
 
 /** A user of the application that a server is embedded in. */
@@ -34,8 +33,6 @@ export interface EmbeddedCallersOptions {
 }
 
 const patienceMs = 10_000;
-/** No key and no caller without a key has such an owner: their names have no colon or start differently. */
-const prefix = "user:";
 
 const limit = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional();
 /** Strict, because a misspelt limit would not limit. */
@@ -90,14 +87,4 @@ function callerOf(answer: AuthenticatedCaller): Caller {
   const keyId = keyIdOfUser(owner);
   const given = Object.entries(limits).filter(([, value]) => value !== undefined);
   return { owner: keyId, keyId, limits: Object.fromEntries(given) };
-}
-
-/** The owner under which a user's data is stored, and the key id of the user's sockets. */
-export function keyIdOfUser(owner: string): string {
-  return `${prefix}${owner}`;
-}
-
-/** The application's name of a user. Any other owner stays as it is. */
-export function userOf(owner: string): string {
-  return owner.startsWith(prefix) ? owner.slice(prefix.length) : owner;
 }

@@ -8,12 +8,9 @@ import type { ServerMessage } from "../../protocol/server-messages.ts";
 import type { FoundConversation } from "../../server/conversation-follows.ts";
 import type { Question } from "../../server/question.ts";
 import type { Audience, Session } from "../../server/session.ts";
-import { failure } from "./encode-event.ts";
-import { Outbox } from "./outbox.ts";
-import { BatchParcel, MessageParcel } from "./parcels.ts";
-import { type DefaultPacing, readAsk } from "./read-ask.ts";
-import type { SharedFrames } from "./shared-frames.ts";
-import { wireField } from "./wire-field.ts";
+import { failure, type SharedFrames } from "./encode-event.ts";
+import { BatchParcel, MessageParcel, Outbox } from "./outbox.ts";
+import { type DefaultPacing, readAsk, wireField } from "./read-ask.ts";
 
 /** Options that all connections of a server share. */
 interface ConnectionOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { wireField } from "../../../src/doors/websocket/wire-field.ts";
+import { wireField } from "../../../src/doors/websocket/read-ask.ts";
 
 it("a refusal names the client's own field, also if the server's inside has another name for it", () => {
   const fields = {
