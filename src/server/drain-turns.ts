@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { resumable, runsOn } from "./ask.ts";
 import type { BegunTurn } from "./running-turn.ts";
+import { resumable, runsOn } from "./start-turn.ts";
 
 export interface DrainOptions {
   readonly clock: Clock;

@@ -3,8 +3,8 @@ import type { Observer, RecoveredTurns } from "../ports/observer.ts";
 import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { createOpenLanes } from "./open-lanes.ts";
 import { type MessageStores, rememberPartial } from "./remember-partial.ts";
+import { createOpenLanes } from "./turn-writer.ts";
 import type { Turns } from "./turns.ts";
 
 export interface RecoveryOptions extends MessageStores {

@@ -1,19 +1,17 @@
 import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
 import type { PreparedReply } from "../chat/prepare-reply.ts";
-import type { ReplyEnd } from "../chat/reply.ts";
 import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { Hold } from "../ports/held-bytes.ts";
 import type { Observer } from "../ports/observer.ts";
-import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
+import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLog } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
-import { TroupeError } from "../protocol/errors.ts";
-import { noteVendorIds } from "./note-vendor-ids.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
+import type { TroupeError } from "../protocol/errors.ts";
 import { listensToTurns, ObservedTurn } from "./observed-turn.ts";
-import { createOpenLanes } from "./open-lanes.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
-import { type TurnWatch, TurnWriter } from "./turn-writer.ts";
+import { writeReply } from "./turn-writer.ts";
 
 /** The parts of a server's turns that starting one changes. */
 export interface TurnRegistry {
@@ -50,60 +48,61 @@ export interface RunOptions {
   readonly observer: Observer;
 }
 
-/** Runs a turn whose log exists. */
-export function runTurn(
-  kept: KeptTurn,
-  launch: Launch,
+/** Returns a function that runs a turn whose log exists. */
+export function createTurnRunner(
   { chat, budgets, isAdmitted, turnLimitMs, observer }: RunOptions,
   registry: Omit<TurnRegistry, "isClosing">,
-): RunningTurn {
-  const { record, log } = kept;
-  const { asked, prepared, hold } = launch;
+) {
   const { clock } = chat;
-  const { lanes } = prepared;
-  const { caller, request, whenUnwatched } = asked;
-  const { conversationId } = record;
-  const turn = createRunningTurn({
-    ...{ record, log, request, conversationId, lanes, whenUnwatched, turnLimitMs, clock },
-  });
-  // The key was revoked while its log was made: no provider is called, but the log needs an end.
-  if (!isAdmitted(caller)) turn.cancel();
-  const told = listensToTurns(observer)
-    ? new ObservedTurn({ observer, clock, arrivedAtMs: launch.arrivedAtMs, facts: factsOf(kept, launch) })
-    : undefined;
-  const paid = budgets.openTurn(expenseOf(kept, launch));
-  const budget = told?.payFrom(paid) ?? paid;
-  const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
-  const isFull = () => log.isFull;
-  const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
-  const done = writeReply(noteVendorIds(kept, chat.vendorIds), reply, {
-    isLeft: turn.isLeft,
-    onlyLane: lanes.length === 1 ? lanes[0] : undefined,
-    observe(steps: readonly TurnStep[]) {
-      turn.observe(steps);
-      told?.observe(steps);
-    },
-  })
-    .then(
-      (terminal) => {
-        told?.end(terminal ?? "left");
-        if (terminal === undefined) return log.leave();
-        if (terminal.type === "failure") registry.onFailure(turn, terminal.error);
-      },
-      (error: unknown) => {
-        observer.faulted?.({ where: "turn", error, requestId: record.id });
-        told?.end("lost");
-      },
-    )
-    .finally(() => {
-      turn.dispose();
-      // The usage of a turn that was left is settled when it is resumed.
-      if (!turn.isLeft()) paid[Symbol.dispose]();
-      registry.onOver(turn);
-      launch.release();
+  const isObserved = listensToTurns(observer);
+  return (kept: KeptTurn, launch: Launch): RunningTurn => {
+    const { record, log } = kept;
+    const { asked, prepared, hold } = launch;
+    const { lanes } = prepared;
+    const { caller, request, whenUnwatched } = asked;
+    const { conversationId } = record;
+    const turn = createRunningTurn({
+      ...{ record, log, request, conversationId, lanes, whenUnwatched, turnLimitMs, clock },
     });
-  registry.onBegin({ turn, asked, done });
-  return turn;
+    // The key was revoked while its log was made: no provider is called, but the log needs an end.
+    if (!isAdmitted(caller)) turn.cancel();
+    const told = isObserved
+      ? new ObservedTurn({ observer, clock, arrivedAtMs: launch.arrivedAtMs, facts: factsOf(kept, launch) })
+      : undefined;
+    const paid = budgets.openTurn(expenseOf(kept, launch));
+    const budget = told?.payFrom(paid) ?? paid;
+    const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
+    const isFull = () => log.isFull;
+    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
+    const done = writeReply(noteVendorIds(kept, chat.vendorIds), reply, {
+      isLeft: turn.isLeft,
+      onlyLane: lanes.length === 1 ? lanes[0] : undefined,
+      observe(steps: readonly TurnStep[]) {
+        turn.observe(steps);
+        told?.observe(steps);
+      },
+    })
+      .then(
+        (terminal) => {
+          told?.end(terminal ?? "left");
+          if (terminal === undefined) return log.leave();
+          if (terminal.type === "failure") registry.onFailure(turn, terminal.error);
+        },
+        (error: unknown) => {
+          observer.faulted?.({ where: "turn", error, requestId: record.id });
+          told?.end("lost");
+        },
+      )
+      .finally(() => {
+        turn.dispose();
+        // The usage of a turn that was left is settled when it is resumed.
+        if (!turn.isLeft()) paid[Symbol.dispose]();
+        registry.onOver(turn);
+        launch.release();
+      });
+    registry.onBegin({ turn, asked, done });
+    return turn;
+  };
 }
 
 function factsOf({ record: { id, conversationId } }: KeptTurn, { asked, prepared, isRecovered }: Launch) {
@@ -131,41 +130,50 @@ function voicesOf({ lanes }: PreparedReply): number {
   return Math.max(1, lanes.length);
 }
 
-interface ReplyWatch extends TurnWatch {
-  /** The persona to blame for a failure, if there is only one. */
-  readonly onlyLane?: string | undefined;
-}
+/** More ids than an answer can have, to bound one write. */
+const maxIdsOfStep = 64;
 
 /**
- * Writes a reply into its log, followed in every case by exactly one terminal event. No other code writes that event.
- * Returns the event; `undefined` for a turn that was left, whose log stays as it is.
+ * Wraps a turn's log so that vendor ids shown in it belong to its owner from the same commit on. Nothing of a transient turn is stored,
+ * its ids included, because the vendor was asked not to store it.
  */
-async function writeReply(
-  log: Pick<TurnLog, "append">,
-  reply: (emit: Emit) => Promise<ReplyEnd>,
-  { observe, isLeft, onlyLane }: ReplyWatch,
-): Promise<TerminalEvent | undefined> {
-  const lanes = createOpenLanes();
-  const writer = new TurnWriter(log, {
-    isLeft,
-    observe(steps) {
-      lanes.observe(steps);
-      observe(steps);
+function noteVendorIds({ record, log }: KeptTurn, vendorIds: VendorIds): Pick<TurnLog, "append"> {
+  if (record.transient === true) return log;
+  return {
+    append(steps) {
+      const shown = idsShownIn(steps);
+      if (shown.length === 0) return log.append(steps);
+      const noted = vendorIds.note(record.owner, shown);
+      return Promise.all([noted, log.append(steps)]).then(() => undefined);
     },
-  });
-  try {
-    const end = await reply(writer.emit);
-    await writer.end(() => [end]);
-    return end;
-  } catch (thrown) {
-    if (isLeft()) return undefined;
-    const failure: TerminalEvent = {
-      type: "failure",
-      error: TroupeError.from(thrown),
-      ...(onlyLane === undefined ? {} : { lane: onlyLane }),
-    };
-    // A reply ends its lanes itself, unless their last events could not be stored.
-    await writer.end(() => [...lanes.finalTexts(), failure]);
-    return failure;
+  };
+}
+
+/** The ids that a vendor makes for a request: the response's, its conversation's, and those of containers in which its tools ran. */
+function idsShownIn(steps: readonly TurnStep[]): string[] {
+  const ids = new Set<string>();
+  for (const step of steps) {
+    if (step.type === "tool") addContainers(ids, step.payload);
+    else if (step.type === "answer" && step.answer.kind === "responses") {
+      const { id, conversation, output } = step.answer.response;
+      addId(ids, id);
+      addId(ids, fieldOf(conversation, "id"));
+      for (const item of Array.isArray(output) ? output : []) addContainers(ids, item);
+    }
   }
+  return [...ids].slice(0, maxIdsOfStep);
+}
+
+/** `code_interpreter_call` names its container itself, `shell_call` in its environment (types of the openai package). */
+function addContainers(ids: Set<string>, item: unknown): void {
+  addId(ids, fieldOf(item, "container_id"));
+  addId(ids, fieldOf(fieldOf(item, "environment"), "container_id"));
+}
+
+function addId(ids: Set<string>, id: unknown): void {
+  if (typeof id === "string" && id !== "") ids.add(id);
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 }

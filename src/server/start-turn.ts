@@ -3,16 +3,35 @@ import { prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
+import { followLog } from "../ports/follow-log.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import { SocketEndedError } from "../ports/socket.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
-import type { TurnRequest } from "../ports/turn-request.ts";
+import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { type Ask, contentHash, resumable } from "./ask.ts";
-import { mayRepeat, refuseOtherContent } from "./asked-before.ts";
-import type { Admission } from "./budget/admission.ts";
-import { refuseUnpriced } from "./budget/refuse-unpriced.ts";
-import { type Launch, type RunOptions, runTurn, type TurnRegistry } from "./run-turn.ts";
+import { type Admission, refuseUnpriced } from "./budget/admission.ts";
+import { createTurnRunner, type Launch, type RunOptions, type TurnRegistry } from "./run-turn.ts";
+
+/** A request for an answer, as a session passes it on. */
+export interface Ask {
+  readonly caller: Caller;
+  readonly id: string;
+  /** The client chose the id, so a turn of this name may exist. */
+  readonly isNamed: boolean;
+  readonly request: TurnRequest;
+  /** Counts the request's memory, or returns the hold made when it started to wait. Called once, for a new request. */
+  readonly hold: () => Hold;
+  /** The client's message without the server's defaults: the same name and content mean the same request. */
+  readonly content: object;
+  /** The conversation that the client named, or `new`. */
+  readonly conversation: string | undefined;
+  /** The connection's own conversation, for a request that names none. If it no longer exists, a new one starts. */
+  readonly ownConversation?: string | undefined;
+  readonly whenUnwatched: WhenUnwatched;
+  readonly whenInterrupted: WhenInterrupted;
+  /** The number of the error that ended the request. It runs again if that is still its end and can be retried. */
+  readonly retrySeq?: number;
+}
 
 /** The parts and limits that every turn is started with. */
 export interface TurnStartOptions extends RunOptions {
@@ -37,6 +56,7 @@ type Taken = Pick<Launch, "arrivedAtMs" | "hold" | "release">;
 /** Starts turns: takes a request through everything that can refuse it, to a running turn. */
 export function createTurnStart(options: TurnStartOptions, registry: TurnRegistry) {
   const { chat, logs, admission, digest } = options;
+  const run = createTurnRunner(options, registry);
 
   /** See `Turns.start`. */
   async function start(ask: Ask): Promise<StartedTurn> {
@@ -61,7 +81,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     };
     const target = conversationId === undefined ? found : await findTarget(ask, record);
     if (registry.isClosing()) throw new TroupeError("shutting_down");
-    if (options.isMoneyLimited) refuseUnpriced(ask.request);
+    if (ask.request.kind === "responses" && options.isMoneyLimited) refuseUnpriced(ask.request);
     const hold = ask.hold();
     let release = () => hold.release();
     try {
@@ -131,8 +151,6 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     return { turn, started: true };
   }
 
-  const run = (turn: KeptTurn, launch: Launch) => runTurn(turn, launch, options, registry);
-
   return {
     start,
     run,
@@ -144,4 +162,66 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
 
 function textOf(request: TurnRequest): string {
   return request.kind === "responses" ? request.inputText : request.message;
+}
+
+/**
+ * A digest that is equal for equal JSON contents, in any order of their keys. Stored turns keep it, so the digested text must never
+ * change for the same contents.
+ */
+export function contentHash(content: unknown, digest: (text: string) => string): string {
+  return digest(JSON.stringify(content, sortedKeys));
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const given = value as Readonly<Record<string, unknown>>;
+  // Without a prototype, `__proto__` is a key like any other.
+  const sorted: Record<string, unknown> = Object.create(null);
+  for (const key of Object.keys(given).sort()) sorted[key] = given[key];
+  return sorted;
+}
+
+/** Throws `request_id_conflict` if another request has the id of this one, whose digest is `asked`. */
+function refuseOtherContent(
+  { record: { contentHash: kept } }: KeptTurn,
+  { request, conversation }: Ask,
+  { asked, digest }: { readonly asked: string; readonly digest: (text: string) => string },
+): void {
+  if (kept === asked) return;
+  // Earlier versions stored a digest that included the server's defaults of that time.
+  if (kept === contentHash([withoutNewFields(request), conversation ?? null], digest)) return;
+  throw new TroupeError("request_id_conflict", { field: "id" });
+}
+
+/** Whether the turn ended with the error of this number and may run again. Throws `seq_out_of_range`. */
+async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
+  if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field: "retrySeq" });
+  if (!log.ended || seq < log.headSeq) return false;
+  for await (const batch of followLog(log, { after: seq - 1 })) {
+    const last = batch.type === "events" ? batch.events.at(-1)?.event : undefined;
+    if (last?.type === "failure") return last.error.retryable;
+  }
+  return false;
+}
+
+/** A request with the fields that it had in the version that digested it. */
+function withoutNewFields(request: TurnRequest): object {
+  if (request.kind !== "responses") return request;
+  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = request;
+  return earlier;
+}
+
+/** The part of a request to store beside its log: `undefined` unless a later process could use it. */
+export function resumable(
+  asked: ResumableRequest,
+  { transient = false }: TurnRecord,
+): ResumableRequest | undefined {
+  const { caller, request, whenUnwatched, whenInterrupted } = asked;
+  const isOfUse = runsOn(asked) || whenInterrupted === "restart";
+  return isOfUse && !transient ? { caller, request, whenUnwatched, whenInterrupted } : undefined;
+}
+
+/** Whether the provider goes on with the request even if no process is connected to it. */
+export function runsOn({ request }: ResumableRequest): boolean {
+  return request.kind === "responses" && request.inBackground === true;
 }

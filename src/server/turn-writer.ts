@@ -1,9 +1,17 @@
 import type { Emit } from "../chat/chat-context.ts";
+import type { ReplyEnd } from "../chat/reply.ts";
 import { Departure } from "../ports/provider.ts";
-import { type TurnStep, withErrorsAsData } from "../ports/turn-event.ts";
+import {
+  laneOf,
+  type TerminalEvent,
+  type TurnEvent,
+  type TurnStep,
+  withErrorsAsData,
+} from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
+import { TroupeError } from "../protocol/errors.ts";
 
-export interface TurnWatch {
+interface TurnWatch {
   /** Called with steps after they were stored. */
   readonly observe: (steps: readonly TurnStep[]) => void;
   /** Whether the turn belongs to another process from now on: then this one writes nothing more of it. */
@@ -86,4 +94,75 @@ export class TurnWriter {
     this.#next = undefined;
     return this.#write(steps);
   };
+}
+
+/** The lanes of a turn that have started but not had their final text. */
+interface OpenLanes {
+  /** Sees the steps that are in the log. */
+  observe(steps: readonly TurnStep[]): void;
+  /** The events that end lanes that are cut off. */
+  finalTexts(): TurnEvent[];
+}
+
+export function createOpenLanes(): OpenLanes {
+  const open = new Set<string | undefined>();
+  return {
+    observe(steps) {
+      for (const step of steps) {
+        if (step.type === "status" && step.status === "starting") {
+          if (step.showsText !== false) open.add(step.lane);
+        } else if (step.type === "text" && step.final) open.delete(step.lane);
+        // The lane starts again with another `starting`.
+        else if (step.type === "reset") for (const { lane } of step.lanes) open.delete(lane);
+        // This is the only end of a lane that was asked not to stream.
+        else if (step.type === "lane-answer") open.delete(laneOf(step.answer));
+      }
+    },
+    finalTexts: () =>
+      [...open].map((lane) => ({
+        type: "text",
+        text: "",
+        final: true,
+        ...(lane === undefined ? {} : { lane }),
+      })),
+  };
+}
+
+interface ReplyWatch extends TurnWatch {
+  /** The persona to blame for a failure, if there is only one. */
+  readonly onlyLane?: string | undefined;
+}
+
+/**
+ * Writes a reply into its log, followed in every case by exactly one terminal event. No other code writes that event.
+ * Returns the event; `undefined` for a turn that was left, whose log stays as it is.
+ */
+export async function writeReply(
+  log: Pick<TurnLog, "append">,
+  reply: (emit: Emit) => Promise<ReplyEnd>,
+  { observe, isLeft, onlyLane }: ReplyWatch,
+): Promise<TerminalEvent | undefined> {
+  const lanes = createOpenLanes();
+  const writer = new TurnWriter(log, {
+    isLeft,
+    observe(steps) {
+      lanes.observe(steps);
+      observe(steps);
+    },
+  });
+  try {
+    const end = await reply(writer.emit);
+    await writer.end(() => [end]);
+    return end;
+  } catch (thrown) {
+    if (isLeft()) return undefined;
+    const failure: TerminalEvent = {
+      type: "failure",
+      error: TroupeError.from(thrown),
+      ...(onlyLane === undefined ? {} : { lane: onlyLane }),
+    };
+    // A reply ends its lanes itself, unless their last events could not be stored.
+    await writer.end(() => [...lanes.finalTexts(), failure]);
+    return failure;
+  }
 }

@@ -7,12 +7,10 @@ import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { Ask } from "./ask.ts";
-import { createConversationFeed } from "./conversation-feed.ts";
 import { drainTurns } from "./drain-turns.ts";
-import { createRememberLater } from "./remember-later.ts";
+import { createRememberLater } from "./remember-partial.ts";
 import { type RunningTurn, TurnTable } from "./running-turn.ts";
-import { createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
+import { type Ask, createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
 export interface TurnsOptions extends TurnStartOptions {
   /** The other servers on these logs. Default: none. */
@@ -236,4 +234,36 @@ class Watchers {
     if (here !== undefined) return here.turn.watch();
     return log.ended ? () => undefined : this.#peers.watch(owner, id);
   }
+}
+
+type Listener = (turn: LiveTurn) => void;
+
+/** Tells followers of a conversation about each turn that starts in it. */
+function createConversationFeed() {
+  const listeners = new Map<string, Set<Listener>>();
+  const keyOf = (owner: string, conversationId: string) => `${owner}\n${conversationId}`;
+
+  return {
+    /** Open subscriptions. */
+    get count(): number {
+      let open = 0;
+      for (const set of listeners.values()) open += set.size;
+      return open;
+    },
+    announce(turn: LiveTurn): void {
+      const { owner, conversationId } = turn.record;
+      if (conversationId === undefined) return;
+      for (const listener of listeners.get(keyOf(owner, conversationId)) ?? []) listener(turn);
+    },
+    /** The returned function ends the subscription. */
+    subscribe(owner: string, conversationId: string, listener: Listener): () => void {
+      const key = keyOf(owner, conversationId);
+      const set = listeners.get(key) ?? new Set();
+      listeners.set(key, set.add(listener));
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && listeners.get(key) === set) listeners.delete(key);
+      };
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type DefaultPacing, readAsk } from "../../src/doors/websocket/read-ask.ts";
 import { type Decoded, decodeClientMessage } from "../../src/protocol/decode.ts";
-import { contentHash } from "../../src/server/ask.ts";
+import { contentHash } from "../../src/server/start-turn.ts";
 import { processorTimeOf } from "../support/processor-time.ts";
 import { costlyFrames } from "./costly-frames.ts";
 import type { DecodeCost } from "./decode-cost.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { contentHash } from "../../src/server/ask.ts";
+import { contentHash } from "../../src/server/start-turn.ts";
 
 it("the digest of a request's content depends on its JSON, but not on the order of keys", () => {
   const text = (json: string) => contentHash(JSON.parse(json), (digested) => digested);

@@ -2,8 +2,8 @@ import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-lo
 import { Hold } from "../../src/ports/held-bytes.ts";
 import type { Observer } from "../../src/ports/observer.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
-import type { Ask } from "../../src/server/ask.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
+import type { Ask } from "../../src/server/start-turn.ts";
 import { createTurns } from "../../src/server/turns.ts";
 import { createChatSetup, type ProviderScript } from "../chat/chat-setup.ts";
 import { createNotedBudget } from "../chat/noted-budget.ts";

@@ -6,7 +6,7 @@ import type { TurnLogStore, UnfinishedTurn } from "../../src/ports/turn-log.ts";
 import type { ResumableRequest, WhenInterrupted } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { recoverTurns } from "../../src/server/recover-turns.ts";
-import { createRememberLater } from "../../src/server/remember-later.ts";
+import { createRememberLater } from "../../src/server/remember-partial.ts";
 import { answering, createChatSetup } from "../chat/chat-setup.ts";
 import { until } from "../support/until.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hold } from "../../src/ports/held-bytes.ts";
-import type { Ask } from "../../src/server/ask.ts";
+import type { Ask } from "../../src/server/start-turn.ts";
 import { startHeld } from "../doors/websocket/held-server.ts";
 import { until } from "../support/until.ts";
 

@@ -1,4 +1,6 @@
-import type { TroupeErrorOptions } from "../../protocol/errors.ts";
+import type { Usage } from "../../ports/provider.ts";
+import type { CallPlan } from "../../ports/turn-budget.ts";
+import { TroupeError, type TroupeErrorOptions } from "../../protocol/errors.ts";
 
 /** The amount spent of a budget, and the amount reserved for running calls. */
 export class Ledger {
@@ -55,4 +57,134 @@ export function outputLeft({ ledger, limit, price }: Purse, inputTokens: number)
   const left = limit - ledger.spent - ledger.reserved - inputTokens * price.input;
   if (left < 0) return -1;
   return price.output === 0 ? Infinity : Math.floor(left / price.output);
+}
+
+/** The smallest output limit that a vendor accepts (OpenAI, `max_output_tokens`). With less left, no call is started. */
+const leastOutputTokens = 16;
+/**
+ * The largest output limit sent because of a budget. Models refuse a limit above their maximum, and all current ones accept this one.
+ * With more left, the running count stops the call.
+ */
+const largestLimitSent = 16_384;
+
+interface ReservationOptions {
+  /** Output tokens reserved at a time. */
+  readonly stepTokens: number;
+  /** Maximum output of the first step, so that concurrent calls find some as well. */
+  readonly shareTokens: number;
+}
+
+/**
+ * The share of one call in its purses. The constructor reserves its input and the first step of its output in all of them. Otherwise it
+ * throws `budget_exhausted` for the purse with the least left, or `larger_than_day_budget` if that purse can never have enough.
+ *
+ * More is reserved step by step, ahead of the growing answer. When a purse refuses, the reservation is not used up yet, so calls that
+ * stop at the same moment do not exceed the purse together.
+ */
+export class Reservation {
+  /** One of the purses may run out. */
+  readonly isLimited: boolean;
+  /** The output limit to give the provider, if the purses are narrower than the request's own limit. */
+  readonly mostOutputTokens: number | undefined;
+  /** The output at the last `cover`. */
+  used = 0;
+  readonly #purses: readonly Purse[];
+  /** Of one attempt. */
+  readonly #inputTokens: number;
+  readonly #stepTokens: number;
+  readonly #aheadTokens: number;
+  /** The output limit that the request itself sets. */
+  readonly #mostAsked: number;
+  /** The whole output that the call was told it may write. */
+  readonly #allowed: number;
+  #reserved = 0;
+  #reservedInput = 0;
+  #isSettled = false;
+
+  constructor(
+    purses: readonly Purse[],
+    { inputTokens, mostOutputTokens = Infinity, isBegun }: Omit<CallPlan, "api" | "model" | "lane" | "call">,
+    { stepTokens, shareTokens }: ReservationOptions,
+  ) {
+    this.#purses = purses;
+    this.#inputTokens = inputTokens;
+    this.#stepTokens = stepTokens;
+    this.#aheadTokens = Math.floor(stepTokens / 4);
+    this.#mostAsked = mostOutputTokens;
+    const leftAtFirst = this.#left(inputTokens);
+    const leastTokens = Math.min(mostOutputTokens, leastOutputTokens);
+    if (leftAtFirst < leastTokens && !isBegun) throw refusal(purses, inputTokens, leastTokens);
+    this.isLimited = leftAtFirst < Infinity;
+    const isSent = !isBegun && leftAtFirst < mostOutputTokens && leftAtFirst <= largestLimitSent;
+    this.mostOutputTokens = isSent ? leftAtFirst : undefined;
+    this.#allowed = Math.min(mostOutputTokens, Math.max(leftAtFirst, leastTokens));
+    this.#take(
+      inputTokens,
+      Math.min(this.#allowed, Math.max(leastTokens, Math.min(stepTokens, shareTokens))),
+    );
+  }
+
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  get reservedInput(): number {
+    return this.#reservedInput;
+  }
+
+  /** The output it may write before more must be reserved. */
+  get coveredTokens(): number {
+    const reserved = this.#reserved;
+    return Math.max(reserved - this.#aheadTokens, reserved >= this.#allowed ? reserved - 1 : 0);
+  }
+
+  /** Whether this much output is paid for; reserves more if it can. */
+  cover(outputTokens: number): boolean {
+    this.used = outputTokens;
+    if (this.#isSettled || outputTokens + this.#aheadTokens <= this.#reserved) return true;
+    const next = outputTokens + this.#stepTokens;
+    const wanted = outputTokens < this.#mostAsked ? Math.min(next, this.#mostAsked) : next;
+    const more = Math.min(wanted - this.#reserved, this.#left(0));
+    if (more > 0) this.#take(0, more);
+    return outputTokens <= this.coveredTokens;
+  }
+
+  /** Reserves the input of another attempt. Throws `budget_exhausted` for the purse with the least left. */
+  repeat(): void {
+    if (this.#isSettled) return;
+    if (this.#left(this.#inputTokens) < 0) throw refusal(this.#purses, this.#inputTokens, 0);
+    this.#take(this.#inputTokens, 0);
+  }
+
+  /** Replaces the reservation with the usage; only the first call counts. */
+  settle(usage: Usage): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    for (const { ledger, price } of this.#purses) {
+      const held = costOf(price, this.#reservedInput, this.#reserved);
+      ledger.settle(held, costOf(price, usage.inputTokens, usage.outputTokens));
+    }
+  }
+
+  #left(inputTokens: number): number {
+    let left = Infinity;
+    for (const purse of this.#purses) left = Math.min(left, outputLeft(purse, inputTokens));
+    return left;
+  }
+
+  #take(input: number, output: number): void {
+    for (const { ledger, price } of this.#purses) ledger.reserve(costOf(price, input, output));
+    this.#reserved += output;
+    this.#reservedInput += input;
+  }
+}
+
+function refusal(purses: readonly Purse[], inputTokens: number, leastTokens: number): TroupeError {
+  const [poorest] = purses.toSorted((a, b) => outputLeft(a, inputTokens) - outputLeft(b, inputTokens));
+  if (poorest === undefined) throw new Error("There is no purse that could refuse.");
+  const { ledger, limit, price, allowance } = poorest;
+  const cost = costOf(price, inputTokens, leastTokens);
+  if (allowance !== undefined && cost > limit)
+    return new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
+  return new TroupeError("budget_exhausted", poorest.refusal(ledger.spent + cost > limit));
 }

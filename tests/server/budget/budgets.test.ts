@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
 import { estimatedUsage } from "../../../src/ports/usage-store.ts";
+import { createTurnBudget } from "../../../src/server/budget/budgets.ts";
 import { createDayBudgets, type DayLimits } from "../../../src/server/budget/day-budgets.ts";
-import { createTurnBudget } from "../../../src/server/budget/turn-budget.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const caller = { owner: "ada", keyId: "key-1", limits: {} };

@@ -8,7 +8,7 @@ import {
   type DayLimits,
   dayOf,
 } from "../../../src/server/budget/day-budgets.ts";
-import { Reservation } from "../../../src/server/budget/reservation.ts";
+import { Reservation } from "../../../src/server/budget/ledger.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const hourMs = 3_600_000;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Ledger, type Purse } from "../../../src/server/budget/ledger.ts";
-import { Reservation } from "../../../src/server/budget/reservation.ts";
+import { Ledger, type Purse, Reservation } from "../../../src/server/budget/ledger.ts";
 
 const plan = { isBegun: false };
 const options = { stepTokens: 256, shareTokens: Infinity };
