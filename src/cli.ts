@@ -1,6 +1,6 @@
 import cluster from "node:cluster";
 import { systemClock } from "./adapters/system/system-clock.ts";
-import { createUpstreamAgents } from "./adapters/upstream/upstream-agents.ts";
+import { createUpstreamAgents } from "./adapters/upstream/upstream-call.ts";
 import { Announcement } from "./compose/announcement.ts";
 import { checkNamedServer } from "./compose/check-named-server.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";

@@ -1,5 +1,5 @@
 import { listModels, type ModelList } from "../adapters/openai/list-models.ts";
-import type { UpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
 
 /** A server on or near this machine that can answer. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { FastReads } from "../adapters/upstream/fast/fast-reads.ts";
-import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Callers } from "../doors/identity/callers.ts";
 import { type ClientAddress, createClientAddress } from "../doors/identity/client-address.ts";
 import type { Budgets } from "../ports/budgets.ts";

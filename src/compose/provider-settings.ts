@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Proxies } from "../adapters/upstream/upstream-agents.ts";
+import type { Proxies } from "../adapters/upstream/upstream-call.ts";
 import { duration, list, switchedOn, text } from "./setting-kinds.ts";
 
 /** Paths of calls, which the SDK adds itself. */

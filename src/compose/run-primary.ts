@@ -11,7 +11,7 @@ import {
 import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
-import { createUpstreamAgents } from "../adapters/upstream/upstream-agents.ts";
+import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-agents.ts";
+import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import { checkNamedServer } from "../../src/compose/check-named-server.ts";
 import { completeSettings } from "../../src/compose/read-settings.ts";
 import type { Settings } from "../../src/compose/settings.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { ChunkSkimmer } from "../../src/adapters/upstream/fast/chunk-skimmer.ts";
+import { ChunkSkimmer } from "../../src/adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 

@@ -3,7 +3,7 @@ import https from "node:https";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import type { Clock } from "../../ports/clock.ts";
-import type { UpstreamAgents } from "../upstream/upstream-agents.ts";
+import type { UpstreamAgents } from "../upstream/upstream-call.ts";
 
 /**
  * The models of a server that can answer, or the reason why there are none. The reason ends a sentence that starts with the server's

@@ -11,8 +11,7 @@ import {
 import { TroupeError } from "../../protocol/errors.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
 import { placeOf } from "../upstream/place-of.ts";
-import { textsIn } from "../upstream/request-mask.ts";
-import { createSecretMask } from "../upstream/secret-mask.ts";
+import { createSecretMask, textsIn } from "../upstream/secret-mask.ts";
 import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { fromSdkError } from "./openai-errors.ts";

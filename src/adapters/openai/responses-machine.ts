@@ -4,14 +4,12 @@ import type { ProviderEvent, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
 import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
-import type { StreamEvent } from "../upstream/event-stream-parser.ts";
-import { notAStream, parseEvent, parseJson } from "../upstream/parse-event.ts";
+import { notAStream, parseEvent, parseJson, type StreamEvent } from "../upstream/event-stream-parser.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
 import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
-import { growthOfEvent } from "./growths.ts";
 import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
 import { openaiNames } from "./openai-errors.ts";
-import type { StreamedPart } from "./streamed-item.ts";
+import { growthOfEvent, type StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
 import { ToolEvents } from "./tool-events.ts";
 

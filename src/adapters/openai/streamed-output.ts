@@ -1,8 +1,14 @@
 import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
 import type { DeltaKind } from "../upstream/event-format.ts";
-import { type Growth, growthOfEvent, growthOfPart } from "./growths.ts";
 import type { StreamedJson } from "./merged-output.ts";
-import { namedItem, StreamedItem, type StreamedPart } from "./streamed-item.ts";
+import {
+  type Growth,
+  growthOfEvent,
+  growthOfPart,
+  namedItem,
+  StreamedItem,
+  type StreamedPart,
+} from "./streamed-item.ts";
 
 /** Text that came in an event other than a delta and was not shown yet. */
 export interface LateText {

@@ -1,8 +1,7 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
 import type { AnswerMachine, OpenText } from "./answer-machine.ts";
 import type { DeltaKind } from "./event-format.ts";
-import { EventStreamParser, type StreamEvent } from "./event-stream-parser.ts";
-import { notAStream, parseJson } from "./parse-event.ts";
+import { EventStreamParser, notAStream, parseJson, type StreamEvent } from "./event-stream-parser.ts";
 import { PathScan } from "./path-scan.ts";
 
 /** Max characters of one event, which may hold a whole tool result or the full response. */

@@ -1,7 +1,6 @@
 import { endOfString } from "../../protocol/scan-json.ts";
 import type { OpenText } from "./answer-machine.ts";
-import type { EventFormat, Hole } from "./event-format.ts";
-import { endOfNumber, endOfSpaces } from "./json-scan.ts";
+import { type EventFormat, endOfNumber, endOfSpaces, type Hole } from "./event-format.ts";
 
 /** The literal text before a hole, and the hole's kind. */
 interface Part {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
-import type { ChunkSkimmer, HeldSocket } from "./fast/fast-reads.ts";
+import type { ChunkSkimmer } from "./fast/fast-reads.ts";
+import type { HeldSocket } from "./fast/held-socket.ts";
 
 /** If the connection cannot be held, no more than this is gathered ahead. */
 const mostAheadBytes = 65_536;

@@ -6,9 +6,7 @@ import { type ConnectionFacts, faultsOf, type Observer } from "../../ports/obser
 import type { Socket } from "../../ports/socket.ts";
 import { type CloseName, closeNameOf, closeTable } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
-import { FrameBoundaries } from "./frame-boundaries.ts";
-import { FrameQueue, type FrameSource } from "./frame-queue.ts";
-import { RateLimit } from "./rate-limit.ts";
+import { FrameBoundaries, FrameQueue, type FrameSource, RateLimit } from "./incoming-frames.ts";
 import { WsSocket } from "./ws-socket.ts";
 
 /** Handles the frames of one connection. */

@@ -5,7 +5,7 @@ import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, it } from "node:test";
-import { ChunkSkimmer } from "../../../src/adapters/upstream/fast/chunk-skimmer.ts";
+import { ChunkSkimmer } from "../../../src/adapters/upstream/fast/fast-reads.ts";
 import { type BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
 import { passLoopTurns } from "./call-setup.ts";
 import { readBody } from "./read-body.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { maskRequestTexts, textsIn } from "../../../src/adapters/upstream/request-mask.ts";
+import { maskRequestTexts, textsIn } from "../../../src/adapters/upstream/secret-mask.ts";
 
 describe("a vendor's message", () => {
   it("removes every word of the request, and the text between two of them", () => {

@@ -1,7 +1,6 @@
 import type { AnswerMachine, OpenText } from "../../../src/adapters/upstream/answer-machine.ts";
 import { type DeltaKind, EventFormat } from "../../../src/adapters/upstream/event-format.ts";
-import type { StreamEvent } from "../../../src/adapters/upstream/event-stream-parser.ts";
-import { parseEvent } from "../../../src/adapters/upstream/parse-event.ts";
+import { parseEvent, type StreamEvent } from "../../../src/adapters/upstream/event-stream-parser.ts";
 import type { JsonObject } from "../../../src/ports/json.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";

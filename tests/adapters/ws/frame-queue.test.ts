@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { FrameQueue } from "../../../src/adapters/ws/frame-queue.ts";
+import { FrameQueue } from "../../../src/adapters/ws/incoming-frames.ts";
 
 it("a connection with thousands of received frames lets other work run in between", async () => {
   let handled = 0;

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { encodeTextFrames } from "../../../src/adapters/ws/text-frames.ts";
-import { WsSocket } from "../../../src/adapters/ws/ws-socket.ts";
+import { encodeTextFrames, WsSocket } from "../../../src/adapters/ws/ws-socket.ts";
 
 /** A connection that takes no bytes, and the list of its writes. */
 function stalledStream() {

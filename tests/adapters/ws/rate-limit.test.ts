@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RateLimit } from "../../../src/adapters/ws/rate-limit.ts";
+import { RateLimit } from "../../../src/adapters/ws/incoming-frames.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 /** How many calls pass at once. */

@@ -1,13 +1,17 @@
 import type { AnswerMachine, OpenText } from "../../../src/adapters/upstream/answer-machine.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../../../src/adapters/upstream/answer-stream.ts";
 import { type DeltaKind, EventFormat } from "../../../src/adapters/upstream/event-format.ts";
-import type { StreamEvent } from "../../../src/adapters/upstream/event-stream-parser.ts";
+import {
+  notAStream,
+  parseEvent,
+  parseJson,
+  type StreamEvent,
+} from "../../../src/adapters/upstream/event-stream-parser.ts";
 import {
   fromConnectionError,
   fromRefusal,
   type VendorNames,
 } from "../../../src/adapters/upstream/http-fault.ts";
-import { notAStream, parseEvent, parseJson } from "../../../src/adapters/upstream/parse-event.ts";
 import { createSecretMask } from "../../../src/adapters/upstream/secret-mask.ts";
 import { fromStreamError } from "../../../src/adapters/upstream/stream-error.ts";
 import { isObject, type JsonObject } from "../../../src/ports/json.ts";

@@ -4,8 +4,7 @@ import type { IncomingMessage } from "node:http";
 import net, { type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { ChunkSkimmer } from "../../../../src/adapters/upstream/fast/chunk-skimmer.ts";
-import { FastReads } from "../../../../src/adapters/upstream/fast/fast-reads.ts";
+import { ChunkSkimmer, FastReads } from "../../../../src/adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents, createUpstreamCall } from "../../../../src/adapters/upstream/upstream-call.ts";
 import { readBody } from "../read-body.ts";
 
