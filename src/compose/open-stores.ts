@@ -5,7 +5,7 @@ import { createMemoryTickets } from "../adapters/memory/memory-tickets.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
-import { openServedTime } from "../adapters/sqlite/served-time.ts";
+import { openServedTime } from "../adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
 import { createSqliteStore } from "../adapters/sqlite/sqlite-store.ts";

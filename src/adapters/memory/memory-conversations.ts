@@ -8,8 +8,7 @@ import {
 } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import type { QuestionStore } from "../turn-log/memory-turn-logs.ts";
-import { type KeptMessage, pageOf } from "./message-page.ts";
-import { pathTo } from "./message-path.ts";
+import { type KeptMessage, pageOf, pathTo } from "./kept-messages.ts";
 import { createMessageSearch } from "./search-messages.ts";
 
 interface Conversation {

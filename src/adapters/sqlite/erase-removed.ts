@@ -1,5 +1,5 @@
 import { isStorageUnavailable } from "../../protocol/errors.ts";
-import { firstSlice } from "./row-slices.ts";
+import { firstSlice } from "./forget-turns.ts";
 import type { OwnStore, SqliteStore } from "./sqlite-store.ts";
 
 /** Erases the messages of deleted conversations. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { FairQueue } from "../../ports/fair-queue.ts";
+import type { WorkerThread } from "./database-threads.ts";
 import type { JobName, Read, Row, StatementName, Value } from "./statements.ts";
-import type { WorkerThread } from "./worker-thread.ts";
 
 /**
  * Reads from the database, one message or slice at a time. The callers take turns, so a read waits for at most one message of each other

@@ -6,11 +6,10 @@ import { bytesOf, CommitQueue, type Gathered } from "./commit-queue.ts";
 import { openThreads } from "./database-threads.ts";
 import { createFairReader } from "./fair-reader.ts";
 import { watchFiles } from "./file-watch.ts";
-import { HeadMoves } from "./head-moves.ts";
+import { HeadMoves } from "./message-writes.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
-import { isDamage, isStorageFault, storageUnavailable } from "./storage-faults.ts";
-import { createStoreHealth } from "./store-health.ts";
+import { createStoreHealth, isDamage, isStorageFault, storageUnavailable } from "./store-health.ts";
 
 export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;

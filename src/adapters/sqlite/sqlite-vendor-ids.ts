@@ -1,5 +1,5 @@
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
-import type { ServedTime } from "./served-time.ts";
+import type { ServedTime } from "./retention.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 

@@ -1,6 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { createRunningCheck } from "./check-tables.ts";
+import type { Reply } from "./database-threads.ts";
 import { openReader, openWriter, takeLock, type WorkerOptions } from "./open-database.ts";
 import { type SlicedJob, startJob } from "./sliced-jobs.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type WorkerRequest,
   type Write,
 } from "./statements.ts";
-import type { Reply } from "./worker-thread.ts";
 
 /** How long a slice of a job runs, milliseconds; the last step may exceed it. */
 const sliceMs = 8;

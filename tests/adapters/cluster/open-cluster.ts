@@ -3,7 +3,7 @@ import { type Channel, createChannel } from "../../../src/adapters/cluster/rpc/c
 import type { Line } from "../../../src/adapters/cluster/rpc/line.ts";
 import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
-import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";

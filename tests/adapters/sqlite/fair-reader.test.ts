@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { WorkerThread } from "../../../src/adapters/sqlite/database-threads.ts";
 import { createFairReader } from "../../../src/adapters/sqlite/fair-reader.ts";
 import type { Read } from "../../../src/adapters/sqlite/statements.ts";
-import type { WorkerThread } from "../../../src/adapters/sqlite/worker-thread.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 /** A thread that answers each read with its last value, and fails messages with a read of "damaged". */

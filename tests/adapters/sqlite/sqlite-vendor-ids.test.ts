@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
-import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";

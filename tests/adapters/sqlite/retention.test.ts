@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/served-time.ts";
+import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../../src/ports/clock.ts";

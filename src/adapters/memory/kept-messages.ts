@@ -1,6 +1,7 @@
 import type {
   MessagePage,
   MessagePiece,
+  PathMessage,
   ReadingPlace,
   StoredMessage,
 } from "../../ports/conversation-store.ts";
@@ -47,4 +48,24 @@ function cut(text: string, units: number): string {
   const isHalf = last >= 0xd800 && last < 0xdc00;
   if (!isHalf) return text.slice(0, units);
   return text.slice(0, units === 1 ? 2 : units - 1);
+}
+
+/** The path to a message of a conversation; see `ConversationStore`. */
+export function pathTo(
+  messages: ReadonlyMap<string, KeptMessage> | undefined,
+  messageId: string,
+  mostChars: number,
+): PathMessage[] | undefined {
+  const path: PathMessage[] = [];
+  let kept = messages?.get(messageId);
+  if (kept === undefined) return undefined;
+  let chars = 0;
+  while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= mostChars)) {
+    const { message, pathChars }: KeptMessage = kept;
+    path.push({ ...message, pathChars });
+    chars += message.text.length;
+    const { parentId }: StoredMessage = message;
+    kept = parentId === undefined ? undefined : messages?.get(parentId);
+  }
+  return path.reverse();
 }
