@@ -2,7 +2,7 @@
 
 export { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 export { type Listening, listen } from "./compose/listen.ts";
-export type { Logger } from "./compose/logger.ts";
+export type { Logger } from "./compose/log-observer.ts";
 export type { Settings } from "./compose/settings.ts";
 export type { Authenticate, AuthenticatedCaller } from "./doors/identity/embedded-callers.ts";
 export type { Clock } from "./ports/clock.ts";

@@ -17,7 +17,7 @@ const asleepMs = 1_000;
 /** A value, or a function that returns it before every attempt. */
 export type Changing<T> = T | (() => T | Promise<T>);
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly url: Changing<string>;
   readonly protocols: Changing<readonly string[]>;
   readonly fetch: Fetch | false;
@@ -35,7 +35,7 @@ export interface ConnectionOptions {
   readonly onState: () => void;
 }
 
-export interface Connection {
+interface Connection {
   readonly state: ConnectionState;
   /** Connects now, from `idle` or from a wait. */
   connect(): void;

@@ -26,7 +26,7 @@ interface FollowTableOptions {
 }
 
 /** All followed conversations, with the messages that each needs on a new connection. */
-export interface FollowTable {
+interface FollowTable {
   follow(conversationId: string, after: string | undefined): AsyncIterable<FollowedRequest>;
   unfollow(conversationId: string): void;
   /** Records a request of this client, because `follow` delivers it too. */

@@ -8,7 +8,7 @@ interface Known {
  * Keeps a client in its conversation over reconnects. A request that names no conversation continues the connection's own one. A new
  * connection has none, so the earlier connection's conversation is named instead. Connections are counted from 1.
  */
-export interface OwnConversation {
+interface OwnConversation {
   /**
    * The data to send on this connection. Call `learn` with the conversation that the response names. Call `forget` if the server does not
    * know the conversation that was named here.

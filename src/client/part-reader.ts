@@ -2,7 +2,7 @@ import type { ServerMessage } from "../protocol/server-messages.ts";
 import { readServerMessage } from "./read-message.ts";
 
 /** Joins messages that came in parts. */
-export interface PartReader {
+interface PartReader {
   /** Returns the next whole message; `undefined` for a part. If parts are missing, returns the short form. */
   read(message: ServerMessage): ServerMessage | undefined;
   /** Drops the parts: on another connection their message is sent again from its start. */

@@ -17,7 +17,7 @@ interface AskedRequest {
 }
 
 /** All unfinished requests, with the message that each needs on a new connection. */
-export interface RequestTable {
+interface RequestTable {
   /** Adds a request of this client; `id: undefined` sends it without an id. */
   ask(asked: AskedRequest): TroupeRequest;
   /** Adds a request that was asked elsewhere or earlier, and follows it after `afterSeq`. */

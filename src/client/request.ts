@@ -42,7 +42,7 @@ export type RequestStanding = "unsent" | "followed" | "unfollowed" | "ended";
  * A request's phase on the current connection: `queued` was never sent, `detached` was sent on a connection that is gone. `resuming` has
  * asked for the missed messages, `live` receives.
  */
-export type RequestPhase = "queued" | "detached" | "resuming" | "live" | "ended";
+type RequestPhase = "queued" | "detached" | "resuming" | "live" | "ended";
 
 /** An entry of the request table. */
 export interface RequestEntry {

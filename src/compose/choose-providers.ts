@@ -9,7 +9,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
-export interface ProviderDependencies {
+interface ProviderDependencies {
   readonly clock: Clock;
   readonly agents: UpstreamAgents;
   readonly random: () => number;

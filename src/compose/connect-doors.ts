@@ -1,17 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import { createHandshakeAnswer } from "../doors/http/handshake-answer.ts";
 import { createHttpApp } from "../doors/http/http-app.ts";
 import { createHttpExchanges } from "../doors/http/http-exchanges.ts";
 import { createHttpListener } from "../doors/http/http-listener.ts";
 import { mounted } from "../doors/http/mount.ts";
+import { type PageConfiguration, renderPage } from "../doors/http/page.ts";
 import { type Access, createAccess, hostName, readOrigin } from "../doors/identity/access.ts";
 import type { ClientAddress } from "../doors/identity/client-address.ts";
+import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
+import { Connection } from "../doors/websocket/connection.ts";
+import { SharedFrames } from "../doors/websocket/encode-event.ts";
 import type { Observer, RefusalFacts } from "../ports/observer.ts";
 import { createConversationDeletion } from "../server/delete-conversation.ts";
+import { Session } from "../server/session.ts";
 import type { Turns } from "../server/turns.ts";
-import { connectSockets, type Sockets } from "./connect-sockets.ts";
-import { openPages } from "./open-pages.ts";
 import type { Parts } from "./open-parts.ts";
 
 /** The time that clients get to answer the close. */
@@ -132,4 +136,80 @@ function refusalsAt(
         origin: readOrigin(request.headers.origin)?.slice(0, maxChars),
       }),
     });
+}
+
+interface SocketsOptions {
+  readonly parts: Parts;
+  readonly turns: Turns;
+  readonly access: Access;
+  readonly onRefused: WsServerOptions["onRefused"];
+}
+
+type Sockets = ReturnType<typeof createWsServer>;
+
+/** Creates the WebSocket server. It checks every handshake, and connects each accepted socket to a session. */
+function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): Sockets {
+  const { settings, clock, random, path, callers, clientAddress, stores, observer } = parts;
+  const { conversations, places } = stores;
+  const ofSessions = {
+    ...{ turns, conversations, clock, observer },
+    mostInFlight: settings.maxRequestsPerConnection,
+    maxBytes: parts.memory.perConnection,
+    unnamedGraceMs: settings.unnamedGraceMs,
+  };
+  const ofConnections = {
+    frames: new SharedFrames(),
+    observer,
+    defaultPacing: {
+      mode: settings.pacing,
+      chunkChars: { responses: 50, personas: 30 },
+      intervalMs: 100,
+      maxLagMs: 400,
+    },
+  };
+  return createWsServer({
+    ...{ clock, path, places, onRefused, observer },
+    pingIntervalMs: settings.pingMs,
+    mostConnections: settings.maxConnections,
+    retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
+    admit: createHandshakeAdmission({ access, callers, clientAddress }),
+    isAdmitted: callers.isAdmitted,
+    connect: (socket, caller) =>
+      new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
+  });
+}
+
+interface PagesOptions {
+  /** Host names under which a proxy that ends TLS serves the page. */
+  readonly servedNames: readonly string[];
+  /** The token of a page that is opened from disk. */
+  readonly pageToken?: string;
+}
+
+/** The test page, served and for opening from disk, with the configuration at the time of rendering. */
+async function openPages(
+  configuration: () => Omit<PageConfiguration, "url" | "token">,
+  { servedNames, pageToken }: PagesOptions,
+) {
+  const render = () => renderPage(configuration(), servedNames);
+  let served = await render();
+
+  return {
+    served: {
+      get html() {
+        return served.html;
+      },
+      get policy() {
+        return served.policy;
+      },
+    },
+    /** Renders the served page again. */
+    async refresh(): Promise<void> {
+      served = await render();
+    },
+    async renderForDisk(url: string): Promise<string> {
+      const token = pageToken === undefined ? {} : { token: pageToken };
+      return (await renderPage({ ...configuration(), url, ...token }, [])).html;
+    },
+  };
 }

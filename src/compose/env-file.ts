@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseEnv } from "node:util";
 import { allSettings, SettingError } from "./settings.ts";
 
-export interface EnvFile {
+interface EnvFile {
   readonly variables: Readonly<Record<string, string>>;
   /** One note for each line that names a setting without a value. */
   readonly notes: readonly string[];

@@ -17,7 +17,7 @@ const requestTimeoutMs = 30_000;
 /** How often Node checks for connections that took too long. */
 const checkIntervalMs = 1_000;
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly host: string;
   readonly port: number;
   /** Other processes of this user may listen there as well; the system gives each connection to one of them. Default false. */

@@ -1,6 +1,8 @@
 import { listModels, type ModelList } from "../adapters/openai/list-models.ts";
+import { placeOf } from "../adapters/upstream/place-of.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Settings } from "./settings.ts";
 
 /** A server on or near this machine that can answer. */
 export interface LocalServer {
@@ -8,7 +10,7 @@ export interface LocalServer {
   readonly models: readonly [string, ...string[]];
 }
 
-export interface LookOptions {
+interface LookOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -51,5 +53,36 @@ export async function waitForServer(
     if (signal.aborted) return undefined;
     const { server } = await lookForServer(baseUrls, options);
     if (server !== undefined) return server;
+  }
+}
+
+/** Maximum number of a server's models in one line. */
+const maxNamed = 5;
+
+interface NamedServerCheck extends Omit<LookOptions, "signal"> {
+  readonly onWarning: (warning: string) => void;
+}
+
+/**
+ * Checks that the server of `OPENAI_BASE_URL` is up and has the model, if it is on this machine or in a private network; warns if not.
+ * Vendors are not checked: they are up, and listing their models may need extra rights. Never rejects.
+ */
+export async function checkNamedServer(settings: Settings, options: NamedServerCheck): Promise<void> {
+  const { openaiApiKey, openaiBaseUrl, openaiHeaders = {}, model } = settings;
+  if (openaiBaseUrl === undefined || placeOf(new URL(openaiBaseUrl)) === "internet") return;
+  const authorization = openaiApiKey === undefined ? {} : { authorization: `Bearer ${openaiApiKey}` };
+  const list = await listModels(openaiBaseUrl, {
+    ...options,
+    signal: new AbortController().signal,
+    headers: { ...authorization, ...openaiHeaders },
+  });
+  if ("models" in list) {
+    const { models } = list;
+    if (models.includes(model)) return;
+    const named = models.slice(0, maxNamed).join(", ");
+    const more = models.length > maxNamed ? ", ..." : "";
+    options.onWarning(`TROUPE_MODEL: ${openaiBaseUrl} does not list ${model}; it has ${named}${more}`);
+  } else if (list.isModelServer || !list.isThere) {
+    options.onWarning(`OPENAI_BASE_URL: ${openaiBaseUrl} ${list.fault}`);
   }
 }

@@ -13,7 +13,14 @@ import type {
 } from "../ports/observer.ts";
 import { isStorageUnavailable, type TroupeError } from "../protocol/errors.ts";
 import { describeCause } from "./describe-cause.ts";
-import type { Logger } from "./logger.ts";
+
+/** The server's log; `pino` fits, as does anything with these four methods. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
 
 /** The line of each fault that is not the storage's. */
 const faultLines: Readonly<Record<Exclude<Fault["where"], "storage">, string>> = {

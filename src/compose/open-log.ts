@@ -1,12 +1,12 @@
 import { type LevelWithSilent, pino } from "pino";
 import { oneLine } from "./describe-cause.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "./log-observer.ts";
 
 /** Fields that every line of pino has. */
 const usual = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
 
 /** The target of the log: the standard error stream, or a test's replacement. */
-export interface LogSink {
+interface LogSink {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }

@@ -12,11 +12,9 @@ import type { VendorIds } from "../ports/vendor-ids.ts";
 import { type ChosenPersonas, choosePersonas } from "./choose-personas.ts";
 import { type ChosenProviders, chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
-import { LogObserver } from "./log-observer.ts";
-import type { Logger } from "./logger.ts";
+import { type Logger, LogObserver } from "./log-observer.ts";
 import { openCallers } from "./open-callers.ts";
 import type { OpenStores, Stores } from "./open-stores.ts";
-import { openVendorIds } from "./open-vendor-ids.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { completeSettings } from "./read-settings.ts";
 import { type RequestMemory, requestMemory } from "./request-memory.ts";
@@ -24,7 +22,7 @@ import { SettingError, type Settings } from "./settings.ts";
 import type { TroupeOptions } from "./troupe.ts";
 
 /** The options of a server, checked and completed. */
-export interface Basis {
+interface Basis {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: () => number;
@@ -106,4 +104,33 @@ export async function openParts(
       await stores[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * The vendor ids that callers may name, as the settings say. Rejects with a `SettingError` if foreign ids are allowed and there may be
+ * several callers.
+ */
+async function openVendorIds(settings: Settings, stores: Stores, callers: Callers): Promise<VendorIds> {
+  const { note, isOwn } = stores.vendorIds;
+  if (settings.foreignVendorIds) {
+    if (!isSingleCaller(settings, stores, callers)) {
+      throw new SettingError(
+        "TROUPE_FOREIGN_VENDOR_IDS would let each caller continue what others asked; it is for a server of a single caller",
+      );
+    }
+    // They are recorded all the same, in case the setting is removed later.
+    return { note, isOwn: async () => true };
+  }
+  const shared = new Set(settings.sharedVendorIds);
+  return { note, isOwn: async (owner, id) => shared.has(id) || (await isOwn(owner, id)) };
+}
+
+function isSingleCaller(
+  { apiKeys, adminKey }: Settings,
+  { keysBefore }: Stores,
+  { admission }: Callers,
+): boolean {
+  if (admission !== "keys") return admission === "shared";
+  const given = keysBefore.filter(({ revokedAtMs }) => revokedAtMs === undefined);
+  return adminKey === undefined && new Set([...apiKeys, ...given].map(({ owner }) => owner)).size === 1;
 }

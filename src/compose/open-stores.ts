@@ -54,12 +54,12 @@ export interface Stores extends AsyncDisposable {
 }
 
 /** Stores in the process that keeps them. */
-export interface KeptStores extends Stores {
+interface KeptStores extends Stores {
   openBudgets(models: PricedModels): Promise<CountedBudgets>;
 }
 
 /** The parts that every store uses. */
-export interface StoreParts {
+interface StoreParts {
   readonly clock: Clock;
   readonly observer: Observer;
 }

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, open, readdir } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 
 /** Rights of the owner only. */
@@ -59,4 +59,19 @@ async function takeRights(file: string, mode: number, onWarning: (warning: strin
   } catch (error) {
     onWarning(`Others may read ${file}: ${(error as Error).message}`);
   }
+}
+
+const tokenForm = /^[0-9a-f]{32}$/;
+
+/** The token of this installation that a page opened from disk must present. Made at the first start and stored. */
+export async function keepPageToken(folder: string): Promise<string> {
+  const file = path.join(folder, "page-token");
+  const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  if (tokenForm.test(kept.trim())) return kept.trim();
+  const token = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
+  await writePrivate(file, `${token}\n`);
+  return token;
 }

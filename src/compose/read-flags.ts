@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { nearestName } from "./nearest-name.ts";
 import { allSettings, SettingError } from "./settings.ts";
 
-export interface Flags {
+interface Flags {
   readonly help: boolean;
   /** By the name of the flag, without the dashes. */
   readonly values: ReadonlyMap<string, string>;

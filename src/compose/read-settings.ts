@@ -10,13 +10,13 @@ import {
 } from "./settings.ts";
 
 /** The sources of settings beside the command line. */
-export interface SettingSources {
+interface SettingSources {
   readonly env: NodeJS.ProcessEnv;
   /** The variables of the file `.env`. */
   readonly fileEnv?: NodeJS.ProcessEnv;
 }
 
-export interface ReadSettings {
+interface ReadSettings {
   readonly settings: Settings;
   /** One line for each misspelt variable, and for each setting without effect. */
   readonly notes: readonly string[];

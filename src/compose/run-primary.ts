@@ -15,8 +15,7 @@ import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
-import { LogObserver } from "./log-observer.ts";
-import type { Logger } from "./logger.ts";
+import { type Logger, LogObserver } from "./log-observer.ts";
 import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
@@ -31,7 +30,7 @@ export const gatherMs = 10;
 const settledMs = 30_000;
 
 /** The process that keeps the workers' shared stores, and keeps the workers running. It serves no clients itself. */
-export interface Primary {
+interface Primary {
   /** Stops all workers in order, then closes the stores. */
   stop(): Promise<void>;
   /** Ends all workers at once. */

@@ -3,7 +3,7 @@ import { anonymousSettings } from "./anonymous-settings.ts";
 import { nearestName } from "./nearest-name.ts";
 import { allSettings, type SettingKey, type Settings } from "./settings.ts";
 
-export interface NotedSettings {
+interface NotedSettings {
   readonly env: NodeJS.ProcessEnv;
   readonly fileEnv: NodeJS.ProcessEnv;
   /** The given settings, each with the name under which it was given. */

@@ -21,7 +21,7 @@ export interface Stoppable {
   readonly drainMs: number;
 }
 
-export interface StopOnSignalsOptions {
+interface StopOnSignalsOptions {
   readonly source: { on(signal: (typeof stopSignals)[number], listener: () => void): unknown };
   readonly now: () => number;
   /** Writes a line to the terminal. */

@@ -4,7 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Persona, PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "./log-observer.ts";
 import type { Settings } from "./settings.ts";
 
 /** The options of a server. Every setting of the command line is an option: its name in `--help`, in camelCase. */

@@ -5,7 +5,7 @@ const quotes = /^(["'`\u201c\u201d\u2018\u2019])[\s\S]*(["'`\u201c\u201d\u2018\u
 /** White space around one of several values. `trim` would also remove invisible characters, and so hide them. */
 const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 
-export interface ValueForm {
+interface ValueForm {
   /** Several values separated by commas; spaces and line breaks may surround each. */
   readonly hasParts?: boolean | undefined;
   /** Several values, one a line. */

@@ -23,7 +23,7 @@ interface ComposerOptions {
   readonly onFollow: (conversationId: string) => void;
 }
 
-export interface Composer {
+interface Composer {
   /** Shows a problem beside the field at fault, e.g. `data.pacing.mode`; `false` if the form has no such field. */
   showProblem(field: string, problem: string): boolean;
   /** Fills in a field that is empty or holds an earlier suggestion. */

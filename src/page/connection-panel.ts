@@ -7,7 +7,7 @@ import type { PageConfig } from "./page-config.ts";
 import type { PageMemory } from "./page-memory.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 
-export interface ConnectionPanel {
+interface ConnectionPanel {
   /** The current client; a new one if the last was closed, or if the address or the token has changed. */
   client(): TroupeClient;
   /** Connects again after a reload, if the page was connected before and still has the key or needs none. */

@@ -3,7 +3,7 @@ import { element, showText } from "./elements.ts";
 import type { Field } from "./fields.ts";
 
 /** The content of a field: nothing to send, a value, or text that cannot be sent at all. */
-export type FieldReading = { readonly value: unknown } | { readonly problem: string } | undefined;
+type FieldReading = { readonly value: unknown } | { readonly problem: string } | undefined;
 
 export interface FieldView {
   readonly field: Field;

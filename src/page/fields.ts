@@ -4,8 +4,8 @@ import type { RequestType } from "../client/index.ts";
  * How a field's text becomes a value of the message. Text that does not fit is sent as it is, so that the reader sees the server's
  * answer.
  */
-export type FieldKind = "text" | "lines" | "number" | "json" | "choice" | "flag";
-export type FieldGroup = "main" | "model" | "conversation" | "advanced";
+type FieldKind = "text" | "lines" | "number" | "json" | "choice" | "flag";
+type FieldGroup = "main" | "model" | "conversation" | "advanced";
 
 export interface Field {
   /** Path within `data`, e.g. `pacing.mode`. */

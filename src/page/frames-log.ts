@@ -6,7 +6,7 @@ const keptFrames = 500;
 /** Longer frames are folded, characters. */
 const longFrame = 220;
 
-export interface FramesLog {
+interface FramesLog {
   add(direction: "out" | "in", text: string): void;
 }
 

@@ -2,7 +2,7 @@ import type { ConnectionState } from "../client/index.ts";
 import { closeTable } from "../protocol/closes.ts";
 
 /** The reader's next step while there is no connection. */
-export interface NextStep {
+interface NextStep {
   readonly text: string;
   /** The server's own address of this page. */
   readonly link?: string;

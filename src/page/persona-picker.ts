@@ -2,7 +2,7 @@ import type { RequestType } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
 import { exampleIds, type PagePersona } from "./page-config.ts";
 
-export interface PersonaPicker {
+interface PersonaPicker {
   readonly root: HTMLElement;
   /** One choice for `chat`, several for `multi_chat`, none for `openai_chat`. */
   showFor(type: RequestType): void;

@@ -18,14 +18,14 @@ import { isOver, type Standstill, standstillOf } from "./words.ts";
 const keptTurns = 30;
 
 /** A request to be shown. */
-export interface StagedRequest {
+interface StagedRequest {
   readonly request: TroupeRequest;
   readonly type: RequestType;
   readonly question: string;
   readonly personaIds: readonly string[];
 }
 
-export interface Stage {
+interface Stage {
   /** Shows a request of this server above the earlier ones until it has ended. */
   show(server: string, staged: StagedRequest): void;
   /** Shows requests from before a reload, oldest first; `pickUp` brings the answers. */

@@ -8,7 +8,7 @@ const maxPathChars = 512;
  * The first fault that a schema found, parsed with `inPlainWords`. It quotes only names of fields from the input, and keeps nothing of
  * the schema's error.
  */
-export interface Fault {
+interface Fault {
   /** Path of the field at fault, at most 512 characters; `undefined` if it is the whole input. */
   readonly field: string | undefined;
   /** Path of the object that has an unknown field, if that is the fault; `undefined` for the outermost. */

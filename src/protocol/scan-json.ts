@@ -1,7 +1,7 @@
 import { wireLimits } from "./limits.ts";
 
 /** The size of a JSON text, known before any of its values is created. */
-export interface JsonSurvey {
+interface JsonSurvey {
   /** Max nesting of arrays and objects; 1 for `{}`. */
   readonly depth: number;
   /** Members of all objects and items of all arrays together. */

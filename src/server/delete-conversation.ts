@@ -4,7 +4,7 @@ import { faultsOf, type Observer } from "../ports/observer.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { Turns } from "./turns.ts";
 
-export interface ConversationDeletionOptions {
+interface ConversationDeletionOptions {
   readonly conversations: Pick<ConversationStore, "remove">;
   readonly logs: Pick<TurnLogStore, "forget">;
   readonly turns: Pick<Turns, "endIn">;
@@ -17,7 +17,7 @@ export interface ConversationDeletionOptions {
 const patienceMs = 15_000;
 
 /** Deletes a conversation with everything in it; `false` if it does not exist, though leftovers are deleted all the same. */
-export type DeleteConversation = (owner: string, conversationId: string) => Promise<boolean>;
+type DeleteConversation = (owner: string, conversationId: string) => Promise<boolean>;
 
 /**
  * Removes the conversation first, so that no new turn starts in it. Then stops its running turns and, once they have ended, deletes their

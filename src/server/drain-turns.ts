@@ -3,7 +3,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import type { BegunTurn } from "./running-turn.ts";
 import { resumable, runsOn } from "./start-turn.ts";
 
-export interface DrainOptions {
+interface DrainOptions {
   readonly clock: Clock;
   /** Maximum time to wait for turns. */
   readonly drainMs: number;

@@ -7,7 +7,7 @@ import { type MessageStores, rememberPartial } from "./remember-partial.ts";
 import { createOpenLanes } from "./turn-writer.ts";
 import type { Turns } from "./turns.ts";
 
-export interface RecoveryOptions extends MessageStores {
+interface RecoveryOptions extends MessageStores {
   readonly logs: TurnLogStore;
   readonly turns: Pick<Turns, "goOn">;
   /** Is told of a turn that could not be recovered properly: it ends all the same, and the others are recovered. */

@@ -46,7 +46,7 @@ export async function rememberPartial(
   if (last !== undefined) await conversations.moveHead(owner, conversationId, last);
 }
 
-export interface RememberLater {
+interface RememberLater {
   /** Called when a turn has ended with an error. */
   noteEnd(turn: KeptTurn, error: TroupeError): void;
   /** Tries once more to store the remaining turns, then gives them up. */

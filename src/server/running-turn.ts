@@ -43,7 +43,7 @@ export interface BegunTurn {
   readonly done: Promise<void>;
 }
 
-export interface RunningTurnOptions {
+interface RunningTurnOptions {
   readonly record: TurnRecord;
   readonly log: TurnLog;
   readonly request: TurnRequest;

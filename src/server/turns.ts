@@ -12,7 +12,7 @@ import { createRememberLater } from "./remember-partial.ts";
 import { type RunningTurn, TurnTable } from "./running-turn.ts";
 import { type Ask, createTurnStart, type StartedTurn, type TurnStartOptions } from "./start-turn.ts";
 
-export interface TurnsOptions extends TurnStartOptions {
+interface TurnsOptions extends TurnStartOptions {
   /** The other servers on these logs. Default: none. */
   readonly peers?: Peers;
   /** Called if a peer is gone and its turns must be recovered. */

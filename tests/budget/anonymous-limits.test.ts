@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";

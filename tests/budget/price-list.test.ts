@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createPriceList } from "../../src/compose/price-list.ts";
+import { createPriceList } from "../../src/compose/open-budgets.ts";
 
 const price = (input: number, output: number) => ({ input, output });
 

@@ -3,8 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { keepPageToken } from "../../src/compose/page-token.ts";
-import { openPrivateFolder, writePrivate } from "../../src/compose/private-folder.ts";
+import { keepPageToken, openPrivateFolder, writePrivate } from "../../src/compose/private-folder.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 
 const rightsOf = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
-import { checkNamedServer } from "../../src/compose/check-named-server.ts";
+import { checkNamedServer } from "../../src/compose/local-server.ts";
 import { completeSettings } from "../../src/compose/read-settings.ts";
 import type { Settings } from "../../src/compose/settings.ts";
 import { createModelServer, listing } from "../doubles/model-server.ts";

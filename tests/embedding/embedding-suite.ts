@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { WebSocket } from "ws";
 import type { SocketConstructor } from "../../src/client/index.ts";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import { collect, eagerClient } from "../client/connected.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
 import { handshakeText } from "../support/raw-socket.ts";

@@ -1,7 +1,7 @@
 import { setImmediate as nextImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createRawClient } from "../doubles/raw-client.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import type { Provider } from "../../src/ports/provider.ts";
 import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
 import { startTroupe } from "../support/start-troupe.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Logger } from "../../src/compose/logger.ts";
+import type { Logger } from "../../src/compose/log-observer.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
 import { handshakeText } from "../support/raw-socket.ts";
 import { startTroupe } from "../support/start-troupe.ts";

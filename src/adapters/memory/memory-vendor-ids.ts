@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
 
-export interface MemoryVendorIdOptions {
+interface MemoryVendorIdOptions {
   readonly clock: Clock;
   /** Maximum number of ids; beyond it the oldest are dropped. Default 100,000. */
   readonly maxIds?: number;

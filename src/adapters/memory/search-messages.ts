@@ -26,7 +26,7 @@ const stepsPerSlice = 4;
 /** A search that takes longer returns the messages found so far, milliseconds. */
 const searchLimitMs = 2_000;
 
-export interface MessageSearch {
+interface MessageSearch {
   /** Finds the owner's messages that contain all words of the query, newest first, at most `limit`. */
   search(
     owner: string,

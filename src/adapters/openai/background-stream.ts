@@ -18,7 +18,7 @@ const connectionFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "upstream_stalled",
 ]);
 
-export interface BackgroundStreamOptions {
+interface BackgroundStreamOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1): spreads the waits by up to a quarter, because a broken network breaks many streams at once. */
   readonly random: () => number;

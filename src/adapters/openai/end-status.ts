@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason } from "../../ports/provider.ts";
 
-export type EndStatus = "completed" | "incomplete" | "failed" | "cancelled";
+type EndStatus = "completed" | "incomplete" | "failed" | "cancelled";
 /** The statuses with which a response ends. */
 const endStatuses: ReadonlySet<unknown> = new Set<EndStatus>([
   "completed",

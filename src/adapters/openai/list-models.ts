@@ -19,7 +19,7 @@ export type ModelList =
       readonly isModelServer: boolean;
     };
 
-export interface ListModelsOptions {
+interface ListModelsOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -22,7 +22,7 @@ import { dialectOf, responsesParams } from "./responses-params.ts";
 /** Max time for the cancel of a background response; the call does not end before it. */
 const longestCancelMs = 10_000;
 
-export interface OpenaiProviderOptions {
+interface OpenaiProviderOptions {
   readonly apiKey: string;
   /** Base address of the API. Default: OpenAI itself. */
   readonly baseUrl?: string | undefined;

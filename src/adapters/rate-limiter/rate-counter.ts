@@ -2,7 +2,7 @@ import { RateLimiterMemory } from "rate-limiter-flexible";
 import type { Clock } from "../../ports/clock.ts";
 import type { RateCounter } from "../../ports/rate-counter.ts";
 
-export interface RateCounterOptions {
+interface RateCounterOptions {
   readonly clock: Clock;
   readonly windowMs: number;
 }

@@ -7,7 +7,7 @@ const charsOfSlice = 65_536;
 const charsPerCommit = 262_144;
 
 /** Writes that are committed together or not at all. */
-export interface WriteGroup {
+interface WriteGroup {
   readonly writes: readonly Write[];
   readonly settled: PromiseWithResolvers<void>;
   /** The turn that starts with these writes: its events must not be committed before them. */

@@ -4,7 +4,7 @@ import type { Row, WorkerReply, WorkerRequest } from "./statements.ts";
 import { DatabaseFault, ThreadEndedError } from "./store-health.ts";
 
 /** The database's two threads. */
-export interface DatabaseThreads {
+interface DatabaseThreads {
   readonly writer: WorkerThread;
   readonly reader: WorkerThread;
   /** The number of the journal's newest row. */
@@ -62,7 +62,7 @@ export interface WorkerThread {
 }
 
 /** Starts the thread and waits until the database is open. */
-export async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
+async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
   const file = import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js";
   const worker = new Worker(new URL(file, import.meta.url), { workerData: options });
   const calls = new Map<number, PromiseWithResolvers<Reply>>();

@@ -3,7 +3,7 @@ import { firstSlice } from "./forget-turns.ts";
 import type { OwnStore, SqliteStore } from "./sqlite-store.ts";
 
 /** Erases the messages of deleted conversations. */
-export interface Eraser extends Disposable {
+interface Eraser extends Disposable {
   /** Settles when the conversation's messages are gone, and their words are gone from the search index. */
   erase(owner: string, id: string): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { JobName, Read, Row, StatementName, Value } from "./statements.ts";
  * Reads from the database, one message or slice at a time. The callers take turns, so a read waits for at most one message of each other
  * caller.
  */
-export interface FairReader {
+interface FairReader {
   /** Two reads that a caller makes in the same step travel together. */
   read(owner: string, name: StatementName, values: readonly Value[]): Promise<readonly Row[]>;
   /** Runs a job in slices. After `limitMs` the job stops and returns the rows found so far. */

@@ -3,7 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { WorkerThread } from "./database-threads.ts";
 import { DatabaseFault, isDamage } from "./store-health.ts";
 
-export interface FileWatchOptions {
+interface FileWatchOptions {
   readonly clock: Clock;
   /** The path of the open database. */
   readonly file: string;
@@ -13,7 +13,7 @@ export interface FileWatchOptions {
   readonly onLost: (fault: Error) => void;
 }
 
-export interface FileWatch extends Disposable {
+interface FileWatch extends Disposable {
   /** Rejects if a file is gone, replaced or damaged. */
   check(): Promise<void>;
 }

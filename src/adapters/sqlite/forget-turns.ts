@@ -90,7 +90,7 @@ function rangesOf(spans: readonly Span[]): { readonly first: number; last: numbe
   return ranges;
 }
 
-export interface OrphanOptions {
+interface OrphanOptions {
   readonly store: SqliteStore;
   readonly logs: Pick<TurnLogStore, "forget">;
 }

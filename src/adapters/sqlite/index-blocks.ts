@@ -2,12 +2,12 @@ import type { Clock } from "../../ports/clock.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 
-export interface IndexingOptions {
+interface IndexingOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
 }
 
-export interface Indexing extends Disposable {
+interface Indexing extends Disposable {
   /** Settles when every message is in a block, so that searches find it, or after `limitMs`. */
   caughtUp(limitMs: number): Promise<void>;
 }

@@ -21,7 +21,7 @@ export async function openServedTime(store: SqliteStore, clock: Clock): Promise<
   return { now, keep: () => ["keepServedTime", now()] };
 }
 
-export interface RetirementOptions {
+interface RetirementOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
   readonly served: ServedTime;

@@ -16,7 +16,7 @@ import { writesOfMessages } from "./message-writes.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 
-export interface SqliteConversationOptions {
+interface SqliteConversationOptions {
   readonly store: SqliteStore;
   readonly clock: Clock;
 }

@@ -11,7 +11,7 @@ import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
 import { createStoreHealth, isDamage, isStorageFault, storageUnavailable } from "./store-health.ts";
 
-export interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
+interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;
   /** Is told commits, failing storage, damaged parts, and faults of writes that no caller waits for. */
   readonly observer: Observer;

@@ -32,7 +32,7 @@ const inMemoryMs = 60_000;
 /** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
 const endedShare = 8;
 
-export interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
+interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
 
 /**
  * Logs whose events are in the database before any follower sees them. Running and recently ended turns are followed in memory; older
@@ -175,13 +175,13 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
  * Limits for ended turns, as served times in milliseconds. A turn that ended by `foundAfterMs` is not found; one that ended by
  * `compactUntilMs` is compacted.
  */
-export interface TurnAges {
+interface TurnAges {
   readonly foundAfterMs: number;
   readonly compactUntilMs: number;
 }
 
 /** Ended turns, restored from their rows. */
-export interface RestoredTurns {
+interface RestoredTurns {
   find(owner: string, id: string, ages: TurnAges): Promise<KeptTurn | undefined>;
 }
 
@@ -189,7 +189,7 @@ export interface RestoredTurns {
  * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A row may have many
  * megabytes, and a hundred clients that come back at the same moment may ask for the same one. A row that cannot be read is reported.
  */
-export function createRestoredTurns(store: SqliteStore): RestoredTurns {
+function createRestoredTurns(store: SqliteStore): RestoredTurns {
   const logs = new Map<string, WeakRef<TurnLog>>();
   const reading = new Map<string, Promise<TurnLog | undefined>>();
   const registry = new FinalizationRegistry<string>((key) => {

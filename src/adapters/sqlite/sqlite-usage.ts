@@ -2,7 +2,7 @@ import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row, Write } from "./statements.ts";
 
-export interface SqliteUsageOptions {
+interface SqliteUsageOptions {
   readonly store: SqliteStore;
   /** Days for which a single call is kept; after that only its day's sums are kept. */
   readonly keepDays: number;

@@ -3,7 +3,7 @@ import type { ServedTime } from "./retention.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 
-export interface SqliteVendorIdOptions {
+interface SqliteVendorIdOptions {
   readonly store: SqliteStore;
   readonly served: ServedTime;
 }

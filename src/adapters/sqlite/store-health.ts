@@ -53,7 +53,7 @@ export function storageUnavailable(cause: Error): TroupeError {
   return new TroupeError("storage_unavailable", { cause, retryAfterMs });
 }
 
-export interface StoreHealthOptions {
+interface StoreHealthOptions {
   readonly clock: Clock;
   /** Writes in the same way as real work does; rejects if the storage does not take it. */
   readonly probe: () => Promise<unknown>;
@@ -62,7 +62,7 @@ export interface StoreHealthOptions {
 }
 
 /** Tells whether the storage works. An outage lasts from the first failed write until a probe succeeds. */
-export interface StoreHealth extends Disposable {
+interface StoreHealth extends Disposable {
   /** Why writes are refused now; `undefined` while the storage works. */
   readonly fault: Error | undefined;
   fail(fault: Error): void;

@@ -38,7 +38,7 @@ const moments = new Map<number, Moment>();
  * `Clock.callAfter` for many waits that end at the same moment, as those of answers on the same beats do. One timer makes all their calls,
  * and nothing else runs between these. The timer stays until the moment, even if all its calls were cancelled.
  */
-export function callTogether(ms: number, callback: () => void): () => void {
+function callTogether(ms: number, callback: () => void): () => void {
   if (ms > mostSharedMs) {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);

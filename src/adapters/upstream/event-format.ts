@@ -156,7 +156,7 @@ export function endOfSpaces(text: string, start: number): number {
 }
 
 /** The end of any value; -1 if it has none. */
-export function endOfValue(text: string, start: number): number {
+function endOfValue(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length; at += 1) {
     const char = text[at];

@@ -10,7 +10,7 @@ export interface VendorNames {
 }
 
 /** An HTTP answer that is not an answer of a model. */
-export interface HttpRefusal {
+interface HttpRefusal {
   readonly status: number;
   readonly headers?: Headers | undefined;
   /** The vendor's code and type of the error, if the body has them. */

@@ -2,7 +2,7 @@ import { BlockList, isIP } from "node:net";
 import { placeOf, plainHost } from "./place-of.ts";
 
 /** The addresses to call without a proxy. */
-export interface NoProxy {
+interface NoProxy {
   covers(url: URL): boolean;
   /** Entries that cover no address because they are not a name, address, block or range. */
   readonly unreadable: readonly string[];

@@ -93,7 +93,7 @@ const sentence = /(?:again|retry)\s+(?:in|after)\s+((?:\d[\d.]*\s*[a-z]+\s*)+)/i
  * The pause that an error inside a stream asks for, in milliseconds; `undefined` if it asks for none. The error may name it in a field,
  * in headers that it quotes, in Google's `details[].retryDelay`, or in its message.
  */
-export function askedPause(error: JsonObject): number | undefined {
+function askedPause(error: JsonObject): number | undefined {
   const { metadata, headers, details, message } = error;
   const places = [error, headers, metadata, isObject(metadata) ? metadata.headers : undefined];
   for (const place of places.filter(isObject)) {

@@ -17,7 +17,7 @@ const mostHeaders = 256;
 /** RFC 6455, 4.4. */
 const version = "13";
 
-export function pathOf({ url = "" }: IncomingMessage): string {
+function pathOf({ url = "" }: IncomingMessage): string {
   return url.split("?", 1)[0] ?? "";
 }
 

@@ -2,7 +2,7 @@ import type { Caller } from "../../ports/caller.ts";
 import { CallerCounts } from "../../ports/caller-counts.ts";
 import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 
-export interface SocketPlaceOptions {
+interface SocketPlaceOptions {
   /** Max sockets of all callers together. */
   readonly maxInAll: number;
   /** Max sockets of one key without a limit of its own. */

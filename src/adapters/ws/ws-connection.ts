@@ -10,7 +10,7 @@ import { FrameBoundaries, FrameQueue, type FrameSource, RateLimit } from "./inco
 import { WsSocket } from "./ws-socket.ts";
 
 /** Handles the frames of one connection. */
-export interface FrameHandler {
+interface FrameHandler {
   /** Settles when the next frame may be handled. */
   receive(frame: string | Uint8Array): Promise<void>;
   /** Settles when all running requests were delivered. Requests that are unfinished when `over` settles are not waited for. */

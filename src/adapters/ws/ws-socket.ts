@@ -96,7 +96,7 @@ export function encodeTextFrames(texts: readonly string[]): Buffer {
 }
 
 /** The head of a payload that is written separately, because other sockets write the same memory. */
-export function encodeTextHead(payloadBytes: number): Buffer {
+function encodeTextHead(payloadBytes: number): Buffer {
   const head = Buffer.alloc(headBytes(payloadBytes));
   writeHead(head, 0, payloadBytes);
   return head;

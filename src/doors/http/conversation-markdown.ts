@@ -10,7 +10,7 @@ const statusNotes = {
 } as const;
 
 /** The first characters of a message's text; `undefined` if there is no such message. */
-export type BeginningOf = (messageId: string, maxChars: number) => Promise<string | undefined>;
+type BeginningOf = (messageId: string, maxChars: number) => Promise<string | undefined>;
 
 /**
  * A whole conversation as Markdown, oldest message first, in pieces. Texts are quoted line by line, so that no line can pass for another

@@ -8,7 +8,7 @@ interface Refusal {
   readonly retryAfterMs?: number;
 }
 
-export interface HandshakeAnswerOptions {
+interface HandshakeAnswerOptions {
   /**
    * Returns the reason why a handshake with the same head would be refused now. A ticket in its URL is neither checked nor used up. Never
    * rejects.

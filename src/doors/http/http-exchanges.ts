@@ -14,10 +14,10 @@ export interface HttpExchangesOptions {
   readonly retryAfterMs: () => number;
 }
 
-export type HttpListener = (request: IncomingMessage, response: ServerResponse) => void;
+type HttpListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The requests that are being answered. */
-export interface HttpExchanges {
+interface HttpExchanges {
   /** Wraps a listener: keeps the limits, and cuts connections whose client has stopped reading. */
   guard(listener: HttpListener): HttpListener;
 }

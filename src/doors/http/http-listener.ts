@@ -14,7 +14,7 @@ export type OnRefused = (refusal: Refusal, request: IncomingMessage) => void;
 /** Paths for probes, which are answered under any host name. */
 export const probePaths = { health: "/healthz", readiness: "/readyz" } as const;
 
-export interface HttpListenerOptions {
+interface HttpListenerOptions {
   /** Path of the socket. `answerHandshake` answers a plain request for it. */
   readonly socketPath: string;
   readonly answerHandshake: (request: IncomingMessage, response: ServerResponse) => Promise<void>;

@@ -3,7 +3,7 @@ import { isIP, isIPv6 } from "node:net";
 import { tokenIn } from "./credentials.ts";
 import { forbiddenOrigin, type Refusal, refusals } from "./refusals.ts";
 
-export interface AccessOptions {
+interface AccessOptions {
   /** Origins besides the server's own that may connect, such as `https://app.example`. */
   readonly allowedOrigins: readonly string[];
   /** Host names besides loopback's that requests may be addressed to, with the port if browsers see one. */

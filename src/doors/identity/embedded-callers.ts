@@ -27,7 +27,7 @@ export type Authenticate = (
   request: IncomingMessage,
 ) => AuthenticatedCaller | undefined | Promise<AuthenticatedCaller | undefined>;
 
-export interface EmbeddedCallersOptions {
+interface EmbeddedCallersOptions {
   readonly authenticate: Authenticate;
   readonly clock: Clock;
 }

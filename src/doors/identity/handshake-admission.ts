@@ -6,7 +6,7 @@ import type { ClientAddress } from "./client-address.ts";
 import { tokenProtocol } from "./credentials.ts";
 import { type Refusal, refusals } from "./refusals.ts";
 
-export interface HandshakeAdmissionOptions {
+interface HandshakeAdmissionOptions {
   readonly access: Access;
   readonly callers: Callers;
   readonly clientAddress: ClientAddress;

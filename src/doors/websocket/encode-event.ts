@@ -36,7 +36,7 @@ export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): str
 }
 
 /** The message in the frame of one logged event. */
-export function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
+function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
   return { ...toMessage(event), request_id: requestId, seq };
 }
 

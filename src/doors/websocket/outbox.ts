@@ -5,7 +5,7 @@ import { encodeUnkept, type SharedFrames } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
 
 /** Messages of one sender. */
-export interface Parcel {
+interface Parcel {
   /** The next message, made when it is about to be sent; `undefined` after the last. If it throws, the parcel ends. */
   next(): OutgoingMessage | undefined;
   /**

@@ -5,7 +5,7 @@ import { HeldByOwners, type HeldBytes, type Hold } from "../../ports/held-bytes.
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   /** Maximum turns at the same time: of a key that has no limit of its own, of one owner, and in all. */
   readonly mostPerKey: number;
   readonly mostPerOwner: number;

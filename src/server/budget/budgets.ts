@@ -14,7 +14,7 @@ import { TroupeError } from "../../protocol/errors.ts";
 import type { DayBudgets } from "./day-budgets.ts";
 import { Ledger, outputLeft, type Purse, Reservation } from "./ledger.ts";
 
-export interface BudgetsOptions extends TurnBudgetOptions {
+interface BudgetsOptions extends TurnBudgetOptions {
   /** Maximum requests a minute of a key that has no limit of its own; absent: no limit. */
   readonly mostPerMinute: number | undefined;
   /** Counts requests in windows of a minute. */
@@ -52,7 +52,7 @@ export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOpt
   };
 }
 
-export interface TurnBudgetOptions {
+interface TurnBudgetOptions {
   readonly clock: Clock;
   readonly usage: UsageStore;
   readonly days: DayBudgets;

@@ -14,7 +14,7 @@ export interface DayLimits {
   readonly money?: number | undefined;
 }
 
-export interface DayBudgetOptions {
+interface DayBudgetOptions {
   readonly clock: Clock;
   readonly usage: UsageStore;
   readonly limits: DayLimits;
@@ -25,7 +25,7 @@ export interface DayBudgetOptions {
 }
 
 /** The day whose budget is being spent. */
-export interface BudgetDay {
+interface BudgetDay {
   /** First starts the next day if it is time. */
   current(): DayNumber;
   /** Milliseconds to the next day, as far as the wall clock can be trusted. */

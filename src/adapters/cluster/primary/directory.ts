@@ -52,7 +52,7 @@ export interface DirectoryLimits {
   readonly maxBytes: number;
 }
 
-export interface DirectoryOptions extends DirectoryLimits {
+interface DirectoryOptions extends DirectoryLimits {
   /** Called when there are turns that no process runs. */
   readonly onLeft: () => void;
 }

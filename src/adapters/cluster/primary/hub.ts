@@ -22,7 +22,7 @@ import { createLogHub, newestCheckpoints } from "./serve-logs.ts";
 import { createPeerHub, createSubscribers } from "./serve-peers.ts";
 import { createPlaceHub } from "./serve-places.ts";
 
-export interface HubOptions extends DirectoryLimits {
+interface HubOptions extends DirectoryLimits {
   readonly logs: TurnLogStore;
   readonly conversations: ConversationStore;
   readonly keys: KeyStore;

@@ -19,7 +19,7 @@ interface Following {
   readonly stopped: AbortController;
 }
 
-export interface LogHubOptions {
+interface LogHubOptions {
   readonly logs: TurnLogStore;
   readonly directory: Directory;
   readonly member: Member;

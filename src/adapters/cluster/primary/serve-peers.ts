@@ -4,7 +4,7 @@ import { tell } from "../rpc/remote-port.ts";
 import type { Directory, DirectoryEntry, Member } from "./directory.ts";
 import { foundTurn } from "./serve-logs.ts";
 
-export interface PeerHubOptions {
+interface PeerHubOptions {
   readonly directory: Directory;
   readonly member: Member;
   /** All processes that run turns, including this one. */
@@ -40,7 +40,7 @@ export function createSubscribers() {
   };
 }
 
-export type Subscribers = ReturnType<typeof createSubscribers>;
+type Subscribers = ReturnType<typeof createSubscribers>;
 
 /** Serves the peers to one process that runs turns. */
 export function createPeerHub({ directory, member, members, subscribers, onFault }: PeerHubOptions): PeerHub {

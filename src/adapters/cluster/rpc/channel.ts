@@ -39,7 +39,7 @@ export interface Channel {
   readonly ended: AbortSignal;
 }
 
-export interface ChannelOptions {
+interface ChannelOptions {
   readonly line: Line;
   readonly clock: Clock;
   /** How long messages that can wait are gathered. */

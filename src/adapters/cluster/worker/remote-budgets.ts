@@ -5,7 +5,7 @@ import type { Channel } from "../rpc/channel.ts";
 import { remotePort, tell } from "../rpc/remote-port.ts";
 import { createRemoteCall, type RemoteCall } from "./remote-call.ts";
 
-export interface RemoteBudgetsOptions {
+interface RemoteBudgetsOptions {
   readonly channel: Channel;
   /** Whether this caller has a limit per minute or per day. For other callers the other process is not asked. */
   readonly isLimited: (caller: Caller) => boolean;

@@ -2,7 +2,7 @@ import type { CallBudget, CallPlan } from "../../../ports/turn-budget.ts";
 import { estimatedUsage } from "../../../ports/usage-store.ts";
 import type { BudgetHub, OpenedCall } from "../rpc/budget-hub.ts";
 
-export interface RemoteCallOptions {
+interface RemoteCallOptions {
   readonly hub: BudgetHub;
   readonly number: number;
   readonly plan: CallPlan;

@@ -6,7 +6,7 @@ import { type FoundTurn, nameOf } from "../rpc/log-hub.ts";
 import { type AnnouncedTurn, type PeerHub, peerHubMethods, workerMethods } from "../rpc/peer-hub.ts";
 import { remotePort, servePort, tell } from "../rpc/remote-port.ts";
 
-export interface RemotePeersOptions {
+interface RemotePeersOptions {
   readonly channel: Channel;
   /** The log of a turn that was found. */
   readonly turnOf: (found: FoundTurn) => KeptTurn;

@@ -14,13 +14,13 @@ import { remotePort, tell } from "../rpc/remote-port.ts";
 import { RelayedLog } from "./relayed-log.ts";
 import { createRemoteLogs } from "./remote-log.ts";
 
-export interface RemoteTurnLogOptions {
+interface RemoteTurnLogOptions {
   readonly channel: Channel;
   /** Called with a failure that the logs could not keep, so that it can be reported only here. */
   readonly onFault: (fault: unknown) => void;
 }
 
-export interface RemoteTurnLogs extends TurnLogStore {
+interface RemoteTurnLogs extends TurnLogStore {
   /** Estimated bytes of the turns that run here. */
   readonly bytes: number;
   readonly count: number;
