@@ -153,7 +153,7 @@ function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): So
   const { conversations, places } = stores;
   const ofSessions = {
     ...{ turns, conversations, clock, observer },
-    mostInFlight: settings.maxRequestsPerConnection,
+    maxInFlight: settings.maxRequestsPerConnection,
     maxBytes: parts.memory.perConnection,
     unnamedGraceMs: settings.unnamedGraceMs,
   };
@@ -170,7 +170,7 @@ function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): So
   return createWsServer({
     ...{ clock, path, places, onRefused, observer },
     pingIntervalMs: settings.pingMs,
-    mostConnections: settings.maxConnections,
+    maxConnections: settings.maxConnections,
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     admit: createHandshakeAdmission({ access, callers, clientAddress }),
     isAdmitted: callers.isAdmitted,

@@ -51,7 +51,7 @@ export async function openBudgets(
     usage,
     days,
     stepTokens: settings.reservedTokens,
-    mostPerMinute: settings.requestsPerMinute,
+    maxPerMinute: settings.requestsPerMinute,
     minutes: createRateCounter({ clock, windowMs: 60_000 }),
   });
 }

@@ -74,12 +74,12 @@ export function openStores(settings: Settings, parts: StoreParts): Promise<KeptS
 
 async function openMemory(settings: Settings, parts: StoreParts): Promise<KeptStores> {
   const { clock } = parts;
-  const { logRetentionMs, logBytes: mostBytes } = settings;
+  const { logRetentionMs, logBytes: maxBytes } = settings;
   const usage = createMemoryUsage();
-  const questions = createMemoryConversations({ clock, mostBytes: settings.conversationBytes });
+  const questions = createMemoryConversations({ clock, maxBytes: settings.conversationBytes });
   const retentionMs = Math.min(logRetentionMs, 15 * 60_000);
   return {
-    logs: createMemoryTurnLogs({ clock, retentionMs, mostBytes, questions }),
+    logs: createMemoryTurnLogs({ clock, retentionMs, maxBytes, questions }),
     conversations: questions,
     peers: noPeers,
     keys: createMemoryKeys({ clock }),
@@ -95,7 +95,7 @@ async function openMemory(settings: Settings, parts: StoreParts): Promise<KeptSt
 
 async function openDatabase(settings: Settings, parts: StoreParts): Promise<KeptStores> {
   const { clock, observer } = parts;
-  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: mostBytes, synchronous } = settings;
+  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes, synchronous } = settings;
   await openPrivateFolder(settings.data, {
     files: ["troupe.db", "troupe.db-lock"],
     onWarning: (message) => observer.warned?.({ message }),
@@ -108,7 +108,7 @@ async function openDatabase(settings: Settings, parts: StoreParts): Promise<Kept
   const conversations = opening.use(createSqliteConversations({ store, clock }));
   const served = await openServedTime(store, clock);
   const logs = opening.use(
-    await createSqliteTurnLogs({ store, clock, served, retentionMs, answerRetentionMs, mostBytes }),
+    await createSqliteTurnLogs({ store, clock, served, retentionMs, answerRetentionMs, maxBytes }),
   );
   const keys = createSqliteKeys({ store, clock });
   const keysBefore = await keys.list();

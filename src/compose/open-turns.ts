@@ -36,9 +36,9 @@ export function openTurns(parts: Parts): OpenedTurns {
 function openAdmission({ settings, budgets, memory }: Parts): Admission {
   return createAdmission({
     budgets,
-    mostPerKey: settings.maxRequestsPerKey,
-    mostPerOwner: settings.maxRequestsPerOwner,
-    mostInAll: settings.maxRequests,
+    maxPerKey: settings.maxRequestsPerKey,
+    maxPerOwner: settings.maxRequestsPerOwner,
+    maxInAll: settings.maxRequests,
     maxBytesPerOwner: memory.perOwner,
     maxBytes: memory.inAll,
   });

@@ -100,9 +100,9 @@ async function openShared(
   const hub = await createHub({
     ...stores,
     budgets: await stores.openBudgets(models),
-    mostPerKey: settings.maxRequestsPerKey,
-    mostPerOwner: settings.maxRequestsPerOwner,
-    mostInAll: settings.maxRequests,
+    maxPerKey: settings.maxRequestsPerKey,
+    maxPerOwner: settings.maxRequestsPerOwner,
+    maxInAll: settings.maxRequests,
     // Each worker limits its own memory. At most half of that is held here: the request once or twice, and none of its calls.
     maxBytesPerOwner: settings.maxRequestBytesPerOwner ?? inAll,
     maxBytes: settings.maxRequestBytes ?? 2 * inAll,
@@ -223,9 +223,9 @@ async function findPort({ host, port: asked }: Settings): Promise<number> {
 
 const firstDelayMs = 100;
 /** Short, so that clients hear of an interrupted answer within seconds even when no worker is left. */
-const longestDelayMs = 2_000;
+const maxDelayMs = 2_000;
 
 /** The wait before a worker is restarted, from the number of times in a row that it ended without having served for a while. */
 function restartDelayMs(endsInARow: number): number {
-  return Math.min(firstDelayMs * 2 ** (endsInARow - 1), longestDelayMs);
+  return Math.min(firstDelayMs * 2 ** (endsInARow - 1), maxDelayMs);
 }

@@ -15,7 +15,7 @@ interface RecoveryOptions extends MessageStores {
 }
 
 /** Maximum new answers of a turn, so that a repeating crash does not spend money forever. */
-const mostRestarts = 3;
+const maxRestarts = 3;
 
 /**
  * Continues every turn that the previous process left running, if its answer can be resumed or may start again. The other turns end as
@@ -79,7 +79,7 @@ function mayRestart(
   if (request.kind === "responses" && lanes.some(({ ended }) => ended)) return false;
   const resets = steps.filter(({ type }) => type === "reset").length;
   // A turn that repeats another one starts with one reset already.
-  return resets < mostRestarts + (afterSeq === undefined ? 0 : 1);
+  return resets < maxRestarts + (afterSeq === undefined ? 0 : 1);
 }
 
 async function interrupt(

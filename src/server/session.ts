@@ -23,7 +23,7 @@ interface SessionOptions {
   readonly conversations: ConversationStore;
   readonly clock: Clock;
   /** Maximum running turns that were asked in one session. As many unnamed ones may wait. */
-  readonly mostInFlight: number;
+  readonly maxInFlight: number;
   /** Maximum bytes that the requests of one session may hold while they wait or run. */
   readonly maxBytes: number;
   /** Time after which a turn without an id is cancelled once it has lost its last follower. */
@@ -78,7 +78,7 @@ export class Session {
       void this.#followers.follow(turn, placeAfter(turn, ask.retrySeq));
       return;
     }
-    if (this.#waiting >= this.#options.mostInFlight) throw new TroupeError("too_many_requests");
+    if (this.#waiting >= this.#options.maxInFlight) throw new TroupeError("too_many_requests");
     void this.#askUnnamed(ask, this.#hold(ask), onRefused);
   }
 
@@ -143,8 +143,8 @@ export class Session {
   }
 
   async #start(ask: SessionAsk, id: string, waited?: Hold): Promise<KeptTurn> {
-    const { turns, mostInFlight, unnamedGraceMs } = this.#options;
-    if (this.#inFlight >= mostInFlight) throw new TroupeError("too_many_requests");
+    const { turns, maxInFlight, unnamedGraceMs } = this.#options;
+    if (this.#inFlight >= maxInFlight) throw new TroupeError("too_many_requests");
     this.#inFlight += 1;
     let counted = true;
     const countOut = () => {

@@ -53,7 +53,7 @@ export function createChatSetup(
 ): ChatSetup {
   const { simulated = false, budget = createNotedBudget(), ...dependencies } = changes;
   const clock = createTestClock({ instantMs: 1_000 });
-  const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
+  const conversations = createMemoryConversations({ clock, maxBytes: 1_000_000 });
   const requests: ProviderRequest[] = [];
   const provider: Provider = {
     name: "scripted",

@@ -17,7 +17,7 @@ const contextChars = 1_000;
 const told = (conversations: ConversationStore) => ({ conversations, contextChars });
 
 async function newConversation(): Promise<{ store: ConversationStore; id: string }> {
-  const store = createMemoryConversations({ clock: createTestClock(), mostBytes: 1_000_000 });
+  const store = createMemoryConversations({ clock: createTestClock(), maxBytes: 1_000_000 });
   return { store, id: await store.create(owner) };
 }
 
@@ -166,7 +166,7 @@ describe("a turn in a conversation", () => {
 
   it("ends without message ids if the conversation was forgotten meanwhile", async () => {
     const clock = createTestClock();
-    const store = createMemoryConversations({ clock, mostBytes: 2_000 });
+    const store = createMemoryConversations({ clock, maxBytes: 2_000 });
     const id = await store.create(owner);
     const turn = await beginConversationTurn(told(store), owner, id, "Hm?");
     await store.append(owner, await store.create(owner), undefined, [

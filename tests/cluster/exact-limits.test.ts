@@ -80,7 +80,7 @@ async function start(options: TroupeOptions) {
     await startCluster(
       3,
       { ...settings, clock: createTestClock({ instantMs: 1_000 }) },
-      { ...(options.maxRequestsPerKey === undefined ? {} : { mostPerKey: options.maxRequestsPerKey }) },
+      { ...(options.maxRequestsPerKey === undefined ? {} : { maxPerKey: options.maxRequestsPerKey }) },
     ),
   );
   const open = new Set<WireClient>();

@@ -78,7 +78,7 @@ test("the turns that the last server left are ended by the next start", async ()
 
 for (const [what, limits, sentence] of [
   ["the bytes of requests", { maxBytesPerOwner: 150_000 }, /may hold 150000 bytes/],
-  ["requests in flight", { mostPerOwner: 2 }, /Too many requests are in flight/],
+  ["requests in flight", { maxPerOwner: 2 }, /Too many requests are in flight/],
 ] as const) {
   test(`${what} are limited over all servers, and those of a lost server no longer count`, async () => {
     await using system = await startGatedCluster(limits);

@@ -29,7 +29,7 @@ const resumable: ResumableRequest = {
 };
 const failed: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
 
-async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
+async function openLogs(file: string, clock: Clock, maxBytes = 1_000_000) {
   const faults: unknown[] = [];
   const store = await createSqliteStore({
     ...{ clock, file, synchronous: "NORMAL" },
@@ -41,7 +41,7 @@ async function openLogs(file: string, clock: Clock, mostBytes = 1_000_000) {
     served: await openServedTime(store, clock),
     retentionMs: 24 * 3_600_000,
     answerRetentionMs: 0,
-    mostBytes,
+    maxBytes,
   });
   return {
     logs,

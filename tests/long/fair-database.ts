@@ -107,7 +107,7 @@ for (const [name, { prepare }] of Object.entries(attacks)) {
     const served = await openServedTime(store, systemClock);
     const retention = { retentionMs: 3_600_000, answerRetentionMs: 3_600_000 };
     using logs = await createSqliteTurnLogs({
-      ...{ store, clock: systemClock, served, ...retention, mostBytes: 100_000_000 },
+      ...{ store, clock: systemClock, served, ...retention, maxBytes: 100_000_000 },
     });
     const attack = await prepare({ store, conversations, logs });
     const control = await longestPause(logs, "control", systemClock.sleep(controlMs));

@@ -245,7 +245,7 @@ test("while its requests are ending no request finds the conversation any more",
 
 test("turns that do not end are not waited for without end; their data is deleted once they have ended", async () => {
   const clock = createTestClock();
-  const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
+  const conversations = createMemoryConversations({ clock, maxBytes: 1_000_000 });
   const ended = Promise.withResolvers<void>();
   const forgotten: string[] = [];
   const deleteConversation = createConversationDeletion({
@@ -273,7 +273,7 @@ test("turns that do not end are not waited for without end; their data is delete
 
 test("if requests cannot be ended the deletion says so, and a second one ends them", async () => {
   const clock = createTestClock();
-  const conversations = createMemoryConversations({ clock, mostBytes: 1_000_000 });
+  const conversations = createMemoryConversations({ clock, maxBytes: 1_000_000 });
   const forgotten: string[] = [];
   const failures = [new Error("no line")];
   const deleteConversation = createConversationDeletion({

@@ -22,7 +22,7 @@ const caller = { owner: "owner", keyId: "key", limits: {} };
 export function createGatedTurns(script: ProviderScript) {
   const { dependencies: chat, clock, questions, choice } = createChatSetup(script);
   const { conversations } = chat;
-  const kept = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions });
+  const kept = createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000, questions });
   let held: Promise<void> | undefined;
   const logs: typeof kept = Object.assign(Object.create(kept), {
     async create(...asked: Parameters<typeof kept.create>) {

@@ -21,7 +21,7 @@ const ended = (personaId: string, lane: string): TurnEvent => ({
 
 async function startTurn() {
   const clock = createTestClock();
-  const logs = createMemoryTurnLogs({ clock, retentionMs: 1_000, mostBytes: 1_000_000 });
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 1_000, maxBytes: 1_000_000 });
   const record = { owner: "o", id: "r", contentHash: "h" };
   const created = await logs.create(record);
   assert.ok(created.type === "created");

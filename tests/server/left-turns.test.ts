@@ -33,7 +33,7 @@ interface Left {
 async function setUp() {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
   const { conversations, personas } = dependencies;
-  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000 });
   return {
     ...{ clock, conversations, personas, logs },
     async leftTurn(id: string, { steps = [half], whenInterrupted = "restart" }: Left = {}) {

@@ -61,7 +61,7 @@ const kinds = {
     return { server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   },
   async "a worker of several"(options: TroupeOptions) {
-    const cluster = await startCluster(2, options, { mostInAll: 1, mostPerOwner: 1 });
+    const cluster = await startCluster(2, options, { maxInAll: 1, maxPerOwner: 1 });
     const [server] = cluster.servers;
     if (server === undefined) throw new Error("There is no worker.");
     return { server, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };

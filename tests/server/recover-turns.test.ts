@@ -7,7 +7,7 @@ import { answering, createChatSetup } from "../chat/chat-setup.ts";
 
 test("a turn whose end cannot be kept, or whose words cannot, keeps no other from its end", async () => {
   const { dependencies, clock } = createChatSetup(answering("Hello."));
-  const kept = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000 });
+  const kept = createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000 });
   const conversation = await dependencies.conversations.create("owner");
   const faults: string[] = [];
   async function left(id: string, conversationId?: string) {

@@ -57,7 +57,7 @@ async function startAlone(options: TroupeOptions) {
 }
 
 async function startWorker(options: TroupeOptions) {
-  const cluster = await startCluster(2, options, { mostInAll: 1, mostPerOwner: 1, onFault: () => undefined });
+  const cluster = await startCluster(2, options, { maxInAll: 1, maxPerOwner: 1, onFault: () => undefined });
   return {
     server: cluster.servers[1] as RunningTroupe,
     [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),

@@ -54,13 +54,13 @@ function cut(text: string, units: number): string {
 export function pathTo(
   messages: ReadonlyMap<string, KeptMessage> | undefined,
   messageId: string,
-  mostChars: number,
+  maxChars: number,
 ): PathMessage[] | undefined {
   const path: PathMessage[] = [];
   let kept = messages?.get(messageId);
   if (kept === undefined) return undefined;
   let chars = 0;
-  while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= mostChars)) {
+  while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= maxChars)) {
     const { message, pathChars }: KeptMessage = kept;
     path.push({ ...message, pathChars });
     chars += message.text.length;

@@ -35,15 +35,15 @@ const recordBytes = 300;
 const shareAfterForgetting = 0.9;
 
 /**
- * Conversations in memory. Beyond `mostBytes` (estimated) whole conversations are forgotten, least recently used first; if only the one in
+ * Conversations in memory. Beyond `maxBytes` (estimated) whole conversations are forgotten, least recently used first; if only the one in
  * use is left, it forgets its oldest messages. So a shown answer is always kept, at the cost of older ones.
  */
 export function createMemoryConversations({
   clock,
-  mostBytes,
+  maxBytes,
 }: {
   clock: Clock;
-  mostBytes: number;
+  maxBytes: number;
 }): ConversationStore & QuestionStore {
   /** Least recently used first. */
   const conversations = new Map<string, Conversation>();
@@ -66,18 +66,18 @@ export function createMemoryConversations({
     conversation.bytes += added;
     bytes += added;
     for (const oldest of conversations.values()) {
-      if (bytes <= mostBytes || oldest === conversation) return;
+      if (bytes <= maxBytes || oldest === conversation) return;
       drop(oldest);
     }
   }
 
   /** Forgets the oldest messages of a conversation that is too large by itself, but never its `newest` last ones. */
   function shorten(conversation: Conversation, newest: number): void {
-    if (bytes <= mostBytes) return;
+    if (bytes <= maxBytes) return;
     const { inOrder, messages } = conversation;
     let count = 0;
     for (const { message } of inOrder.slice(0, inOrder.length - newest)) {
-      if (bytes <= mostBytes * shareAfterForgetting) break;
+      if (bytes <= maxBytes * shareAfterForgetting) break;
       messages.delete(message.id);
       if (message.id === conversation.headId) delete conversation.headId;
       bytes -= bytesOf(message);
@@ -171,15 +171,15 @@ export function createMemoryConversations({
       if (conversation === undefined) return undefined;
       return conversation.headId === undefined ? {} : { messageId: conversation.headId };
     },
-    async path(owner, id, messageId, mostChars) {
-      return pathTo(use(owner, id)?.messages, messageId, mostChars);
+    async path(owner, id, messageId, maxChars) {
+      return pathTo(use(owner, id)?.messages, messageId, maxChars);
     },
-    async headPath(owner, id, mostChars) {
+    async headPath(owner, id, maxChars) {
       const conversation = use(owner, id);
       if (conversation === undefined) return undefined;
       const { headId } = conversation;
       if (headId === undefined) return { path: [], pathChars: 0, version: 0 };
-      const path = pathTo(conversation.messages, headId, mostChars) ?? [];
+      const path = pathTo(conversation.messages, headId, maxChars) ?? [];
       return { messageId: headId, path, pathChars: path.at(-1)?.pathChars ?? 0, version: 0 };
     },
     async ofRequest(owner, id, requestId) {

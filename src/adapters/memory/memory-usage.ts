@@ -13,7 +13,7 @@ interface Sum extends UsageSum {
 }
 
 /** Maximum number of sums; beyond it the oldest are dropped. */
-const mostSums = 10_000;
+const maxSums = 10_000;
 
 /** Usage in memory: sums of days, and single calls only while they run. */
 export function createMemoryUsage(): UsageStore {
@@ -35,7 +35,7 @@ export function createMemoryUsage(): UsageStore {
       estimated: (sum?.estimated ?? false) || used.estimated,
     });
     const [oldest] = sums.keys();
-    if (sums.size > mostSums && oldest !== undefined) sums.delete(oldest);
+    if (sums.size > maxSums && oldest !== undefined) sums.delete(oldest);
   }
 
   return {

@@ -4,12 +4,12 @@ import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { ResponsePlace, ResponsesMachine } from "./responses-machine.ts";
 
 /** The answer is given up after this many connections in a row without an event: about a minute of waiting. */
-const mostFruitlessTries = 12;
+const maxFruitlessTries = 12;
 /** The wait before the next connection. It doubles after each connection without an event. */
 const firstDelayMs = 250;
-const longestDelayMs = 8_000;
+const maxDelayMs = 8_000;
 /** The next connection is opened after this wait even if the vendor asks for a longer one. */
-const longestAskedDelayMs = 30_000;
+const maxAskedDelayMs = 30_000;
 
 /** Faults of the connection only: the response goes on at the vendor without it. */
 const connectionFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -60,7 +60,7 @@ export async function* readBackgroundStream({
         throw isRefused ? givenUp(broken, error) : error;
       fruitless = cameFurther ? 0 : fruitless + 1;
       if (broken === undefined || cameFurther) broken = error;
-      if (fruitless === mostFruitlessTries) throw givenUp(broken, error);
+      if (fruitless === maxFruitlessTries) throw givenUp(broken, error);
       await clock.sleep(delayBefore(fruitless, error, random), signal);
       signal.throwIfAborted();
     }
@@ -73,6 +73,6 @@ function givenUp(broken: TroupeError | undefined, cause: TroupeError): TroupeErr
 }
 
 function delayBefore(fruitless: number, { retryAfterMs = 0 }: TroupeError, random: () => number): number {
-  const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** fruitless) * (1 - random() / 4);
-  return Math.max(delayMs, Math.min(retryAfterMs, longestAskedDelayMs));
+  const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** fruitless) * (1 - random() / 4);
+  return Math.max(delayMs, Math.min(retryAfterMs, maxAskedDelayMs));
 }

@@ -20,7 +20,7 @@ import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses
 import { dialectOf, responsesParams } from "./responses-params.ts";
 
 /** Max time for the cancel of a background response; the call does not end before it. */
-const longestCancelMs = 10_000;
+const maxCancelMs = 10_000;
 
 interface OpenaiProviderOptions {
   readonly apiKey: string;
@@ -44,7 +44,7 @@ interface OpenaiProviderOptions {
 }
 
 /** Max delay of a system timer; a longer one would fire at once. */
-const longestTimerMs = 2_147_483_647;
+const maxTimerMs = 2_147_483_647;
 
 const openaiUrl = "https://api.openai.com/v1";
 /** A hosted model starts within seconds. A local one may first load its file and then read a long prompt in silence. */
@@ -77,7 +77,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     maxRetries: 0,
     logLevel: "off",
     // The watchdog enforces the limits; the SDK's own limit must not expire first.
-    timeout: Math.min(2 * (firstByteMs + idleMs), longestTimerMs),
+    timeout: Math.min(2 * (firstByteMs + idleMs), maxTimerMs),
     fetch: fetchOver,
   });
 
@@ -152,7 +152,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   async function cancelBackground(id: string, request: ProviderRequest): Promise<void> {
     const patience = new AbortController();
     const tooLong = new AbortController();
-    void clock.sleep(longestCancelMs, patience.signal).then(() => tooLong.abort());
+    void clock.sleep(maxCancelMs, patience.signal).then(() => tooLong.abort());
     const call = createUpstreamCall(agents);
     try {
       await sdk.responses.cancel(id, { signal: tooLong.signal, ...over(call.fetch) }).asResponse();

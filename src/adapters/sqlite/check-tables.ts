@@ -7,7 +7,7 @@ const essential = ["turns", "journal", "counters", "usage", "usage_days", "keys"
 const conversations = ["conversations", "messages"];
 const searchIndex = ["word_blocks", "block_messages"];
 /** Only the essential tables of a larger file are checked at the start: 128 MB take about a second from a slow disk. */
-const mostBytesToCheck = 128 * 1024 ** 2;
+const maxBytesToCheck = 128 * 1024 ** 2;
 /** Maximum time of one check while the server runs, milliseconds. A table that takes longer is not checked again. */
 const lookMs = 20;
 
@@ -37,7 +37,7 @@ export function checkAtStart(database: DatabaseSync, file: string): string[] {
   const size = database
     .prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size")
     .get();
-  const isSmall = Number(size?.bytes) <= mostBytesToCheck;
+  const isSmall = Number(size?.bytes) <= maxBytesToCheck;
   const damages = new Map<string, string>();
   for (const table of isSmall ? [...essential, ...conversations, ...searchIndex] : essential) {
     const damage = present.has(table) ? damageOf(database, table) : undefined;

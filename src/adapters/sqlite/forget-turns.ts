@@ -33,7 +33,7 @@ interface Span {
 /** The number of rows that one read of the journal returns. */
 const beatsPerRead = 500;
 /** Turns at most this many beats apart are read together: reading the gap costs less than another read. */
-const mostGap = 100;
+const maxGap = 100;
 
 async function eraseFromJournal(
   store: Pick<OwnStore, "read" | "writeSlice">,
@@ -84,7 +84,7 @@ function rangesOf(spans: readonly Span[]): { readonly first: number; last: numbe
   const ranges: { readonly first: number; last: number }[] = [];
   for (const { first, last } of spans.toReversed()) {
     const range = ranges.at(-1);
-    if (range === undefined || first > range.last + mostGap) ranges.push({ first, last });
+    if (range === undefined || first > range.last + maxGap) ranges.push({ first, last });
     else range.last = Math.max(range.last, last);
   }
   return ranges;

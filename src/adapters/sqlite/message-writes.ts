@@ -75,7 +75,7 @@ export function writesOfQuestion(
 }
 
 /** Older moves are forgotten, and then every path that was read before them counts as outdated. */
-const mostMoves = 10_000;
+const maxMoves = 10_000;
 
 /**
  * The conversations whose head was moved or that were removed lately, at the moment at which that write was queued. All such writes go
@@ -97,7 +97,7 @@ export class HeadMoves {
     this.#last += 1;
     this.#moves.delete(conversationId);
     this.#moves.set(conversationId, this.#last);
-    if (this.#moves.size <= mostMoves) return;
+    if (this.#moves.size <= maxMoves) return;
     for (const [oldest, number] of this.#moves) {
       this.#moves.delete(oldest);
       this.#forgotten = number;

@@ -15,7 +15,7 @@ export interface WorkerOptions {
 }
 
 /** SQLite restarts the write-ahead log at 1,000 pages, unless a reader still uses an older state of the file. */
-const mostIdleWalBytes = 4 * 1024 ** 2;
+const maxIdleWalBytes = 4 * 1024 ** 2;
 
 /**
  * Takes the lock, which the system frees when this process is gone, however it ends. A second server on the same file would take the first
@@ -51,7 +51,7 @@ export function openWriter({ file, synchronous }: Pick<WorkerOptions, "file" | "
     PRAGMA secure_delete = ON;
     -- The write-ahead log shrinks back to this size after it had to grow. Temporary tables stay in memory: no temporary file can fail to
     -- open.
-    PRAGMA journal_size_limit = ${mostIdleWalBytes}; PRAGMA temp_store = MEMORY;`,
+    PRAGMA journal_size_limit = ${maxIdleWalBytes}; PRAGMA temp_store = MEMORY;`,
   );
   const damages = checkAtStart(database, file);
   migrate(database);

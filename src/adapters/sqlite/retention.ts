@@ -34,7 +34,7 @@ interface RetirementOptions {
 /** How often to look for logs and answers whose time is over. */
 const intervalMs = 60_000;
 /** The file shrinks only if it has more free pages than this, and more than a quarter of all: fewer would soon be needed again. */
-const mostFreePages = 1_024;
+const maxFreePages = 1_024;
 
 /**
  * Compacts the logs of ended turns to their answers when the logs' time is over, forgets the answers when theirs is over, and gives the
@@ -63,7 +63,7 @@ export function retireTurns(options: RetirementOptions): Disposable {
   async function pagesToGiveBack(): Promise<Write[]> {
     const [row] = await store.read("pages");
     const [free, pages] = [Number(row?.free), Number(row?.pages)];
-    return free > mostFreePages && free > pages / 4 ? [["giveBackPages"]] : [];
+    return free > maxFreePages && free > pages / 4 ? [["giveBackPages"]] : [];
   }
 
   async function retire(): Promise<void> {

@@ -65,14 +65,14 @@ export function createSqliteConversations({
       if (row === undefined) return undefined;
       return typeof row.head_id === "string" ? { messageId: row.head_id } : {};
     },
-    async path(owner, id, messageId, mostChars) {
+    async path(owner, id, messageId, maxChars) {
       if ((await find(owner, id)) === undefined) return undefined;
-      const rows = await store.of(owner).read("path", messageId, id, mostChars);
+      const rows = await store.of(owner).read("path", messageId, id, maxChars);
       return rows.length === 0 ? undefined : rows.map(toPathMessage);
     },
-    async headPath(owner, id, mostChars) {
+    async headPath(owner, id, maxChars) {
       const { version } = store.headMoves;
-      const rows = await store.of(owner).read("headPath", id, owner, mostChars);
+      const rows = await store.of(owner).read("headPath", id, owner, maxChars);
       const [first] = rows;
       if (first === undefined) return undefined;
       const { head_id: messageId } = first;

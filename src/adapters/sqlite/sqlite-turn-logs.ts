@@ -44,7 +44,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const memory = createMemoryTurnLogs({
     ...options,
     retentionMs: Math.min(retentionMs, inMemoryMs),
-    mostEndedBytes: options.mostBytes / endedShare,
+    maxEndedBytes: options.maxBytes / endedShare,
   });
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
   const restored = createRestoredTurns(store);

@@ -9,7 +9,7 @@ interface SqliteUsageOptions {
 }
 
 /** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
-const mostWaiting = 20_000;
+const maxWaiting = 20_000;
 
 /** Usage in the database, committed together with the turns' events. */
 export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): UsageStore {
@@ -22,7 +22,7 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
 
   /** Writes a call's cost as soon as the storage takes it, because the call is paid for. */
   async function writeInTheEnd(...writes: Write[]): Promise<void> {
-    if (waiting >= mostWaiting) return write(...writes);
+    if (waiting >= maxWaiting) return write(...writes);
     waiting += 1;
     try {
       await store.writeInTheEnd(writes);

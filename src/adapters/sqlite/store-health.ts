@@ -71,7 +71,7 @@ interface StoreHealth extends Disposable {
 }
 
 const firstProbeMs = 1_000;
-const longestProbeMs = 5_000;
+const maxProbeMs = 5_000;
 
 export function createStoreHealth({ clock, probe, onChange }: StoreHealthOptions): StoreHealth {
   const stopped = new AbortController();
@@ -88,7 +88,7 @@ export function createStoreHealth({ clock, probe, onChange }: StoreHealthOptions
   }
 
   async function probeUntilItWorks(): Promise<void> {
-    for (let waitMs = firstProbeMs; ; waitMs = Math.min(2 * waitMs, longestProbeMs)) {
+    for (let waitMs = firstProbeMs; ; waitMs = Math.min(2 * waitMs, maxProbeMs)) {
       await clock.sleep(waitMs, stopped.signal);
       if (stopped.signal.aborted) return;
       if (await works()) break;

@@ -27,7 +27,7 @@ interface RunningRow {
 const lostEvent: TurnEvent = { type: "reset", lanes: [] };
 
 /** More missing events than this are no gap of the journal, but a broken number. */
-const mostLostEvents = 10_000;
+const maxLostEvents = 10_000;
 
 /**
  * A turn while its steps are gathered. `requestless`: its request cannot be read. `cut`: neither can some of its steps, so it has the steps
@@ -97,7 +97,7 @@ class RunningTurnReader {
 
   /** Counts the events up to this number, which a follower may have seen. */
   #fill(lastSeq: number): void {
-    if (lastSeq - this.#headSeq > mostLostEvents) return;
+    if (lastSeq - this.#headSeq > maxLostEvents) return;
     for (; this.#headSeq < lastSeq; this.#headSeq += 1) this.#steps.push(lostEvent);
   }
 }

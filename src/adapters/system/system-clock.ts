@@ -21,7 +21,7 @@ export const systemClock: Clock = {
 };
 
 /** Longer waits get their own timers: most are cancelled, and they hardly ever share a moment. */
-const mostSharedMs = 1_000;
+const maxSharedMs = 1_000;
 /** The time between two readings of the clock: a wait of a whole millisecond shares a timer with waits that started just before. */
 const roundingMs = 0.05;
 
@@ -39,7 +39,7 @@ const moments = new Map<number, Moment>();
  * and nothing else runs between these. The timer stays until the moment, even if all its calls were cancelled.
  */
 function callTogether(ms: number, callback: () => void): () => void {
-  if (ms > mostSharedMs) {
+  if (ms > maxSharedMs) {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   }

@@ -17,9 +17,9 @@ export interface MemoryTurnLogOptions {
   /** How long a log is kept after its terminal event, milliseconds. */
   readonly retentionMs: number;
   /** Maximum bytes of all logs together, estimated. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   /** Maximum bytes of ended logs that are also kept elsewhere: beyond it the oldest are dropped as a whole. Default: they are only here. */
-  readonly mostEndedBytes?: number;
+  readonly maxEndedBytes?: number;
   /** The conversations of the turns that are made here with `create`. Default: these turns bring no questions. */
   readonly questions?: QuestionStore;
 }
@@ -50,8 +50,8 @@ export interface MemoryTurnLogs extends TurnLogStore {
 export function createMemoryTurnLogs({
   clock,
   retentionMs,
-  mostBytes,
-  mostEndedBytes,
+  maxBytes,
+  maxEndedBytes,
   questions,
 }: MemoryTurnLogOptions): MemoryTurnLogs {
   const entries = new Map<string, Entry>();
@@ -80,9 +80,9 @@ export function createMemoryTurnLogs({
     entry.endedAtMs = clock.now();
     ended.add(key);
     endedBytes += entry.memory.bytes;
-    if (mostEndedBytes === undefined) return;
+    if (maxEndedBytes === undefined) return;
     for (const oldest of ended) {
-      if (endedBytes <= mostEndedBytes) return;
+      if (endedBytes <= maxEndedBytes) return;
       drop(oldest);
     }
   }
@@ -97,14 +97,14 @@ export function createMemoryTurnLogs({
 
   /** Frees memory down to nine tenths of the maximum, so that not every new turn has to. Returns whether there is room. */
   function makeRoom(): boolean {
-    if (bytes <= mostBytes) return true;
-    for (const release of mostEndedBytes === undefined ? [trim, drop] : [drop]) {
+    if (bytes <= maxBytes) return true;
+    for (const release of maxEndedBytes === undefined ? [trim, drop] : [drop]) {
       for (const key of ended) {
-        if (bytes <= mostBytes * 0.9) return true;
+        if (bytes <= maxBytes * 0.9) return true;
         release(key);
       }
     }
-    return bytes <= mostBytes;
+    return bytes <= maxBytes;
   }
 
   /**
@@ -112,7 +112,7 @@ export function createMemoryTurnLogs({
    * small log goes on regardless of the others.
    */
   function isFull(size: number): boolean {
-    if (bytes <= mostBytes || size <= mostBytes / Math.max(1, entries.size - ended.size)) return false;
+    if (bytes <= maxBytes || size <= maxBytes / Math.max(1, entries.size - ended.size)) return false;
     return !makeRoom();
   }
 

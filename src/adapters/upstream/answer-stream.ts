@@ -223,10 +223,10 @@ function fromStreamFault(thrown: unknown): TroupeError {
  * `progress` restarts the time; a keep-alive comment, for example, does not. It uses one timer at a time, not one per read. Before it
  * expires, the loop reads the bytes that have arrived, because a stalled process finds its timers due before its sockets are read.
  */
-export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: () => void) {
+export function createWatchdog(clock: Clock, minLimitMs: number, onExpire: () => void) {
   let cancel: () => void = () => undefined;
-  let limitMs = shortestLimitMs;
-  let leftMs = shortestLimitMs;
+  let limitMs = minLimitMs;
+  let leftMs = minLimitMs;
   let armedAtMs: number | undefined;
 
   function timeLeft(): number {
@@ -235,7 +235,7 @@ export function createWatchdog(clock: Clock, shortestLimitMs: number, onExpire: 
 
   function watch(): void {
     const left = timeLeft();
-    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, shortestLimitMs), watch);
+    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, minLimitMs), watch);
   }
 
   function decide(): void {

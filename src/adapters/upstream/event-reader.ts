@@ -5,7 +5,7 @@ import { EventStreamParser, notAStream, parseJson, type StreamEvent } from "./ev
 import { PathScan } from "./path-scan.ts";
 
 /** Max characters of one event, which may hold a whole tool result or the full response. */
-const mostEventChars = 16 * 1024 * 1024;
+const maxEventChars = 16 * 1024 * 1024;
 /** Up to this length, a body that is not a stream is tried as JSON before it ends, because its connection may stay open. */
 const maxEarlyChars = 65_536;
 
@@ -26,7 +26,7 @@ export interface ReadEvents {
  */
 export class EventReader {
   readonly #machine: AnswerMachine;
-  readonly #parser = new EventStreamParser({ mostEventChars });
+  readonly #parser = new EventStreamParser({ maxEventChars });
   readonly #scan: PathScan;
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
@@ -84,7 +84,7 @@ export class EventReader {
 
   #takeBody(piece: string): void {
     this.#body += piece;
-    if (/^\s*</.test(this.#body) || this.#body.length > mostEventChars) throw notAStream();
+    if (/^\s*</.test(this.#body) || this.#body.length > maxEventChars) throw notAStream();
     if (this.#body.length > maxEarlyChars || !isJson(this.#body)) return;
     const body = this.#body;
     this.#body = "";

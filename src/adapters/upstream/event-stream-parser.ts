@@ -13,10 +13,10 @@ export interface StreamEvent {
  * piece completes. Comments, `id` and `retry` lines are skipped. Two things differ from the standard because servers do them: an event
  * named `error` needs no data, and `end` returns an event that lacks its empty line.
  *
- * Throws `upstream_invalid` if one event exceeds `mostEventChars`.
+ * Throws `upstream_invalid` if one event exceeds `maxEventChars`.
  */
 export class EventStreamParser {
-  readonly #mostEventChars: number;
+  readonly #maxEventChars: number;
   /** The pieces of the line that is still open; joined only when it ends. */
   #openLine: string[] = [];
   #openChars = 0;
@@ -25,8 +25,8 @@ export class EventStreamParser {
   #dataChars = 0;
   #endedWithReturn = false;
 
-  constructor({ mostEventChars }: { mostEventChars: number }) {
-    this.#mostEventChars = mostEventChars;
+  constructor({ maxEventChars }: { maxEventChars: number }) {
+    this.#maxEventChars = maxEventChars;
   }
 
   /** True if the next piece starts a line and an event, because all pushed text is processed. */
@@ -48,7 +48,7 @@ export class EventStreamParser {
       this.#openLine.push(start === 0 ? text : text.slice(start));
       this.#openChars += text.length - start;
     }
-    if (this.#openChars + this.#dataChars > this.#mostEventChars) {
+    if (this.#openChars + this.#dataChars > this.#maxEventChars) {
       throw new TroupeError("upstream_invalid", { cause: new Error("An event of the stream is too large.") });
     }
     return completed;

@@ -16,7 +16,7 @@ interface Template {
 }
 
 /** After this many events in a row without a match, no more templates are made. */
-const mostMisses = 8;
+const maxMisses = 8;
 const quote = 0x22;
 /** Characters that a JSON string cannot contain as they are (control characters), and the backslash, which starts an escape. */
 const notPlain = /[^ -[\]-\uffff]/;
@@ -55,7 +55,7 @@ export class PathScan {
 
   /** Makes a template of an event that did not match: `event` is its whole text, `data` its data. */
   learn(event: string, data: string, openText: OpenText): void {
-    if (this.#misses >= mostMisses) return;
+    if (this.#misses >= maxMisses) return;
     this.#misses += 1;
     const template = this.#templateOf(event, data, openText);
     if (template === undefined) return;

@@ -3,7 +3,7 @@ import type { ChunkSkimmer } from "./fast/fast-reads.ts";
 import type { HeldSocket } from "./fast/held-socket.ts";
 
 /** If the connection cannot be held, no more than this is gathered ahead. */
-const mostAheadBytes = 65_536;
+const maxAheadBytes = 65_536;
 
 /** `soon`: the caller has asked, and gets the bytes that have come by the end of this turn of the loop. */
 type Demand = "none" | "asked" | "soon";
@@ -92,7 +92,7 @@ export class OnDemandReader {
     if (this.#outcome !== undefined) return;
     this.#pieces.push(piece);
     this.#bytes += piece.length;
-    if (this.#demand === "none" && this.#bytes > mostAheadBytes) this.#stream.pause();
+    if (this.#demand === "none" && this.#bytes > maxAheadBytes) this.#stream.pause();
     this.#connection?.hold();
     // All bytes of one read are delivered together.
     if (this.#skimmer?.state !== "reading") this.#give();

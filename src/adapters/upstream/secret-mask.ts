@@ -1,7 +1,7 @@
 import { TroupeError } from "../../protocol/errors.ts";
 
 /** Keys have at least this many characters; a shorter dummy key would occur in any sentence. */
-const shortestSecretChars = 8;
+const minSecretChars = 8;
 /** Properties of errors of SDKs and of Node that are useful in the log. */
 const keptProperties = ["code", "status", "type", "param", "requestID"] as const;
 /** The call lines of a stack, without the message before them. */
@@ -23,7 +23,7 @@ const none: RequestTexts = () => [];
  * nor the log may read them. Errors of SDKs carry whole answers, so only the texts and a few numbers of a cause are kept.
  */
 export function createSecretMask(...secrets: readonly string[]) {
-  const long = secrets.filter((secret) => secret.length >= shortestSecretChars);
+  const long = secrets.filter((secret) => secret.length >= minSecretChars);
   const withoutSecret = (text: string) =>
     long.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
 
@@ -68,16 +68,16 @@ export function createSecretMask(...secrets: readonly string[]) {
 }
 
 /** A vendor's message is cut to this length in the log. */
-const mostMessageChars = 300;
+const maxMessageChars = 300;
 /** A shorter word is masked only if the request has it as a whole word. */
-const leastPartChars = 4;
+const minPartChars = 4;
 /** A word, or one character in scripts that do not separate words. */
 const word =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]|[\p{L}\p{M}\p{N}_]+/gu;
 /** Escaped characters in JSON, Python and URLs. */
 const escaped = /\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([0-9a-f]{2})|\\[nrt]/gi;
 /** A short word that occurs this often inside other words is masked without further search. */
-const mostParts = 1_000;
+const maxParts = 1_000;
 const placeholder = "[text]";
 
 /**
@@ -86,7 +86,7 @@ const placeholder = "[text]";
  */
 export function maskRequestTexts(message: string, texts: readonly string[]): string {
   const shown = withoutEscapes(message);
-  const cut = shown.length > mostMessageChars ? `${shown.slice(0, mostMessageChars)}…` : shown;
+  const cut = shown.length > maxMessageChars ? `${shown.slice(0, maxMessageChars)}…` : shown;
   // The cut may have halved the last word.
   const whole = cut === shown ? cut : cut.replace(/[\p{L}\p{M}\p{N}_]*…$/u, "…");
   if (texts.length === 0) return whole;
@@ -104,11 +104,11 @@ export function maskRequestTexts(message: string, texts: readonly string[]): str
 }
 
 function hasWord(text: string, key: string): boolean {
-  const isPart = key.length >= leastPartChars || (key.codePointAt(0) ?? 0) > 0x2e7f;
+  const isPart = key.length >= minPartChars || (key.codePointAt(0) ?? 0) > 0x2e7f;
   let parts = 0;
   for (let at = text.indexOf(key); at >= 0; at = text.indexOf(key, at + 1)) {
     parts += 1;
-    if (isPart || parts > mostParts || !(isWordChar(text[at - 1]) || isWordChar(text[at + key.length])))
+    if (isPart || parts > maxParts || !(isWordChar(text[at - 1]) || isWordChar(text[at + key.length])))
       return true;
   }
   return false;

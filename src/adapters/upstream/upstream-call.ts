@@ -7,9 +7,9 @@ import { readNoProxy } from "./no-proxy.ts";
 import { type BytesSink, OnDemandReader } from "./read-on-demand.ts";
 
 /** Error bodies are cut to this length: only their code and message matter. */
-const mostErrorBytes = 65_536;
+const maxErrorBytes = 65_536;
 /** A finished answer's connection is kept for the next call if the answer ends within this time, and closed otherwise. */
-const longestDrainMs = 1_000;
+const maxDrainMs = 1_000;
 
 /** The call was never sent, because no connection was made. */
 export class NoConnectionError extends Error {
@@ -117,7 +117,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
     /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
     release(): void {
       if (message === undefined || message.closed) return;
-      const timer = setTimeout(() => request?.destroy(), longestDrainMs);
+      const timer = setTimeout(() => request?.destroy(), maxDrainMs);
       message.once("close", () => clearTimeout(timer));
       (unpacked ?? message).resume();
     },
@@ -145,9 +145,9 @@ async function readErrorBody(body: Readable): Promise<string> {
   for await (const chunk of body) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes >= mostErrorBytes) break;
+    if (bytes >= maxErrorBytes) break;
   }
-  return Buffer.concat(chunks).toString("utf8", 0, mostErrorBytes);
+  return Buffer.concat(chunks).toString("utf8", 0, maxErrorBytes);
 }
 
 function unpack(message: IncomingMessage): Readable {

@@ -13,7 +13,7 @@ export interface HandshakeRefusal {
 }
 
 /** Max header lines of a handshake; a browser sends about 15. */
-const mostHeaders = 256;
+const maxHeaders = 256;
 /** RFC 6455, 4.4. */
 const version = "13";
 
@@ -24,8 +24,8 @@ function pathOf({ url = "" }: IncomingMessage): string {
 /** Checks the head of a handshake, beyond the checks of `ws` itself. */
 export function refuseHead(head: IncomingMessage): HandshakeRefusal | undefined {
   const { method, httpVersion, headers, rawHeaders } = head;
-  if (rawHeaders.length > 2 * mostHeaders)
-    return refuse(431, `A handshake has at most ${mostHeaders} headers.`);
+  if (rawHeaders.length > 2 * maxHeaders)
+    return refuse(431, `A handshake has at most ${maxHeaders} headers.`);
   if (method !== "GET") return refuse(405, "A WebSocket is opened by GET.");
   if (httpVersion !== "1.1") return refuse(400, "A WebSocket needs HTTP/1.1.");
   if (headers["sec-websocket-version"] !== version)

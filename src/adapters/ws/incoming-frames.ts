@@ -107,7 +107,7 @@ interface Frame {
 }
 
 /** Frames and bytes that may wait before reading pauses. The frame that reaches a limit, and the rest of its read, are accepted too. */
-const mostWaitingFrames = 32;
+const maxWaitingFrames = 32;
 const maxWaitingBytes = 256 * 1024;
 /** Frames handled in a row before other connections get a turn: one read may have brought thousands. */
 const framesInARow = 32;
@@ -140,7 +140,7 @@ export class FrameQueue {
     this.#waiting.push({ data, isBinary });
     this.#waitingBytes += data.length;
     this.#working ??= this.#work();
-    const isFull = this.#waiting.length >= mostWaitingFrames || this.#waitingBytes >= maxWaitingBytes;
+    const isFull = this.#waiting.length >= maxWaitingFrames || this.#waitingBytes >= maxWaitingBytes;
     if (this.#isPaused || !isFull) return;
     this.#isPaused = true;
     this.#source.pause();

@@ -17,7 +17,7 @@ export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   /** Time between two pings. A peer that misses two is dropped. */
   readonly pingIntervalMs: number;
   /** Max connections of this process at a time, including undecided handshakes; further ones get 503. */
-  readonly mostConnections: number;
+  readonly maxConnections: number;
   /** Counts sockets. Without a place a handshake gets 429, or 503 if the whole server is full. */
   readonly places: SocketPlaces;
   /** How long a refused or disconnected client should wait. Each gets a different time, so that they do not all return at once. */
@@ -36,7 +36,7 @@ const subprotocol = "troupe";
 
 /** Serves WebSockets on HTTP servers that other code owns. */
 export function createWsServer(options: WsServerOptions) {
-  const { clock, path, pingIntervalMs, mostConnections, retryAfterMs, admit, onRefused } = options;
+  const { clock, path, pingIntervalMs, maxConnections, retryAfterMs, admit, onRefused } = options;
   const { observer, places } = options;
   const report = faultsOf(observer, "connection");
   const stopped = new AbortController();
@@ -65,7 +65,7 @@ export function createWsServer(options: WsServerOptions) {
   /** The reason why the server accepts no connection at all now. */
   function refuseAll(): HandshakeRefusal | undefined {
     if (stopped.signal.aborted) return restarting();
-    if (connections.size + deciding < mostConnections) return undefined;
+    if (connections.size + deciding < maxConnections) return undefined;
     return unavailable(
       "too_many_connections",
       "The server has as many sockets open as TROUPE_MAX_CONNECTIONS allows.",

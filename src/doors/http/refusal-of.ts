@@ -13,8 +13,8 @@ export const methodNotAllowed = {
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
 
-  constructor(mostBytes: number) {
-    super(`A body has at most ${mostBytes} bytes.`);
+  constructor(maxBytes: number) {
+    super(`A body has at most ${maxBytes} bytes.`);
   }
 }
 

@@ -24,7 +24,7 @@ export interface UsageRoutesOptions {
 const dayMs = 24 * 3_600_000;
 /** Days of an answer if the request names no first day, and max days. */
 const usualDays = 30;
-const mostDays = 366;
+const maxDays = 366;
 
 const day = z.iso.date().transform((date): DayNumber => Date.parse(date) / dayMs);
 const usageQuery = z.object({ from: day.optional(), to: day.optional() });
@@ -35,10 +35,10 @@ export function createUsageRoutes({ usage, today, observer }: UsageRoutesOptions
   routes.get("/", async (context) => {
     const query = decodeInput(usageQuery, context.req.query(), "query");
     const { to = await today(), from = to - usualDays + 1 } = query;
-    if (from > to || to - from >= mostDays)
+    if (from > to || to - from >= maxDays)
       throw new TroupeError("invalid_message", {
         field: "from",
-        detail: `from: at most ${mostDays} days before to.`,
+        detail: `from: at most ${maxDays} days before to.`,
       });
     const { owner } = context.get("caller");
     const read = (after?: SumPlace) => usage.sums(owner, from, to, after);

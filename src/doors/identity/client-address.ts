@@ -49,11 +49,11 @@ export function parseNetwork(entry: string): { readonly address: string; readonl
   const [written = "", bits, ...more] = entry.split("/");
   const address = plainAddress(written);
   if (more.length > 0 || !isAddress(address)) return undefined;
-  const mostBits = isIPv4(address) ? 32 : 128;
-  if (bits === undefined) return { address, bits: mostBits };
+  const maxBits = isIPv4(address) ? 32 : 128;
+  if (bits === undefined) return { address, bits: maxBits };
   // In a mapped address, the 96 bits of the prefix come first.
   const own = Number(bits) - (address === written || isIPv6(address) ? 0 : 96);
-  return /^\d{1,3}$/.test(bits) && own >= 0 && own <= mostBits ? { address, bits: own } : undefined;
+  return /^\d{1,3}$/.test(bits) && own >= 0 && own <= maxBits ? { address, bits: own } : undefined;
 }
 
 export function networkFault(entry: string): string {

@@ -218,7 +218,7 @@ export function failure(error: TroupeError) {
 }
 
 /** Max characters of short frames that are held, and only until the loop's next turn. */
-const mostChars = 1024 * 1024;
+const maxChars = 1024 * 1024;
 /** From this many characters a frame is long: it is one piece of memory for all sockets, no matter when each of them sends it. */
 const longChars = 64 * 1024;
 
@@ -268,7 +268,7 @@ export class SharedFrames {
     const known = this.#short.get(logged);
     if (known !== undefined) return known;
     const frame = encodeEvent(requestId, logged);
-    if (this.#chars + frame.length > mostChars) return frame;
+    if (this.#chars + frame.length > maxChars) return frame;
     if (this.#short.size === 0) setImmediate(this.#drop);
     this.#short.set(logged, frame);
     this.#chars += frame.length;

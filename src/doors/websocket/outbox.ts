@@ -16,9 +16,9 @@ interface Parcel {
 }
 
 /** Characters of one write, at most three bytes each. The message that reaches the limit is still included, even a long one. */
-const mostCharsAtOnce = 16 * 1024;
+const maxCharsAtOnce = 16 * 1024;
 /** Characters of one sender before the next gets its turn: one that catches up does not delay the others. */
-const mostCharsOfOne = 4 * 1024;
+const maxCharsOfOne = 4 * 1024;
 
 /**
  * The queue of everything that one connection sends. Only one write runs at a time, and only the messages of that write are encoded. The
@@ -72,11 +72,11 @@ export class Outbox {
   #fill(messages: OutgoingMessage[]): Parcel[] {
     const waiting = this.#waiting ?? [];
     const empty: Parcel[] = [];
-    let room = mostCharsAtOnce;
+    let room = maxCharsAtOnce;
     while (room > 0) {
       const parcel = waiting.shift();
       if (parcel === undefined) break;
-      let share = mostCharsOfOne;
+      let share = maxCharsOfOne;
       try {
         let message: OutgoingMessage | undefined;
         while (share > 0) {
@@ -89,7 +89,7 @@ export class Outbox {
       } catch (fault) {
         parcel.onTaken(fault);
       }
-      room -= mostCharsOfOne - share;
+      room -= maxCharsOfOne - share;
     }
     this.#isFull = room <= 0;
     return empty;

@@ -7,9 +7,9 @@ import { TroupeError } from "../../protocol/errors.ts";
 
 interface AdmissionOptions {
   /** Maximum turns at the same time: of a key that has no limit of its own, of one owner, and in all. */
-  readonly mostPerKey: number;
-  readonly mostPerOwner: number;
-  readonly mostInAll: number;
+  readonly maxPerKey: number;
+  readonly maxPerOwner: number;
+  readonly maxInAll: number;
   /** Maximum bytes that the requests of one owner, and all requests, may hold while they wait or run. */
   readonly maxBytesPerOwner: number;
   readonly maxBytes: number;
@@ -43,8 +43,8 @@ export interface Admission {
 const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, budgets } = options;
-  const counts = new CallerCounts("requestsInFlight", mostPerKey);
+  const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, budgets } = options;
+  const counts = new CallerCounts("requestsInFlight", maxPerKey);
   const countByOwner = new Map<string, number>();
   const held = new HeldByOwners({ maxBytesPerOwner, maxBytes });
 
@@ -61,9 +61,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const detail = `${full.name} may have ${full.max} in flight.`;
       throw new TroupeError("too_many_requests", { detail, retryAfterMs });
     }
-    if ((countByOwner.get(owner) ?? 0) >= mostPerOwner)
+    if ((countByOwner.get(owner) ?? 0) >= maxPerOwner)
       throw new TroupeError("too_many_requests", { retryAfterMs });
-    if (counts.inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
+    if (counts.inAll >= maxInAll) throw new TroupeError("overloaded", { retryAfterMs });
     const change = (by: 1 | -1) => {
       countOwner(owner, by);
       counts.add(caller, by);

@@ -16,18 +16,18 @@ import { Ledger, outputLeft, type Purse, Reservation } from "./ledger.ts";
 
 interface BudgetsOptions extends TurnBudgetOptions {
   /** Maximum requests a minute of a key that has no limit of its own; absent: no limit. */
-  readonly mostPerMinute: number | undefined;
+  readonly maxPerMinute: number | undefined;
   /** Counts requests in windows of a minute. */
   readonly minutes: RateCounter;
 }
 
 /** The budgets of the whole server, counted in this process. */
-export function createBudgets({ mostPerMinute, minutes, ...ofTurns }: BudgetsOptions): CountedBudgets {
+export function createBudgets({ maxPerMinute, minutes, ...ofTurns }: BudgetsOptions): CountedBudgets {
   const { days } = ofTurns;
 
   /** Counts narrow limits first: a request that one of them refuses does not count in the wider ones. */
   async function countRequest({ keyId, limits, groups = [] }: Caller): Promise<void> {
-    await countFor(keyId, "This key", limits.requestsPerMinute ?? mostPerMinute);
+    await countFor(keyId, "This key", limits.requestsPerMinute ?? maxPerMinute);
     for (const { id, name, limits } of groups) await countFor(`group ${id}`, name, limits.requestsPerMinute);
   }
 

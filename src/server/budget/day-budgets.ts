@@ -56,7 +56,7 @@ export interface DayBudgets {
 
 const dayMs = 24 * 3_600_000;
 /** A clock that runs fast starts a second new day no sooner than this, measured by the monotonic clock. */
-const leastBetweenMs = 20 * 3_600_000;
+const minBetweenMs = 20 * 3_600_000;
 const byToken: Price = { input: 1, output: 1 };
 /** Prices are for this many tokens. */
 const priceUnit = 1_000_000;
@@ -209,7 +209,7 @@ export function createBudgetDay(clock: Clock, onNext: () => void): BudgetDay {
 
   function isNext(today: DayNumber): boolean {
     const passedMs = clock.now() - begunAtMs;
-    if (today > day) return isFirst || passedMs >= leastBetweenMs;
+    if (today > day) return isFirst || passedMs >= minBetweenMs;
     return today < day && passedMs >= dayMs;
   }
 

@@ -60,12 +60,12 @@ export function outputLeft({ ledger, limit, price }: Purse, inputTokens: number)
 }
 
 /** The smallest output limit that a vendor accepts (OpenAI, `max_output_tokens`). With less left, no call is started. */
-const leastOutputTokens = 16;
+const minOutputTokens = 16;
 /**
  * The largest output limit sent because of a budget. Models refuse a limit above their maximum, and all current ones accept this one.
  * With more left, the running count stops the call.
  */
-const largestLimitSent = 16_384;
+const maxLimitSent = 16_384;
 
 interface ReservationOptions {
   /** Output tokens reserved at a time. */
@@ -94,7 +94,7 @@ export class Reservation {
   readonly #stepTokens: number;
   readonly #aheadTokens: number;
   /** The output limit that the request itself sets. */
-  readonly #mostAsked: number;
+  readonly #maxAsked: number;
   /** The whole output that the call was told it may write. */
   readonly #allowed: number;
   #reserved = 0;
@@ -110,18 +110,15 @@ export class Reservation {
     this.#inputTokens = inputTokens;
     this.#stepTokens = stepTokens;
     this.#aheadTokens = Math.floor(stepTokens / 4);
-    this.#mostAsked = mostOutputTokens;
+    this.#maxAsked = mostOutputTokens;
     const leftAtFirst = this.#left(inputTokens);
-    const leastTokens = Math.min(mostOutputTokens, leastOutputTokens);
-    if (leftAtFirst < leastTokens && !isBegun) throw refusal(purses, inputTokens, leastTokens);
+    const minTokens = Math.min(mostOutputTokens, minOutputTokens);
+    if (leftAtFirst < minTokens && !isBegun) throw refusal(purses, inputTokens, minTokens);
     this.isLimited = leftAtFirst < Infinity;
-    const isSent = !isBegun && leftAtFirst < mostOutputTokens && leftAtFirst <= largestLimitSent;
+    const isSent = !isBegun && leftAtFirst < mostOutputTokens && leftAtFirst <= maxLimitSent;
     this.mostOutputTokens = isSent ? leftAtFirst : undefined;
-    this.#allowed = Math.min(mostOutputTokens, Math.max(leftAtFirst, leastTokens));
-    this.#take(
-      inputTokens,
-      Math.min(this.#allowed, Math.max(leastTokens, Math.min(stepTokens, shareTokens))),
-    );
+    this.#allowed = Math.min(mostOutputTokens, Math.max(leftAtFirst, minTokens));
+    this.#take(inputTokens, Math.min(this.#allowed, Math.max(minTokens, Math.min(stepTokens, shareTokens))));
   }
 
   get reserved(): number {
@@ -143,7 +140,7 @@ export class Reservation {
     this.used = outputTokens;
     if (this.#isSettled || outputTokens + this.#aheadTokens <= this.#reserved) return true;
     const next = outputTokens + this.#stepTokens;
-    const wanted = outputTokens < this.#mostAsked ? Math.min(next, this.#mostAsked) : next;
+    const wanted = outputTokens < this.#maxAsked ? Math.min(next, this.#maxAsked) : next;
     const more = Math.min(wanted - this.#reserved, this.#left(0));
     if (more > 0) this.#take(0, more);
     return outputTokens <= this.coveredTokens;
@@ -179,11 +176,11 @@ export class Reservation {
   }
 }
 
-function refusal(purses: readonly Purse[], inputTokens: number, leastTokens: number): TroupeError {
+function refusal(purses: readonly Purse[], inputTokens: number, minTokens: number): TroupeError {
   const [poorest] = purses.toSorted((a, b) => outputLeft(a, inputTokens) - outputLeft(b, inputTokens));
   if (poorest === undefined) throw new Error("There is no purse that could refuse.");
   const { ledger, limit, price, allowance } = poorest;
-  const cost = costOf(price, inputTokens, leastTokens);
+  const cost = costOf(price, inputTokens, minTokens);
   if (allowance !== undefined && cost > limit)
     return new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
   return new TroupeError("budget_exhausted", poorest.refusal(ledger.spent + cost > limit));

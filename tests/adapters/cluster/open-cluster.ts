@@ -22,9 +22,9 @@ import { createLinePair, type LinePair } from "./rpc/line-pair.ts";
 export interface ClusterOptions {
   readonly clock?: Clock;
   readonly retentionMs?: number;
-  readonly mostPerKey?: number;
-  readonly mostPerOwner?: number;
-  readonly mostInAll?: number;
+  readonly maxPerKey?: number;
+  readonly maxPerOwner?: number;
+  readonly maxInAll?: number;
   readonly maxBytesPerOwner?: number;
   readonly maxBytes?: number;
   /** Limits of a minute and of a day. */
@@ -46,9 +46,9 @@ export interface ClusterMember {
 export async function openCluster({
   clock,
   retentionMs = 60_000,
-  mostPerKey = 1_000,
-  mostPerOwner = 1_000,
-  mostInAll = 1_000,
+  maxPerKey = 1_000,
+  maxPerOwner = 1_000,
+  maxInAll = 1_000,
   maxBytesPerOwner = 1e9,
   maxBytes = 1e9,
   budgets: limits = {},
@@ -71,7 +71,7 @@ export async function openCluster({
     served,
     retentionMs,
     answerRetentionMs: retentionMs,
-    mostBytes: 1_000_000,
+    maxBytes: 1_000_000,
   });
   const conversations = createSqliteConversations({ store, clock: time });
   const keys = createSqliteKeys({ store, clock: time });
@@ -87,7 +87,7 @@ export async function openCluster({
   const places = createSocketPlaces({ maxInAll: maxConnections, maxPerKey: maxConnectionsPerKey });
   const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts, places };
   const hub = await createHub({
-    ...{ ...stores, mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes },
+    ...{ ...stores, maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes },
     observer,
   });
   const lines: LinePair[] = [];

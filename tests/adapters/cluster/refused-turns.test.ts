@@ -8,7 +8,7 @@ const place = { caller: { owner: "owner", keyId: "k", limits: {} }, heldBytes: 0
 
 describe("a turn of another process that does not start gives its place back", () => {
   it("if its log cannot be made", async () => {
-    await using cluster = await openCluster({ mostPerKey: 1 });
+    await using cluster = await openCluster({ maxPerKey: 1 });
     const { logs } = await cluster.join().open();
     const { create } = cluster.logs;
     cluster.logs.create = () => Promise.reject(new Error("no room"));
@@ -19,7 +19,7 @@ describe("a turn of another process that does not start gives its place back", (
   });
 
   it("if its id is taken", async () => {
-    await using cluster = await openCluster({ mostPerKey: 1 });
+    await using cluster = await openCluster({ maxPerKey: 1 });
     const { logs } = await cluster.join().open();
     await (await created(logs, "owner", "id")).append([terminal]);
     for (let count = 0; count < 2; count += 1)

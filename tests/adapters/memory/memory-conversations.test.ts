@@ -5,7 +5,7 @@ import type { ConversationStore } from "../../../src/ports/conversation-store.ts
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
-const newStore = (mostBytes: number) => createMemoryConversations({ clock: createTestClock(), mostBytes });
+const newStore = (maxBytes: number) => createMemoryConversations({ clock: createTestClock(), maxBytes });
 
 describeConversationStore("memory", async () => ({
   store: newStore(1_000_000),

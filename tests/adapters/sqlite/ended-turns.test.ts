@@ -5,14 +5,14 @@ import { created, recordOf } from "../../ports/turn-log-store-contract.ts";
 import { openLogs } from "./open-store.ts";
 
 it("ended turns take little memory, and each is read whole all the same", async () => {
-  const mostBytes = 800_000;
-  await using opened = await openLogs({ mostBytes });
+  const maxBytes = 800_000;
+  await using opened = await openLogs({ maxBytes });
   const { logs } = opened;
   const ids = Array.from({ length: 60 }, (_, index) => `turn-${index}`);
   for (const id of ids) {
     const log = await created(logs, "owner", id);
     await log.append([textOf(id.repeat(200)), terminal]);
-    assert.ok(logs.bytes <= mostBytes / 8, `${logs.bytes} bytes`);
+    assert.ok(logs.bytes <= maxBytes / 8, `${logs.bytes} bytes`);
   }
   assert.ok(logs.count > 1 && logs.count < ids.length, `${logs.count} logs`);
   for (const id of ids) {
@@ -25,7 +25,7 @@ it("ended turns take little memory, and each is read whole all the same", async 
 });
 
 it("running turns are not counted among them", async () => {
-  await using opened = await openLogs({ mostBytes: 80_000 });
+  await using opened = await openLogs({ maxBytes: 80_000 });
   const { logs } = opened;
   const running = await created(logs, "owner", "running");
   await running.append([textOf("x".repeat(20_000))]);
@@ -37,7 +37,7 @@ it("running turns are not counted among them", async () => {
 });
 
 it("all followers of an ended turn read one log, each from its own place", async () => {
-  await using opened = await openLogs({ mostBytes: 8_000 });
+  await using opened = await openLogs({ maxBytes: 8_000 });
   const { logs } = opened;
   const answer = await logs.create({ ...recordOf("owner", "long"), conversationId: "c-1" });
   assert.ok(answer.type === "created");

@@ -26,7 +26,7 @@ async function open(file: string) {
     served: await openServedTime(store, clock),
     retentionMs: 3_600_000,
     answerRetentionMs: 0,
-    mostBytes: 1_000_000,
+    maxBytes: 1_000_000,
   };
   const conversations = createSqliteConversations({ store, clock });
   const logs = await createSqliteTurnLogs(options);

@@ -59,7 +59,7 @@ export async function openLogs(options: Partial<SqliteTurnLogOptions> = {}) {
   const { clock = opened.clock } = options;
   const defaults = {
     ...{ store, clock, served: await openServedTime(store, clock) },
-    ...{ retentionMs: 60_000, answerRetentionMs: 0, mostBytes: 1_000_000 },
+    ...{ retentionMs: 60_000, answerRetentionMs: 0, maxBytes: 1_000_000 },
   };
   const logs = await createSqliteTurnLogs({ ...defaults, ...options });
   return {

@@ -23,7 +23,7 @@ async function open(file: string, clock: Clock) {
     clock,
     served,
     ...retention,
-    mostBytes: 1_000_000,
+    maxBytes: 1_000_000,
   });
   return {
     logs,

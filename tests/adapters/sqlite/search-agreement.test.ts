@@ -16,7 +16,7 @@ test("the database finds the same as a search through all texts, with the same e
   await using opened = await openStore();
   const { store, clock } = opened;
   using indexed = createSqliteConversations({ store, clock });
-  const plain = createMemoryConversations({ clock, mostBytes: 100_000_000 });
+  const plain = createMemoryConversations({ clock, maxBytes: 100_000_000 });
   let owners = 0;
   let found = 0;
   const property = fc.asyncProperty(

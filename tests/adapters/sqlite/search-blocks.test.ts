@@ -75,7 +75,7 @@ describe("a search by blocks", () => {
     await using opened = await openStore();
     const { store, clock } = opened;
     using indexed = createSqliteConversations({ store, clock });
-    const plain = createMemoryConversations({ clock, mostBytes: 100_000_000 });
+    const plain = createMemoryConversations({ clock, maxBytes: 100_000_000 });
     const texts = [
       `First ${words(12_000)} Mittel-Stück ${words(12_000)} last`,
       ...Array.from({ length: 12 }, (_, index) => `${words(2_000, `w${index}x`)} first`),

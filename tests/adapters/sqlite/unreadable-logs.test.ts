@@ -21,7 +21,7 @@ async function open(file: string, instantMs: number) {
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer });
   const served = await openServedTime(store, clock);
   const logs = await createSqliteTurnLogs({
-    ...{ store, clock, served, retentionMs: hourMs, answerRetentionMs: 10 * hourMs, mostBytes: 1_000_000 },
+    ...{ store, clock, served, retentionMs: hourMs, answerRetentionMs: 10 * hourMs, maxBytes: 1_000_000 },
   });
   return {
     ...{ logs, clock, faults },

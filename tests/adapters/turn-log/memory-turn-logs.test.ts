@@ -9,22 +9,22 @@ import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 describeTurnLogStore("memory", async ({ clock, retentionMs }) => ({
-  store: createMemoryTurnLogs({ clock, retentionMs, mostBytes: 1_000_000 }),
+  store: createMemoryTurnLogs({ clock, retentionMs, maxBytes: 1_000_000 }),
   [Symbol.asyncDispose]: async () => undefined,
 }));
 
 describeTurnQuestions("memory", async () => {
   const clock = createTestClock();
-  const questions = createMemoryConversations({ clock, mostBytes: 10_000_000 });
+  const questions = createMemoryConversations({ clock, maxBytes: 10_000_000 });
   return {
-    logs: createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions }),
+    logs: createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000, questions }),
     conversations: questions,
     [Symbol.asyncDispose]: async () => undefined,
   };
 });
 
-const newStore = (mostBytes: number) =>
-  createMemoryTurnLogs({ clock: createTestClock(), retentionMs: 60_000, mostBytes });
+const newStore = (maxBytes: number) =>
+  createMemoryTurnLogs({ clock: createTestClock(), retentionMs: 60_000, maxBytes });
 
 /** A turn that said `chars` characters, one event each. */
 async function ended(store: TurnLogStore, id: string, chars: number): Promise<void> {
@@ -114,7 +114,7 @@ describe("the memory of all logs", () => {
 
   it("counts down to nothing when its logs' time is over", async () => {
     const clock = createTestClock();
-    const store = createMemoryTurnLogs({ clock, retentionMs: 1_000, mostBytes: 100_000 });
+    const store = createMemoryTurnLogs({ clock, retentionMs: 1_000, maxBytes: 100_000 });
     for (const id of ["a", "b"]) await ended(store, id, 50);
     assert.equal(store.count, 2);
     await clock.advance(1_001);

@@ -5,13 +5,13 @@ import { EventStreamParser } from "../../../src/adapters/upstream/event-stream-p
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const runs = { seed: 20_261_122, numRuns: 500 } as const;
-function parserOf(mostEventChars = 1_000_000) {
-  const parser = new EventStreamParser({ mostEventChars });
+function parserOf(maxEventChars = 1_000_000) {
+  const parser = new EventStreamParser({ maxEventChars });
   return (piece: string) => parser.push(piece).map(({ data }) => data);
 }
 
-function parseAll(pieces: readonly string[], mostEventChars?: number): string[] {
-  const push = parserOf(mostEventChars);
+function parseAll(pieces: readonly string[], maxEventChars?: number): string[] {
+  const push = parserOf(maxEventChars);
   return pieces.flatMap((piece) => push(piece));
 }
 

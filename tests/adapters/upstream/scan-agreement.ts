@@ -69,7 +69,7 @@ function noting(shapes: StreamShapes, format: VendorFormat): Reading {
 /** Reads every event by parsing it in full. */
 function readInFull({ create }: Reading, pieces: readonly Uint8Array[]): Read {
   const { machine, held } = create();
-  const parser = new EventStreamParser({ mostEventChars: 1_000_000 });
+  const parser = new EventStreamParser({ maxEventChars: 1_000_000 });
   const decoder = new TextDecoder();
   const events: ProviderEvent[] = [];
   let progress = 0;

@@ -17,7 +17,7 @@ import { until } from "../../support/until.ts";
 const ada: Caller = { owner: "ada", keyId: "k", limits: {} };
 
 interface Limits {
-  readonly mostConnections?: number;
+  readonly maxConnections?: number;
   readonly mostConnectionsPerKey?: number;
 }
 
@@ -32,9 +32,9 @@ async function startDoor(
   const refused: number[] = [];
   const door = createWsServer({
     ...{ clock, path: "/ws", pingIntervalMs: 600_000, retryAfterMs: () => 3_000 },
-    mostConnections: limits.mostConnections ?? 10,
+    maxConnections: limits.maxConnections ?? 10,
     places: createSocketPlaces({
-      maxInAll: limits.mostConnections ?? 10,
+      maxInAll: limits.maxConnections ?? 10,
       maxPerKey: limits.mostConnectionsPerKey ?? 10,
     }),
     isAdmitted: () => true,
@@ -88,7 +88,7 @@ for (const [name, fail, status] of [
 ] as const)
   test(`${name} is answered with ${status}, and its place is free again`, async () => {
     let decide: () => Promise<Caller | HandshakeRefusal> = fail;
-    await using system = await startDoor(() => decide(), { mostConnections: 1, mostConnectionsPerKey: 1 });
+    await using system = await startDoor(() => decide(), { maxConnections: 1, mostConnectionsPerKey: 1 });
     for (let time = 1; time <= 2; time += 1) {
       assert.equal(await system.knock(), status);
       assert.equal(system.faults.length, status === 500 ? time : 0);
@@ -104,7 +104,7 @@ test("a handshake that is being decided about takes a place", async () => {
     asked += 1;
     return decided.promise;
   };
-  await using system = await startDoor(admit, { mostConnections: 1 });
+  await using system = await startDoor(admit, { maxConnections: 1 });
   const first = system.knock();
   await until(() => asked === 1);
   assert.equal(await system.knock(), 503);

@@ -33,7 +33,7 @@ export async function serveEndless(limits: Partial<HttpExchangesOptions> = {}) {
   let held: Promise<void> | undefined;
   const routes = createConversationRoutes({
     conversations: {
-      ...createMemoryConversations({ clock, mostBytes: 1_000_000 }),
+      ...createMemoryConversations({ clock, maxBytes: 1_000_000 }),
       summary: async () => ({ id: "c", title: "", createdAtMs: 0, updatedAtMs: 0 }),
       async messages() {
         pagesRead += 1;

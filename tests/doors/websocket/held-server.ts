@@ -13,12 +13,12 @@ import { createTurns } from "../../../src/server/turns.ts";
 import { answering, createChatSetup } from "../../chat/chat-setup.ts";
 import { heldSocket } from "./held-socket.ts";
 
-export const mostInFlight = 4;
+export const maxInFlight = 4;
 
 /** A whole server whose connections take nothing until they are told to. All of them are Ada's. */
 export async function startHeld() {
   const { dependencies, clock, questions } = createChatSetup(answering("Hello."));
-  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, mostBytes: 1_000_000, questions });
+  const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000, questions });
   const budgets = await openBudgets(defaultSettings(), {
     clock,
     usage: createMemoryUsage(),
@@ -31,9 +31,9 @@ export async function startHeld() {
     budgets,
     admission: createAdmission({
       budgets,
-      mostPerKey: 10,
-      mostPerOwner: 10,
-      mostInAll: 10,
+      maxPerKey: 10,
+      maxPerOwner: 10,
+      maxInAll: 10,
       maxBytesPerOwner: 1e9,
       maxBytes: 1e9,
     }),
@@ -46,7 +46,7 @@ export async function startHeld() {
   });
   const { conversations } = dependencies;
   const ofSessions = {
-    ...{ turns, conversations, clock, mostInFlight, maxBytes: 1e9 },
+    ...{ turns, conversations, clock, maxInFlight, maxBytes: 1e9 },
     unnamedGraceMs: 10_000,
     observer: {},
   };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mostInFlight, startHeld } from "./held-server.ts";
+import { maxInFlight, startHeld } from "./held-server.ts";
 
 /** Handles frames as long as each one lets the next in. Returns how many were let in. */
 async function letIn(receive: () => Promise<void>, most: number): Promise<number> {
@@ -23,7 +23,7 @@ for (const [name, text, most] of [
   ["pings", frame("ping", {}), 0],
   ["frames that are no JSON", "{", 0],
   ["named requests that are refused", frame("chat", bad, "a"), 0],
-  ["unnamed requests that are refused", frame("chat", bad), mostInFlight],
+  ["unnamed requests that are refused", frame("chat", bad), maxInFlight],
   ["cancels of what is not there", frame("cancel", { request_id: "nobody" }), 0],
   ["resumes of what is not there", frame("resume", { request_id: "nobody", after_seq: 0 }), 0],
   ["resumes of a request that has ended", frame("resume", { request_id: "ended", after_seq: 0 }), 0],

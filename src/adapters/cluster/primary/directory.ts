@@ -44,9 +44,9 @@ export interface DirectoryEntry {
 /** Limits of turns that run at the same time, for one key, for one owner, and in all, over all processes. */
 export interface DirectoryLimits {
   /** For a key that has no limit of its own. */
-  readonly mostPerKey: number;
-  readonly mostPerOwner: number;
-  readonly mostInAll: number;
+  readonly maxPerKey: number;
+  readonly maxPerOwner: number;
+  readonly maxInAll: number;
   /** Maximum bytes that running turns hold, estimated by the processes that run them. */
   readonly maxBytesPerOwner: number;
   readonly maxBytes: number;
@@ -62,10 +62,10 @@ const retryAfterMs = 1_000;
 
 /** Keeps track of the running turns and of the process that runs each. */
 export function createDirectory(options: DirectoryOptions) {
-  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
+  const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, onLeft } = options;
   const byTurn = new Map<number, DirectoryEntry>();
   const byName = new Map<string, DirectoryEntry>();
-  const counts = new CallerCounts("requestsInFlight", mostPerKey);
+  const counts = new CallerCounts("requestsInFlight", maxPerKey);
   const countByOwner = new Map<string, number>();
   const heldByOwners = new HeldByOwners({ maxBytesPerOwner, maxBytes });
   let lastTurn = 0;
@@ -91,8 +91,8 @@ export function createDirectory(options: DirectoryOptions) {
         const detail = `${full.name} may have ${full.max} in flight.`;
         throw new TroupeError("too_many_requests", { detail, retryAfterMs });
       }
-      if (count >= mostPerOwner) throw new TroupeError("too_many_requests", { retryAfterMs });
-      if (counts.inAll >= mostInAll) throw new TroupeError("overloaded", { retryAfterMs });
+      if (count >= maxPerOwner) throw new TroupeError("too_many_requests", { retryAfterMs });
+      if (counts.inAll >= maxInAll) throw new TroupeError("overloaded", { retryAfterMs });
       const hold = heldByOwners.hold(owner, bytes);
       countByOwner.set(owner, count + 1);
       counts.add(caller, 1);

@@ -47,12 +47,12 @@ export interface Hub {
 
 export async function createHub(options: HubOptions): Promise<Hub> {
   const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds, places } = options;
-  const { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes, observer } = options;
+  const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, observer } = options;
   const onFault = faultsOf(observer, "worker");
   const members = new Set<Member>();
   const subscribers = createSubscribers();
   const keyHub = createKeyHub(keys, onFault);
-  const limits = { mostPerKey, mostPerOwner, mostInAll, maxBytesPerOwner, maxBytes };
+  const limits = { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes };
   const directory = createDirectory({ ...limits, onLeft });
 
   function onLeft(): void {

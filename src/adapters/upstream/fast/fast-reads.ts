@@ -47,7 +47,7 @@ function missingPart(socket: Socket): string | undefined {
 }
 
 /** Max hexadecimal digits of a chunk size that is skimmed; no server sends larger chunks. */
-const mostSizeDigits = 7;
+const maxSizeDigits = 7;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
@@ -219,7 +219,7 @@ export class ChunkSkimmer {
     let size = 0;
     let start = at;
     for (let digit = hexDigit(bytes[start]); digit >= 0; digit = hexDigit(bytes[start])) {
-      if (start - at >= mostSizeDigits) return false;
+      if (start - at >= maxSizeDigits) return false;
       size = size * 16 + digit;
       start += 1;
     }
@@ -237,7 +237,7 @@ function afterSizeByte(place: Extract<Place, { in: "size" }>, byte: number): Pla
     return { in: "data", left: place.size + 2 };
   }
   const digit = hexDigit(byte);
-  if (digit >= 0 && place.digits < mostSizeDigits) {
+  if (digit >= 0 && place.digits < maxSizeDigits) {
     place.digits += 1;
     place.size = place.size * 16 + digit;
     return place;

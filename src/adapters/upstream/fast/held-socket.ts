@@ -10,11 +10,11 @@ interface StreamHandle {
 }
 
 /** The size of one read in libuv. */
-const mostBytes = 65_536;
+const maxBytes = 65_536;
 /** Shared by all sockets: bytes are copied out before the next read. */
-const buffer = Buffer.allocUnsafeSlow(mostBytes);
+const buffer = Buffer.allocUnsafeSlow(maxBytes);
 /** Max number of calls that skip the read. A read that finds nothing doubles the pause, one that finds bytes halves it. */
-const longestPause = 32;
+const maxPause = 32;
 
 /**
  * A connection that is not read while it is held: incoming bytes wait with the system, which gathers them. To read one that has bytes,
@@ -59,14 +59,14 @@ export class HeldSocket {
     }
     this.#skipped = 0;
     const length = this.#read(fd);
-    this.#pause = length > 0 ? this.#pause >> 1 : Math.min(longestPause, this.#pause * 2 + 1);
+    this.#pause = length > 0 ? this.#pause >> 1 : Math.min(maxPause, this.#pause * 2 + 1);
     return length > 0 ? Buffer.from(buffer.subarray(0, length)) : undefined;
   }
 
   #read(fd: number): number {
     try {
       // A length of 0 may be the end of the connection; Node finds that at its own next read.
-      return fs.readSync(fd, buffer, 0, mostBytes, null);
+      return fs.readSync(fd, buffer, 0, maxBytes, null);
     } catch (error) {
       // The system reports a connection's error only once.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") this.#socket.destroy(error as Error);
