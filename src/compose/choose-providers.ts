@@ -45,47 +45,27 @@ export async function chooseProviders(
   const { clock, agents, own, observer } = dependencies;
   const leaving = new AbortController();
   const changed = Promise.withResolvers<void>();
-  const chosen = (answering: () => Answering): ChosenProviders => ({
-    choose: (api, model) => answering().choose(api, model),
-    get simulated() {
-      return answering().simulated;
-    },
-    get isFree() {
-      return answering().isFree;
-    },
-    get model() {
-      return answering().model;
-    },
-    get summary() {
-      return answering().summary;
-    },
+  const chosen = (answering: Answering): ChosenProviders => ({
+    ...answering,
     changed: changed.promise,
     [Symbol.dispose]: () => leaving.abort(),
   });
-  if (own !== undefined) {
-    const answering = describeOwn(own, observer);
-    return chosen(() => answering);
-  }
-  if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined) {
-    const answering = configured(settings, dependencies);
-    return chosen(() => answering);
-  }
+  if (own !== undefined) return chosen(describeOwn(own, observer));
+  if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined)
+    return chosen(configured(settings, dependencies));
   const { localProviders } = settings;
   const looking = { agents, clock, signal: leaving.signal };
   const { server, unusable } = await lookForServer(localProviders, looking);
   for (const message of unusable.flatMap((one) => warningOf(one, settings))) observer.warned?.({ message });
-  if (server !== undefined) {
-    const answering = local(server, settings, dependencies);
-    return chosen(() => answering);
-  }
-  let answering = demonstration(settings, dependencies);
+  if (server !== undefined) return chosen(local(server, settings, dependencies));
+  const providers = chosen(demonstration(settings, dependencies));
   if (localProviders.length > 0)
     void waitForServer(localProviders, looking).then((found) => {
       if (found === undefined || leaving.signal.aborted) return;
-      answering = local(found, settings, dependencies);
+      Object.assign(providers, local(found, settings, dependencies));
       changed.resolve();
     });
-  return chosen(() => answering);
+  return providers;
 }
 
 /** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */

@@ -78,7 +78,7 @@ export function createTurns(options: TurnsOptions): Turns {
   const table = new TurnTable();
   const feed = createConversationFeed();
   const rememberLater = createRememberLater(chat, options.observer);
-  const watchers = new Watchers(table, peers);
+  let watchers = 0;
   let closing = false;
   const { start, run, hold } = createTurnStart(options, {
     isClosing: () => closing,
@@ -127,7 +127,7 @@ export function createTurns(options: TurnsOptions): Turns {
       return table.count;
     },
     get watchers() {
-      return watchers.count;
+      return watchers;
     },
     get subscriptions() {
       return feed.count;
@@ -139,7 +139,18 @@ export function createTurns(options: TurnsOptions): Turns {
     goOn: (turn, asked, lanes) => table.noteBeginning(turn.record.owner, goOn(turn, asked, lanes)),
     hold,
     ...createLookups({ table, feed, logs, peers }),
-    watch: (turn) => watchers.add(turn),
+    watch({ record: { owner, id }, log }) {
+      const here = table.find(owner, id);
+      const elsewhere = here === undefined && !log.ended ? peers.watch(owner, id) : undefined;
+      const unwatch = here?.turn.watch() ?? elsewhere;
+      watchers += 1;
+      let isCounted = true;
+      return () => {
+        if (isCounted) watchers -= 1;
+        isCounted = false;
+        unwatch?.();
+      };
+    },
     async close(drainMs) {
       closing = true;
       // Requests that were not refused get the same time as the running ones.
@@ -200,40 +211,6 @@ function createLookups({ table, feed, logs, peers }: Found): Pick<Turns, Lookups
       await Promise.all([table.endIn(owner, conversationId), peers.endIn(owner, conversationId)]);
     },
   };
-}
-
-/** Counts the followers of turns. */
-class Watchers {
-  readonly #table: TurnTable;
-  readonly #peers: Peers;
-  #count = 0;
-
-  constructor(table: TurnTable, peers: Peers) {
-    this.#table = table;
-    this.#peers = peers;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** See `Turns.watch`. */
-  add(turn: KeptTurn): () => void {
-    const unwatch = this.#watch(turn);
-    this.#count += 1;
-    let counted = true;
-    return () => {
-      if (counted) this.#count -= 1;
-      counted = false;
-      unwatch();
-    };
-  }
-
-  #watch({ record: { owner, id }, log }: KeptTurn): () => void {
-    const here = this.#table.find(owner, id);
-    if (here !== undefined) return here.turn.watch();
-    return log.ended ? () => undefined : this.#peers.watch(owner, id);
-  }
 }
 
 type Listener = (turn: LiveTurn) => void;
