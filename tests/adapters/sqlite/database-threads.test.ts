@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { WorkerThread } from "../../../src/adapters/sqlite/database-threads.ts";
-import { createFairReader } from "../../../src/adapters/sqlite/fair-reader.ts";
+import { createFairReader, type WorkerThread } from "../../../src/adapters/sqlite/database-threads.ts";
 import type { Read } from "../../../src/adapters/sqlite/statements.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
