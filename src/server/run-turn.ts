@@ -77,10 +77,7 @@ export function createTurnRunner(
     const done = writeReply(noteVendorIds(kept, chat.vendorIds), reply, {
       isLeft: turn.isLeft,
       onlyLane: lanes.length === 1 ? lanes[0] : undefined,
-      observe(steps: readonly TurnStep[]) {
-        turn.observe(steps);
-        told?.observe(steps);
-      },
+      observers: told === undefined ? [turn] : [turn, told],
     })
       .then(
         (terminal) => {

@@ -12,8 +12,8 @@ import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
 interface TurnWatch {
-  /** Called with steps after they were stored. */
-  readonly observe: (steps: readonly TurnStep[]) => void;
+  /** Each is told steps after they were stored. */
+  readonly observers: readonly { observe(steps: readonly TurnStep[]): void }[];
   /** Whether the turn belongs to another process from now on: then this one writes nothing more of it. */
   readonly isLeft: () => boolean;
 }
@@ -80,7 +80,7 @@ export class TurnWriter {
 
   readonly #onKept = (): void => {
     this.#isWriting = false;
-    this.#watch.observe(this.#steps);
+    for (const observer of this.#watch.observers) observer.observe(this.#steps);
   };
 
   readonly #onFault = (fault: unknown): never => {
@@ -140,16 +140,10 @@ interface ReplyWatch extends TurnWatch {
 export async function writeReply(
   log: Pick<TurnLog, "append">,
   reply: (emit: Emit) => Promise<ReplyEnd>,
-  { observe, isLeft, onlyLane }: ReplyWatch,
+  { observers, isLeft, onlyLane }: ReplyWatch,
 ): Promise<TerminalEvent | undefined> {
   const lanes = createOpenLanes();
-  const writer = new TurnWriter(log, {
-    isLeft,
-    observe(steps) {
-      lanes.observe(steps);
-      observe(steps);
-    },
-  });
+  const writer = new TurnWriter(log, { isLeft, observers: [lanes, ...observers] });
   try {
     const end = await reply(writer.emit);
     await writer.end(() => [end]);

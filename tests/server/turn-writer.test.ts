@@ -22,7 +22,7 @@ async function setUp({ isLeft }: { isLeft: () => boolean } = { isLeft: () => fal
   };
   const writer = new TurnWriter(log as TurnLog, {
     isLeft,
-    observe: (steps) => void observed.push(...steps),
+    observers: [{ observe: (steps) => void observed.push(...steps) }],
   });
   async function settle(index: number, fault?: Error) {
     await new Promise((resolve) => setImmediate(resolve));
