@@ -33,12 +33,9 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
     }
   }
 
-  /** Ends the calls that an earlier server left open: only one server at a time has the database. */
-  async function endLeft(): Promise<void> {
-    const [left] = await store.read("leftUsage");
-    if (typeof left?.last === "number") write(["endLeftUsage", left.last]);
-  }
-  endLeft().catch(store.report);
+  // Ends the calls that an earlier server left open, because only one server at a time has the database. It is the first write of usage, so
+  // no call of this server is among them.
+  void writeInTheEnd(["endLeftUsage"]);
 
   return {
     begin(call) {

@@ -11,8 +11,7 @@ export const usageStatements = {
     WHERE number = (SELECT max(number) FROM usage WHERE owner = ? AND request_id = ? AND lane IS ? AND call = ?)`,
   extendUsage: `UPDATE usage SET input_tokens = ?, output_tokens = ? WHERE id = ?`,
   endUsage: `UPDATE usage SET day = ?, input_tokens = ?, output_tokens = ?, estimated = ?, outcome = ? WHERE id = ?`,
-  leftUsage: `SELECT max(number) AS last FROM usage WHERE outcome IS NULL`,
-  endLeftUsage: `UPDATE usage SET outcome = 'interrupted' WHERE outcome IS NULL AND number <= ?`,
+  endLeftUsage: `UPDATE usage SET outcome = 'interrupted' WHERE outcome IS NULL`,
   laterUsage: `SELECT 1 FROM usage WHERE day > ? LIMIT 1`,
   redateUsage: `UPDATE usage SET day = ?1 WHERE day > ?1`,
   spentOn: `SELECT key_id, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens

@@ -215,6 +215,9 @@ test("20,000 writes wait for the storage at a time, and every one gives its plac
     },
   } as unknown as SqliteStore;
   const usage = createSqliteUsage({ store, keepDays: 10 });
+  outage.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  outage = Promise.withResolvers();
   for (let round = 0; round < 2; round += 1) {
     for (let count = 0; count < 20_001; count += 1)
       usage.end("call", { ...used(1, 1), outcome: "completed", day: 100 });
