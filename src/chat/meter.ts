@@ -4,7 +4,7 @@ import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
-import { readAhead } from "./pacing/read-ahead.ts";
+import { readAhead } from "./pacing/paced-source.ts";
 import { estimateTokens, isUnread, utf8Bytes } from "./usage.ts";
 
 export interface MeteredCall {
