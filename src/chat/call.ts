@@ -3,10 +3,9 @@ import type { FinishReason, ProviderEnd, ProviderEvent, ProviderRequest, Usage }
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
-import type { AnswerSize } from "./answer-size.ts";
 import { behindShown } from "./behind-shown.ts";
 import type { ChatDependencies } from "./chat-context.ts";
-import { createMeter, type Meter } from "./meter.ts";
+import { type AnswerSize, createMeter, type Meter } from "./meter.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
 import { estimateInput } from "./usage.ts";

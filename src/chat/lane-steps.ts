@@ -1,8 +1,8 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
 import type { TurnEvent, TurnStep } from "../ports/turn-event.ts";
-import { answerTooLarge } from "./answer-size.ts";
 import type { Emit } from "./chat-context.ts";
+import { answerTooLarge } from "./meter.ts";
 import type { PacedEvent } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 
@@ -98,7 +98,7 @@ export class LaneSteps {
   }
 
   /** Shows the events of one moment. The last text of a completed call waits for the steps that follow it, to share their commit. */
-  show(paced: PacedEvent[]): Promise<void> {
+  readonly show = (paced: PacedEvent[]): Promise<void> => {
     const last = paced.at(-1);
     const isLast = last?.type === "text" && last.final && !this.#options.stop.signal.aborted;
     if (isLast) this.nextRequest = this.#call?.nextRequest?.(this.#callTextWith(paced));
@@ -111,7 +111,7 @@ export class LaneSteps {
     const waits = isLast && !this.#options.stop.signal.aborted;
     if (waits) this.#waiting = steps;
     return waits || steps.length === 0 ? Promise.resolve() : this.#options.emit(steps);
-  }
+  };
 
   /** Ends the lane: its text gets its end if it has none, and a completed lane tells that it completed. */
   async end(isCompleted: boolean): Promise<void> {

@@ -6,11 +6,11 @@ import type { CancelReport } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { AnswerSize, answerTooLarge } from "./answer-size.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
 import { LaneSteps } from "./lane-steps.ts";
 import { linkAbort } from "./linked-abort.ts";
+import { AnswerSize, answerTooLarge } from "./meter.ts";
 import { type PaceResult, pace } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { isUnpaid, sumUsage } from "./usage.ts";
@@ -178,15 +178,11 @@ class LaneCalls {
   }
 
   async #pace(call: Call): Promise<PaceResult> {
-    const steps = this.#steps;
+    const { show: emit } = this.#steps;
     const { signal } = this.#stop;
     const { clock } = this.#dependencies;
     try {
-      return await pace(call.events(), this.#lane.pacing, {
-        clock,
-        signal,
-        emit: (batch) => steps.show(batch),
-      });
+      return await pace(call.events(), this.#lane.pacing, { clock, signal, emit });
     } catch (fault) {
       // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
       this.#stop.abort(fault);

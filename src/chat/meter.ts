@@ -1,11 +1,20 @@
+import { jsonChars } from "../ports/json.ts";
 import type { ProviderEnd, ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { type AnswerSize, answerTooLarge, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
-import { readAhead } from "./pacing/read-ahead.ts";
+import { readAhead } from "./pacing/paced-source.ts";
 import { estimateTokens, isUnread, utf8Bytes } from "./usage.ts";
+
+/** The reason why a call is stopped whose answer has no more room. */
+export const answerTooLarge = new TroupeError("answer_too_large");
+
+/**
+ * Maximum size of a whole answer, as a multiple of its maximum text: a response object repeats the text, and there are tools and
+ * reasoning.
+ */
+const allOfText = 4;
 
 export interface MeteredCall {
   readonly call: CallBudget;
@@ -219,4 +228,58 @@ function cutByLimit(end: ProviderEnd, { mostOutputTokens }: CallBudget): Provide
   return mostOutputTokens !== undefined && end.finishReason === "length"
     ? { ...end, finishReason: "budget" }
     : end;
+}
+
+/** Counts the characters that a provider makes the server keep, and lets only the allowed ones through. */
+export class AnswerSize {
+  readonly #maxTextChars: number;
+  #textChars: number;
+  #allChars: number;
+
+  /** `begunChars`: text that another process has already shown. */
+  constructor(maxTextChars: number, begunChars: number) {
+    this.#maxTextChars = maxTextChars;
+    this.#textChars = begunChars;
+    this.#allChars = begunChars;
+  }
+
+  /** The part of a batch that fits; the batch itself if all of it does. */
+  fitting(batch: ProviderEvent[]): ProviderEvent[] {
+    let index = 0;
+    for (const event of batch) {
+      const chars = keptChars(event);
+      const allRoom = allOfText * this.#maxTextChars - this.#allChars;
+      const room = event.type === "text" ? Math.min(allRoom, this.#maxTextChars - this.#textChars) : allRoom;
+      if (chars > room) return [...batch.slice(0, index), ...beginningOf(event, room)];
+      this.#allChars += chars;
+      if (event.type === "text") this.#textChars += chars;
+      index += 1;
+    }
+    return batch;
+  }
+}
+
+/** Characters of an event that are logged, or held until the answer ends. */
+function keptChars(event: ProviderEvent): number {
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return event.text.length;
+    case "tool":
+      return event.payload === undefined ? 0 : jsonChars(event.payload);
+    case "started":
+    case "end":
+      return event.response === undefined ? 0 : jsonChars(event.response);
+    default:
+      return 0;
+  }
+}
+
+/** The start of a text, never cut inside a surrogate pair. Other events are of no use in part. */
+function beginningOf(event: ProviderEvent, chars: number): ProviderEvent[] {
+  if (event.type !== "text" || chars <= 0) return [];
+  const text = event.text.slice(0, chars);
+  const last = text.charCodeAt(text.length - 1);
+  const isHalf = last >= 0xd800 && last <= 0xdbff;
+  return [{ type: "text", text: isHalf ? text.slice(0, -1) : text }];
 }

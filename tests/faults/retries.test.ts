@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { beatMs } from "../../src/chat/pacing/rhythm.ts";
+import { beatMs } from "../../src/chat/pacing/pace.ts";
 import type { Provider } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isCheckpoint, isEvent, isUrgent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
@@ -79,10 +80,16 @@ export class DurableLog implements TurnLog {
     );
   }
 
-  #tell(steps: readonly TurnStep[]): void {
-    const { inner, end } = this.#options;
+  #tell(steps: readonly TurnStep[]): Promise<void> | undefined {
+    const { inner } = this.#options;
     inner.add(steps);
-    if (inner.ended) void end(inner.events());
+    return inner.ended ? this.#end(inner.events()) : undefined;
+  }
+
+  /** The end's frame and the turn's row are made in two turns of the loop, because each takes up to 30 ms for a long answer. */
+  async #end(events: readonly TurnEvent[]): Promise<void> {
+    await nextLoopTurn();
+    void this.#options.end(events);
   }
 
   /**

@@ -1,9 +1,8 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { ProviderEnd, ProviderEvent } from "../../ports/provider.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
 import type { Pacing } from "../../ports/turn-request.ts";
-import { PacedSource } from "./paced-source.ts";
-import { beatMs, nextBeat, timerGrainMs } from "./rhythm.ts";
-import { type PassedCheckpoint, type SideEvent, TextQueue } from "./text-queue.ts";
+import { PacedSource, type SourceOutcome } from "./paced-source.ts";
+import { type Arrival, type PassedCheckpoint, type SideEvent, TextQueue } from "./text-queue.ts";
 
 export type PacedEvent =
   | SideEvent
@@ -12,14 +11,18 @@ export type PacedEvent =
 
 /** The end of the answer. After an abort, `reason` is the signal's, and the upstream connection was waited for. */
 export type PaceResult =
-  | { readonly type: "ended"; readonly end: ProviderEnd }
-  | { readonly type: "failed"; readonly error: unknown }
+  | SourceOutcome
   | {
       readonly type: "aborted";
       readonly reason: unknown;
       readonly closed: boolean;
       readonly closedInMs: number;
     };
+
+/** The minimum wait between two batches of one lane: faster text goes out as several chunks a batch. */
+export const beatMs = 25;
+/** System timers are no more exact than this, so a timer that fires this much early is in time. */
+const timerGrainMs = 1;
 
 /** Reading the upstream pauses while this many code units wait, side events included, and resumes at half of it. */
 const mostWaitingChars = 65_536;
@@ -47,12 +50,25 @@ export function pace(
   pacing: Pacing,
   options: PaceOptions,
 ): Promise<PaceResult> {
-  return new PacedAnswer(batches, pacing, options).result;
+  return new PacedAnswer(batches, pacing, options).ended.promise;
 }
+
+/**
+ * The life of a paced answer:
+ *
+ *     resting -batch-> showing -shown-> resting
+ *     resting -last batch-> finishing -shown-> over
+ *     resting -abort-> finishing -shown-> closing -source closed, or 2 s-> over
+ *     showing -abort-> stopping -shown-> finishing
+ *
+ * `resting`: waits for the source or a due time. `stopping`: aborted while a batch is being shown; the waiting text follows it.
+ * `finishing`: the last batch is being shown, and an abort changes nothing. A fault makes every state `over`.
+ */
+type AnswerLife = "resting" | "showing" | "stopping" | "finishing" | "closing" | "over";
 
 /** Not an async function: it runs at every beat of every answer, and a step that waits for nothing costs no promise. */
 class PacedAnswer {
-  readonly #ended = Promise.withResolvers<PaceResult>();
+  readonly ended = Promise.withResolvers<PaceResult>();
   readonly #queue = new TextQueue();
   readonly #source: PacedSource;
   readonly #pacing: Pacing;
@@ -60,11 +76,8 @@ class PacedAnswer {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #emit: PaceOptions["emit"];
-  #abortedAtMs: number | undefined;
-  #isEmitting = false;
-  /** Set while the last batch is shown: the end of the answer, or the text that waited when it was stopped. */
-  #last: "end" | "rest" | undefined;
-  #isOver = false;
+  #life: AnswerLife = "resting";
+  #abortedAtMs = 0;
   #nextTextAtMs = 0;
   #soonestTextAtMs = 0;
   #askAtMs = 0;
@@ -87,28 +100,25 @@ class PacedAnswer {
     }
   }
 
-  get result(): Promise<PaceResult> {
-    return this.#ended.promise;
-  }
-
   readonly #onAbort = (): void => {
     this.#abortedAtMs = this.#clock.now();
     this.#source.leave();
-    this.#step();
+    if (this.#life === "resting") this.#showRest();
+    else if (this.#life === "showing") this.#life = "stopping";
   };
 
   readonly #onWake = (): void => {
     this.#wakeAtMs = Infinity;
     this.#cancelWake = undefined;
-    this.#step();
+    if (this.#life === "closing") this.#endAborted();
+    else this.#step();
   };
 
-  /** Handles anything new: arrived events, a due time, or an abort. */
+  /** Handles a change of the source or a due time. */
   readonly #step = (): void => {
-    if (this.#isEmitting || this.#isOver) return;
     try {
-      if (this.#abortedAtMs === undefined) this.#goOn(this.#clock.now());
-      else this.#show(flush(this.#queue, this.#chunkChars), "rest");
+      if (this.#life === "resting") this.#goOn(this.#clock.now());
+      else if (this.#life === "closing" && this.#source.closedAtMs !== undefined) this.#endAborted();
     } catch (fault) {
       this.#fail(fault);
     }
@@ -119,12 +129,12 @@ class PacedAnswer {
     const source = this.#source;
     const { mode, maxLagMs } = this.#pacing;
     let batch: PacedEvent[] = queue.takeEvents();
-    const isOver = source.outcome !== undefined;
+    const { outcome } = source;
     const oldestMs = queue.oldestMs();
     const latestMs = (oldestMs ?? nowMs) + maxLagMs;
     // Text that arrived by then is shown even if its cluster may go on.
     const heldThroughMs = mode === "raw" ? Infinity : nowMs - maxLagMs;
-    const showable = isOver ? queue.chars : queue.settled(heldThroughMs);
+    const showable = outcome === undefined ? queue.settled(heldThroughMs) : queue.chars;
     // The waiting text is held because its cluster may go on, until its time is up.
     const isHeld = showable < queue.chars && oldestMs !== undefined && oldestMs > heldThroughMs;
     const textAtMs =
@@ -132,9 +142,9 @@ class PacedAnswer {
         ? Math.min(this.#nextTextAtMs, Math.max(this.#soonestTextAtMs, latestMs))
         : this.#nextTextAtMs;
     if (showable > 0 && nowMs >= textAtMs - timerGrainMs) batch = this.#takeText(batch, showable, nowMs);
-    if (isOver && queue.empty) {
+    if (outcome !== undefined && queue.empty) {
       if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
-      this.#show(batch, "end");
+      this.#show(batch, "finishing", () => this.#end(outcome));
       return;
     }
     if (source.batches > this.#readBatches) {
@@ -148,17 +158,17 @@ class PacedAnswer {
       this.#askAtMs = Math.min(Math.max(askAtMs, restedAtMs), heldAtMs, lateAtMs);
     }
     this.#isFull = queue.size > (this.#isFull ? mostWaitingChars / 2 : mostWaitingChars);
-    const mayAsk = !isOver && !source.isAsking && !this.#isFull;
+    const mayAsk = outcome === undefined && source.isIdle && !this.#isFull;
     if (mayAsk && nowMs >= this.#askAtMs - timerGrainMs) source.ask();
     const checkpoint = queue.takeCheckpoint();
     if (checkpoint !== undefined) batch.push(checkpoint);
     if (batch.length > 0) {
-      this.#show(batch, undefined);
+      this.#show(batch, "showing", this.#onShown);
       return;
     }
     const heldUntilMs = isHeld ? Math.max(nowMs + 1, latestMs) : Infinity;
     const showAtMs = showable > 0 ? textAtMs : heldUntilMs;
-    this.#wakeAt(Math.min(showAtMs, mayAsk && !source.isAsking ? this.#askAtMs : Infinity));
+    this.#wakeAt(Math.min(showAtMs, mayAsk && source.isIdle ? this.#askAtMs : Infinity));
   }
 
   /** Adds this beat's chunks after the events that precede them. */
@@ -195,50 +205,55 @@ class PacedAnswer {
     this.#cancelWake = this.#clock.callAfter(waitMs, this.#onWake);
   }
 
-  #show(batch: PacedEvent[], last: "end" | "rest" | undefined): void {
-    this.#isEmitting = true;
-    this.#last = last;
-    this.#emit(batch).then(this.#onShown, this.#fail);
+  #show(batch: PacedEvent[], life: "showing" | "finishing", onShown: () => void): void {
+    this.#life = life;
+    this.#emit(batch).then(onShown, this.#fail);
   }
 
   readonly #onShown = (): void => {
-    this.#isEmitting = false;
-    const { outcome } = this.#source;
-    if (this.#last === undefined) this.#step();
-    else if (this.#last === "rest" || outcome === undefined) void this.#endAborted();
-    else if ("end" in outcome) this.#end({ type: "ended", end: outcome.end });
-    else this.#end({ type: "failed", error: outcome.error });
+    if (this.#life === "stopping") {
+      this.#showRest();
+      return;
+    }
+    this.#life = "resting";
+    this.#step();
   };
 
+  /** Shows everything that waits, because the answer was stopped. */
+  #showRest(): void {
+    try {
+      this.#show(flush(this.#queue, this.#chunkChars), "finishing", this.#onRestShown);
+    } catch (fault) {
+      this.#fail(fault);
+    }
+  }
+
   /** Waits up to 2 s for the connection to close. */
-  async #endAborted(): Promise<void> {
-    const { closed } = this.#source;
-    this.#isOver = true;
-    await Promise.race([
-      closed,
-      new Promise<void>((resolve) => {
-        const cancel = this.#clock.callAfter(longestCloseMs, resolve);
-        void closed.then(cancel);
-      }),
-    ]);
+  readonly #onRestShown = (): void => {
+    this.#life = "closing";
+    if (this.#source.closedAtMs === undefined) this.#wakeAt(this.#clock.now() + longestCloseMs);
+    else this.#endAborted();
+  };
+
+  #endAborted(): void {
     const { closedAtMs } = this.#source;
-    const closedInMs = Math.max(0, (closedAtMs ?? this.#clock.now()) - (this.#abortedAtMs ?? 0));
+    const closedInMs = Math.max(0, (closedAtMs ?? this.#clock.now()) - this.#abortedAtMs);
     const { reason } = this.#signal;
     this.#end({ type: "aborted", reason, closed: closedAtMs !== undefined, closedInMs });
   }
 
   #end(result: PaceResult): void {
     this.#release();
-    this.#ended.resolve(result);
+    this.ended.resolve(result);
   }
 
   readonly #fail = (fault: unknown): void => {
     this.#release();
-    this.#ended.reject(fault);
+    this.ended.reject(fault);
   };
 
   #release(): void {
-    this.#isOver = true;
+    this.#life = "over";
     this.#cancelWake?.();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#source.leave();
@@ -255,4 +270,28 @@ function flush(queue: TextQueue, chunkChars: number): PacedEvent[] {
   }
   if (batch.at(-1)?.type !== "text") batch.push({ type: "text", text: "", final: true });
   return batch;
+}
+
+/**
+ * `natural`: one chunk an interval as long as every waiting text is shown at most `maxLagMs` after it came; otherwise the interval
+ * shrinks for the most urgent text. `fixed`: always one chunk an interval. `raw`: one a beat. Except for `fixed`, waits of whole beats
+ * end on a beat, so that all lanes are read, stored and sent together. `dueChars`: code units that cannot wait, in any number of chunks.
+ */
+function nextBeat(pacing: Pacing, arrivals: readonly Arrival[], nowMs: number) {
+  // Without the grain, a lane woken just before its beat would find the same beat again. It would drift to earlier beats, until most
+  // lanes share one.
+  const sinceBeatMs = ((nowMs + timerGrainMs) % beatMs) - timerGrainMs;
+  if (pacing.mode === "raw") return { chunks: 1, dueChars: 0, waitMs: beatMs - sinceBeatMs };
+  if (pacing.mode === "fixed") return { chunks: 1, dueChars: 0, waitMs: pacing.intervalMs };
+  let intervalMs = pacing.intervalMs;
+  let dueChars = 0;
+  for (const arrival of arrivals) {
+    const chunks = Math.ceil(arrival.end / pacing.chunkChars);
+    const leftMs = arrival.atMs + pacing.maxLagMs - nowMs;
+    if (leftMs <= 0) dueChars = arrival.end;
+    else if (chunks > 1) intervalMs = Math.min(intervalMs, leftMs / (chunks - 1));
+  }
+  const chunks = Math.ceil(beatMs / intervalMs);
+  const waitMs = chunks * intervalMs;
+  return { chunks, dueChars, waitMs: waitMs % beatMs === 0 ? waitMs - sinceBeatMs : waitMs };
 }

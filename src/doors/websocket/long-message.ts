@@ -93,8 +93,19 @@ function shortMember(name: string, member: unknown): unknown {
     return Array.isArray(member)
       ? member.map((item: unknown) => shortMember("data", item))
       : shortened(member);
-  if (JSON.stringify(member).length <= longJsonChars) return member;
+  if (!isLongJson(member)) return member;
   return Array.isArray(member) ? [] : {};
+}
+
+/** The texts alone decide for a long answer, because writing all of it to JSON takes 8 ms. */
+function isLongJson(member: object): boolean {
+  return textChars(member) > longJsonChars || JSON.stringify(member).length > longJsonChars;
+}
+
+function textChars(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 0;
+  return Object.values(value).reduce((sum: number, member: unknown) => sum + textChars(member), 0);
 }
 
 /** Keeps only known fields, because a provider's object may have any number of members. */

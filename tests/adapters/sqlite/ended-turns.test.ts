@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import type { TurnEvent } from "../../../src/ports/turn-event.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { created, recordOf } from "../../ports/turn-log-store-contract.ts";
 import { openLogs } from "./open-store.ts";
@@ -55,4 +56,31 @@ it("all followers of an ended turn read one log, each from its own place", async
   assert.equal(await logs.find("other", "long"), undefined);
   await logs.forget("owner", "c-1");
   assert.equal(await logs.find("owner", "long"), undefined);
+});
+
+it("a reader has its turn of the loop for an end before the turn's row is made", async () => {
+  await using opened = await openLogs();
+  const log = await created(opened.logs, "owner", "turn");
+  let reads = 0;
+  const response = {
+    get id() {
+      reads += 1;
+      return "resp_1";
+    },
+  };
+  const end: TurnEvent = {
+    ...{ type: "answer", status: "completed" },
+    answer: { kind: "responses", text: "", response, finishReason: "stop", simulated: false },
+  };
+  const meanwhile = Promise.withResolvers<number>();
+  const reader = log.open(0, () => {
+    const before = reads;
+    process.nextTick(() => meanwhile.resolve(reads - before));
+  });
+  assert.equal(reader.take(), undefined);
+  const appended = log.append([end]);
+  assert.equal(await meanwhile.promise, 0);
+  const before = reads;
+  await appended;
+  assert.equal(reads - before, 1, "the row is made once the append has settled");
 });

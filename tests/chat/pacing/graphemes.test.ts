@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { chunkEnd, settledLength } from "../../../src/chat/pacing/graphemes.ts";
+import { chunkEnd, settledLength } from "../../../src/chat/pacing/text-queue.ts";
 import {
   anyBrokenText,
   anyPieces,

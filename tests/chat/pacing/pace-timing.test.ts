@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { beatMs } from "../../../src/chat/pacing/rhythm.ts";
+import { beatMs } from "../../../src/chat/pacing/pace.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { anyAsciiText, anyPieces, anyText, fewRuns } from "../any-text.ts";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readAhead } from "../../../src/chat/pacing/read-ahead.ts";
+import { readAhead } from "../../../src/chat/pacing/paced-source.ts";
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
