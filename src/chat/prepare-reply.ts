@@ -11,7 +11,7 @@ import {
   recoverConversationTurn,
   repeatConversationTurn,
   type TargetConversation,
-} from "./conversation-turn.ts";
+} from "./ensemble/conversation-turn.ts";
 import { parallel } from "./ensemble/policies/parallel.ts";
 import { runStage } from "./ensemble/stage.ts";
 import { refuseForeignIds } from "./foreign-ids.ts";

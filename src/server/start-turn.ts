@@ -1,4 +1,4 @@
-import type { TargetConversation } from "../chat/conversation-turn.ts";
+import type { TargetConversation } from "../chat/ensemble/conversation-turn.ts";
 import { prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
 import { estimateTokens, utf8Bytes } from "../chat/usage.ts";

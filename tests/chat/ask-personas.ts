@@ -1,4 +1,4 @@
-import { beginConversationTurn } from "../../src/chat/conversation-turn.ts";
+import { beginConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
 import { parallel } from "../../src/chat/ensemble/policies/parallel.ts";
 import type { Policy } from "../../src/chat/ensemble/policy.ts";
 import { runStage } from "../../src/chat/ensemble/stage.ts";

@@ -1,7 +1,7 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { Persona } from "../../ports/persona.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
+import type { ConversationTurn } from "./conversation-turn.ts";
 
 /** A speech that has ended, as its conversation gets it. */
 interface SpokenText {

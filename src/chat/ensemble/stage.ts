@@ -4,12 +4,12 @@ import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "../chat-context.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
 import { type LaneResult, runLane } from "../lane.ts";
 import { type PersonaRequest, personaRequest } from "../prompt/persona-request.ts";
 import type { RecoveredLane } from "../recovered-lanes.ts";
 import type { ReplyEnd } from "../reply.ts";
 import { conclude } from "./conclude.ts";
+import type { ConversationTurn } from "./conversation-turn.ts";
 import type { Policy, Said, Speech } from "./policy.ts";
 import { rememberAnswers } from "./remember-answers.ts";
 

@@ -3,7 +3,7 @@ import type { ProviderRequest } from "../../ports/provider.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import type { ChatDependencies } from "../chat-context.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
+import type { ConversationTurn } from "../ensemble/conversation-turn.ts";
 import type { Speech } from "../ensemble/policy.ts";
 import { castNote, heardSpeeches, personaContext } from "./persona-context.ts";
 

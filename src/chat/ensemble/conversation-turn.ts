@@ -1,6 +1,6 @@
-import type { ConversationHead, PathMessage, StoredMessage } from "../ports/conversation-store.ts";
-import { TroupeError } from "../protocol/errors.ts";
-import type { ChatDependencies } from "./chat-context.ts";
+import type { ConversationHead, PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import type { ChatDependencies } from "../chat-context.ts";
 
 /** The place of a turn in its conversation: the path that the personas get, and the question that its answers follow. */
 export interface ConversationTurn {
