@@ -1,7 +1,7 @@
 import type { TargetConversation } from "../chat/ensemble/conversation-turn.ts";
 import { prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
-import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
+import { estimateItems } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
 import { SocketEndedError } from "../ports/socket.ts";
@@ -65,7 +65,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const hold = ask.hold();
     let release = () => hold.release();
     try {
-      const leave = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+      const leave = await admission.admit(ask.caller, estimateItems(ask.request.input));
       release = () => {
         hold.release();
         leave();
@@ -82,7 +82,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     { request, conversation: named, ownConversation }: Ask,
     { owner, conversationId: kept, afterSeq }: TurnRecord,
   ): Promise<TargetConversation | undefined> {
-    if (request.kind === "responses") return undefined;
+    if (request.kind === "responses" || request.bringsHistory === true) return undefined;
     const id = kept ?? (named === "new" ? undefined : (named ?? ownConversation));
     if (id !== undefined) {
       const head = await chat.conversations.headPath(owner, id, chat.contextChars);
@@ -140,8 +140,4 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     hold: (caller: Caller, request: TurnRequest, connection: HeldBytes): Hold =>
       admission.hold(caller, bytesOfRequest(request).total, connection),
   };
-}
-
-function textOf(request: TurnRequest): string {
-  return request.kind === "responses" ? request.inputText : request.message;
 }

@@ -4,6 +4,7 @@ import type { Policy } from "../../src/chat/ensemble/policy.ts";
 import { runStage } from "../../src/chat/ensemble/stage.ts";
 import type { RecoveredLane } from "../../src/chat/recovered-lanes.ts";
 import type { ReplyEnd } from "../../src/chat/reply.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -27,7 +28,7 @@ const owner = "owner";
 /** A question to all three personas. */
 export const request: PersonasRequest = {
   kind: "personas",
-  message: "Well?",
+  input: [textMessage("user", "Well?")],
   personaIds: ["ada", "bob", "cleo"],
   api: "openai",
   pacing: rawPacing,

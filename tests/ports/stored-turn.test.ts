@@ -53,7 +53,7 @@ const shapes: readonly Shape[] = [
 ];
 
 /** Keys whose contents are a vendor's own. */
-const foreign = ["payload", "response", "place", "options", "tools"];
+const foreign = ["payload", "response", "place", "options", "tools", "state", "parameters"];
 
 type Path = readonly (string | number)[];
 

@@ -23,7 +23,8 @@ export interface Member {
 export interface Cast {
   /** In the order of the request. */
   readonly members: readonly Member[];
-  readonly conversation: ConversationTurn;
+  /** Absent for a request that brings its history. */
+  readonly conversation: ConversationTurn | undefined;
   /** Lanes that had ended in another process. */
   readonly ended?: readonly RecoveredLane[];
 }
@@ -64,7 +65,7 @@ export async function runStage(
       return spoken(speech, member, resultOf(kept.answer), kept.answer.messageId);
     const lane = {
       key,
-      conversationId: conversation.id,
+      ...(conversation === undefined ? {} : { conversationId: conversation.id }),
       choice,
       request: personaRequest(request, { speech, persona, personas, choice, conversation }, dependencies),
       pacing: request.pacing,
@@ -77,7 +78,8 @@ export async function runStage(
     const result =
       kept === undefined ? await runLane(lane, dependencies, context.emit) : keptResult(kept, choice.model);
     if (whenOne) return spoken(speech, member, result, undefined);
-    const toldId = result.text === "" ? undefined : dependencies.clock.newId();
+    const isStored = conversation !== undefined && result.text !== "";
+    const toldId = isStored ? dependencies.clock.newId() : undefined;
     const ended = spoken(speech, member, result, toldId);
     await context.emit([{ type: "lane-answer", answer: answerOf(ended, toldId) }]);
     return ended;
@@ -89,9 +91,10 @@ export async function runStage(
     said.push(...(await Promise.all(next.map(speak))));
     if (context.signal.aborted) break;
   }
-  const messageIds = await rememberAnswers(dependencies.conversations, conversation, said);
+  const messageIds =
+    conversation === undefined ? [] : await rememberAnswers(dependencies.conversations, conversation, said);
   const answers = said.map((one, index) => answerOf(one, messageIds[index]));
-  return conclude(request, answers, conversation.id, context.signal);
+  return conclude(request, answers, conversation?.id, context.signal);
 }
 
 function spoken(speech: Speech, member: Member, result: LaneResult, toldId: string | undefined): Spoken {

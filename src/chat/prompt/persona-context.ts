@@ -1,6 +1,6 @@
 import type { PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
+import { type MessageItem, textMessage } from "../../ports/item.ts";
 import type { Persona } from "../../ports/persona.ts";
-import type { ProviderMessage } from "../../ports/provider.ts";
 import type { Speech } from "../ensemble/policy.ts";
 
 /** Asks a persona to speak again after its own speech. */
@@ -18,7 +18,7 @@ export function personaContext(
   path: readonly PathMessage[],
   personaId: string,
   maxChars: number,
-): ProviderMessage[] {
+): MessageItem[] {
   const [first, ...rest] = path
     .slice(startOf(path, maxChars))
     .filter(({ text }) => text.trim() !== "")
@@ -55,28 +55,25 @@ function startOf(path: readonly PathMessage[], maxChars: number): number {
 }
 
 /** The earlier speeches of a turn as its next speaker gets them. They end with a user's message, as a question does. */
-export function heardSpeeches(
-  { personaId, hears = [] }: Speech,
-  cast: readonly Persona[],
-): ProviderMessage[] {
+export function heardSpeeches({ personaId, hears = [] }: Speech, cast: readonly Persona[]): MessageItem[] {
   const heard = hears
     .filter(({ text }) => text.trim() !== "")
     .map(({ speech, text }) => {
-      if (speech.personaId === personaId) return { role: "assistant" as const, text };
+      if (speech.personaId === personaId) return textMessage("assistant", text);
       return quoted(cast.find(({ id }) => id === speech.personaId)?.name ?? speech.personaId, text);
     });
-  return heard.at(-1)?.role === "assistant" ? [...heard, { role: "user", text: goOn }] : heard;
+  return heard.at(-1)?.role === "assistant" ? [...heard, textMessage("user", goOn)] : heard;
 }
 
-function seenBy(personaId: string, message: StoredMessage): ProviderMessage {
-  if (message.role === "user") return { role: "user", text: message.text };
-  if (message.personaId === personaId) return { role: "assistant", text: message.text };
+function seenBy(personaId: string, message: StoredMessage): MessageItem {
+  if (message.role === "user") return textMessage("user", message.text);
+  if (message.personaId === personaId) return textMessage("assistant", message.text);
   return quoted(message.personaName ?? message.personaId ?? "Someone", message.text);
 }
 
-function quoted(name: string, text: string): ProviderMessage {
+function quoted(name: string, text: string): MessageItem {
   const quotation = `> ${text.replace(/\r\n|[\n\r\u0085\u2028\u2029]/g, "\n> ")}`;
-  return { role: "user", text: `(${name} answered:)\n${quotation}` };
+  return textMessage("user", `(${name} answered:)\n${quotation}`);
 }
 
 /**

@@ -19,7 +19,8 @@ interface PromptedSpeech {
   /** The whole cast. */
   readonly personas: readonly Persona[];
   readonly choice: Pick<ProviderChoice, "model">;
-  readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path">;
+  /** Absent for a request that brings its history. */
+  readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path"> | undefined;
 }
 
 /**
@@ -28,23 +29,33 @@ interface PromptedSpeech {
  */
 export function personaRequest(
   request: PersonaRequest,
-  { speech, persona, personas, choice, conversation: { owner, id, path } }: PromptedSpeech,
+  { speech, persona, personas, choice, conversation }: PromptedSpeech,
   { contextChars, digest }: Pick<ChatDependencies, "contextChars" | "digest">,
 ): ProviderRequest {
   const note = castNote(persona, personas);
   return {
     model: choice.model,
     instructions: persona.instructions,
-    messages: [
-      ...personaContext(path, persona.id, contextChars),
-      { role: "user", text: request.message },
+    input: [
+      ...personaContext(conversation?.path ?? [], persona.id, contextChars),
+      ...request.input,
       ...heardSpeeches(speech, personas),
     ],
     ...(note === undefined ? {} : { note }),
-    cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
-    // Troupe keeps the conversation; the vendor need not.
+    ...(request.functions === undefined ? {} : { functions: request.functions }),
+    ...(conversation === undefined ? {} : { cacheKey: cacheKeyOf(conversation, persona, digest) }),
+    // Troupe or the client keeps the conversation; the vendor need not.
     mayStore: false,
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
   };
+}
+
+/** The same for all requests of one persona in one conversation. */
+function cacheKeyOf(
+  { owner, id }: Pick<ConversationTurn, "owner" | "id">,
+  persona: Persona,
+  digest: ChatDependencies["digest"],
+): string {
+  return digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars);
 }

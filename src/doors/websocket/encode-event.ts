@@ -123,7 +123,8 @@ function answerData(answer: TurnAnswer) {
     const data = { ...responseObject(answer), output_text: answer.text, ...end, ...simulated(answer) };
     return { request_type: "openai_chat" as const, data };
   }
-  const conversation_id = answer.conversationId;
+  // A request that brought its history is in none, and every client reads a text here.
+  const conversation_id = answer.conversationId ?? "";
   if (answer.kind === "persona") {
     const { index: _, status: __, finish_reason: ___, ...rest } = personaAnswer(answer.answer);
     return { request_type: "chat" as const, data: { ...rest, conversation_id, ...end } };

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { dialectOf, responsesParams } from "../../../src/adapters/openai/responses-params.ts";
+import { textMessage } from "../../../src/ports/item.ts";
 import type { ProviderRequest } from "../../../src/ports/provider.ts";
 
-const question = { role: "user", text: "Well?" } as const;
+const question = textMessage("user", "Well?");
 const paramsOf = (changes: Partial<ProviderRequest>) =>
-  responsesParams({ model: "m", messages: [question], ...changes });
+  responsesParams({ model: "m", input: [question], ...changes });
 
 describe("the input sent to the Responses API", () => {
   it("is only the text if there is nothing else", () => {
@@ -20,8 +21,8 @@ describe("the input sent to the Responses API", () => {
       instructions: "Be Ada.",
       store: false,
     });
-    const messages = [question, { role: "assistant", text: "Well." } as const, question];
-    assert.deepEqual(paramsOf({ messages }).input, [
+    const input = [question, textMessage("assistant", "Well."), question];
+    assert.deepEqual(paramsOf({ input }).input, [
       { type: "message", role: "user", content: "Well?" },
       { type: "message", role: "assistant", content: "Well." },
       { type: "message", role: "user", content: "Well?" },
@@ -44,7 +45,7 @@ describe("the input sent to the Responses API", () => {
   });
 
   it("has a key for the prompt cache only if the API takes it", () => {
-    const request: ProviderRequest = { model: "m", messages: [question], cacheKey: "k" };
+    const request: ProviderRequest = { model: "m", input: [question], cacheKey: "k" };
     assert.equal(responsesParams(request, { takesCacheKey: true }).prompt_cache_key, "k");
     assert.equal("prompt_cache_key" in responsesParams(request), false);
     assert.equal("prompt_cache_key" in responsesParams(request, { takesCacheKey: false }), false);

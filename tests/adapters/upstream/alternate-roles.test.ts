@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { alternateRoles } from "../../../src/adapters/upstream/alternate-roles.ts";
-import type { ProviderMessage } from "../../../src/ports/provider.ts";
+import { textMessage, textMessages } from "../../../src/ports/item.ts";
 
-const user = (text: string): ProviderMessage => ({ role: "user", text });
-const assistant = (text: string): ProviderMessage => ({ role: "assistant", text });
+const user = (text: string) => textMessage("user", text);
+const assistant = (text: string) => textMessage("assistant", text);
 
 describe("alternateRoles", () => {
   it("joins neighbours of one role by an empty line", () => {
@@ -36,12 +36,13 @@ describe("alternateRoles", () => {
     });
     fc.assert(
       fc.property(fc.array(message), (messages) => {
-        const joined = alternateRoles(messages);
+        const input = messages.map(({ role, text }) => textMessage(role, text));
+        const joined = textMessages(alternateRoles(input));
         for (const [index, { role, text }] of joined.entries()) {
           assert.notEqual(role, joined[index - 1]?.role);
           assert.notEqual(text.trim(), "");
         }
-        const wordsOf = (of: readonly ProviderMessage[]) =>
+        const wordsOf = (of: readonly { readonly text: string }[]) =>
           of.flatMap(({ text }) => text.split(/\s+/u)).filter((word) => word !== "");
         assert.deepEqual(wordsOf(joined), wordsOf(messages));
       }),
