@@ -14,7 +14,9 @@ import {
   textOf,
 } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
+import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { fullText, reasoningTexts } from "./merged-output.ts";
 
 /** The name of the provider, which marks its state in items. */
@@ -27,18 +29,32 @@ export const openaiName = "openai";
 type InputItem = ResponseInputItem | Omit<ResponseReasoningItem, "id">;
 
 /**
- * Items as the `input` of the Responses API. Texts are plain strings wherever there is nothing else: llama.cpp refuses an assistant's
- * item without a type, and other servers refuse content in parts. Reasoning goes back only to its `origin`, because no other account can
- * decrypt it, and would refuse the request. Throws `upstream_invalid_request` for an image or a file in an assistant's message.
+ * A request's items as the `input` of the Responses API, with the note for this answer. Texts are plain strings wherever there is nothing
+ * else: llama.cpp refuses an assistant's item without a type, and other servers refuse content in parts. Reasoning goes back only to its
+ * `origin`, because no other account can decrypt it, and would refuse the request. Throws `upstream_invalid_request` for an image or a
+ * file in an assistant's message.
  */
-export function toResponsesInput(items: readonly Item[], origin: string | undefined): InputItem[] {
-  return items.flatMap((item, index) => {
-    const isReasoning = item.type === "reasoning";
-    return isReasoning && !isContinued(items, index) ? [] : toInputItems(item, origin);
-  });
+export function toResponsesInput(
+  { input, note }: Pick<ProviderRequest, "input" | "note">,
+  origin: string | undefined,
+): InputItem[] {
+  // Items are left out before roles are joined, because one between two messages would keep them apart.
+  const sent = input.filter((item, index) =>
+    item.type === "reasoning"
+      ? isContinued(input, index) && encryptedIn(item, origin) !== undefined
+      : item.type !== "source",
+  );
+  return alternateRoles(sent, note).flatMap(toInputItem);
 }
 
-function toInputItems(item: Item, origin: string | undefined): InputItem[] {
+/** The API refuses reasoning without the answer or the call that follows from it. */
+function isContinued(items: readonly Item[], place: number): boolean {
+  const next = items.find(({ type }, index) => index > place && type !== "reasoning");
+  if (next?.type !== "message") return next?.type === "tool-call";
+  return next.role === "assistant" && textOf(next.parts).trim() !== "";
+}
+
+function toInputItem(item: Item): InputItem[] {
   switch (item.type) {
     case "message":
       return [toMessage(item)];
@@ -49,7 +65,7 @@ function toInputItems(item: Item, origin: string | undefined): InputItem[] {
     case "tool-result":
       return [{ type: "function_call_output", call_id: item.callId, output: outputOf(item) }];
     case "reasoning":
-      return toReasoning(item, origin);
+      return [toReasoning(item)];
     case "source":
       return [];
   }
@@ -79,18 +95,17 @@ function toContent(part: ItemPart): ResponseInputContent {
   return { type: "input_file", filename: filename ?? "file", file_data: url };
 }
 
-/** The API refuses reasoning without the answer or the call that follows from it. */
-function isContinued(items: readonly Item[], index: number): boolean {
-  const next = items.slice(index + 1).find(({ type }) => type !== "reasoning");
-  return next?.type === "tool-call" || (next?.type === "message" && next.role === "assistant");
-}
-
-function toReasoning({ text, providerState }: ReasoningItem, origin: string | undefined): InputItem[] {
+/** Its encrypted form, if it is this provider's and of this origin. */
+function encryptedIn({ providerState }: ReasoningItem, origin: string | undefined): string | undefined {
   const state = providerState?.provider === openaiName ? providerState.state : {};
   const { encrypted_content } = state;
-  if (origin === undefined || state.origin !== origin || typeof encrypted_content !== "string") return [];
+  const isOwn = origin !== undefined && state.origin === origin;
+  return isOwn && typeof encrypted_content === "string" ? encrypted_content : undefined;
+}
+
+function toReasoning({ text, providerState }: ReasoningItem): InputItem {
   const summary = text === "" ? [] : [{ type: "summary_text" as const, text }];
-  return [{ type: "reasoning", summary, encrypted_content }];
+  return { type: "reasoning", summary, encrypted_content: String(providerState?.state.encrypted_content) };
 }
 
 /** The items of an answer's `output`; `undefined` if it is only text, which was streamed. `origin`: the account and model that made it. */

@@ -1,7 +1,6 @@
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses";
 import { type FunctionTool, isText, textOf } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { toResponsesInput } from "./responses-items.ts";
 
 /** Parameters that only some Responses APIs accept. */
@@ -26,12 +25,12 @@ export function responsesParams(
   { takesCacheKey = false }: ResponsesDialect = {},
   origin?: string,
 ): ResponseCreateParamsStreaming {
-  const { options = {}, note, instructions, cacheKey } = request;
+  const { options = {}, instructions, cacheKey } = request;
   const tools = toolsOf(request);
   const params = {
     ...options,
     model: request.model,
-    input: plainInput(request) ?? toResponsesInput(alternateRoles(request.input, note), origin),
+    input: plainInput(request) ?? toResponsesInput(request, origin),
     stream: true,
     ...(request.mayStore === undefined ? {} : { store: request.mayStore }),
     ...(instructions === undefined || instructions.trim() === "" ? {} : { instructions }),

@@ -23,6 +23,21 @@ describe("alternateRoles", () => {
       ]);
   });
 
+  it("joins parts, and leaves other items where they are", () => {
+    const picture = { type: "image", url: "http://a.b" } as const;
+    const call = { type: "tool-call", callId: "c", name: "f", arguments: "{}" } as const;
+    const state = { providerState: { provider: "p", state: {} } };
+    const shown = { type: "message", role: "user", parts: [picture] } as const;
+    assert.deepEqual(
+      alternateRoles([{ ...user("a"), ...state }, shown, user(" "), call, { ...user("b"), ...state }]),
+      [
+        { type: "message", role: "user", parts: [{ type: "text", text: "a" }, picture] },
+        call,
+        { ...user("b"), ...state },
+      ],
+    );
+  });
+
   it("puts a note at the end, after the question", () => {
     assert.deepEqual(alternateRoles([user("a"), assistant("b"), user("c")], "Be short.").at(-1), {
       ...user("c\n\n<note>Be short.</note>"),
