@@ -1,5 +1,4 @@
-import type { ConversationHead, PathMessage, TurnQuestion } from "../ports/conversation-store.ts";
-import { userText } from "../ports/item.ts";
+import type { Asked, ConversationHead, PathMessage, TurnQuestion } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -7,6 +6,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
+  askedIn,
   type ConversationTurn,
   findHead,
   headOf,
@@ -120,22 +120,22 @@ async function findPlace(
     throw new TroupeError("conversation_not_found", { field: "conversationId" });
   const head = target === undefined ? await findHead(dependencies, owner, conversationId) : headOf(target);
   const path = head?.path ?? [];
-  const text = userText(input);
-  const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), text, head);
+  const asked = askedIn(input);
+  const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), asked, head);
   const enter = async (): Promise<ConversationTurn> => {
     if (question !== undefined)
       return { owner, id: conversationId, path, questionId: question.id, requestId: id };
     if (head === undefined) await dependencies.conversations.create(owner, conversationId);
     const find = isRepeat ? repeatConversationTurn : recoverConversationTurn;
-    return find(dependencies, owner, conversationId, text, id);
+    return find(dependencies, owner, conversationId, asked, id);
   };
   return { path, question, enter };
 }
 
-function questionOf(id: string, text: string, head: ConversationHead | undefined): TurnQuestion {
-  if (head === undefined) return { id, text };
+function questionOf(id: string, asked: Asked, head: ConversationHead | undefined): TurnQuestion {
+  if (head === undefined) return { id, ...asked };
   const { path: _, ...under } = head;
-  return { id, text, under };
+  return { id, ...asked, under };
 }
 
 /** Tells followers which lanes were cut off, before they start again. */

@@ -1,4 +1,4 @@
-import type { StoredMessage } from "../ports/conversation-store.ts";
+import { charsOf, type StoredMessage } from "../ports/conversation-store.ts";
 import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 
@@ -31,8 +31,10 @@ export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessag
   const parameters = described.length === 0 ? 0 : bytesOfJson(described);
   const texts = textsOfItems(input);
   const bytesPerChar = [...texts, ...path.map((message) => message.text)].some(isWide) ? 2 : 1;
-  const pathBytes = bytesPerChar * path.reduce((sum, message) => sum + message.text.length, 0);
-  const contextBytes = bytesPerChar * path.reduce((sum, message) => sum + quotedChars(message.text), 0);
+  const itemChars = path.reduce((sum, message) => sum + charsOf(message) - message.text.length, 0);
+  const pathBytes = bytesPerChar * (itemChars + path.reduce((sum, { text }) => sum + text.length, 0));
+  const contextBytes =
+    bytesPerChar * (itemChars + path.reduce((sum, { text }) => sum + quotedChars(text), 0));
   const textBytes = bytesPerChar * texts.reduce((sum, text) => sum + text.length, 0) + bytesOfMore(input);
   const bodyOfLane = bodyCopies * (textBytes + contextBytes + parameters);
   const total =

@@ -96,6 +96,8 @@ export const itemLimits = {
   jsonChars: 256 * 1024,
   /** Objects and lists inside each other in such JSON. */
   jsonDepth: 64,
+  /** The JSON of the items of one answer; a longer one is stored as its text alone. */
+  answerChars: 256 * 1024,
   /** Functions of one request. */
   functions: 512,
 } as const;

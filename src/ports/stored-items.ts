@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { itemLimits } from "./item.ts";
+import { type Item, itemLimits } from "./item.ts";
 import { isObject, isWithin, type JsonObject } from "./json.ts";
 
 /*
@@ -58,3 +58,11 @@ export const storedFunctions = z
     }),
   )
   .max(itemLimits.functions);
+
+/** The items of an answer if they can be stored, else `undefined`: the answer is then only its text. */
+export function storableItems(items: readonly Item[] | undefined): readonly Item[] | undefined {
+  if (items === undefined) return undefined;
+  // A provider's state adds its own depth to that of the items around it.
+  const limits = { maxChars: itemLimits.answerChars, maxDepth: 2 * jsonDepth };
+  return isWithin(items, limits) && storedItems.safeParse(items).success ? items : undefined;
+}

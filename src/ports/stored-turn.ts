@@ -1,4 +1,5 @@
 import type { TroupeError } from "../protocol/errors.ts";
+import type { Item } from "./item.ts";
 import { isObject } from "./json.ts";
 import {
   check,
@@ -10,6 +11,7 @@ import {
   toStep,
   UnreadableError,
 } from "./stored-event.ts";
+import { storedItems } from "./stored-items.ts";
 import {
   eventlessBatch,
   storedCompactedLog,
@@ -100,6 +102,13 @@ export function decodeResumableRequest(text: string, version = storedVersion): R
       : stored;
   check(storedResumableRequest, request);
   return request;
+}
+
+/** Decodes the items of a stored message. */
+export function decodeItems(text: string): readonly Item[] {
+  const items = parse(text, storedVersion);
+  check(storedItems, items);
+  return items;
 }
 
 export function decodeTurnRequest(text: string): TurnRequest {

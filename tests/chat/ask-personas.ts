@@ -68,7 +68,7 @@ export async function ask(
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
-  const conversation = await beginConversationTurn(dependencies, owner, conversationId, "Well?");
+  const conversation = await beginConversationTurn(dependencies, owner, conversationId, { text: "Well?" });
   const asked = { ...request, ...changes } as PersonasRequest;
   const cast = {
     members: personas

@@ -10,7 +10,7 @@ import type { SearchedMessage } from "./search-messages.ts";
 export interface KeptMessage extends SearchedMessage {
   readonly message: StoredMessage;
   readonly createdAtMs: number;
-  /** Characters of all texts from the root to this one. */
+  /** Characters of all messages from the root to this one. */
   readonly pathChars: number;
 }
 
@@ -33,7 +33,8 @@ export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from:
     if (pieces.length > 0 && (bytes > room || pieces.length === maxMessages))
       return { pieces, next: { message: place, offset: 0 } };
     const text = bytes <= room ? rest : cut(rest, Math.floor(room / bytesPerUnit));
-    const message = { ...kept.message, text, createdAtMs: kept.createdAtMs };
+    const { items: _, ...shown } = kept.message;
+    const message = { ...shown, text, createdAtMs: kept.createdAtMs };
     pieces.push({ message, goesOn: offset > 0, isLast: text.length === rest.length });
     if (text.length < rest.length) return { pieces, next: { message: place, offset: offset + text.length } };
     room -= bytes;

@@ -1,4 +1,4 @@
-import type { PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
+import { charsOf, type PathMessage, type StoredMessage } from "../../ports/conversation-store.ts";
 import type { KeptMessage } from "./message-page.ts";
 
 /** The path to a message of a conversation; see `ConversationStore`. */
@@ -11,10 +11,10 @@ export function pathTo(
   let kept = messages?.get(messageId);
   if (kept === undefined) return undefined;
   let chars = 0;
-  while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= mostChars)) {
+  while (kept !== undefined && (chars === 0 || chars + charsOf(kept.message) <= mostChars)) {
     const { message, pathChars }: KeptMessage = kept;
     path.push({ ...message, pathChars });
-    chars += message.text.length;
+    chars += charsOf(message);
     const { parentId }: StoredMessage = message;
     kept = parentId === undefined ? undefined : messages?.get(parentId);
   }

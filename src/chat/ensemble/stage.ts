@@ -1,6 +1,7 @@
 import { laneKey } from "../../ports/lane.ts";
 import type { Persona } from "../../ports/persona.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import { storableItems } from "../../ports/stored-items.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "../chat-context.ts";
@@ -11,7 +12,7 @@ import type { ReplyEnd } from "../reply.ts";
 import { conclude } from "./conclude.ts";
 import type { ConversationTurn } from "./conversation-turn.ts";
 import type { Policy, Said, Speech } from "./policy.ts";
-import { rememberAnswers } from "./remember-answers.ts";
+import { isStorable, rememberAnswers } from "./remember-answers.ts";
 
 /** A persona with the model that speaks for it. */
 export interface Member {
@@ -76,9 +77,11 @@ export async function runStage(
       signal: context.laneSignal(key),
     };
     const result =
-      kept === undefined ? await runLane(lane, dependencies, context.emit) : keptResult(kept, choice.model);
+      kept === undefined
+        ? withStorableItems(await runLane(lane, dependencies, context.emit))
+        : keptResult(kept, choice.model);
     if (whenOne) return spoken(speech, member, result, undefined);
-    const isStored = conversation !== undefined && result.text !== "";
+    const isStored = conversation !== undefined && isStorable(result);
     const toldId = isStored ? dependencies.clock.newId() : undefined;
     const ended = spoken(speech, member, result, toldId);
     await context.emit([{ type: "lane-answer", answer: answerOf(ended, toldId) }]);
@@ -99,6 +102,11 @@ export async function runStage(
 
 function spoken(speech: Speech, member: Member, result: LaneResult, toldId: string | undefined): Spoken {
   return { speech, member, result, toldId, status: result.status, text: result.text };
+}
+
+function withStorableItems({ items: made, ...result }: LaneResult): LaneResult {
+  const items = storableItems(made);
+  return items === undefined ? result : { ...result, items };
 }
 
 function resultOf({ status, text, model, finishReason, usage, error, cancel }: PersonaAnswer): LaneResult {
@@ -126,7 +134,7 @@ function personaAnswer(
 ): PersonaAnswer {
   const { persona, choice } = member;
   const { id, name, description } = persona;
-  const { response: _, isCut: __, ...rest } = result;
+  const { response: _, items: __, isCut: ___, ...rest } = result;
   const lane = laneKey(speech);
   return {
     persona: { id, name, description },

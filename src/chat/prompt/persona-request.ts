@@ -5,7 +5,7 @@ import type { TurnRequest } from "../../ports/turn-request.ts";
 import type { ChatDependencies } from "../chat-context.ts";
 import type { ConversationTurn } from "../ensemble/conversation-turn.ts";
 import type { Speech } from "../ensemble/policy.ts";
-import { castNote, heardSpeeches, personaContext } from "./persona-context.ts";
+import { castNote, heardSpeeches, pairedCalls, personaContext } from "./persona-context.ts";
 
 /** OpenAI accepts at most 64 characters. */
 const cacheKeyChars = 32;
@@ -37,8 +37,9 @@ export function personaRequest(
     model: choice.model,
     instructions: persona.instructions,
     input: [
-      ...personaContext(conversation?.path ?? [], persona.id, contextChars),
-      ...request.input,
+      ...(conversation === undefined
+        ? request.input
+        : pairedCalls([...personaContext(conversation.path, persona.id, contextChars), ...request.input])),
       ...heardSpeeches(speech, personas),
     ],
     ...(note === undefined ? {} : { note }),

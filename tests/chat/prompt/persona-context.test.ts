@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { castNote, personaContext } from "../../../src/chat/prompt/persona-context.ts";
+import { castNote, pairedCalls, personaContext } from "../../../src/chat/prompt/persona-context.ts";
 import type { PathMessage, StoredMessage } from "../../../src/ports/conversation-store.ts";
-import { textMessages } from "../../../src/ports/item.ts";
+import { type Item, textMessage, textMessages } from "../../../src/ports/item.ts";
 import { manyRuns } from "../any-text.ts";
 import { personas } from "../personas.ts";
 
@@ -99,6 +99,77 @@ describe("personaContext", () => {
         { role: "user", text: "Hm?" },
       ]);
     assert.deepEqual(contextOf([], "ada", 100), []);
+  });
+});
+
+const call = (callId: string) => ({ type: "tool-call", callId, name: "f", arguments: "{}" }) as const;
+const result = (callId: string) => ({ type: "tool-result", callId, output: [] }) as const;
+
+describe("the items of messages", () => {
+  const picture: Item = { type: "message", role: "user", parts: [{ type: "image", url: "http://a.b" }] };
+  const thought: Item = { type: "reasoning", text: "Hm." };
+
+  it("are given for the user's and the persona's own messages, and never for another's", () => {
+    const path = [
+      { ...said("See."), items: [picture] },
+      { ...said("", "ada", "Ada"), items: [thought, call("c")] },
+      { ...said("Look.", "bob", "Bob"), items: [thought, textMessage("assistant", "Look.")] },
+      { ...said("", "cleo", "Cleo"), items: [call("d")] },
+    ];
+    assert.deepEqual(personaContext(path, "ada", 1_000), [
+      picture,
+      thought,
+      call("c"),
+      textMessage("user", "(Bob answered:)\n> Look."),
+    ]);
+  });
+
+  it("start with a message, which is a user's", () => {
+    const own = {
+      ...said("Yes.", "ada", "Ada"),
+      items: [thought, textMessage("assistant", "Yes."), call("c")],
+    };
+    assert.deepEqual(personaContext([own], "ada", 1_000), [
+      textMessage("user", "(You answered:)\n> Yes."),
+      call("c"),
+    ]);
+    assert.deepEqual(personaContext([{ ...said("", "ada"), items: [thought, call("c")] }], "ada", 1_000), []);
+  });
+
+  it("count in the length of a history", () => {
+    const path = [said("q1"), { ...said("a", "ada"), items: [thought] }, said("q2")];
+    const itemChars = JSON.stringify([thought]).length;
+    assert.equal(personaContext(path, "ada", 5 + itemChars).length, 3);
+    assert.deepEqual(personaContext(path, "ada", 4 + itemChars), [textMessage("user", "q2")]);
+  });
+});
+
+describe("calls and their results", () => {
+  it("go together, each with the next of its id, or not at all", () => {
+    const [one, other] = [textMessage("user", "1"), textMessage("user", "2")];
+    for (const [items, kept] of [
+      [[one, call("a"), result("a"), other], "all"],
+      [[call("a"), call("b"), other, result("b"), result("a")], "all"],
+      [
+        [one, call("a"), other],
+        [one, other],
+      ],
+      [
+        [one, result("a"), other],
+        [one, other],
+      ],
+      [
+        [call("a"), call("a"), result("a")],
+        [call("a"), result("a")],
+      ],
+      [
+        [call("a"), result("a"), result("a")],
+        [call("a"), result("a")],
+      ],
+      [[result("a"), call("a")], []],
+      [[call("a"), result("a"), call("a"), result("a")], "all"],
+    ] as const)
+      assert.deepEqual(pairedCalls(items), kept === "all" ? items : kept);
   });
 });
 
