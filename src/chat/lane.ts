@@ -131,7 +131,7 @@ class LaneCalls {
     const usage = sumUsage([this.#earlierUsage, call.usage()]);
     if (next === undefined || outcome.type !== "ended") {
       const result = this.#conclude(outcome, usage, call.isCut);
-      call.record(recordedOutcome(result));
+      call.record(recordedOutcome(result), result.error);
       return result;
     }
     call.record("completed");
@@ -175,7 +175,7 @@ class LaneCalls {
         nextRequest: this.#lane.nextRequest && ((text) => this.#requestAfter(call, text)),
       });
     } catch (fault) {
-      call.record("failed");
+      call.record("failed", TroupeError.from(fault));
       throw fault;
     }
   }

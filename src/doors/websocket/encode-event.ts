@@ -1,11 +1,12 @@
 import { voiceOf } from "../../ports/lane.ts";
 import type { Usage } from "../../ports/provider.ts";
 import { laneOf, type PersonaAnswer, type TurnAnswer, type TurnEvent } from "../../ports/turn-event.ts";
-import type { LoggedEvent } from "../../ports/turn-log.ts";
+import type { LogBatch, LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
-import type { ServerMessages } from "../../protocol/server-messages.ts";
+import type { ServerMessage, ServerMessages } from "../../protocol/server-messages.ts";
 
+type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
 type ResponsesAnswer = Extract<TurnAnswer, { kind: "responses" }>;
 type Numbered = ServerMessages[
@@ -36,6 +37,16 @@ export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): str
 /** The message in the frame of one logged event. */
 export function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
   return { ...toMessage(event), request_id: requestId, seq };
+}
+
+/** The message that replaces events that the log no longer has. */
+export function resetOf(requestId: string, { throughSeq, lanes }: Trimmed): ServerMessage {
+  return {
+    type: "reset",
+    request_id: requestId,
+    through_seq: throughSeq,
+    lanes: lanes.map(({ lane: key, text }) => ({ ...told(key), text })),
+  };
 }
 
 /** Tells a follower that the end of its turn could not be stored. The message has no number for that reason. */
@@ -208,10 +219,12 @@ function cancelReport({ cancel }: { readonly cancel?: TurnAnswer["cancel"] }) {
 
 /** The fields of an error that a client may read. */
 export function failure(error: TroupeError) {
+  // A wait without an end is none that a client could wait for.
+  const { retryAfterMs: wait = Infinity } = error;
   return {
     code: error.code,
     message: error.publicMessage,
     retryable: error.retryable,
-    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.round(error.retryAfterMs) }),
+    ...(Number.isFinite(wait) ? { retry_after_ms: Math.round(wait) } : {}),
   };
 }

@@ -1,7 +1,6 @@
 import type { OutgoingMessage } from "../../ports/socket.ts";
 import type { LogBatch, LoggedEvent } from "../../ports/turn-log.ts";
-import type { ServerMessage } from "../../protocol/server-messages.ts";
-import { encodeEvent, messageOf } from "./encode-event.ts";
+import { encodeEvent, messageOf, resetOf } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
 
 /** Max characters of short frames that are held, and only until the loop's next turn. */
@@ -37,16 +36,12 @@ export class SharedFrames {
   }
 
   /** The message that replaces events that the log no longer has. */
-  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
+  resetOf(requestId: string, trimmed: Trimmed): OutgoingMessage | LongMessage {
     // All readers of a log get the same list.
+    const { lanes } = trimmed;
     const known = this.#long.get(lanes)?.deref();
     if (known !== undefined) return known;
-    const message: ServerMessage = {
-      type: "reset",
-      request_id: requestId,
-      through_seq: throughSeq,
-      lanes: lanes.map(({ lane, text }) => (lane === undefined ? { text } : { persona_id: lane, text })),
-    };
+    const message = resetOf(requestId, trimmed);
     const frame = JSON.stringify(message);
     return frame.length < longChars ? frame : this.#keep(lanes, frame, () => message);
   }
