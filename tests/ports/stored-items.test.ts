@@ -8,7 +8,7 @@ import {
   textMessage,
 } from "../../src/ports/item.ts";
 import type { JsonObject } from "../../src/ports/json.ts";
-import { storedFunctions, storedItems } from "../../src/ports/stored-items.ts";
+import { storableItems, storedFunctions, storedItems } from "../../src/ports/stored-items.ts";
 
 const message = (...parts: ItemPart[]): Item => ({ type: "message", role: "user", parts });
 const image = (url: string): Item => message({ type: "image", url });
@@ -55,6 +55,17 @@ describe("stored items", () => {
     assert.equal(read({ type: "image", data: "eA==" }), false);
     assert.equal(read({ type: "image", data: "eA==", mediaType: "image/png" }), true);
     assert.equal(read({ type: "image", url: "https://x.example" }), true);
+  });
+});
+
+describe("the items of an answer", () => {
+  it("are stored if they fit, all together", () => {
+    const calls = (size: number) => [call("c", "x".repeat(size)), call("d", "x".repeat(size))];
+    const fitting = calls(120_000);
+    assert.equal(storableItems(fitting), fitting);
+    assert.equal(storableItems(calls(140_000)), undefined);
+    assert.equal(storableItems([stateful(nested(jsonDepth + 1))]), undefined);
+    assert.equal(storableItems(undefined), undefined);
   });
 });
 

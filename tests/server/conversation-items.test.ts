@@ -52,7 +52,7 @@ async function createPlace() {
     return { conversation: turn.record.conversationId, callId };
   }
   /** The input of the n-th call. */
-  const inputOf = (call: number) => (upstream.requests[call]?.body as { readonly input: unknown[] }).input;
+  const inputOf = (call: number) => Reflect.get(Object(upstream.requests[call]?.body), "input");
   return {
     upstream,
     ask,

@@ -88,7 +88,7 @@ describe("the input sent to the Responses API", () => {
     const blank = textMessage("assistant", " ");
     for (const next of [[], [question], [blank], [blank, question]])
       assert.deepEqual(typesOf("here m", own, ...next), []);
-    // What is left out keeps no neighbours of one role apart.
+    // Items that are left out keep no neighbours of one role apart.
     const source: Item = { type: "source", url: "http://a.b" };
     assert.deepEqual(paramsOf({ input: [question, own, source, question] }).input, [
       { type: "message", role: "user", content: "Well?\n\nWell?" },
