@@ -6,6 +6,18 @@ export type { Logger } from "./compose/log-observer.ts";
 export type { Settings } from "./compose/settings.ts";
 export type { Authenticate, AuthenticatedCaller } from "./doors/identity/embedded-callers.ts";
 export type { Clock } from "./ports/clock.ts";
+export {
+  type FunctionTool,
+  type Item,
+  type ItemPart,
+  type MessageItem,
+  type ProviderState,
+  type ReasoningItem,
+  type SourceItem,
+  type ToolCallItem,
+  type ToolResultItem,
+  textMessages,
+} from "./ports/item.ts";
 export type { JsonObject, JsonValue } from "./ports/json.ts";
 export type { Observer } from "./ports/observer.ts";
 export type { Persona, PersonaStore, PublicPersona } from "./ports/persona.ts";
@@ -15,7 +27,6 @@ export {
   type Provider,
   type ProviderCall,
   type ProviderEvent,
-  type ProviderMessage,
   type ProviderRequest,
   type Usage,
 } from "./ports/provider.ts";

@@ -18,11 +18,12 @@ export async function answerResponses(
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
     model: choice.model,
-    messages: [{ role: "user", text: request.inputText }],
+    input: request.input,
     includeReasoning: request.includeReasoning,
     options: request.options,
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
     ...(request.tools === undefined ? {} : { tools: request.tools }),
+    ...(request.functions === undefined ? {} : { functions: request.functions }),
     ...(request.previousResponseId === undefined ? {} : { previousResponseId: request.previousResponseId }),
   };
   const lane = {

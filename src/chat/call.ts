@@ -3,6 +3,7 @@ import type { FinishReason, ProviderEnd, ProviderEvent, ProviderRequest, Usage }
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
+import type { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
 import type { ChatDependencies } from "./chat-context.ts";
 import { type AnswerSize, createMeter, type Meter } from "./meter.ts";
@@ -97,8 +98,8 @@ export class Call {
   }
 
   /** Records its end and its usage for good, with that of failed attempts. To be called once; a call that was not made used nothing. */
-  record(outcome: CallOutcome): void {
-    this.#budget.record(outcome, this.#meter?.spent() ?? estimatedUsage(0, 0));
+  record(outcome: CallOutcome, error?: TroupeError): void {
+    this.#budget.record(outcome, this.#meter?.spent() ?? estimatedUsage(0, 0), error?.code);
   }
 }
 

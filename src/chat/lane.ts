@@ -1,3 +1,4 @@
+import type { Item } from "../ports/item.ts";
 import type { JsonObject } from "../ports/json.ts";
 import type { FinishReason, ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
@@ -55,6 +56,8 @@ export interface LaneResult {
   readonly usage?: Usage;
   /** The vendor's response object: the final one, or the first snapshot if the vendor did not get to its end. */
   readonly response?: JsonObject;
+  /** The answer as items, if it is more than text. Absent if it is not whole, or of several calls. */
+  readonly items?: readonly Item[];
   /** Its budget was used up before it came to an end. */
   readonly isCut?: true;
   readonly error?: TroupeError;
@@ -128,7 +131,7 @@ class LaneCalls {
     const usage = sumUsage([this.#earlierUsage, call.usage()]);
     if (next === undefined || outcome.type !== "ended") {
       const result = this.#conclude(outcome, usage, call.isCut);
-      call.record(recordedOutcome(result));
+      call.record(recordedOutcome(result), result.error);
       return result;
     }
     call.record("completed");
@@ -172,7 +175,7 @@ class LaneCalls {
         nextRequest: this.#lane.nextRequest && ((text) => this.#requestAfter(call, text)),
       });
     } catch (fault) {
-      call.record("failed");
+      call.record("failed", TroupeError.from(fault));
       throw fault;
     }
   }
@@ -230,9 +233,11 @@ class LaneCalls {
     if (outcome.type === "ended") {
       const { finishReason, model } = outcome.end;
       const response = isCut ? snapshot : outcome.end.response;
+      const items = isCut || this.#index > 0 ? undefined : outcome.end.items;
       return {
         ...{ status: "completed", text, model, finishReason, ...used },
         ...(response === undefined ? {} : { response }),
+        ...(items === undefined ? {} : { items }),
         ...(isCut ? { isCut } : {}),
       };
     }

@@ -1,4 +1,4 @@
-import type { ConversationHead, TurnQuestion } from "../ports/conversation-store.ts";
+import type { Asked, ConversationHead, PathMessage, TurnQuestion } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -6,12 +6,14 @@ import { TroupeError } from "../protocol/errors.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import {
+  askedIn,
+  type ConversationTurn,
   findHead,
   headOf,
   recoverConversationTurn,
   repeatConversationTurn,
   type TargetConversation,
-} from "./conversation-turn.ts";
+} from "./ensemble/conversation-turn.ts";
 import { parallel } from "./ensemble/policies/parallel.ts";
 import { runStage } from "./ensemble/stage.ts";
 import { refuseForeignIds } from "./foreign-ids.ts";
@@ -70,25 +72,16 @@ export async function prepareReply(
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
   const choice = dependencies.providers.choose(request.api, request.model);
-  if (conversationId === undefined)
-    throw new TroupeError("conversation_not_found", { field: "conversationId" });
-  const head = target === undefined ? await findHead(dependencies, owner, conversationId) : headOf(target);
-  const path = head?.path ?? [];
   const isAsked = isRepeat || recovered !== undefined;
-  const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), request.message, head);
+  const asked = { owner, id, conversationId, isAsked, isRepeat };
+  const { path, question, enter } =
+    request.bringsHistory === true ? noPlace : await findPlace(request, asked, target, dependencies);
   return {
     lanes: personas.map((persona) => persona.id),
     bytes: bytesOfRequest(request, path),
     ...(question === undefined ? {} : { question }),
     async reply(context) {
-      if (isAsked && head === undefined) await dependencies.conversations.create(owner, conversationId);
-      const place = [dependencies, owner, conversationId, request.message, id] as const;
-      const conversation =
-        question !== undefined
-          ? { owner, id: conversationId, path, questionId: question.id, requestId: id }
-          : isRepeat
-            ? await repeatConversationTurn(...place)
-            : await recoverConversationTurn(...place);
+      const conversation = await enter();
       const ended = recovered?.filter((lane) => lane.ended) ?? [];
       const cast = { members: personas.map((persona) => ({ persona, choice })), conversation, ended };
       if (isRepeat)
@@ -99,10 +92,50 @@ export async function prepareReply(
   };
 }
 
-function questionOf(id: string, text: string, head: ConversationHead | undefined): TurnQuestion {
-  if (head === undefined) return { id, text };
+/** The place of a turn in its conversation, before its reply is called. */
+interface PlaceOfTurn {
+  /** The messages before the question. */
+  readonly path: readonly PathMessage[];
+  readonly question?: TurnQuestion | undefined;
+  /** Called by the reply. Stores the question if an earlier process should have stored it and did not. */
+  readonly enter: () => Promise<ConversationTurn | undefined>;
+}
+
+const noPlace: PlaceOfTurn = { path: [], enter: async () => undefined };
+
+interface AskedTurn extends Pick<ReplyPlace, "owner" | "id"> {
+  readonly conversationId: string | undefined;
+  /** Its question was stored before. */
+  readonly isAsked: boolean;
+  readonly isRepeat: boolean;
+}
+
+async function findPlace(
+  { input }: TurnRequest,
+  { owner, id, conversationId, isAsked, isRepeat }: AskedTurn,
+  target: TargetConversation | undefined,
+  dependencies: ChatDependencies,
+): Promise<PlaceOfTurn> {
+  if (conversationId === undefined)
+    throw new TroupeError("conversation_not_found", { field: "conversationId" });
+  const head = target === undefined ? await findHead(dependencies, owner, conversationId) : headOf(target);
+  const path = head?.path ?? [];
+  const asked = askedIn(input);
+  const question = isAsked ? undefined : questionOf(dependencies.clock.newId(), asked, head);
+  const enter = async (): Promise<ConversationTurn> => {
+    if (question !== undefined)
+      return { owner, id: conversationId, path, questionId: question.id, requestId: id };
+    if (head === undefined) await dependencies.conversations.create(owner, conversationId);
+    const find = isRepeat ? repeatConversationTurn : recoverConversationTurn;
+    return find(dependencies, owner, conversationId, asked, id);
+  };
+  return { path, question, enter };
+}
+
+function questionOf(id: string, asked: Asked, head: ConversationHead | undefined): TurnQuestion {
+  if (head === undefined) return { id, ...asked };
   const { path: _, ...under } = head;
-  return { id, text, under };
+  return { id, ...asked, under };
 }
 
 /** Tells followers which lanes were cut off, before they start again. */

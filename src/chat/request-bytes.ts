@@ -1,4 +1,5 @@
-import type { StoredMessage } from "../ports/conversation-store.ts";
+import { charsOf, type StoredMessage } from "../ports/conversation-store.ts";
+import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 
 /** Memory of a request, and of each of its lanes, without texts: turn, log, call, connection to the provider (measured, rounded). */
@@ -21,17 +22,31 @@ export interface RequestBytes {
  * before the question, as far as a persona gets it. It is left out for a request that only waits.
  */
 export function bytesOfRequest(request: TurnRequest, path: readonly StoredMessage[] = []): RequestBytes {
-  const text = request.kind === "responses" ? request.inputText : request.message;
+  const { input, functions } = request;
   const lanes = request.kind === "responses" ? 1 : request.personaIds.length;
-  const parameters = request.kind === "responses" ? bytesOfJson([request.options, request.tools]) : 0;
-  const bytesPerChar = [text, ...path.map((message) => message.text)].some(isWide) ? 2 : 1;
-  const pathBytes = bytesPerChar * path.reduce((sum, message) => sum + message.text.length, 0);
-  const contextBytes = bytesPerChar * path.reduce((sum, message) => sum + quotedChars(message.text), 0);
-  const textBytes = bytesPerChar * text.length;
+  const described = [
+    ...(request.kind === "responses" ? [request.options, request.tools] : []),
+    ...(functions === undefined ? [] : [functions]),
+  ];
+  const parameters = described.length === 0 ? 0 : bytesOfJson(described);
+  const texts = textsOfItems(input);
+  const bytesPerChar = [...texts, ...path.map((message) => message.text)].some(isWide) ? 2 : 1;
+  const itemChars = path.reduce((sum, message) => sum + charsOf(message) - message.text.length, 0);
+  const pathBytes = bytesPerChar * (itemChars + path.reduce((sum, { text }) => sum + text.length, 0));
+  const contextBytes =
+    bytesPerChar * (itemChars + path.reduce((sum, { text }) => sum + quotedChars(text), 0));
+  const textBytes = bytesPerChar * texts.reduce((sum, text) => sum + text.length, 0) + bytesOfMore(input);
   const bodyOfLane = bodyCopies * (textBytes + contextBytes + parameters);
   const total =
     requestBytes + textBytes + pathBytes + parameters + lanes * (laneBytes + contextBytes + bodyOfLane);
   return { total, bodyOfLane };
+}
+
+/** Memory of items beside their texts. */
+function bytesOfMore(input: readonly Item[]): number {
+  const states = input.flatMap(({ providerState }) => providerState ?? []);
+  const data = attachmentsOf(input).reduce((sum, part) => sum + ("data" in part ? part.data.length : 0), 0);
+  return (input.length - 1) * 2 * valueBytes + data + (states.length === 0 ? 0 : bytesOfJson(states));
 }
 
 /** V8 stores a text as one byte a character if all of them are Latin-1. */

@@ -1,3 +1,4 @@
+import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 
@@ -12,17 +13,40 @@ export function estimateTokens(bytes: number): number {
   return Math.ceil(bytes / bytesPerToken);
 }
 
+/** A picture of medium size at OpenAI and Anthropic, in tokens. A file behind an address counts as much, because its size is unknown. */
+const attachmentTokens = 1_000;
+
+/** The probable number of tokens of items. */
+export function estimateItems(items: readonly Item[]): number {
+  return estimateTexts(textsOfItems(items)) + estimateAttachments(items);
+}
+
 /** The probable input tokens of a call: everything in it that a model reads. */
 export function estimateInput({
   instructions = "",
-  messages,
+  input,
   note = "",
   tools = [],
+  functions = [],
   options = {},
 }: ProviderRequest): number {
-  const parameters = [...tools, ...Object.values(options)].map((value) => JSON.stringify(value) ?? "");
-  const texts = [instructions, note, ...messages.map(({ text }) => text), ...parameters];
+  const parameters = [...tools, ...functions, ...Object.values(options)].map(
+    (value) => JSON.stringify(value) ?? "",
+  );
+  return (
+    estimateTexts([instructions, note, ...textsOfItems(input), ...parameters]) + estimateAttachments(input)
+  );
+}
+
+function estimateTexts(texts: readonly string[]): number {
   return estimateTokens(texts.reduce((sum, text) => sum + utf8Bytes(text), 0));
+}
+
+function estimateAttachments(items: readonly Item[]): number {
+  return attachmentsOf(items).reduce((tokens, part) => {
+    const bytes = part.type === "file" && "data" in part ? Math.ceil((part.data.length * 3) / 4) : 0;
+    return tokens + Math.max(attachmentTokens, estimateTokens(bytes));
+  }, 0);
 }
 
 /** The sum of several calls; estimated if one of them is. */

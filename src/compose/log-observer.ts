@@ -22,13 +22,14 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** The line of each fault that is not the storage's. */
-const faultLines: Readonly<Record<Exclude<Fault["where"], "storage">, string>> = {
+/** The line of each fault. */
+const faultLines: Readonly<Record<Fault["where"], string>> = {
   connection: "a connection or a request of it failed",
   frame: "a frame could not be handled",
   handshake: "a handshake could not be checked",
   http: "an HTTP request failed",
   turn: "a request's log failed",
+  storage: "something could not be read from the storage or written to it",
   recovery: "requests could not be recovered",
   worker: "a message could not be sent to a worker",
   observer: "an observer failed; its further failures are not reported",
@@ -109,12 +110,9 @@ export class LogObserver implements Observer {
 
   faulted({ where, error, requestId }: Fault): void {
     const logger = this.#logger;
-    if (where === "storage") {
-      const report = isStorageUnavailable(error) ? logger.debug : logger.error;
-      report.call(logger, { err: error }, "something could not be stored");
-      return;
-    }
-    const report = where === "connection" ? logger.debug : logger.error;
+    // Failing storage is reported once.
+    const isQuiet = where === "connection" || (where === "storage" && isStorageUnavailable(error));
+    const report = isQuiet ? logger.debug : logger.error;
     const request = requestId === undefined ? {} : { request: requestId };
     report.call(logger, { ...request, err: error }, faultLines[where]);
   }

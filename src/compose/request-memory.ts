@@ -1,5 +1,6 @@
 import { getHeapStatistics } from "node:v8";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
+import { textMessage } from "../ports/item.ts";
 import { wireLimits } from "../protocol/limits.ts";
 import type { Settings } from "./settings.ts";
 
@@ -34,5 +35,6 @@ function largestRequest(): number {
   const message = `\u0100${"x".repeat(wireLimits.textChars - 1)}`;
   const personaIds = Array.from({ length: wireLimits.personas }, String);
   const pacing = { mode: "raw", chunkChars: 1, intervalMs: 0, maxLagMs: 0 } as const;
-  return bytesOfRequest({ kind: "personas", showText: true, api: "", message, personaIds, pacing }).total;
+  const input = [textMessage("user", message)];
+  return bytesOfRequest({ kind: "personas", showText: true, api: "", input, personaIds, pacing }).total;
 }

@@ -1,4 +1,6 @@
 import { TroupeError } from "../protocol/errors.ts";
+import type { Item } from "./item.ts";
+
 /** One message of a conversation's tree. */
 export interface StoredMessage {
   readonly id: string;
@@ -12,13 +14,15 @@ export interface StoredMessage {
   /** The request that the message came with. */
   readonly requestId?: string;
   readonly text: string;
+  /** The whole message as items, if it is more than its text: images, calls of tools and their results, reasoning. */
+  readonly items?: readonly Item[];
   /** Anything but `completed` means that the text is partial. */
   readonly status: "completed" | "failed" | "cancelled";
 }
 
 /** A message on a path. */
 export interface PathMessage extends StoredMessage {
-  /** Characters (UTF-16 units) of all texts from the root to this one. Absent on messages that earlier versions stored. */
+  /** Characters of all messages from the root to this one (`charsOf`). Absent on messages that earlier versions stored. */
   readonly pathChars?: number;
 }
 
@@ -26,7 +30,7 @@ export interface PathMessage extends StoredMessage {
 export interface HeadPlace {
   /** The head; absent before the first answer. */
   readonly messageId?: string;
-  /** Characters of all texts from the root to the head. */
+  /** Characters of all messages from the root to the head (`charsOf`). */
   readonly pathChars: number;
   /** The store's own note of the moment of the read, by which it knows whether the head has moved since. */
   readonly version: number;
@@ -38,22 +42,24 @@ export interface ConversationHead extends HeadPlace {
   readonly path: readonly PathMessage[];
 }
 
+/** The content of a question. */
+export type Asked = Pick<StoredMessage, "text" | "items">;
+
 /**
  * A question that is stored together with the log of its turn. The turn's record names its owner, conversation and request.
  * `under`: its place as it was found. Without it the conversation is new, and is stored as well.
  */
-export interface TurnQuestion {
+export interface TurnQuestion extends Asked {
   /** A new id that the caller made. */
   readonly id: string;
-  readonly text: string;
   readonly under?: HeadPlace;
 }
 
 /** A message to store. `id`: a new id that the caller made and already announced. Default: the store makes one. */
 export type NewMessage = Omit<StoredMessage, "id"> & { readonly id?: string };
 
-/** A message with the time at which it was stored, for display. */
-export interface DatedMessage extends StoredMessage {
+/** A message with the time at which it was stored, for display, without its items. */
+export interface DatedMessage extends Omit<StoredMessage, "items"> {
   /** Wall clock, milliseconds since 1970. */
   readonly createdAtMs: number;
 }
@@ -119,8 +125,8 @@ export interface MessageMatch {
  * `append` stores all messages or none, and returns their ids in order. Each message is the child of the one before it; the first is a
  * child of `parentId`. `moveHead` makes a message the head.
  *
- * `path` leads from the root to the message. If its texts have more than `mostChars` characters (UTF-16 units), the oldest messages may
- * be left out. It always holds the newest messages that fit, and the newest that has a text, so a long conversation costs no more than a
+ * `path` leads from the root to the message. If its messages have more than `mostChars` characters (`charsOf`), the oldest may be left
+ * out. It always holds the newest messages that fit, and the newest that has a text, so a long conversation costs no more than a
  * short one. `pathChars` counts the whole path, including messages left out. `headPath` finds the head and the path to it at the same
  * moment.
  */
@@ -189,6 +195,11 @@ export interface ConversationStore {
    * None if the query has no words. A query is only ever data: nothing in it is interpreted.
    */
   search(owner: string, query: string, limit: number): Promise<readonly MessageMatch[]>;
+}
+
+/** The size of a message in a path, in UTF-16 units: its text, and the JSON of its items. */
+export function charsOf({ text, items }: Asked): number {
+  return text.length + (items === undefined ? 0 : JSON.stringify(items).length);
 }
 
 /** Reads a page's `next`, the number of a place in a list, from 1. Throws `invalid_message` for anything else. */

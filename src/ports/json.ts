@@ -24,3 +24,25 @@ export function jsonChars(value: unknown): number {
       if (member !== undefined) chars += name.length + 4 + jsonChars(member);
   return chars;
 }
+
+/**
+ * Whether a JSON value has at most this many characters (`jsonChars`), with at most `maxDepth` lists and objects inside each other. It
+ * reads no more of the value than that.
+ */
+export function isWithin(
+  value: unknown,
+  { maxChars, maxDepth }: { maxChars: number; maxDepth: number },
+): boolean {
+  let left = maxChars;
+  const fits = (inner: unknown, depth: number): boolean => {
+    if (typeof inner !== "object" || inner === null) left -= jsonChars(inner);
+    else if (depth > maxDepth) return false;
+    else
+      for (const [name, member] of Object.entries(inner)) {
+        left -= Array.isArray(inner) ? 1 : name.length + 4;
+        if (left < 0 || !fits(member, depth + 1)) return false;
+      }
+    return left >= 0;
+  };
+  return fits(value, 1);
+}

@@ -1,5 +1,5 @@
 import type { CloseName } from "../protocol/closes.ts";
-import type { TroupeError } from "../protocol/errors.ts";
+import type { ErrorCode, TroupeError } from "../protocol/errors.ts";
 import type { Voice } from "./lane.ts";
 import type { Usage } from "./provider.ts";
 import type { CallOutcome } from "./usage-store.ts";
@@ -84,8 +84,9 @@ export interface CallFacts extends Voice {
 }
 
 export interface CallEnd {
-  /** Any but `completed` is an `error.type`. */
   readonly outcome: CallOutcome;
+  /** `error.type`: the code of the error that ended the call. Only with `failed` and `interrupted`. */
+  readonly errorCode?: ErrorCode;
   /** `gen_ai.usage.*`, of all attempts together. Absent if the call was given up without a count. */
   readonly usage?: Usage;
   /** Requests sent to the provider, 1 without a retry. */
@@ -156,7 +157,7 @@ export interface Warning {
 export interface Fault {
   /**
    * `connection`: one connection or a request of it. `frame`, `handshake`, `http`: that could not be handled, and its client was told
-   * `internal_error`. `turn`: a turn's log or its conversation could not be written. `storage`: a write that no caller waits for.
+   * `internal_error`. `turn`: a turn's log or its conversation could not be written. `storage`: a read or a write that no caller waits for.
    * `recovery`: turns could not be recovered. `worker`: another process could not be told something. `observer`: an observer threw.
    */
   readonly where:

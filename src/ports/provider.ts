@@ -1,10 +1,5 @@
+import type { FunctionTool, Item } from "./item.ts";
 import type { JsonObject } from "./json.ts";
-
-/** One earlier message of a model's context. */
-export interface ProviderMessage {
-  readonly role: "user" | "assistant";
-  readonly text: string;
-}
 
 /** One call of a model, independent of vendors. */
 export interface ProviderRequest {
@@ -12,10 +7,11 @@ export interface ProviderRequest {
   /** System prompt; never shown to a client. */
   readonly instructions?: string;
   /**
-   * The context, oldest first. The first message is a user's, the last one is the question. Neighbours may have the same role if several
-   * personas have answered: for an API that wants roles to alternate, they are joined.
+   * The context, oldest first; the last item is the question, or the result of a tool. Neighbours may have the same role if several
+   * personas have answered: for an API that wants roles to alternate, they are joined. A provider that takes only text reads it with
+   * `textMessages`.
    */
-  readonly messages: readonly ProviderMessage[];
+  readonly input: readonly Item[];
   /** A note for this answer only. It goes after the question, so that the text before it is the same in the next request. */
   readonly note?: string;
   /** Requests with the same key start with the same text: a hint for the vendor's prompt cache. At most 64 characters. */
@@ -28,6 +24,9 @@ export interface ProviderRequest {
   readonly mayStore?: boolean;
   /** Id of a response stored at the vendor, which this call continues. */
   readonly previousResponseId?: string;
+  /** Functions that the client runs itself. */
+  readonly functions?: readonly FunctionTool[];
+  /** Tools in the vendor's own words. */
   readonly tools?: readonly JsonObject[];
   /** Ask the vendor for a readable summary of the model's reasoning. */
   readonly includeReasoning?: boolean;
@@ -82,6 +81,8 @@ export type ProviderEvent =
       readonly usage?: Usage;
       /** The vendor's full response object, if it has one. */
       readonly response?: JsonObject;
+      /** The whole answer as items, if it has more than text: they come back in the next request of its conversation. */
+      readonly items?: readonly Item[];
     };
 
 /** The last event of a whole answer. */
@@ -121,14 +122,14 @@ export class Departure extends Error {
  * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`.
  *
  * @example
- * import { createTroupe, type Provider, TroupeError } from "troupe";
+ * import { createTroupe, type Provider, textMessages, TroupeError } from "troupe";
  *
  * const parrot: Provider = {
  *   name: "parrot",
  *   simulated: true,
- *   async *stream({ messages, model, maxOutputTokens = 1_000 }, { signal }) {
+ *   async *stream({ input, model, maxOutputTokens = 1_000 }, { signal }) {
  *     signal.throwIfAborted();
- *     const words = messages.at(-1)?.text.match(/\s*\S+/g) ?? [];
+ *     const words = textMessages(input).at(-1)?.text.match(/\s*\S+/g) ?? [];
  *     if (words.length === 0) throw new TroupeError("upstream_empty");
  *     yield [{ type: "started" }];
  *     for (const text of words.slice(0, maxOutputTokens)) {

@@ -90,7 +90,7 @@ export function revive({
 }: z.output<typeof storedError>): TroupeError {
   return new TroupeError(isErrorCode(code) ? code : "internal_error", {
     ...options,
-    ...(retryAfterMs === undefined || retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs: retryAfterMs ?? Infinity }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isObject, type JsonObject } from "./json.ts";
+import { storedFunctions, storedItems } from "./stored-items.ts";
 
 /*
  * The schemas of everything that is stored of a turn or sent between processes. They describe JSON, so an error is data (`storedError`).
@@ -61,14 +62,19 @@ const turnAnswer = z.discriminatedUnion("kind", [
     usage: usage.exactOptional(),
     simulated: flag,
   }),
-  z.looseObject({ kind: z.literal("persona"), ...ofAnswer, answer: personaAnswer, conversationId: text }),
+  z.looseObject({
+    kind: z.literal("persona"),
+    ...ofAnswer,
+    answer: personaAnswer,
+    conversationId: text.exactOptional(),
+  }),
   z.looseObject({
     kind: z.literal("personas"),
     ...ofAnswer,
     answers: z.array(personaAnswer),
     combined: text,
     outcome: z.enum(["complete", "degraded"]),
-    conversationId: text,
+    conversationId: text.exactOptional(),
     usage: usage.exactOptional(),
   }),
 ]);
@@ -132,10 +138,16 @@ const pacing = z.looseObject({
   intervalMs: number,
   maxLagMs: number,
 });
-const ofRequest = { budgetTokens: number.exactOptional(), maxTokens: number.exactOptional(), pacing };
+const ofRequest = {
+  input: storedItems,
+  functions: storedFunctions.exactOptional(),
+  budgetTokens: number.exactOptional(),
+  maxTokens: number.exactOptional(),
+  pacing,
+};
 const ofPersonas = {
   ...ofRequest,
-  message: text,
+  bringsHistory: z.literal(true).exactOptional(),
   personaIds: z.array(text),
   api: text,
   model: text.exactOptional(),
@@ -145,7 +157,6 @@ export const storedTurnRequest = z.discriminatedUnion("kind", [
   z.looseObject({
     kind: z.literal("responses"),
     ...ofRequest,
-    inputText: text,
     model: text.exactOptional(),
     previousResponseId: text.exactOptional(),
     tools: z.array(json).exactOptional(),

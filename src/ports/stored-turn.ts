@@ -1,4 +1,5 @@
 import type { TroupeError } from "../protocol/errors.ts";
+import type { Item } from "./item.ts";
 import { isObject } from "./json.ts";
 import {
   check,
@@ -10,6 +11,7 @@ import {
   toStep,
   UnreadableError,
 } from "./stored-event.ts";
+import { storedItems } from "./stored-items.ts";
 import {
   eventlessBatch,
   storedCompactedLog,
@@ -17,6 +19,7 @@ import {
   storedResumableRequest,
   storedTurnRequest,
 } from "./stored-shapes.ts";
+import { upgradeRequest } from "./stored-upgrades.ts";
 import { isReadable, storedVersion } from "./stored-version.ts";
 import {
   isTerminal,
@@ -92,20 +95,20 @@ export function decodeBatch(text: string): LogBatch {
 }
 
 export function decodeResumableRequest(text: string, version = storedVersion): ResumableRequest {
-  const request = parse(text, version);
+  const stored = parse(text, version);
+  const request =
+    version < storedVersion && isObject(stored)
+      ? { ...stored, request: upgradeRequest(stored.request, version) }
+      : stored;
   check(storedResumableRequest, request);
-  return version === 1 ? { ...request, request: upgradeRequest(request.request) } : request;
+  return request;
 }
 
-/** Reads from the options of a request of version 1 the facts that have fields now. */
-function upgradeRequest(request: TurnRequest): TurnRequest {
-  if (request.kind !== "responses") return request;
-  const { background, max_output_tokens: maxTokens } = request.options;
-  return {
-    ...request,
-    ...(background === true ? { inBackground: true } : {}),
-    ...(typeof maxTokens === "number" ? { maxTokens } : {}),
-  };
+/** Decodes the items of a stored message. */
+export function decodeItems(text: string): readonly Item[] {
+  const items = parse(text, storedVersion);
+  check(storedItems, items);
+  return items;
 }
 
 export function decodeTurnRequest(text: string): TurnRequest {

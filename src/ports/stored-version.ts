@@ -7,8 +7,9 @@
  *
  * - 2: a checkpoint counts reasoning in code units, and tool events by themselves. Before, it counted both kinds of events together. A request
  *   tells in fields of its own that it runs in the background and how long its answer may be. Before, only the vendor's options told that.
+ * - 3: a request brings items. Before, it brought one text, named `inputText` or `message`.
  */
-export const storedVersion = 2;
+export const storedVersion = 3;
 
 /** Whether this program reads content of a version. */
 export function isReadable(version: number): boolean {

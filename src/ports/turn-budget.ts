@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../protocol/errors.ts";
 import type { Usage } from "./provider.ts";
 import type { CallOutcome } from "./usage-store.ts";
 
@@ -34,8 +35,8 @@ export interface CallBudget {
   repeat(): Promise<void> | undefined;
   /** Replaces the reservation with the usage of all attempts together. */
   settle(usage: Usage): void;
-  /** Records for good how the call ended. */
-  record(outcome: CallOutcome, usage: Usage): void;
+  /** Records for good how the call ended; `errorCode`: of the error that ended it. */
+  record(outcome: CallOutcome, usage: Usage, errorCode?: ErrorCode): void;
 }
 
 /** A call in the process that does the counting. */

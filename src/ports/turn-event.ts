@@ -43,13 +43,18 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly usage?: Usage;
       readonly simulated: boolean;
     }
-  | { readonly kind: "persona"; readonly answer: PersonaAnswer; readonly conversationId: string }
+  | {
+      readonly kind: "persona";
+      readonly answer: PersonaAnswer;
+      /** Absent if the request brought its history. */
+      readonly conversationId?: string;
+    }
   | {
       readonly kind: "personas";
       readonly answers: readonly PersonaAnswer[];
       readonly combined: string;
       readonly outcome: "complete" | "degraded";
-      readonly conversationId: string;
+      readonly conversationId?: string;
       /** Of all lanes together. */
       readonly usage?: Usage;
     }

@@ -1,4 +1,5 @@
 import type { Caller } from "./caller.ts";
+import type { FunctionTool, Item } from "./item.ts";
 import type { JsonObject } from "./json.ts";
 
 /** How an answer's text is cut into chunks and timed. */
@@ -14,6 +15,10 @@ export interface Pacing {
 }
 
 interface AnyRequest {
+  /** The items that the request brings, oldest first. The last one is the question, or the result of a tool. */
+  readonly input: readonly Item[];
+  /** Functions that the client runs itself. */
+  readonly functions?: readonly FunctionTool[];
   /** Maximum tokens, input and output of all lanes together. */
   readonly budgetTokens?: number;
   /** Maximum length of each lane's answer, in tokens. */
@@ -22,7 +27,8 @@ interface AnyRequest {
 }
 
 interface PersonaRequest extends AnyRequest {
-  readonly message: string;
+  /** The input is the whole context: the request reads no stored conversation, and nothing goes into one. */
+  readonly bringsHistory?: true;
   readonly personaIds: readonly string[];
   readonly api: string;
   readonly model?: string;
@@ -33,9 +39,10 @@ interface PersonaRequest extends AnyRequest {
 export type TurnRequest =
   | ({
       readonly kind: "responses";
-      readonly inputText: string;
       readonly model?: string;
+      /** Id of a response stored at the vendor, after which the input comes. */
       readonly previousResponseId?: string;
+      /** Tools in the vendor's own words. */
       readonly tools?: readonly JsonObject[];
       readonly includeReasoning: boolean;
       /** The provider goes on with the answer even if no process is connected to it. */

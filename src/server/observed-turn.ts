@@ -5,6 +5,7 @@ import type { Usage } from "../ports/provider.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { laneOf, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 
 interface ObservedTurnOptions {
   readonly observer: Observer;
@@ -166,18 +167,19 @@ class ObservedCall implements CallBudget {
     this.#call.settle(usage);
   }
 
-  record(outcome: CallOutcome, usage: Usage): void {
-    this.#call.record(outcome, usage);
-    this.end(outcome, usage);
+  record(outcome: CallOutcome, usage: Usage, errorCode?: ErrorCode): void {
+    this.#call.record(outcome, usage, errorCode);
+    this.end(outcome, usage, errorCode);
   }
 
-  end(outcome: CallOutcome, usage?: Usage): void {
+  end(outcome: CallOutcome, usage?: Usage, errorCode?: ErrorCode): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const { observer, clock, facts, onEnd } = this.#options;
     onEnd();
     observer.callEnded?.(facts, {
       outcome,
+      ...(errorCode === undefined ? {} : { errorCode }),
       ...(usage === undefined ? {} : { usage }),
       attempts: this.#attempts,
       durationMs: clock.now() - this.#sentAtMs,

@@ -1,5 +1,6 @@
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { followLog } from "../ports/follow-log.ts";
+import { userText } from "../ports/item.ts";
 import { voiceOf } from "../ports/lane.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import { isTerminal, laneOf, type TurnEvent } from "../ports/turn-event.ts";
@@ -18,8 +19,8 @@ export interface Question {
 export function questionOf({ record, request }: LiveTurn): Question | undefined {
   const { id, conversationId } = record;
   if (request.kind === "responses" || conversationId === undefined) return undefined;
-  const { kind, message, personaIds } = request;
-  return { conversationId, requestId: id, kind, message, personaIds };
+  const { kind, input, personaIds } = request;
+  return { conversationId, requestId: id, kind, message: userText(input), personaIds };
 }
 
 /** The question of an ended turn, from its conversation and its log; `undefined` if it is no longer in the conversation. */

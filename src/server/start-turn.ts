@@ -1,10 +1,11 @@
-import type { TargetConversation } from "../chat/conversation-turn.ts";
+import type { TargetConversation } from "../chat/ensemble/conversation-turn.ts";
 import { prepareReply } from "../chat/prepare-reply.ts";
 import { bytesOfRequest } from "../chat/request-bytes.ts";
-import { estimateTokens, utf8Bytes } from "../chat/usage.ts";
+import { estimateItems } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import { followLog } from "../ports/follow-log.ts";
 import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
+import { userText } from "../ports/item.ts";
 import { SocketEndedError } from "../ports/socket.ts";
 import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
@@ -85,7 +86,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     const hold = ask.hold();
     let release = () => hold.release();
     try {
-      const leave = await admission.admit(ask.caller, estimateTokens(utf8Bytes(textOf(ask.request))));
+      const leave = await admission.admit(ask.caller, estimateItems(ask.request.input));
       release = () => {
         hold.release();
         leave();
@@ -102,7 +103,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     { request, conversation: named, ownConversation }: Ask,
     { owner, conversationId: kept, afterSeq }: TurnRecord,
   ): Promise<TargetConversation | undefined> {
-    if (request.kind === "responses") return undefined;
+    if (request.kind === "responses" || request.bringsHistory === true) return undefined;
     const id = kept ?? (named === "new" ? undefined : (named ?? ownConversation));
     if (id !== undefined) {
       const head = await chat.conversations.headPath(owner, id, chat.contextChars);
@@ -160,10 +161,6 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
   };
 }
 
-function textOf(request: TurnRequest): string {
-  return request.kind === "responses" ? request.inputText : request.message;
-}
-
 /**
  * A digest that is equal for equal JSON contents, in any order of their keys. Stored turns keep it, so the digested text must never
  * change for the same contents.
@@ -204,11 +201,12 @@ async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
   return false;
 }
 
-/** A request with the fields that it had in the version that digested it. */
+/** A request with the fields that it had in the version that digested it: a text in the place of its input. */
 function withoutNewFields(request: TurnRequest): object {
-  if (request.kind !== "responses") return request;
-  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = request;
-  return earlier;
+  const { input, ...rest } = request;
+  if (rest.kind !== "responses") return { ...rest, message: userText(input) };
+  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = rest;
+  return { ...earlier, inputText: userText(input) };
 }
 
 /** The part of a request to store beside its log: `undefined` unless a later process could use it. */

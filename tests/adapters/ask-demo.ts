@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createDemoProvider } from "../../src/adapters/demo/demo-provider.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { ProviderEvent, ProviderMessage, ProviderRequest } from "../../src/ports/provider.ts";
+import { textMessage } from "../../src/ports/item.ts";
+import type { ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 
 /** A clock on which waiting takes no time: each wait moves the time on and is recorded. */
 export function createInstantClock() {
@@ -27,12 +28,12 @@ export function createInstantClock() {
   };
 }
 
-export const user = (text: string): ProviderMessage => ({ role: "user", text });
-export const assistant = (text: string): ProviderMessage => ({ role: "assistant", text });
+export const user = (text: string) => textMessage("user", text);
+export const assistant = (text: string) => textMessage("assistant", text);
 
 /** A request with one question. */
 export function ask(question: string, more: Partial<ProviderRequest> = {}): ProviderRequest {
-  return { model: "gpt-4o-mini", messages: [user(question)], ...more };
+  return { model: "gpt-4o-mini", input: [user(question)], ...more };
 }
 
 /** All batches of the demo provider's answer, with its default times on an instant clock. */

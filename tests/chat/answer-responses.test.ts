@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { answerResponses } from "../../src/chat/answer-responses.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -11,7 +12,7 @@ type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
 const request: ResponsesRequest = {
   kind: "responses",
-  inputText: "12345678",
+  input: [textMessage("user", "12345678")],
   includeReasoning: false,
   options: {},
   pacing: rawPacing,
@@ -46,7 +47,7 @@ describe("answerResponses", () => {
     assert.deepEqual(setup.choice.requests, [
       {
         model: "model-asked",
-        messages: [{ role: "user", text: "12345678" }],
+        input: [textMessage("user", "12345678")],
         previousResponseId: "resp_0",
         tools: [{ type: "web_search" }],
         includeReasoning: true,
@@ -63,7 +64,7 @@ describe("answerResponses", () => {
     await run(setup);
     assert.deepEqual(Object.keys(setup.choice.requests[0] ?? {}).sort(), [
       "includeReasoning",
-      "messages",
+      "input",
       "model",
       "options",
     ]);

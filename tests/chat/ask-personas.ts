@@ -1,9 +1,10 @@
-import { beginConversationTurn } from "../../src/chat/conversation-turn.ts";
+import { beginConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
 import { parallel } from "../../src/chat/ensemble/policies/parallel.ts";
 import type { Policy } from "../../src/chat/ensemble/policy.ts";
 import { runStage } from "../../src/chat/ensemble/stage.ts";
 import type { RecoveredLane } from "../../src/chat/recovered-lanes.ts";
 import type { ReplyEnd } from "../../src/chat/reply.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -27,7 +28,7 @@ const owner = "owner";
 /** A question to all three personas. */
 export const request: PersonasRequest = {
   kind: "personas",
-  message: "Well?",
+  input: [textMessage("user", "Well?")],
   personaIds: ["ada", "bob", "cleo"],
   api: "openai",
   pacing: rawPacing,
@@ -67,7 +68,7 @@ export async function ask(
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
-  const conversation = await beginConversationTurn(dependencies, owner, conversationId, "Well?");
+  const conversation = await beginConversationTurn(dependencies, owner, conversationId, { text: "Well?" });
   const asked = { ...request, ...changes } as PersonasRequest;
   const cast = {
     members: personas

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../src/adapters/sqlite/sqlite-usage.ts";
 import { type Lane, type LaneResult, runLane } from "../../src/chat/lane.ts";
+import { textMessage, userText } from "../../src/ports/item.ts";
 import type { ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { createTurnBudget } from "../../src/server/budget/budgets.ts";
@@ -26,11 +27,11 @@ export const usageOf = (call: number) => ({
 
 export const requestOf = (call: number): ProviderRequest => ({
   model: "model-asked",
-  messages: [{ role: "user", text: `call-${call}` }],
+  input: [textMessage("user", `call-${call}`)],
 });
 
 /** The number of the call that a request is for. */
-export const callOf = ({ messages }: ProviderRequest) => Number(messages[0]?.text.slice("call-".length));
+export const callOf = ({ input }: ProviderRequest) => Number(userText(input).slice("call-".length));
 
 /** A lane of these three calls, before its budget is known. */
 export const threeCalls: Pick<Lane, "request" | "nextRequest"> = {

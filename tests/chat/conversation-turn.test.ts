@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
-import { beginConversationTurn, type ConversationTurn } from "../../src/chat/conversation-turn.ts";
+import { beginConversationTurn, type ConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
 import { rememberAnswers } from "../../src/chat/ensemble/remember-answers.ts";
 import type { LaneResult } from "../../src/chat/lane.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
@@ -34,7 +34,7 @@ const remember = (
     store,
     turn,
     answers.map((one, index) => ({
-      ...one,
+      result: one,
       member: { persona: cast[index] as Persona },
       toldId: undefined,
     })),
@@ -60,10 +60,10 @@ async function isRefusal(promise: Promise<unknown>): Promise<void> {
 describe("a turn in a conversation", () => {
   it("starts with an empty path and gets the earlier turns from then on", async () => {
     const { store, id } = await newConversation();
-    const first = await beginConversationTurn(told(store), owner, id, "One?");
+    const first = await beginConversationTurn(told(store), owner, id, { text: "One?" });
     assert.deepEqual(first.path, []);
     const ids = await remember(store, first, [ada], [answer("One.")]);
-    const second = await beginConversationTurn(told(store), owner, id, "Two?");
+    const second = await beginConversationTurn(told(store), owner, id, { text: "Two?" });
     assert.deepEqual(
       second.path.map(({ role, text, personaId, personaName, status }) => [
         role,
@@ -82,7 +82,7 @@ describe("a turn in a conversation", () => {
 
   it("moves the head only when its answers are stored", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(told(store), owner, id, "One?");
+    const turn = await beginConversationTurn(told(store), owner, id, { text: "One?" });
     assert.deepEqual(await toHead(store, id), []);
     await remember(store, turn, [ada], [answer("One.")]);
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
@@ -90,7 +90,7 @@ describe("a turn in a conversation", () => {
 
   it("stores the answers in the order of the personas, partial ones marked, and nothing of the silent", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(told(store), owner, id, "Well?");
+    const turn = await beginConversationTurn(told(store), owner, id, { text: "Well?" });
     const ids = await remember(
       store,
       turn,
@@ -115,21 +115,21 @@ describe("a turn in a conversation", () => {
 
   it("names its request in its question and in its answers, if it has one", async () => {
     const { store, id } = await newConversation();
-    const turn = await beginConversationTurn(told(store), owner, id, "Well?", "req-1");
+    const turn = await beginConversationTurn(told(store), owner, id, { text: "Well?" }, "req-1");
     await remember(store, turn, [ada], [answer("Well.")]);
     assert.deepEqual(
       (await store.ofRequest(owner, id, "req-1")).map(({ text }) => text),
       ["Well?", "Well."],
     );
-    const nameless = await beginConversationTurn(told(store), owner, id, "And?");
+    const nameless = await beginConversationTurn(told(store), owner, id, { text: "And?" });
     assert.equal("requestId" in nameless, false);
   });
 
   it("leaves the head in place if nothing was said", async () => {
     const { store, id } = await newConversation();
-    const first = await beginConversationTurn(told(store), owner, id, "One?");
+    const first = await beginConversationTurn(told(store), owner, id, { text: "One?" });
     await remember(store, first, [ada], [answer("One.")]);
-    const second = await beginConversationTurn(told(store), owner, id, "Two?");
+    const second = await beginConversationTurn(told(store), owner, id, { text: "Two?" });
     const ids = await remember(store, second, [ada], [answer("", "failed")]);
     assert.deepEqual(ids, [undefined]);
     assert.deepEqual(await toHead(store, id), ["One?", "One."]);
@@ -137,11 +137,11 @@ describe("a turn in a conversation", () => {
 
   it("branches from the head at which it started, even if others go on", async () => {
     const { store, id } = await newConversation();
-    const root = await beginConversationTurn(told(store), owner, id, "Root?");
+    const root = await beginConversationTurn(told(store), owner, id, { text: "Root?" });
     await remember(store, root, [ada], [answer("Root.")]);
 
-    const left = await beginConversationTurn(told(store), owner, id, "Left?");
-    const right = await beginConversationTurn(told(store), owner, id, "Right?");
+    const left = await beginConversationTurn(told(store), owner, id, { text: "Left?" });
+    const right = await beginConversationTurn(told(store), owner, id, { text: "Right?" });
     assert.deepEqual(left.path, right.path);
     await remember(store, right, [bob], [answer("Right.")]);
     assert.deepEqual(await toHead(store, id), ["Root?", "Root.", "Right?", "Right."]);
@@ -152,7 +152,7 @@ describe("a turn in a conversation", () => {
   it("keeps turns that start in the same moment apart", async () => {
     const { store, id } = await newConversation();
     const turns = await Promise.all(
-      ["A?", "B?", "C?"].map((text) => beginConversationTurn(told(store), owner, id, text)),
+      ["A?", "B?", "C?"].map((text) => beginConversationTurn(told(store), owner, id, { text })),
     );
     assert.equal(new Set(turns.map(({ questionId }) => questionId)).size, 3);
     for (const { path } of turns) assert.deepEqual(path, []);
@@ -160,15 +160,15 @@ describe("a turn in a conversation", () => {
 
   it("cannot start if there is no such conversation, or if it is another owner's", async () => {
     const { store, id } = await newConversation();
-    await isRefusal(beginConversationTurn(told(store), owner, "unknown", "Hm?"));
-    await isRefusal(beginConversationTurn(told(store), "somebody else", id, "Hm?"));
+    await isRefusal(beginConversationTurn(told(store), owner, "unknown", { text: "Hm?" }));
+    await isRefusal(beginConversationTurn(told(store), "somebody else", id, { text: "Hm?" }));
   });
 
   it("ends without message ids if the conversation was forgotten meanwhile", async () => {
     const clock = createTestClock();
     const store = createMemoryConversations({ clock, maxBytes: 2_000 });
     const id = await store.create(owner);
-    const turn = await beginConversationTurn(told(store), owner, id, "Hm?");
+    const turn = await beginConversationTurn(told(store), owner, id, { text: "Hm?" });
     await store.append(owner, await store.create(owner), undefined, [
       { role: "user", text: "x".repeat(1_000), status: "completed" },
     ]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { prepareReply } from "../../src/chat/prepare-reply.ts";
 import { recoverLanes } from "../../src/chat/recovered-lanes.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -11,7 +12,7 @@ import { rawPacing } from "./paced-run.ts";
 const owner = "owner";
 const personasRequest = {
   kind: "personas",
-  message: "Well?",
+  input: [textMessage("user", "Well?")],
   personaIds: ["ada", "bob"],
   api: "openai",
   pacing: rawPacing,
@@ -54,7 +55,12 @@ describe("preparing a reply", () => {
 
   it("needs neither personas nor a conversation for a call of the Responses API", async () => {
     const { prepare, context } = await setUp();
-    const request = { kind: "responses", inputText: "x", includeReasoning: false, options: {} } as const;
+    const request = {
+      kind: "responses",
+      input: [textMessage("user", "x")],
+      includeReasoning: false,
+      options: {},
+    } as const;
     const prepared = await prepare({ ...request, pacing: rawPacing }, "no conversation");
     assert.deepEqual(prepared.lanes, []);
     const { result } = await play((emit) => prepared.reply({ ...context, emit }));

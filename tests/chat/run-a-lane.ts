@@ -1,9 +1,10 @@
 import { type Lane, runLane } from "../../src/chat/lane.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import { brief, type ChatSetup, type Played, play } from "./chat-setup.ts";
 import { naturalPacing } from "./paced-run.ts";
 
-export const question = { model: "model-asked", messages: [{ role: "user" as const, text: "12345678" }] };
+export const question = { model: "model-asked", input: [textMessage("user", "12345678")] };
 
 export function laneOf(setup: ChatSetup, changes: Partial<Lane> = {}): Lane {
   return {

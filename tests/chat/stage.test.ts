@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { textMessage } from "../../src/ports/item.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answerOf, answers, ask, byPersona, fails, laneAnswers, statuses, waits } from "./ask-personas.ts";
 import { brief, createChatSetup, end, type ProviderScript, say } from "./chat-setup.ts";
@@ -99,7 +100,7 @@ describe("several personas", () => {
     assert.match(second?.note ?? "", /Ada/);
     assert.match(`${first?.cacheKey} ${second?.cacheKey}`, /^[0-9a-f]{32} [0-9a-f]{32}$/);
     assert.notEqual(first?.cacheKey, second?.cacheKey);
-    assert.deepEqual(first?.messages, [{ role: "user", text: "Well?" }]);
+    assert.deepEqual(first?.input, [textMessage("user", "Well?")]);
     assert.deepEqual([first?.model, first?.temperature, first?.maxOutputTokens], ["model-asked", 0.3, 55]);
   });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { estimateInput, sumUsage, utf8Bytes } from "../../src/chat/usage.ts";
+import { textMessage } from "../../src/ports/item.ts";
 
 const usage = (inputTokens: number, outputTokens: number, estimated = false) => ({
   inputTokens,
@@ -14,16 +15,13 @@ describe("estimateInput", () => {
     const request = {
       model: "m",
       instructions: "12345",
-      messages: [
-        { role: "user" as const, text: "123" },
-        { role: "assistant" as const, text: "1" },
-      ],
+      input: [textMessage("user", "123"), textMessage("assistant", "1")],
     };
     assert.equal(estimateInput(request), 3);
     assert.equal(estimateInput({ ...request, note: "1234" }), 4);
     assert.equal(estimateInput({ ...request, tools: [{ type: "t" }] }), 6);
     assert.equal(estimateInput({ ...request, options: { instructions: "1234567890", user: undefined } }), 6);
-    assert.equal(estimateInput({ model: "m", messages: [] }), 0);
+    assert.equal(estimateInput({ model: "m", input: [] }), 0);
   });
 });
 

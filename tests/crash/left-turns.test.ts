@@ -5,6 +5,7 @@ import { openServedTime } from "../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import type { ResumableRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -19,7 +20,7 @@ const resumable: ResumableRequest = {
   caller: { owner: "owner", keyId: "key", limits: {} },
   request: {
     kind: "responses",
-    inputText: "Hi",
+    input: [textMessage("user", "Hi")],
     includeReasoning: false,
     options: { background: true },
     pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },

@@ -13,6 +13,7 @@ import {
   TroupeError,
   type TroupeOptions,
 } from "../../src/index.ts";
+import { textMessage, textMessages } from "../../src/ports/item.ts";
 import { decodeClientMessage } from "../../src/protocol/decode.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -145,11 +146,11 @@ test("the provider in the example of `Provider` answers with the words of the qu
     parrot = options.providers?.choose("openai", undefined).provider;
     return program.globals.createTroupe(options);
   };
-  const globals = { createTroupe: createWith, TroupeError };
+  const globals = { createTroupe: createWith, textMessages, TroupeError };
   const [line] = await run(withoutImports(example.code), undefined, globals);
   assert.equal(line, 'api "openai" is answered by parrot (parrot-1), a provider of the application');
   const events: ProviderEvent[] = [];
-  const request = { model: "m", messages: [{ role: "user", text: "Well, well?" }] } as const;
+  const request = { model: "m", input: [textMessage("user", "Well, well?")] };
   for await (const batch of parrot?.stream(request, new AbortController()) ?? []) events.push(...batch);
   assert.deepEqual(events, [
     { type: "started" },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { text as textOf } from "node:stream/consumers";
 import { test } from "node:test";
+import { userText } from "../../src/ports/item.ts";
 import type { Provider, ProviderEvent } from "../../src/ports/provider.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { startFrameServer } from "./python/odd-servers.ts";
@@ -15,8 +16,8 @@ function sayingProvider() {
   const provider: Provider = {
     name: "saying",
     simulated: false,
-    async *stream({ messages, model }): AsyncGenerator<ProviderEvent[]> {
-      asked.push(messages.at(-1)?.text ?? "");
+    async *stream({ input, model }): AsyncGenerator<ProviderEvent[]> {
+      asked.push(userText(input));
       yield [{ type: "text", text: said }];
       yield [{ type: "end", finishReason: "stop", model }];
     },

@@ -4,6 +4,7 @@ import { describeListing } from "./conversation-listing-contract.ts";
 import { describeReading } from "./conversation-reading-contract.ts";
 import { describeSearch } from "./conversation-search-contract.ts";
 import { answers, asks, type ConversationsUnderTest } from "./conversations-under-test.ts";
+import { fullItems } from "./stored-samples.ts";
 
 /** More than any path here has. */
 const mostChars = 1_000;
@@ -60,6 +61,38 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         { ...answers("Two. 😀"), id: ids[1], parentId: ids[0], pathChars: 15 },
       ]);
       assert.deepEqual(await store.append("owner", id, ids[1], []), []);
+    });
+
+    it("keeps the items of a message, and counts them in its path", async () => {
+      await using under = await create();
+      const { store } = under;
+      const id = await store.create("owner");
+      const question = { ...asks("Hi"), items: fullItems, requestId: "r" };
+      const call = { type: "tool-call", callId: "c", name: "f", arguments: "{}" } as const;
+      const reply = { ...answers(""), items: [call], requestId: "r" };
+      const [asked = "", replied = ""] =
+        (await store.append("owner", id, undefined, [question, reply])) ?? [];
+      await store.moveHead("owner", id, replied);
+      const [askedChars, repliedChars] = [fullItems, [call]].map((items) => JSON.stringify(items).length);
+      const first = { ...question, id: asked };
+      const second = { ...reply, id: replied, parentId: asked };
+      const pathChars = 2 + Number(askedChars);
+      const whole = [
+        { ...first, pathChars },
+        { ...second, pathChars: pathChars + Number(repliedChars) },
+      ];
+      assert.deepEqual((await store.headPath("owner", id, 100_000))?.path, whole);
+      assert.deepEqual(await store.path("owner", id, replied, 100_000), whole);
+      assert.deepEqual(await store.path("owner", id, replied, pathChars), whole.slice(1));
+      assert.deepEqual(await store.ofRequest("owner", id, "r"), [first, second]);
+      const page = await store.messages("owner", id, 100_000);
+      assert.deepEqual(
+        page?.pieces.map(({ message }) => ["items" in message, message.text]),
+        [
+          [false, "Hi"],
+          [false, ""],
+        ],
+      );
     });
 
     it("moves its head only when told", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
+import { type Item, textMessage } from "../../src/ports/item.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../../src/protocol/errors.ts";
 import { type Script, splitEvery } from "../doubles/script.ts";
@@ -135,6 +136,42 @@ export function describeUpstreamProvider(
       for await (const _ of under.provider.stream(under.request, { signal: never })) break;
       assert.equal(under.connections(), 0);
     });
+
+    it("sends no state of another provider", async () => {
+      await using under = await create();
+      under.double.respond(streamScript([begun + closing]));
+      const { request } = under;
+      const providerState = { provider: "another", state: { signature: "secret-of-another" } };
+      const thought = { type: "reasoning", text: "Hm.", providerState } as const;
+      const said = { ...textMessage("assistant", "Rain?"), providerState };
+      const input = [...request.input, thought, said, ...request.input];
+      const { thrown } = await read({ ...under, request: { ...request, input } });
+      assert.equal(thrown, undefined);
+      assert.equal(JSON.stringify(under.double.requests[0]?.body).includes("secret-of-another"), false);
+    });
+
+    const items: readonly (readonly [string, Item])[] = [
+      ["rain.png", { type: "message", role: "user", parts: [{ type: "image", url: "http://a.b/rain.png" }] }],
+      ["rain.txt", { type: "message", role: "user", parts: [{ type: "file", url: "http://a.b/rain.txt" }] }],
+      ["call-of-rain", { type: "tool-call", callId: "call-of-rain", name: "rain", arguments: "{}" }],
+      [
+        "result-of-rain",
+        { type: "tool-result", callId: "c", output: [{ type: "text", text: "result-of-rain" }] },
+      ],
+    ];
+    for (const [word, item] of items)
+      it(`sends or refuses each item, and drops none in silence: ${word}`, async () => {
+        await using under = await create();
+        under.double.respond(streamScript([begun + closing]));
+        const { request } = under;
+        const input = [...request.input, item, ...request.input];
+        const { thrown } = await read({ ...under, request: { ...request, input } });
+        if (thrown === undefined) assert.ok(JSON.stringify(under.double.requests[0]?.body).includes(word));
+        else {
+          assert.ok(thrown instanceof TroupeError);
+          assert.deepEqual([thrown.code, thrown.field], ["upstream_invalid_request", "input.1"]);
+        }
+      });
 
     const stalls: readonly [string, Script, number, ErrorCode][] = [
       ["that sends no head", [{ hang: true }], 60_000, "upstream_timeout"],

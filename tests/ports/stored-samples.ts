@@ -1,3 +1,4 @@
+import type { FunctionTool, Item } from "../../src/ports/item.ts";
 import type { LaneCheckpoint, PersonaAnswer, TurnEvent, TurnStep } from "../../src/ports/turn-event.ts";
 import type { ResumableRequest, TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -92,15 +93,42 @@ export const fullCheckpoint: LaneCheckpoint = {
 
 export const fullSteps: readonly TurnStep[] = [...fullEvents, fullCheckpoint];
 
+const providerState = { provider: "openai", state: { encrypted_content: "e", deep: [{ n: null }] } };
+
+/** Every kind of item and part, each with all of its optional fields. */
+export const fullItems: readonly Item[] = [
+  { type: "message", role: "system", parts: [{ type: "text", text: "Be Rain." }], providerState },
+  {
+    type: "message",
+    role: "user",
+    parts: [
+      { type: "text", text: "Hi" },
+      { type: "image", url: "https://pictures.example/rain.png", mediaType: "image/png" },
+      { type: "image", data: "UmFpbg==", mediaType: "image/png" },
+      { type: "file", filename: "rain.pdf", url: "https://files.example/rain.pdf", mediaType: "text/pdf" },
+      { type: "file", filename: "rain.txt", data: "UmFpbg==", mediaType: "text/plain" },
+    ],
+  },
+  { type: "reasoning", text: "Rain?", providerState },
+  { type: "tool-call", callId: "call-1", name: "look_up", arguments: '{"q":"Rain"}', providerState },
+  { type: "tool-result", callId: "call-1", output: [{ type: "text", text: "Rain" }], providerState },
+  { type: "source", url: "https://weather.example", title: "Rain", providerState },
+];
+
+const functions: readonly FunctionTool[] = [
+  { name: "look_up", description: "Looks up Rain.", parameters: { type: "object" }, strict: true },
+];
+
 const pacing = { mode: "natural", chunkChars: 50, intervalMs: 100, maxLagMs: 400 } as const;
 const ofPersonas = {
-  ...{ pacing, budgetTokens: 9, message: "Hi", personaIds: ["teacher"], api: "openai" },
+  ...{ pacing, budgetTokens: 9, input: fullItems, functions, personaIds: ["teacher"], api: "openai" },
   ...{ model: "gpt", temperature: 0.5, maxTokens: 7 },
-};
+  bringsHistory: true,
+} as const;
 
 export const fullRequests: readonly TurnRequest[] = [
   {
-    ...{ kind: "responses", pacing, budgetTokens: 9, inputText: "Hi", model: "gpt" },
+    ...{ kind: "responses", pacing, budgetTokens: 9, input: fullItems, functions, model: "gpt" },
     ...{ previousResponseId: "resp_0", tools: [{ type: "web_search" }], includeReasoning: true },
     ...{ maxTokens: 7, inBackground: true, isTransient: true },
     options: { background: true },

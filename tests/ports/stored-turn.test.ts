@@ -53,7 +53,7 @@ const shapes: readonly Shape[] = [
 ];
 
 /** Keys whose contents are a vendor's own. */
-const foreign = ["payload", "response", "place", "options", "tools"];
+const foreign = ["payload", "response", "place", "options", "tools", "state", "parameters"];
 
 type Path = readonly (string | number)[];
 
@@ -157,7 +157,7 @@ describe("stored shapes", () => {
 
   it("errors of a code that this version does not know are internal errors", () => {
     const error = decodeError('{"troupe_error":"of_a_later_version","retryable":false,"retryAfterMs":null}');
-    assert.deepEqual([error.code, error.retryable, error.retryAfterMs], ["internal_error", false, undefined]);
+    assert.deepEqual([error.code, error.retryable, error.retryAfterMs], ["internal_error", false, Infinity]);
   });
 
   it("the check of text by hand agrees with the schema", () => {

@@ -4,6 +4,7 @@ import type { ConversationStore, TurnQuestion } from "../../src/ports/conversati
 import type { TurnLogStore } from "../../src/ports/turn-log.ts";
 import { answers, asks } from "./conversations-under-test.ts";
 import { terminal, textOf } from "./log-reading.ts";
+import { fullItems } from "./stored-samples.ts";
 
 /** The logs and the conversations of one server, both empty. */
 export interface QuestionsUnderTest extends AsyncDisposable {
@@ -43,6 +44,14 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
   }
 
   describe(`${name} as the store of questions`, () => {
+    it("stores a question with its items", async () => {
+      await using at = await open();
+      const { conversations, id, under } = at;
+      assert.equal(await at.ask("r", id, { id: "q", text: "Hi", items: fullItems, under }), "created");
+      const [question] = await conversations.ofRequest("owner", id, "r");
+      assert.deepEqual([question?.text, question?.items], ["Hi", fullItems]);
+    });
+
     it("finds a conversation's head and the path to it at once", async () => {
       await using at = await open();
       const { conversations, id, answered, under } = at;

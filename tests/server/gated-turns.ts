@@ -1,5 +1,6 @@
 import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import { Hold } from "../../src/ports/held-bytes.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { Observer } from "../../src/ports/observer.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { createConversationDeletion } from "../../src/server/delete-conversation.ts";
@@ -11,7 +12,7 @@ import { createGate } from "../doubles/script.ts";
 
 const request: TurnRequest = {
   kind: "persona",
-  message: "Hi",
+  input: [textMessage("user", "Hi")],
   personaIds: ["ada"],
   api: "openai",
   pacing: { mode: "raw", chunkChars: 30, intervalMs: 100, maxLagMs: 400 },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnLogStore, UnfinishedTurn } from "../../src/ports/turn-log.ts";
 import type { ResumableRequest, WhenInterrupted } from "../../src/ports/turn-request.ts";
@@ -18,7 +19,7 @@ function request(whenInterrupted: WhenInterrupted): ResumableRequest {
   return {
     ...{ caller: { owner, keyId: "k", limits: {} }, whenUnwatched: "finish", whenInterrupted },
     request: {
-      ...{ kind: "persona", message: "Hi", personaIds: ["teacher"], api: "openai" },
+      ...{ kind: "persona", input: [textMessage("user", "Hi")], personaIds: ["teacher"], api: "openai" },
       pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },
     },
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { textMessages } from "../../src/ports/item.ts";
 import { answering } from "../chat/chat-setup.ts";
 import { answers, asks } from "../ports/conversations-under-test.ts";
 import { until } from "../support/until.ts";
@@ -23,7 +24,7 @@ test("a question follows the answer that was stored while its log was made, and 
   assert.deepEqual([question?.text, question?.parentId], ["Hi", two]);
   assert.deepEqual(await conversations.head("owner", id), { messageId: answer?.id });
   assert.deepEqual(
-    calls.map(({ messages }) => messages.map(({ text }) => text)),
+    calls.map(({ input }) => textMessages(input).map(({ text }) => text)),
     [["One?", "One.", "Two?", "Two.", "Hi"]],
   );
 });

@@ -117,7 +117,10 @@ test("a repeated call counts its attempts, and a failed one is told with its tur
   // The second attempt starts after a wait of 500 ms, and its failure is noticed at the next beat.
   assert.deepEqual(
     { ...ofCall, usage: ofCall?.usage?.estimated },
-    { outcome: "failed", usage: true, attempts: 2, durationMs: 725, timeToFirstChunkMs: 700 },
+    {
+      ...{ outcome: "failed", errorCode: "upstream_error", usage: true, attempts: 2 },
+      ...{ durationMs: 725, timeToFirstChunkMs: 700 },
+    },
   );
   const [[, ofTurn] = []] = at.noted.of("turnEnded");
   assert.deepEqual(
@@ -138,10 +141,12 @@ test("a failed voice of several is told, and its turn completes", async () => {
   const [[turn] = []] = at.noted.of("turnStarted");
   assert.deepEqual([turn?.kind, turn?.lanes], ["personas", 2]);
   assert.deepEqual(
-    at.noted.of("callEnded").map(([{ personaId }, { outcome }]) => [personaId, outcome]),
+    at.noted
+      .of("callEnded")
+      .map(([{ personaId }, { outcome, errorCode }]) => [personaId, outcome, errorCode]),
     [
-      ["skeptic", "failed"],
-      ["teacher", "completed"],
+      ["skeptic", "failed", "upstream_auth"],
+      ["teacher", "completed", undefined],
     ],
   );
   assert.deepEqual(

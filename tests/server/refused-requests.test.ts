@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { userText } from "../../src/ports/item.ts";
 import type { Provider } from "../../src/ports/provider.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { bearer } from "../support/key-system.ts";
@@ -14,8 +15,8 @@ const key = "ada-0123456789abcdef";
 const provider: Provider = {
   name: "scripted",
   simulated: false,
-  async *stream({ messages }, { signal }) {
-    if (messages.at(-1)?.text === "Wait.")
+  async *stream({ input }, { signal }) {
+    if (userText(input) === "Wait.")
       await new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
       );

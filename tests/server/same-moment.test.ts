@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hold } from "../../src/ports/held-bytes.ts";
+import { textMessage } from "../../src/ports/item.ts";
 import type { Ask } from "../../src/server/start-turn.ts";
 import { startHeld } from "../doors/websocket/held-server.ts";
 import { until } from "../support/until.ts";
@@ -15,7 +16,7 @@ const ask = (id: string): Ask => ({
   isNamed: true,
   request: {
     kind: "responses",
-    inputText: "Hi",
+    input: [textMessage("user", "Hi")],
     includeReasoning: false,
     options: {},
     pacing: { mode: "raw", chunkChars: 50, intervalMs: 100, maxLagMs: 400 },

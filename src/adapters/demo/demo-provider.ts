@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
+import { textsOfItems } from "../../ports/item.ts";
 import type { Provider, ProviderEvent, ProviderRequest, Usage } from "../../ports/provider.ts";
 import { type DemoProgress, demoResponse } from "./demo-response.ts";
 import { writeScript } from "./script.ts";
@@ -97,8 +98,8 @@ function wordsOf(text: string): string[] {
 }
 
 function usageOf(request: ProviderRequest, outputTokens: number): Usage {
-  const input = [request.instructions ?? "", ...request.messages.map(({ text }) => text)];
-  const inputTokens = input.reduce((sum, text) => sum + wordsOf(text).length, 0);
+  const texts = [request.instructions ?? "", ...textsOfItems(request.input)];
+  const inputTokens = texts.reduce((sum, text) => sum + wordsOf(text).length, 0);
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
 }
 

@@ -74,7 +74,8 @@ export function demoResponse(
     const value = request.options?.[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...response, tools: [...(request.tools ?? [])], ...Object.fromEntries(repeated) };
+  const functions = (request.functions ?? []).map((tool) => ({ type: "function", ...tool }));
+  return { ...response, tools: [...(request.tools ?? []), ...functions], ...Object.fromEntries(repeated) };
 }
 
 function outputOf(hash: string, { status, text, reasoning }: DemoProgress) {

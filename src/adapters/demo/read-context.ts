@@ -1,4 +1,4 @@
-import type { ProviderMessage } from "../../ports/provider.ts";
+import { type Item, textOf } from "../../ports/item.ts";
 
 /** The facts of a context that a script uses. */
 export interface ReadContext {
@@ -15,11 +15,11 @@ export interface ReadContext {
 /** The form in which a persona is shown another voice's answer: `(Name answered:)`, then the words as a quotation. */
 const wordsOfOthers = /^\((.+) answered:\)\n> /u;
 
-/** Separates the questions in a context from the answers of other voices. */
-export function readContext(messages: readonly ProviderMessage[]): ReadContext {
-  const heard = messages
-    .filter(({ role }) => role === "user")
-    .map(({ text }) => ({ text, speaker: wordsOfOthers.exec(text)?.[1] }));
+/** Separates the questions in a context from the answers of other voices. A script reads only the words of messages. */
+export function readContext(input: readonly Item[]): ReadContext {
+  const heard = input
+    .flatMap((item) => (item.type === "message" && item.role === "user" ? [textOf(item.parts)] : []))
+    .map((text) => ({ text, speaker: wordsOfOthers.exec(text)?.[1] }));
   const questions = heard.filter(({ speaker }) => speaker === undefined);
   const before = questions.at(-2);
   const sinceThen = before === undefined ? heard : heard.slice(heard.indexOf(before));

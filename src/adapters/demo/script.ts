@@ -24,9 +24,9 @@ const notice = "This is a scripted demonstration — no model was called, but th
  * words twice running.
  */
 export function writeScript(request: ProviderRequest): DemoScript {
-  const { question, questionCount, earlierQuestion, otherSpeakers } = readContext(request.messages);
+  const { question, questionCount, earlierQuestion, otherSpeakers } = readContext(request.input);
   const { voice, isPersona } = voiceOf(request.instructions);
-  const tool = request.tools?.[0] && toolName(request.tools[0]);
+  const tool = request.functions?.[0]?.name ?? (request.tools?.[0] && toolName(request.tools[0]));
 
   const hash = createHash("sha256")
     .update(JSON.stringify([question, request.instructions]))

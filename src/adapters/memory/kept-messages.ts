@@ -1,9 +1,10 @@
-import type {
-  MessagePage,
-  MessagePiece,
-  PathMessage,
-  ReadingPlace,
-  StoredMessage,
+import {
+  charsOf,
+  type MessagePage,
+  type MessagePiece,
+  type PathMessage,
+  type ReadingPlace,
+  type StoredMessage,
 } from "../../ports/conversation-store.ts";
 import type { SearchedMessage } from "./search-messages.ts";
 
@@ -11,7 +12,7 @@ import type { SearchedMessage } from "./search-messages.ts";
 export interface KeptMessage extends SearchedMessage {
   readonly message: StoredMessage;
   readonly createdAtMs: number;
-  /** Characters of all texts from the root to this one. */
+  /** Characters of all messages from the root to this one. */
   readonly pathChars: number;
 }
 
@@ -34,7 +35,8 @@ export function pageOf(messages: readonly KeptMessage[], maxBytes: number, from:
     if (pieces.length > 0 && (bytes > room || pieces.length === maxMessages))
       return { pieces, next: { message: place, offset: 0 } };
     const text = bytes <= room ? rest : cut(rest, Math.floor(room / bytesPerUnit));
-    const message = { ...kept.message, text, createdAtMs: kept.createdAtMs };
+    const { items: _, ...shown } = kept.message;
+    const message = { ...shown, text, createdAtMs: kept.createdAtMs };
     pieces.push({ message, goesOn: offset > 0, isLast: text.length === rest.length });
     if (text.length < rest.length) return { pieces, next: { message: place, offset: offset + text.length } };
     room -= bytes;
@@ -60,10 +62,10 @@ export function pathTo(
   let kept = messages?.get(messageId);
   if (kept === undefined) return undefined;
   let chars = 0;
-  while (kept !== undefined && (chars === 0 || chars + kept.message.text.length <= maxChars)) {
+  while (kept !== undefined && (chars === 0 || chars + charsOf(kept.message) <= maxChars)) {
     const { message, pathChars }: KeptMessage = kept;
     path.push({ ...message, pathChars });
-    chars += message.text.length;
+    chars += charsOf(message);
     const { parentId }: StoredMessage = message;
     kept = parentId === undefined ? undefined : messages?.get(parentId);
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import {
   type ConversationStore,
   type ConversationSummary,
+  charsOf,
   type NewMessage,
   readPagePlace,
   type StoredMessage,
@@ -134,7 +135,7 @@ export function createMemoryConversations({
     const ids: string[] = [];
     for (const added of messages) {
       const messageId = added.id ?? clock.newId();
-      pathChars += added.text.length;
+      pathChars += charsOf(added);
       const message = {
         ...added,
         id: messageId,
@@ -158,12 +159,12 @@ export function createMemoryConversations({
     async create(owner, id = clock.newId()) {
       return create(owner, id).id;
     },
-    placeQuestion({ owner, id: requestId, conversationId = "" }, { id, text, under }) {
+    placeQuestion({ owner, id: requestId, conversationId = "" }, { under, ...asked }) {
       const found = under === undefined ? undefined : use(owner, conversationId);
       if (under !== undefined && (found === undefined || found.headId !== under.messageId)) return undefined;
       return () => {
         const conversation = found ?? create(owner, conversationId);
-        append(conversation, under?.messageId, [{ id, role: "user", text, status: "completed", requestId }]);
+        append(conversation, under?.messageId, [{ ...asked, role: "user", status: "completed", requestId }]);
       };
     },
     async head(owner, id) {
@@ -272,8 +273,8 @@ export function createMemoryConversations({
   };
 }
 
-function bytesOf({ text }: StoredMessage): number {
-  return recordBytes + 2 * text.length;
+function bytesOf(message: StoredMessage): number {
+  return recordBytes + 2 * charsOf(message);
 }
 
 function summaryOf(conversation: Conversation): ConversationSummary {

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import type { Clock } from "../../ports/clock.ts";
+import { textsOfItems } from "../../ports/item.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import {
   Departure,
@@ -16,6 +18,7 @@ import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../
 import { readBackgroundStream } from "./background-stream.ts";
 import { fromSdkError } from "./openai-errors.ts";
 import { adviceFor } from "./provider-advice.ts";
+import { openaiName } from "./responses-items.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, responsesParams } from "./responses-params.ts";
 
@@ -82,6 +85,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   });
 
   const dialect = dialectOf(sdk.baseURL);
+  const account = digestOf(sdk.baseURL, sdk.organization, sdk.project, apiKey);
+  const originOf = ({ model }: ProviderRequest) => `${account} ${model}`;
 
   function toError(thrown: unknown, request: ProviderRequest): TroupeError {
     const error = TroupeError.from(thrown);
@@ -104,7 +109,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   function create(request: ProviderRequest): AnswerStreamOptions["open"] {
-    return (fetch) => sdk.responses.create(responsesParams(request, dialect), over(fetch)).asResponse();
+    const params = () => responsesParams(request, dialect, originOf(request));
+    return (fetch) => sdk.responses.create(params(), over(fetch)).asResponse();
   }
 
   function continueFrom({ responseId, sequenceNumber }: ResponsePlace): AnswerStreamOptions["open"] {
@@ -115,7 +121,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
     const { includeReasoning = false } = request;
     if (call.from !== undefined || request.options?.background === true) return goOn(request, call);
-    return read(request, new ResponsesMachine({ includeReasoning }), call.signal, create(request));
+    const machine = new ResponsesMachine({ includeReasoning, origin: originOf(request) });
+    return read(request, machine, call.signal, create(request));
   }
 
   /** Reads a response that runs at the vendor with or without a connection, or that another process started. */
@@ -127,7 +134,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const { includeReasoning = false } = request;
     const runsOn = request.options?.background === true;
     const place = from === undefined ? undefined : readPlace(from);
-    const machine = new ResponsesMachine({ includeReasoning, numbered: runsOn, place });
+    const origin = originOf(request);
+    const machine = new ResponsesMachine({ includeReasoning, origin, numbered: runsOn, place });
     const begin = () => read(request, machine, signal, create(request));
     try {
       // The response object as first sent was lost with the process that received it.
@@ -167,18 +175,25 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     }
   }
 
-  return { name: "openai", simulated: false, stream };
+  return { name: openaiName, simulated: false, stream };
+}
+
+/** A short digest, from which the key cannot be found. */
+function digestOf(...parts: readonly (string | null)[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
 /** The texts of a request. An upstream may quote them, and they must stay out of errors and logs. */
 function textsOf({
-  messages,
+  input,
   instructions = "",
   note = "",
   options = {},
   tools = [],
+  functions = [],
 }: ProviderRequest): string[] {
-  return [...messages.map(({ text }) => text), instructions, note, ...textsIn(options), ...textsIn(tools)];
+  const parameters = [options, tools, functions].flatMap((value) => textsIn(value));
+  return [...textsOfItems(input), instructions, note, ...parameters];
 }
 
 /** The SDK passes extra fields of its fetch options on to `fetch`, which finds the request's own fetch function here. */

@@ -9,6 +9,7 @@ import { fromStreamError } from "../upstream/stream-error.ts";
 import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
 import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
 import { openaiNames } from "./openai-errors.ts";
+import { itemsOfOutput } from "./responses-items.ts";
 import { growthOfEvent, type StreamedPart } from "./streamed-item.ts";
 import { type LateText, StreamedOutput } from "./streamed-output.ts";
 import { ToolEvents } from "./tool-events.ts";
@@ -35,6 +36,8 @@ export type ResponsePlace = z.output<typeof responsePlace>;
 
 interface ResponsesMachineOptions {
   readonly includeReasoning: boolean;
+  /** The account and model that answer: they alone can read their reasoning. Default: none, so reasoning cannot go back. */
+  readonly origin?: string;
   /** The vendor numbers the events and can send them again; events that were accepted before are skipped. Default false. */
   readonly numbered?: boolean;
   /** The place to continue from. */
@@ -50,6 +53,7 @@ interface ResponsesMachineOptions {
 export class ResponsesMachine implements AnswerMachine {
   readonly format = responsesFormat;
   readonly #includeReasoning: boolean;
+  readonly #origin: string | undefined;
   readonly #numbered: boolean;
   #state: State;
   #sawText: boolean;
@@ -62,8 +66,9 @@ export class ResponsesMachine implements AnswerMachine {
   readonly #output: StreamedOutput;
   #openText: OpenText | undefined;
 
-  constructor({ includeReasoning, numbered = false, place }: ResponsesMachineOptions) {
+  constructor({ includeReasoning, origin, numbered = false, place }: ResponsesMachineOptions) {
     this.#includeReasoning = includeReasoning;
+    this.#origin = origin;
     this.#numbered = numbered;
     this.#state = place === undefined ? "silent" : "open";
     this.#sawText = place?.sawText ?? false;
@@ -230,6 +235,7 @@ export class ResponsesMachine implements AnswerMachine {
     const output = mergedOutput(response.output, this.#output.items(status));
     const whole = output === undefined || output === response.output ? response : { ...response, output };
     const usage = usageOf(response.usage);
+    const items = itemsOfOutput(output, this.#origin);
     return [
       ...this.#unshown(output),
       {
@@ -238,6 +244,7 @@ export class ResponsesMachine implements AnswerMachine {
         model: typeof response.model === "string" ? response.model : "unknown",
         response: whole,
         ...(usage === undefined ? {} : { usage }),
+        ...(items === undefined ? {} : { items }),
       },
     ];
   }

@@ -1,6 +1,7 @@
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses";
+import { type FunctionTool, isText, textOf } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
+import { toResponsesInput } from "./responses-items.ts";
 
 /** Parameters that only some Responses APIs accept. */
 export interface ResponsesDialect {
@@ -15,21 +16,21 @@ export function dialectOf(baseUrl: string): ResponsesDialect {
   return { takesCacheKey: /(^|\.)openai\.(com|azure\.com)$/.test(new URL(baseUrl).hostname) };
 }
 
-/** The parameters of a call. The client's options go first, so that the server's own values win. */
+/**
+ * The parameters of a call. The client's options go first, so that the server's own values win. `origin`: the account and model that are
+ * asked (`toResponsesInput`).
+ */
 export function responsesParams(
   request: ProviderRequest,
   { takesCacheKey = false }: ResponsesDialect = {},
+  origin?: string,
 ): ResponseCreateParamsStreaming {
-  const { options = {}, messages, note, instructions, cacheKey } = request;
-  const [only] = messages;
-  const plain = messages.length === 1 && only !== undefined && (instructions ?? note) === undefined;
+  const { options = {}, instructions, cacheKey } = request;
+  const tools = toolsOf(request);
   const params = {
     ...options,
     model: request.model,
-    // llama.cpp refuses an assistant's item without a type, and other servers refuse content in parts.
-    input: plain
-      ? only.text
-      : alternateRoles(messages, note).map(({ role, text }) => ({ type: "message", role, content: text })),
+    input: plainInput(request) ?? toResponsesInput(request, origin),
     stream: true,
     ...(request.mayStore === undefined ? {} : { store: request.mayStore }),
     ...(instructions === undefined || instructions.trim() === "" ? {} : { instructions }),
@@ -37,11 +38,27 @@ export function responsesParams(
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.maxOutputTokens === undefined ? {} : { max_output_tokens: request.maxOutputTokens }),
     ...(request.previousResponseId === undefined ? {} : { previous_response_id: request.previousResponseId }),
-    ...(request.tools === undefined ? {} : { tools: request.tools }),
+    ...(tools === undefined ? {} : { tools }),
     ...(request.includeReasoning === true ? reasoningParams(options) : {}),
   };
   // The client's options were checked against a schema that is compared with this type.
   return params as unknown as ResponseCreateParamsStreaming;
+}
+
+/** The text of a request that has nothing else. */
+function plainInput({ input, instructions, note }: ProviderRequest): string | undefined {
+  const [only] = input;
+  if (input.length !== 1 || only?.type !== "message" || only.role !== "user") return undefined;
+  return isText(only.parts) && (instructions ?? note) === undefined ? textOf(only.parts) : undefined;
+}
+
+function toolsOf({ tools, functions }: ProviderRequest) {
+  if (functions === undefined) return tools;
+  return [...(tools ?? []), ...functions.map(toFunction)];
+}
+
+function toFunction({ name, description, parameters, strict }: FunctionTool) {
+  return { type: "function", name, description, parameters, strict };
 }
 
 /** A stored response keeps its reasoning at the vendor. Otherwise the response must carry it, encrypted, to be continued. */

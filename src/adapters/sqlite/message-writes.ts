@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { NewMessage, TurnQuestion } from "../../ports/conversation-store.ts";
+import { charsOf, type NewMessage, type TurnQuestion } from "../../ports/conversation-store.ts";
 import { titleOf } from "../../ports/search-terms.ts";
 import type { TurnRecord } from "../../ports/turn-log.ts";
 import type { Write } from "./statements.ts";
@@ -10,7 +10,7 @@ interface MessagePlace {
   readonly conversationId: string;
   /** The message that the first one follows. */
   readonly parentId: string | undefined;
-  /** Characters of all texts from the root to that message. */
+  /** Characters of all messages from the root to that one. */
   readonly pathChars: number;
 }
 
@@ -26,9 +26,9 @@ export function writesOfMessages(
   const ids: string[] = [];
   const writes: Write[] = [];
   for (const message of messages) {
-    const { requestId = null, role, personaId = null, personaName = null, text, status } = message;
+    const { requestId = null, role, personaId = null, personaName = null, text, items, status } = message;
     const id = message.id ?? clock.newId();
-    pathChars += text.length;
+    pathChars += charsOf(message);
     writes.push([
       "insertMessage",
       id,
@@ -38,6 +38,7 @@ export function writesOfMessages(
       personaId,
       personaName,
       text,
+      items === undefined ? null : JSON.stringify(items),
       status,
       nowMs,
       pathChars,
@@ -57,7 +58,7 @@ export function writesOfMessages(
 /** The writes that store a turn's question, after those of a new conversation. `undefined` if its place is no longer the head. */
 export function writesOfQuestion(
   { owner, id: requestId, conversationId = "" }: TurnRecord,
-  { id, text, under }: TurnQuestion,
+  { under, ...asked }: TurnQuestion,
   { clock, headMoves }: { readonly clock: Clock; readonly headMoves: HeadMoves },
 ): readonly Write[] | undefined {
   if (under !== undefined && headMoves.hasMovedSince(under.version, conversationId)) return undefined;
@@ -68,7 +69,7 @@ export function writesOfQuestion(
   const place = { owner, conversationId, parentId, pathChars };
   const { writes } = writesOfMessages(
     place,
-    [{ id, role: "user", text, status: "completed", requestId }],
+    [{ ...asked, role: "user", status: "completed", requestId }],
     clock,
   );
   return [...begins, ...writes];

@@ -188,6 +188,8 @@ const steps: readonly string[] = [
   ALTER TABLE turns ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE journal ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
   `,
+  // The message as items (`ports/item.ts`), as JSON, if it is more than its text.
+  `ALTER TABLE messages ADD COLUMN items TEXT;`,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import {
   type ConversationStore,
   type ConversationSummary,
+  charsOf,
   type MessagePage,
   type MessagePiece,
   type PathMessage,
@@ -9,7 +10,10 @@ import {
   readPagePlace,
   type StoredMessage,
 } from "../../ports/conversation-store.ts";
+import type { Item } from "../../ports/item.ts";
 import { searchTerms } from "../../ports/search-terms.ts";
+import { UnreadableError } from "../../ports/stored-event.ts";
+import { decodeItems } from "../../ports/stored-turn.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
 import { writesOfMessages } from "./message-writes.ts";
@@ -45,13 +49,13 @@ export function createSqliteConversations({
     return (await store.of(owner).read("findConversation", id, owner))[0];
   }
 
-  /** Characters of the texts from the root to a message; `undefined` if there is no such message. */
+  /** Characters of the messages from the root to one; `undefined` if there is no such message. */
   async function charsTo(owner: string, id: string, messageId: string): Promise<number | undefined> {
     const [row] = await store.of(owner).read("findMessage", messageId, id);
     if (row === undefined) return undefined;
     if (typeof row.path_chars === "number") return row.path_chars;
     const path = await store.of(owner).read("path", messageId, id, maxUncountedChars);
-    return path.reduce((chars, { text }) => chars + String(text).length, 0);
+    return path.reduce((chars, row) => chars + charsOf(toMessage(row)), 0);
   }
 
   return {
@@ -176,13 +180,25 @@ const optionalFields = [
 
 function toMessage(row: Row, text = String(row.text)): StoredMessage {
   const present = optionalFields.filter(([column]) => typeof row[column] === "string");
+  const items = typeof row.items === "string" ? itemsIn(row.items) : undefined;
   return {
     id: String(row.id),
     role: row.role === "assistant" ? "assistant" : "user",
     text,
+    ...(items === undefined ? {} : { items }),
     status: row.status as StoredMessage["status"],
     ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
   };
+}
+
+/** A message whose items this version cannot read is only its text. */
+function itemsIn(json: string): readonly Item[] | undefined {
+  try {
+    return decodeItems(json);
+  } catch (fault) {
+    if (fault instanceof UnreadableError) return undefined;
+    throw fault;
+  }
 }
 
 function toPathMessage(row: Row): PathMessage {

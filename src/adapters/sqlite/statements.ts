@@ -9,6 +9,9 @@ const change = `updated_at_ms = ?, changed = (SELECT max(changed) FROM conversat
 /** The size of the text in an ended turn's row, bytes. */
 const turnBytes = "coalesce(octet_length(log), 0) + coalesce(octet_length(answer), 0)";
 
+/** The size of a message in a path (`charsOf`), in SQLite's characters. */
+const messageChars = "length(text) + coalesce(length(items), 0)";
+
 /** Every statement that the store runs, by name. The worker prepares each once; the store sends only the name. */
 export const statements = {
   ...usageStatements,
@@ -74,8 +77,8 @@ export const statements = {
   renameConversation: `UPDATE conversations AS it SET title = ?, ${change}`,
 
   // Stores nothing if the conversation was deleted meanwhile: an error would undo the whole beat of all turns.
-  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, status, created_at_ms, path_chars, conversation_id, owner)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
+  insertMessage: `INSERT INTO messages (id, parent_id, request_id, role, persona_id, persona_name, text, items, status, created_at_ms, path_chars, conversation_id, owner)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id, owner FROM conversations WHERE id = ? AND owner = ?`,
   findMessage: `SELECT path_chars FROM messages WHERE id = ? AND conversation_id = ?`,
   messagesOfRequest: `SELECT * FROM messages WHERE conversation_id = ? AND request_id = ? ORDER BY number`,
   newestRequest: `SELECT request_id FROM messages WHERE conversation_id = ? AND role = 'user' AND request_id IS NOT NULL
@@ -88,18 +91,18 @@ export const statements = {
     WHERE conversation_id = ? AND request_id = ? AND owner = ? AND role = 'assistant'`,
   // SQLite counts at most as many characters in a text as JavaScript does, so no message that fits is left out.
   path: `WITH RECURSIVE path (id, parent, depth, chars) AS (
-      SELECT id, parent_id, 0, length(text) FROM messages WHERE id = ? AND conversation_id = ?
+      SELECT id, parent_id, 0, ${messageChars} FROM messages WHERE id = ? AND conversation_id = ?
       UNION ALL
-      SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
-      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?
+      SELECT messages.id, messages.parent_id, depth + 1, chars + ${messageChars}
+      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + ${messageChars} <= ?
     ) SELECT messages.* FROM path JOIN messages USING (id) ORDER BY depth DESC`,
   // The same from the head. A conversation without a head gives one row without a message.
   headPath: `WITH RECURSIVE head (id) AS (SELECT head_id FROM conversations WHERE id = ?1 AND owner = ?2),
     path (id, parent, depth, chars) AS (
-      SELECT messages.id, messages.parent_id, 0, length(text) FROM head JOIN messages ON messages.id = head.id AND conversation_id = ?1
+      SELECT messages.id, messages.parent_id, 0, ${messageChars} FROM head JOIN messages ON messages.id = head.id AND conversation_id = ?1
       UNION ALL
-      SELECT messages.id, messages.parent_id, depth + 1, chars + length(text)
-      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + length(text) <= ?3
+      SELECT messages.id, messages.parent_id, depth + 1, chars + ${messageChars}
+      FROM messages JOIN path ON messages.id = path.parent WHERE chars = 0 OR chars + ${messageChars} <= ?3
     ) SELECT head.id AS head_id, messages.*
     FROM head LEFT JOIN path ON true LEFT JOIN messages ON messages.id = path.id ORDER BY depth DESC`,
   // SQLite knows the sizes without reading the texts. Texts are cut by bytes, because a cut by characters reads all characters before it.
@@ -114,7 +117,7 @@ export const statements = {
   removeConversation: `UPDATE conversations SET owner = NULL, title = NULL WHERE id = ? AND owner = ?`,
   removedConversations: `SELECT id, EXISTS (SELECT 1 FROM messages WHERE conversation_id = conversations.id) AS has_messages
     FROM conversations WHERE owner IS NULL`,
-  messagesToErase: `SELECT number, octet_length(text) + coalesce(octet_length(words), 0) AS bytes FROM messages
+  messagesToErase: `SELECT number, octet_length(text) + coalesce(octet_length(words), 0) + coalesce(octet_length(items), 0) AS bytes FROM messages
     WHERE conversation_id = ? LIMIT 100`,
   eraseMessage: `DELETE FROM messages WHERE number = ?`,
   eraseConversation: `DELETE FROM conversations WHERE id = ? AND owner IS NULL`,

@@ -9,7 +9,7 @@ import { isUnpaid, sumUsage } from "../usage.ts";
 export function conclude(
   request: PersonaRequest,
   answers: readonly PersonaAnswer[],
-  conversationId: string,
+  conversationId: string | undefined,
   signal: AbortSignal,
 ): ReplyEnd {
   const [first] = answers;
@@ -32,8 +32,9 @@ export function conclude(
     ...(cancelled && cancel !== undefined ? { cancel } : {}),
   };
   const status = cancelled ? "cancelled" : "completed";
+  const place = conversationId === undefined ? {} : { conversationId };
   if (request.kind === "persona") {
-    return { type: "answer", status, answer: { ...end, kind: "persona", answer: first, conversationId } };
+    return { type: "answer", status, answer: { ...end, kind: "persona", answer: first, ...place } };
   }
   const outcome = completed.length === answers.length ? "complete" : "degraded";
   const combined = answers
@@ -50,7 +51,7 @@ export function conclude(
       answers,
       combined,
       outcome,
-      conversationId,
+      ...place,
       ...(usage === undefined ? {} : { usage }),
     },
   };

@@ -1,15 +1,19 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { Persona } from "../../ports/persona.ts";
-import type { PersonaAnswer } from "../../ports/turn-event.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
+import type { LaneResult } from "../lane.ts";
+import type { ConversationTurn } from "./conversation-turn.ts";
 
 /** A speech that has ended, as its conversation gets it. */
 interface SpokenText {
   readonly member: { readonly persona: Persona };
-  readonly text: string;
-  readonly status: PersonaAnswer["status"];
+  readonly result: Pick<LaneResult, "text" | "items" | "status">;
   /** The id that clients were already told. */
   readonly toldId: string | undefined;
+}
+
+/** Whether a speech has anything to store. */
+export function isStorable({ text, items }: Pick<LaneResult, "text" | "items">): boolean {
+  return text !== "" || items !== undefined;
 }
 
 /**
@@ -30,17 +34,18 @@ export async function rememberAnswers(
       ({ member, toldId }) => toldId ?? answered.find(({ personaId }) => personaId === member.persona.id)?.id,
     );
   }
-  const said = spoken.filter(({ text }) => text !== "");
+  const said = spoken.filter(({ result }) => isStorable(result));
   const stored = await store.append(
     owner,
     id,
     questionId,
-    said.map(({ member: { persona }, text, status, toldId }) => ({
+    said.map(({ member: { persona }, result: { text, items, status }, toldId }) => ({
       ...(toldId === undefined ? {} : { id: toldId }),
       role: "assistant" as const,
       personaId: persona.id,
       personaName: persona.name,
       text,
+      ...(items === undefined ? {} : { items }),
       status,
       ...(requestId === undefined ? {} : { requestId }),
     })),
@@ -48,5 +53,5 @@ export async function rememberAnswers(
   const last = stored?.at(-1);
   if (last !== undefined && !keepsHead) await store.moveHead(owner, id, last);
   const ids = stored?.values();
-  return spoken.map(({ text }) => (text === "" ? undefined : ids?.next().value));
+  return spoken.map(({ result }) => (isStorable(result) ? ids?.next().value : undefined));
 }

@@ -1,17 +1,18 @@
 import { laneKey } from "../../ports/lane.ts";
 import type { Persona } from "../../ports/persona.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import { storableItems } from "../../ports/stored-items.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "../chat-context.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
 import { type LaneResult, runLane } from "../lane.ts";
 import { type PersonaRequest, personaRequest } from "../prompt/persona-request.ts";
 import type { RecoveredLane } from "../recovered-lanes.ts";
 import type { ReplyEnd } from "../reply.ts";
 import { conclude } from "./conclude.ts";
+import type { ConversationTurn } from "./conversation-turn.ts";
 import type { Policy, Said, Speech } from "./policy.ts";
-import { rememberAnswers } from "./remember-answers.ts";
+import { isStorable, rememberAnswers } from "./remember-answers.ts";
 
 /** A persona with the model that speaks for it. */
 export interface Member {
@@ -23,7 +24,8 @@ export interface Member {
 export interface Cast {
   /** In the order of the request. */
   readonly members: readonly Member[];
-  readonly conversation: ConversationTurn;
+  /** Absent for a request that brings its history. */
+  readonly conversation: ConversationTurn | undefined;
   /** Lanes that had ended in another process. */
   readonly ended?: readonly RecoveredLane[];
 }
@@ -64,7 +66,7 @@ export async function runStage(
       return spoken(speech, member, resultOf(kept.answer), kept.answer.messageId);
     const lane = {
       key,
-      conversationId: conversation.id,
+      ...(conversation === undefined ? {} : { conversationId: conversation.id }),
       choice,
       request: personaRequest(request, { speech, persona, personas, choice, conversation }, dependencies),
       pacing: request.pacing,
@@ -75,9 +77,12 @@ export async function runStage(
       signal: context.laneSignal(key),
     };
     const result =
-      kept === undefined ? await runLane(lane, dependencies, context.emit) : keptResult(kept, choice.model);
+      kept === undefined
+        ? withStorableItems(await runLane(lane, dependencies, context.emit))
+        : keptResult(kept, choice.model);
     if (whenOne) return spoken(speech, member, result, undefined);
-    const toldId = result.text === "" ? undefined : dependencies.clock.newId();
+    const isStored = conversation !== undefined && isStorable(result);
+    const toldId = isStored ? dependencies.clock.newId() : undefined;
     const ended = spoken(speech, member, result, toldId);
     await context.emit([{ type: "lane-answer", answer: answerOf(ended, toldId) }]);
     return ended;
@@ -89,13 +94,19 @@ export async function runStage(
     said.push(...(await Promise.all(next.map(speak))));
     if (context.signal.aborted) break;
   }
-  const messageIds = await rememberAnswers(dependencies.conversations, conversation, said);
+  const messageIds =
+    conversation === undefined ? [] : await rememberAnswers(dependencies.conversations, conversation, said);
   const answers = said.map((one, index) => answerOf(one, messageIds[index]));
-  return conclude(request, answers, conversation.id, context.signal);
+  return conclude(request, answers, conversation?.id, context.signal);
 }
 
 function spoken(speech: Speech, member: Member, result: LaneResult, toldId: string | undefined): Spoken {
   return { speech, member, result, toldId, status: result.status, text: result.text };
+}
+
+function withStorableItems({ items: made, ...result }: LaneResult): LaneResult {
+  const items = storableItems(made);
+  return items === undefined ? result : { ...result, items };
 }
 
 function resultOf({ status, text, model, finishReason, usage, error, cancel }: PersonaAnswer): LaneResult {
@@ -123,7 +134,7 @@ function personaAnswer(
 ): PersonaAnswer {
   const { persona, choice } = member;
   const { id, name, description } = persona;
-  const { response: _, isCut: __, ...rest } = result;
+  const { response: _, items: __, isCut: ___, ...rest } = result;
   const lane = laneKey(speech);
   return {
     persona: { id, name, description },

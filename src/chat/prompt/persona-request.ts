@@ -3,9 +3,9 @@ import type { ProviderRequest } from "../../ports/provider.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import type { ChatDependencies } from "../chat-context.ts";
-import type { ConversationTurn } from "../conversation-turn.ts";
+import type { ConversationTurn } from "../ensemble/conversation-turn.ts";
 import type { Speech } from "../ensemble/policy.ts";
-import { castNote, heardSpeeches, personaContext } from "./persona-context.ts";
+import { castNote, heardSpeeches, pairedCalls, personaContext } from "./persona-context.ts";
 
 /** OpenAI accepts at most 64 characters. */
 const cacheKeyChars = 32;
@@ -19,7 +19,8 @@ interface PromptedSpeech {
   /** The whole cast. */
   readonly personas: readonly Persona[];
   readonly choice: Pick<ProviderChoice, "model">;
-  readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path">;
+  /** Absent for a request that brings its history. */
+  readonly conversation: Pick<ConversationTurn, "owner" | "id" | "path"> | undefined;
 }
 
 /**
@@ -28,23 +29,34 @@ interface PromptedSpeech {
  */
 export function personaRequest(
   request: PersonaRequest,
-  { speech, persona, personas, choice, conversation: { owner, id, path } }: PromptedSpeech,
+  { speech, persona, personas, choice, conversation }: PromptedSpeech,
   { contextChars, digest }: Pick<ChatDependencies, "contextChars" | "digest">,
 ): ProviderRequest {
   const note = castNote(persona, personas);
   return {
     model: choice.model,
     instructions: persona.instructions,
-    messages: [
-      ...personaContext(path, persona.id, contextChars),
-      { role: "user", text: request.message },
+    input: [
+      ...(conversation === undefined
+        ? request.input
+        : pairedCalls([...personaContext(conversation.path, persona.id, contextChars), ...request.input])),
       ...heardSpeeches(speech, personas),
     ],
     ...(note === undefined ? {} : { note }),
-    cacheKey: digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars),
-    // Troupe keeps the conversation; the vendor need not.
+    ...(request.functions === undefined ? {} : { functions: request.functions }),
+    ...(conversation === undefined ? {} : { cacheKey: cacheKeyOf(conversation, persona, digest) }),
+    // Troupe or the client keeps the conversation; the vendor need not.
     mayStore: false,
     ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
   };
+}
+
+/** The same for all requests of one persona in one conversation. */
+function cacheKeyOf(
+  { owner, id }: Pick<ConversationTurn, "owner" | "id">,
+  persona: Persona,
+  digest: ChatDependencies["digest"],
+): string {
+  return digest([owner, id, persona.id].join("\n")).slice(0, cacheKeyChars);
 }

@@ -125,7 +125,8 @@ function answerData(answer: TurnAnswer) {
     const data = { ...responseObject(answer), output_text: answer.text, ...end, ...simulated(answer) };
     return { request_type: "openai_chat" as const, data };
   }
-  const conversation_id = answer.conversationId;
+  // A request that brought its history is in none, and every client reads a text here.
+  const conversation_id = answer.conversationId ?? "";
   if (answer.kind === "persona") {
     const { index: _, status: __, finish_reason: ___, ...rest } = personaAnswer(answer.answer);
     return { request_type: "chat" as const, data: { ...rest, conversation_id, ...end } };
@@ -209,11 +210,13 @@ function cancelReport({ cancel }: { readonly cancel?: TurnAnswer["cancel"] }) {
 
 /** The fields of an error that a client may read. */
 export function failure(error: TroupeError) {
+  // A wait without an end is none that a client could wait for.
+  const { retryAfterMs: wait = Infinity } = error;
   return {
     code: error.code,
     message: error.publicMessage,
     retryable: error.retryable,
-    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.round(error.retryAfterMs) }),
+    ...(Number.isFinite(wait) ? { retry_after_ms: Math.round(wait) } : {}),
   };
 }
 
@@ -223,6 +226,16 @@ const maxChars = 1024 * 1024;
 const longChars = 64 * 1024;
 
 type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
+
+/** The message that replaces events that the log no longer has. */
+export function resetOf(requestId: string, { throughSeq, lanes }: Trimmed): ServerMessage {
+  return {
+    type: "reset",
+    request_id: requestId,
+    through_seq: throughSeq,
+    lanes: lanes.map(({ lane: key, text }) => ({ ...told(key), text })),
+  };
+}
 
 /** Frames that several connections send, each made once. */
 export class SharedFrames {
@@ -250,16 +263,12 @@ export class SharedFrames {
   }
 
   /** The message that replaces events that the log no longer has. */
-  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
+  resetOf(requestId: string, trimmed: Trimmed): OutgoingMessage | LongMessage {
     // All readers of a log get the same list.
+    const { lanes } = trimmed;
     const known = this.#long.get(lanes)?.deref();
     if (known !== undefined) return known;
-    const message: ServerMessage = {
-      type: "reset",
-      request_id: requestId,
-      through_seq: throughSeq,
-      lanes: lanes.map(({ lane, text }) => (lane === undefined ? { text } : { persona_id: lane, text })),
-    };
+    const message = resetOf(requestId, trimmed);
     const frame = JSON.stringify(message);
     return frame.length < longChars ? frame : this.#keep(lanes, frame, () => message);
   }

@@ -1,3 +1,4 @@
+import { textMessage } from "../../ports/item.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
@@ -61,7 +62,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
     const { data } = message;
     return {
       kind: "responses",
-      inputText: data.input_text,
+      input: [textMessage("user", data.input_text)],
       includeReasoning: data.include_reasoning ?? false,
       options: (data.options ?? {}) as JsonObject,
       ...any,
@@ -76,7 +77,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
   }
   const { data } = message;
   const shared = {
-    message: data.message,
+    input: [textMessage("user", data.message)],
     api: data.api ?? "openai",
     ...any,
     ...(data.model === undefined ? {} : { model: data.model }),

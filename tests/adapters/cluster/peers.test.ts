@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { textMessage } from "../../../src/ports/item.ts";
 import type { PeerAudience } from "../../../src/ports/peers.ts";
 import type { TurnRequest } from "../../../src/ports/turn-request.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
@@ -8,7 +9,7 @@ import { openCluster } from "./open-cluster.ts";
 const record = { owner: "owner", id: "id", contentHash: "hash", conversationId: "c" };
 const request: TurnRequest = {
   kind: "persona",
-  message: "Who is there?",
+  input: [textMessage("user", "Who is there?")],
   personaIds: ["ada"],
   api: "openai",
   pacing: { mode: "raw", chunkChars: 1, intervalMs: 0, maxLagMs: 0 },

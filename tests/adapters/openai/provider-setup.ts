@@ -1,5 +1,6 @@
 import { createOpenaiProvider } from "../../../src/adapters/openai/openai-provider.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
+import { textMessage } from "../../../src/ports/item.ts";
 import type { JsonObject } from "../../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../../doubles/upstream-double.ts";
@@ -58,7 +59,7 @@ export async function createProviderSetup(
 
 export const question: ProviderRequest = {
   model: "gpt-4o-mini",
-  messages: [{ role: "user", text: "Well?" }],
+  input: [textMessage("user", "Well?")],
 };
 
 /** A call and its results so far. */

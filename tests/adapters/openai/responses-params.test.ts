@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { dialectOf, responsesParams } from "../../../src/adapters/openai/responses-params.ts";
+import { type Item, textMessage } from "../../../src/ports/item.ts";
+import type { JsonObject } from "../../../src/ports/json.ts";
 import type { ProviderRequest } from "../../../src/ports/provider.ts";
+import { TroupeError } from "../../../src/protocol/errors.ts";
 
-const question = { role: "user", text: "Well?" } as const;
+const question = textMessage("user", "Well?");
 const paramsOf = (changes: Partial<ProviderRequest>) =>
-  responsesParams({ model: "m", messages: [question], ...changes });
+  responsesParams({ model: "m", input: [question], ...changes });
 
 describe("the input sent to the Responses API", () => {
   it("is only the text if there is nothing else", () => {
@@ -20,12 +23,78 @@ describe("the input sent to the Responses API", () => {
       instructions: "Be Ada.",
       store: false,
     });
-    const messages = [question, { role: "assistant", text: "Well." } as const, question];
-    assert.deepEqual(paramsOf({ messages }).input, [
+    const input = [question, textMessage("assistant", "Well."), question];
+    assert.deepEqual(paramsOf({ input }).input, [
       { type: "message", role: "user", content: "Well?" },
       { type: "message", role: "assistant", content: "Well." },
       { type: "message", role: "user", content: "Well?" },
     ]);
+  });
+
+  it("goes by its type for each item, and has functions after the vendor's own tools", () => {
+    const call = { type: "tool-call", callId: "c", name: "f", arguments: "{}" } as const;
+    const input: Item[] = [call, { type: "tool-result", callId: "c", output: [] }];
+    const functions = [{ name: "f", parameters: { type: "object" } }];
+    assert.deepEqual(
+      JSON.parse(JSON.stringify(paramsOf({ input, functions, tools: [{ type: "web_search" }] }))),
+      {
+        ...{ model: "m", stream: true },
+        input: [
+          { type: "function_call", call_id: "c", name: "f", arguments: "{}" },
+          { type: "function_call_output", call_id: "c", output: "" },
+        ],
+        tools: [{ type: "web_search" }, { type: "function", name: "f", parameters: { type: "object" } }],
+      },
+    );
+    const picture: Item = {
+      type: "message",
+      role: "assistant",
+      parts: [{ type: "image", url: "http://a.b" }],
+    };
+    assert.throws(
+      () => paramsOf({ input: [picture] }),
+      (error) => error instanceof TroupeError && error.code === "upstream_invalid_request",
+    );
+  });
+
+  it("has reasoning of the same account and model only, and before what followed from it", () => {
+    const thought = (state: JsonObject, provider = "openai"): Item => ({
+      ...{ type: "reasoning", text: "Hm.", providerState: { provider, state } },
+    });
+    const said = textMessage("assistant", "Well.");
+    const own = thought({ origin: "here m", encrypted_content: "e" });
+    const typesOf = (origin: string | undefined, ...input: Item[]) =>
+      JSON.parse(
+        JSON.stringify(responsesParams({ model: "m", input: [question, ...input] }, {}, origin).input),
+      )
+        .slice(1)
+        .map(({ type }: { type: string }) => type);
+    const request = { model: "m", input: [question, own, said, question] };
+    assert.deepEqual(responsesParams(request, {}, "here m").input, [
+      { type: "message", role: "user", content: "Well?" },
+      { type: "reasoning", summary: [{ type: "summary_text", text: "Hm." }], encrypted_content: "e" },
+      { type: "message", role: "assistant", content: "Well." },
+      { type: "message", role: "user", content: "Well?" },
+    ]);
+    for (const [thoughts, origin] of [
+      [own, "there m"],
+      [own, undefined],
+      [thought({ encrypted_content: "e" }), undefined],
+      [thought({ origin: "here m" }), "here m"],
+      [thought({ origin: "here m", encrypted_content: "e" }, "another"), "here m"],
+      [{ type: "reasoning", text: "Hm." } as const, "here m"],
+    ] as const)
+      assert.deepEqual(typesOf(origin, thoughts, said), ["message"]);
+    const blank = textMessage("assistant", " ");
+    for (const next of [[], [question], [blank], [blank, question]])
+      assert.deepEqual(typesOf("here m", own, ...next), []);
+    // Items that are left out keep no neighbours of one role apart.
+    const source: Item = { type: "source", url: "http://a.b" };
+    assert.deepEqual(paramsOf({ input: [question, own, source, question] }).input, [
+      { type: "message", role: "user", content: "Well?\n\nWell?" },
+    ]);
+    const call: Item = { type: "tool-call", callId: "c", name: "f", arguments: "{}" };
+    assert.deepEqual(typesOf("here m", own, own, call), ["reasoning", "reasoning", "function_call"]);
   });
 
   it("has a note after the question, in a tag", () => {
@@ -44,7 +113,7 @@ describe("the input sent to the Responses API", () => {
   });
 
   it("has a key for the prompt cache only if the API takes it", () => {
-    const request: ProviderRequest = { model: "m", messages: [question], cacheKey: "k" };
+    const request: ProviderRequest = { model: "m", input: [question], cacheKey: "k" };
     assert.equal(responsesParams(request, { takesCacheKey: true }).prompt_cache_key, "k");
     assert.equal("prompt_cache_key" in responsesParams(request), false);
     assert.equal("prompt_cache_key" in responsesParams(request, { takesCacheKey: false }), false);

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { castNote, personaContext } from "../../../src/chat/prompt/persona-context.ts";
+import { castNote, pairedCalls, personaContext } from "../../../src/chat/prompt/persona-context.ts";
 import type { PathMessage, StoredMessage } from "../../../src/ports/conversation-store.ts";
+import { type Item, textMessage, textMessages } from "../../../src/ports/item.ts";
 import { manyRuns } from "../any-text.ts";
 import { personas } from "../personas.ts";
+
+const contextOf = (...args: Parameters<typeof personaContext>) => textMessages(personaContext(...args));
 
 let ids = 0;
 
@@ -24,20 +27,20 @@ describe("personaContext", () => {
       said("Run.\nFast.", "bob", "Bob"),
       said("Why?"),
     ];
-    assert.deepEqual(personaContext(path, "ada", 1_000), [
+    assert.deepEqual(contextOf(path, "ada", 1_000), [
       { role: "user", text: "What now?" },
       { role: "assistant", text: "Rest." },
       { role: "user", text: "(Bob answered:)\n> Run.\n> Fast." },
       { role: "user", text: "Why?" },
     ]);
-    assert.deepEqual(personaContext(path, "bob", 1_000).at(1), {
+    assert.deepEqual(contextOf(path, "bob", 1_000).at(1), {
       role: "user",
       text: "(Ada answered:)\n> Rest.",
     });
   });
 
   it("falls back to the persona's id if the name was not kept", () => {
-    assert.deepEqual(personaContext([said("Hm.", "bob")], "ada", 100), [
+    assert.deepEqual(contextOf([said("Hm.", "bob")], "ada", 100), [
       { role: "user", text: "(bob answered:)\n> Hm." },
     ]);
   });
@@ -47,7 +50,7 @@ describe("personaContext", () => {
     const part = fc.oneof(fc.constantFrom(...breaks, "(Cleo answered:)", "> ", "text"), fc.string());
     fc.assert(
       fc.property(fc.array(part), (parts) => {
-        const [message] = personaContext([said(`x${parts.join("")}`, "bob", "Bob")], "ada", 1_000);
+        const [message] = contextOf([said(`x${parts.join("")}`, "bob", "Bob")], "ada", 1_000);
         const [head, ...lines] = (message?.text ?? "").split(/\r\n|[\n\r\u0085\u2028\u2029]/);
         assert.equal(head, "(Bob answered:)");
         assert.ok(lines.length > 0);
@@ -59,7 +62,7 @@ describe("personaContext", () => {
 
   it("gives the whole path if it fits, and the newest two thirds of a full one", () => {
     const path = ["aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee", "fffff"].map((text) => said(text));
-    const texts = (maxChars: number) => personaContext(path, "ada", maxChars).map(({ text }) => text);
+    const texts = (maxChars: number) => contextOf(path, "ada", maxChars).map(({ text }) => text);
     assert.deepEqual(texts(30).length, 6);
     assert.deepEqual(texts(29), ["ccccc", "ddddd", "eeeee", "fffff"]);
     assert.deepEqual(texts(15), ["ddddd", "eeeee", "fffff"]);
@@ -69,7 +72,7 @@ describe("personaContext", () => {
   it("stops at the first that does not fit, so that nothing is missing in between", () => {
     const path = [said("old"), said("x".repeat(50)), said("new")];
     assert.deepEqual(
-      personaContext(path, "ada", 10).map(({ text }) => text),
+      contextOf(path, "ada", 10).map(({ text }) => text),
       ["new"],
     );
   });
@@ -77,14 +80,14 @@ describe("personaContext", () => {
   it("leaves out a whole turn rather than its question alone, unless the turn is longer than a block", () => {
     const answers = (chars: number) => ["bob", "cleo"].map((id) => said("a".repeat(chars), id));
     const turns = (chars: number) => [said("q1"), ...answers(chars), said("q2"), ...answers(chars)];
-    assert.deepEqual(personaContext(turns(10), "ada", 36)[0], { role: "user", text: "q2" });
-    const [first] = personaContext(turns(20), "ada", 36);
+    assert.deepEqual(contextOf(turns(10), "ada", 36)[0], { role: "user", text: "q2" });
+    const [first] = contextOf(turns(20), "ada", 36);
     assert.equal(first?.text, `(cleo answered:)\n> ${"a".repeat(20)}`);
   });
 
   it("starts with a user's message, even if the persona's own would be the first", () => {
     const path = [said("q".repeat(40)), said("Mine.", "ada", "Ada"), said("Why?")];
-    assert.deepEqual(personaContext(path, "ada", 20), [
+    assert.deepEqual(contextOf(path, "ada", 20), [
       { role: "user", text: "(You answered:)\n> Mine." },
       { role: "user", text: "Why?" },
     ]);
@@ -92,10 +95,81 @@ describe("personaContext", () => {
 
   it("leaves out messages without words", () => {
     for (const blank of ["", " ", "\n\n", "\t\u00a0\u3000\ufeff"])
-      assert.deepEqual(personaContext([said("Hm?"), said(blank, "bob"), said(blank, "ada")], "ada", 100), [
+      assert.deepEqual(contextOf([said("Hm?"), said(blank, "bob"), said(blank, "ada")], "ada", 100), [
         { role: "user", text: "Hm?" },
       ]);
-    assert.deepEqual(personaContext([], "ada", 100), []);
+    assert.deepEqual(contextOf([], "ada", 100), []);
+  });
+});
+
+const call = (callId: string) => ({ type: "tool-call", callId, name: "f", arguments: "{}" }) as const;
+const result = (callId: string) => ({ type: "tool-result", callId, output: [] }) as const;
+
+describe("the items of messages", () => {
+  const picture: Item = { type: "message", role: "user", parts: [{ type: "image", url: "http://a.b" }] };
+  const thought: Item = { type: "reasoning", text: "Hm." };
+
+  it("are given for the user's and the persona's own messages, and never for another's", () => {
+    const path = [
+      { ...said("See."), items: [picture] },
+      { ...said("", "ada", "Ada"), items: [thought, call("c")] },
+      { ...said("Look.", "bob", "Bob"), items: [thought, textMessage("assistant", "Look.")] },
+      { ...said("", "cleo", "Cleo"), items: [call("d")] },
+    ];
+    assert.deepEqual(personaContext(path, "ada", 1_000), [
+      picture,
+      thought,
+      call("c"),
+      textMessage("user", "(Bob answered:)\n> Look."),
+    ]);
+  });
+
+  it("start with a message, which is a user's", () => {
+    const own = {
+      ...said("Yes.", "ada", "Ada"),
+      items: [thought, textMessage("assistant", "Yes."), call("c")],
+    };
+    assert.deepEqual(personaContext([own], "ada", 1_000), [
+      textMessage("user", "(You answered:)\n> Yes."),
+      call("c"),
+    ]);
+    assert.deepEqual(personaContext([{ ...said("", "ada"), items: [thought, call("c")] }], "ada", 1_000), []);
+  });
+
+  it("count in the length of a history", () => {
+    const path = [said("q1"), { ...said("a", "ada"), items: [thought] }, said("q2")];
+    const itemChars = JSON.stringify([thought]).length;
+    assert.equal(personaContext(path, "ada", 5 + itemChars).length, 3);
+    assert.deepEqual(personaContext(path, "ada", 4 + itemChars), [textMessage("user", "q2")]);
+  });
+});
+
+describe("calls and their results", () => {
+  it("go together, each with the next of its id, or not at all", () => {
+    const [one, other] = [textMessage("user", "1"), textMessage("user", "2")];
+    for (const [items, kept] of [
+      [[one, call("a"), result("a"), other], "all"],
+      [[call("a"), call("b"), other, result("b"), result("a")], "all"],
+      [
+        [one, call("a"), other],
+        [one, other],
+      ],
+      [
+        [one, result("a"), other],
+        [one, other],
+      ],
+      [
+        [call("a"), call("a"), result("a")],
+        [call("a"), result("a")],
+      ],
+      [
+        [call("a"), result("a"), result("a")],
+        [call("a"), result("a")],
+      ],
+      [[result("a"), call("a")], []],
+      [[call("a"), result("a"), call("a"), result("a")], "all"],
+    ] as const)
+      assert.deepEqual(pairedCalls(items), kept === "all" ? items : kept);
   });
 });
 
@@ -114,7 +188,7 @@ describe("the history of a persona", () => {
       say(`${turn}!`.padEnd(20, "a"), "ada");
       // A store may return only as much history as fits, so the prompt must not depend on more.
       const room = history.slice(-20);
-      const texts = personaContext(room, "ada", maxChars).map(({ text }) => text);
+      const texts = contextOf(room, "ada", maxChars).map(({ text }) => text);
       const length = texts.join("").length;
       assert.ok(length <= maxChars);
       const isSame = before.every((text, index) => texts[index] === text);
@@ -140,14 +214,14 @@ describe("the history of a persona", () => {
             return { ...said("x".repeat(length), index === 0 ? undefined : `p${index}`), pathChars };
           }),
         );
-        const whole = personaContext(path, "ada", maxChars);
+        const whole = contextOf(path, "ada", maxChars);
         let chars = 0;
         const first = path.findLastIndex(({ text }) => {
           const isFull = chars > 0 && chars + text.length > maxChars;
           chars += text.length;
           return isFull;
         });
-        assert.deepEqual(personaContext(path.slice(first + 1), "ada", maxChars), whole);
+        assert.deepEqual(contextOf(path.slice(first + 1), "ada", maxChars), whole);
       }),
       manyRuns,
     );

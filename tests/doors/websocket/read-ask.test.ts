@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it, test } from "node:test";
 import { type DefaultPacing, readAsk, wireField } from "../../../src/doors/websocket/read-ask.ts";
+import { textMessage } from "../../../src/ports/item.ts";
 import type { RequestMessage } from "../../../src/protocol/client-messages.ts";
 import { decodeClientMessage } from "../../../src/protocol/decode.ts";
 
@@ -23,7 +24,8 @@ const saidPacing = { mode: "fixed", chunkChars: 7, intervalMs: 18, maxLagMs: 9 }
 const saidOfPersonas = {
   ...{ message: "Hi", api: "demo", model: "m", temperature: 0, max_tokens: 20, conversation_id: "new" },
 };
-const readOfPersonas = { message: "Hi", api: "demo", model: "m", temperature: 0, maxTokens: 20 };
+const input = [textMessage("user", "Hi")];
+const readOfPersonas = { input, api: "demo", model: "m", temperature: 0, maxTokens: 20 };
 const tool = { type: "web_search" };
 
 /** Each frame with the request that is read from it. */
@@ -33,7 +35,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     { type: "openai_chat", data: { input_text: "Hi" } },
     {
       request: {
-        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, options: {}, pacing: ofResponses },
+        ...{ kind: "responses", input, includeReasoning: false, options: {}, pacing: ofResponses },
       },
     },
   ],
@@ -49,7 +51,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     {
       ...{ id: "r", whenUnwatched: 0, whenInterrupted: "restart" },
       request: {
-        ...{ kind: "responses", inputText: "Hi", includeReasoning: true, options: { top_p: 0.5 } },
+        ...{ kind: "responses", input, includeReasoning: true, options: { top_p: 0.5 } },
         ...{ model: "m", previousResponseId: "resp_1", tools: [tool], budgetTokens: 900, pacing: saidPacing },
       },
     },
@@ -62,7 +64,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     },
     {
       request: {
-        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, pacing: ofResponses },
+        ...{ kind: "responses", input, includeReasoning: false, pacing: ofResponses },
         options: { background: true, store: false, max_output_tokens: 20 },
         ...{ inBackground: true, isTransient: true, maxTokens: 20 },
       },
@@ -73,7 +75,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     { type: "openai_chat", data: { input_text: "Hi", options: { background: false, store: true } } },
     {
       request: {
-        ...{ kind: "responses", inputText: "Hi", includeReasoning: false, pacing: ofResponses },
+        ...{ kind: "responses", input, includeReasoning: false, pacing: ofResponses },
         options: { background: false, store: true },
       },
     },
@@ -82,7 +84,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     "the least to a persona",
     { type: "chat", data: { message: "Hi", persona_id: "teacher" } },
     {
-      request: { kind: "persona", message: "Hi", personaIds: ["teacher"], api: "openai", pacing: ofPersonas },
+      request: { kind: "persona", input, personaIds: ["teacher"], api: "openai", pacing: ofPersonas },
     },
   ],
   [
@@ -104,7 +106,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     { type: "multi_chat", data: { message: "Hi", persona_ids: ["teacher", "skeptic"] } },
     {
       request: {
-        ...{ kind: "personas", message: "Hi", personaIds: ["teacher", "skeptic"], api: "openai" },
+        ...{ kind: "personas", input, personaIds: ["teacher", "skeptic"], api: "openai" },
         ...{ showText: true, pacing: ofPersonas },
       },
     },

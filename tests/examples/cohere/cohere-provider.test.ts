@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
+import { textMessage } from "../../../src/ports/item.ts";
 import type { ProviderEvent } from "../../../src/ports/provider.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
@@ -27,7 +28,7 @@ async function create(): Promise<UpstreamProviderUnderTest> {
       apiKey: "key-of-a-test",
       ...{ agents, baseUrl, clock, firstByteMs: 60_000, idleMs: 300_000 },
     }),
-    request: { model: "command-a", messages: [{ role: "user", text: "Well?" }], includeReasoning: true },
+    request: { model: "command-a", input: [textMessage("user", "Well?")], includeReasoning: true },
     connections: () =>
       [...Object.values(agents.http.sockets), ...Object.values(agents.http.freeSockets)].flat().length,
     async [Symbol.asyncDispose]() {

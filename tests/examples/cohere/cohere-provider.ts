@@ -14,6 +14,7 @@ import {
 } from "../../../src/adapters/upstream/http-fault.ts";
 import { createSecretMask } from "../../../src/adapters/upstream/secret-mask.ts";
 import { fromStreamError } from "../../../src/adapters/upstream/stream-error.ts";
+import { textMessages, textsOfItems } from "../../../src/ports/item.ts";
 import { isObject, type JsonObject } from "../../../src/ports/json.ts";
 import type { FinishReason, Provider, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
@@ -37,7 +38,7 @@ export function createCohereProvider(options: Shared & { apiKey: string; baseUrl
     name: "cohere",
     simulated: false,
     stream(request, { signal }) {
-      const texts = () => [request.instructions ?? "", ...request.messages.map(({ text }) => text)];
+      const texts = () => [request.instructions ?? "", ...textsOfItems(request.input)];
       return new AnswerStream({
         ...options,
         signal,
@@ -59,9 +60,9 @@ export function createCohereProvider(options: Shared & { apiKey: string; baseUrl
   };
 }
 
-function bodyOf({ model, instructions, messages, temperature, maxOutputTokens }: ProviderRequest): object {
+function bodyOf({ model, instructions, input, temperature, maxOutputTokens }: ProviderRequest): object {
   const system = instructions === undefined ? [] : [{ role: "system", content: instructions }];
-  const rest = messages.map(({ role, text }) => ({ role, content: text }));
+  const rest = textMessages(input).map(({ role, text }) => ({ role, content: text }));
   const limits = { temperature, max_tokens: maxOutputTokens };
   return { model, stream: true, messages: [...system, ...rest], ...limits };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { recoverLanes } from "../../../src/chat/recovered-lanes.ts";
 import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
+import { textMessage } from "../../../src/ports/item.ts";
 import { laneOf } from "../../../src/ports/turn-event.ts";
 import { answerOf, ask, laneAnswers } from "../../chat/ask-personas.ts";
 import { createChatSetup, end, type ProviderScript, say } from "../../chat/chat-setup.ts";
@@ -50,18 +51,15 @@ it("names the persona and the round in every message of a lane", async () => {
 it("lets each persona hear what was said before, its own speeches as its own", async () => {
   const setup = createChatSetup(numbered);
   await ask(setup, both, undefined, roundRobin(2));
-  const heard = setup.choice.requests.map(({ messages }) => messages.slice(1));
+  const heard = setup.choice.requests.map(({ input }) => input.slice(1));
   assert.deepEqual(heard, [
     [],
-    [{ role: "user", text: "(Ada answered:)\n> Speech 0." }],
+    [textMessage("user", "(Ada answered:)\n> Speech 0.")],
+    [textMessage("assistant", "Speech 0."), textMessage("user", "(Bob answered:)\n> Speech 1.")],
     [
-      { role: "assistant", text: "Speech 0." },
-      { role: "user", text: "(Bob answered:)\n> Speech 1." },
-    ],
-    [
-      { role: "user", text: "(Ada answered:)\n> Speech 0." },
-      { role: "assistant", text: "Speech 1." },
-      { role: "user", text: "(Ada answered:)\n> Speech 2." },
+      textMessage("user", "(Ada answered:)\n> Speech 0."),
+      textMessage("assistant", "Speech 1."),
+      textMessage("user", "(Ada answered:)\n> Speech 2."),
     ],
   ]);
 });
@@ -69,7 +67,7 @@ it("lets each persona hear what was said before, its own speeches as its own", a
 it("asks a persona that speaks twice in a row to go on", async () => {
   const setup = createChatSetup(numbered);
   await ask(setup, { personaIds: ["ada"] }, undefined, roundRobin(2));
-  assert.deepEqual(setup.choice.requests[1]?.messages.at(-1), { role: "user", text: "(Please go on.)" });
+  assert.deepEqual(setup.choice.requests[1]?.input.at(-1), textMessage("user", "(Please go on.)"));
 });
 
 it("starts no further speech once the turn is stopped, and keeps what was said", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { TurnQuestion } from "../../../ports/conversation-store.ts";
+import { storedItems } from "../../../ports/stored-items.ts";
 import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import type { Methods } from "./remote-port.ts";
@@ -67,7 +68,12 @@ export const turnRecord = z.object({
 });
 
 const headPlace = z.object({ messageId: text.exactOptional(), pathChars: number, version: number });
-const turnQuestion = z.object({ id: text, text, under: headPlace.exactOptional() });
+const turnQuestion = z.object({
+  id: text,
+  text,
+  items: storedItems.exactOptional(),
+  under: headPlace.exactOptional(),
+});
 const turnPlace = z.object({ caller, heldBytes: number });
 
 export const logHubMethods: Methods<LogHub> = {

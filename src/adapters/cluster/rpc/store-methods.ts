@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
+import { storedItems } from "../../../ports/stored-items.ts";
 import type { UsageSums } from "../../../ports/usage-store.ts";
 import type { VendorIds } from "../../../ports/vendor-ids.ts";
 import type { Methods } from "./remote-port.ts";
@@ -14,6 +15,7 @@ const newMessage = z.object({
   personaName: text.exactOptional(),
   requestId: text.exactOptional(),
   text,
+  items: storedItems.exactOptional(),
   status: z.enum(["completed", "failed", "cancelled"]),
 });
 

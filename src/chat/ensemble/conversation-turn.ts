@@ -1,6 +1,7 @@
-import type { ConversationHead, PathMessage, StoredMessage } from "../ports/conversation-store.ts";
-import { TroupeError } from "../protocol/errors.ts";
-import type { ChatDependencies } from "./chat-context.ts";
+import type { Asked, ConversationHead, PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
+import { type Item, isText, userText } from "../../ports/item.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import type { ChatDependencies } from "../chat-context.ts";
 
 /** The place of a turn in its conversation: the path that the personas get, and the question that its answers follow. */
 export interface ConversationTurn {
@@ -29,6 +30,15 @@ export interface TargetConversation {
 
 type Told = Pick<ChatDependencies, "conversations" | "contextChars">;
 
+/** The question in the new items of a request. */
+export function askedIn(input: readonly Item[]): Asked {
+  const text = userText(input);
+  const [only] = input;
+  const isPlain =
+    input.length === 1 && only?.type === "message" && only.role === "user" && isText(only.parts);
+  return isPlain ? { text } : { text, items: input };
+}
+
 /** Throws `conversation_not_found`. */
 export async function findHead(
   { conversations, contextChars }: Told,
@@ -51,13 +61,13 @@ export async function beginConversationTurn(
   told: Told,
   owner: string,
   id: string,
-  question: string,
+  question: Asked,
   requestId?: string,
 ): Promise<ConversationTurn> {
   const asked = requestId === undefined ? {} : { requestId };
   const { messageId, path } = await findHead(told, owner, id);
   const stored = await told.conversations.append(owner, id, messageId, [
-    { role: "user", text: question, status: "completed", ...asked },
+    { ...question, role: "user", status: "completed", ...asked },
   ]);
   const questionId = stored?.[0];
   if (questionId === undefined) throw notFound();
@@ -72,7 +82,7 @@ export async function recoverConversationTurn(
   told: Told,
   owner: string,
   id: string,
-  question: string,
+  question: Asked,
   requestId: string,
 ): Promise<ConversationTurn> {
   const { conversations: store, contextChars } = told;
@@ -93,7 +103,7 @@ export async function repeatConversationTurn(
   told: Told,
   owner: string,
   id: string,
-  question: string,
+  question: Asked,
   requestId: string,
 ): Promise<ConversationTurn> {
   const { conversations: store } = told;
