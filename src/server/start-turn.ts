@@ -186,7 +186,7 @@ function refuseOtherContent(
 ): void {
   if (kept === asked) return;
   // Earlier versions stored a digest that included the server's defaults of that time.
-  if (kept === contentHash([withoutNewFields(request), conversation ?? null], digest)) return;
+  if (kept === contentHash([inEarlierShape(request), conversation ?? null], digest)) return;
   throw new TroupeError("request_id_conflict", { field: "id" });
 }
 
@@ -201,12 +201,12 @@ async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
   return false;
 }
 
-/** A request with the fields that it had in the version that digested it: a text in the place of its input. */
-function withoutNewFields(request: TurnRequest): object {
-  const { input, ...rest } = request;
-  if (rest.kind !== "responses") return { ...rest, message: userText(input) };
-  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = rest;
-  return { ...earlier, inputText: userText(input) };
+/** A request as the version had it that digested it. */
+function inEarlierShape({ input, ...request }: TurnRequest): object {
+  const text = userText(input);
+  if (request.kind !== "responses") return { ...request, message: text };
+  const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = request;
+  return { ...earlier, inputText: text };
 }
 
 /** The part of a request to store beside its log: `undefined` unless a later process could use it. */

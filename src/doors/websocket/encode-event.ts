@@ -227,16 +227,6 @@ const longChars = 64 * 1024;
 
 type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
 
-/** The message that replaces events that the log no longer has. */
-export function resetOf(requestId: string, { throughSeq, lanes }: Trimmed): ServerMessage {
-  return {
-    type: "reset",
-    request_id: requestId,
-    through_seq: throughSeq,
-    lanes: lanes.map(({ lane: key, text }) => ({ ...told(key), text })),
-  };
-}
-
 /** Frames that several connections send, each made once. */
 export class SharedFrames {
   readonly #short = new Map<LoggedEvent, string>();
@@ -263,12 +253,16 @@ export class SharedFrames {
   }
 
   /** The message that replaces events that the log no longer has. */
-  resetOf(requestId: string, trimmed: Trimmed): OutgoingMessage | LongMessage {
+  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
     // All readers of a log get the same list.
-    const { lanes } = trimmed;
     const known = this.#long.get(lanes)?.deref();
     if (known !== undefined) return known;
-    const message = resetOf(requestId, trimmed);
+    const message: ServerMessage = {
+      type: "reset",
+      request_id: requestId,
+      through_seq: throughSeq,
+      lanes: lanes.map(({ lane: key, text }) => ({ ...told(key), text })),
+    };
     const frame = JSON.stringify(message);
     return frame.length < longChars ? frame : this.#keep(lanes, frame, () => message);
   }

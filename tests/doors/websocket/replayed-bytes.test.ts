@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { encodeEvent, resetOf, SharedFrames } from "../../../src/doors/websocket/encode-event.ts";
+import { encodeEvent, SharedFrames } from "../../../src/doors/websocket/encode-event.ts";
 import { LongMessage } from "../../../src/doors/websocket/long-message.ts";
 import { laneKey } from "../../../src/ports/lane.ts";
 import { decodeSteps, encodeStored } from "../../../src/ports/stored-turn.ts";
@@ -86,7 +86,8 @@ test("the stand-in for trimmed events tells each lane as its events did", () => 
     { lane: "ada", text: "b" },
     { lane: laneKey({ personaId: "ada", round: 1, role: "judge" }), text: "c" },
   ];
-  assert.deepEqual(resetOf("r", { type: "trimmed", throughSeq: 9, lanes }), {
+  const frame = new SharedFrames().resetOf("r", { type: "trimmed", throughSeq: 9, lanes });
+  assert.deepEqual(JSON.parse(String(frame)), {
     ...{ type: "reset", request_id: "r", through_seq: 9 },
     lanes: [
       { text: "a" },
