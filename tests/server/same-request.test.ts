@@ -92,20 +92,25 @@ describe("a request that is sent again under its id is the same request", () => 
     });
   }
 
-  it("if an earlier version stored it, while the server's defaults are the same", async () => {
-    await using system = await startRestarts();
-    const first = await system.ask(requests.chat);
-    const asKept = [
-      '[{"api":"openai","kind":"persona","message":"Hi",',
-      '"pacing":{"chunkChars":30,"intervalMs":100,"maxLagMs":400,"mode":"natural"},"personaIds":["teacher"]},null]',
-    ].join("");
-    const database = new DatabaseSync(system.file);
-    database.prepare("UPDATE turns SET content_hash = ?").run(sha256(asKept));
-    database.close();
-    assert.equal(await system.ask(requests.chat), first);
-    const { data } = requests.chat;
-    const other = { ...requests.chat, data: { ...data, message: "Ho" } };
-    assert.equal(await system.ask(other), "request_id_conflict");
-    assert.equal(await system.ask(requests.chat, { pacing: "raw" }), "request_id_conflict");
-  });
+  const pacingOf = (chunkChars: number) =>
+    `"pacing":{"chunkChars":${chunkChars},"intervalMs":100,"maxLagMs":400,"mode":"natural"}`;
+  /** The digested text of a request with the text "Hi", as earlier versions made it. */
+  const asKept = {
+    chat: `[{"api":"openai","kind":"persona","message":"Hi",${pacingOf(30)},"personaIds":["teacher"]},null]`,
+    openai_chat: `[{"includeReasoning":false,"inputText":"Hi","kind":"responses","options":{"top_p":0.5},${pacingOf(50)}},null]`,
+  };
+  const texts = { chat: "message", openai_chat: "input_text" };
+  for (const kind of ["chat", "openai_chat"] as const)
+    it(`if an earlier version stored it, while the server's defaults are the same: ${kind}`, async () => {
+      await using system = await startRestarts();
+      const first = await system.ask(requests[kind]);
+      const database = new DatabaseSync(system.file);
+      database.prepare("UPDATE turns SET content_hash = ?").run(sha256(asKept[kind]));
+      database.close();
+      assert.equal(await system.ask(requests[kind]), first);
+      const { data } = requests[kind];
+      const other = { ...requests[kind], data: { ...data, [texts[kind]]: "Ho" } };
+      assert.equal(await system.ask(other), "request_id_conflict");
+      assert.equal(await system.ask(requests[kind], { pacing: "raw" }), "request_id_conflict");
+    });
 });
