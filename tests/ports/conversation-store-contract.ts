@@ -277,6 +277,25 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       );
     });
 
+    it("keeps every character of texts, names, titles and ids", async () => {
+      await using under = await create();
+      const { store } = under;
+      const odd = "\u0000 \u001a0 \u001e \u007f \u2028 😀 ' \" \\\\ % {}";
+      const id = await store.create(odd, `id ${odd}`);
+      const message = { ...answers(odd), requestId: odd, personaName: odd };
+      const [stored = ""] = (await store.append(odd, id, undefined, [asks(odd), message])) ?? [];
+      assert.equal((await store.summary(odd, id))?.title, odd.replaceAll("\u2028", " ").replace(/ +/g, " "));
+      assert.equal(await store.rename(odd, id, odd), true);
+      assert.equal((await store.summary(odd, id))?.title, odd);
+      assert.deepEqual(
+        (await store.ofRequest(odd, id, odd)).map(({ text, personaName }) => [text, personaName]),
+        [[odd, odd]],
+      );
+      assert.equal((await store.path(odd, id, stored, mostChars))?.[0]?.text, odd);
+      assert.equal(await store.beginning(odd, id, stored, 1), "\u0000");
+      assert.deepEqual(await store.head("\u0000", id), undefined);
+    });
+
     it("keeps messages that are appended at the same moment apart", async () => {
       await using under = await create();
       const { store } = under;

@@ -44,7 +44,7 @@ export function describeTurnLog(name: string, create: () => Promise<LogUnderTest
 
     it("gives events as they were appended", async () => {
       await using under = await create();
-      const events = [textOf("naïve 😀\u2028", "ada"), terminal];
+      const events = [textOf("naïve 😀\u2028 \u0000\u001a\u001e \ud800", "ada"), terminal];
       await under.log.append(events);
       const { batches, ended } = followed(under.log, 0);
       await ended;

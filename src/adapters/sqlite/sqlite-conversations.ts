@@ -18,7 +18,7 @@ import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
 import { writesOfMessages } from "./message-writes.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Row } from "./statements.ts";
+import type { Row, Value } from "./statements.ts";
 
 interface SqliteConversationOptions {
   readonly store: SqliteStore;
@@ -137,7 +137,8 @@ export function createSqliteConversations({
     async beginning(owner, id, messageId, maxChars) {
       if ((await find(owner, id)) === undefined) return undefined;
       const [row] = await store.of(owner).read("textBeginning", maxChars, messageId, id);
-      return row === undefined ? undefined : String(row.beginning).slice(0, maxChars);
+      // A character that was cut is after the end.
+      return row === undefined ? undefined : bytesIn(row.beginning).toString().slice(0, maxChars);
     },
     async rename(owner, id, title) {
       if ((await find(owner, id)) === undefined) return false;
@@ -208,14 +209,18 @@ function toPathMessage(row: Row): PathMessage {
 
 const toRequestId = (row: Row) => String(row.request_id);
 
+/** A binary value. SQLite returns `NULL` for one without bytes. */
+function bytesIn(value: Value | undefined): Buffer {
+  return Buffer.from(value instanceof Uint8Array ? value : []);
+}
+
 /** Makes a page of rows. The last row's text may be cut in the middle. */
 function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
   let next: ReadingPlace | undefined;
   const pieces = rows.map((row): MessagePiece => {
     const [number, bytes] = [Number(row.number), Number(row.bytes)];
     const offset = number === from.message ? from.offset : 0;
-    // SQLite returns `NULL` for a piece without bytes.
-    const piece = Buffer.from(row.piece instanceof Uint8Array ? row.piece : []);
+    const piece = bytesIn(row.piece);
     const isLast = piece.length === bytes;
     const whole = isLast ? piece : withoutCutCharacter(piece);
     if (!isLast) next = { message: number, offset: offset + whole.length };

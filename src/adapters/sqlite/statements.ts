@@ -113,7 +113,8 @@ export const statements = {
     SELECT number, newest, bytes, id, parent_id, request_id, role, persona_id, persona_name, status, created_at_ms,
       substr(CAST(text AS BLOB), iif(number = ?2, ?3, 0) + 1, ?4) AS piece
     FROM summed JOIN messages USING (number) WHERE through <= ?4 OR through = bytes ORDER BY number LIMIT 100`,
-  textBeginning: `SELECT substr(text, 1, ?) AS beginning FROM messages WHERE id = ? AND conversation_id = ?`,
+  // As bytes, because SQLite's functions for text stop at U+0000. A character has at most four.
+  textBeginning: `SELECT substr(CAST(text AS BLOB), 1, 4 * ?) AS beginning FROM messages WHERE id = ? AND conversation_id = ?`,
   removeConversation: `UPDATE conversations SET owner = NULL, title = NULL WHERE id = ? AND owner = ?`,
   removedConversations: `SELECT id, EXISTS (SELECT 1 FROM messages WHERE conversation_id = conversations.id) AS has_messages
     FROM conversations WHERE owner IS NULL`,
