@@ -46,14 +46,15 @@ const sharedDoors: Readonly<Record<string, readonly string[]>> = { identity: ["h
 const homeOf: Readonly<Record<string, string>> = {
   hono: "src/doors/http/",
   "@hono/node-server": "src/doors/http/",
+  pg: "src/adapters/postgres/",
 };
 
 /** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */
 const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
-  system: ["memory", "upstream", "ws"],
-  // The logs in memory and on the disk follow in the same way, and events are sent between processes as they are stored.
-  "turn-log": ["cluster", "memory", "sqlite"],
+  system: ["memory", "postgres", "upstream", "ws"],
+  // The logs in memory and in databases follow in the same way, and events are sent between processes as they are stored.
+  "turn-log": ["cluster", "memory", "postgres", "sqlite"],
   // The reader of every vendor's streams. It imports no vendor's folder, because none of them is shared with it.
   upstream: ["openai"],
 };

@@ -175,14 +175,14 @@ const limits = z.looseObject({
   requestsInFlight: number.exactOptional(),
   tokensPerDay: number.exactOptional(),
 });
-const caller = z.looseObject({
+export const storedCaller = z.looseObject({
   owner: text,
   keyId: text,
   limits,
   groups: z.array(z.looseObject({ id: text, name: text, limits })).exactOptional(),
 });
 export const storedResumableRequest = z.looseObject({
-  caller,
+  caller: storedCaller,
   request: storedTurnRequest,
   whenUnwatched: z.union([z.literal("finish"), number]),
   whenInterrupted: z.enum(["error", "restart"]),

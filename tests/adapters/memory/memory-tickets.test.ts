@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
+import { describeTickets } from "../../ports/tickets-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
+
+describeTickets("memory", async () => {
+  const clock = createTestClock();
+  const tickets = createMemoryTickets({ clock });
+  return { tickets, age: clock.advance, [Symbol.asyncDispose]: async () => undefined };
+});
 
 const ada: Caller = { owner: "ada", keyId: "key-1", limits: {} };
 

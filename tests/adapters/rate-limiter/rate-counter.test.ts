@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
+import { describeRateCounter } from "../../ports/rate-counter-contract.ts";
 import { createTestClock } from "../../support/test-clock.ts";
+
+describeRateCounter("rate-limiter-flexible", async () => {
+  const clock = createTestClock();
+  const windowMs = 60_000;
+  const counter = createRateCounter({ clock, windowMs });
+  const nextWindow = () => clock.advance(windowMs);
+  return { ...{ counter, windowMs, nextWindow }, [Symbol.asyncDispose]: async () => undefined };
+});
 
 test("counts by name within windows of the clock's time", async () => {
   const clock = createTestClock();

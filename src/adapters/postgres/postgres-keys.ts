@@ -1,0 +1,66 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
+import { named, type Row } from "./connection.ts";
+import type { PostgresStore } from "./postgres-store.ts";
+
+const statements = named({
+  createKey: `INSERT INTO keys (id, digest, owner, name, created_at_ms, connections, requests_per_minute, requests_in_flight, tokens_per_day)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (id) DO NOTHING`,
+  listKeys: `SELECT * FROM keys ORDER BY number`,
+  findKey: `SELECT * FROM keys WHERE digest = $1`,
+  revokeKey: `UPDATE keys SET digest = NULL, revoked_at_ms = $1 WHERE id = $2 AND revoked_at_ms IS NULL RETURNING *`,
+});
+
+/** Keys in the database. */
+export function createPostgresKeys({
+  store,
+  clock,
+}: {
+  readonly store: PostgresStore;
+  readonly clock: Clock;
+}): KeyStore {
+  const listeners = new Set<(id: string) => void>();
+
+  return {
+    async create(key, digest) {
+      const stored = { ...key, id: clock.newId(), createdAtMs: clock.wallTimeMs() };
+      const limits = limitColumns.map(([, field]) => key.limits[field] ?? null);
+      const { id, owner, name = null, createdAtMs } = stored;
+      await store.query("", statements.createKey, [id, digest, owner, name, createdAtMs, ...limits]);
+      return stored;
+    },
+    list: async () => (await store.query("", statements.listKeys)).map(toKey),
+    async find(digest) {
+      const [row] = await store.query("", statements.findKey, [digest]);
+      return row === undefined ? undefined : toKey(row);
+    },
+    async revoke(id) {
+      const [row] = await store.query("", statements.revokeKey, [clock.wallTimeMs(), id]);
+      if (row === undefined) return undefined;
+      for (const listener of listeners) listener(id);
+      return toKey(row);
+    },
+    onRevoked: (listener) => void listeners.add(listener),
+  };
+}
+
+/** The columns of a key's limits and their fields. */
+const limitColumns = [
+  ["connections", "connections"],
+  ["requests_per_minute", "requestsPerMinute"],
+  ["requests_in_flight", "requestsInFlight"],
+  ["tokens_per_day", "tokensPerDay"],
+] as const;
+
+function toKey(row: Row): StoredKey {
+  const limits = limitColumns.filter(([column]) => row[column] !== null);
+  return {
+    id: String(row.id),
+    owner: String(row.owner),
+    ...(row.name === null ? {} : { name: String(row.name) }),
+    limits: Object.fromEntries(limits.map(([column, field]) => [field, Number(row[column])])),
+    createdAtMs: Number(row.created_at_ms),
+    ...(row.revoked_at_ms === null ? {} : { revokedAtMs: Number(row.revoked_at_ms) }),
+  };
+}

@@ -1,0 +1,114 @@
+import { encodeStored } from "../../ports/stored-turn.ts";
+import {
+  isEvent,
+  isTerminal,
+  isUrgent,
+  type TerminalEvent,
+  type TurnEvent,
+  type TurnStep,
+} from "../../ports/turn-event.ts";
+import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { laneTexts, type MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import type { StepsItem } from "./beat-item.ts";
+import type { PostgresStore } from "./postgres-store.ts";
+import type { ServedTime } from "./served-time.ts";
+
+interface PostgresLogOptions {
+  readonly store: PostgresStore;
+  readonly served: ServedTime;
+  readonly number: number;
+  /** The log in memory, which readers follow. */
+  readonly inner: MemoryTurnLog;
+  /** The `part` of the last row that has no event. Default 0. */
+  readonly part?: number;
+}
+
+/** A log whose events are committed before its readers see them. The terminal event ends the turn in the same commit. */
+export class PostgresLog implements TurnLog {
+  readonly #options: PostgresLogOptions;
+  /** Tells rows of checkpoints alone apart, which have the number of the event before them. */
+  #part: number;
+
+  constructor(options: PostgresLogOptions) {
+    this.#options = options;
+    this.#part = options.part ?? 0;
+  }
+
+  get headSeq(): number {
+    return this.#options.inner.headSeq;
+  }
+
+  get ended(): boolean {
+    return this.#options.inner.ended;
+  }
+
+  get unkept(): TroupeError | undefined {
+    return this.#options.inner.unkept;
+  }
+
+  get isFull(): boolean {
+    return this.#options.inner.isFull;
+  }
+
+  open(after: number, wake: () => void): LogReader {
+    return this.#options.inner.open(after, wake);
+  }
+
+  leave(): void {
+    this.#options.inner.leave();
+  }
+
+  async append(steps: readonly TurnStep[]): Promise<void> {
+    const { inner, store } = this.#options;
+    if (this.ended) throw new Error("This turn's log has its terminal event already.");
+    const item = this.#itemOf(steps);
+    if (item === undefined) return;
+    try {
+      await store.commit(item, steps.some(isUrgent));
+    } catch (fault) {
+      if (!steps.some(({ type }) => type === "failure")) throw fault;
+      store.report(fault);
+      this.#loseEnd(steps, item, fault);
+      return;
+    }
+    this.#part = item.part;
+    inner.add(steps);
+  }
+
+  /**
+   * The database has refused the end for good, and readers would wait for ever. They are told without a number, because nothing is stored
+   * under it yet.
+   */
+  #loseEnd(steps: readonly TurnStep[], item: StepsItem, fault: unknown): void {
+    const { inner, store } = this.#options;
+    inner.loseEnd(TroupeError.from(fault).asData());
+    store.commitInTheEnd(item).then(() => inner.add(steps), store.report);
+  }
+
+  /** The row of these steps; `undefined` if there are none. */
+  #itemOf(steps: readonly TurnStep[]): StepsItem | undefined {
+    if (steps.length === 0) return undefined;
+    const events = steps.filter(isEvent);
+    const terminal = events.find(isTerminal);
+    if (terminal !== undefined && terminal !== events.at(-1))
+      throw new Error("Nothing may follow the terminal event.");
+    return {
+      kind: "steps",
+      turn: this.#options.number,
+      firstSeq: events.length === 0 ? this.headSeq : this.headSeq + 1,
+      part: events.length === 0 ? this.#part + 1 : 0,
+      steps: encodeStored(steps),
+      events: events.length,
+      ...(terminal === undefined ? {} : { end: this.#endOf(events, terminal) }),
+    };
+  }
+
+  /** The end of the turn's row, with the part of the log that is kept after its time. */
+  #endOf(events: readonly TurnEvent[], terminal: TerminalEvent): NonNullable<StepsItem["end"]> {
+    const { inner, served } = this.#options;
+    const throughSeq = this.headSeq + events.length - 1;
+    const lanes = laneTexts([...inner.events(), ...events]);
+    return { endedMs: served.now(), answer: encodeStored({ throughSeq, lanes, terminal }) };
+  }
+}

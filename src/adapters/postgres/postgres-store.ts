@@ -1,0 +1,274 @@
+import { randomBytes } from "node:crypto";
+import type pg from "pg";
+import type { Clock } from "../../ports/clock.ts";
+import { faultsOf, type Observer } from "../../ports/observer.ts";
+import { isStorageUnavailable } from "../../protocol/errors.ts";
+import { type BeatItem, charsOf } from "./beat-item.ts";
+import { BeatQueue, type Outcome, type QueuedItem } from "./beat-queue.ts";
+import {
+  checkServer,
+  connect,
+  drop,
+  named,
+  openPool,
+  type Row,
+  type Statement,
+  type Value,
+} from "./connection.ts";
+import { DatabaseFault, FenceLostError, kindOf, storageUnavailable, toRefusal } from "./database-faults.ts";
+import { type JournalLine, openJournalLine } from "./journal-line.ts";
+import { migrate } from "./migrations.ts";
+import { createReader } from "./pool-reader.ts";
+import { createStoreHealth } from "./store-health.ts";
+import { takeLock } from "./take-lock.ts";
+
+export interface PostgresStoreOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Is told commits, a failing database, and faults of writes that no caller waits for. */
+  readonly observer: Observer;
+}
+
+/** Items of all turns that are not urgent are gathered for this time and committed together. */
+const beatMs = 25;
+/** Connections for statements outside the journal. */
+const poolConnections = 3;
+/** How long a closing store waits for a database that is away. */
+const closeLimitMs = 5_000;
+
+/**
+ * The database. One connection writes the journal: everything of running turns, committed together in order, once a beat, or at once if it is
+ * urgent. A few others run the statements of requests; owners take turns there. While the database is away, items wait, and new turns are
+ * refused with `storage_unavailable`. Items are refused with it only if the database itself refuses every write (a full disk, for example).
+ */
+export interface PostgresStore extends AsyncDisposable {
+  /** Why no turn may begin now; `undefined` while the database works. */
+  readonly fault: Error | undefined;
+  /** Tells this process from all others that ever wrote to this database. */
+  readonly incarnation: number;
+  /** Commits an item; see `Outcome`. */
+  commit(item: BeatItem, urgent: boolean): Promise<Outcome>;
+  /** Commits an item in the next beat; if the database refuses all writes, it waits and tries again. */
+  commitInTheEnd(item: BeatItem): Promise<Outcome>;
+  /**
+   * Runs a statement by itself and returns its rows. It may run twice, so it must be one that may be repeated. Rejects with
+   * `storage_unavailable` if the database is away for 2 s.
+   */
+  query(owner: string, statement: Statement, values?: readonly Value[]): Promise<readonly Row[]>;
+  /** The same for a running turn, which waits until the database is back. */
+  queryInTurn(owner: string, statement: Statement, values?: readonly Value[]): Promise<readonly Row[]>;
+  /** Whether the database answers and takes writes. */
+  canStore(): Promise<boolean>;
+  /** Settles when all items of before are committed or refused. */
+  flushed(): Promise<void>;
+  /** A number that no turn ever had. */
+  nextTurn(): Promise<number>;
+  /** Tells the observer why a write failed that no caller waits for. */
+  readonly report: (fault: unknown) => void;
+}
+
+/** How long a request waits for a database that is away. */
+const patienceMs = 2_000;
+/** As much text as a busy beat writes, in bytes: storage with less room does not count as working. */
+const probeBytes = 131_072;
+/** No turn has this number. */
+const probeTurn = 0;
+
+const statements = named({
+  look: "SELECT 1",
+  endProbe: `DELETE FROM events WHERE turn = ${probeTurn}`,
+});
+
+/** Turns that are numbered without asking the database: a block of the incarnations' sequence. */
+const turnsPerBlock = 2 ** 16;
+
+/**
+ * Connects, brings the schema up to date, and takes over from the process before: it can write no more. Rejects with one clear line if the
+ * database cannot be used, also if another Troupe uses it.
+ */
+export async function createPostgresStore({
+  url,
+  clock,
+  observer,
+}: PostgresStoreOptions): Promise<PostgresStore> {
+  await using opening = new AsyncDisposableStack();
+  const client = await connect(url, "journal").catch((cause: unknown) => {
+    throw new DatabaseFault("the PostgreSQL database cannot be used", { cause });
+  });
+  opening.defer(() => drop(client));
+  await checkServer(client);
+  await takeLock(client, clock);
+  await migrate(client);
+  const pool = openPool(url, poolConnections);
+  opening.defer(() => pool.end());
+  const incarnation = await nextBlock(client);
+  // From now on the process before commits nothing: its next statement finds no fence.
+  await client.query("DELETE FROM fences WHERE incarnation <> $1", [incarnation]);
+  const health = createStoreHealth({
+    clock,
+    probe: async () => {
+      probes += 1;
+      const steps = JSON.stringify(randomBytes(probeBytes).toString("hex"));
+      await line.commit([{ kind: "steps", turn: probeTurn, firstSeq: probes, part: 0, steps, events: 0 }]);
+      await reader.query("", statements.endProbe, [], patienceMs);
+    },
+    onChange: (error) =>
+      observer.storageChanged?.(error === undefined ? { state: "working" } : { state: "failing", error }),
+  });
+  const line: JournalLine = await openJournalLine({
+    ...{ url, clock, client, incarnation },
+    onDelay: (fault) => health.delay(fault),
+  });
+  const stopped = new AbortController();
+  const reader = createReader({ pool, clock, connections: poolConnections, signal: stopped.signal });
+  const queue = new BeatQueue();
+  let committing: Promise<void> = Promise.resolve();
+  let isCommitting = false;
+  let isWaking = false;
+  let isDue = false;
+  let block = incarnation;
+  let turnsInBlock = 0;
+  let probes = 0;
+
+  async function commitAll(): Promise<void> {
+    while (isDue && !queue.isEmpty) await commit(queue.take());
+    isDue = false;
+    isCommitting = false;
+  }
+
+  function start(): Promise<void> {
+    if (!isCommitting) {
+      isCommitting = true;
+      committing = commitAll();
+    }
+    return committing;
+  }
+
+  async function commit(items: readonly QueuedItem[]): Promise<void> {
+    if (items.length === 0) return;
+    const { refusing } = health;
+    if (refusing !== undefined) return reject(items, storageUnavailable(refusing));
+    const startedAtMs = observer.committed === undefined ? 0 : clock.now();
+    try {
+      const began = await line.commit(items.map(({ item }) => item));
+      tellCommit(items, startedAtMs);
+      for (const { item, settled } of items)
+        settled.resolve(item.kind === "start" && !began.has(item.turn.number) ? "refused" : "done");
+    } catch (fault) {
+      // The values of one item are at fault, and must not stop the others.
+      if (items.length > 1 && isOfData(fault)) {
+        const half = Math.ceil(items.length / 2);
+        await commit(items.slice(0, half));
+        return commit(items.slice(half));
+      }
+      if (!isOfData(fault)) health.refuse(fault instanceof Error ? fault : new Error(String(fault)));
+      reject(items, isOfData(fault) ? fault : storageUnavailable(fault));
+    }
+  }
+
+  function tellCommit(items: readonly QueuedItem[], startedAtMs: number): void {
+    observer.committed?.({
+      events: items.reduce((sum, { item }) => sum + (item.kind === "steps" ? item.events : 0), 0),
+      bytes: items.reduce((sum, { item }) => sum + charsOf(item), 0),
+      durationMs: clock.now() - startedAtMs,
+    });
+  }
+
+  function schedule(urgent: boolean): void {
+    if (urgent) {
+      // Items of other turns at the same moment join this commit.
+      if (!isDue) setImmediate(start);
+      isDue = true;
+    } else if (!isWaking) {
+      isWaking = true;
+      void clock.sleep(beatMs, stopped.signal).then(() => {
+        isWaking = false;
+        isDue = true;
+        return start();
+      });
+    }
+  }
+
+  function add(item: BeatItem, urgent: boolean): Promise<Outcome> {
+    const committed = queue.add(item);
+    schedule(urgent);
+    return committed;
+  }
+
+  function query(...asked: Parameters<typeof reader.query>): Promise<readonly Row[]> {
+    return reader.query(...asked).catch((fault: unknown) => {
+      throw toRefusal(fault);
+    });
+  }
+
+  async function flush(): Promise<void> {
+    while (isCommitting || !queue.isEmpty) {
+      isDue = true;
+      await start();
+    }
+  }
+
+  const opened = opening.move();
+  return {
+    incarnation,
+    get fault() {
+      return health.fault;
+    },
+    commit: add,
+    async commitInTheEnd(item) {
+      for (;;) {
+        try {
+          return await add(item, false);
+        } catch (fault) {
+          if (!isStorageUnavailable(fault) || stopped.signal.aborted) throw fault;
+          await health.recovered();
+        }
+      }
+    },
+    query: (owner, statement, values = []) => query(owner, statement, values, patienceMs),
+    queryInTurn: (owner, statement, values = []) => query(owner, statement, values, Number.POSITIVE_INFINITY),
+    async canStore() {
+      if (health.fault !== undefined) return false;
+      return reader.query("", statements.look, [], 0).then(
+        () => true,
+        () => false,
+      );
+    },
+    flushed: flush,
+    async nextTurn() {
+      if (turnsInBlock === turnsPerBlock) {
+        block = await nextBlock(pool);
+        turnsInBlock = 0;
+      }
+      turnsInBlock += 1;
+      return block * turnsPerBlock + turnsInBlock - 1;
+    },
+    report: faultsOf(observer, "storage"),
+    async [Symbol.asyncDispose]() {
+      stopped.abort();
+      const cancel = clock.callAfter(closeLimitMs, () => line.stop());
+      await flush();
+      cancel();
+      health[Symbol.dispose]();
+      await line.close();
+      await opened.disposeAsync();
+    },
+  };
+}
+
+function reject(items: readonly QueuedItem[], fault: unknown): void {
+  for (const { settled } of items) settled.reject(fault);
+}
+
+/** Whether a statement was rolled back because of its values. */
+function isOfData(fault: unknown): boolean {
+  return !(fault instanceof FenceLostError) && kindOf(fault) === "data";
+}
+
+async function nextBlock(client: Pick<pg.ClientBase, "query"> | pg.Pool): Promise<number> {
+  const { rows } = await client.query("SELECT nextval('incarnations') AS block");
+  const block = Number(rows[0]?.block);
+  if (!Number.isSafeInteger(block * turnsPerBlock))
+    throw new DatabaseFault("the database has no more numbers for turns");
+  return block;
+}

@@ -1,0 +1,69 @@
+import { after, describe } from "node:test";
+import { createPostgresConversations } from "../../src/adapters/postgres/postgres-conversations.ts";
+import { createPostgresKeys } from "../../src/adapters/postgres/postgres-keys.ts";
+import { createPostgresRateCounter } from "../../src/adapters/postgres/postgres-rate-counter.ts";
+import { createPostgresTickets } from "../../src/adapters/postgres/postgres-tickets.ts";
+import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.ts";
+import { createPostgresVendorIds } from "../../src/adapters/postgres/postgres-vendor-ids.ts";
+import { openServedTime } from "../../src/adapters/postgres/served-time.ts";
+import { describeConversationStore } from "../ports/conversation-store-contract.ts";
+import { describeKeyStore } from "../ports/key-store-contract.ts";
+import { describeRateCounter } from "../ports/rate-counter-contract.ts";
+import { describeTickets } from "../ports/tickets-contract.ts";
+import { describeLeaving, describeTurnLog } from "../ports/turn-log-contract.ts";
+import { created, describeTurnLogStore } from "../ports/turn-log-store-contract.ts";
+import { describeTurnQuestions } from "../ports/turn-question-contract.ts";
+import { describeUsageStore } from "../ports/usage-store-contract.ts";
+import { describeVendorIds } from "../ports/vendor-ids-contract.ts";
+import { openLogs, openStore, stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+
+/** The same contracts as the stores in memory and in SQLite. */
+describe("PostgreSQL", withPostgres, () => {
+  after(stopShared);
+
+  describeTurnLogStore("postgres", async (options) => {
+    const { logs, [Symbol.asyncDispose]: dispose } = await openLogs(options);
+    return { store: logs, [Symbol.asyncDispose]: dispose };
+  });
+
+  async function openLog() {
+    const { logs, [Symbol.asyncDispose]: dispose } = await openLogs();
+    return { log: await created(logs, "owner", "id"), [Symbol.asyncDispose]: dispose };
+  }
+  describeTurnLog("postgres", openLog);
+  describeLeaving("postgres", openLog);
+  describeTurnQuestions("postgres", openLogs);
+
+  describeConversationStore("postgres", async () => {
+    const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
+    return { store: createPostgresConversations({ store, clock }), [Symbol.asyncDispose]: dispose };
+  });
+  describeKeyStore("postgres", async () => {
+    const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
+    return { store: createPostgresKeys({ store, clock }), [Symbol.asyncDispose]: dispose };
+  });
+  describeUsageStore("postgres", async () => {
+    const { store, [Symbol.asyncDispose]: dispose } = await openStore();
+    return { store: createPostgresUsage({ store }), [Symbol.asyncDispose]: dispose };
+  });
+  describeVendorIds("postgres", async () => {
+    const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
+    const served = await openServedTime(store, clock);
+    return { store: createPostgresVendorIds({ store, served }), clock, [Symbol.asyncDispose]: dispose };
+  });
+  describeTickets("postgres", async () => {
+    const { store, clock, change, [Symbol.asyncDispose]: dispose } = await openStore();
+    const age = (ms: number) =>
+      change("UPDATE tickets SET issued = issued - make_interval(secs => $1)", [ms / 1_000]);
+    return { tickets: createPostgresTickets({ store, clock }), age, [Symbol.asyncDispose]: dispose };
+  });
+  describeRateCounter("postgres", async () => {
+    const { store, change, [Symbol.asyncDispose]: dispose } = await openStore();
+    // So long that no test is in two of them.
+    const windowMs = 1_000 * 24 * 3_600_000;
+    const nextWindow = () => change("UPDATE attempts SET time_window = time_window - 1");
+    const counter = createPostgresRateCounter({ store, windowMs });
+    return { ...{ counter, windowMs, nextWindow }, [Symbol.asyncDispose]: dispose };
+  });
+});

@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A proxy before a database whose answers, or whose statements, stay on the way. */
+export interface FaultyProxy extends AsyncDisposable {
+  /** The database's URL through the proxy. */
+  readonly url: string;
+  /** From now on, nothing that the database answers on the open connections arrives. */
+  swallow(): void;
+  /** From now on, statements on the open connections wait here. Settles when the next one has come. */
+  hold(): Promise<void>;
+  /** Breaks the open connections for the clients only. */
+  cut(): void;
+  /** Delivers the waiting statements; settles when the database has answered them and has closed their connections. */
+  release(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  readonly kept: Buffer[];
+  way: "open" | "swallowed" | "held";
+  onKept: () => void;
+}
+
+export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProxy> {
+  const target = new URL(databaseUrl);
+  const pairs = new Set<Pair>();
+
+  function carry(client: Socket): void {
+    const server = connect({ port: Number(target.port), host: "127.0.0.1" });
+    const pair: Pair = { client, server, kept: [], way: "open", onKept: () => undefined };
+    pairs.add(pair);
+    client.on("data", (bytes: Buffer) => {
+      if (pair.way !== "held") return void server.write(bytes);
+      pair.kept.push(bytes);
+      pair.onKept();
+    });
+    server.on("data", (bytes: Buffer) => {
+      if (pair.way === "open") client.write(bytes);
+    });
+    for (const socket of [client, server]) socket.setNoDelay(true).on("error", () => undefined);
+    client.on("close", () => {
+      if (pair.way === "open") server.destroy();
+    });
+    server.on("close", () => {
+      pairs.delete(pair);
+      client.destroy();
+    });
+  }
+
+  const listener = createServer(carry).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const url = new URL(databaseUrl);
+  url.port = String((listener.address() as AddressInfo).port);
+
+  return {
+    url: url.href,
+    swallow() {
+      for (const pair of pairs) pair.way = "swallowed";
+    },
+    hold() {
+      return new Promise((resolve) => {
+        for (const pair of pairs) Object.assign(pair, { way: "held", onKept: resolve });
+      });
+    },
+    cut() {
+      for (const { client } of pairs) client.destroy();
+    },
+    async release() {
+      const held = [...pairs].filter(({ kept }) => kept.length > 0);
+      await Promise.all(
+        held.map(async ({ server, kept }) => {
+          const closed = once(server, "close");
+          server.end(Buffer.concat(kept));
+          await closed;
+        }),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = once(listener, "close");
+      listener.close();
+      for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, globSync } from "node:fs";
+import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import pg from "pg";
+
+/** Debian keeps the programs of each version in a folder of its own; the newest is used. */
+const programs = globSync("/usr/lib/postgresql/*/bin/initdb")
+  .map((file) => path.dirname(file))
+  .sort((one, other) => versionOf(other) - versionOf(one))[0];
+
+function versionOf(folder: string): number {
+  return Number(path.basename(path.dirname(folder)));
+}
+
+/** On CI it must be there. Elsewhere the tests are skipped without it. */
+export const withPostgres = {
+  skip: programs === undefined && process.env.CI !== "true" && "no PostgreSQL in /usr/lib/postgresql",
+};
+
+/** A PostgreSQL server of its own, in a temporary folder. */
+export interface PostgresServer extends AsyncDisposable {
+  /** Creates a database, empty or as a copy of another that nothing is connected to, and returns its URL. */
+  createDatabase(copyOf?: string): Promise<string>;
+  /** Stops it, by default as a crash would, and starts it again on the same port. */
+  restart(how?: "fast" | "immediate"): Promise<void>;
+}
+
+/** Settings of a server that need not survive a crash of the machine. */
+const settings = [
+  "listen_addresses = '127.0.0.1'",
+  "fsync = off",
+  "max_connections = 200",
+  "autovacuum_naptime = 5s",
+  "logging_collector = off",
+];
+
+/** PostgreSQL refuses to run as root, so root runs it as the user that Debian's package makes. */
+function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (kind: "-u" | "-g") => {
+    const { status, stdout } = spawnSync("id", [kind, "postgres"], { encoding: "utf8" });
+    assert.equal(status, 0, "no user postgres");
+    return Number(stdout);
+  };
+  return { uid: idOf("-u"), gid: idOf("-g") };
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  assert.ok(programs !== undefined, "no PostgreSQL in /usr/lib/postgresql");
+  const program = (name: string) => path.join(programs, name);
+  const user = unprivileged();
+  const folder = await mkdtemp(path.join(tmpdir(), "troupe-postgres-"));
+  if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
+  const data = path.join(folder, "data");
+  const port = await freePort();
+  const run = (name: string, ...args: string[]) => {
+    const { status, stderr } = spawnSync(program(name), args, { ...user, cwd: folder, encoding: "utf8" });
+    assert.equal(status, 0, `${name}: ${stderr}`);
+  };
+  run("initdb", "-D", data, "-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
+  await writeFile(
+    path.join(data, "postgresql.conf"),
+    [...settings, `port = ${port}`, `unix_socket_directories = '${folder}'`].join("\n"),
+  );
+
+  const urlOf = (database: string) => `postgres://troupe@127.0.0.1:${port}/${database}`;
+  let databases = 0;
+  let child: ReturnType<typeof spawn> | undefined;
+
+  async function start(): Promise<void> {
+    let output = "";
+    child = spawn(program("postgres"), ["-D", data], {
+      ...user,
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = once(child, "exit").then(() => assert.fail(`postgres ended: ${output}`));
+    ended.catch(() => undefined);
+    const ready = new Promise<void>((resolve) => {
+      child?.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        if (output.includes("ready to accept connections")) resolve();
+      });
+    });
+    await Promise.race([ready, ended]);
+  }
+
+  async function stop(how: "fast" | "immediate" = "fast"): Promise<void> {
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(how === "fast" ? "SIGINT" : "SIGQUIT");
+    await ended;
+  }
+
+  // A test that is aborted leaves no server running.
+  const killAtExit = () => child?.kill("SIGQUIT");
+  process.once("exit", killAtExit);
+  await start();
+  return {
+    async createDatabase(copyOf) {
+      databases += 1;
+      const name = `test_${databases}`;
+      const client = new pg.Client(urlOf("postgres"));
+      await client.connect();
+      const template = copyOf === undefined ? "template1" : new URL(copyOf).pathname.slice(1);
+      await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+      await client.end();
+      return urlOf(name);
+    },
+    async restart(how = "immediate") {
+      await stop(how);
+      await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await stop("immediate");
+      process.off("exit", killAtExit);
+      if (existsSync(folder)) await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
