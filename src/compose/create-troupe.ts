@@ -3,8 +3,9 @@ import { faultsOf } from "../ports/observer.ts";
 import { type ConnectedDoors, closePatienceMs, connectDoors } from "./connect-doors.ts";
 import { warnOfPrices } from "./open-budgets.ts";
 import { openParts, type Parts, readBasis } from "./open-parts.ts";
-import { type OpenStores, openStores } from "./open-stores.ts";
+import { openStores } from "./open-stores.ts";
 import { type OpenedTurns, openTurns } from "./open-turns.ts";
+import type { OpenStores } from "./stores.ts";
 import type { Troupe, TroupeOptions } from "./troupe.ts";
 
 export type { Troupe, TroupeOptions } from "./troupe.ts";

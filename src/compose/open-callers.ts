@@ -4,8 +4,8 @@ import { type Authenticate, createEmbeddedCallers } from "../doors/identity/embe
 import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import { anonymousLimitsOf } from "./anonymous-settings.ts";
-import type { Stores } from "./open-stores.ts";
 import { SettingError, type Settings } from "./settings.ts";
+import type { Stores } from "./stores.ts";
 
 interface OpenCallersOptions {
   readonly settings: Settings;

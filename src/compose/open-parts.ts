@@ -14,11 +14,11 @@ import { type ChosenProviders, chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { openCallers } from "./open-callers.ts";
-import type { OpenStores, Stores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { completeSettings } from "./read-settings.ts";
 import { type RequestMemory, requestMemory } from "./request-memory.ts";
 import { SettingError, type Settings } from "./settings.ts";
+import type { OpenStores, Stores } from "./stores.ts";
 import type { TroupeOptions } from "./troupe.ts";
 
 /** The options of a server, checked and completed. */

@@ -15,8 +15,8 @@ import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
-import type { OpenStores } from "./open-stores.ts";
 import type { Settings } from "./settings.ts";
+import type { OpenStores } from "./stores.ts";
 
 /** The stores of a worker process. The primary process keeps them, and closes them once all workers are gone. */
 export function openRemoteStores(channel: Channel): OpenStores {

@@ -53,6 +53,11 @@ export async function runPrimary(
   args: readonly string[],
   logger: Logger,
 ): Promise<Primary | undefined> {
+  if (settings.databaseUrl !== undefined) {
+    throw new SettingError(
+      `TROUPE_WORKERS ${settings.workers} needs the database in the data folder: TROUPE_DATABASE_URL serves one process`,
+    );
+  }
   if (settings.store === "memory") {
     throw new SettingError(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,

@@ -72,7 +72,9 @@ const sorted = (word: string) => [...word.toUpperCase()].sort().join("");
 
 /** Settings without effect, each with the reason. */
 function unused(given: NotedSettings["given"], settings: Settings): string[] {
-  const { openaiApiKey, openaiBaseUrl, store, allowAnonymous, apiKeys, adminKey, moneyPerDay } = settings;
+  const { openaiApiKey, openaiBaseUrl, databaseUrl, allowAnonymous, apiKeys, adminKey, moneyPerDay } =
+    settings;
+  const store = databaseUrl === undefined ? settings.store : "postgres";
   const isConfigured = openaiApiKey !== undefined || openaiBaseUrl !== undefined;
   const provider = openaiApiKey === undefined ? "OPENAI_BASE_URL" : "OPENAI_API_KEY";
   const hasKeys = apiKeys.length > 0 || adminKey !== undefined;
@@ -90,6 +92,7 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
       "TROUPE_STORE=memory has no database",
     ],
     [store !== "memory", ["conversationBytes"], "it is for TROUPE_STORE=memory"],
+    [store === "postgres", ["store", "synchronous"], "TROUPE_DATABASE_URL names the database"],
     [moneyPerDay === undefined, ["prices", "fallbackPrice"], "TROUPE_MONEY_PER_DAY is not set"],
     [
       allowAnonymous && hasKeys,

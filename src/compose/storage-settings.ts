@@ -13,6 +13,16 @@ export const storageSettings = {
     schema: z.enum(["sqlite", "memory"]).default("sqlite"),
     help: "where requests and conversations are kept: a database in the data folder, or memory only",
   },
+  databaseUrl: {
+    name: "TROUPE_DATABASE_URL",
+    schema: text
+      .refine(
+        (url) => /^postgres(ql)?:\/\//.test(url),
+        "write it as postgres://user:password@host:5432/database",
+      )
+      .optional(),
+    help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE",
+  },
   synchronous: {
     name: "TROUPE_SYNCHRONOUS",
     schema: z.enum(["NORMAL", "FULL"]).default("NORMAL"),

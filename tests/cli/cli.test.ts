@@ -48,6 +48,21 @@ test("a setting that cannot work ends the start with one clear line and status 1
     [["--nonsense", "1"], {}, /^troupe: Unknown option '--nonsense'/],
     [[], { TROUPE_PACING: "quick" }, /^troupe: TROUPE_PACING: /],
     [[], { OPENAI_BASE_URL: "ftp://x" }, /^troupe: OPENAI_BASE_URL: /],
+    [
+      [],
+      { TROUPE_DATABASE_URL: "mysql://a:s3cret@b/c" },
+      /^troupe: TROUPE_DATABASE_URL: write it as postgres:/,
+    ],
+    [
+      [],
+      { TROUPE_DATABASE_URL: "postgres://a:s3cret@127.0.0.1:1/c" },
+      /^troupe: the PostgreSQL database cannot be used: .*ECONNREFUSED/,
+    ],
+    [
+      ["--workers", "2"],
+      { TROUPE_DATABASE_URL: "postgres://a:s3cret@b/c" },
+      /^troupe: TROUPE_WORKERS 2 .*TROUPE_DATABASE_URL serves one process/,
+    ],
     [["--host", "0.0.0.0"], {}, /^troupe: HOST 0\.0\.0\.0 .*TROUPE_ALLOW_ANONYMOUS/],
     [
       [],

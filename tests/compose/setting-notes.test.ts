@@ -115,6 +115,14 @@ describe("a setting that changes nothing", () => {
     [{ TROUPE_SYNCHRONOUS: "FULL", TROUPE_STORE: "memory" }, "TROUPE_STORE=memory has no database"],
     [{ TROUPE_ANSWER_RETENTION_MS: "1", TROUPE_STORE: "memory" }, "TROUPE_STORE=memory has no database"],
     [{ TROUPE_USAGE_DAYS: "1", TROUPE_STORE: "memory" }, "TROUPE_STORE=memory has no database"],
+    [
+      { TROUPE_STORE: "memory", TROUPE_DATABASE_URL: "postgres://ada:s3cret@db/troupe" },
+      "TROUPE_DATABASE_URL names the database",
+    ],
+    [
+      { TROUPE_SYNCHRONOUS: "FULL", TROUPE_DATABASE_URL: "postgres://ada:s3cret@db/troupe" },
+      "TROUPE_DATABASE_URL names the database",
+    ],
     [{ TROUPE_CONVERSATION_BYTES: "9999" }, "it is for TROUPE_STORE=memory"],
     [{ TROUPE_PRICES: "a=1/2" }, "TROUPE_MONEY_PER_DAY is not set"],
     [{ TROUPE_FALLBACK_PRICE: "1/2" }, "TROUPE_MONEY_PER_DAY is not set"],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assembleTroupe } from "../../src/compose/create-troupe.ts";
-import { type OpenStores, openStores } from "../../src/compose/open-stores.ts";
+import { openStores } from "../../src/compose/open-stores.ts";
+import type { OpenStores } from "../../src/compose/stores.ts";
 import type { Provider, ProviderEvent } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { createNotingObserver } from "../support/noting-observer.ts";

@@ -1,6 +1,7 @@
 import { openParts, readBasis } from "../../src/compose/open-parts.ts";
-import { openStores, type Stores } from "../../src/compose/open-stores.ts";
+import { openStores } from "../../src/compose/open-stores.ts";
 import { openTurns } from "../../src/compose/open-turns.ts";
+import type { Stores } from "../../src/compose/stores.ts";
 import type { TroupeOptions } from "../../src/compose/troupe.ts";
 import { HeldBytes } from "../../src/ports/held-bytes.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";

@@ -12,8 +12,8 @@ import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendo
 import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
-import type { Stores } from "../../../src/compose/open-stores.ts";
 import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
+import type { Stores } from "../../../src/compose/stores.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import type { Observer } from "../../../src/ports/observer.ts";
 import { openStore } from "../sqlite/open-store.ts";

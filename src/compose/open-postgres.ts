@@ -1,0 +1,50 @@
+import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
+import { createPostgresKeys } from "../adapters/postgres/postgres-keys.ts";
+import { createPostgresRateCounter } from "../adapters/postgres/postgres-rate-counter.ts";
+import { createPostgresStore } from "../adapters/postgres/postgres-store.ts";
+import { createPostgresTickets } from "../adapters/postgres/postgres-tickets.ts";
+import { createPostgresTurnLogs } from "../adapters/postgres/postgres-turn-logs.ts";
+import { createPostgresUsage } from "../adapters/postgres/postgres-usage.ts";
+import { createPostgresVendorIds } from "../adapters/postgres/postgres-vendor-ids.ts";
+import { retireRows } from "../adapters/postgres/retire-rows.ts";
+import { openServedTime } from "../adapters/postgres/served-time.ts";
+import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
+import { noPeers } from "../ports/peers.ts";
+import { openBudgets } from "./open-budgets.ts";
+import type { Settings } from "./settings.ts";
+import type { KeptStores, StoreParts } from "./stores.ts";
+
+const msPerDay = 24 * 3_600_000;
+
+/** Opens the stores of one process in a PostgreSQL database. Rejects with one clear line if the database cannot be used. */
+export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<KeptStores> {
+  const { clock, observer } = parts;
+  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
+  // A store left open after a failure would keep the process from ending.
+  await using opening = new AsyncDisposableStack();
+  const store = opening.use(await createPostgresStore({ url, clock, observer }));
+  const served = await openServedTime(store, clock);
+  const retention = { store, clock, served, retentionMs, answerRetentionMs };
+  const firstUsageDay = () => Math.floor(clock.wallTimeMs() / msPerDay) - settings.usageDays;
+  opening.use(retireRows({ ...retention, firstUsageDay }));
+  const keys = createPostgresKeys({ store, clock });
+  const keysBefore = await keys.list();
+  const usage = createPostgresUsage({ store });
+  const logs = createPostgresTurnLogs({ ...retention, maxBytes });
+  const opened = opening.move();
+  return {
+    ...{ logs, keys, keysBefore, usage },
+    conversations: createPostgresConversations({ store, clock }),
+    vendorIds: createPostgresVendorIds({ store, served }),
+    tickets: createPostgresTickets({ store, clock }),
+    attempts: createPostgresRateCounter({ store, windowMs: 60_000 }),
+    places: createSocketPlaces({
+      maxInAll: settings.maxConnections,
+      maxPerKey: settings.maxConnectionsPerKey,
+    }),
+    peers: noPeers,
+    canStore: store.canStore,
+    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}

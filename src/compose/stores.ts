@@ -1,0 +1,51 @@
+import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { KeyStore, StoredKey } from "../ports/key-store.ts";
+import type { Observer } from "../ports/observer.ts";
+import type { Peers } from "../ports/peers.ts";
+import type { RateCounter } from "../ports/rate-counter.ts";
+import type { SocketPlaces } from "../ports/socket-places.ts";
+import type { Tickets } from "../ports/tickets.ts";
+import type { TurnLogStore } from "../ports/turn-log.ts";
+import type { UsageSums } from "../ports/usage-store.ts";
+import type { VendorIds } from "../ports/vendor-ids.ts";
+import type { PricedModels } from "./open-budgets.ts";
+import type { Settings } from "./settings.ts";
+
+/** The stores of all data that must not be lost. */
+export interface Stores extends AsyncDisposable {
+  readonly logs: TurnLogStore & { readonly bytes: number; readonly count: number };
+  readonly conversations: ConversationStore;
+  /** The other servers that share these stores. */
+  readonly peers: Peers;
+  readonly keys: KeyStore;
+  /** All keys as they were at the start, before `keys` reports revocations. */
+  readonly keysBefore: readonly StoredKey[];
+  readonly usage: UsageSums;
+  readonly tickets: Tickets;
+  /** The owners of the ids that the vendor made. */
+  readonly vendorIds: VendorIds;
+  /** Counts attempts without a valid key, by address. */
+  readonly attempts: RateCounter;
+  /** Counts the open sockets. */
+  readonly places: SocketPlaces;
+  /** Whether new data can be stored now. */
+  canStore(): Promise<boolean>;
+  /** The budgets of all processes that share these stores. Called once, at the start. */
+  openBudgets(models: PricedModels): Promise<Budgets>;
+}
+
+/** Stores in the process that keeps them. */
+export interface KeptStores extends Stores {
+  openBudgets(models: PricedModels): Promise<CountedBudgets>;
+}
+
+/** The parts that every store uses. */
+export interface StoreParts {
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** Opens the stores of a server. */
+export type OpenStores = (settings: Settings, parts: StoreParts) => Promise<Stores>;
