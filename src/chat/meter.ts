@@ -16,7 +16,7 @@ export const answerTooLarge = new TroupeError("answer_too_large");
  */
 const allOfText = 4;
 
-export interface MeteredCall {
+interface MeteredCall {
   readonly call: CallBudget;
   /** An estimate. */
   readonly inputTokens: number;

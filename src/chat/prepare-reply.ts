@@ -22,7 +22,7 @@ import type { Reply } from "./reply.ts";
 import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
 
 /** The owner of a request, and the conversation that it goes into. */
-export interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
+interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
   /** The conversation, if it was looked up already. */
   readonly target?: TargetConversation | undefined;
 }

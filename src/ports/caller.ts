@@ -10,7 +10,7 @@ export interface CallerLimits {
 }
 
 /** A group of callers whose use is also counted together: all of one address, or all without a key. */
-export interface CallerGroup {
+interface CallerGroup {
   readonly id: string;
   /** The start of a sentence about its limits, such as `This address`. */
   readonly name: string;

@@ -27,7 +27,7 @@ export interface PathMessage extends StoredMessage {
 }
 
 /** The place in a conversation under which the next question is stored, as one read found it. */
-export interface HeadPlace {
+interface HeadPlace {
   /** The head; absent before the first answer. */
   readonly messageId?: string;
   /** Characters of all messages from the root to the head (`charsOf`). */
@@ -101,7 +101,7 @@ export interface ConversationSummary {
 }
 
 /** One page of a list; `next` is the `before` of the page after it, absent on the last one. */
-export interface ConversationPage {
+interface ConversationPage {
   readonly conversations: readonly ConversationSummary[];
   readonly next?: string;
 }

@@ -1,7 +1,7 @@
 import type { LogBatch, TurnLog } from "./turn-log.ts";
 
 /** The position from which a log is followed, and for how long. */
-export interface LogPosition {
+interface LogPosition {
   /** Events with a greater `seq` are read. */
   readonly after: number;
   /** Default: read to the log's end. */

@@ -1,7 +1,7 @@
 import type { CallerLimits } from "./caller.ts";
 
 /** A key to create. */
-export interface NewKey {
+interface NewKey {
   readonly owner: string;
   /** A note for people about the key's purpose. */
   readonly name?: string;

@@ -97,7 +97,7 @@ export interface CallEnd {
   readonly timeToFirstChunkMs?: number;
 }
 
-export interface Commit {
+interface Commit {
   /** Events of turns, as clients are sent them. */
   readonly events: number;
   /** Text and binary data written, in UTF-8 bytes. */
@@ -110,7 +110,7 @@ export interface ConnectionFacts {
   readonly door: "websocket";
 }
 
-export interface ConnectionEnd {
+interface ConnectionEnd {
   /** The close that the server started; else `client` for a client's close, and `lost` if the connection broke without one. */
   readonly reason: CloseName | "client" | "lost";
   readonly durationMs: number;
@@ -130,7 +130,7 @@ export type RefusalFacts =
       readonly client: () => RefusedClient;
     };
 
-export interface RefusedClient {
+interface RefusedClient {
   readonly address: string;
   /** A valid host name and a valid origin, both cut. */
   readonly host: string | undefined;

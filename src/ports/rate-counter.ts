@@ -1,5 +1,5 @@
 /** How often something has happened in the current window of time. */
-export interface RateCount {
+interface RateCount {
   readonly count: number;
   /** Milliseconds until the next window, in which every count starts at 0 again. */
   readonly windowEndsInMs: number;

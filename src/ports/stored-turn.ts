@@ -40,7 +40,7 @@ export type JournalEntry = readonly [
 ];
 
 /** The part of a log that is kept after its time: the texts that `reset` shows, and the terminal event. */
-export interface CompactedLog {
+interface CompactedLog {
   readonly throughSeq: number;
   readonly lanes: readonly LaneText[];
   readonly terminal: TerminalEvent;

@@ -104,7 +104,7 @@ export interface TurnPlace {
 }
 
 /** Everything that is stored or counted together with a new log. */
-export interface TurnStart {
+interface TurnStart {
   /** Stored as durably as the log, until the turn's end. */
   readonly request?: ResumableRequest | undefined;
   /**

@@ -50,7 +50,7 @@ export interface LeftCall extends Spending {
 }
 
 /** The use of a day before this process started. */
-export interface SpentDay {
+interface SpentDay {
   /** All of it, by key and model. */
   readonly spent: readonly Spending[];
   /** The part that may be resumed, by call, oldest first. */

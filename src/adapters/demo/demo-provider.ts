@@ -5,7 +5,7 @@ import type { Provider, ProviderEvent, ProviderRequest, Usage } from "../../port
 import { type DemoProgress, demoResponse } from "./demo-response.ts";
 import { writeScript } from "./script.ts";
 
-export interface DemoProviderOptions {
+interface DemoProviderOptions {
   readonly clock: Clock;
   /** Time between two words, in milliseconds. Default 30, a brisk reading pace; 0 sends the whole text at once. */
   readonly tokenIntervalMs?: number;

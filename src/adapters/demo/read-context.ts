@@ -1,7 +1,7 @@
 import { type Item, textOf } from "../../ports/item.ts";
 
 /** The facts of a context that a script uses. */
-export interface ReadContext {
+interface ReadContext {
   /** The words to answer; empty if there are none. */
   readonly question: string;
   /** How many questions the context holds. */

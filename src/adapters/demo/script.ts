@@ -7,7 +7,7 @@ import { voiceOf } from "./voice-of.ts";
 import type { Variants } from "./voices/voice.ts";
 
 /** Everything that a demonstration says in answer to one request. */
-export interface DemoScript {
+interface DemoScript {
   readonly text: string;
   readonly reasoning: string;
   /** Name of the tool whose use is acted out, if the request offers one. */

@@ -4,7 +4,7 @@ import type { ProviderRequest } from "../../ports/provider.ts";
 import { toResponsesInput } from "./responses-items.ts";
 
 /** Parameters that only some Responses APIs accept. */
-export interface ResponsesDialect {
+interface ResponsesDialect {
   /** Default false: a local server may refuse an unknown parameter. */
   readonly takesCacheKey?: boolean;
 }

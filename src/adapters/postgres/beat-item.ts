@@ -55,7 +55,7 @@ export interface StepsItem {
 }
 
 /** Stores messages in a conversation and moves its head, unless it is gone. */
-export interface MessagesItem {
+interface MessagesItem {
   readonly kind: "messages";
   readonly owner: string;
   readonly conversationId: string;
@@ -67,7 +67,7 @@ export interface MessagesItem {
 }
 
 /** A call of a provider begins. */
-export interface CallItem {
+interface CallItem {
   readonly kind: "call";
   readonly id: string;
   readonly owner: string;
@@ -86,7 +86,7 @@ export interface CallItem {
 }
 
 /** A call has reserved more, or has ended. */
-export interface CallChangeItem {
+interface CallChangeItem {
   readonly kind: "call-change";
   readonly id: string;
   readonly inputTokens: number;
@@ -95,7 +95,7 @@ export interface CallChangeItem {
 }
 
 /** The vendor made these ids for an owner. No digest is there twice. */
-export interface VendorIdsItem {
+interface VendorIdsItem {
   readonly kind: "vendor-ids";
   readonly owner: string;
   readonly digests: readonly string[];

@@ -4,7 +4,7 @@ import type { Statement, Value } from "./connection.ts";
 import { encodeText, nullValue, separator } from "./text-values.ts";
 
 /** A statement of the journal, and its values after the fence's. */
-export interface BeatStatement extends Statement {
+interface BeatStatement extends Statement {
   readonly values: readonly Value[];
 }
 

@@ -7,7 +7,7 @@ import { connect, drop, type Row } from "./connection.ts";
 import { FenceLostError, kindOf } from "./database-faults.ts";
 import { tryLock } from "./take-lock.ts";
 
-export interface JournalLineOptions {
+interface JournalLineOptions {
   readonly url: string;
   readonly clock: Clock;
   /** The connection to start with. */

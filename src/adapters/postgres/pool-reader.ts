@@ -5,7 +5,7 @@ import type { Row, Statement, Value } from "./connection.ts";
 import { kindOf } from "./database-faults.ts";
 import { decodeText, encodeText } from "./text-values.ts";
 
-export interface PoolReaderOptions {
+interface PoolReaderOptions {
   readonly pool: pg.Pool;
   readonly clock: Clock;
   /** The statements that run at the same time. */
@@ -18,7 +18,7 @@ export interface PoolReaderOptions {
  * Runs single statements on a pool. When all connections are busy, owners take turns. A statement whose outcome is unknown is run again for
  * `patienceMs`, so it must be one that may be repeated.
  */
-export interface PoolReader {
+interface PoolReader {
   query(
     owner: string,
     statement: Statement,

@@ -16,7 +16,7 @@ import {
 import type { PostgresStore } from "./postgres-store.ts";
 import { indexQuery } from "./search-words.ts";
 
-export interface PostgresConversationOptions {
+interface PostgresConversationOptions {
   readonly store: PostgresStore;
   readonly clock: Clock;
 }

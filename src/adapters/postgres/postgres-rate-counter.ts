@@ -14,7 +14,7 @@ const statements = named({
     RETURNING count, (SELECT $2::bigint - ms % $2::bigint FROM now) AS ends_in_ms`,
 });
 
-export interface PostgresRateCounterOptions {
+interface PostgresRateCounterOptions {
   readonly store: PostgresStore;
   readonly windowMs: number;
 }

@@ -22,7 +22,7 @@ import { createReader } from "./pool-reader.ts";
 import { createStoreHealth } from "./store-health.ts";
 import { takeLock } from "./take-lock.ts";
 
-export interface PostgresStoreOptions {
+interface PostgresStoreOptions {
   readonly url: string;
   readonly clock: Clock;
   /** Is told commits, a failing database, and faults of writes that no caller waits for. */

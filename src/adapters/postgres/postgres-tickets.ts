@@ -22,7 +22,7 @@ const statements = named({
   redeemTicket: `DELETE FROM tickets WHERE digest = $1 RETURNING caller, issued > clock_timestamp() - ${life} AS is_valid`,
 });
 
-export interface PostgresTicketOptions {
+interface PostgresTicketOptions {
   readonly store: PostgresStore;
   readonly clock: Pick<Clock, "newId">;
 }

@@ -44,7 +44,7 @@ const inMemoryMs = 60_000;
 /** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
 const endedShare = 8;
 
-export interface PostgresTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count"> {}
+interface PostgresTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count"> {}
 
 /**
  * Logs whose events are in the database before any follower sees them. Running and recently ended turns are followed in memory; older

@@ -28,7 +28,7 @@ const statements = named({
     ) AS used GROUP BY day, api, model ORDER BY day, api COLLATE "C", model COLLATE "C" LIMIT $7`,
 });
 
-export interface PostgresUsageOptions {
+interface PostgresUsageOptions {
   readonly store: PostgresStore;
 }
 

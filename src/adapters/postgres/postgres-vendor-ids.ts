@@ -8,7 +8,7 @@ const statements = named({
   ownVendorId: `SELECT 1 FROM vendor_ids WHERE digest = $1 AND owner = $2 AND noted_ms > $3`,
 });
 
-export interface PostgresVendorIdOptions {
+interface PostgresVendorIdOptions {
   readonly store: PostgresStore;
   readonly served: ServedTime;
 }

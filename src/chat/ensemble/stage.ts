@@ -15,13 +15,13 @@ import type { Policy, Said, Speech } from "./policy.ts";
 import { isStorable, rememberAnswers } from "./remember-answers.ts";
 
 /** A persona with the model that speaks for it. */
-export interface Member {
+interface Member {
   readonly persona: Persona;
   readonly choice: ProviderChoice;
 }
 
 /** Everything that was looked up before the turn started. */
-export interface Cast {
+interface Cast {
   /** In the order of the request. */
   readonly members: readonly Member[];
   /** Absent for a request that brings its history. */
