@@ -29,7 +29,7 @@ function openDatabase() {
         ids += 1;
         database
           .prepare(statements.insertMessage)
-          .run(`m-${ids}`, null, null, "user", null, null, text, "completed", 1, 0, id, owner);
+          .run(`m-${ids}`, null, null, "user", null, null, text, null, "completed", 1, 0, id, owner);
       }
     },
     /** All statements of a search with the number of their rows, the number of steps, and the results. */

@@ -72,12 +72,11 @@ test("so has an event that is sent in parts", () => {
   assert.equal(sent({ seq: 7, event: again }, false), first);
 });
 
-test("a wait without an end is not told as a number", () => {
-  const failure: TurnEvent = {
-    type: "failure",
-    error: new TroupeError("overloaded", { retryAfterMs: Infinity }),
-  };
-  assert.equal(encodeEvent("r", { seq: 1, event: failure }).includes("retry_after_ms"), false);
+test("a wait without an end is not told as a number, in a replay neither", () => {
+  const error = new TroupeError("overloaded", { retryAfterMs: Infinity });
+  const steps = [{ type: "failure", error }] as const;
+  for (const event of [...steps, ...decodeSteps(encodeStored(steps))])
+    assert.equal(isEvent(event) && encodeEvent("r", { seq: 1, event }).includes("retry_after_ms"), false);
 });
 
 test("the stand-in for trimmed events tells each lane as its events did", () => {
