@@ -52,11 +52,13 @@ const homeOf: Readonly<Record<string, string>> = {
 /** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */
 const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
+  // Chat Completions are another API of the same SDK: its client, its errors and the advice about them.
+  openai: ["chat-completions"],
   system: ["memory", "postgres", "upstream", "ws"],
   // The logs in memory and in databases follow in the same way, and events are sent between processes as they are stored.
   "turn-log": ["cluster", "memory", "postgres", "sqlite"],
   // The reader of every vendor's streams. It imports no vendor's folder, because none of them is shared with it.
-  upstream: ["openai"],
+  upstream: ["chat-completions", "openai"],
 };
 
 /**

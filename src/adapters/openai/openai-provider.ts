@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import OpenAI, { type ClientOptions } from "openai";
 import type { Clock } from "../../ports/clock.ts";
-import { textsOfItems } from "../../ports/item.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import {
   Departure,
@@ -12,54 +10,23 @@ import {
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
-import { placeOf } from "../upstream/place-of.ts";
-import { createSecretMask, textsIn } from "../upstream/secret-mask.ts";
-import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "../upstream/upstream-call.ts";
+import { createUpstreamCall } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { fromSdkError } from "./openai-errors.ts";
-import { adviceFor } from "./provider-advice.ts";
 import { openaiName } from "./responses-items.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, responsesParams } from "./responses-params.ts";
+import { createSdkClient, over, type SdkClientOptions } from "./sdk-client.ts";
 
 /** Max time for the cancel of a background response; the call does not end before it. */
 const maxCancelMs = 10_000;
 
-interface OpenaiProviderOptions {
-  readonly apiKey: string;
-  /** Base address of the API. Default: OpenAI itself. */
-  readonly baseUrl?: string | undefined;
-  /** The organization and the project that are billed, if the key belongs to several. */
-  readonly organization?: string | undefined;
-  readonly project?: string | undefined;
-  /** Extra headers of every call, which replace headers of the same name. Their values are kept out of errors, like the key. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly agents: UpstreamAgents;
+interface OpenaiProviderOptions extends SdkClientOptions {
   readonly clock: Clock;
-  /** Max wait for the first event, milliseconds. Default 60 s; 10 min on this machine or a private network, because a model may have to load. */
-  readonly firstByteMs?: number | undefined;
-  /** Max silence between two events, milliseconds. Keep-alive comments do not count as events. */
-  readonly idleMs: number;
   /** Uniform in [0, 1), to spread the waits. */
   readonly random: () => number;
   /** Called for faults that change nothing for the client, such as a refused cancel of a background response. */
   readonly onWarning: (warning: string, cause: unknown) => void;
-}
-
-/** Max delay of a system timer; a longer one would fire at once. */
-const maxTimerMs = 2_147_483_647;
-
-const openaiUrl = "https://api.openai.com/v1";
-/** A hosted model starts within seconds. A local one may first load its file and then read a long prompt in silence. */
-const usualFirstByteMs = 60_000;
-const nearbyFirstByteMs = 600_000;
-
-/** The SDK's client without the headers of `OPENAI_CUSTOM_HEADERS`, which the SDK adds from the environment. */
-class GivenClient extends OpenAI {
-  constructor(options: ClientOptions) {
-    super({ adminAPIKey: null, webhookSecret: null, ...options });
-    this._options = { ...this._options, defaultHeaders: options.defaultHeaders };
-  }
 }
 
 /**
@@ -67,32 +34,11 @@ class GivenClient extends OpenAI {
  * event stream.
  */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
-  const { apiKey, baseUrl = openaiUrl, headers = {}, agents, clock, idleMs, random, onWarning } = options;
-  const isNearby = placeOf(new URL(baseUrl)) !== "internet";
-  const { firstByteMs = isNearby ? nearbyFirstByteMs : usualFirstByteMs } = options;
-  const withoutKey = createSecretMask(apiKey, ...Object.values(headers), ...agents.secrets);
-  const sdk = new GivenClient({
-    apiKey,
-    baseURL: baseUrl,
-    organization: options.organization ?? null,
-    project: options.project ?? null,
-    defaultHeaders: headers,
-    maxRetries: 0,
-    logLevel: "off",
-    // The watchdog enforces the limits; the SDK's own limit must not expire first.
-    timeout: Math.min(2 * (firstByteMs + idleMs), maxTimerMs),
-    fetch: fetchOver,
-  });
-
+  const { apiKey, agents, clock, idleMs, random, onWarning } = options;
+  const { sdk, firstByteMs, toError, toCause } = createSdkClient(options);
   const dialect = dialectOf(sdk.baseURL);
   const account = digestOf(sdk.baseURL, sdk.organization, sdk.project, apiKey);
   const originOf = ({ model }: ProviderRequest) => `${account} ${model}`;
-
-  function toError(thrown: unknown, request: ProviderRequest): TroupeError {
-    const error = TroupeError.from(thrown);
-    const advice = adviceFor(error, request.model);
-    return withoutKey.error(advice === undefined ? error : error.withDetail(advice), () => textsOf(request));
-  }
 
   /** The stream of one connection; `open` makes its request. */
   function read(
@@ -166,10 +112,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
       await sdk.responses.cancel(id, { signal: tooLong.signal, ...over(call.fetch) }).asResponse();
       call.release();
     } catch (cause) {
-      onWarning(
-        "A background response could not be cancelled.",
-        withoutKey.cause(cause, () => textsOf(request)),
-      );
+      onWarning("A background response could not be cancelled.", toCause(cause, request));
     } finally {
       patience.abort();
     }
@@ -182,35 +125,6 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 function digestOf(...parts: readonly (string | null)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
-
-/** The texts of a request. An upstream may quote them, and they must stay out of errors and logs. */
-function textsOf({
-  input,
-  instructions = "",
-  note = "",
-  options = {},
-  tools = [],
-  functions = [],
-}: ProviderRequest): string[] {
-  const parameters = [options, tools, functions].flatMap((value) => textsIn(value));
-  return [...textsOfItems(input), instructions, note, ...parameters];
-}
-
-/** The SDK passes extra fields of its fetch options on to `fetch`, which finds the request's own fetch function here. */
-interface CarriedInit extends RequestInit {
-  readonly upstreamFetch?: UpstreamFetch;
-}
-
-/** The options of one request. The SDK's own way, a client for each request, makes more than a hundred objects. */
-function over(upstreamFetch: UpstreamFetch) {
-  return { fetchOptions: { redirect: "manual", upstreamFetch } } as const;
-}
-
-const fetchOver: UpstreamFetch = (input, init: CarriedInit = {}) => {
-  const { upstreamFetch } = init;
-  if (upstreamFetch === undefined) throw new Error("An SDK request must carry its own fetch function.");
-  return upstreamFetch(input, init);
-};
 
 /** Reads a checkpoint of this provider, which may come from another version of it. */
 function readPlace(from: JsonObject): ResponsePlace {

@@ -1,0 +1,106 @@
+import { isObject, type JsonObject } from "../../ports/json.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { parseJson } from "../upstream/event-stream-parser.ts";
+
+/** One call of a function, as far as it was streamed. */
+export interface ChatCall {
+  readonly callId: string;
+  readonly name: string;
+  /** JSON as the model wrote it; `{}` if it wrote none. */
+  readonly arguments: string;
+}
+
+interface OpenCall {
+  readonly callId: string;
+  name: string;
+  arguments: string;
+  /** Its event was given. */
+  isTold: boolean;
+}
+
+/**
+ * Joins the pieces of tool calls. A piece belongs to the call with its `index`. Gemini's and Mistral's endpoints send none: then its `id`
+ * decides, and then its place. A new id begins a new call, and so does a second JSON object of arguments, because some servers put several
+ * calls under one index.
+ */
+export class ChatCalls {
+  readonly #calls: OpenCall[] = [];
+  /** The last call under each index, id or place. */
+  readonly #byKey = new Map<string, OpenCall>();
+  /** Characters of names and arguments, against a bound. */
+  chars = 0;
+
+  get isEmpty(): boolean {
+    return this.#calls.length === 0;
+  }
+
+  /** Accepts the pieces of one chunk. Returns an event for each call that begins. */
+  accept(pieces: unknown): ProviderEvent[] {
+    if (!Array.isArray(pieces)) return [];
+    return pieces.filter(isObject).flatMap((piece, place) => this.#acceptOne(piece, place));
+  }
+
+  /** The calls in their order. Throws `upstream_invalid` for one without a name. */
+  whole(): ChatCall[] {
+    return this.#calls.map(({ callId, name, arguments: args }) => {
+      if (name === "")
+        throw new TroupeError("upstream_invalid", { cause: new Error("A tool call has no name.") });
+      return { callId, name, arguments: args.trim() === "" ? "{}" : args };
+    });
+  }
+
+  #acceptOne(piece: JsonObject, place: number): ProviderEvent[] {
+    const given = isObject(piece.function) ? piece.function : {};
+    const id = textOf(piece.id);
+    const args = argumentsOf(given.arguments);
+    const key = keyOf(piece, id, place);
+    const earlier = this.#byKey.get(key);
+    const call =
+      earlier === undefined || isAnother(earlier, id, args) ? this.#begin(id, earlier?.name) : earlier;
+    this.#byKey.set(key, call);
+    const name = textOf(given.name);
+    if (name !== "") call.name = name;
+    call.arguments += args;
+    this.chars += name.length + args.length;
+    if (call.isTold || call.name === "") return [];
+    call.isTold = true;
+    return [callEvent({ ...call, arguments: "" }, "in_progress")];
+  }
+
+  #begin(id: string, name = ""): OpenCall {
+    const callId = id === "" ? `call_${this.#calls.length}` : id;
+    const call = { callId, name, arguments: "", isTold: false };
+    this.#calls.push(call);
+    return call;
+  }
+}
+
+function keyOf({ index }: JsonObject, id: string, place: number): string {
+  if (typeof index === "number") return `index ${index}`;
+  return id === "" ? `place ${place}` : `id ${id}`;
+}
+
+function isAnother(earlier: ChatCall, id: string, args: string): boolean {
+  if (id !== "") return id !== earlier.callId;
+  return (
+    args.startsWith("{") && earlier.arguments.endsWith("}") && parseJson(earlier.arguments) !== undefined
+  );
+}
+
+function argumentsOf(given: unknown): string {
+  return isObject(given) ? JSON.stringify(given) : textOf(given);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** A call as an item of the Responses API's output, which every client of `tool` messages knows. */
+export function callItem({ callId, name, arguments: args }: ChatCall, status: string): JsonObject {
+  return { type: "function_call", id: `fc_${callId}`, call_id: callId, name, arguments: args, status };
+}
+
+export function callEvent(call: ChatCall, status: string): ProviderEvent {
+  return { type: "tool", tool: "function", status, callId: call.callId, payload: callItem(call, status) };
+}

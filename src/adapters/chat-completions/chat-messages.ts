@@ -1,0 +1,87 @@
+import type {
+  ChatCompletionContentPart,
+  ChatCompletionMessageFunctionToolCall,
+  ChatCompletionMessageParam,
+} from "openai/resources/chat/completions";
+import {
+  type Item,
+  type ItemPart,
+  isText,
+  type MessageItem,
+  type ToolCallItem,
+  textMessage,
+  textOf,
+} from "../../ports/item.ts";
+import type { ProviderRequest } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { alternateRoles } from "../upstream/alternate-roles.ts";
+
+/**
+ * A request's items as the `messages` of Chat Completions, with the note for this answer. Texts are plain strings wherever there is nothing
+ * else, because many servers refuse content in parts. The instructions and the system messages at the start are one message, because
+ * templates of Mistral and others take only one. Reasoning and sources are left out: servers refuse fields that they do not know.
+ *
+ * Throws `upstream_invalid_request` with the field of the first item that has no such form.
+ */
+export function toChatMessages(
+  { input, note }: Pick<ProviderRequest, "input" | "note">,
+  instructions: string | undefined,
+): ChatCompletionMessageParam[] {
+  for (const [index, item] of input.entries()) refuseUnknownForm(item, index);
+  const system =
+    instructions === undefined || instructions.trim() === "" ? [] : [textMessage("system", instructions)];
+  const sent = input.filter(({ type }) => type !== "reasoning" && type !== "source");
+  const messages: ChatCompletionMessageParam[] = [];
+  for (const item of alternateRoles([...system, ...sent], note)) {
+    if (item.type === "tool-call") addCall(messages, item);
+    else messages.push(...toMessage(item));
+  }
+  return messages;
+}
+
+function refuseUnknownForm(item: Item, index: number): void {
+  const detail = objectionTo(item);
+  if (detail !== undefined)
+    throw new TroupeError("upstream_invalid_request", { field: `input.${index}`, detail });
+}
+
+function objectionTo(item: Item): string | undefined {
+  if (item.type === "tool-result")
+    return isText(item.output) ? undefined : "This provider takes only text as the result of a tool.";
+  if (item.type !== "message") return undefined;
+  if (item.role !== "user")
+    return isText(item.parts) ? undefined : "This provider takes an image or a file only from the user.";
+  const isByAddress = item.parts.some((part) => part.type === "file" && "url" in part);
+  return isByAddress ? "This provider takes a file only as data, not by its address." : undefined;
+}
+
+function toMessage(item: Item): ChatCompletionMessageParam[] {
+  if (item.type === "message") return [toTextOrParts(item)];
+  if (item.type === "tool-result")
+    return [{ role: "tool", tool_call_id: item.callId, content: textOf(item.output) }];
+  return [];
+}
+
+function toTextOrParts({ role, parts }: MessageItem): ChatCompletionMessageParam {
+  if (role === "user") return { role, content: isText(parts) ? textOf(parts, role) : parts.map(toContent) };
+  return { role, content: textOf(parts, role) };
+}
+
+function toContent(part: ItemPart): ChatCompletionContentPart {
+  if (part.type === "text") return { type: "text", text: part.text };
+  const url = "data" in part ? `data:${part.mediaType};base64,${part.data}` : part.url;
+  if (part.type === "image") return { type: "image_url", image_url: { url } };
+  return { type: "file", file: { filename: part.filename ?? "file", file_data: url } };
+}
+
+/** Calls belong to the assistant's message before them; without one they are a message of their own. */
+function addCall(messages: ChatCompletionMessageParam[], { callId, name, arguments: args }: ToolCallItem) {
+  const call: ChatCompletionMessageFunctionToolCall = {
+    type: "function",
+    id: callId,
+    function: { name, arguments: args },
+  };
+  const last = messages.at(-1);
+  if (last?.role === "assistant") last.tool_calls = [...(last.tool_calls ?? []), call];
+  else messages.push({ role: "assistant", content: null, tool_calls: [call] });
+}

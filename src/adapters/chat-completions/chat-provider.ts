@@ -1,0 +1,61 @@
+import { APIError } from "openai";
+import type { Clock } from "../../ports/clock.ts";
+import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import { fromSdkError } from "../openai/openai-errors.ts";
+import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-client.ts";
+import { AnswerStream } from "../upstream/answer-stream.ts";
+import { ReopenedStream } from "../upstream/reopened-stream.ts";
+import { ChatMachine } from "./chat-machine.ts";
+import { chatParams } from "./chat-params.ts";
+import { chatDialectOf } from "./dialects.ts";
+import { Omissions } from "./omissions.ts";
+
+interface ChatProviderOptions extends SdkClientOptions {
+  readonly clock: Clock;
+}
+
+/**
+ * A provider for Chat Completions, at OpenAI or at any server that speaks them. The official SDK makes the requests; our own reader reads
+ * the answers. If a server refuses a parameter that it does not know, the call is repeated once without it, and later calls leave it out.
+ * Responses are not stored, so a request with `previousResponseId` is refused by that field.
+ */
+export function createChatProvider(options: ChatProviderOptions): Provider {
+  const { agents, clock, idleMs } = options;
+  const { sdk, firstByteMs, toError } = createSdkClient(options);
+  const dialect = chatDialectOf(sdk.baseURL);
+  const omissions = new Omissions();
+
+  function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
+    const params = () => omissions.apply(chatParams(request, dialect));
+    return new AnswerStream({
+      ...{ agents, clock, firstByteMs, idleMs, signal },
+      machine: new ChatMachine(request),
+      async open(fetch) {
+        const sent = params();
+        try {
+          return await sdk.chat.completions.create(sent, over(fetch)).asResponse();
+        } catch (thrown) {
+          if (thrown instanceof APIError && omissions.learn(sent, thrown)) noteLearned();
+          throw thrown;
+        }
+      },
+      fromOpenFault: (thrown) =>
+        thrown instanceof TroupeError ? thrown : fromSdkError(thrown, clock.wallTimeMs()),
+      toError: (thrown) => toError(thrown, request),
+    });
+  }
+
+  function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
+    let isLearned = false;
+    const attempt = () => {
+      isLearned = false;
+      return open(request, call, () => {
+        isLearned = true;
+      });
+    };
+    return new ReopenedStream(attempt(), { again: () => (isLearned ? attempt() : undefined) });
+  }
+
+  return { name: "chat-completions", simulated: false, stream };
+}

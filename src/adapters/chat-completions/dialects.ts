@@ -1,0 +1,24 @@
+/** Parameters in which servers with Chat Completions differ. */
+export interface ChatDialect {
+  /** The name of the limit of an answer. Ollama ignores `max_completion_tokens` and then writes without a limit. */
+  readonly maxTokens: "max_tokens" | "max_completion_tokens";
+  /** Whether the last chunk's usage has to be asked for. Mistral refuses the question and tells it anyway. */
+  readonly asksForUsage: boolean;
+  /** Only OpenAI and Azure document `store` and `prompt_cache_key`; other servers may refuse them. */
+  readonly isOpenai: boolean;
+}
+
+const usual: ChatDialect = { maxTokens: "max_tokens", asksForUsage: true, isOpenai: false };
+const newer: ChatDialect = { ...usual, maxTokens: "max_completion_tokens" };
+
+const dialects: readonly (readonly [RegExp, ChatDialect])[] = [
+  [/(^|\.)openai\.(com|azure\.com)$/, { ...newer, isOpenai: true }],
+  [/(^|\.)(groq\.com|x\.ai|cerebras\.ai|api\.aws)$/, newer],
+  [/(^|\.)mistral\.ai$/, { ...usual, asksForUsage: false }],
+];
+
+/** The dialect of the API at an address, by its host. A server that differs from it is learned from its refusals (`Omissions`). */
+export function chatDialectOf(baseUrl: string): ChatDialect {
+  const { hostname } = new URL(baseUrl);
+  return dialects.find(([host]) => host.test(hostname))?.[1] ?? usual;
+}

@@ -1,0 +1,92 @@
+import type { JsonObject } from "../../ports/json.ts";
+import type { ProviderRequest, Usage } from "../../ports/provider.ts";
+
+/** An answer as far as it has come. */
+export interface AnswerSoFar {
+  readonly status: "in_progress" | "completed" | "incomplete";
+  /** The vendor's id of the answer; `undefined` if it gave none. */
+  readonly id: string | undefined;
+  /** Seconds since 1970, by the vendor's clock; `undefined` if it told none. */
+  readonly createdAt: number | undefined;
+  readonly model: string;
+  readonly output: readonly JsonObject[];
+  /** The reason why it is incomplete. */
+  readonly reason?: "max_output_tokens" | "content_filter";
+  readonly usage?: Usage | undefined;
+}
+
+/** Parameters that the Responses API repeats in its response. The instructions are left out, because they are never shown. */
+const repeated = [
+  ...["max_output_tokens", "max_tool_calls", "metadata", "parallel_tool_calls", "reasoning"],
+  ...[
+    "safety_identifier",
+    "service_tier",
+    "temperature",
+    "text",
+    "tool_choice",
+    "top_p",
+    "truncation",
+    "user",
+  ],
+];
+
+/**
+ * The answer in the shape of the Responses API (`POST /v1/responses`; the SDK's type `Response`), so that a client of `openai_chat` finds
+ * the same fields on every server. `store` is false, because nothing can be fetched by its id.
+ */
+export function responseObject(request: ProviderRequest, answer: AnswerSoFar): JsonObject {
+  const { options = {}, tools = [], functions = [] } = request;
+  const { id, createdAt, status, model, output, reason, usage } = answer;
+  const given = repeated.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]));
+  return {
+    ...(id === undefined ? {} : { id: `resp_${id}` }),
+    object: "response",
+    created_at: createdAt ?? null,
+    status,
+    background: false,
+    error: null,
+    incomplete_details: reason === undefined ? null : { reason },
+    instructions: null,
+    max_output_tokens: null,
+    metadata: {},
+    model,
+    output,
+    parallel_tool_calls: true,
+    previous_response_id: null,
+    reasoning: { effort: null, summary: null },
+    store: false,
+    temperature: null,
+    text: { format: { type: "text" } },
+    tool_choice: "auto",
+    tools: [...tools, ...functions.map((tool) => ({ type: "function", ...tool }))],
+    top_p: null,
+    truncation: "disabled",
+    usage: usage === undefined ? null : wireUsage(usage),
+    ...Object.fromEntries(given),
+    ...(request.temperature === undefined ? {} : { temperature: request.temperature }),
+    ...(request.maxOutputTokens === undefined ? {} : { max_output_tokens: request.maxOutputTokens }),
+  };
+}
+
+function wireUsage({ inputTokens, cachedTokens, outputTokens, totalTokens }: Usage): JsonObject {
+  return {
+    input_tokens: inputTokens,
+    ...(cachedTokens === undefined ? {} : { input_tokens_details: { cached_tokens: cachedTokens } }),
+    output_tokens: outputTokens,
+    total_tokens: totalTokens,
+  };
+}
+
+/** The message of an answer, with a refusal as a part of its own. */
+export function messageItem(status: string, text: string, refusal: string): JsonObject {
+  const words = { type: "output_text", text, annotations: [] };
+  const content = [
+    ...(text === "" && refusal !== "" ? [] : [words]),
+    ...(refusal === "" ? [] : [{ type: "refusal", refusal }]),
+  ];
+  return { type: "message", role: "assistant", status, content };
+}
+
+export function reasoningItem(text: string): JsonObject {
+  return { type: "reasoning", summary: [{ type: "summary_text", text }] };
+}
