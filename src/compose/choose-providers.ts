@@ -1,3 +1,4 @@
+import { createChatProvider } from "../adapters/chat-completions/chat-provider.ts";
 import { createDemoProvider } from "../adapters/demo/demo-provider.ts";
 import { createOpenaiProvider } from "../adapters/openai/openai-provider.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
@@ -8,6 +9,7 @@ import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
+import { createSpokenApi } from "./spoken-api.ts";
 
 interface ProviderDependencies {
   readonly clock: Clock;
@@ -123,13 +125,8 @@ function local(
   const { model, firstByteMs, idleMs } = settings;
   const isThere = models.includes(model);
   const fallback = isThere ? model : models[0];
-  const provider = createOpenaiProvider({
-    ...ofProvider(dependencies),
-    apiKey: "none",
-    baseUrl,
-    firstByteMs,
-    idleMs,
-  });
+  const options = { ...ofProvider(dependencies), apiKey: "none", baseUrl, firstByteMs, idleMs };
+  const provider = createSpokenApi(createOpenaiProvider(options), createChatProvider(options));
   const choose = (asked: string | undefined) =>
     asked !== undefined && models.includes(asked) ? asked : fallback;
   const url = new URL(baseUrl);

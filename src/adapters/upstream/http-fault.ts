@@ -114,6 +114,18 @@ export function isRepeatableStatus(status: number): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 
+/** Statuses of a server that does not have the route of a call. */
+const noRouteStatuses: ReadonlySet<unknown> = new Set([404, 405, 501]);
+/** LM Studio says so with status 200 (lmstudio-ai/lmstudio-bug-tracker#618). */
+const noRouteMessage = /^Unexpected endpoint or method\b/;
+
+/** Whether an error says that the server does not have the API of the call. A 404 for an unknown model is `model_not_found`. */
+export function hasNoRoute({ code, cause }: TroupeError): boolean {
+  if (code !== "upstream_invalid_request" && code !== "upstream_error") return false;
+  if (!(cause instanceof Error)) return false;
+  return noRouteStatuses.has(Reflect.get(cause, "status")) || noRouteMessage.test(cause.message);
+}
+
 /** The pause of `retry-after-ms`, or of `retry-after` in seconds or as a future date. Any other value counts as absent. */
 function retryAfter(headers: Headers | undefined, nowMs: number): number | undefined {
   const inMs = number(headers?.get("retry-after-ms"));
