@@ -54,6 +54,8 @@ const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   "builtin-personas": ["demo"],
   // Chat Completions are another API of the same SDK: its client, its errors and the advice about them.
   openai: ["chat-completions"],
+  // The meaning of rows, and everything that both databases do in the same way.
+  database: ["postgres", "sqlite"],
   system: ["memory", "postgres", "upstream", "ws"],
   // The logs in memory and in databases follow in the same way, and events are sent between processes as they are stored.
   "turn-log": ["cluster", "memory", "postgres", "sqlite"],

@@ -101,7 +101,7 @@ export interface ConversationSummary {
 }
 
 /** One page of a list; `next` is the `before` of the page after it, absent on the last one. */
-interface ConversationPage {
+export interface ConversationPage {
   readonly conversations: readonly ConversationSummary[];
   readonly next?: string;
 }

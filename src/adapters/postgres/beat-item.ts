@@ -1,19 +1,7 @@
-/** A message to store. `place` is its order among those of one item. */
-export interface NewRow {
-  readonly id: string;
-  readonly parentId: string | null;
-  readonly requestId: string | null;
-  readonly role: string;
-  readonly personaId: string | null;
-  readonly personaName: string | null;
-  readonly text: string;
-  /** JSON array; `null` for a message that is only its text. */
-  readonly items: string | null;
-  /** Its size in a path. */
-  readonly chars: number;
-  readonly status: string;
-  readonly atMs: number;
-  readonly pathChars: number;
+import type { MessageRow } from "../database/conversation-rows.ts";
+
+/** A message to insert, with its words for the index. */
+export interface NewRow extends MessageRow {
   /** One word a line; `null` if there are too many. */
   readonly words: string | null;
 }

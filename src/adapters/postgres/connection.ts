@@ -7,7 +7,6 @@ export interface Statement {
   readonly text: string;
 }
 export type Value = string | number | boolean | null | Buffer | readonly Buffer[];
-export type Row = Readonly<Record<string, unknown>>;
 
 /** Gives each statement its key as its name. */
 export function named<Key extends string>(

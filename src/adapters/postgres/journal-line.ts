@@ -1,9 +1,10 @@
 import { randomInt } from "node:crypto";
 import type pg from "pg";
 import type { Clock } from "../../ports/clock.ts";
+import type { Row } from "../database/row.ts";
 import type { BeatItem } from "./beat-item.ts";
 import { beatStatement } from "./beat-statement.ts";
-import { connect, drop, type Row } from "./connection.ts";
+import { connect, drop } from "./connection.ts";
 import { FenceLostError, kindOf } from "./database-faults.ts";
 import { tryLock } from "./take-lock.ts";
 

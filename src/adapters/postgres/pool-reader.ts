@@ -1,7 +1,8 @@
 import type pg from "pg";
 import type { Clock } from "../../ports/clock.ts";
 import { FairQueue } from "../../ports/fair-queue.ts";
-import type { Row, Statement, Value } from "./connection.ts";
+import type { Row } from "../database/row.ts";
+import type { Statement, Value } from "./connection.ts";
 import { kindOf } from "./database-faults.ts";
 import { decodeText, encodeText } from "./text-values.ts";
 

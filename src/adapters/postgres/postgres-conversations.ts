@@ -1,18 +1,11 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
-import { type ConversationStore, type MessageMatch, readPagePlace } from "../../ports/conversation-store.ts";
+import type { ConversationStore, MessageMatch } from "../../ports/conversation-store.ts";
 import { excerptOf, matchesTerms, searchTerms } from "../../ports/search-terms.ts";
-import type { Row } from "./connection.ts";
+import { placeBefore, titleFrom, toListPage, toPage, toSummary } from "../database/conversation-rows.ts";
+import type { Row } from "../database/row.ts";
 import { conversationStatements as statements } from "./conversation-statements.ts";
-import {
-  bytesIn,
-  rowsOfMessages,
-  titleFrom,
-  toMessage,
-  toPage,
-  toPathMessage,
-  toSummary,
-} from "./message-rows.ts";
+import { bytesIn, indexedRows, toPathMessage, toWholeMessage } from "./message-rows.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { indexQuery } from "./search-words.ts";
 
@@ -82,7 +75,7 @@ export function createPostgresConversations({
     },
     async ofRequest(owner, id, requestId) {
       const rows = await query(owner, statements.messagesOfRequest, [id, owner, requestId]);
-      return rows.map((row) => toMessage(row));
+      return rows.map(toWholeMessage);
     },
     async requests(owner, id, after) {
       if (after === undefined)
@@ -101,7 +94,7 @@ export function createPostgresConversations({
       const pathChars = parentId === undefined ? 0 : await charsTo(owner, id, parentId);
       if (pathChars === undefined) return undefined;
       if (messages.length === 0) return [];
-      const rows = await rowsOfMessages(owner, { parentId, pathChars }, messages, clock);
+      const rows = await indexedRows(owner, { parentId, pathChars }, messages, clock);
       const atMs = clock.wallTimeMs();
       const place = { owner, conversationId: id, title: titleFrom(messages), headId: null, atMs };
       await store.commit({ kind: "messages", ...place, messages: rows }, true);
@@ -113,14 +106,8 @@ export function createPostgresConversations({
       await store.commit({ kind: "messages", ...place, messages: [] }, true);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.MAX_SAFE_INTEGER : readPagePlace(before);
-      const rows = await query(owner, statements.listConversations, [owner, end, limit + 1]);
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return {
-        conversations: page.map(toSummary),
-        ...(last === undefined ? {} : { next: String(last.changed) }),
-      };
+      const values = [owner, placeBefore(before), limit + 1];
+      return toListPage(await query(owner, statements.listConversations, values), limit);
     },
     async summary(owner, id) {
       const row = await find(owner, id);
@@ -130,7 +117,7 @@ export function createPostgresConversations({
       const values = [id, from.message, from.offset, maxBytes, owner];
       const rows = await query(owner, statements.messagesFrom, values);
       if (rows.length === 0 && (await find(owner, id)) === undefined) return undefined;
-      return toPage(rows, from);
+      return toPage(rows, from, bytesIn);
     },
     async beginning(owner, id, messageId, maxChars) {
       const values = [maxChars, messageId, id, owner];

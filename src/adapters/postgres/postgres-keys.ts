@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { KeyStore, StoredKey } from "../../ports/key-store.ts";
-import { named, type Row } from "./connection.ts";
+import type { KeyStore } from "../../ports/key-store.ts";
+import { toKey, valuesOfKey } from "../database/key-rows.ts";
+import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
 const statements = named({
@@ -25,9 +26,7 @@ export function createPostgresKeys({
   return {
     async create(key, digest) {
       const stored = { ...key, id: clock.newId(), createdAtMs: clock.wallTimeMs() };
-      const limits = limitColumns.map(([, field]) => key.limits[field] ?? null);
-      const { id, owner, name = null, createdAtMs } = stored;
-      await store.query("", statements.createKey, [id, digest, owner, name, createdAtMs, ...limits]);
+      await store.query("", statements.createKey, valuesOfKey(stored, digest));
       return stored;
     },
     list: async () => (await store.query("", statements.listKeys)).map(toKey),
@@ -42,25 +41,5 @@ export function createPostgresKeys({
       return toKey(row);
     },
     onRevoked: (listener) => void listeners.add(listener),
-  };
-}
-
-/** The columns of a key's limits and their fields. */
-const limitColumns = [
-  ["connections", "connections"],
-  ["requests_per_minute", "requestsPerMinute"],
-  ["requests_in_flight", "requestsInFlight"],
-  ["tokens_per_day", "tokensPerDay"],
-] as const;
-
-function toKey(row: Row): StoredKey {
-  const limits = limitColumns.filter(([column]) => row[column] !== null);
-  return {
-    id: String(row.id),
-    owner: String(row.owner),
-    ...(row.name === null ? {} : { name: String(row.name) }),
-    limits: Object.fromEntries(limits.map(([column, field]) => [field, Number(row[column])])),
-    createdAtMs: Number(row.created_at_ms),
-    ...(row.revoked_at_ms === null ? {} : { revokedAtMs: Number(row.revoked_at_ms) }),
   };
 }

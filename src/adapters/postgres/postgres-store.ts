@@ -3,18 +3,10 @@ import type pg from "pg";
 import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
+import type { Row } from "../database/row.ts";
 import { type BeatItem, charsOf } from "./beat-item.ts";
 import { BeatQueue, type Outcome, type QueuedItem } from "./beat-queue.ts";
-import {
-  checkServer,
-  connect,
-  drop,
-  named,
-  openPool,
-  type Row,
-  type Statement,
-  type Value,
-} from "./connection.ts";
+import { checkServer, connect, drop, named, openPool, type Statement, type Value } from "./connection.ts";
 import { DatabaseFault, FenceLostError, kindOf, storageUnavailable, toRefusal } from "./database-faults.ts";
 import { type JournalLine, openJournalLine } from "./journal-line.ts";
 import { migrate } from "./migrations.ts";

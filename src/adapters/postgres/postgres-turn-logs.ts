@@ -3,6 +3,7 @@ import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
+import { titleFrom } from "../database/conversation-rows.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import {
   createMemoryTurnLogs,
@@ -13,7 +14,7 @@ import type { StartItem } from "./beat-item.ts";
 import type { Outcome } from "./beat-queue.ts";
 import { named } from "./connection.ts";
 import { storageUnavailable } from "./database-faults.ts";
-import { rowsOfMessages, titleFrom } from "./message-rows.ts";
+import { indexedRows } from "./message-rows.ts";
 import { PostgresLog } from "./postgres-log.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { createRestoredTurns } from "./restored-turns.ts";
@@ -94,7 +95,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
   ): Promise<NonNullable<StartItem["question"]>> {
     const asked = { ...content, role: "user", status: "completed", requestId } as const;
     const place = { parentId: under?.messageId, pathChars: under?.pathChars ?? 0 };
-    const [message] = await rowsOfMessages(owner, place, [asked], clock);
+    const [message] = await indexedRows(owner, place, [asked], clock);
     if (message === undefined) throw new Error("One message makes one row.");
     const title = titleFrom([asked]);
     return under === undefined

@@ -1,6 +1,7 @@
 import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { BeatItem } from "./beat-item.ts";
-import { named, type Row } from "./connection.ts";
+import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
 const statements = named({
@@ -70,16 +71,7 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
       await store.query("", statements.redateUsage, [day]);
       const spent = await store.query("", statements.spentOn, [day]);
       const left = await store.query("", statements.leftOn, [day]);
-      return {
-        spent: spent.map(spendingOf),
-        left: left.map((row) => ({
-          ...spendingOf(row),
-          owner: String(row.owner),
-          requestId: String(row.request_id),
-          ...(row.lane === null ? {} : { lane: String(row.lane) }),
-          call: Number(row.call),
-        })),
-      };
+      return { spent: spent.map(toSpending), left: left.map(toLeftCall) };
     },
     async sums(owner, from, to, after = { day: from - 1, api: "", model: "" }) {
       await written();
@@ -92,22 +84,7 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
         after.model,
         sumsOfPage,
       ]);
-      return rows.map((row) => ({
-        day: Number(row.day),
-        api: String(row.api),
-        model: String(row.model),
-        calls: Number(row.calls),
-        ...tokensOf(row),
-        estimated: row.estimated === true,
-      }));
+      return rows.map(toUsageSum);
     },
   };
-}
-
-function spendingOf(row: Row) {
-  return { keyId: String(row.key_id), model: String(row.model), ...tokensOf(row) };
-}
-
-function tokensOf(row: Row) {
-  return { inputTokens: Number(row.input_tokens), outputTokens: Number(row.output_tokens) };
 }

@@ -6,8 +6,9 @@ import { isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.t
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { Row } from "../database/row.ts";
 import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import { named, type Row } from "./connection.ts";
+import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
 const columns = "number, owner, id, content_hash, conversation_id, after_seq, version";

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import { charsOf, type NewMessage, type TurnQuestion } from "../../ports/conversation-store.ts";
-import { titleOf } from "../../ports/search-terms.ts";
+import type { NewMessage, TurnQuestion } from "../../ports/conversation-store.ts";
 import type { TurnRecord } from "../../ports/turn-log.ts";
+import { rowsOfMessages, titleFrom } from "../database/conversation-rows.ts";
 import type { Write } from "./statements.ts";
 
 /** The place of new messages in a conversation. */
@@ -16,43 +16,22 @@ interface MessagePlace {
 
 /** The writes that store a chain of messages, and their ids in order. */
 export function writesOfMessages(
-  { owner, conversationId, parentId, pathChars: charsBefore }: MessagePlace,
+  { owner, conversationId, parentId, pathChars }: MessagePlace,
   messages: readonly Omit<NewMessage, "parentId">[],
   clock: Pick<Clock, "newId" | "wallTimeMs">,
 ): { readonly ids: readonly string[]; readonly writes: readonly Write[] } {
-  const nowMs = clock.wallTimeMs();
-  let parent = parentId ?? null;
-  let pathChars = charsBefore;
-  const ids: string[] = [];
-  const writes: Write[] = [];
-  for (const message of messages) {
-    const { requestId = null, role, personaId = null, personaName = null, text, items, status } = message;
-    const id = message.id ?? clock.newId();
-    pathChars += charsOf(message);
-    writes.push([
+  const rows = rowsOfMessages({ parentId, pathChars }, messages, clock);
+  const writes = rows.map(
+    (row): Write => [
       "insertMessage",
-      id,
-      parent,
-      requestId,
-      role,
-      personaId,
-      personaName,
-      text,
-      items === undefined ? null : JSON.stringify(items),
-      status,
-      nowMs,
-      pathChars,
-      conversationId,
-      owner,
-    ]);
-    parent = id;
-    ids.push(id);
-  }
-  if (writes.length === 0) return { ids, writes };
-  const questions = messages.filter(({ role }) => role === "user");
-  const title = questions.map(({ text }) => titleOf(text)).find((shown) => shown !== "") ?? "";
-  writes.push(["addedTo", title, nowMs, conversationId, owner]);
-  return { ids, writes };
+      ...[row.id, row.parentId, row.requestId, row.role, row.personaId, row.personaName, row.text, row.items],
+      ...[row.status, row.atMs, row.pathChars, conversationId, owner],
+    ],
+  );
+  const [first] = rows;
+  if (first !== undefined)
+    writes.push(["addedTo", titleFrom(messages) ?? "", first.atMs, conversationId, owner]);
+  return { ids: rows.map(({ id }) => id), writes };
 }
 
 /** The writes that store a turn's question, after those of a new conversation. `undefined` if its place is no longer the head. */

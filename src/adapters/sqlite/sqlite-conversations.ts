@@ -1,19 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import {
-  type ConversationStore,
-  type ConversationSummary,
-  charsOf,
-  type MessagePage,
-  type MessagePiece,
-  type PathMessage,
-  type ReadingPlace,
-  readPagePlace,
-  type StoredMessage,
-} from "../../ports/conversation-store.ts";
-import type { Item } from "../../ports/item.ts";
+import { type ConversationStore, charsOf, type PathMessage } from "../../ports/conversation-store.ts";
 import { searchTerms } from "../../ports/search-terms.ts";
-import { UnreadableError } from "../../ports/stored-event.ts";
-import { decodeItems } from "../../ports/stored-turn.ts";
+import { placeBefore, toListPage, toMessage, toPage, toSummary } from "../database/conversation-rows.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
 import { writesOfMessages } from "./message-writes.ts";
@@ -55,7 +43,7 @@ export function createSqliteConversations({
     if (row === undefined) return undefined;
     if (typeof row.path_chars === "number") return row.path_chars;
     const path = await store.of(owner).read("path", messageId, id, maxUncountedChars);
-    return path.reduce((chars, row) => chars + charsOf(toMessage(row)), 0);
+    return path.reduce((chars, row) => chars + charsOf(toWholeMessage(row)), 0);
   }
 
   return {
@@ -87,7 +75,7 @@ export function createSqliteConversations({
     },
     async ofRequest(owner, id, requestId) {
       if ((await find(owner, id)) === undefined) return [];
-      return (await store.of(owner).read("messagesOfRequest", id, requestId)).map((row) => toMessage(row));
+      return (await store.of(owner).read("messagesOfRequest", id, requestId)).map(toWholeMessage);
     },
     async requests(owner, id, after) {
       const reader = store.of(owner);
@@ -116,14 +104,8 @@ export function createSqliteConversations({
       await store.of(owner).write([["moveHead", messageId, clock.wallTimeMs(), id, owner]], true);
     },
     async list(owner, { limit, before }) {
-      const end = before === undefined ? Number.MAX_SAFE_INTEGER : readPagePlace(before);
-      const rows = await store.of(owner).read("listConversations", owner, end, limit + 1);
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return {
-        conversations: page.map(toSummary),
-        ...(last === undefined ? {} : { next: String(last.changed) }),
-      };
+      const rows = await store.of(owner).read("listConversations", owner, placeBefore(before), limit + 1);
+      return toListPage(rows, limit);
     },
     async summary(owner, id) {
       const row = await find(owner, id);
@@ -132,7 +114,7 @@ export function createSqliteConversations({
     async messages(owner, id, maxBytes, from = { message: 0, offset: 0 }) {
       const rows = await store.of(owner).read("messagesFrom", id, from.message, from.offset, maxBytes, owner);
       if (rows.length === 0 && (await find(owner, id)) === undefined) return undefined;
-      return toPage(rows, from);
+      return toPage(rows, from, ({ piece }) => bytesIn(piece));
     },
     async beginning(owner, id, messageId, maxChars) {
       if ((await find(owner, id)) === undefined) return undefined;
@@ -171,40 +153,11 @@ export function createSqliteConversations({
   };
 }
 
-/** Columns and their optional fields; a column without a value gives no field. */
-const optionalFields = [
-  ["parent_id", "parentId"],
-  ["persona_id", "personaId"],
-  ["persona_name", "personaName"],
-  ["request_id", "requestId"],
-] as const;
-
-function toMessage(row: Row, text = String(row.text)): StoredMessage {
-  const present = optionalFields.filter(([column]) => typeof row[column] === "string");
-  const items = typeof row.items === "string" ? itemsIn(row.items) : undefined;
-  return {
-    id: String(row.id),
-    role: row.role === "assistant" ? "assistant" : "user",
-    text,
-    ...(items === undefined ? {} : { items }),
-    status: row.status as StoredMessage["status"],
-    ...Object.fromEntries(present.map(([column, field]) => [field, String(row[column])])),
-  };
-}
-
-/** A message whose items this version cannot read is only its text. */
-function itemsIn(json: string): readonly Item[] | undefined {
-  try {
-    return decodeItems(json);
-  } catch (fault) {
-    if (fault instanceof UnreadableError) return undefined;
-    throw fault;
-  }
-}
+const toWholeMessage = (row: Row) => toMessage(row, String(row.text));
 
 function toPathMessage(row: Row): PathMessage {
   const { path_chars: pathChars } = row;
-  return { ...toMessage(row), ...(typeof pathChars === "number" ? { pathChars } : {}) };
+  return { ...toWholeMessage(row), ...(typeof pathChars === "number" ? { pathChars } : {}) };
 }
 
 const toRequestId = (row: Row) => String(row.request_id);
@@ -212,41 +165,4 @@ const toRequestId = (row: Row) => String(row.request_id);
 /** A binary value. SQLite returns `NULL` for one without bytes. */
 function bytesIn(value: Value | undefined): Buffer {
   return Buffer.from(value instanceof Uint8Array ? value : []);
-}
-
-/** Makes a page of rows. The last row's text may be cut in the middle. */
-function toPage(rows: readonly Row[], from: ReadingPlace): MessagePage {
-  let next: ReadingPlace | undefined;
-  const pieces = rows.map((row): MessagePiece => {
-    const [number, bytes] = [Number(row.number), Number(row.bytes)];
-    const offset = number === from.message ? from.offset : 0;
-    const piece = bytesIn(row.piece);
-    const isLast = piece.length === bytes;
-    const whole = isLast ? piece : withoutCutCharacter(piece);
-    if (!isLast) next = { message: number, offset: offset + whole.length };
-    else if (number < Number(row.newest)) next = { message: number + 1, offset: 0 };
-    else next = undefined;
-    const message = { ...toMessage(row, whole.toString("utf8")), createdAtMs: Number(row.created_at_ms) };
-    return { message, goesOn: offset > 0, isLast };
-  });
-  return next === undefined ? { pieces } : { pieces, next };
-}
-
-/** Removes an incomplete character from the end of UTF-8 text. */
-function withoutCutCharacter(bytes: Buffer): Buffer {
-  let end = bytes.length - 1;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
-  const first = bytes[end] ?? 0;
-  const size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  return end + size > bytes.length ? bytes.subarray(0, end) : bytes;
-}
-
-function toSummary(row: Row): ConversationSummary {
-  return {
-    id: String(row.id),
-    title: String(row.title ?? ""),
-    createdAtMs: Number(row.created_at_ms),
-    updatedAtMs: Number(row.updated_at_ms),
-    ...(typeof row.head_id === "string" ? { headId: row.head_id } : {}),
-  };
 }

@@ -1,6 +1,7 @@
 import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Row, Write } from "./statements.ts";
+import type { Write } from "./statements.ts";
 
 interface SqliteUsageOptions {
   readonly store: SqliteStore;
@@ -61,16 +62,7 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
       if ((await store.read("laterUsage", day)).length > 0) write(["redateUsage", day]);
       const spent = await store.read("spentOn", day);
       const left = await store.read("leftOn", day);
-      return {
-        spent: spent.map(spendingOf),
-        left: left.map((row) => ({
-          ...spendingOf(row),
-          owner: String(row.owner),
-          requestId: String(row.request_id),
-          ...(row.lane === null ? {} : { lane: String(row.lane) }),
-          call: Number(row.call),
-        })),
-      };
+      return { spent: spent.map(toSpending), left: left.map(toLeftCall) };
     },
     async sums(owner, from, to, { day, api, model } = { day: from - 1, api: "", model: "" }) {
       const rows = await store.read(
@@ -79,22 +71,7 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
         ...[day, api, model],
         sumsOfPage,
       );
-      return rows.map((row) => ({
-        day: Number(row.day),
-        api: String(row.api),
-        model: String(row.model),
-        calls: Number(row.calls),
-        ...tokensOf(row),
-        estimated: row.estimated === 1,
-      }));
+      return rows.map(toUsageSum);
     },
   };
-}
-
-function spendingOf(row: Row) {
-  return { keyId: String(row.key_id), model: String(row.model), ...tokensOf(row) };
-}
-
-function tokensOf(row: Row) {
-  return { inputTokens: Number(row.input_tokens), outputTokens: Number(row.output_tokens) };
 }

@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Row } from "../../../src/adapters/postgres/connection.ts";
+import type { Row } from "../../../src/adapters/database/row.ts";
 import { createPostgresConversations } from "../../../src/adapters/postgres/postgres-conversations.ts";
 import { createPostgresStore } from "../../../src/adapters/postgres/postgres-store.ts";
 import {
