@@ -1,5 +1,5 @@
 import pg from "pg";
-import { TroupeError } from "../../protocol/errors.ts";
+import { storageUnavailable } from "../database/outages.ts";
 
 /** The database cannot be used, for a reason that the server found itself. The message is one line for the operator. */
 export class DatabaseFault extends Error {
@@ -39,14 +39,6 @@ export function isLockTimeout(fault: unknown): boolean {
 /** The code of the server's answer; `undefined` if the connection failed instead. */
 function sqlState(fault: unknown): string | undefined {
   return fault instanceof pg.DatabaseError ? fault.code : undefined;
-}
-
-/** When to try again: the server notices within this time that the database works again. */
-const retryAfterMs = 5_000;
-
-/** The error for a caller whose read or write the database refused. */
-export function storageUnavailable(cause: unknown): TroupeError {
-  return new TroupeError("storage_unavailable", { cause, retryAfterMs });
 }
 
 /** The error for the caller of a failed statement: its own fault, or `storage_unavailable` if others would have failed as well. */

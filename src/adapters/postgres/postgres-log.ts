@@ -7,9 +7,9 @@ import {
   type TurnEvent,
   type TurnStep,
 } from "../../ports/turn-event.ts";
-import type { LogReader, TurnLog } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { laneTexts, type MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import { StoredLog } from "../turn-log/stored-log.ts";
 import type { StepsItem } from "./beat-item.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
@@ -25,42 +25,19 @@ interface PostgresLogOptions {
 }
 
 /** A log whose events are committed before its readers see them. The terminal event ends the turn in the same commit. */
-export class PostgresLog implements TurnLog {
+export class PostgresLog extends StoredLog {
   readonly #options: PostgresLogOptions;
   /** Tells rows of checkpoints alone apart, which have the number of the event before them. */
   #part: number;
 
   constructor(options: PostgresLogOptions) {
+    super(options.inner);
     this.#options = options;
     this.#part = options.part ?? 0;
   }
 
-  get headSeq(): number {
-    return this.#options.inner.headSeq;
-  }
-
-  get ended(): boolean {
-    return this.#options.inner.ended;
-  }
-
-  get unkept(): TroupeError | undefined {
-    return this.#options.inner.unkept;
-  }
-
-  get isFull(): boolean {
-    return this.#options.inner.isFull;
-  }
-
-  open(after: number, wake: () => void): LogReader {
-    return this.#options.inner.open(after, wake);
-  }
-
-  leave(): void {
-    this.#options.inner.leave();
-  }
-
   async append(steps: readonly TurnStep[]): Promise<void> {
-    const { inner, store } = this.#options;
+    const { store } = this.#options;
     if (this.ended) throw new Error("This turn's log has its terminal event already.");
     const item = this.#itemOf(steps);
     if (item === undefined) return;
@@ -73,7 +50,7 @@ export class PostgresLog implements TurnLog {
       return;
     }
     this.#part = item.part;
-    inner.add(steps);
+    this.inner.add(steps);
   }
 
   /**
@@ -81,9 +58,9 @@ export class PostgresLog implements TurnLog {
    * under it yet.
    */
   #loseEnd(steps: readonly TurnStep[], item: StepsItem, fault: unknown): void {
-    const { inner, store } = this.#options;
-    inner.loseEnd(TroupeError.from(fault).asData());
-    store.commitInTheEnd(item).then(() => inner.add(steps), store.report);
+    const { store } = this.#options;
+    this.inner.loseEnd(TroupeError.from(fault).asData());
+    store.commitInTheEnd(item).then(() => this.inner.add(steps), store.report);
   }
 
   /** The row of these steps; `undefined` if there are none. */
@@ -106,9 +83,9 @@ export class PostgresLog implements TurnLog {
 
   /** The end of the turn's row, with the part of the log that is kept after its time. */
   #endOf(events: readonly TurnEvent[], terminal: TerminalEvent): NonNullable<StepsItem["end"]> {
-    const { inner, served } = this.#options;
+    const { served } = this.#options;
     const throughSeq = this.headSeq + events.length - 1;
-    const lanes = laneTexts([...inner.events(), ...events]);
+    const lanes = laneTexts([...this.inner.events(), ...events]);
     return { endedMs: served.now(), answer: encodeStored({ throughSeq, lanes, terminal }) };
   }
 }

@@ -1,25 +1,25 @@
 import type { TurnQuestion } from "../../ports/conversation-store.ts";
 import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { KeptTurn, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { titleFrom } from "../database/conversation-rows.ts";
+import { storageUnavailable } from "../database/outages.ts";
+import { createRestoredTurns } from "../database/restored-turns.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import {
-  createMemoryTurnLogs,
+  createRecentTurnLogs,
   type MemoryTurnLogOptions,
   type MemoryTurnLogs,
 } from "../turn-log/memory-turn-logs.ts";
 import type { StartItem } from "./beat-item.ts";
 import type { Outcome } from "./beat-queue.ts";
 import { named } from "./connection.ts";
-import { storageUnavailable } from "./database-faults.ts";
 import { indexedRows } from "./message-rows.ts";
 import { PostgresLog } from "./postgres-log.ts";
 import type { PostgresStore } from "./postgres-store.ts";
-import { createRestoredTurns } from "./restored-turns.ts";
 import type { ServedTime } from "./served-time.ts";
-import { claimTurns } from "./turn-rows.ts";
+import { claimTurns, findEnded, readEnded } from "./turn-rows.ts";
 
 const statements = named({
   forgetTurns: `WITH due AS (
@@ -39,12 +39,6 @@ export interface PostgresTurnLogOptions extends MemoryTurnLogOptions {
   readonly answerRetentionMs: number;
 }
 
-/** How long an ended turn is followed in memory before it is read from the database. A client that was cut off is back by then. */
-const inMemoryMs = 60_000;
-
-/** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
-const endedShare = 8;
-
 interface PostgresTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count"> {}
 
 /**
@@ -53,12 +47,11 @@ interface PostgresTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | 
  */
 export function createPostgresTurnLogs(options: PostgresTurnLogOptions): PostgresTurnLogs {
   const { store, clock, served, retentionMs, answerRetentionMs } = options;
-  const memory = createMemoryTurnLogs({
-    ...options,
-    retentionMs: Math.min(retentionMs, inMemoryMs),
-    maxEndedBytes: options.maxBytes / endedShare,
+  const memory = createRecentTurnLogs(options);
+  const restored = createRestoredTurns({
+    findEnded: (owner, id, ages) => findEnded(store, owner, id, ages),
+    readEnded: (turn) => readEnded(store, turn),
   });
-  const restored = createRestoredTurns(store);
   /** The turns whose beginning is not committed yet, by owner and id. */
   const beginning = new Map<string, Promise<unknown>>();
   const keyOf = ({ owner, id }: Pick<TurnRecord, "owner" | "id">) => `${owner}\n${id}`;
@@ -163,14 +156,8 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
       for (const { number, record, steps, request, part } of await claimTurns(store, store.report)) {
-        let inner: MemoryTurnLog | undefined;
-        const make = (made: MemoryTurnLog): TurnLog => {
-          inner = made;
-          return new PostgresLog({ store, served, number, inner, part });
-        };
-        // `mayExceed`: these turns are about to end.
-        const adopted = memory.adopt(record, make, { mayExceed: true });
-        inner?.add(steps.filter(isEvent));
+        const make = (inner: MemoryTurnLog) => new PostgresLog({ store, served, number, inner, part });
+        const adopted = memory.adopt(record, make, { left: steps.filter(isEvent) });
         if (adopted.type === "created")
           unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
       }

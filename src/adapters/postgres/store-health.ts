@@ -1,15 +1,7 @@
-import type { Clock } from "../../ports/clock.ts";
-
-export interface StoreHealthOptions {
-  readonly clock: Clock;
-  /** Commits as real work does; rejects if the database does not take it. Called only while the database refuses all writes. */
-  readonly probe: () => Promise<unknown>;
-  /** Called with the cause when the database fails, and with `undefined` once it works again. */
-  readonly onChange: (fault: Error | undefined) => void;
-}
+import { type OutageOptions, watchOutages } from "../database/outages.ts";
 
 /** Tells whether the database works. */
-export interface StoreHealth extends Disposable {
+interface StoreHealth extends Disposable {
   /** Why no turn may begin now; `undefined` while the database works. */
   readonly fault: Error | undefined;
   /** Why every write is refused; `undefined` if writes wait or are committed. */
@@ -22,61 +14,30 @@ export interface StoreHealth extends Disposable {
   recovered(): Promise<void>;
 }
 
-const firstProbeMs = 1_000;
-const longestProbeMs = 5_000;
-
-export function createStoreHealth({ clock, probe, onChange }: StoreHealthOptions): StoreHealth {
-  const stopped = new AbortController();
+export function createStoreHealth({ onChange, ...options }: OutageOptions): StoreHealth {
   let delayed: Error | undefined;
-  let outage: { fault: Error; readonly over: PromiseWithResolvers<void> } | undefined;
   let told: Error | undefined;
 
   function tell(): void {
-    const fault = outage?.fault ?? delayed;
+    const fault = outages.fault ?? delayed;
     if ((fault === undefined) !== (told === undefined)) onChange(fault);
     told = fault;
   }
 
-  async function works(): Promise<boolean> {
-    try {
-      await probe();
-      return true;
-    } catch (fault) {
-      if (outage !== undefined && fault instanceof Error) outage.fault = fault;
-      return false;
-    }
-  }
-
-  async function probeUntilItWorks(): Promise<void> {
-    for (let waitMs = firstProbeMs; ; waitMs = Math.min(2 * waitMs, longestProbeMs)) {
-      await clock.sleep(waitMs, stopped.signal);
-      if (stopped.signal.aborted) return;
-      if (await works()) break;
-    }
-    const over = outage?.over;
-    outage = undefined;
-    tell();
-    over?.resolve();
-  }
-
+  const outages = watchOutages({ ...options, onChange: tell });
   return {
     get fault() {
-      return outage?.fault ?? delayed;
+      return outages.fault ?? delayed;
     },
     get refusing() {
-      return outage?.fault;
+      return outages.fault;
     },
     delay(fault) {
       delayed = fault;
       tell();
     },
-    refuse(fault) {
-      if (outage !== undefined) return;
-      outage = { fault, over: Promise.withResolvers() };
-      tell();
-      void probeUntilItWorks();
-    },
-    recovered: () => outage?.over.promise ?? Promise.resolve(),
-    [Symbol.dispose]: () => stopped.abort(),
+    refuse: outages.fail,
+    recovered: outages.recovered,
+    [Symbol.dispose]: () => outages[Symbol.dispose](),
   };
 }

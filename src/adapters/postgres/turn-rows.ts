@@ -5,9 +5,15 @@ import { isReadable } from "../../ports/stored-version.ts";
 import { isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { TroupeError } from "../../protocol/errors.ts";
+import {
+  type EndedTurn,
+  type GivenLog,
+  lostEvent,
+  restoreLog,
+  type TurnAges,
+  toRecord,
+} from "../database/restored-turns.ts";
 import type { Row } from "../database/row.ts";
-import { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
@@ -33,9 +39,6 @@ export interface LeftTurn {
   readonly part: number;
 }
 
-/** Stands for an event that cannot be read, so that the numbers of the others stay the same. No lane starts again. */
-const lostEvent: TurnEvent = { type: "reset", lanes: [] };
-
 /**
  * Makes the turns that processes before left running this process's, and reads them. A turn that cannot be read whole has its steps before the
  * fault and no request, so it ends as interrupted, and `onFault` is called.
@@ -57,7 +60,7 @@ export async function claimTurns(
 }
 
 function readLeft(row: Row, rows: readonly Row[], onFault: (fault: unknown) => void): LeftTurn {
-  const record = recordOf(row);
+  const record = toRecord(row);
   const steps: TurnStep[] = [];
   let request: ResumableRequest | undefined;
   let headSeq = record.afterSeq ?? 0;
@@ -114,23 +117,6 @@ function stepsOf({ version, steps }: Row): TurnStep[] {
   return decodeSteps(String(steps));
 }
 
-/**
- * Limits for ended turns, as served times in milliseconds. A turn that ended by `foundAfterMs` is not found; one that ended by
- * `compactUntilMs` is compacted.
- */
-export interface TurnAges {
-  readonly foundAfterMs: number;
-  readonly compactUntilMs: number;
-}
-
-/** An ended turn's row, without its events. */
-export interface EndedTurn {
-  readonly number: number;
-  readonly record: TurnRecord;
-  /** Its events are given no more, only its answer. */
-  readonly isCompact: boolean;
-}
-
 export async function findEnded(
   store: PostgresStore,
   owner: string,
@@ -141,44 +127,26 @@ export async function findEnded(
   if (row === undefined) return undefined;
   return {
     number: Number(row.number),
-    record: recordOf(row),
+    record: toRecord(row),
     isCompact: Number(row.ended_ms) <= compactUntilMs,
   };
 }
 
-/** Reads the log of an ended turn. If it cannot be read, it is reported, and the log has one event, an end as interrupted. */
-export async function readEnded(
-  store: PostgresStore,
-  { number, record: { owner, afterSeq = 0 }, isCompact }: EndedTurn,
-): Promise<TurnLog | undefined> {
+/** Reads the log of an ended turn; see `restoreLog`. */
+export async function readEnded(store: PostgresStore, turn: EndedTurn): Promise<TurnLog | undefined> {
+  const { number, record, isCompact } = turn;
+  const { owner, afterSeq = 0 } = record;
   const [row] = await store.query(owner, statements.endedTurn, [number]);
   if (row === undefined) return undefined;
   const rows =
     isCompact || row.has_log !== true ? [] : await store.query(owner, statements.eventsOf, [`{${number}}`]);
-  let from: ConstructorParameters<typeof MemoryTurnLog>[0]["from"];
-  let events: readonly TurnEvent[];
-  try {
+  const read = (): GivenLog => {
     const { throughSeq, lanes, terminal } = decodeCompactedLog(String(row.answer), Number(row.version));
     const whole = rows.flatMap(stepsOf).filter(isEvent);
     const isWhole = whole.length === throughSeq + 1 - afterSeq;
-    from = isWhole ? { throughSeq: afterSeq, lanes: [] } : { throughSeq, lanes };
-    events = isWhole ? whole : [terminal];
-  } catch (cause) {
-    store.report(new Error(`the log of turn ${number} cannot be read`, { cause }));
-    from = { throughSeq: afterSeq, lanes: [] };
-    events = [{ type: "failure", error: new TroupeError("interrupted") }];
-  }
-  const log = new MemoryTurnLog({ from, onBytes: () => undefined, onEnd: () => undefined });
-  log.add(events);
-  return log;
-}
-
-function recordOf(row: Row): TurnRecord {
-  return {
-    owner: String(row.owner),
-    id: String(row.id),
-    contentHash: String(row.content_hash),
-    ...(row.conversation_id === null ? {} : { conversationId: String(row.conversation_id) }),
-    ...(Number(row.after_seq) === 0 ? {} : { afterSeq: Number(row.after_seq) }),
+    return isWhole
+      ? { throughSeq: afterSeq, lanes: [], events: whole }
+      : { throughSeq, lanes, events: [terminal] };
   };
+  return restoreLog(turn, read, store.report);
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
+import { isFailedLook } from "./database-faults.ts";
 import { createSearchIndex } from "./search-index-schema.ts";
-import { isFailedLook } from "./store-health.ts";
 
 /** Tables without which no turn can be run or taken up. */
 const essential = ["turns", "journal", "counters", "usage", "usage_days", "keys"];

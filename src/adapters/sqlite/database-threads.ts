@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../ports/clock.ts";
 import { FairQueue } from "../../ports/fair-queue.ts";
+import { DatabaseFault, ThreadEndedError } from "./database-faults.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Read, Row, StatementName, Value, WorkerReply, WorkerRequest } from "./statements.ts";
-import { DatabaseFault, ThreadEndedError } from "./store-health.ts";
 
 /** The database's two threads. */
 interface DatabaseThreads {

@@ -1,9 +1,10 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isCheckpoint, isEvent, isUrgent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { LogReader, TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnRecord } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import { StoredLog } from "../turn-log/stored-log.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
 /** A turn, its number, and `begun`, which settles when its row is committed. */
@@ -24,11 +25,12 @@ interface DurableLogOptions extends Begun {
 }
 
 /** A log that commits events to the journal before its readers see them. */
-export class DurableLog implements TurnLog {
+export class DurableLog extends StoredLog {
   readonly #options: DurableLogOptions;
   #row: "coming" | "there" | "failed" = "coming";
 
   constructor(options: DurableLogOptions) {
+    super(options.inner);
     this.#options = options;
     const { begun, store, number } = options;
     begun.then(
@@ -44,32 +46,8 @@ export class DurableLog implements TurnLog {
     );
   }
 
-  get headSeq(): number {
-    return this.#options.inner.headSeq;
-  }
-
-  get ended(): boolean {
-    return this.#options.inner.ended;
-  }
-
-  get unkept(): TroupeError | undefined {
-    return this.#options.inner.unkept;
-  }
-
-  get isFull(): boolean {
-    return this.#options.inner.isFull;
-  }
-
-  open(after: number, wake: () => void): LogReader {
-    return this.#options.inner.open(after, wake);
-  }
-
-  leave(): void {
-    this.#options.inner.leave();
-  }
-
   append(steps: readonly TurnStep[]): Promise<void> {
-    if (this.ended) return this.#options.inner.append(steps);
+    if (this.ended) return this.inner.append(steps);
     return this.#journal(steps).then(
       () => this.#tell(steps),
       (fault: unknown) => {
@@ -81,9 +59,8 @@ export class DurableLog implements TurnLog {
   }
 
   #tell(steps: readonly TurnStep[]): Promise<void> | undefined {
-    const { inner } = this.#options;
-    inner.add(steps);
-    return inner.ended ? this.#end(inner.events()) : undefined;
+    this.inner.add(steps);
+    return this.ended ? this.#end(this.inner.events()) : undefined;
   }
 
   /** The end's frame and the turn's row are made in two turns of the loop, because each takes up to 30 ms for a long answer. */
@@ -97,14 +74,14 @@ export class DurableLog implements TurnLog {
    * end may have that number.
    */
   #loseEnd(steps: readonly TurnStep[], fault: unknown): void {
-    const { inner, end, forget } = this.#options;
-    inner.loseEnd(TroupeError.from(fault).asData());
+    const { end, forget } = this.#options;
+    this.inner.loseEnd(TroupeError.from(fault).asData());
     if (this.#row === "failed") {
       forget();
       return;
     }
-    void end([...inner.events(), ...steps.filter(isEvent)]).then((outcome) => {
-      if (outcome === "kept") inner.add(steps);
+    void end([...this.inner.events(), ...steps.filter(isEvent)]).then((outcome) => {
+      if (outcome === "kept") this.inner.add(steps);
     });
   }
 

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Clock } from "../../ports/clock.ts";
+import { DatabaseFault, isDamage } from "./database-faults.ts";
 import type { WorkerThread } from "./database-threads.ts";
-import { DatabaseFault, isDamage } from "./store-health.ts";
 
 interface FileWatchOptions {
   readonly clock: Clock;

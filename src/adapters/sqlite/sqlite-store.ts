@@ -2,13 +2,14 @@ import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
+import { storageUnavailable, watchOutages } from "../database/outages.ts";
 import { bytesOf, CommitQueue, type Gathered } from "./commit-queue.ts";
+import { isDamage, isStorageFault } from "./database-faults.ts";
 import { createFairReader, openThreads } from "./database-threads.ts";
 import { watchFiles } from "./file-watch.ts";
 import { HeadMoves } from "./message-writes.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
-import { createStoreHealth, isDamage, isStorageFault, storageUnavailable } from "./store-health.ts";
 
 interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   readonly clock: Clock;
@@ -85,7 +86,7 @@ export async function createSqliteStore({
     onLost: (fault) => health.fail(fault),
     reader,
   });
-  const health = createStoreHealth({
+  const health = watchOutages({
     clock,
     probe: async () => {
       await watch.check();

@@ -3,9 +3,17 @@ import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent, type TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
+import { storageUnavailable } from "../database/outages.ts";
+import {
+  createRestoredTurns,
+  type EndedTurn,
+  restoreLog,
+  type TurnAges,
+  toRecord,
+} from "../database/restored-turns.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import {
-  createMemoryTurnLogs,
+  createRecentTurnLogs,
   type MemoryTurnLogOptions,
   type MemoryTurnLogs,
 } from "../turn-log/memory-turn-logs.ts";
@@ -15,8 +23,7 @@ import { writesOfQuestion } from "./message-writes.ts";
 import { retireTurns, type ServedTime } from "./retention.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
-import { storageUnavailable } from "./store-health.ts";
-import { readRunning, recordOf, restoreLog } from "./turn-rows.ts";
+import { readEnded, readRunning } from "./turn-rows.ts";
 
 export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   readonly store: SqliteStore;
@@ -25,12 +32,6 @@ export interface SqliteTurnLogOptions extends MemoryTurnLogOptions {
   /** How long an ended turn's answer is kept, milliseconds from its end; at least as long as the log. */
   readonly answerRetentionMs: number;
 }
-
-/** How long an ended turn is followed in memory before it is read from the database. A client that was cut off is back by then. */
-const inMemoryMs = 60_000;
-
-/** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
-const endedShare = 8;
 
 interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count">, Disposable {}
 
@@ -41,13 +42,12 @@ interface SqliteTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "c
  */
 export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promise<SqliteTurnLogs> {
   const { store, clock, served, retentionMs, answerRetentionMs } = options;
-  const memory = createMemoryTurnLogs({
-    ...options,
-    retentionMs: Math.min(retentionMs, inMemoryMs),
-    maxEndedBytes: options.maxBytes / endedShare,
-  });
+  const memory = createRecentTurnLogs(options);
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
-  const restored = createRestoredTurns(store);
+  const restored = createRestoredTurns({
+    findEnded: (owner, id, ages) => findEnded(store, owner, id, ages),
+    readEnded: (turn) => readLog(store, turn),
+  });
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs });
 
   /** Ends the turn in the database: its row takes over from the journal. */
@@ -144,15 +144,9 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
       const unfinished: UnfinishedTurn[] = [];
       for (const { number, record, steps, request } of await readRunning(store, store.report)) {
         const events = steps.filter(isEvent);
-        let remembered: MemoryTurnLog | undefined;
         store.retain(number);
-        const make = (inner: MemoryTurnLog) => {
-          remembered = inner;
-          return durable({ number, record, begun: Promise.resolve() }, inner);
-        };
-        // `mayExceed`: these turns are about to end.
-        const adopted = memory.adopt(record, make, { mayExceed: true });
-        remembered?.add(events);
+        const begun = { number, record, begun: Promise.resolve() };
+        const adopted = memory.adopt(record, (inner) => durable(begun, inner), { left: events });
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) void end({ number, record }, events);
         else
@@ -171,63 +165,23 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   });
 }
 
-/**
- * Limits for ended turns, as served times in milliseconds. A turn that ended by `foundAfterMs` is not found; one that ended by
- * `compactUntilMs` is compacted.
- */
-interface TurnAges {
-  readonly foundAfterMs: number;
-  readonly compactUntilMs: number;
-}
-
-/** Ended turns, restored from their rows. */
-interface RestoredTurns {
-  find(owner: string, id: string, ages: TurnAges): Promise<KeptTurn | undefined>;
-}
-
-/**
- * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A row may have many
- * megabytes, and a hundred clients that come back at the same moment may ask for the same one. A row that cannot be read is reported.
- */
-function createRestoredTurns(store: SqliteStore): RestoredTurns {
-  const logs = new Map<string, WeakRef<TurnLog>>();
-  const reading = new Map<string, Promise<TurnLog | undefined>>();
-  const registry = new FinalizationRegistry<string>((key) => {
-    if (logs.get(key)?.deref() === undefined) logs.delete(key);
-  });
-
-  async function restore(
-    owner: string,
-    key: string,
-    number: number,
-    compact: boolean,
-  ): Promise<TurnLog | undefined> {
-    try {
-      const [row] = await store.of(owner).read("endedTurn", number);
-      if (row === undefined) return undefined;
-      const log = await restoreLog(row, compact, store.report);
-      logs.set(key, new WeakRef(log));
-      registry.register(log, key);
-      return log;
-    } finally {
-      reading.delete(key);
-    }
-  }
-
+async function findEnded(
+  store: SqliteStore,
+  owner: string,
+  id: string,
+  { foundAfterMs, compactUntilMs }: TurnAges,
+): Promise<EndedTurn | undefined> {
+  const [row] = await store.of(owner).read("findTurn", owner, id, foundAfterMs);
+  if (row === undefined) return undefined;
   return {
-    async find(owner, id, { foundAfterMs, compactUntilMs }) {
-      const [row] = await store.of(owner).read("findTurn", owner, id, foundAfterMs);
-      if (row === undefined) return undefined;
-      const compact = Number(row.ended_at_ms) <= compactUntilMs;
-      const number = Number(row.number);
-      const key = `${number} ${compact ? "compacted" : "whole"}`;
-      let log = logs.get(key)?.deref();
-      if (log === undefined) {
-        const read = reading.get(key) ?? restore(owner, key, number, compact);
-        reading.set(key, read);
-        log = await read;
-      }
-      return log === undefined ? undefined : { record: recordOf(row), log };
-    },
+    number: Number(row.number),
+    record: toRecord(row),
+    isCompact: Number(row.ended_at_ms) <= compactUntilMs,
   };
+}
+
+/** Reads the log of an ended turn; see `restoreLog`. */
+async function readLog(store: SqliteStore, turn: EndedTurn): Promise<TurnLog | undefined> {
+  const [row] = await store.of(turn.record.owner).read("endedTurn", turn.number);
+  return row === undefined ? undefined : restoreLog(turn, () => readEnded(row, turn.isCompact), store.report);
 }

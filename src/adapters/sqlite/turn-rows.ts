@@ -7,10 +7,10 @@ import {
   decodeResumableRequest,
 } from "../../ports/stored-turn.ts";
 import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
-import { TroupeError } from "../../protocol/errors.ts";
-import { laneTexts, MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
+import { type GivenLog, lostEvent, toRecord } from "../database/restored-turns.ts";
+import { laneTexts } from "../turn-log/memory-turn-log.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import type { Row } from "./statements.ts";
 
@@ -22,9 +22,6 @@ interface RunningRow {
   readonly steps: readonly TurnStep[];
   readonly request: ResumableRequest | undefined;
 }
-
-/** Stands for an event that cannot be read, so that the numbers of the others stay the same. No lane starts again. */
-const lostEvent: TurnEvent = { type: "reset", lanes: [] };
 
 /** More missing events than this are no gap of the journal, but a broken number. */
 const maxLostEvents = 10_000;
@@ -44,7 +41,7 @@ class RunningTurnReader {
 
   constructor(row: Row, onFault: (fault: unknown) => void) {
     this.number = Number(row.number);
-    this.record = recordOf(row);
+    this.record = toRecord(row);
     this.#headSeq = this.record.afterSeq ?? 0;
     this.#onFault = onFault;
     try {
@@ -141,54 +138,20 @@ function readBeat(row: Row, onUnreadable: (cause: unknown) => void): readonly De
   }
 }
 
-/**
- * Makes the log of an ended turn from its row; `compact`: the log's time is over. If the row cannot be read, `onFault` is called, and the log
- * has one event, an end as interrupted.
- */
-export async function restoreLog(
-  row: Row,
-  compact: boolean,
-  onFault: (fault: unknown) => void,
-): Promise<TurnLog> {
-  const { throughSeq, lanes, events } = readEnded(row, compact, onFault);
-  const log = new MemoryTurnLog({
-    from: { throughSeq, lanes },
-    onBytes: () => undefined,
-    onEnd: () => undefined,
-  });
-  await log.append(events);
-  return log;
-}
-
-function readEnded(row: Row, compact: boolean, onFault: (fault: unknown) => void) {
+/** The part of an ended turn's log that is given. `isCompact`: the log's time is over. */
+export function readEnded(row: Row, isCompact: boolean): GivenLog {
   const version = Number(row.version);
-  const afterSeq = Number(row.after_seq);
-  try {
-    if (row.log === null) {
-      const { throughSeq, lanes, terminal } = decodeCompactedLog(String(row.answer), version);
-      return { throughSeq, lanes, events: [terminal] };
-    }
-    const events = decodeLog(String(row.log), version);
-    if (!compact) return { throughSeq: afterSeq, lanes: [], events };
-    // A reader must not see whether the row was compacted already.
-    return {
-      throughSeq: afterSeq + events.length - 1,
-      lanes: laneTexts(events),
-      events: events.slice(-1),
-    };
-  } catch (cause) {
-    onFault(new Error(`the log of turn ${row.number} cannot be read`, { cause }));
-    const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
-    return { throughSeq: afterSeq, lanes: [], events: [end] };
+  if (row.log === null) {
+    const { throughSeq, lanes, terminal } = decodeCompactedLog(String(row.answer), version);
+    return { throughSeq, lanes, events: [terminal] };
   }
-}
-
-export function recordOf(row: Row): TurnRecord {
+  const afterSeq = Number(row.after_seq);
+  const events = decodeLog(String(row.log), version);
+  if (!isCompact) return { throughSeq: afterSeq, lanes: [], events };
+  // A reader must not see whether the row was compacted already.
   return {
-    owner: String(row.owner),
-    id: String(row.id),
-    contentHash: String(row.content_hash),
-    ...(row.conversation_id === null ? {} : { conversationId: String(row.conversation_id) }),
-    ...(row.after_seq === 0 ? {} : { afterSeq: Number(row.after_seq) }),
+    throughSeq: afterSeq + events.length - 1,
+    lanes: laneTexts(events),
+    events: events.slice(-1),
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { TurnQuestion } from "../../ports/conversation-store.ts";
+import type { TurnEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord } from "../../ports/turn-log.ts";
 import { MemoryTurnLog } from "./memory-turn-log.ts";
 
@@ -33,11 +34,14 @@ export interface MemoryTurnLogs extends TurnLogStore {
   /** Estimated bytes of all logs. */
   readonly bytes: number;
   readonly count: number;
-  /** Like `create`, but synchronous. `make` wraps the log in memory; `mayExceed`: never answers `full`. */
+  /**
+   * Like `create`, but synchronous. `make` wraps the log in memory. `left`: the events of a turn that another process left. It is about to
+   * end, so the answer is never `full`.
+   */
   adopt(
     record: TurnRecord,
     make: (inner: MemoryTurnLog) => TurnLog,
-    options?: { readonly mayExceed?: boolean },
+    options?: { readonly left?: readonly TurnEvent[] },
   ): Awaited<ReturnType<TurnLogStore["create"]>>;
   /** Forgets a turn at once; its readers read on. */
   drop(record: TurnRecord): void;
@@ -131,14 +135,14 @@ export function createMemoryTurnLogs({
       if (created.type === "created") store();
       return created;
     },
-    adopt(record, make, { mayExceed = false } = {}) {
+    adopt(record, make, { left } = {}) {
       sweep();
       const key = keyOf(record.owner, record.id);
       const existing = entries.get(key);
       const { afterSeq = 0 } = record;
       const isRepeated = existing?.log.ended === true && existing.log.headSeq === afterSeq;
       if (existing !== undefined && !isRepeated) return { type: "exists", turn: existing };
-      if (!makeRoom() && !mayExceed) return { type: "full" };
+      if (!makeRoom() && left === undefined) return { type: "full" };
       if (isRepeated) drop(key);
       const memory = new MemoryTurnLog({
         isFull,
@@ -153,6 +157,7 @@ export function createMemoryTurnLogs({
       });
       const entry: Entry = { record, log: make(memory), memory };
       entries.set(key, entry);
+      if (left !== undefined) memory.add(left);
       return { type: "created", log: entry.log };
     },
     drop: ({ owner, id }) => drop(keyOf(owner, id)),
@@ -168,4 +173,20 @@ export function createMemoryTurnLogs({
     },
     unfinished: async () => [],
   };
+}
+
+/** How long an ended turn is followed in memory before it is read from the database. A client that was cut off is back by then. */
+const inMemoryMs = 60_000;
+
+/** Ended turns may use one eighth of the memory for logs, because they can be read from the database as well. */
+const endedShare = 8;
+
+/** Logs in memory of running and recently ended turns, which a database keeps as well. */
+export function createRecentTurnLogs(options: MemoryTurnLogOptions): MemoryTurnLogs {
+  const { retentionMs, maxBytes } = options;
+  return createMemoryTurnLogs({
+    ...options,
+    retentionMs: Math.min(retentionMs, inMemoryMs),
+    maxEndedBytes: maxBytes / endedShare,
+  });
 }
