@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import net, { type AddressInfo } from "node:net";
 import path from "node:path";
+import { freePort } from "../../tests/support/free-port.ts";
 import { apiQuestion, type Side } from "./side.ts";
 
 /** The reverse proxy that passes bytes on unread: the lowest possible cost of a relay. */
@@ -76,12 +76,4 @@ http {
 function versionOf(): string | undefined {
   const { stderr } = spawnSync("nginx", ["-v"], { encoding: "utf8" });
   return /nginx\/(\S+)/.exec(stderr ?? "")?.[1];
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

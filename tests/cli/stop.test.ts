@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { describe, it } from "node:test";
+import { freePort } from "../support/free-port.ts";
 import { connect } from "../support/wire-client.ts";
 import { bin, type CliRun, startCli, startCommand } from "./start-cli.ts";
 
@@ -63,16 +63,6 @@ describe("Ctrl-C", { skip }, () => {
 });
 
 describe("an output that is gone", { skip }, () => {
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    server.close();
-    await once(server, "close");
-    assert.ok(typeof address === "object" && address !== null);
-    return address.port;
-  }
-
   /** Connects as soon as the server listens; its closed output cannot say when. */
   async function connectWhenItListens(url: string) {
     for (;;) {

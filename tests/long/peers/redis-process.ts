@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDataFolder } from "../../crash/data-folder.ts";
+import { freePort } from "../../support/free-port.ts";
 
 /** The system's Redis in its own process on a free port, with its default persistence on the disk. */
 export interface RedisProcess extends AsyncDisposable {
@@ -61,13 +61,4 @@ async function start(args: readonly string[]) {
     await ended;
   };
   return { child, kill };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
