@@ -27,12 +27,11 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
   const omissions = new Omissions();
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
-    const params = () => omissions.apply(chatParams(request, dialect));
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
       machine: new ChatMachine(request),
       async open(fetch) {
-        const sent = params();
+        const sent = omissions.apply(chatParams(request, dialect));
         try {
           return await sdk.chat.completions.create(sent, over(fetch)).asResponse();
         } catch (thrown) {
