@@ -5,7 +5,7 @@ import type { Usage } from "../../../ports/provider.ts";
 import type { CallPlan } from "../../../ports/turn-budget.ts";
 import type { CallOutcome } from "../../../ports/usage-store.ts";
 import { caller } from "./handshake-methods.ts";
-import type { Methods } from "./remote-port.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 /** An opened call, and how much of its output is reserved. */
 export interface OpenedCall {
@@ -50,6 +50,11 @@ const plan = z.object({
   isBegun: z.boolean(),
   mostOutputTokens: z.number().exactOptional(),
 });
+const openedCall = z.object({
+  isLimited: z.boolean(),
+  mostOutputTokens: z.number().exactOptional(),
+  coveredTokens: z.number(),
+});
 const usage = z.object({
   inputTokens: count,
   outputTokens: count,
@@ -59,13 +64,13 @@ const usage = z.object({
 const outcome = z.enum(["completed", "cancelled", "failed", "interrupted", "budget"]);
 
 export const budgetHubMethods: Methods<BudgetHub> = {
-  admit: z.tuple([caller, count]),
-  openTurn: z.tuple([number, expense]),
-  open: z.tuple([number, number, plan]),
-  cover: z.tuple([number, count]),
-  repeat: z.tuple([number]),
-  settle: z.tuple([number, usage]),
-  record: z.tuple([number, outcome, usage]),
-  closeTurn: z.tuple([number]),
-  today: z.tuple([]),
+  admit: [z.tuple([caller, count]), nothing],
+  openTurn: [z.tuple([number, expense]), nothing],
+  open: [z.tuple([number, number, plan]), openedCall],
+  cover: [z.tuple([number, count]), z.number()],
+  repeat: [z.tuple([number]), nothing],
+  settle: [z.tuple([number, usage]), nothing],
+  record: [z.tuple([number, outcome, usage]), nothing],
+  closeTurn: [z.tuple([number]), nothing],
+  today: [z.tuple([]), number],
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Methods } from "./remote-port.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 /** The methods that the primary process offers to its workers. */
 export interface PrimaryControl {
@@ -16,7 +16,7 @@ export interface WorkerControl {
 }
 
 export const primaryControlMethods: Methods<PrimaryControl> = {
-  listening: z.tuple([]),
-  canStore: z.tuple([]),
+  listening: [z.tuple([]), z.boolean()],
+  canStore: [z.tuple([]), z.boolean()],
 };
-export const workerControlMethods: Methods<WorkerControl> = { stop: z.tuple([]) };
+export const workerControlMethods: Methods<WorkerControl> = { stop: [z.tuple([]), nothing] };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { RateCounter } from "../../../ports/rate-counter.ts";
 import type { SocketPlaces } from "../../../ports/socket-places.ts";
 import type { Tickets } from "../../../ports/tickets.ts";
-import type { Methods } from "./remote-port.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 const text = z.string();
 const limit = z.int().exactOptional();
@@ -25,14 +25,21 @@ export const caller = z.object({
 });
 
 /** Tickets between processes: a ticket that one process issues opens one socket, in any process. */
-export const ticketMethods: Methods<Tickets> = { issue: z.tuple([caller]), redeem: z.tuple([text]) };
+export const ticketMethods: Methods<Tickets> = {
+  issue: [z.tuple([caller]), text],
+  redeem: [z.tuple([text]), caller.optional()],
+};
+
+const noPlace = z.object({ isServerFull: z.boolean(), message: text }).optional();
 
 /** Places of sockets, which all processes share. */
 export const placeMethods: Methods<SocketPlaces> = {
-  take: z.tuple([caller]),
-  whyNone: z.tuple([caller]),
-  leave: z.tuple([caller]),
+  take: [z.tuple([caller]), noPlace],
+  whyNone: [z.tuple([caller]), noPlace],
+  leave: [z.tuple([caller]), nothing],
 };
 
 /** Counts, which all processes share. */
-export const counterMethods: Methods<RateCounter> = { add: z.tuple([text]) };
+export const counterMethods: Methods<RateCounter> = {
+  add: [z.tuple([text]), z.object({ count: z.int(), windowEndsInMs: z.number() })],
+};

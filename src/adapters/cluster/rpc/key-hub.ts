@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { KeyStore } from "../../../ports/key-store.ts";
 import { limits } from "./handshake-methods.ts";
-import type { Methods } from "./remote-port.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 /** The methods that the process with the keys offers to the others. */
 export interface KeyHub extends Omit<KeyStore, "onRevoked"> {
@@ -17,12 +17,18 @@ export interface KeyListener {
 
 const text = z.string();
 const newKey = z.object({ owner: text, name: text.exactOptional(), limits });
+const storedKey = z.object({
+  ...newKey.shape,
+  id: text,
+  createdAtMs: z.number(),
+  revokedAtMs: z.number().exactOptional(),
+});
 
 export const keyHubMethods: Methods<KeyHub> = {
-  listen: z.tuple([]),
-  create: z.tuple([newKey, text]),
-  list: z.tuple([]),
-  find: z.tuple([text]),
-  revoke: z.tuple([text]),
+  listen: [z.tuple([]), nothing],
+  create: [z.tuple([newKey, text]), storedKey],
+  list: [z.tuple([]), z.array(storedKey)],
+  find: [z.tuple([text]), storedKey.optional()],
+  revoke: [z.tuple([text]), storedKey.optional()],
 };
-export const keyListenerMethods: Methods<KeyListener> = { revoked: z.tuple([text]) };
+export const keyListenerMethods: Methods<KeyListener> = { revoked: [z.tuple([text]), nothing] };

@@ -3,7 +3,7 @@ import type { TurnQuestion } from "../../../ports/conversation-store.ts";
 import { storedItems } from "../../../ports/stored-items.ts";
 import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
-import type { Methods } from "./remote-port.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 /** A kept turn as it was when it was found; `follow` gives its events. */
 export interface FoundTurn {
@@ -58,7 +58,7 @@ export interface LogHub {
 const text = z.string();
 const number = z.int();
 
-export const turnRecord = z.object({
+const turnRecord = z.object({
   owner: text,
   id: text,
   contentHash: text,
@@ -67,6 +67,25 @@ export const turnRecord = z.object({
   afterSeq: z.int().min(1).exactOptional(),
 });
 
+/** The schema of `FoundTurn`. */
+export const foundTurn = z.object({
+  record: turnRecord,
+  identity: number,
+  headSeq: number,
+  ended: z.boolean(),
+});
+const createdTurn = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("created"), turn: number }),
+  z.object({ type: z.literal("exists"), turn: foundTurn }),
+  z.object({ type: z.literal("full") }),
+  z.object({ type: z.literal("moved") }),
+]);
+const leftTurn = z.object({
+  turn: number,
+  record: turnRecord,
+  steps: text,
+  request: text.exactOptional(),
+});
 const headPlace = z.object({ messageId: text.exactOptional(), pathChars: number, version: number });
 const turnQuestion = z.object({
   id: text,
@@ -77,14 +96,17 @@ const turnQuestion = z.object({
 const turnPlace = z.object({ caller, heldBytes: number });
 
 export const logHubMethods: Methods<LogHub> = {
-  create: z.tuple([turnRecord, text.nullable(), z.boolean(), turnPlace, turnQuestion.optional()]),
-  find: z.tuple([text, text]),
-  append: z.tuple([number, text]),
-  forget: z.tuple([text, text]),
-  unfinished: z.tuple([]),
-  follow: z.tuple([number, text, text, number]),
-  next: z.tuple([number]),
-  unfollow: z.tuple([number]),
+  create: [
+    z.tuple([turnRecord, text.nullable(), z.boolean(), turnPlace, turnQuestion.optional()]),
+    createdTurn,
+  ],
+  find: [z.tuple([text, text]), foundTurn.optional()],
+  append: [z.tuple([number, text]), z.boolean().or(text)],
+  forget: [z.tuple([text, text]), nothing],
+  unfinished: [z.tuple([]), z.array(leftTurn)],
+  follow: [z.tuple([number, text, text, number]), nothing],
+  next: [z.tuple([number]), text.optional()],
+  unfollow: [z.tuple([number]), nothing],
 };
 
 /** Joins an owner and an id to one name, which is unique because no owner's name has a line break. */

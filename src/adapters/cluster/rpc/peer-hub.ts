@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type FoundTurn, turnRecord } from "./log-hub.ts";
-import type { Methods } from "./remote-port.ts";
+import { type FoundTurn, foundTurn } from "./log-hub.ts";
+import { type Methods, nothing } from "./remote-port.ts";
 
 /** A running turn of a conversation, with its request as JSON. */
 export interface AnnouncedTurn {
@@ -39,26 +39,25 @@ export interface WorkerPort {
 }
 
 const text = z.string();
+const announced = z.object({ found: foundTurn, request: text });
 const two = z.tuple([text, text]);
 const three = z.tuple([text, text, text.or(z.undefined())]);
 
 export const peerHubMethods: Methods<PeerHub> = {
-  announce: three,
-  runningIn: two,
-  subscribe: two,
-  unsubscribe: two,
-  cancel: three,
-  watch: two,
-  unwatch: two,
-  endIn: two,
+  announce: [three, nothing],
+  runningIn: [two, z.array(announced)],
+  subscribe: [two, nothing],
+  unsubscribe: [two, nothing],
+  cancel: [three, z.boolean()],
+  watch: [two, nothing],
+  unwatch: [two, nothing],
+  endIn: [two, nothing],
 };
 
-const found = z.object({ record: turnRecord, identity: z.int(), headSeq: z.int(), ended: z.boolean() });
-
 export const workerMethods: Methods<WorkerPort> = {
-  cancel: three,
-  endIn: two,
-  watched: z.tuple([text, text, z.boolean()]),
-  began: z.tuple([z.object({ found, request: text })]),
-  left: z.tuple([]),
+  cancel: [three, z.boolean()],
+  endIn: [two, nothing],
+  watched: [z.tuple([text, text, z.boolean()]), nothing],
+  began: [z.tuple([announced]), nothing],
+  left: [z.tuple([]), nothing],
 };

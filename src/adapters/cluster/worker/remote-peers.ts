@@ -37,7 +37,7 @@ export function createRemotePeers({ channel, turnOf, onFault }: RemotePeersOptio
       watched.delete(name);
       if (isWatched) watched.set(name, audience.watch(owner, id));
     },
-    began: async (turn) => (await joined.promise).began(liveTurn(turn)),
+    began: async (turn) => void (await joined.promise).began(liveTurn(turn)),
     left: async () => (await joined.promise).left(),
   });
 

@@ -11,7 +11,7 @@ import { createLinePair } from "./line-pair.ts";
 interface Echo {
   say(text: string): Promise<string>;
 }
-const echoMethods: Methods<Echo> = { say: z.tuple([z.string()]) };
+const echoMethods: Methods<Echo> = { say: [z.tuple([z.string()]), z.string()] };
 
 /** Opens both sides of a channel; the first serves an echo. */
 function openChannels({ speaksSecond = false }: { speaksSecond?: boolean } = {}) {
@@ -44,6 +44,14 @@ test("a message that the schemas do not allow is refused, and so is a call witho
   await assert.rejects(there.ask("echo", "say", [1]));
   await assert.rejects(there.ask("echo", "constructor", ["x"]), /no method constructor/);
   await assert.rejects(there.ask("other", "say", ["x"]), /nobody serves other/);
+});
+
+test("an answer that the schema does not allow fails its call, and no other", async () => {
+  const { here, there, echo } = openChannels();
+  here.serve("counter", (method) => (method === "say" ? 7 : undefined));
+  const counter = remotePort<Echo>(there, "counter", echoMethods);
+  await assert.rejects(counter.say("x"), { name: "ZodError" });
+  assert.equal(await echo.say("still"), "still");
 });
 
 test("messages of one turn of the loop are sent as one, and messages that can wait go with them", async () => {
