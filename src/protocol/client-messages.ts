@@ -19,6 +19,7 @@ import {
   tokenLimit,
   tool,
 } from "./fields.ts";
+import { inputItems } from "./input-items.ts";
 import { wireLimits } from "./limits.ts";
 import { responsesOptions } from "./responses-options.ts";
 
@@ -54,12 +55,24 @@ const personaFields = {
 const position = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 function message<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
+  return messageOf(type, z.object(data));
+}
+
+function messageOf<T extends string, D extends z.ZodType>(type: T, data: D) {
   return z.object({
     type: z.literal(type),
     id: optional(requestId).describe("Names the message; a request with an `id` can be resumed."),
-    data: z.object(data),
+    data,
   });
 }
+
+/** States in the published schema a rule of the decoder: the question is a text, or items. */
+const oneQuestion = {
+  oneOf: [
+    { required: ["input_text"], properties: { input_text: { type: "string" } } },
+    { required: ["input"], properties: { input: { type: "array" } } },
+  ],
+};
 
 /** States in the published schema a rule of the decoder: a retry names its request. */
 const retryNeedsId = {
@@ -71,10 +84,10 @@ const retryNeedsId = {
   then: { required: ["id"], properties: { id: { type: "string" } } },
 };
 
-/** Every message that a client sends, by its type. */
-export const clientMessages = {
-  openai_chat: message("openai_chat", {
-    input_text: text.describe("The user's text."),
+const openaiChatData = z
+  .object({
+    input_text: optional(text).describe("The user's text, unless there is `input`."),
+    input: optional(inputItems).describe("Items of the Responses API instead."),
     model: optional(model).describe("Which model answers. Default: the server's."),
     previous_response_id: optional(responseId).describe(
       "The `id` of an own response that this one continues.",
@@ -88,6 +101,21 @@ export const clientMessages = {
     ),
     ...requestFields,
   })
+  .refine(({ input_text, input }) => input_text !== undefined || input !== undefined, {
+    path: ["input_text"],
+    error: "is missing",
+    // Also if another field is at fault.
+    when: ({ value }) => typeof value === "object" && value !== null,
+  })
+  .refine(({ input_text, input }) => input_text === undefined || input === undefined, {
+    path: ["input"],
+    error: "must be left out beside data.input_text",
+  })
+  .meta(oneQuestion);
+
+/** Every message that a client sends, by its type. */
+export const clientMessages = {
+  openai_chat: messageOf("openai_chat", openaiChatData)
     .meta(retryNeedsId)
     .describe("Asks a model through the OpenAI Responses API."),
   chat: message("chat", {

@@ -43,8 +43,13 @@ function deepest(issue: Issue | undefined): Issue | undefined {
   if (issue?.code !== "invalid_union") return issue;
   const candidates = issue.errors.map((branch) => branch[0]).filter((inner) => inner !== undefined);
   const best = candidates.sort((a, b) => b.path.length - a.path.length)[0];
-  if (best === undefined || best.path.length === 0) return issue;
-  return deepest({ ...best, path: [...issue.path, ...best.path] });
+  // A list of the wrong length is of the right kind, so the other branches do not matter.
+  const found = best === undefined || best.path.length === 0 ? candidates.find(isListLength) : best;
+  return found === undefined ? issue : deepest({ ...found, path: [...issue.path, ...found.path] });
+}
+
+function isListLength(issue: Issue): boolean {
+  return (issue.code === "too_big" || issue.code === "too_small") && issue.origin === "array";
 }
 
 type RawIssue = z.core.$ZodRawIssue;

@@ -32,6 +32,9 @@ export const wireLimits = {
   textChars: 1_000_000,
   /** Max personas of one `multi_chat`. */
   personas: 16,
+  /** Max items of one request's `input`, and parts of one item. */
+  inputItems: 1_000,
+  inputParts: 256,
   /** Max tools of one request. */
   tools: 128,
   /** Max entries of `options.context_management`. */

@@ -7,6 +7,7 @@ export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -51,7 +52,9 @@ function walk(schema: JsonSchema, path: readonly string[]): Map<string, JsonSche
 }
 
 function alternatives(schema: JsonSchema): JsonSchema[] {
-  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives);
+  // An object's own `oneOf` states a rule about its fields.
+  const branches = schema.anyOf ?? (schema.properties === undefined ? schema.oneOf : undefined);
+  return branches === undefined ? [schema] : branches.flatMap(alternatives);
 }
 
 function add(found: Map<string, JsonSchema[]>, path: string, schemas: readonly JsonSchema[]): void {

@@ -113,6 +113,7 @@ describe("a local server that has only Chat Completions", () => {
     assert.ok(first?.type === "response" && first.request_type === "openai_chat");
     const last = (await stage.ask({ previous_response_id: first.data.id })).at(-1);
     assert.ok(last?.type === "error" && last.code === "upstream_invalid_request");
+    assert.equal(last.field, "data.previous_response_id");
     assert.match(last.message, /Chat Completions/);
   });
 });

@@ -99,7 +99,8 @@ function toContent(part: ItemPart): ResponseInputContent {
 function encryptedIn({ providerState }: ReasoningItem, origin: string | undefined): string | undefined {
   const state = providerState?.provider === openaiName ? providerState.state : {};
   const { encrypted_content } = state;
-  const isOwn = origin !== undefined && state.origin === origin;
+  // A client that brings its own history has no origin to tell: the vendor decides.
+  const isOwn = state.origin === undefined || state.origin === origin;
   return isOwn && typeof encrypted_content === "string" ? encrypted_content : undefined;
 }
 

@@ -7,6 +7,7 @@ import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
 import type { ServerMessage, ServerMessages } from "../../protocol/server-messages.ts";
 import { LongMessage } from "./long-message.ts";
+import { wireField } from "./read-ask.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
 type ResponsesAnswer = Extract<TurnAnswer, { kind: "responses" }>;
@@ -92,7 +93,13 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
         ...answerData(event.answer),
       };
     case "failure":
-      return { type: "error", status: "error", ...failure(event.error), ...lane(event) };
+      return {
+        type: "error",
+        status: "error",
+        ...failure(event.error),
+        ...field(event.error),
+        ...lane(event),
+      };
   }
 }
 
@@ -206,6 +213,11 @@ function cancelReport({ cancel }: { readonly cancel?: TurnAnswer["cancel"] }) {
   return {
     cancel: { upstream_closed: cancel.upstreamClosed, closed_in_ms: Math.round(cancel.closedInMs * 10) / 10 },
   };
+}
+
+/** The field of the request that a provider refuses. */
+function field({ field: path }: TroupeError) {
+  return path === undefined ? {} : { field: wireField(path) };
 }
 
 /** The fields of an error that a client may read. */

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../ports/json.ts";
 import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
 import type { SessionAsk } from "../../server/session.ts";
+import { readItems } from "./read-items.ts";
 
 /** The server's own pacing. A request overrides the values that it names. */
 export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
@@ -62,7 +63,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
     const { data } = message;
     return {
       kind: "responses",
-      input: [textMessage("user", data.input_text)],
+      input: data.input === undefined ? [textMessage("user", data.input_text ?? "")] : readItems(data.input),
       includeReasoning: data.include_reasoning ?? false,
       options: (data.options ?? {}) as JsonObject,
       ...any,
@@ -103,6 +104,7 @@ const wireNames: ReadonlyMap<string, string> = new Map([
   ["after", "after"],
   ["afterSeq", "after_seq"],
   ["conversationId", "conversation_id"],
+  ["input", "input"],
   ["options", "options"],
   ["personaId", "persona_id"],
   ["personaIds", "persona_ids"],
