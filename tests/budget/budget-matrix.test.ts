@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
@@ -9,6 +8,7 @@ import { answer } from "../doubles/answer.ts";
 import type { Script } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startCluster } from "../support/start-cluster.ts";
 import type { RunningTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
@@ -113,7 +113,7 @@ async function cancel(client: WireClient, id: string): Promise<void> {
 
 /** Copies the database in the state in which a crash would leave it. */
 function copyTo(folder: string, from: string): void {
-  const source = new DatabaseSync(path.join(from, "troupe.db"));
+  const source = openBeside(path.join(from, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(folder, "troupe.db")}'`);
   source.close();
 }

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
 import type { Script } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
@@ -88,7 +88,7 @@ export async function startBudgetStage(
 
 /** The usage rows that a data folder holds now, in the order in which the calls started. */
 export function readUsage(folder: string): UsageRow[] {
-  using database = new DatabaseSync(path.join(folder, "troupe.db"), { readOnly: true });
+  using database = openBeside(path.join(folder, "troupe.db"), { readOnly: true });
   return database.prepare("SELECT * FROM usage ORDER BY number").all() as unknown as UsageRow[];
 }
 

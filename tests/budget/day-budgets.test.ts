@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { createDataFolder } from "../crash/data-folder.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { ask, endsOf, startBudgetStage, totalOf } from "./budget-stage.ts";
@@ -96,7 +96,7 @@ test("a call that a crash cut off counts with all text received, shown or not, a
   // The rhythm waits, so the call is in the middle of its answer.
   await stage.clock.advance(5_000);
   await client.next((message) => message.type === "chunk");
-  const source = new DatabaseSync(path.join(stage.folder, "troupe.db"));
+  const source = openBeside(path.join(stage.folder, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(place.folder, "troupe.db")}'`);
   source.close();
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { sumsOfPage } from "../../src/ports/usage-store.ts";
 import { answer } from "../doubles/answer.ts";
 import { httpError, streamScript } from "../doubles/stream-script.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { ask, endsOf, startBudgetStage, type UsageRow } from "./budget-stage.ts";
 
 const brief = ({ request_id, lane, outcome, input_tokens, output_tokens, estimated }: UsageRow) => [
@@ -148,7 +148,7 @@ test("usage is summed up by day and model, for the caller alone", async () => {
 test("usage of more models than one page of the store holds is one whole answer", async () => {
   await using stage = await startBudgetStage();
   const models = Array.from({ length: 2 * sumsOfPage + 1 }, (_, index) => `m${index}`).toSorted();
-  const database = new DatabaseSync(path.join(stage.folder, "troupe.db"));
+  const database = openBeside(path.join(stage.folder, "troupe.db"));
   const insert = database.prepare(
     "INSERT INTO usage_days VALUES ('anonymous', 19675, 'k', 'openai', ?, 1, 7, 30, 0)",
   );

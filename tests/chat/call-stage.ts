@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../src/adapters/sqlite/sqlite-usage.ts";
 import { type Lane, type LaneResult, runLane } from "../../src/chat/lane.ts";
@@ -8,6 +7,7 @@ import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { createTurnBudget } from "../../src/server/budget/budgets.ts";
 import { createDayBudgets } from "../../src/server/budget/day-budgets.ts";
 import { dataFolder, failing } from "../adapters/sqlite/open-store.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { type ChatSetup, createChatSetup, type ProviderScript, say } from "./chat-setup.ts";
 import { laneOf } from "./run-a-lane.ts";
@@ -121,7 +121,7 @@ export async function openCallStage() {
         observer: failing,
       });
       const usage = createSqliteUsage({ store, keepDays: 10 });
-      const database = new DatabaseSync(place.file, { readOnly: true });
+      const database = openBeside(place.file, { readOnly: true });
       const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
       await days.takeUp();
       const caller = { owner: "ada", keyId: "key-1", limits: {} };

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { openBeside } from "../support/open-beside.ts";
 import { connect } from "../support/wire-client.ts";
 import { bin, startCli } from "./start-cli.ts";
 
@@ -101,13 +101,13 @@ test("a setting that cannot work ends the start with one clear line and status 1
 test("a database of a newer version ends the start with one clear line, and stays as it is", async () => {
   const data = await mkdtemp(path.join(tmpdir(), "troupe-cli-"));
   const file = path.join(data, "troupe.db");
-  const database = new DatabaseSync(file);
+  const database = openBeside(file);
   database.exec("PRAGMA user_version = 99");
   database.close();
   await using run = await startCli(["--port", "0"], { TROUPE_DATA: data });
   assert.equal(await run.ended, 1);
   assert.match(run.errors(), /^troupe: .*troupe\.db.* version 99, .*newer Troupe\n$/);
-  const unchanged = new DatabaseSync(file, { readOnly: true });
+  const unchanged = openBeside(file, { readOnly: true });
   assert.equal(unchanged.prepare("PRAGMA user_version").get()?.user_version, 99);
   assert.deepEqual(unchanged.prepare("SELECT name FROM sqlite_schema").all(), []);
   unchanged.close();

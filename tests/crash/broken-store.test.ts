@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { open } from "node:fs/promises";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { answer } from "../doubles/answer.ts";
 import { createGate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { isTerminal } from "../support/wire-client.ts";
@@ -77,7 +77,7 @@ test("when a commit fails, its turns end once for their followers, and later one
     const client = await server.connect();
     client.send(chat("unlucky"));
     await client.next((message) => message.type === "chunk");
-    const database = new DatabaseSync(place.database);
+    const database = openBeside(place.database);
     database.exec("ALTER TABLE journal RENAME TO elsewhere");
     set.gate.open();
     const messages = await client.untilTerminal("unlucky");
@@ -129,7 +129,7 @@ test("a server that cannot start leaves no thread running that would keep its pr
     }
     if (broken === "pages") {
       // A write-ahead log beside the file would hide the damage, so its content is moved into the file.
-      using whole = new DatabaseSync(place.database);
+      using whole = openBeside(place.database);
       whole.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       await using file = await open(place.database, "r+");
       await file.write(Buffer.alloc(24 * 4_096, 0xff), 0, 24 * 4_096, 4_096);

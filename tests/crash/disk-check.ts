@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import { openBeside } from "../support/open-beside.ts";
 import type { Findings } from "./findings.ts";
 import { questionOf } from "./numbered-answer.ts";
 import type { Numbered, RequestRecord } from "./request-record.ts";
@@ -26,7 +26,7 @@ export interface DiskCounts {
  * memory.
  */
 export function checkDisk(file: string, records: readonly RequestRecord[], findings: Findings): DiskCounts {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openBeside(file, { readOnly: true });
   try {
     const rows = (sql: string) => database.prepare(sql).iterate() as Iterable<Row>;
     const byId = new Map(records.map((record) => [record.ask.id, record]));

@@ -1,6 +1,6 @@
 import { copyFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { openBeside } from "../support/open-beside.ts";
 import { createDataFolder } from "./data-folder.ts";
 
 /** The state that a killed server left on the disk. */
@@ -19,7 +19,7 @@ export async function lookAtLeftBehind(file: string): Promise<LeftBehind> {
   if ((await sizeOf(file)) === undefined) return { running: [], newest: 0, walBytes };
   await copyFile(file, copy.database);
   if (walBytes > 0) await copyFile(`${file}-wal`, path.join(copy.folder, "troupe.db-wal"));
-  const database = new DatabaseSync(copy.database);
+  const database = openBeside(copy.database);
   try {
     const one = (sql: string) => database.prepare(sql).all() as Record<string, number | string | null>[];
     const running = new Set(

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openServedTime } from "../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
@@ -11,6 +10,7 @@ import type { ResumableRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { checkpoint, textOf } from "../ports/log-reading.ts";
 import { created, recordOf } from "../ports/turn-log-store-contract.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { createDataFolder } from "./data-folder.ts";
 import { createMortalThreads } from "./mortal-threads.ts";
@@ -99,7 +99,7 @@ test("a turn's checkpoints are restored with it, each after its events, until th
   }
   await using third = await openLogs(place.database, clock);
   assert.deepEqual(await third.logs.unfinished(), []);
-  using database = new DatabaseSync(place.database, { readOnly: true });
+  using database = openBeside(place.database, { readOnly: true });
   assert.equal(database.prepare("SELECT request FROM turns").get()?.request, null);
 });
 
@@ -117,7 +117,7 @@ test("a request and a part of the journal that cannot be read keep no other turn
     await threads.die();
   }
   {
-    using database = new DatabaseSync(place.database);
+    using database = openBeside(place.database);
     database.exec("UPDATE turns SET request = '{' WHERE id = 'left'");
     // The second text of the second turn; each text was committed by itself.
     database.exec(
@@ -175,7 +175,7 @@ test("a turn whose end could not be stored does not break others when its id is 
   const { logs, faults } = opened;
   const first = await created(logs, "owner", "again");
   const other = await created(logs, "owner", "other");
-  const database = new DatabaseSync(place.database);
+  const database = openBeside(place.database);
   database.exec("CREATE TRIGGER stuck BEFORE UPDATE ON turns BEGIN SELECT RAISE (ABORT, 'stuck'); END");
   await first.append([failed]);
   await clock.advance(25);

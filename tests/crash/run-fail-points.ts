@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { makeFirstVersion } from "../adapters/sqlite/first-version.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { connect, textOf } from "../support/wire-client.ts";
 import type { Ask } from "./any-ask.ts";
 import { type CountingUpstream, createCountingUpstream } from "./counting-upstream.ts";
@@ -248,7 +248,7 @@ export async function dieInMigration(version: number, point: FailPoint): Promise
 }
 
 function one(file: string, sql: string): Record<string, unknown> | undefined {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openBeside(file, { readOnly: true });
   try {
     return database.prepare(sql).get();
   } finally {

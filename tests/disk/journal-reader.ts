@@ -1,5 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
-
+import { openBeside } from "../support/open-beside.ts";
 /** Reads the journal of a running server, without the server's own code. */
 export interface JournalReader extends Disposable {
   /** Whether the database already holds the event with this number. */
@@ -7,7 +6,7 @@ export interface JournalReader extends Disposable {
 }
 
 export function createJournalReader(file: string): JournalReader {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openBeside(file, { readOnly: true });
   const turns = database.prepare("SELECT number, id FROM turns");
   const beats = database.prepare("SELECT beat, entries FROM journal WHERE beat > ? ORDER BY beat");
   const numbers = new Map<string, number>();

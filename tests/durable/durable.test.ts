@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
@@ -73,7 +73,7 @@ test("a turn that the process left running ends as interrupted at the next start
 
   // A second process on the same file finds the turns that the first one has not ended, as after a crash.
   await using copy = await dataFolder();
-  const source = new DatabaseSync(path.join(place.folder, "troupe.db"));
+  const source = openBeside(path.join(place.folder, "troupe.db"));
   source.exec(`VACUUM INTO '${path.join(copy.folder, "troupe.db")}'`);
   source.close();
   await using second = await startTroupe({ ...options, data: copy.folder });
@@ -88,7 +88,7 @@ test("a turn that the process left running ends as interrupted at the next start
   const terminal = messages.at(-1);
   assert.ok(terminal?.type === "error" && terminal.code === "interrupted" && terminal.retryable);
   assert.equal(messages.filter((message) => message.type === "chunk" && message.is_final).length, 1);
-  const database = new DatabaseSync(path.join(copy.folder, "troupe.db"), { readOnly: true });
+  const database = openBeside(path.join(copy.folder, "troupe.db"), { readOnly: true });
   const stored = database.prepare("SELECT role, text, status FROM messages ORDER BY rowid").all();
   database.close();
   assert.deepEqual(
@@ -122,7 +122,7 @@ test("store: false leaves nothing on the disk", async () => {
 
 test("a database of a newer version is refused with one clear line", async () => {
   await using place = await dataFolder();
-  const database = new DatabaseSync(path.join(place.folder, "troupe.db"));
+  const database = openBeside(path.join(place.folder, "troupe.db"));
   database.exec("PRAGMA user_version = 99");
   database.close();
   await assert.rejects(createTroupe(durable(place.folder)), /version 99.*newer Troupe/);
@@ -166,7 +166,7 @@ test("a log is replayed for its time, then its answer stands for it, and then it
   const refused = await last.next((message) => message.type === "error");
   assert.ok(refused.type === "error" && refused.code === "request_not_found");
   assert.equal(upstream.requests.length, 1);
-  const database = new DatabaseSync(path.join(place.folder, "troupe.db"), { readOnly: true });
+  const database = openBeside(path.join(place.folder, "troupe.db"), { readOnly: true });
   const texts = database.prepare("SELECT text FROM messages ORDER BY number").all();
   database.close();
   assert.deepEqual(

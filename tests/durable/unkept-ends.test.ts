@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
@@ -9,6 +8,7 @@ import { answer } from "../doubles/answer.ts";
 import { createGate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createNumbers } from "../support/seen-numbers.ts";
 import { startCluster } from "../support/start-cluster.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
@@ -197,7 +197,7 @@ describe("an end that cannot be stored has no number", () => {
       const numbers = createNumbers();
       client.send(frameOf(kind));
       await client.next(isChunk);
-      const database = new DatabaseSync(at.place.database);
+      const database = openBeside(at.place.database);
       database.exec("ALTER TABLE journal RENAME TO elsewhere");
       at.gate.open();
       const messages = await client.untilTerminal("r");

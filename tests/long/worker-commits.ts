@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { DatabaseSync } from "node:sqlite";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDataFolder } from "../crash/data-folder.ts";
@@ -8,6 +7,7 @@ import { createServerProcess, troupeEnvironment } from "../crash/server-process.
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { connect, type WireClient } from "../support/wire-client.ts";
 
 /**
@@ -59,7 +59,7 @@ async function measure(workers: number): Promise<Measured> {
     const chunks = () => clients.reduce((sum, { received }) => sum + received.length, 0);
     const begun = () => upstream.requests.length === streams && chunks() > 5 * streams;
     while (!begun()) await sleep(100);
-    const database = new DatabaseSync(place.database, { readOnly: true });
+    const database = openBeside(place.database, { readOnly: true });
     const beat = () => Number(database.prepare("SELECT max(beat) AS beat FROM journal").get()?.beat);
     const pids = [server.pid, ...(workers > 1 ? await server.workers() : [])];
     const look = async () => ({

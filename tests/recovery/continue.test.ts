@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
@@ -7,6 +6,7 @@ import { brokenAfter, eventsBehind, restOf } from "../doubles/background-answer.
 import { faultDeltas as deltas } from "../doubles/fault-shape.ts";
 import { httpError, streamScript } from "../doubles/stream-script.ts";
 import type { UpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { until } from "../support/until.ts";
 import { textOf } from "../support/wire-client.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
@@ -180,7 +180,7 @@ describe("a background answer that goes on in another process", () => {
       await replay(await server.connect(), "long");
       // A read is done after all writes that were queued before it.
       await fetch(`${server.httpUrl}/api/usage`);
-      using database = new DatabaseSync(at.database, { readOnly: true });
+      using database = openBeside(at.database, { readOnly: true });
       const calls = database.prepare("SELECT request_id, outcome FROM usage").all();
       assert.deepEqual(
         calls.map((call) => ({ ...call })),
@@ -196,7 +196,7 @@ describe("a background answer that goes on in another process", () => {
       await using server = await cut.at.start();
       await replay(await server.connect(), "long");
     }
-    using database = new DatabaseSync(cut.at.database, { readOnly: true });
+    using database = openBeside(cut.at.database, { readOnly: true });
     assert.deepEqual(
       { ...database.prepare("SELECT request, log IS NOT NULL AS ended FROM turns").get() },
       {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createDataFolder } from "../crash/data-folder.ts";
@@ -7,6 +6,7 @@ import { createMortalThreads } from "../crash/mortal-threads.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
@@ -14,7 +14,7 @@ const canary = "zqxjkv";
 
 /** Number of rows in the database with parts of the conversation. */
 function rowsIn(file: string): number {
-  using database = new DatabaseSync(file, { readOnly: true });
+  using database = openBeside(file, { readOnly: true });
   const row = database
     .prepare(`SELECT (SELECT count(*) FROM turns) + (SELECT count(*) FROM messages)
       + (SELECT count(*) FROM journal WHERE entries LIKE '%${canary}%') AS n`)

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { createTranscript, foldMessage } from "../../src/client/index.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import type { FailPoint } from "../crash/mortal-threads.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createInterruptedServer, type InterruptedServer, replay } from "./interrupted-server.ts";
 
 const pacing = { mode: "fixed", chunk_chars: 8, interval_ms: 100 };
@@ -69,7 +69,7 @@ function checkAnswered(messages: readonly ServerMessage[]): void {
 
 /** Checks that the conversation has the question once, and every answer as it was shown. */
 function checkStored(database: string, end: ServerMessage | undefined): void {
-  using opened = new DatabaseSync(database, { readOnly: true });
+  using opened = openBeside(database, { readOnly: true });
   const stored = opened.prepare("SELECT role, text, status FROM messages ORDER BY number").all();
   const texts = (role: string) => stored.filter((row) => row.role === role).map(({ text }) => String(text));
   const isPlain = end?.type === "response" && end.request_type === "openai_chat";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createNumbers } from "../support/seen-numbers.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
 
@@ -33,7 +33,7 @@ function seqOf(message: ServerMessage | undefined): number {
 
 /** Checks that the conversation has the question once, and one answer of each persona that counts as the request's. */
 function checkStored(database: string, kind: Kind): void {
-  using opened = new DatabaseSync(database, { readOnly: true });
+  using opened = openBeside(database, { readOnly: true });
   const stored = opened
     .prepare("SELECT role, text, persona_id FROM messages WHERE request_id = 'r' ORDER BY number")
     .all();

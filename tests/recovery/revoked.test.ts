@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { bearer, startKeySystem } from "../support/key-system.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { replay } from "./interrupted-server.ts";
 
@@ -29,9 +29,9 @@ test("a crash right after a revocation revives no turn of the key", async () => 
   });
   await client.next((message) => message.type === "chunk");
   {
-    using source = new DatabaseSync(before.database);
+    using source = openBeside(before.database);
     source.exec(`VACUUM INTO '${after.database}'`);
-    using crashed = new DatabaseSync(after.database);
+    using crashed = openBeside(after.database);
     crashed.prepare("UPDATE keys SET digest = NULL, revoked_at_ms = 1 WHERE id = ?").run(gone.id);
   }
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { retryAfterMsIn } from "../../src/protocol/closes.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
@@ -7,6 +6,7 @@ import { answer } from "../doubles/answer.ts";
 import { brokenAfter, restOf } from "../doubles/background-answer.ts";
 import { createGate, type Gate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { until } from "../support/until.ts";
 import { textOf } from "../support/wire-client.ts";
@@ -108,7 +108,7 @@ describe("a background answer beside others when the server stops", () => {
     await using stage = await startHalfway();
     await stage.server.troupe.close();
     const rows = () => {
-      using database = new DatabaseSync(stage.at.database, { readOnly: true });
+      using database = openBeside(stage.at.database, { readOnly: true });
       return database
         .prepare("SELECT request_id, outcome FROM usage")
         .all()

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { it } from "node:test";
 import { storedVersion } from "../../src/ports/stored-version.ts";
 import { createMortalThreads } from "../crash/mortal-threads.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { textOf } from "../support/wire-client.ts";
 import { hanging, whole } from "./half-and-whole.ts";
 import { createInterruptedServer, replay } from "./interrupted-server.ts";
@@ -102,7 +103,7 @@ it("a turn with stored content that cannot be read ends as interrupted, and ever
     await threads.die();
   }
   {
-    using database = new DatabaseSync(at.database);
+    using database = openBeside(at.database);
     for (const [id, damage] of Object.entries(damages)) breakTurn(database, id, damage);
   }
   const faults: string[] = [];

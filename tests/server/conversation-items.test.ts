@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { PersonaRequest } from "../../src/chat/prompt/persona-request.ts";
 import { followLog } from "../../src/ports/follow-log.ts";
@@ -8,6 +7,7 @@ import { createDataFolder } from "../crash/data-folder.ts";
 import { answer } from "../doubles/answer.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { openServer } from "../support/open-turns.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
@@ -118,7 +118,7 @@ describe("a conversation of items", () => {
     await place.ask("two", asking(textMessage("user", "More?")), { conversation });
     assert.deepEqual(place.inputOf(1), [hi, hello, more]);
     {
-      using database = new DatabaseSync(place.database);
+      using database = openBeside(place.database);
       database.exec(`UPDATE messages SET items = '[{"type":"song"}]' WHERE items IS NOT NULL`);
     }
     await place.ask("three", asking(textMessage("user", "More?")), { conversation });

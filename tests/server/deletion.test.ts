@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it, test } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import type { Provider } from "../../src/ports/provider.ts";
@@ -10,6 +9,7 @@ import { answer } from "../doubles/answer.ts";
 import { createGate } from "../doubles/script.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
@@ -83,7 +83,7 @@ async function assertGone(
 
 /** Number of rows in the database with any text of the conversation. */
 function rowsIn(file: string): unknown {
-  using database = new DatabaseSync(file, { readOnly: true });
+  using database = openBeside(file, { readOnly: true });
   return database
     .prepare(`SELECT (SELECT count(*) FROM turns) + (SELECT count(*) FROM messages)
       + (SELECT count(*) FROM journal WHERE entries LIKE '%${canary}%') AS n`)

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
@@ -8,6 +7,7 @@ import type { Logger } from "../../src/compose/log-observer.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createRawClient } from "../doubles/raw-client.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { handshakeText } from "../support/raw-socket.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
@@ -92,7 +92,7 @@ describe("an internal error is one line in the log, with its cause", () => {
     await using server = await startTroupe({ store: "sqlite", data: place.folder, logger, apiKeys, clock });
     const headers = { authorization: `Bearer ${key}` };
     const client = await server.connect({ headers });
-    const database = new DatabaseSync(place.database);
+    const database = openBeside(place.database);
     for (const table of ["conversations", "messages", "usage", "turns", "keys"])
       database.exec(`ALTER TABLE ${table} RENAME TO ${table}_elsewhere`);
     database.close();

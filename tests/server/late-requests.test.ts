@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { createDataFolder } from "../crash/data-folder.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
@@ -17,7 +17,7 @@ test("a request that arrives during a stop is answered or refused, never ignored
     await server.troupe.close({ drainMs: 60_000 });
     assert.equal((await client.closed).code, 1012);
     await server[Symbol.asyncDispose]();
-    using database = new DatabaseSync(place.database, { readOnly: true });
+    using database = openBeside(place.database, { readOnly: true });
     const kept = database.prepare("SELECT log IS NOT NULL AS ended FROM turns").all();
     const last = client.received.at(-1);
     const end = last?.type === "error" ? last.code : last?.type;

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import type { Persona } from "../../src/ports/persona.ts";
@@ -9,6 +8,7 @@ import { answer, answerParts, eventsOf } from "../doubles/answer.ts";
 import { eventTexts } from "../doubles/event-text.ts";
 import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
@@ -163,7 +163,7 @@ test("a conversation of an earlier version goes on, and its history is cut in bl
     for (let turn = 0; turn < 8; turn += 1)
       conversation = await answered(client, ask(turn, ["ada"], conversation));
   }
-  const database = new DatabaseSync(path.join(place.folder, "troupe.db"));
+  const database = openBeside(path.join(place.folder, "troupe.db"));
   database.exec("UPDATE messages SET path_chars = NULL");
   database.close();
   await using server = await system.start();

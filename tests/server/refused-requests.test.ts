@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { userText } from "../../src/ports/item.ts";
 import type { Provider } from "../../src/ports/provider.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { bearer } from "../support/key-system.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import type { WireClient } from "../support/wire-client.ts";
@@ -127,7 +127,7 @@ const refusals: readonly Refusal[] = [
 
 /** Number of rows in each table. */
 function rowsOf(file: string): Record<string, number> {
-  using database = new DatabaseSync(file, { readOnly: true });
+  using database = openBeside(file, { readOnly: true });
   const tables = database
     .prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN ('journal', 'counters')",

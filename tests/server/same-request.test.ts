@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
+import { openBeside } from "../support/open-beside.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
@@ -104,7 +104,7 @@ describe("a request that is sent again under its id is the same request", () => 
     it(`if an earlier version stored it, while the server's defaults are the same: ${kind}`, async () => {
       await using system = await startRestarts();
       const first = await system.ask(requests[kind]);
-      const database = new DatabaseSync(system.file);
+      const database = openBeside(system.file);
       database.prepare("UPDATE turns SET content_hash = ?").run(sha256(asKept[kind]));
       database.close();
       assert.equal(await system.ask(requests[kind]), first);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { copyFile, readFile } from "node:fs/promises";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, it } from "node:test";
 import type { ServerMessage } from "../../../src/protocol/server-messages.ts";
 import { createDataFolder } from "../../crash/data-folder.ts";
@@ -10,6 +9,7 @@ import { restOf } from "../../doubles/background-answer.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { replay } from "../../recovery/interrupted-server.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { type RunningTroupe, startTroupe } from "../../support/start-troupe.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { textOf, type WireClient } from "../../support/wire-client.ts";
@@ -51,7 +51,7 @@ describe("a database of an earlier version, whose server was killed while turns 
     const place = stack.use(await createDataFolder());
     await copyFile(path.join(data, "running-turns.db"), place.database);
     {
-      using database = new DatabaseSync(place.database);
+      using database = openBeside(place.database);
       for (const { id, conversation_id } of database.prepare("SELECT id, conversation_id FROM turns").all())
         conversations.set(id, conversation_id);
     }

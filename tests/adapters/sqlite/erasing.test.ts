@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
@@ -9,6 +8,7 @@ import type { TurnRecord } from "../../../src/ports/turn-log.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder, failing } from "./open-store.ts";
 
@@ -126,7 +126,7 @@ test("a deletion that the process did not get to the end of is finished at the n
     await conversationOf(kept.conversations, "owner", `${needle} asked`);
     await conversationOf(kept.conversations, "owner", "Beside it");
   }
-  const database = new DatabaseSync(place.file);
+  const database = openBeside(place.file);
   const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n;
   database.exec("UPDATE conversations SET owner = NULL, title = NULL WHERE title LIKE 'zq%'");
   {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { open, rename, rm } from "node:fs/promises";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { DatabaseFault } from "../../../src/adapters/sqlite/database-faults.ts";
 import type { WorkerThread } from "../../../src/adapters/sqlite/database-threads.ts";
@@ -10,6 +9,7 @@ import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts"
 import { isStorageUnavailable } from "../../../src/protocol/errors.ts";
 import { createDataFolder } from "../../crash/data-folder.ts";
 import { conversationOf } from "../../ports/conversations-under-test.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { startTroupe } from "../../support/start-troupe.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { until } from "../../support/until.ts";
@@ -48,7 +48,7 @@ async function openNoting(file: string, clock = createTestClock({ instantMs: 1_0
 
 /** Overwrites the first page of a table with garbage, as a disk that loses power may. */
 async function tear(file: string, table: string): Promise<void> {
-  const database = new DatabaseSync(file);
+  const database = openBeside(file);
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(table);
   database.close();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { ServerMessage } from "../../../src/protocol/server-messages.ts";
 import { createDataFolder } from "../../crash/data-folder.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { startTroupe } from "../../support/start-troupe.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { textOf } from "../../support/wire-client.ts";
@@ -45,7 +45,7 @@ test("a file of the first version passes all migrations with its whole content",
     data: { message: "More?", persona_id: "teacher", conversation_id: "c-1" },
   });
   assert.equal((await client.untilTerminal("new")).at(-1)?.type, "response");
-  const database = new DatabaseSync(place.database, { readOnly: true });
+  const database = openBeside(place.database, { readOnly: true });
   const number = database.prepare("SELECT number FROM turns WHERE id = 'new'").get()?.number;
   database.close();
   assert.equal(number, 10);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
@@ -9,6 +8,7 @@ import type { Clock } from "../../../src/ports/clock.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { created } from "../../ports/turn-log-store-contract.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock, type TestClock } from "../../support/test-clock.ts";
 import { dataFolder, failing } from "./open-store.ts";
 
@@ -35,7 +35,7 @@ async function open(file: string, clock: Clock) {
 }
 
 function rowsOf(file: string, sql: string): Record<string, unknown>[] {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openBeside(file, { readOnly: true });
   try {
     return database.prepare(sql).all();
   } finally {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { createSqliteStore, type SqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import type { UsageStore } from "../../../src/ports/usage-store.ts";
 import { callOf, describeUsageStore, used } from "../../ports/usage-store-contract.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder, openStore } from "./open-store.ts";
 
@@ -21,7 +21,7 @@ async function openUsage(existing?: string) {
   const clock = createTestClock({ instantMs: 1_000 });
   const store = await createSqliteStore({ clock, file, synchronous: "NORMAL", observer: {} });
   const usage = createSqliteUsage({ store, keepDays: 10 });
-  const database = new DatabaseSync(file);
+  const database = openBeside(file);
   return {
     store,
     usage,
@@ -163,7 +163,7 @@ test("a call that is resumed replaces only the same call of its lane", async () 
 
 test("a row of an earlier version is its lane's first call", async () => {
   await using folder = await dataFolder();
-  const earlier = new DatabaseSync(folder.file);
+  const earlier = openBeside(folder.file);
   migrate(earlier, 9);
   earlier.exec(`INSERT INTO usage (id, owner, key_id, request_id, api, model, day, at_ms, input_tokens, output_tokens, estimated)
     VALUES ('old', 'ada', 'key-1', 'r', 'openai', 'm', 100, 1, 10, 256, 1)`);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
@@ -7,6 +6,7 @@ import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts"
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";
 import { describeVendorIds } from "../../ports/vendor-ids-contract.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder, failing, openStore } from "./open-store.ts";
 
@@ -36,7 +36,7 @@ test("the next process finds an id", async () => {
 test("an id is committed no later than the events appended after it", async () => {
   await using place = await dataFolder();
   await using opened = await openVendorIds(place.file);
-  using reader = new DatabaseSync(place.file, { readOnly: true });
+  using reader = openBeside(place.file, { readOnly: true });
   const noted = opened.ids.note("ada", ["resp_1"]);
   await opened.store.journal([1, 1, []], true);
   assert.equal(reader.prepare("SELECT count(*) AS n FROM vendor_ids").get()?.n, 1);
@@ -46,7 +46,7 @@ test("an id is committed no later than the events appended after it", async () =
 test("expired ids leave the file a few at a time, while new ones are added", async () => {
   await using place = await dataFolder();
   await using opened = await openVendorIds(place.file);
-  using reader = new DatabaseSync(place.file, { readOnly: true });
+  using reader = openBeside(place.file, { readOnly: true });
   const count = () => Number(reader.prepare("SELECT count(*) AS n FROM vendor_ids").get()?.n);
   await opened.ids.note(
     "ada",
@@ -64,7 +64,7 @@ test("expired ids leave the file a few at a time, while new ones are added", asy
 test("responses of turns that were kept before ids had owners are their owners'", async () => {
   await using place = await dataFolder();
   {
-    using database = new DatabaseSync(place.file);
+    using database = openBeside(place.file);
     migrate(database, 5);
     const terminal = (id: unknown) => ({ type: "answer", answer: { kind: "responses", response: { id } } });
     const turn = database.prepare(`INSERT INTO turns

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
@@ -8,6 +7,7 @@ import type { Fault } from "../../../src/ports/observer.ts";
 import { storedVersion } from "../../../src/ports/stored-version.ts";
 import { followed, terminal, textOf } from "../../ports/log-reading.ts";
 import { recordOf } from "../../ports/turn-log-store-contract.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder } from "./open-store.ts";
 
@@ -62,7 +62,7 @@ async function brokenFile() {
     }
     await opened.clock.advance(25);
   }
-  using database = new DatabaseSync(place.file);
+  using database = openBeside(place.file);
   for (const [id, change] of Object.entries(broken)) {
     const { changes } = database.prepare(`UPDATE turns SET ${change} WHERE id = ?`).run(id);
     assert.equal(changes, 1);
@@ -82,7 +82,7 @@ describe("ended turns whose log cannot be read", () => {
   it("keep no other log from being compacted, and stay as they are", async () => {
     await using place = await brokenFile();
     const read = (sql: string) => {
-      using database = new DatabaseSync(place.file, { readOnly: true });
+      using database = openBeside(place.file, { readOnly: true });
       return database.prepare(sql).all();
     };
     const before = read("SELECT id, coalesce(log, answer) AS text FROM turns");
@@ -107,7 +107,7 @@ describe("ended turns whose log cannot be read", () => {
     await using place = await brokenFile();
     await using opened = await open(place.file, 2_000);
     await opened.logs.forget("owner", "c-1");
-    using database = new DatabaseSync(place.file, { readOnly: true });
+    using database = openBeside(place.file, { readOnly: true });
     assert.deepEqual(database.prepare("SELECT id FROM turns").all(), []);
   });
 });
@@ -120,11 +120,11 @@ it("a beat of the journal that cannot be read is emptied when one of its turns i
   await created.log.append([textOf("secret"), terminal]);
   await opened.clock.advance(25);
   {
-    using database = new DatabaseSync(place.file);
+    using database = openBeside(place.file);
     database.exec("UPDATE journal SET entries = substr(entries, 1, length(entries) - 1)");
   }
   await opened.logs.forget("owner", "c-1");
-  using database = new DatabaseSync(place.file, { readOnly: true });
+  using database = openBeside(place.file, { readOnly: true });
   assert.deepEqual(
     database
       .prepare("SELECT entries FROM journal")

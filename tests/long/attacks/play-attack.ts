@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { createServerProcess, type ServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
+import { openBeside } from "../../support/open-beside.ts";
 import { type ChildProgram, startChild } from "../load/child-program.ts";
 import { type Attack, attacker, type Target } from "./attack.ts";
 import type { AttackerAnswers } from "./attacker-program.ts";
@@ -63,7 +63,7 @@ async function filledFolder({ fill }: Attack, stack: AsyncDisposableStack): Prom
   const data = await mkdtemp(path.join(tmpdir(), "troupe-attacks-"));
   stack.defer(() => rm(data, { recursive: true, force: true }));
   if (fill === undefined) return data;
-  using database = new DatabaseSync(path.join(data, "troupe.db"));
+  using database = openBeside(path.join(data, "troupe.db"));
   database.exec("PRAGMA journal_mode = WAL");
   migrate(database);
   fill(database);

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { openBeside } from "../../support/open-beside.ts";
 
 export interface DatabaseSize {
   readonly fileBytes: number;
@@ -18,7 +18,7 @@ export interface DatabaseSize {
 
 /** Reads the size from a running server's database, over its own connection. */
 export function readDatabaseSize(file: string): DatabaseSize {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openBeside(file, { readOnly: true });
   try {
     const number = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
     return {
