@@ -45,7 +45,8 @@ export async function startCostlyServer() {
     adminKey: keys.administrator,
     logger: { debug: nothing, info: nothing, warn: nothing, error: note },
   });
-  const server = http.createServer({ maxHeaderSize }, troupe.listener);
+  // On a slow machine a connection may rest for longer than Node's limit, which would close it under the next call.
+  const server = http.createServer({ maxHeaderSize, keepAliveTimeout: 0 }, troupe.listener);
   troupe.attach(server);
   server.listen({ host: "127.0.0.1", port: 0 });
   await once(server, "listening");
