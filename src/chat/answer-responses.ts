@@ -1,20 +1,30 @@
+import { textMessage } from "../ports/item.ts";
 import type { ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import { storableItems } from "../ports/stored-items.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { runLane } from "./lane.ts";
+import { type LaneResult, runLane } from "./lane.ts";
+import { pairedCalls } from "./prompt/persona-context.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
+/** A request with everything that its answer depends on. */
+interface AskedResponse {
+  readonly request: ResponsesRequest;
+  readonly owner: string;
+  readonly choice: ProviderChoice;
+  /** Another process started the call: it continues after the part that was shown. */
+  readonly begun?: BegunLane | undefined;
+}
+
 /** Answers one call of the Responses API, or continues one that was `begun`. Throws the lane's error if it failed. */
 export async function answerResponses(
-  request: ResponsesRequest,
-  choice: ProviderChoice,
+  { request, owner, choice, begun }: AskedResponse,
   dependencies: ChatDependencies,
-  { signal, budget, onSent, isFull, emit }: TurnContext,
-  begun?: BegunLane,
+  { signal, budget, onSent, isFull, onResponse, emit }: TurnContext,
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
     model: choice.model,
@@ -29,6 +39,8 @@ export async function answerResponses(
   const lane = {
     choice,
     request: call,
+    rebuild:
+      request.previousResponseId === undefined ? undefined : () => withContext(call, owner, dependencies),
     pacing: request.pacing,
     showText: true,
     signal,
@@ -40,6 +52,7 @@ export async function answerResponses(
   const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;
   const { text, model, usage } = result;
+  keepResponse(request, result, onResponse);
   const cancelled = result.status === "cancelled";
   const partial = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;
   return {
@@ -55,4 +68,29 @@ export async function answerResponses(
       ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
     },
   };
+}
+
+/** The call with the items of the responses that it continues in the place of their id; `undefined` if they are not kept. */
+async function withContext(
+  { previousResponseId = "", ...call }: ProviderRequest,
+  owner: string,
+  { responses, contextChars }: Pick<ChatDependencies, "responses" | "contextChars">,
+): Promise<ProviderRequest | undefined> {
+  const items = await responses.context(owner, previousResponseId, contextChars);
+  return items === undefined ? undefined : { ...call, input: pairedCalls([...items, ...call.input]) };
+}
+
+/** Also a stopped answer can be continued, after its text so far. */
+function keepResponse(
+  { input, previousResponseId }: ResponsesRequest,
+  { response, items, text }: LaneResult,
+  onResponse: TurnContext["onResponse"],
+): void {
+  if (typeof response?.id !== "string" || response.id === "") return;
+  const said = storableItems(items) ?? (text.trim() === "" ? [] : [textMessage("assistant", text)]);
+  onResponse({
+    id: response.id,
+    ...(previousResponseId === undefined ? {} : { previousId: previousResponseId }),
+    items: [...input, ...said],
+  });
 }

@@ -22,6 +22,8 @@ export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry"> {
   readonly budget: TurnBudget;
   /** The size of the lane's whole answer. */
   readonly size: AnswerSize;
+  /** Returns the request with the whole context, for a provider that does not have the response to continue; `undefined` if it is not kept. */
+  readonly rebuild?: (() => Promise<ProviderRequest | undefined>) | undefined;
   /** Called once the provider has started to answer. */
   readonly onSent: () => void;
   readonly signal: AbortSignal;
@@ -53,7 +55,7 @@ export function openCall(options: CallOptions): Call | Promise<Call> {
 /** One call of a provider, with its retries. It is paid for and counted while it streams, and its usage is recorded once. */
 export class Call {
   readonly #budget: CallBudget;
-  readonly #inputTokens: number;
+  #inputTokens: number;
   readonly #options: CallOptions;
   #meter: Meter | undefined;
 
@@ -66,20 +68,39 @@ export class Call {
   /** Makes the call, when its events are read. If the budget stops it, they end with an added `budget` end. To be called once. */
   events(): AsyncIterable<ProviderEvent[]> {
     const { choice, request, size, signal, begun, clock, retry, onSent } = this.#options;
-    const { mostOutputTokens } = this.#budget;
-    const allowed =
-      mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
     const from = begun === undefined ? {} : { from: begun.checkpoint.place };
     const open = (callSignal: AbortSignal) => {
-      const stream = () => choice.provider.stream(allowed, { signal: callSignal, ...from });
-      const told = withRetries(stream, retry, { clock, signal: callSignal, onBegun: onSent });
+      const stream = (asked: ProviderRequest) => () =>
+        choice.provider.stream(this.#allowed(asked), { signal: callSignal, ...from });
+      const told = withRetries(stream(request), retry, {
+        ...{ clock, signal: callSignal, onBegun: onSent },
+        replace: async (error) => {
+          const rebuilt = await this.#rebuilt(error);
+          return rebuilt === undefined ? undefined : stream(rebuilt);
+        },
+      });
       return begun === undefined ? told : behindShown(told, begun);
     };
+    const inputTokens = () => this.#inputTokens;
     this.#meter = createMeter(open, {
-      ...{ call: this.#budget, inputTokens: this.#inputTokens, model: choice.model, signal, size },
+      ...{ call: this.#budget, inputTokens, model: choice.model, signal, size },
       begunText: begun?.text.slice(begun.callTextUnits),
     });
     return this.#meter.events;
+  }
+
+  /** The request with the output limit of its budget. */
+  #allowed(request: ProviderRequest): ProviderRequest {
+    const { mostOutputTokens } = this.#budget;
+    return mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
+  }
+
+  async #rebuilt({ code }: TroupeError): Promise<ProviderRequest | undefined> {
+    const { begun, rebuild } = this.#options;
+    if (code !== "previous_response_not_found" || begun !== undefined) return undefined;
+    const request = await rebuild?.();
+    if (request !== undefined) this.#inputTokens = estimateInput(request);
+    return request;
   }
 
   /** Its end, once it was read. */

@@ -2,6 +2,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { KeptResponse, ResponseStore } from "../ports/response-store.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
@@ -14,6 +15,7 @@ export interface ChatDependencies {
   readonly personas: PersonaStore;
   readonly conversations: ConversationStore;
   readonly vendorIds: VendorIds;
+  readonly responses: ResponseStore;
   readonly retry: RetryPolicy;
   /** Digest of a text, as hexadecimal. */
   readonly digest: (text: string) => string;
@@ -46,6 +48,8 @@ export interface TurnContext extends TurnSignals {
   readonly budget: TurnBudget;
   /** Called for each lane once its call's body is no longer held: its provider has started to answer, or will not be asked again. */
   readonly onSent: () => void;
+  /** Called before the end of an answer that later requests can continue. It is stored with the end. */
+  readonly onResponse: (response: KeptResponse) => void;
   /** The log has no room for more of the answer, which then ends with `answer_too_large`. */
   readonly isFull: () => boolean;
   readonly emit: Emit;

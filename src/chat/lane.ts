@@ -30,6 +30,8 @@ export interface Lane {
    * call that its provider ended, before the call's last text is shown. Default: the lane makes one call.
    */
   readonly nextRequest?: (ended: CallEnd, index: number) => ProviderRequest | undefined;
+  /** Returns the first call's request with the whole context, for a provider that lacks the response to continue (`CallOptions.rebuild`). */
+  readonly rebuild?: (() => Promise<ProviderRequest | undefined>) | undefined;
   readonly pacing: Pacing;
   /** False leaves the text events out. */
   readonly showText: boolean;
@@ -156,6 +158,7 @@ class LaneCalls {
       onSent: this.#onSent,
       signal: this.#stop.signal,
       begun: this.#begun,
+      rebuild: this.#index === 0 ? this.#lane.rebuild : undefined,
       clock,
       retry,
     });

@@ -18,8 +18,8 @@ const allOfText = 4;
 
 interface MeteredCall {
   readonly call: CallBudget;
-  /** An estimate. */
-  readonly inputTokens: number;
+  /** An estimate for the current attempt. */
+  readonly inputTokens: () => number;
   /** The model that was asked for. */
   readonly model: string;
   readonly signal: AbortSignal;
@@ -83,8 +83,8 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #stop: ReturnType<typeof linkAbort>;
   readonly #source: AsyncIterator<ProviderEvent[]>;
   #outputBytes: number;
-  /** Earlier attempts that may have been read. */
-  #readAttempts = 0;
+  /** Input of earlier attempts that may have been read. */
+  #readInput = 0;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
     this.#metered = metered;
@@ -100,13 +100,13 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
 
   usage(): Usage {
     if (this.end?.usage !== undefined) return this.end.usage;
-    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens;
+    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens();
     return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
   }
 
   spent(): Usage {
     const usage = this.usage();
-    const input = this.#readAttempts * this.#metered.inputTokens;
+    const input = this.#readInput;
     return input === 0 ? usage : estimatedUsage(usage.inputTokens + input, usage.outputTokens);
   }
 
@@ -156,7 +156,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
 
   /** Pays for a failed attempt that may have been read, and for the next one. */
   async #repeat(step: Step): Promise<Step> {
-    this.#readAttempts += 1;
+    this.#readInput += this.#metered.inputTokens();
     try {
       await this.#metered.call.repeat();
       return step;

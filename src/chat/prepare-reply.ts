@@ -66,7 +66,7 @@ export async function prepareReply(
       async reply(context) {
         if (isRepeat) await context.emit([{ type: "reset", lanes: [{}] }]);
         else if (begun === undefined) await tellCut(recovered, context);
-        return answerResponses(request, choice, dependencies, context, begun);
+        return answerResponses({ request, owner, choice, begun }, dependencies, context);
       },
     };
   }

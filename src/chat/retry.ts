@@ -16,11 +16,15 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
+type OpenCall = () => AsyncIterable<ProviderEvent[]>;
+
 interface RetryContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called once the call has shown something, so that it will not be repeated. */
   readonly onBegun?: () => void;
+  /** Finds another call that is made at once in the place of one that failed with this error. It is asked until it has found one. */
+  readonly replace?: (error: TroupeError) => Promise<OpenCall | undefined>;
 }
 
 /**
@@ -29,7 +33,7 @@ interface RetryContext {
  * the call shows nothing yet.
  */
 export function withRetries(
-  open: () => AsyncIterable<ProviderEvent[]>,
+  open: OpenCall,
   policy: RetryPolicy,
   context: RetryContext,
 ): AsyncIterableIterator<ProviderEvent[]> {
@@ -38,19 +42,20 @@ export function withRetries(
 
 /** Not a generator: once the call has shown something, its own promises are returned at no further cost. */
 class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
-  readonly #open: () => AsyncIterable<ProviderEvent[]>;
+  #open: OpenCall;
   readonly #policy: RetryPolicy;
   readonly #context: RetryContext;
   #call: AsyncIterator<ProviderEvent[]> | undefined;
   /** Nothing of the call was shown yet, and it was not given up. */
   #mayRepeat = true;
   #attempt = 0;
+  #isReplaced = false;
   /** The provider has sent something in this attempt, so it may have read the call. */
   #hasBegun = false;
   /** The wait before the next attempt. */
   #delayMs = 0;
 
-  constructor(open: () => AsyncIterable<ProviderEvent[]>, policy: RetryPolicy, context: RetryContext) {
+  constructor(open: OpenCall, policy: RetryPolicy, context: RetryContext) {
     this.#open = open;
     this.#policy = policy;
     this.#context = context;
@@ -87,7 +92,7 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
       this.#call = undefined;
       this.#mayRepeat = false;
       signal.throwIfAborted();
-      const retrying = this.#retrying(thrown);
+      const retrying = (await this.#replaced(thrown)) ?? this.#retrying(thrown);
       this.#mayRepeat = true;
       return { done: false, value: [retrying] };
     }
@@ -102,6 +107,19 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     this.#attempt += 1;
     this.#hasBegun = false;
     return this.#open()[Symbol.asyncIterator]();
+  }
+
+  /** Makes another call the next attempt, which is then the first of its own. */
+  async #replaced(thrown: unknown): Promise<ProviderEvent | undefined> {
+    if (this.#isReplaced || !(thrown instanceof TroupeError)) return undefined;
+    const open = await this.#context.replace?.(thrown);
+    if (open === undefined) return undefined;
+    this.#context.signal.throwIfAborted();
+    this.#open = open;
+    this.#isReplaced = true;
+    this.#attempt = 0;
+    const isUnreadCall = !this.#hasBegun && isUnread(thrown);
+    return { type: "retrying", attempt: 1, delayMs: 0, code: thrown.code, isUnread: isUnreadCall };
   }
 
   #retrying(thrown: unknown): ProviderEvent {

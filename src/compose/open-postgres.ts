@@ -1,6 +1,7 @@
 import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../adapters/postgres/postgres-keys.ts";
 import { createPostgresRateCounter } from "../adapters/postgres/postgres-rate-counter.ts";
+import { createPostgresResponses } from "../adapters/postgres/postgres-responses.ts";
 import { createPostgresStore } from "../adapters/postgres/postgres-store.ts";
 import { createPostgresTickets } from "../adapters/postgres/postgres-tickets.ts";
 import { createPostgresTurnLogs } from "../adapters/postgres/postgres-turn-logs.ts";
@@ -36,6 +37,10 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     ...{ logs, keys, keysBefore, usage },
     conversations: createPostgresConversations({ store, clock }),
     vendorIds: createPostgresVendorIds({ store, served }),
+    responses: createPostgresResponses({
+      ...{ store, served },
+      retentionMs: Math.max(retentionMs, answerRetentionMs),
+    }),
     tickets: createPostgresTickets({ store, clock }),
     attempts: createPostgresRateCounter({ store, windowMs: 60_000 }),
     places: createSocketPlaces({

@@ -2,7 +2,12 @@ import type { Channel } from "../adapters/cluster/rpc/channel.ts";
 import { type PrimaryControl, primaryControlMethods } from "../adapters/cluster/rpc/control.ts";
 import { counterMethods, placeMethods, ticketMethods } from "../adapters/cluster/rpc/handshake-methods.ts";
 import { remotePort } from "../adapters/cluster/rpc/remote-port.ts";
-import { conversationMethods, usageMethods, vendorIdMethods } from "../adapters/cluster/rpc/store-methods.ts";
+import {
+  conversationMethods,
+  responseMethods,
+  usageMethods,
+  vendorIdMethods,
+} from "../adapters/cluster/rpc/store-methods.ts";
 import { createRemoteBudgets } from "../adapters/cluster/worker/remote-budgets.ts";
 import { createRemoteKeys } from "../adapters/cluster/worker/remote-keys.ts";
 import { createRemotePeers } from "../adapters/cluster/worker/remote-peers.ts";
@@ -11,6 +16,7 @@ import type { Caller } from "../ports/caller.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { faultsOf } from "../ports/observer.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
+import type { ResponseStore } from "../ports/response-store.ts";
 import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
@@ -33,6 +39,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       keysBefore: await keys.list(),
       canStore: remotePort<PrimaryControl>(channel, "control", primaryControlMethods).canStore,
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
+      responses: remotePort<ResponseStore>(channel, "responses", responseMethods),
       vendorIds: remotePort<VendorIds>(channel, "vendor-ids", vendorIdMethods),
       places: remotePort<SocketPlaces>(channel, "places", placeMethods),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),

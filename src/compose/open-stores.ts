@@ -1,6 +1,7 @@
 import path from "node:path";
 import { createMemoryConversations } from "../adapters/memory/memory-conversations.ts";
 import { createMemoryKeys } from "../adapters/memory/memory-keys.ts";
+import { createMemoryResponses } from "../adapters/memory/memory-responses.ts";
 import { createMemoryTickets } from "../adapters/memory/memory-tickets.ts";
 import { createMemoryUsage } from "../adapters/memory/memory-usage.ts";
 import { createMemoryVendorIds } from "../adapters/memory/memory-vendor-ids.ts";
@@ -8,6 +9,7 @@ import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { openServedTime } from "../adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../adapters/sqlite/sqlite-keys.ts";
+import { createSqliteResponses } from "../adapters/sqlite/sqlite-responses.ts";
 import { createSqliteStore } from "../adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../adapters/sqlite/sqlite-usage.ts";
@@ -48,6 +50,7 @@ async function openMemory(settings: Settings, parts: StoreParts): Promise<KeptSt
     usage,
     openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
     vendorIds: createMemoryVendorIds({ clock }),
+    responses: createMemoryResponses({ clock, retentionMs }),
     ...openCounters(settings, clock),
     [Symbol.asyncDispose]: async () => undefined,
   };
@@ -74,9 +77,13 @@ async function openDatabase(settings: Settings, parts: StoreParts): Promise<Kept
   const keysBefore = await keys.list();
   const usage = createSqliteUsage({ store, keepDays: settings.usageDays });
   const vendorIds = createSqliteVendorIds({ store, served });
+  const responses = createSqliteResponses({
+    ...{ store, served },
+    retentionMs: Math.max(retentionMs, answerRetentionMs),
+  });
   const opened = opening.move();
   return {
-    ...{ logs, conversations, keys, keysBefore, usage, vendorIds },
+    ...{ logs, conversations, keys, keysBefore, usage, vendorIds, responses },
     ...openCounters(settings, clock),
     peers: noPeers,
     canStore: async () => store.fault === undefined,

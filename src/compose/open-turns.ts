@@ -56,6 +56,7 @@ function chatOf({
   return {
     ...{ clock, providers, personas, vendorIds },
     conversations: stores.conversations,
+    responses: stores.responses,
     digest: sha256,
     contextChars: settings.contextChars,
     mostAnswerChars: 4_000_000,

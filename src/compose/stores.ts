@@ -5,6 +5,7 @@ import type { KeyStore, StoredKey } from "../ports/key-store.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
+import type { ResponseStore } from "../ports/response-store.ts";
 import type { SocketPlaces } from "../ports/socket-places.ts";
 import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
@@ -26,6 +27,8 @@ export interface Stores extends AsyncDisposable {
   readonly tickets: Tickets;
   /** The owners of the ids that the vendor made. */
   readonly vendorIds: VendorIds;
+  /** The responses that later requests can continue. */
+  readonly responses: ResponseStore;
   /** Counts attempts without a valid key, by address. */
   readonly attempts: RateCounter;
   /** Counts the open sockets. */

@@ -104,9 +104,9 @@ export function decodeResumableRequest(text: string, version = storedVersion): R
   return request;
 }
 
-/** Decodes the items of a stored message. */
-export function decodeItems(text: string): readonly Item[] {
-  const items = parse(text, storedVersion);
+/** Decodes the items of a stored message or response. */
+export function decodeItems(text: string, version = storedVersion): readonly Item[] {
+  const items = parse(text, version);
   check(storedItems, items);
   return items;
 }

@@ -4,10 +4,10 @@ import type { Budgets } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { Hold } from "../ports/held-bytes.ts";
 import type { Observer } from "../ports/observer.ts";
+import type { KeptResponse } from "../ports/response-store.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnLog } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
-import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { TroupeError } from "../protocol/errors.ts";
 import { listensToTurns, ObservedTurn } from "./observed-turn.ts";
 import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
@@ -73,12 +73,21 @@ export function createTurnRunner(
     const budget = told?.payFrom(paid) ?? paid;
     const onSent = () => hold.resize(Math.max(0, hold.bytes - prepared.bytes.bodyOfLane));
     const isFull = () => log.isFull;
-    const reply = (emit: Emit) => prepared.reply({ ...turn.signals, budget, onSent, isFull, emit });
-    const done = writeReply(noteVendorIds(kept, chat.vendorIds), reply, {
-      isLeft: turn.isLeft,
-      onlyLane: lanes.length === 1 ? lanes[0] : undefined,
-      observers: told === undefined ? [turn] : [turn, told],
-    })
+    let shown: KeptResponse | undefined;
+    const onResponse = (response: KeptResponse) => {
+      shown = response;
+    };
+    const reply = (emit: Emit) =>
+      prepared.reply({ ...turn.signals, budget, onSent, isFull, onResponse, emit });
+    const done = writeReply(
+      keepBeside(kept, chat, () => shown),
+      reply,
+      {
+        isLeft: turn.isLeft,
+        onlyLane: lanes.length === 1 ? lanes[0] : undefined,
+        observers: told === undefined ? [turn] : [turn, told],
+      },
+    )
       .then(
         (terminal) => {
           told?.end(terminal ?? "left");
@@ -131,17 +140,25 @@ function voicesOf({ lanes }: PreparedReply): number {
 const maxIdsOfStep = 64;
 
 /**
- * Wraps a turn's log so that vendor ids shown in it belong to its owner from the same commit on. Nothing of a transient turn is stored,
- * its ids included, because the vendor was asked not to store it.
+ * Wraps a turn's log so that vendor ids shown in it belong to its owner from the same commit on, and its response can be continued from its
+ * end on. Nothing of a transient turn is stored, its ids included, because the vendor was asked not to store it.
  */
-function noteVendorIds({ record, log }: KeptTurn, vendorIds: VendorIds): Pick<TurnLog, "append"> {
+function keepBeside(
+  { record, log }: KeptTurn,
+  { vendorIds, responses }: Pick<ChatDependencies, "vendorIds" | "responses">,
+  response: () => KeptResponse | undefined,
+): Pick<TurnLog, "append"> {
   if (record.transient === true) return log;
   return {
     append(steps) {
       const shown = idsShownIn(steps);
-      if (shown.length === 0) return log.append(steps);
-      const noted = vendorIds.note(record.owner, shown);
-      return Promise.all([noted, log.append(steps)]).then(() => undefined);
+      const kept = steps.at(-1)?.type === "answer" ? response() : undefined;
+      if (shown.length === 0 && kept === undefined) return log.append(steps);
+      const beside = [
+        ...(shown.length === 0 ? [] : [vendorIds.note(record.owner, shown)]),
+        ...(kept === undefined ? [] : [responses.keep(record.owner, kept)]),
+      ];
+      return Promise.all([...beside, log.append(steps)]).then(() => undefined);
     },
   };
 }

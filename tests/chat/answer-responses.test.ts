@@ -23,10 +23,10 @@ const run = (
   changes: Partial<ResponsesRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
 ) =>
-  play(
-    (emit) => answerResponses({ ...request, ...changes }, choice, dependencies, { ...context, emit }),
-    onBatch,
-  );
+  play((emit) => {
+    const asked = { request: { ...request, ...changes }, owner: "ada", choice };
+    return answerResponses(asked, dependencies, { ...context, emit });
+  }, onBatch);
 
 const atFirstText = (act: () => void) => (batch: readonly TurnEvent[]) => {
   if (batch.some(({ type }) => type === "text")) act();

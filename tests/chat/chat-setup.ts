@@ -1,4 +1,5 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
+import { createMemoryResponses } from "../../src/adapters/memory/memory-responses.ts";
 import { createMemoryVendorIds } from "../../src/adapters/memory/memory-vendor-ids.ts";
 import { sha256 } from "../../src/adapters/system/sha-256.ts";
 import type { QuestionStore } from "../../src/adapters/turn-log/memory-turn-logs.ts";
@@ -84,6 +85,7 @@ export function createChatSetup(
       },
       conversations,
       vendorIds: createMemoryVendorIds({ clock }),
+      responses: createMemoryResponses({ clock, retentionMs: 60_000 }),
       retry: {
         mostRetries: 2,
         firstDelayMs: 500,
@@ -99,6 +101,7 @@ export function createChatSetup(
     budget,
     context: {
       onSent: () => undefined,
+      onResponse: () => undefined,
       isFull: () => false,
       budget,
       signal: turn.signal,

@@ -2,6 +2,7 @@ import { after, describe } from "node:test";
 import { createPostgresConversations } from "../../src/adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../../src/adapters/postgres/postgres-keys.ts";
 import { createPostgresRateCounter } from "../../src/adapters/postgres/postgres-rate-counter.ts";
+import { createPostgresResponses } from "../../src/adapters/postgres/postgres-responses.ts";
 import { createPostgresTickets } from "../../src/adapters/postgres/postgres-tickets.ts";
 import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.ts";
 import { createPostgresVendorIds } from "../../src/adapters/postgres/postgres-vendor-ids.ts";
@@ -9,6 +10,7 @@ import { openServedTime } from "../../src/adapters/postgres/served-time.ts";
 import { describeConversationStore } from "../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../ports/key-store-contract.ts";
 import { describeRateCounter } from "../ports/rate-counter-contract.ts";
+import { describeResponses, responseRetentionMs } from "../ports/response-store-contract.ts";
 import { describeTickets } from "../ports/tickets-contract.ts";
 import { describeLeaving, describeTurnLog } from "../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../ports/turn-log-store-contract.ts";
@@ -51,6 +53,12 @@ describe("PostgreSQL", withPostgres, () => {
     const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
     const served = await openServedTime(store, clock);
     return { store: createPostgresVendorIds({ store, served }), clock, [Symbol.asyncDispose]: dispose };
+  });
+  describeResponses("postgres", async () => {
+    const { store, clock, [Symbol.asyncDispose]: dispose } = await openStore();
+    const served = await openServedTime(store, clock);
+    const responses = createPostgresResponses({ store, served, retentionMs: responseRetentionMs });
+    return { store: responses, clock, [Symbol.asyncDispose]: dispose };
   });
   describeTickets("postgres", async () => {
     const { store, clock, change, [Symbol.asyncDispose]: dispose } = await openStore();

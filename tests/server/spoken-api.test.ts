@@ -106,16 +106,6 @@ describe("a local server that has only Chat Completions", () => {
     assert.ok(request !== undefined);
     await stage.upstream.closed(request);
   });
-
-  it("refuses to go on from a stored response, by the field", async () => {
-    await using stage = await openStage(answer, noRoute);
-    const first = (await stage.ask()).at(-1);
-    assert.ok(first?.type === "response" && first.request_type === "openai_chat");
-    const last = (await stage.ask({ previous_response_id: first.data.id })).at(-1);
-    assert.ok(last?.type === "error" && last.code === "upstream_invalid_request");
-    assert.equal(last.field, "data.previous_response_id");
-    assert.match(last.message, /Chat Completions/);
-  });
 });
 
 describe("a local server with the Responses API", () => {

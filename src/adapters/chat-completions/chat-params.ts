@@ -14,7 +14,9 @@ export function chatParams(
   { maxTokens, asksForUsage, isOpenai }: ChatDialect,
 ): ChatCompletionCreateParamsStreaming {
   const { options = {}, cacheKey, previousResponseId } = request;
-  if (previousResponseId !== undefined) throw refusal("previousResponseId", "It stores no responses.");
+  // It stores no responses, so the caller sends the context instead.
+  if (previousResponseId !== undefined)
+    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
   const translated = translate(options);
   const limit = request.maxOutputTokens ?? options.max_output_tokens;
   const tools = toolsOf(request);

@@ -90,8 +90,27 @@ interface VendorIdsItem {
   readonly notedMs: number;
 }
 
+/** A response that later requests can continue. */
+interface ResponseItem {
+  readonly kind: "response";
+  readonly owner: string;
+  readonly digest: string;
+  /** The digest of the response that it continues. */
+  readonly previous: string | null;
+  /** JSON. */
+  readonly items: string;
+  readonly keptMs: number;
+}
+
 /** A change that is committed with the beat, whole or not at all. */
-export type BeatItem = StartItem | StepsItem | MessagesItem | CallItem | CallChangeItem | VendorIdsItem;
+export type BeatItem =
+  | StartItem
+  | StepsItem
+  | MessagesItem
+  | CallItem
+  | CallChangeItem
+  | VendorIdsItem
+  | ResponseItem;
 export type ItemOf<Kind extends BeatItem["kind"]> = Extract<BeatItem, { kind: Kind }>;
 
 /**
@@ -114,6 +133,8 @@ export function keysOf(item: BeatItem): readonly string[] {
       return [`call ${item.id}`];
     case "vendor-ids":
       return item.digests;
+    case "response":
+      return [`response ${item.digest}`];
   }
 }
 
@@ -134,6 +155,8 @@ export function charsOf(item: BeatItem): number {
       return 0;
     case "vendor-ids":
       return item.digests.length * 64;
+    case "response":
+      return item.items.length;
   }
 }
 

@@ -26,6 +26,7 @@ export function partsOf(items: readonly BeatItem[]): Part[] {
     items.filter((item): item is ItemOf<Kind> => item.kind === kind);
   const [starts, steps, messages] = [of("start"), of("steps"), of("messages")];
   const [calls, changes, vendorIds] = [of("call"), of("call-change"), of("vendor-ids")];
+  const responses = of("response");
   const ends = steps.flatMap(({ turn, end }) => (end === undefined ? [] : [{ turn, ...end }]));
   return [
     ...(starts.length === 0 ? [] : [startPart(starts)]),
@@ -33,6 +34,7 @@ export function partsOf(items: readonly BeatItem[]): Part[] {
     ...(calls.length === 0 ? [] : [callPart(calls)]),
     ...(changes.length === 0 ? [] : [callChangePart(changes)]),
     ...(vendorIds.length === 0 ? [] : [vendorIdPart(vendorIds)]),
+    ...(responses.length === 0 ? [] : [responsePart(responses)]),
     ...(steps.length === 0 ? [] : [stepPart(steps)]),
     ...(ends.length === 0 ? [] : [endPart(ends)]),
   ];
@@ -255,5 +257,24 @@ function vendorIdPart(items: readonly ItemOf<"vendor-ids">[]): Part {
     sql: `noted AS (
       INSERT INTO vendor_ids (digest, owner, noted_ms) SELECT digest, owner, noted_ms FROM vendor_ids_given ORDER BY digest
       ON CONFLICT (digest) DO UPDATE SET owner = excluded.owner, noted_ms = excluded.noted_ms)`,
+  };
+}
+
+function responsePart(items: readonly ItemOf<"response">[]): Part {
+  return {
+    code: "r",
+    rows: "responses_given",
+    columns: [
+      ["digest", "text", items.map(({ digest }) => digest)],
+      ["owner", "text", items.map(({ owner }) => owner)],
+      ["previous", "text", items.map(({ previous }) => previous)],
+      ["items", "plain", items.map(({ items: json }) => json)],
+      ["kept_ms", "bigint", items.map(({ keptMs }) => keptMs)],
+    ],
+    sql: `kept AS (
+      INSERT INTO responses (digest, owner, previous, items, version, kept_ms)
+      SELECT digest, owner, previous, items, ${storedVersion}, kept_ms FROM responses_given ORDER BY digest
+      ON CONFLICT (digest) DO UPDATE SET owner = excluded.owner, previous = excluded.previous, items = excluded.items,
+        version = excluded.version, kept_ms = excluded.kept_ms)`,
   };
 }

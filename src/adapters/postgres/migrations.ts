@@ -189,6 +189,21 @@ const steps: readonly Step[] = [
     CREATE INDEX attempts_by_window ON attempts (time_window);
     `,
   },
+  {
+    needs: 1,
+    sql: `
+    -- Responses with their items (\`ports/item.ts\`), so that any provider can continue them. \`kept_ms\` is a moment of \`served_ms\`.
+    CREATE TABLE responses (
+      digest text PRIMARY KEY,
+      owner text NOT NULL,
+      previous text,
+      items text NOT NULL,
+      version int NOT NULL,
+      kept_ms bigint NOT NULL
+    );
+    CREATE INDEX responses_by_age ON responses (kept_ms);
+    `,
+  },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

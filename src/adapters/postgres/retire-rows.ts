@@ -32,6 +32,8 @@ const statements = named({
     SELECT 1 FROM gone`,
   forgetVendorIds: `DELETE FROM vendor_ids WHERE digest IN (
     SELECT digest FROM vendor_ids WHERE noted_ms <= $1 ORDER BY noted_ms LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING 1`,
+  forgetResponses: `DELETE FROM responses WHERE digest IN (
+    SELECT digest FROM responses WHERE kept_ms <= $1 ORDER BY kept_ms LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING 1`,
 });
 
 export interface RetirementOptions {
@@ -50,7 +52,7 @@ export interface RetirementOptions {
 const intervalMs = 60_000;
 
 /**
- * Deletes the events of ended turns when the time of their logs is over, then the turns, and old usage and vendor ids. Starts with the work that
+ * Deletes the events of ended turns when the time of their logs is over, then the turns, and old responses, usage and vendor ids. Starts with the work that
  * came due while no server ran. A failure is reported and tried again.
  */
 export function retireRows(options: RetirementOptions): AsyncDisposable {
@@ -66,6 +68,7 @@ export function retireRows(options: RetirementOptions): AsyncDisposable {
     const nowMs = served.now();
     await repeat(statements.forgetTurns, [nowMs - Math.max(retentionMs, answerRetentionMs)]);
     await repeat(statements.forgetLogs, [nowMs - retentionMs]);
+    await repeat(statements.forgetResponses, [nowMs - Math.max(retentionMs, answerRetentionMs)]);
     await repeat(statements.foldUsage, [firstUsageDay()]);
     await repeat(statements.forgetVendorIds, [nowMs - vendorIdRetentionMs]);
     await served.keep();

@@ -190,6 +190,18 @@ const steps: readonly string[] = [
   `,
   // The message as items (`ports/item.ts`), as JSON, if it is more than its text.
   `ALTER TABLE messages ADD COLUMN items TEXT;`,
+  `
+  -- Responses with their items (\`ports/item.ts\`), so that any provider can continue them. \`kept_at_ms\` is a moment of \`served_ms\`.
+  CREATE TABLE responses (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    previous TEXT,
+    items TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    kept_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX responses_by_age ON responses (kept_at_ms);
+  `,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

@@ -60,6 +60,14 @@ export function retireTurns(options: RetirementOptions): Disposable {
     return firstSlice(rows).map(({ number = null }) => ["forgetTurn", number]);
   }
 
+  async function responsesToForget(): Promise<Write[]> {
+    const rows = await store.read(
+      "responsesToForget",
+      served.now() - Math.max(retentionMs, answerRetentionMs),
+    );
+    return firstSlice(rows).map(({ number = null }) => ["forgetResponse", number]);
+  }
+
   async function pagesToGiveBack(): Promise<Write[]> {
     const [row] = await store.read("pages");
     const [free, pages] = [Number(row?.free), Number(row?.pages)];
@@ -69,6 +77,7 @@ export function retireTurns(options: RetirementOptions): Disposable {
   async function retire(): Promise<void> {
     await writeAll(turnsToForget);
     await writeAll(logsToCompact);
+    await writeAll(responsesToForget);
     await writeAll(pagesToGiveBack);
   }
 

@@ -126,6 +126,17 @@ export const statements = {
   ownVendorId: `SELECT 1 FROM vendor_ids WHERE id = ? AND owner = ? AND noted_at_ms > ?`,
   dropOldVendorIds: `DELETE FROM vendor_ids
     WHERE id IN (SELECT id FROM vendor_ids WHERE noted_at_ms <= ? ORDER BY noted_at_ms LIMIT 4)`,
+  keepResponse: `INSERT OR REPLACE INTO responses (id, owner, previous, items, version, kept_at_ms) VALUES (?, ?, ?, ?, ?, ?)`,
+  // Reads no more once the rows before have enough characters.
+  responseChain: `WITH RECURSIVE chain (id, depth, chars) AS (
+      SELECT id, 0, length(items) FROM responses WHERE id = ?3 AND owner = ?1 AND kept_at_ms > ?2
+      UNION ALL
+      SELECT r.id, depth + 1, chars + length(r.items)
+      FROM chain JOIN responses c ON c.id = chain.id JOIN responses r ON r.id = c.previous AND r.owner = ?1 AND r.kept_at_ms > ?2
+      WHERE chars < ?4 AND depth < ?5 - 1
+    ) SELECT previous, items, version FROM chain JOIN responses USING (id) ORDER BY depth`,
+  responsesToForget: `SELECT rowid AS number, octet_length(items) AS bytes FROM responses WHERE kept_at_ms <= ? LIMIT 100`,
+  forgetResponse: `DELETE FROM responses WHERE rowid = ?`,
 
   createKey: `INSERT INTO keys (id, digest, owner, name, created_at_ms, connections, requests_per_minute, requests_in_flight, tokens_per_day)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describeConversationStore } from "../../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../../ports/key-store-contract.ts";
+import { describeResponses, responseRetentionMs } from "../../ports/response-store-contract.ts";
 import { describeLeaving, describeTurnLog } from "../../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../../ports/turn-log-store-contract.ts";
 import { describeTurnQuestions } from "../../ports/turn-question-contract.ts";
@@ -103,4 +104,15 @@ describeTurnQuestions("another process", async () => {
   const cluster = await openCluster();
   const { logs, conversations } = await cluster.join().open();
   return { logs, conversations, [Symbol.asyncDispose]: cluster[Symbol.asyncDispose] };
+});
+
+describeResponses("another process", async () => {
+  const clock = createTestClock({ instantMs: 1_000 });
+  const cluster = await openCluster({ clock, retentionMs: responseRetentionMs });
+  const [first, second] = [await cluster.join().open(), await cluster.join().open()];
+  return {
+    store: { keep: first.responses.keep, context: second.responses.context },
+    clock,
+    [Symbol.asyncDispose]: cluster[Symbol.asyncDispose],
+  };
 });

@@ -6,6 +6,7 @@ import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-count
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteKeys } from "../../../src/adapters/sqlite/sqlite-keys.ts";
+import { createSqliteResponses } from "../../../src/adapters/sqlite/sqlite-responses.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
@@ -16,6 +17,7 @@ import { defaultSettings, type Settings } from "../../../src/compose/settings.ts
 import type { Stores } from "../../../src/compose/stores.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import type { Observer } from "../../../src/ports/observer.ts";
+import { responseRetentionMs } from "../../ports/response-store-contract.ts";
 import { openStore } from "../sqlite/open-store.ts";
 import { createLinePair, type LinePair } from "./rpc/line-pair.ts";
 
@@ -77,6 +79,7 @@ export async function openCluster({
   const keys = createSqliteKeys({ store, clock: time });
   const usage = createSqliteUsage({ store, keepDays: 90 });
   const vendorIds = createSqliteVendorIds({ store, served });
+  const responses = createSqliteResponses({ store, served, retentionMs: responseRetentionMs });
   const tickets = createMemoryTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
   const budgets = await openBudgets(
@@ -85,7 +88,18 @@ export async function openCluster({
   );
   const { maxConnections, maxConnectionsPerKey } = { ...defaultSettings(), ...limits };
   const places = createSocketPlaces({ maxInAll: maxConnections, maxPerKey: maxConnectionsPerKey });
-  const stores = { logs, conversations, keys, usage, budgets, tickets, vendorIds, attempts, places };
+  const stores = {
+    logs,
+    conversations,
+    keys,
+    usage,
+    budgets,
+    tickets,
+    vendorIds,
+    responses,
+    attempts,
+    places,
+  };
   const hub = await createHub({
     ...{ ...stores, maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes },
     observer,

@@ -3,6 +3,7 @@ import type { ConversationStore } from "../../../ports/conversation-store.ts";
 import type { KeyStore } from "../../../ports/key-store.ts";
 import { faultsOf, type Observer } from "../../../ports/observer.ts";
 import type { RateCounter } from "../../../ports/rate-counter.ts";
+import type { ResponseStore } from "../../../ports/response-store.ts";
 import type { SocketPlaces } from "../../../ports/socket-places.ts";
 import type { Tickets } from "../../../ports/tickets.ts";
 import type { TurnLogStore } from "../../../ports/turn-log.ts";
@@ -14,7 +15,7 @@ import { counterMethods, placeMethods, ticketMethods } from "../rpc/handshake-me
 import { logHubMethods } from "../rpc/log-hub.ts";
 import { peerHubMethods, type WorkerPort, workerMethods } from "../rpc/peer-hub.ts";
 import { remotePort, servePort, tell } from "../rpc/remote-port.ts";
-import { conversationMethods, usageMethods, vendorIdMethods } from "../rpc/store-methods.ts";
+import { conversationMethods, responseMethods, usageMethods, vendorIdMethods } from "../rpc/store-methods.ts";
 import { createDirectory, type DirectoryEntry, type DirectoryLimits, type Member } from "./directory.ts";
 import { createBudgetHub } from "./serve-budgets.ts";
 import { createKeyHub } from "./serve-keys.ts";
@@ -30,6 +31,7 @@ interface HubOptions extends DirectoryLimits {
   readonly budgets: CountedBudgets;
   readonly tickets: Tickets;
   readonly vendorIds: VendorIds;
+  readonly responses: ResponseStore;
   readonly attempts: RateCounter;
   readonly places: SocketPlaces;
   /** Is told if a process is there but a message to it failed. */
@@ -46,7 +48,8 @@ export interface Hub {
 }
 
 export async function createHub(options: HubOptions): Promise<Hub> {
-  const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds, places } = options;
+  const { logs, conversations, keys, usage, budgets, tickets, attempts, vendorIds, responses, places } =
+    options;
   const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, observer } = options;
   const onFault = faultsOf(observer, "worker");
   const members = new Set<Member>();
@@ -81,6 +84,7 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       keyHub.admit(channel);
       servePort(channel, "tickets", ticketMethods, tickets);
       servePort(channel, "vendor-ids", vendorIdMethods, vendorIds);
+      servePort(channel, "responses", responseMethods, responses);
       servePort(channel, "attempts", counterMethods, attempts);
       servePort(channel, "places", placeMethods, createPlaceHub(places, member.gone));
       servePort(channel, "usage", usageMethods, usage);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
+import type { ResponseStore } from "../../../ports/response-store.ts";
 import { storedItems } from "../../../ports/stored-items.ts";
 import type { UsageSums } from "../../../ports/usage-store.ts";
 import type { VendorIds } from "../../../ports/vendor-ids.ts";
@@ -75,6 +76,14 @@ const sum = sumPlace.extend({
 /** The methods of usage sums, for calls between processes. */
 export const usageMethods: Methods<UsageSums> = {
   sums: [z.tuple([text, count, count, sumPlace.optional()]), z.array(sum)],
+};
+
+const keptResponse = z.object({ id: text, previousId: text.exactOptional(), items: storedItems });
+
+/** The methods of responses, for calls between processes. */
+export const responseMethods: Methods<ResponseStore> = {
+  keep: [z.tuple([text, keptResponse]), nothing],
+  context: [z.tuple([text, text, count]), storedItems.optional()],
 };
 
 /** The methods of vendor ids, for calls between processes. */
