@@ -3,12 +3,15 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { adviceFor } from "../../src/adapters/openai/provider-advice.ts";
+import { adviceFor as adviceWith } from "../../src/adapters/upstream/provider-advice.ts";
 import { NoConnectionError } from "../../src/adapters/upstream/upstream-call.ts";
 import { type ErrorCode, errorTable, TroupeError } from "../../src/protocol/errors.ts";
 import { plainResponse } from "../doubles/stream-script.ts";
 import { createFaultBench, type FaultBench } from "./fault-bench.ts";
 import { askedModel as model, providerRefusals, theirWords } from "./provider-refusals.ts";
+
+const words = { keySetting: "OPENAI_API_KEY", urlSetting: "OPENAI_BASE_URL", api: "Responses API" };
+const adviceFor = (error: TroupeError, asked: string) => adviceWith(error, asked, words);
 
 /** The one line that a failure writes to the log at the default levels. */
 function lineOf({ logged }: FaultBench): string {

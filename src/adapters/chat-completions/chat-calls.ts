@@ -2,14 +2,7 @@ import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
-
-/** One call of a function, as far as it was streamed. */
-export interface ChatCall {
-  readonly callId: string;
-  readonly name: string;
-  /** JSON as the model wrote it; `{}` if it wrote none. */
-  readonly arguments: string;
-}
+import { callEvent, type FunctionCall } from "../upstream/response-object.ts";
 
 interface OpenCall {
   readonly callId: string;
@@ -42,7 +35,7 @@ export class ChatCalls {
   }
 
   /** The calls in their order. Throws `upstream_invalid` for one without a name. */
-  whole(): ChatCall[] {
+  whole(): FunctionCall[] {
     return this.#calls.map(({ callId, name, arguments: args }) => {
       if (name === "")
         throw new TroupeError("upstream_invalid", { cause: new Error("A tool call has no name.") });
@@ -81,7 +74,7 @@ function keyOf({ index }: JsonObject, id: string, place: number): string {
   return id === "" ? `place ${place}` : `id ${id}`;
 }
 
-function isAnother(earlier: ChatCall, id: string, args: string): boolean {
+function isAnother(earlier: FunctionCall, id: string, args: string): boolean {
   if (id !== "") return id !== earlier.callId;
   return (
     args.startsWith("{") && earlier.arguments.endsWith("}") && parseJson(earlier.arguments) !== undefined
@@ -94,13 +87,4 @@ function argumentsOf(given: unknown): string {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-/** A call as an item of the Responses API's output, which every client of `tool` messages knows. */
-export function callItem({ callId, name, arguments: args }: ChatCall, status: string): JsonObject {
-  return { type: "function_call", id: `fc_${callId}`, call_id: callId, name, arguments: args, status };
-}
-
-export function callEvent(call: ChatCall, status: string): ProviderEvent {
-  return { type: "tool", tool: "function", status, callId: call.callId, payload: callItem(call, status) };
 }

@@ -6,8 +6,17 @@ import { openaiNames } from "../openai/openai-errors.ts";
 import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
 import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
 import { notAStream, parseEvent, parseJson, type StreamEvent } from "../upstream/event-stream-parser.ts";
+import {
+  type AnswerSoFar,
+  callEvent,
+  callItem,
+  type FunctionCall,
+  messageItem,
+  reasoningItem,
+  responseObject,
+} from "../upstream/response-object.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
-import { type ChatCall, ChatCalls, callEvent, callItem } from "./chat-calls.ts";
+import { ChatCalls } from "./chat-calls.ts";
 import {
   choiceIn,
   type DeltaText,
@@ -18,7 +27,6 @@ import {
   textsIn,
   usageIn,
 } from "./chunk.ts";
-import { type AnswerSoFar, messageItem, reasoningItem, responseObject } from "./response-object.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
 const maxHeldChars = 16 * 1024 * 1024;
@@ -177,7 +185,7 @@ export class ChatMachine implements AnswerMachine {
     ];
   }
 
-  #items(calls: readonly ChatCall[]): Item[] {
+  #items(calls: readonly FunctionCall[]): Item[] {
     const said = this.#text === "" ? [] : [textMessage("assistant", this.#text)];
     return [...said, ...calls.map((call) => ({ type: "tool-call" as const, ...call }))];
   }

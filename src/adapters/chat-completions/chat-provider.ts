@@ -1,15 +1,16 @@
 import { APIError } from "openai";
+import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
 import type { Clock } from "../../ports/clock.ts";
 import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { fromSdkError } from "../openai/openai-errors.ts";
 import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-client.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
+import { Omissions } from "../upstream/omissions.ts";
 import { ReopenedStream } from "../upstream/reopened-stream.ts";
 import { ChatMachine } from "./chat-machine.ts";
 import { chatParams } from "./chat-params.ts";
-import { chatDialectOf } from "./dialects.ts";
-import { Omissions } from "./omissions.ts";
+import { chatDialectOf, chatOmissions } from "./dialects.ts";
 
 interface ChatProviderOptions extends SdkClientOptions {
   readonly clock: Clock;
@@ -24,7 +25,7 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
   const { agents, clock, idleMs } = options;
   const { sdk, firstByteMs, toError } = createSdkClient(options);
   const dialect = chatDialectOf(sdk.baseURL);
-  const omissions = new Omissions();
+  const omissions = new Omissions<ChatCompletionCreateParamsStreaming>(chatOmissions);
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
     return new AnswerStream({

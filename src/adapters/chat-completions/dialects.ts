@@ -1,3 +1,5 @@
+import type { OmissionRules } from "../upstream/omissions.ts";
+
 /** Parameters in which servers with Chat Completions differ. */
 export interface ChatDialect {
   /** The name of the limit of an answer. Ollama ignores `max_completion_tokens` and then writes without a limit. */
@@ -22,3 +24,20 @@ export function chatDialectOf(baseUrl: string): ChatDialect {
   const { hostname } = new URL(baseUrl);
   return dialects.find(([host]) => host.test(hostname))?.[1] ?? usual;
 }
+
+/** Parameters that servers with Chat Completions may refuse. */
+export const chatOmissions: OmissionRules = {
+  droppable: [
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "reasoning_effort",
+    "safety_identifier",
+    "store",
+    "stream_options",
+    "tools.*.function.strict",
+    "temperature",
+    "top_p",
+    "user",
+  ],
+  otherName: { max_tokens: "max_completion_tokens", max_completion_tokens: "max_tokens" },
+};

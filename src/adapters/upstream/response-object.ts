@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../ports/json.ts";
-import type { ProviderRequest, Usage } from "../../ports/provider.ts";
+import type { ProviderEvent, ProviderRequest, Usage } from "../../ports/provider.ts";
 
 /** An answer as far as it has come. */
 export interface AnswerSoFar {
@@ -89,4 +89,21 @@ export function messageItem(status: string, text: string, refusal: string): Json
 
 export function reasoningItem(text: string): JsonObject {
   return { type: "reasoning", summary: [{ type: "summary_text", text }] };
+}
+
+/** One call of a function, as far as it was streamed. */
+export interface FunctionCall {
+  readonly callId: string;
+  readonly name: string;
+  /** JSON as the model wrote it; `{}` if it wrote none. */
+  readonly arguments: string;
+}
+
+/** A call as an item of the Responses API's output, which every client of `tool` messages knows. */
+export function callItem({ callId, name, arguments: args }: FunctionCall, status: string): JsonObject {
+  return { type: "function_call", id: `fc_${callId}`, call_id: callId, name, arguments: args, status };
+}
+
+export function callEvent(call: FunctionCall, status: string): ProviderEvent {
+  return { type: "tool", tool: "function", status, callId: call.callId, payload: callItem(call, status) };
 }
