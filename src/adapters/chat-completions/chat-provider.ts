@@ -1,13 +1,13 @@
 import { APIError } from "openai";
 import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
 import type { Clock } from "../../ports/clock.ts";
-import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import type { Provider, ProviderCall, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { fromSdkError } from "../openai/openai-errors.ts";
 import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-client.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { Omissions } from "../upstream/omissions.ts";
-import { ReopenedStream } from "../upstream/reopened-stream.ts";
+import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ChatMachine } from "./chat-machine.ts";
 import { chatParams } from "./chat-params.ts";
 import { chatDialectOf, chatOmissions } from "./dialects.ts";
@@ -46,16 +46,8 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
     });
   }
 
-  function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
-    let isLearned = false;
-    const attempt = () => {
-      isLearned = false;
-      return open(request, call, () => {
-        isLearned = true;
-      });
-    };
-    return new ReopenedStream(attempt(), { again: () => (isLearned ? attempt() : undefined) });
-  }
+  const stream = (request: ProviderRequest, call: ProviderCall) =>
+    reopenLearned((noteLearned) => open(request, call, noteLearned));
 
   return { name: "chat-completions", simulated: false, stream };
 }

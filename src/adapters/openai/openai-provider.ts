@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import {
@@ -10,6 +9,7 @@ import {
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
+import { digestOf } from "../upstream/own-state.ts";
 import { createUpstreamCall } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { fromSdkError } from "./openai-errors.ts";
@@ -119,11 +119,6 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   return { name: openaiName, simulated: false, stream };
-}
-
-/** A short digest, from which the key cannot be found. */
-function digestOf(...parts: readonly (string | null)[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
 /** Reads a checkpoint of this provider, which may come from another version of it. */

@@ -17,6 +17,7 @@ import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { alternateRoles } from "../upstream/alternate-roles.ts";
+import { ownState, sentItems } from "../upstream/own-state.ts";
 import { fullText, reasoningTexts } from "./merged-output.ts";
 
 /** The name of the provider, which marks its state in items. */
@@ -38,20 +39,8 @@ export function toResponsesInput(
   { input, note }: Pick<ProviderRequest, "input" | "note">,
   origin: string | undefined,
 ): InputItem[] {
-  // Items are left out before roles are joined, because one between two messages would keep them apart.
-  const sent = input.filter((item, index) =>
-    item.type === "reasoning"
-      ? isContinued(input, index) && encryptedIn(item, origin) !== undefined
-      : item.type !== "source",
-  );
+  const sent = sentItems(input, (item) => encryptedIn(item, origin) !== undefined);
   return alternateRoles(sent, note).flatMap(toInputItem);
-}
-
-/** The API refuses reasoning without the answer or the call that follows from it. */
-function isContinued(items: readonly Item[], place: number): boolean {
-  const next = items.find(({ type }, index) => index > place && type !== "reasoning");
-  if (next?.type !== "message") return next?.type === "tool-call";
-  return next.role === "assistant" && textOf(next.parts).trim() !== "";
 }
 
 function toInputItem(item: Item): InputItem[] {
@@ -96,12 +85,9 @@ function toContent(part: ItemPart): ResponseInputContent {
 }
 
 /** Its encrypted form, if it is this provider's and of this origin. */
-function encryptedIn({ providerState }: ReasoningItem, origin: string | undefined): string | undefined {
-  const state = providerState?.provider === openaiName ? providerState.state : {};
-  const { encrypted_content } = state;
-  // A client that brings its own history has no origin to tell: the vendor decides.
-  const isOwn = state.origin === undefined || state.origin === origin;
-  return isOwn && typeof encrypted_content === "string" ? encrypted_content : undefined;
+function encryptedIn(item: ReasoningItem, origin: string | undefined): string | undefined {
+  const { encrypted_content } = ownState(item, openaiName, origin) ?? {};
+  return typeof encrypted_content === "string" ? encrypted_content : undefined;
 }
 
 function toReasoning({ text, providerState }: ReasoningItem): InputItem {

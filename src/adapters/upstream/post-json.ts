@@ -73,10 +73,19 @@ export async function postJson(
   return answer;
 }
 
-/** Our error for one that `postJson` threw. `nowMs` is the wall clock, for dates in `retry-after`. */
-export function fromPostFault(thrown: unknown, names: VendorNames, nowMs: number): TroupeError {
+/**
+ * Our error for one that `postJson` threw. `nowMs` is the wall clock, for dates in `retry-after`. `code` is a vendor's code that says more
+ * than the body's own.
+ */
+export function fromPostFault(
+  thrown: unknown,
+  names: VendorNames,
+  nowMs: number,
+  code?: string | undefined,
+): TroupeError {
   // The request could not be written in the vendor's form.
   if (thrown instanceof TroupeError) return thrown;
   if (!(thrown instanceof HttpFault)) return fromConnectionError(thrown);
-  return fromRefusal({ ...thrown, message: thrown.message, cause: thrown }, names, nowMs);
+  const { message } = thrown;
+  return fromRefusal({ ...thrown, code: code ?? thrown.code, message, cause: thrown }, names, nowMs);
 }

@@ -54,3 +54,15 @@ export class ReopenedStream implements Stream, AsyncIterator<ProviderEvent[], un
     }
   }
 }
+
+/** A call that is made again each time its refusal has taught something: `open` then calls `noteLearned` before it fails. */
+export function reopenLearned(open: (noteLearned: () => void) => Stream): ReopenedStream {
+  let isLearned = false;
+  const attempt = (): Stream => {
+    isLearned = false;
+    return open(() => {
+      isLearned = true;
+    });
+  };
+  return new ReopenedStream(attempt(), { again: () => (isLearned ? attempt() : undefined) });
+}

@@ -77,9 +77,14 @@ function wireUsage({ inputTokens, cachedTokens, outputTokens, totalTokens }: Usa
   };
 }
 
-/** The message of an answer, with a refusal as a part of its own. */
-export function messageItem(status: string, text: string, refusal: string): JsonObject {
-  const words = { type: "output_text", text, annotations: [] };
+/** The message of an answer, with a refusal as a part of its own. `annotations` are those of the Responses API. */
+export function messageItem(
+  status: string,
+  text: string,
+  refusal: string,
+  annotations: readonly JsonObject[] = [],
+): JsonObject {
+  const words = { type: "output_text", text, annotations: [...annotations] };
   const content = [
     ...(text === "" && refusal !== "" ? [] : [words]),
     ...(refusal === "" ? [] : [{ type: "refusal", refusal }]),

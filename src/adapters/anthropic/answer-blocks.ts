@@ -1,0 +1,244 @@
+import { type Item, textMessage } from "../../ports/item.ts";
+import { isObject, type JsonObject } from "../../ports/json.ts";
+import type { ProviderEvent } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
+import type { DeltaKind } from "../upstream/event-format.ts";
+import {
+  callEvent,
+  callItem,
+  type FunctionCall,
+  messageItem,
+  reasoningItem,
+} from "../upstream/response-object.ts";
+import { anthropicName, thinkingState } from "./messages-input.ts";
+import { ServerTool } from "./server-tool.ts";
+
+/** Max characters of an answer that are held for its items and its response object. */
+const maxHeldChars = 16 * 1024 * 1024;
+
+/** A source that a text cites. */
+interface Citation {
+  readonly url: string;
+  readonly title?: string;
+}
+
+/** A content block of an answer, as far as it was streamed. Results of the vendor's own tools end those tools. */
+export type AnswerBlock =
+  | { readonly type: "text"; text: string; readonly citations: Citation[] }
+  | { readonly type: "thinking"; text: string; signature: string }
+  | { readonly type: "redacted"; readonly data: string }
+  | { readonly type: "call"; readonly callId: string; readonly name: string; arguments: string }
+  | ServerTool
+  | { readonly type: "other" };
+
+/** The content blocks of one answer. */
+export class AnswerBlocks {
+  readonly #blocks: AnswerBlock[] = [];
+  /** The blocks that may still grow, by their index at the vendor. */
+  readonly #open = new Map<unknown, AnswerBlock>();
+  #heldChars = 0;
+
+  get calls(): FunctionCall[] {
+    return this.#blocks.flatMap((block) => (block.type === "call" ? [callOf(block)] : []));
+  }
+
+  /** There is neither text, nor thinking, nor a call. */
+  get isEmpty(): boolean {
+    return this.#blocks.every((block) =>
+      block.type === "text" ? block.text === "" : block.type === "other",
+    );
+  }
+
+  /** Throws `answer_too_large` if not everything could be held. */
+  checkSize(): void {
+    if (this.#heldChars > maxHeldChars) throw new TroupeError("answer_too_large");
+  }
+
+  /** Starts a block. Returns its events, and its text if it begins with one. */
+  start(index: unknown, given: JsonObject): { readonly events: ProviderEvent[]; readonly text: string } {
+    const ended = this.#endTool(given);
+    const block = blockOf(given);
+    this.#blocks.push(block);
+    this.#open.set(index, block);
+    const text = textIn(block);
+    this.holds(text);
+    if (block.type === "call") {
+      if (block.name === "" || block.callId === "") throw unnamedCall();
+      return { events: [callEvent({ ...callOf(block), arguments: "" }, "in_progress")], text };
+    }
+    return { events: [...ended, ...(block instanceof ServerTool ? [block.event()] : [])], text };
+  }
+
+  at(index: unknown): AnswerBlock | undefined {
+    return this.#open.get(index);
+  }
+
+  stop(index: unknown): void {
+    this.#open.delete(index);
+  }
+
+  /** Counts characters. Returns whether they may be held. */
+  holds(text: string): boolean {
+    this.#heldChars += text.length;
+    return this.#heldChars <= maxHeldChars;
+  }
+
+  /** The events that tell how each call ended. The vendor's own tools without a result end with the answer. */
+  endEvents(status: string): ProviderEvent[] {
+    return this.#blocks.flatMap((block) => {
+      if (block.type === "call") return [callEvent(callOf(block), status)];
+      return block instanceof ServerTool && block.isOpen ? [block.end("incomplete")] : [];
+    });
+  }
+
+  /** The answer as items; `undefined` if it is only text. `origin`: the account and model that answer. */
+  items(origin: string): Item[] | undefined {
+    const items = this.#joined().flatMap((block) => toItems(block, origin));
+    const citations = this.#blocks.flatMap((block) => (block.type === "text" ? block.citations : []));
+    const sources = new Map(
+      citations.map((citation) => [citation.url, { type: "source", ...citation } as const]),
+    );
+    const all = [...items, ...sources.values()];
+    return all.some(({ type }) => type !== "message") ? all : undefined;
+  }
+
+  /** The answer as the `output` of the Responses API. */
+  output(
+    status: string,
+    { showsReasoning, refusal }: { showsReasoning: boolean; refusal: string },
+  ): JsonObject[] {
+    const output = this.#joined().flatMap((block): JsonObject[] => {
+      if (block.type === "text") return [messageItem(status, block.text, "", block.annotations)];
+      if (block.type === "thinking")
+        return showsReasoning && block.text !== "" ? [reasoningItem(block.text)] : [];
+      if (block.type === "call") return [callItem(callOf(block), status)];
+      return block instanceof ServerTool ? [block.item()] : [];
+    });
+    const hasMessage = output.some(({ type }) => type === "message" || type === "function_call");
+    return hasMessage && refusal === "" ? output : [...output, messageItem(status, "", refusal)];
+  }
+
+  /** The blocks, with neighbouring texts as one. */
+  #joined(): JoinedBlock[] {
+    const joined: JoinedBlock[] = [];
+    for (const block of this.#blocks) {
+      const last = joined.at(-1);
+      if (block.type !== "text") joined.push(block);
+      else if (last?.type === "text") joined[joined.length - 1] = join(last, block);
+      else joined.push(join({ type: "text", text: "", annotations: [] }, block));
+    }
+    return joined;
+  }
+
+  #endTool({ tool_use_id: id, ...result }: JsonObject): ProviderEvent[] {
+    if (typeof id !== "string") return [];
+    const tool = this.#blocks.find(
+      (block): block is ServerTool => block instanceof ServerTool && block.id === id,
+    );
+    return tool === undefined ? [] : [tool.endWith(result)];
+  }
+}
+
+interface JoinedText {
+  readonly type: "text";
+  readonly text: string;
+  readonly annotations: readonly JsonObject[];
+}
+
+type JoinedBlock = JoinedText | Exclude<AnswerBlock, { readonly type: "text" }>;
+
+/** The API cites whole blocks. */
+function join(before: JoinedText, { text, citations }: AnswerBlock & { readonly type: "text" }): JoinedText {
+  const place = { start_index: before.text.length, end_index: before.text.length + text.length };
+  const annotations = citations.map(({ url, title = "" }) => ({
+    type: "url_citation",
+    url,
+    title,
+    ...place,
+  }));
+  return { type: "text", text: before.text + text, annotations: [...before.annotations, ...annotations] };
+}
+
+function toItems(block: JoinedBlock, origin: string): Item[] {
+  switch (block.type) {
+    case "text":
+      return block.text === "" ? [] : [textMessage("assistant", block.text)];
+    case "call":
+      return [{ ...callOf(block), type: "tool-call" }];
+    case "thinking": {
+      // Without its signature the API would refuse it.
+      const { text, signature } = block;
+      return signature === "" ? [] : [reasoning(text, thinkingState({ signature }, origin))];
+    }
+    case "redacted":
+      return [reasoning("", thinkingState({ data: block.data }, origin))];
+    case "tool":
+    case "other":
+      return [];
+  }
+}
+
+function reasoning(text: string, state: JsonObject): Item {
+  return { type: "reasoning", text, providerState: { provider: anthropicName, state } };
+}
+
+function callOf({ callId, name, arguments: args }: AnswerBlock & { readonly type: "call" }): FunctionCall {
+  return { callId, name, arguments: args.trim() === "" ? "{}" : args };
+}
+
+function unnamedCall(): TroupeError {
+  return new TroupeError("upstream_invalid", { cause: new Error("A tool call has no name or id.") });
+}
+
+function blockOf(given: JsonObject): AnswerBlock {
+  const id = stringIn(given.id);
+  switch (given.type) {
+    case "text":
+      return { type: "text", text: stringIn(given.text), citations: citationsIn(given.citations) };
+    case "thinking":
+      return { type: "thinking", text: stringIn(given.thinking), signature: stringIn(given.signature) };
+    case "redacted_thinking":
+      return { type: "redacted", data: stringIn(given.data) };
+    case "tool_use":
+      return { type: "call", callId: id, name: stringIn(given.name), arguments: argumentsIn(given.input) };
+    case "server_tool_use":
+    case "mcp_tool_use":
+      return new ServerTool(given, argumentsIn(given.input));
+    default:
+      return { type: "other" };
+  }
+}
+
+/** The texts of a block that count against the bound. */
+function textIn(block: AnswerBlock): string {
+  if (block.type === "text" || block.type === "thinking") return block.text;
+  return block.type === "redacted" ? block.data : "";
+}
+
+/** Only an answer that is not streamed has its arguments here; in a stream the object is empty. */
+function argumentsIn(input: unknown): string {
+  return isObject(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : "";
+}
+
+function citationsIn(given: unknown): Citation[] {
+  return Array.isArray(given) ? given.flatMap(citationIn) : [];
+}
+
+/** A source with an address; places in documents of the request have none. */
+export function citationIn(given: unknown): Citation[] {
+  if (!isObject(given)) return [];
+  const { title } = given;
+  const url = given.url ?? given.source;
+  if (typeof url !== "string" || !/^https?:/.test(url)) return [];
+  return [{ url, ...(typeof title === "string" && title !== "" ? { title } : {}) }];
+}
+
+export function stringIn(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The kind of text that a delta extends. */
+export const kindOfDelta: Readonly<Record<string, DeltaKind>> = {
+  text_delta: "text",
+  thinking_delta: "reasoning",
+};

@@ -1,0 +1,35 @@
+import { isObject } from "../../ports/json.ts";
+import type { Usage } from "../../ports/provider.ts";
+
+/**
+ * The tokens of one answer. The counts of later events are cumulative, so they replace earlier ones. Gateways send zeros or nothing at the
+ * end; then the earlier counts stay.
+ */
+export class MessageUsage {
+  readonly #counts = new Map<string, number>();
+  /** The model that answered, if another one than the first was needed. */
+  model: string | undefined;
+
+  note(usage: unknown): void {
+    if (!isObject(usage)) return;
+    for (const [name, value] of Object.entries(usage))
+      if (Number.isInteger(value) && Number(value) >= 0 && (Number(value) > 0 || !this.#counts.has(name)))
+        this.#counts.set(name, Number(value));
+    const last = Array.isArray(usage.iterations) ? usage.iterations.at(-1) : undefined;
+    if (isObject(last) && typeof last.model === "string" && last.model !== "") this.model = last.model;
+  }
+
+  /** Input is everything that was read, from the cache or not. `undefined` if the counts are not known. */
+  get usage(): Usage | undefined {
+    const outputTokens = this.#counts.get("output_tokens");
+    const fresh = this.#counts.get("input_tokens");
+    if (outputTokens === undefined || fresh === undefined) return undefined;
+    const cachedTokens = this.#counts.get("cache_read_input_tokens");
+    const written = this.#counts.get("cache_creation_input_tokens") ?? 0;
+    const inputTokens = fresh + (cachedTokens ?? 0) + written;
+    return {
+      ...{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false },
+      ...(cachedTokens === undefined ? {} : { cachedTokens }),
+    };
+  }
+}

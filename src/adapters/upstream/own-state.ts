@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import { type Item, type ReasoningItem, textOf } from "../../ports/item.ts";
+import type { JsonObject } from "../../ports/json.ts";
+
+/** A short digest of an account, from which its key cannot be found. */
+export function digestOf(...parts: readonly (string | null)[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+/**
+ * A provider's own state of an item. `undefined` if the state is another provider's or another `origin`'s: no other account and model can
+ * read it, and would refuse the request.
+ */
+export function ownState(
+  { providerState }: Item,
+  provider: string,
+  origin: string | undefined,
+): JsonObject | undefined {
+  if (providerState?.provider !== provider) return undefined;
+  const { state } = providerState;
+  // A client that brings its own history has no origin to tell: the vendor decides.
+  return state.origin === undefined || state.origin === origin ? state : undefined;
+}
+
+/**
+ * The items that are sent. Sources are left out, and so is reasoning that the vendor cannot read or would refuse. Items are left out before
+ * roles are joined, because one between two messages would keep them apart.
+ */
+export function sentItems(items: readonly Item[], isReadable: (item: ReasoningItem) => boolean): Item[] {
+  return items.filter((item, index) =>
+    item.type === "reasoning" ? isContinued(items, index) && isReadable(item) : item.type !== "source",
+  );
+}
+
+/** APIs refuse reasoning without the answer or the call that follows from it. */
+function isContinued(items: readonly Item[], place: number): boolean {
+  const next = items.find(({ type }, index) => index > place && type !== "reasoning");
+  if (next?.type !== "message") return next?.type === "tool-call";
+  return next.role === "assistant" && textOf(next.parts).trim() !== "";
+}
