@@ -93,7 +93,7 @@ export class MessagesMachine implements AnswerMachine {
       case "content_block_start":
         return [...this.#start(undefined), ...this.#startBlock(event)];
       case "content_block_delta":
-        return this.#extend(event);
+        return [...this.#start(undefined), ...this.#extend(event)];
       case "content_block_stop":
         this.#blocks.stop(event.index);
         return [];

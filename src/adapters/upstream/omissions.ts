@@ -110,7 +110,7 @@ function without(value: unknown, [step, ...rest]: readonly string[]): unknown {
 /** Whether a refusal is about this parameter: by its path, or by its message, in which a bare word could mean anything. */
 function names(name: string, param: unknown, message: string): boolean {
   if (typeof param === "string" && param !== "") return param.split(/[.[\]]/).includes(name);
-  const said = String.raw`['"\x60]${name}['"\x60]|(?:^|[\s.])${name}:|: ${name}\b|\b${name}(?:\.\w+)* (?:is|are|was|does)\b`;
+  const said = String.raw`['"\x60]${name}(?:\.\w+)*['"\x60]|(?:^|[\s.])${name}:|: ${name}\b|\b${name}(?:\.\w+)* (?:is|are|was|does)\b`;
   const typed = String.raw`\b(?:parameter|argument|field|property)s? ${name}\b|\b${name} (?:parameter|argument|field)\b`;
   return new RegExp(`${said}|${typed}`).test(message);
 }
