@@ -12,7 +12,7 @@ interface Cached {
 
 export type ImageType = "image/jpeg" | "image/png" | "image/gif" | "image/webp";
 
-export interface TextBlock extends Cached {
+interface TextBlock extends Cached {
   readonly type: "text";
   readonly text: string;
 }

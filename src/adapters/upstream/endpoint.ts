@@ -2,7 +2,7 @@ import { textsOfItems } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { placeOf } from "./place-of.ts";
-import { type AdviceWords, adviceFor } from "./provider-advice.ts";
+import { type AdviceWords, adviceFor, type EndpointSettings } from "./provider-advice.ts";
 import { createSecretMask, textsIn } from "./secret-mask.ts";
 import type { UpstreamAgents } from "./upstream-call.ts";
 
@@ -12,6 +12,8 @@ export interface EndpointOptions {
   readonly baseUrl?: string | undefined;
   /** Extra headers of every call, which replace headers of the same name. Their values are kept out of errors, like the key. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The settings that advice in errors names. Default: those of the vendor. */
+  readonly settings?: EndpointSettings | undefined;
   readonly agents: UpstreamAgents;
   /** Max wait for the first event, milliseconds. Default 60 s; 10 min on this machine or a private network, because a model may have to load. */
   readonly firstByteMs?: number | undefined;
@@ -25,11 +27,13 @@ const nearbyFirstByteMs = 600_000;
 
 /** One address of an API, with its time limit and the mask of its errors. */
 export function createEndpoint(
-  { apiKey, headers = {}, agents, firstByteMs, ...given }: EndpointOptions,
+  { apiKey, headers = {}, settings, agents, firstByteMs, ...given }: EndpointOptions,
   vendorUrl: string,
-  words: AdviceWords,
+  vendorWords: AdviceWords,
 ) {
   const { baseUrl = vendorUrl } = given;
+  const named = settings && { keySetting: settings.key, urlSetting: settings.baseUrl };
+  const words = { ...vendorWords, ...named };
   const isNearby = placeOf(new URL(baseUrl)) !== "internet";
   const withoutKey = createSecretMask(apiKey, ...Object.values(headers), ...agents.secrets);
 

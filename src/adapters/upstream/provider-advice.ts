@@ -1,5 +1,11 @@
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 
+/** The names of the settings of an endpoint. */
+export interface EndpointSettings {
+  readonly key: string;
+  readonly baseUrl: string;
+}
+
 /** The operator's words for one API. */
 export interface AdviceWords {
   /** The settings of its key and of its address. */

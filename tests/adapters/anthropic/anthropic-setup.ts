@@ -11,6 +11,7 @@ export const question: ProviderRequest = { model: "claude-sonnet-5", input: [tex
 
 interface SetupOptions {
   readonly headers?: Readonly<Record<string, string>>;
+  readonly settings?: { readonly key: string; readonly baseUrl: string };
   /** Replaces the double's path `/v1`. */
   readonly path?: string;
 }
@@ -18,7 +19,7 @@ interface SetupOptions {
 /** The provider with a double as its upstream. */
 export async function createAnthropicSetup(
   fastReads = createFastReads(),
-  { headers, path = "/v1" }: SetupOptions = {},
+  { headers, settings, path = "/v1" }: SetupOptions = {},
 ): Promise<UpstreamProviderUnderTest> {
   const double = await createUpstreamDouble();
   const agents = createUpstreamAgents({}, fastReads);
@@ -26,7 +27,14 @@ export async function createAnthropicSetup(
   return {
     ...{ double, clock, request: question },
     provider: createAnthropicProvider({
-      ...{ agents, clock, headers, apiKey: "key-of-a-test", baseUrl: double.baseUrl.replace("/v1", path) },
+      ...{
+        agents,
+        clock,
+        headers,
+        settings,
+        apiKey: "key-of-a-test",
+        baseUrl: double.baseUrl.replace("/v1", path),
+      },
       ...{ firstByteMs: 60_000, idleMs: 300_000 },
     }),
     connections: () =>

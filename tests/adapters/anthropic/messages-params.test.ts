@@ -1,43 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { MessageCreateParamsStreaming } from "@anthropic-ai/sdk/resources/messages";
-import type { MessagesRequest } from "../../../src/adapters/anthropic/messages-api.ts";
-import { messagesParams } from "../../../src/adapters/anthropic/messages-params.ts";
 import { type Item, textMessage } from "../../../src/ports/item.ts";
-import type { ProviderRequest } from "../../../src/ports/provider.ts";
-import { TroupeError } from "../../../src/protocol/errors.ts";
-import { question } from "./anthropic-setup.ts";
+import { call, image, messagesOf, origin, paramsOf, result, thought } from "./params-setup.ts";
 
-const origin = "account claude-sonnet-5";
-const old = "claude-sonnet-4-5-20250929";
-
-/**
- * The request as the vendor's own type has it. Two parameters are missing there, because the SDK speaks a newer version of the API. Tools
- * are compared where they are made, because a client may send tools in the vendor's own words.
- */
-function asVendorHasIt(request: MessagesRequest): MessageCreateParamsStreaming {
-  const { temperature: _, top_p: __, tools: ___, messages, ...rest } = request;
-  return { ...rest, messages: [...messages] };
-}
-
-function paramsOf(changes: Partial<ProviderRequest> = {}) {
-  const params = messagesParams({ ...question, ...changes }, origin);
-  assert.equal(asVendorHasIt(params).stream, true);
-  return params;
-}
-
-function messagesOf(input: readonly Item[], changes: Partial<ProviderRequest> = {}) {
-  return paramsOf({ input, ...changes }).messages;
-}
-
-const image = { type: "image", data: "AAAA", mediaType: "image/png" } as const;
-const call: Item = { type: "tool-call", callId: "c", name: "rain", arguments: '{"city":"Oslo"}' };
-const result: Item = { type: "tool-result", callId: "c", output: [{ type: "text", text: "No." }] };
-const thought = (state: object, text = "Hm."): Item => ({
-  type: "reasoning",
-  text,
-  providerState: { provider: "anthropic", state: { origin, ...state } },
-});
 const toolUse = { type: "tool_use", id: "c", name: "rain", input: { city: "Oslo" } };
 const toolResult = { type: "tool_result", tool_use_id: "c", content: "No." };
 
@@ -263,99 +229,4 @@ describe("the request of the Messages API", () => {
     ];
     assert.deepEqual(paramsOf({ tools, functions }).tools, sent);
   });
-});
-
-describe("thinking in the request of the Messages API", () => {
-  const effort = (word: string) => ({ options: { reasoning: { effort: word } } });
-  const efforts = [
-    ["minimal", "low"],
-    ["low", "low"],
-    ["medium", "medium"],
-    ["high", "high"],
-    ["xhigh", "xhigh"],
-    ["max", "max"],
-  ] as const;
-  for (const [asked, sent] of efforts)
-    it(`${asked} is the effort ${sent} of a newer model, and a budget of an older one`, () => {
-      const { thinking, output_config, max_tokens } = paramsOf(effort(asked));
-      assert.deepEqual(
-        [thinking, output_config, max_tokens],
-        [{ type: "adaptive" }, { effort: sent }, 16_384],
-      );
-      const older = paramsOf({ ...effort(asked), model: old });
-      assert.ok(older.thinking?.type === "enabled" && older.output_config === undefined);
-      assert.ok(older.thinking.budget_tokens >= 1_024 && older.thinking.budget_tokens < older.max_tokens);
-    });
-
-  it("is shown as a summary if the client wants to read it", () => {
-    const shown = paramsOf({ includeReasoning: true });
-    assert.deepEqual(shown.thinking, { type: "adaptive", display: "summarized" });
-    assert.equal(paramsOf({ includeReasoning: true, model: old }).thinking?.type, "enabled");
-  });
-
-  const forms = [
-    ["claude-opus-4-20250514", "enabled", 16_384],
-    ["claude-opus-4-1", "enabled", 16_384],
-    ["claude-haiku-4-5", "enabled", 16_384],
-    ["anthropic.claude-3-7-sonnet-20250219-v1:0", "enabled", 16_384],
-    ["claude-opus-4-6", "adaptive", 16_384],
-    ["claude-haiku-5-5", "adaptive", 16_384],
-    ["claude-mythos-preview", "adaptive", 16_384],
-    ["claude-3-5-haiku-latest", undefined, 8_192],
-    ["claude-3-haiku-20240307", undefined, 4_096],
-  ] as const;
-  for (const [model, form, limit] of forms)
-    it(`takes the form of ${model}`, () => {
-      const { thinking, max_tokens } = paramsOf({ model, includeReasoning: true });
-      assert.deepEqual([thinking?.type, max_tokens], [form, limit]);
-    });
-
-  it("is left out where the API would refuse it", () => {
-    const small = paramsOf({ ...effort("high"), model: old, maxOutputTokens: 1_024 });
-    assert.deepEqual([small.thinking, small.max_tokens], [undefined, 1_024]);
-    const forced = { tool_choice: "required", reasoning: { effort: "high" } };
-    assert.equal(
-      paramsOf({ options: forced, functions: [{ name: "rain", parameters: {} }] }).thinking,
-      undefined,
-    );
-    const strange = [textMessage("user", "?"), call, result];
-    assert.equal(paramsOf({ ...effort("high"), model: old, input: strange }).thinking, undefined);
-    assert.equal(paramsOf({ ...effort("high"), input: strange }).thinking?.type, "adaptive");
-    const own = [textMessage("user", "?"), thought({ signature: "sig" }), call, result];
-    assert.equal(paramsOf({ ...effort("high"), model: old, input: own }).thinking?.type, "enabled");
-  });
-});
-
-describe("the Messages API refuses by field", () => {
-  const said = (parts: readonly object[], role = "user") => ({ input: [{ type: "message", role, parts }] });
-  const picture = { type: "image", data: "AAAA", mediaType: "image/tiff" };
-  const refusals: readonly (readonly [string, object])[] = [
-    ["previousResponseId", { previousResponseId: "resp_1" }],
-    ["options.background", { options: { background: true } }],
-    ["options.store", { options: { store: true } }],
-    ["options.prompt", { options: { prompt: { id: "p" } } }],
-    ["options.top_logprobs", { options: { top_logprobs: 3 } }],
-    ["options.service_tier", { options: { service_tier: "flex" } }],
-    ["options.text.verbosity", { options: { text: { verbosity: "low" } } }],
-    ["options.text.format", { options: { text: { format: { type: "json_object" } } } }],
-    ["options.tool_choice", { options: { tool_choice: { type: "mcp" } } }],
-    ["tools.1", { tools: [{ type: "function", name: "f" }, { type: "file_search" }] }],
-    ["tools.0", { tools: [{ type: "web_search", search_context_size: "high" }] }],
-    ["tools.0", { tools: [{ type: "web_search", filters: { blocked: [] } }] }],
-    ["input.0", said([image], "assistant")],
-    ["input.0", said([picture])],
-    ["input.0", said([{ type: "file", data: "AAAA", mediaType: "application/zip" }])],
-    ["input.0", { input: [{ type: "tool-result", callId: "c", output: [picture] }] }],
-  ];
-  for (const [field, changes] of refusals)
-    it(`${field}: ${JSON.stringify(changes).slice(0, 70)}`, () => {
-      assert.throws(
-        () => paramsOf(changes as Partial<ProviderRequest>),
-        (error) =>
-          error instanceof TroupeError &&
-          error.code === "upstream_invalid_request" &&
-          error.field === field &&
-          error.isUnread === true,
-      );
-    });
 });

@@ -78,11 +78,16 @@ describe("a refusal by the Messages API", () => {
     });
 
   it("names its settings in the advice", async () => {
-    await using under = await createAnthropicSetup();
-    under.double.respond(refuse(401, "authentication_error", "invalid x-api-key"));
-    const { thrown } = await hear(under);
-    assert.ok(thrown instanceof TroupeError);
-    assert.match(thrown.detail ?? "", /Check ANTHROPIC_API_KEY/);
+    for (const [settings, name] of [
+      [undefined, "ANTHROPIC_API_KEY"],
+      [{ key: "TEAM_KEY", baseUrl: "TEAM_URL" }, "TEAM_KEY"],
+    ] as const) {
+      await using under = await createAnthropicSetup(undefined, settings === undefined ? {} : { settings });
+      under.double.respond(refuse(401, "authentication_error", "invalid x-api-key"));
+      const { thrown } = await hear(under);
+      assert.ok(thrown instanceof TroupeError);
+      assert.ok(thrown.detail?.startsWith(`Check ${name}:`));
+    }
   });
 
   it("is an overload for a gateway's bare 529, and asks for its pause", async () => {
