@@ -68,6 +68,13 @@ describe("thinking of the Messages API", () => {
     assert.deepEqual([thought.text, thought.providerState?.state.data], ["", "d-1"]);
   });
 
+  it("without a signature is not kept, because the API would refuse it", async () => {
+    const { reasoning, end } = await hearEvents([...answer.slice(0, 4), ...answer.slice(5), ...closing], {
+      includeReasoning: true,
+    });
+    assert.deepEqual([reasoning, end?.items], ["Hm.", undefined]);
+  });
+
   it("goes back with the next request of its conversation, and not to another model", async () => {
     await using under = await createAnthropicSetup();
     const call = [open({ type: "tool_use", id: "toolu_1", name: "rain", input: {} }, 1), close(1)];
@@ -200,5 +207,17 @@ describe("tools of the Messages API", () => {
       JSON.stringify(end?.response?.output).includes(JSON.stringify([annotation, annotation])),
       true,
     );
+  });
+});
+
+describe("an answer of the Messages API that is larger than what is held", () => {
+  it("is shown to its end, and then fails", async () => {
+    const long = "a".repeat(4 * 1024 * 1024);
+    const { text: said, thrown } = await hearEvents([
+      ...[begin(), openText(), ...Array.from({ length: 5 }, () => text(long)), close()],
+      ...[reason("end_turn"), stop],
+    ]);
+    assert.equal(said.length, 5 * long.length);
+    assert.ok(thrown instanceof TroupeError && thrown.code === "answer_too_large");
   });
 });

@@ -79,6 +79,8 @@ describe("the request of the Messages API", () => {
       { role: "assistant", content: [{ type: "text", text: "I look." }, toolUse] },
       { role: "user", content: [toolResult, { type: "text", text: "And snow?" }] },
     ]);
+    const early = [...input.slice(0, 3), also, result];
+    assert.deepEqual(messagesOf(early), messagesOf([...input, also]));
   });
 
   it("takes calls of other vendors: any id, and arguments that are no object", () => {
