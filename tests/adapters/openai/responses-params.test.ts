@@ -79,12 +79,13 @@ describe("the input sent to the Responses API", () => {
     for (const [thoughts, origin] of [
       [own, "there m"],
       [own, undefined],
-      [thought({ encrypted_content: "e" }), undefined],
       [thought({ origin: "here m" }), "here m"],
       [thought({ origin: "here m", encrypted_content: "e" }, "another"), "here m"],
       [{ type: "reasoning", text: "Hm." } as const, "here m"],
     ] as const)
       assert.deepEqual(typesOf(origin, thoughts, said), ["message"]);
+    // A client that brings its own history cannot tell the origin.
+    assert.deepEqual(typesOf("here m", thought({ encrypted_content: "e" }), said), ["reasoning", "message"]);
     const blank = textMessage("assistant", " ");
     for (const next of [[], [question], [blank], [blank, question]])
       assert.deepEqual(typesOf("here m", own, ...next), []);
