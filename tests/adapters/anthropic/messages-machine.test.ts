@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MessagesMachine } from "../../../src/adapters/anthropic/messages-machine.ts";
+import { EventReader } from "../../../src/adapters/upstream/event-reader.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import type { Script } from "../../doubles/script.ts";
 import { plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
@@ -14,10 +16,12 @@ import {
   open,
   openText,
   ping,
+  question,
   reason,
   says,
   stop,
   text,
+  think,
 } from "./anthropic-setup.ts";
 
 async function hearScript(script: Script, changes: Parameters<typeof hear>[1] = {}) {
@@ -123,6 +127,29 @@ describe("the events of the Messages API", () => {
   it("padded before the last brace are read (Q18)", async () => {
     const padded = [1, 2, 3, 4].map((count) => text("a").replace(/\}\n/, `${" ".repeat(count)}}\n`));
     assert.equal((await hearEvents([begin(), openText(), ...padded, reason("end_turn"), stop])).text, "aaaa");
+  });
+
+  it("that only extend a text or thinking are read without being parsed", () => {
+    let parsed = 0;
+    class CountingMachine extends MessagesMachine {
+      override accept(...event: Parameters<MessagesMachine["accept"]>) {
+        parsed += 1;
+        return super.accept(...event);
+      }
+    }
+    const machine = new CountingMachine({ ...question, includeReasoning: true }, "origin");
+    const reader = new EventReader(machine);
+    const many = (delta: (words: string, index: number) => string, index: number) =>
+      Array.from({ length: 200 }, (_, at) => delta(`${at} "\\`, index)).join("");
+    const thoughts = open({ type: "thinking", thinking: "" }) + many(think, 0) + close();
+    const body = begin() + thoughts + openText(1) + many(text, 1) + close(1) + reason("end_turn") + stop;
+    const { events } = reader.read(Buffer.from(body));
+    // Every event but the deltas, and the first delta of each kind.
+    assert.equal(parsed, 7 + 2);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ["started", "reasoning", "text", "end"],
+    );
   });
 
   it("that are pings are no events, and no progress", async () => {
