@@ -15,6 +15,8 @@ import { ServerTool } from "./server-tool.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
 const maxHeldChars = 16 * 1024 * 1024;
+/** Counted for a block beside its texts. A vendor may send any number of them. */
+const blockChars = 256;
 
 /** A source that a text cites. */
 interface Citation {
@@ -58,10 +60,12 @@ export class AnswerBlocks {
   start(index: unknown, given: JsonObject): { readonly events: ProviderEvent[]; readonly text: string } {
     const ended = this.#endTool(given);
     const block = blockOf(given);
+    const text = textIn(block);
+    this.#heldChars += blockChars;
+    // The answer then ends as too large.
+    if (!this.holds(text)) return { events: ended, text };
     this.#blocks.push(block);
     this.#open.set(index, block);
-    const text = textIn(block);
-    this.holds(text);
     if (block.type === "call") {
       if (block.name === "" || block.callId === "") throw unnamedCall();
       return { events: [callEvent({ ...callOf(block), arguments: "" }, "in_progress")], text };

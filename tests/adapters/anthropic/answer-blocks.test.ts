@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MessagesMachine } from "../../../src/adapters/anthropic/messages-machine.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { hear } from "../chat-completions/chat-setup.ts";
@@ -11,6 +12,7 @@ import {
   grow,
   open,
   openText,
+  question,
   reason,
   says,
   sign,
@@ -219,5 +221,20 @@ describe("an answer of the Messages API that is larger than what is held", () =>
     ]);
     assert.equal(said.length, 5 * long.length);
     assert.ok(thrown instanceof TroupeError && thrown.code === "answer_too_large");
+  });
+
+  it("counts its blocks too", () => {
+    const machine = new MessagesMachine(question, "origin");
+    const accept = (...events: readonly object[]) => {
+      for (const event of events) machine.accept({ name: "", data: JSON.stringify(event) });
+    };
+    const content_block = { type: "text", text: "" };
+    for (let index = 0; index < 70_000; index += 1)
+      accept({ type: "content_block_start", index, content_block });
+    accept({ type: "message_delta", delta: { stop_reason: "end_turn" } });
+    assert.throws(
+      () => machine.finish(),
+      (error) => error instanceof TroupeError && error.code === "answer_too_large",
+    );
   });
 });
