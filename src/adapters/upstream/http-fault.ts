@@ -1,4 +1,6 @@
+import { isObject } from "../../ports/json.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
+import { askedPause } from "./asked-pause.ts";
 import { NoConnectionError, NotAnAnswerError } from "./upstream-call.ts";
 
 /** A vendor's own names. */
@@ -76,7 +78,9 @@ export function fromRefusal(refusal: HttpRefusal, names: VendorNames, nowMs: num
   // "The request is not valid" is said of every fault; the message may be more precise.
   const sureCode = vendorCode === "upstream_invalid_request" ? undefined : vendorCode;
   const code = sureCode ?? read.code ?? byStatus(status);
-  const retryAfterMs = retryAfter(headers, nowMs);
+  // Google names the pause only in the body.
+  const retryAfterMs =
+    retryAfter(headers, nowMs) ?? (isObject(refusal.error) ? askedPause(refusal.error) : undefined);
   return new TroupeError(code, {
     ...(saysItself.has(code) ? {} : paramDetail(read.param, names)),
     cause,
@@ -159,13 +163,14 @@ const unknownModel = [
   /\bmodel\b.{0,200}\b(?:not (?:be )?(?:found|exist|supported|available)|does not exist|do(?:es)? not have access)/is,
   /\b(?:invalid|unknown|no such|not a valid) model\b/i,
 ];
-/** Messages for a text that is too long (llama.cpp, vLLM, LM Studio, Anthropic, DeepSeek, gateways). */
+/** Messages for a text that is too long (llama.cpp, vLLM, LM Studio, Anthropic, DeepSeek, Gemini, gateways). */
 const tooLong = [
   /\b(?:maximum|max|model'?s|available) context (?:length|size|window)\b/i,
   /\bexceeds?\b.{0,80}\bcontext\b/is,
   /\bcontext (?:length|size|window)\b.{0,80}\bexceed/is,
   /\b(?:prompt|input|request) is too (?:long|large)\b/i,
   /\btoo many (?:input )?tokens\b/i,
+  /\binput token count\b.{0,80}\bexceeds\b/is,
 ];
 /** Messages for a bad key under a status that does not say so (Gemini's compatible endpoint answers 400). */
 const badKey =

@@ -79,6 +79,19 @@ describe("a JSON call without an SDK", () => {
     );
   });
 
+  it("reads the pause that only the body asks for, as Google's does", async () => {
+    const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "34s" }];
+    const error = { code: 429, message: "Slow", status: "RESOURCE_EXHAUSTED", details };
+    assert.equal(read(await faultOf(429, { error })).retryAfterMs, 34_000);
+    assert.equal(read(await faultOf(429, { error }, { "retry-after": "3" })).retryAfterMs, 3_000);
+  });
+
+  it("knows Google's words for a text that is too long", async () => {
+    const message = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).";
+    const error = { code: 400, message, status: "INVALID_ARGUMENT" };
+    assert.equal(read(await faultOf(400, { error })).code, "context_length_exceeded");
+  });
+
   it("closes the connection at an abort", async () => {
     await using at = await setUp();
     at.double.respond([{ hang: true }]);
