@@ -153,7 +153,7 @@ export function describeUpstreamProvider(
     const items: readonly (readonly [string, Item])[] = [
       ["rain.png", { type: "message", role: "user", parts: [{ type: "image", url: "http://a.b/rain.png" }] }],
       ["rain.txt", { type: "message", role: "user", parts: [{ type: "file", url: "http://a.b/rain.txt" }] }],
-      ["call-of-rain", { type: "tool-call", callId: "call-of-rain", name: "rain", arguments: "{}" }],
+      ["call-of-rain", { type: "tool-call", callId: "c", name: "call-of-rain", arguments: "{}" }],
       [
         "result-of-rain",
         { type: "tool-result", callId: "c", output: [{ type: "text", text: "result-of-rain" }] },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ContentsMachine } from "../../../src/adapters/gemini/contents-machine.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
 import type { AnswerMachine } from "../../../src/adapters/upstream/answer-machine.ts";
 import { EventReader, isHeartbeat } from "../../../src/adapters/upstream/event-reader.ts";
@@ -52,6 +53,19 @@ const readings: Readonly<Record<string, Reading>> = {
   chat: noting(chatShapes, chatFormat),
   messages: noting(messagesShapes, messagesFormat),
   gemini: noting(geminiShapes, geminiFormat),
+  "gemini's machine": {
+    shapes: geminiShapes,
+    create() {
+      const machine = new ContentsMachine({ model: "m", input: [], includeReasoning: true }, "origin");
+      const held = (error: string | undefined) => {
+        if (error !== undefined) return undefined;
+        machine.accept({ name: "", data: '{"candidates":[{"finishReason":"MAX_TOKENS"}]}' });
+        const end = machine.finish().at(-1);
+        return end?.type === "end" ? end.response?.output : undefined;
+      };
+      return { machine, held };
+    },
+  },
 };
 
 export const formats = Object.keys(readings);

@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../../ports/clock.ts";
+import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import { AnswerStream } from "../upstream/answer-stream.ts";
+import { createEndpoint, type EndpointOptions } from "../upstream/endpoint.ts";
+import { Omissions } from "../upstream/omissions.ts";
+import { HttpFault, postJson } from "../upstream/post-json.ts";
+import { ReopenedStream } from "../upstream/reopened-stream.ts";
+import { ContentsMachine } from "./contents-machine.ts";
+import { type GeminiParams, geminiOmissions, geminiParams } from "./contents-params.ts";
+import { fromGeminiFault } from "./gemini-errors.ts";
+import { geminiName } from "./own-state.ts";
+
+interface GeminiProviderOptions extends EndpointOptions {
+  readonly clock: Clock;
+}
+
+const geminiUrl = "https://generativelanguage.googleapis.com/v1beta";
+const adviceWords = { keySetting: "GEMINI_API_KEY", urlSetting: "GEMINI_BASE_URL", api: "Gemini API" };
+
+/**
+ * A provider for the Gemini API (`streamGenerateContent`), without an SDK. Its address may end with a version, such as `/v1beta`, or not.
+ * If a model refuses a parameter that it does not know, the call is repeated once without it, and later calls leave it out. Responses are
+ * not stored, so a request with `previousResponseId` is refused by that field.
+ */
+export function createGeminiProvider(options: GeminiProviderOptions): Provider {
+  const { agents, apiKey, clock, idleMs } = options;
+  const { baseUrl, firstByteMs, headers, toError } = createEndpoint(options, geminiUrl, adviceWords);
+  const ownHeaders = { "x-goog-api-key": apiKey, ...Object.fromEntries(new Headers(headers)) };
+  const account = createHash("sha256")
+    .update(JSON.stringify([baseUrl, apiKey]))
+    .digest("hex")
+    .slice(0, 16);
+  const omissions = new Omissions<GeminiParams>(geminiOmissions);
+
+  function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
+    const origin = `${account} ${request.model}`;
+    return new AnswerStream({
+      ...{ agents, clock, firstByteMs, idleMs, signal },
+      machine: new ContentsMachine(request, origin),
+      async open(fetch) {
+        const sent = omissions.apply(geminiParams(request, origin));
+        const { model, ...body } = sent;
+        try {
+          const url = addressOf(baseUrl, model);
+          return await postJson(fetch, { url, headers: ownHeaders, body });
+        } catch (thrown) {
+          if (thrown instanceof HttpFault && omissions.learn(sent, named(thrown))) noteLearned();
+          throw thrown;
+        }
+      },
+      fromOpenFault: (thrown) => fromGeminiFault(thrown, clock.wallTimeMs()),
+      toError: (thrown) => toError(thrown, request),
+    });
+  }
+
+  function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
+    let isLearned = false;
+    const attempt = () => {
+      isLearned = false;
+      return open(request, call, () => {
+        isLearned = true;
+      });
+    };
+    return new ReopenedStream(attempt(), { again: () => (isLearned ? attempt() : undefined) });
+  }
+
+  return { name: geminiName, simulated: false, stream };
+}
+
+/** Models may be named as Google lists them. The name comes from a client, so it must stay one step of the path. */
+function addressOf(baseUrl: string, model: string): string {
+  const base = baseUrl.replace(/\/+$/, "");
+  const versioned = /\/v\d\w*(?:\/|$)/.test(new URL(base).pathname) ? base : `${base}/v1beta`;
+  const [, folder = "models", name = model] = /^(models|tunedModels)\/(.+)$/s.exec(model) ?? [];
+  return `${versioned}/${folder}/${encodeURIComponent(name)}:streamGenerateContent?alt=sse`;
+}
+
+/** A refusal with the parameter that it means: "Thinking is not supported by this model" names none. */
+function named({ status, message }: HttpFault) {
+  const isOfThinking = /\bthinking(?:[ _](?:level|budget|config))?\b/i.test(message);
+  return { status, message, ...(isOfThinking ? { param: "thinkingConfig" } : {}) };
+}
