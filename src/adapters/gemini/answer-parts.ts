@@ -2,7 +2,7 @@ import { type Item, textMessage } from "../../ports/item.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import type { FunctionCall } from "../upstream/response-object.ts";
 import { GeminiCall, GeminiCalls } from "./gemini-calls.ts";
-import { withOwnState } from "./own-state.ts";
+import { withPartState } from "./part-state.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
 export const maxHeldChars = 16 * 1024 * 1024;
@@ -89,7 +89,7 @@ export class AnswerParts {
 function itemOf(part: Passage | GeminiCall, origin: string): Item[] {
   const { signature } = part;
   const id = part instanceof GeminiCall ? part.id : undefined;
-  const state = withOwnState(origin, {
+  const state = withPartState(origin, {
     ...(signature === undefined ? {} : { signature }),
     ...(id === undefined ? {} : { id }),
   });

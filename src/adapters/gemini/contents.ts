@@ -12,7 +12,8 @@ import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
-import { type OwnState, ownStateOf } from "./own-state.ts";
+import { sentItems } from "../upstream/own-state.ts";
+import { type PartState, partStateOf } from "./part-state.ts";
 
 /** Bytes in a request, as base64 or by address. Fields of the API (`Blob`, `FileData`). */
 interface GeminiBytes {
@@ -63,10 +64,9 @@ export function toContents(
     if (item.type === "tool-call") calls.set(item.callId, item);
     refuseUnknownForm(item, index, calls);
   }
-  const sent = input.filter((item) => {
-    if (item.type === "message") return item.role !== "system";
-    return item.type !== "source" && (item.type !== "reasoning" || isSigned(item, origin));
-  });
+  const sent = sentItems(input, (item) => partStateOf(item, origin).signature !== undefined).filter(
+    (item) => item.type !== "message" || item.role !== "system",
+  );
   const contents: GeminiContent[] = [];
   for (const item of alternateRoles(sent, note)) {
     const role = isOfUser(item) ? "user" : "model";
@@ -105,12 +105,8 @@ function isOfUser(item: Item): boolean {
   return item.type === "tool-result" || (item.type === "message" && item.role === "user");
 }
 
-function isSigned(item: Item, origin: string): boolean {
-  return ownStateOf(item, origin).signature !== undefined;
-}
-
 function partsOf(item: Item, calls: ReadonlyMap<string, ToolCallItem>, origin: string): GeminiPart[] {
-  const own = ownStateOf(item, origin);
+  const own = partStateOf(item, origin);
   switch (item.type) {
     case "message":
       return messageParts(item, own);
@@ -127,18 +123,18 @@ function partsOf(item: Item, calls: ReadonlyMap<string, ToolCallItem>, origin: s
   }
 }
 
-function messageParts({ role, parts }: MessageItem, own: OwnState): GeminiPart[] {
+function messageParts({ role, parts }: MessageItem, own: PartState): GeminiPart[] {
   const texts = isText(parts) ? [{ text: textOf(parts, role) }] : parts.map(toPart);
   const last = texts.pop();
   return last === undefined ? [] : [...texts, { ...last, ...signatureOf(own) }];
 }
 
 /** An id goes back only if Gemini gave it: older models and Vertex AI refuse the field (vercel/ai#15664). */
-function idOf({ id }: OwnState) {
+function idOf({ id }: PartState) {
   return id === undefined ? {} : { id };
 }
 
-function signatureOf({ signature }: OwnState) {
+function signatureOf({ signature }: PartState) {
   return signature === undefined ? {} : { thoughtSignature: signature };
 }
 
@@ -151,7 +147,7 @@ function argumentsOf(args: string): JsonObject {
 function responsePart({ output }: ToolResultItem, call: ToolCallItem | undefined, origin: string) {
   const bytes = output.filter((part) => part.type !== "text").map(toPart);
   const functionResponse = {
-    ...(call === undefined ? {} : idOf(ownStateOf(call, origin))),
+    ...(call === undefined ? {} : idOf(partStateOf(call, origin))),
     name: call?.name ?? "",
     response: { output: textOf(output) },
     ...(bytes.length === 0 ? {} : { parts: bytes }),

@@ -1,15 +1,15 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
-import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
+import type { Provider, ProviderCall, ProviderRequest } from "../../ports/provider.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { createEndpoint, type EndpointOptions } from "../upstream/endpoint.ts";
 import { Omissions } from "../upstream/omissions.ts";
+import { digestOf } from "../upstream/own-state.ts";
 import { HttpFault, postJson } from "../upstream/post-json.ts";
-import { ReopenedStream } from "../upstream/reopened-stream.ts";
+import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ContentsMachine } from "./contents-machine.ts";
 import { type GeminiParams, geminiOmissions, geminiParams } from "./contents-params.ts";
 import { fromGeminiFault } from "./gemini-errors.ts";
-import { geminiName } from "./own-state.ts";
+import { geminiName } from "./part-state.ts";
 
 interface GeminiProviderOptions extends EndpointOptions {
   readonly clock: Clock;
@@ -27,10 +27,7 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
   const { agents, apiKey, clock, idleMs } = options;
   const { baseUrl, firstByteMs, headers, toError } = createEndpoint(options, geminiUrl, adviceWords);
   const ownHeaders = { "x-goog-api-key": apiKey, ...Object.fromEntries(new Headers(headers)) };
-  const account = createHash("sha256")
-    .update(JSON.stringify([baseUrl, apiKey]))
-    .digest("hex")
-    .slice(0, 16);
+  const account = digestOf(baseUrl, apiKey);
   const omissions = new Omissions<GeminiParams>(geminiOmissions);
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
@@ -54,16 +51,8 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
     });
   }
 
-  function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
-    let isLearned = false;
-    const attempt = () => {
-      isLearned = false;
-      return open(request, call, () => {
-        isLearned = true;
-      });
-    };
-    return new ReopenedStream(attempt(), { again: () => (isLearned ? attempt() : undefined) });
-  }
+  const stream = (request: ProviderRequest, call: ProviderCall) =>
+    reopenLearned((noteLearned) => open(request, call, noteLearned));
 
   return { name: geminiName, simulated: false, stream };
 }

@@ -1,10 +1,11 @@
 import type { Item, ProviderState } from "../../ports/item.ts";
+import { ownState } from "../upstream/own-state.ts";
 
 /** The name of the provider, which marks its state in items. */
 export const geminiName = "gemini";
 
 /** The vendor's words about one part of an answer, which go back with it. */
-export interface OwnState {
+export interface PartState {
   /** Signs the reasoning before the part. */
   readonly signature?: string;
   /** The vendor's own id of a call. */
@@ -12,10 +13,8 @@ export interface OwnState {
 }
 
 /** The state of an item, if this origin made it; otherwise nothing. `origin`: the account and model. */
-export function ownStateOf({ providerState }: Item, origin: string): OwnState {
-  const state = providerState?.provider === geminiName ? providerState.state : {};
-  if (state.origin !== origin) return {};
-  const { signature, id } = state;
+export function partStateOf(item: Item, origin: string): PartState {
+  const { signature, id } = ownState(item, geminiName, origin) ?? {};
   return {
     ...(typeof signature === "string" ? { signature } : {}),
     ...(typeof id === "string" ? { id } : {}),
@@ -23,7 +22,7 @@ export function ownStateOf({ providerState }: Item, origin: string): OwnState {
 }
 
 /** The same for an item that is made of an answer. */
-export function withOwnState(origin: string, own: OwnState): { readonly providerState?: ProviderState } {
-  if (own.signature === undefined && own.id === undefined) return {};
-  return { providerState: { provider: geminiName, state: { origin, ...own } } };
+export function withPartState(origin: string, state: PartState): { readonly providerState?: ProviderState } {
+  if (state.signature === undefined && state.id === undefined) return {};
+  return { providerState: { provider: geminiName, state: { origin, ...state } } };
 }
