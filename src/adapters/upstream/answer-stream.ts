@@ -102,8 +102,13 @@ export class AnswerStream
     this.#give(this.#events.end());
   }
 
+  /** An answer with its finish reason is whole, although the connection broke before its end. */
   onError(error: unknown): void {
-    void this.#fail(error);
+    const last = this.#options.signal.aborted ? undefined : lastEvents(this.#options.machine);
+    if (last === undefined) return void this.#fail(error);
+    this.#state = "at end";
+    this.#watchdog.rest();
+    this.#resolve({ done: false, value: last });
   }
 
   #give({ events, isProgress, failure }: ReadEvents): void {
@@ -193,6 +198,16 @@ export class AnswerStream
     this.#body?.leave();
     if (machine.ended) this.#call.release();
     else await this.#call.close();
+  }
+}
+
+/** The last events of an answer that lacks nothing but its end; `undefined` if it lacks more. */
+function lastEvents(machine: AnswerMachine): ProviderEvent[] | undefined {
+  try {
+    const last = machine.finish();
+    return last.length > 0 ? last : undefined;
+  } catch {
+    return undefined; // The fault of the connection says more.
   }
 }
 

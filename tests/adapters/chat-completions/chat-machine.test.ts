@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { splitEvery } from "../../doubles/script.ts";
-import { plainResponse, streamScript } from "../../doubles/stream-script.ts";
+import { plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
 import {
   chunk,
   counts,
@@ -110,6 +110,15 @@ describe("the texts of Chat Completions", () => {
 });
 
 describe("the end of Chat Completions", () => {
+  it("is whole if the connection breaks after the finish reason", async () => {
+    await using under = await createChatSetup();
+    const events = [head, text("A"), finish("stop")].map((write) => ({ write }));
+    under.double.respond([streamHead(), ...events, { reset: true }]);
+    const heard = await hear(under);
+    assert.deepEqual([heard.text, heard.thrown, heard.end?.finishReason], ["A", undefined, "stop"]);
+    assert.equal(heard.end?.usage, undefined);
+  });
+
   const reasons = [
     ["stop", "stop"],
     ["eos", "stop"],

@@ -39,8 +39,9 @@ describe("the address of a Gemini call", () => {
     });
 });
 
+const write = (event: string): Step => ({ write: event });
+
 describe("a stop of a Gemini call closes its socket", () => {
-  const write = (event: string): Step => ({ write: event });
   const open = call({ name: "rain", willContinue: true });
   const places: readonly (readonly [string, readonly Step[]])[] = [
     ["before the head", []],
@@ -65,6 +66,22 @@ describe("a stop of a Gemini call closes its socket", () => {
       await double.closed(request);
       assert.deepEqual([under.connections(), clock.sleeping], [0, 0]);
     });
+});
+
+describe("a Gemini answer whose connection breaks", () => {
+  it("is whole after its finish reason, and its connection is not kept", async () => {
+    await using under = await createGeminiSetup();
+    const { double, provider } = under;
+    const breaks: readonly Step[] = [write(text("A")), write(finish("STOP")), { reset: true }];
+    double.respond([streamHead(), ...breaks]);
+    const { signal } = new AbortController();
+    const events = (await Array.fromAsync(provider.stream(question, { signal }))).flat();
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ["started", "text", "end"],
+    );
+    assert.equal(under.connections(), 0);
+  });
 });
 
 describe("the key of a Gemini call", () => {
