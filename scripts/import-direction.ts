@@ -60,7 +60,7 @@ const sharedAdapters: Readonly<Record<string, readonly string[]>> = {
   // The logs in memory and in databases follow in the same way, and events are sent between processes as they are stored.
   "turn-log": ["cluster", "database", "memory", "postgres", "sqlite"],
   // The reader of every vendor's streams. It imports no vendor's folder, because none of them is shared with it.
-  upstream: ["anthropic", "chat-completions", "openai"],
+  upstream: ["anthropic", "chat-completions", "gemini", "openai"],
 };
 
 /**

@@ -138,7 +138,7 @@ function signatureOf({ signature }: PartState) {
   return signature === undefined ? {} : { thoughtSignature: signature };
 }
 
-/** Arguments must be an object here. Those that another model wrote wrongly are still shown to this one. */
+/** Arguments must be an object here. A malformed text of another model is still shown to this one. */
 function argumentsOf(args: string): JsonObject {
   const parsed = parseJson(args);
   return isObject(parsed) ? parsed : { arguments: args };

@@ -36,12 +36,12 @@ const parameters: ReadonlySet<string> = new Set([
   ...["toolConfig", "tool_config", "generationConfig", "generation_config"],
 ]);
 
-export const geminiNames: VendorNames = { codes, parameters };
+const names: VendorNames = { codes, parameters };
 
 /** Our error for a failure that Gemini reports inside a stream. */
 export function fromGeminiEvent(told: unknown): TroupeError {
   const error = errorIn(told);
-  return fromStreamError(error === undefined ? told : { ...error, ...reasonOf(error) }, geminiNames);
+  return fromStreamError(error === undefined ? told : { ...error, ...reasonOf(error) }, names);
 }
 
 /** Our error for a call that was refused. `nowMs` is the wall clock, for dates in `retry-after`. */
@@ -50,7 +50,7 @@ export function fromGeminiFault(thrown: unknown, nowMs: number): TroupeError {
   if (!(thrown instanceof HttpFault)) return fromConnectionError(thrown);
   const { status, headers, type, message, error = {} } = thrown;
   const refusal = { status, headers, type, message, error, param: fieldOf(error), cause: thrown };
-  return fromRefusal({ ...refusal, ...reasonOf(error) }, geminiNames, nowMs);
+  return fromRefusal({ ...refusal, ...reasonOf(error) }, names, nowMs);
 }
 
 function errorIn(told: unknown): JsonObject | undefined {

@@ -9,7 +9,7 @@ const step = /\.([^.[\]'"]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.
 
 /**
  * The arguments of a call that come in pieces, each a value at a JSON path such as `$.stops[0].city`. A text may come in several pieces.
- * A path that does not extend what is there throws `upstream_invalid`: an index far from the end of its list would cost any memory.
+ * A path that does not extend the value so far throws `upstream_invalid`: an index far from the end of its list would cost any memory.
  */
 export class PartialArgs {
   /** Made without a prototype, so that no name of an argument means anything. */
