@@ -1,7 +1,7 @@
 import { type Item, textMessage } from "../../ports/item.ts";
 import type { JsonObject } from "../../ports/json.ts";
 import type { FunctionCall } from "../upstream/response-object.ts";
-import { GeminiCall, GeminiCalls } from "./gemini-calls.ts";
+import { GeminiCall, GeminiCalls, partChars } from "./gemini-calls.ts";
 import { withPartState } from "./part-state.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
@@ -48,6 +48,7 @@ export class AnswerParts {
   addReasoning(more: string, signature?: string): void {
     if (this.#count(more, signature)) this.reasoning += more;
     if (signature === undefined) return;
+    this.#chars += partChars;
     this.#parts.push({ kind: "reasoning", text: this.reasoning.slice(this.#signedTo), signature });
     this.#signedTo = this.reasoning.length;
   }
@@ -76,6 +77,7 @@ export class AnswerParts {
     if (last !== undefined && !(last instanceof GeminiCall) && last.kind === "text") return last;
     const begun: Passage = { kind: "text", text: "", signature: undefined };
     this.#parts.push(begun);
+    this.#chars += partChars;
     return begun;
   }
 

@@ -131,7 +131,8 @@ export class ContentsMachine implements AnswerMachine {
 
   #takePart(part: JsonObject): ProviderEvent[] {
     const { text: said, thought, functionCall, thoughtSignature } = part;
-    const signature = typeof thoughtSignature === "string" ? thoughtSignature : undefined;
+    const signature =
+      typeof thoughtSignature === "string" && thoughtSignature !== "" ? thoughtSignature : undefined;
     if (isObject(functionCall)) {
       const call = this.#parts.addCall(functionCall, this.#id ?? "", signature);
       return call === undefined ? [] : [beginEvent(call)];

@@ -4,6 +4,9 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { callEvent, type FunctionCall } from "../upstream/response-object.ts";
 import { PartialArgs } from "./partial-args.ts";
 
+/** Counted for each call, list and object beside its characters. A vendor may send any number of them. */
+export const partChars = 256;
+
 /** One call of a function, as far as it was streamed. */
 export class GeminiCall {
   readonly callId: string;
@@ -20,10 +23,14 @@ export class GeminiCall {
     this.name = name;
   }
 
-  add({ args, partialArgs }: JsonObject): void {
+  /** Returns its size against the bound. */
+  add(given: JsonObject): number {
+    const { args, partialArgs } = given;
+    const before = this.#partial.containers;
     if (isObject(args)) this.#whole = args;
     if (Array.isArray(partialArgs))
       for (const piece of partialArgs.filter(isObject)) this.#partial.add(piece);
+    return jsonChars(given) + partChars * (this.#partial.containers - before);
   }
 
   /** The call with its arguments as JSON. */
@@ -53,13 +60,12 @@ export class GeminiCalls {
 
   /** Accepts the `functionCall` of a part. Returns the call that begins with it, if one does. */
   accept(piece: JsonObject, responseId: string): GeminiCall | undefined {
-    this.chars += jsonChars(piece);
     const { id, name, willContinue } = piece;
     const begun = typeof name === "string" && name !== "" ? this.#begin(id, name, responseId) : undefined;
     const call = begun ?? this.#open;
     if (call === undefined)
       throw new TroupeError("upstream_invalid", { cause: new Error("A function call has no name.") });
-    call.add(piece);
+    this.chars += call.add(piece);
     this.#open = willContinue === true ? call : undefined;
     return begun;
   }
@@ -70,6 +76,7 @@ export class GeminiCalls {
     const prefix = responseId.replaceAll(notOfIds, "_").slice(0, maxPrefixChars);
     const callId = given ?? `call_${prefix === "" ? "" : `${prefix}_`}${this.#count}`;
     this.#count += 1;
+    this.chars += partChars;
     return new GeminiCall(callId, given, name);
   }
 }

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
+import { partChars } from "./gemini-calls.ts";
 
 /**
  * The work of Google's own tools, as items of the Responses API's output, which every client of `tool` messages knows: code that ran,
@@ -54,7 +55,7 @@ export class HostedTools {
 
   #tell(tool: string, item: JsonObject): ProviderEvent[] {
     this.items.push(item);
-    this.chars += jsonChars(item);
+    this.chars += jsonChars(item) + partChars;
     const { id, status } = item;
     return [{ type: "tool", tool, status: String(status), callId: String(id), payload: item }];
   }

@@ -14,6 +14,8 @@ const step = /\.([^.[\]'"]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.
 export class PartialArgs {
   /** Made without a prototype, so that no name of an argument means anything. */
   readonly value = createObject();
+  /** Lists and objects that were made. */
+  containers = 0;
   /** The path whose text goes on. */
   #openPath: string | undefined;
 
@@ -33,11 +35,15 @@ export class PartialArgs {
     for (const [depth, name] of steps.entries()) {
       const next = steps[depth + 1];
       const earlier = read(place, name);
-      const value =
-        next === undefined ? change(earlier) : (earlier ?? (typeof next === "number" ? [] : createObject()));
+      const value = next === undefined ? change(earlier) : (earlier ?? this.#create(next));
       write(place, name, value);
       place = value;
     }
+  }
+
+  #create(next: string | number): JsonValue {
+    this.containers += 1;
+    return typeof next === "number" ? [] : createObject();
   }
 }
 

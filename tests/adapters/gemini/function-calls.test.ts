@@ -138,13 +138,25 @@ describe("function calls of Gemini", () => {
     assert.deepEqual([end?.finishReason, end?.items], ["length", undefined]);
   });
 
-  it("end the answer at a bound of its size", async () => {
-    const long = "x".repeat(9 * 1024 * 1024);
-    const big = call({ name: "rain", args: { long } });
-    const { thrown } = await hearEvents([big, big, finish("STOP")]);
-    assert.ok(thrown instanceof TroupeError);
-    assert.equal(thrown.code, "answer_too_large");
+  const long = "x".repeat(9 * 1024 * 1024);
+  const big = call({ name: "rain", args: { long } });
+  const small = chunk(Array(70_000).fill({ functionCall: { name: "a" } }));
+  const deep = begin("a", {
+    partialArgs: Array.from({ length: 2_000 }, (_, index) => ({
+      jsonPath: `$.a[${index}]${".b".repeat(60)}`,
+      numberValue: 1,
+    })),
   });
+  for (const [name, events] of [
+    ["of long calls", [big, big]],
+    ["of many calls", [small]],
+    ["of deep arguments", [deep]],
+  ] as const)
+    it(`end the answer at a bound of its size, ${name}`, async () => {
+      const { thrown } = await hearEvents([...events, finish("STOP")]);
+      assert.ok(thrown instanceof TroupeError);
+      assert.equal(thrown.code, "answer_too_large");
+    });
 });
 
 const sent = z.object({ contents: z.array(z.unknown()) });
