@@ -91,6 +91,23 @@ describe("a server whose answers come over the Gemini API", () => {
     ]);
   });
 
+  it("continues a response from the server's own store, with its signature", async () => {
+    await using stage = await openStage(answer);
+    const last = (await stage.ask("openai_chat", { input_text: "Rain?" })).at(-1);
+    assert.ok(last?.type === "response" && last.request_type === "openai_chat");
+    const previous_response_id = last.data.id;
+    assert.equal(
+      textOf(await stage.ask("openai_chat", { input_text: "Sure?", previous_response_id })),
+      "It rains.",
+    );
+    const { contents } = sent.parse(stage.upstream.requests.at(-1)?.body);
+    assert.deepEqual(contents, [
+      { role: "user", parts: [{ text: "Rain?" }] },
+      { role: "model", parts: [{ text: "It rains.", thoughtSignature: "sig-1" }] },
+      { role: "user", parts: [{ text: "Sure?" }] },
+    ]);
+  });
+
   it("repeats a call while nothing was shown, and ends it with one error after that", async () => {
     const malformed = frame({ candidates: [{ finishReason: "MALFORMED_FUNCTION_CALL" }] });
     await using stage = await openStage(streamScript([malformed]), answer);

@@ -56,12 +56,14 @@ export const geminiOmissions: OmissionRules = {
 
 /**
  * The parameters of a call. Options in the words of the Responses API are translated. Throws `upstream_invalid_request` with the field of
- * the first option, tool or item that has no counterpart, because nothing may be dropped in silence. `origin`: the account and model that
- * are asked.
+ * the first option, tool or item that has no counterpart, because nothing may be dropped in silence, and `previous_response_not_found` if
+ * there is a `previousResponseId`. `origin`: the account and model that are asked.
  */
 export function geminiParams(request: ProviderRequest, origin: string): GeminiParams {
   const { options = {}, previousResponseId, model } = request;
-  if (previousResponseId !== undefined) throw refusal("previousResponseId", "It stores no responses.");
+  // It stores no responses, so the caller sends the context instead.
+  if (previousResponseId !== undefined)
+    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
   for (const [name, value] of Object.entries(options)) refuseOption(name, value);
   const rules = geminiModelOf(model);
   const given = request.instructions ?? options.instructions;

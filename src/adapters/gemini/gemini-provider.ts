@@ -21,7 +21,7 @@ const adviceWords = { keySetting: "GEMINI_API_KEY", urlSetting: "GEMINI_BASE_URL
 /**
  * A provider for the Gemini API (`streamGenerateContent`), without an SDK. Its address may end with a version, such as `/v1beta`, or not.
  * If a model refuses a parameter that it does not know, the call is repeated once without it, and later calls leave it out. Responses are
- * not stored, so a request with `previousResponseId` is refused by that field.
+ * not stored, so a request with `previousResponseId` fails with `previous_response_not_found`.
  */
 export function createGeminiProvider(options: GeminiProviderOptions): Provider {
   const { agents, apiKey, clock, idleMs } = options;

@@ -211,8 +211,17 @@ describe("the request of Gemini", () => {
       assert.deepEqual(configOf({ model, ...changes }), { temperature: 0.5, topP: 0.5 });
   });
 
+  it("finds no earlier response, because Gemini keeps none", () => {
+    assert.throws(
+      () => bodyOf({ previousResponseId: "resp_1" }),
+      (error) =>
+        error instanceof TroupeError &&
+        error.code === "previous_response_not_found" &&
+        error.isUnread === true,
+    );
+  });
+
   const refused: readonly (readonly [string, Partial<ProviderRequest>])[] = [
-    ["previousResponseId", { previousResponseId: "resp_1" }],
     ["options.background", { options: { background: true } }],
     ["options.store", { options: { store: true } }],
     ["options.metadata", { options: { metadata: { a: "b" } } }],
