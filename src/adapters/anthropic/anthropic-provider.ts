@@ -28,7 +28,8 @@ const adviceWords = {
 /**
  * A provider for the Messages API, at Anthropic or at any server that speaks it. Its base URL may end with `/v1`. Requests are made without
  * an SDK; our own reader reads the answers. If a model refuses a parameter that it does not know, the call is repeated once without it, and
- * later calls leave it out. Responses are not stored, so a request with `previousResponseId` is refused by that field.
+ * later calls leave it out. Responses are not stored, so a request with `previousResponseId` fails with
+ * `previous_response_not_found`.
  */
 export function createAnthropicProvider(options: AnthropicProviderOptions): Provider {
   const { agents, apiKey, clock, idleMs } = options;

@@ -27,8 +27,9 @@ export const anthropicOmissions: OmissionRules = {
  */
 export function messagesParams(request: ProviderRequest, origin: string): MessagesRequest {
   const { options = {}, model } = request;
+  // It stores no responses, so the caller sends the context instead.
   if (request.previousResponseId !== undefined)
-    throw refusal("previousResponseId", "It stores no responses.");
+    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
   for (const [name, value] of Object.entries(options)) checkOption(name, value);
   const { reasoning, text } = options;
   const instructions = request.instructions ?? options.instructions;

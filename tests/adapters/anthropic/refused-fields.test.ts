@@ -8,7 +8,6 @@ describe("the Messages API refuses by field", () => {
   const said = (parts: readonly object[], role = "user") => ({ input: [{ type: "message", role, parts }] });
   const picture = { type: "image", data: "AAAA", mediaType: "image/tiff" };
   const refusals: readonly (readonly [string, object])[] = [
-    ["previousResponseId", { previousResponseId: "resp_1" }],
     ["options.background", { options: { background: true } }],
     ["options.store", { options: { store: true } }],
     ["options.prompt", { options: { prompt: { id: "p" } } }],
@@ -36,4 +35,14 @@ describe("the Messages API refuses by field", () => {
           error.isUnread === true,
       );
     });
+
+  it("an earlier response, which is not kept", () => {
+    assert.throws(
+      () => paramsOf({ previousResponseId: "resp_1" }),
+      (error) =>
+        error instanceof TroupeError &&
+        error.code === "previous_response_not_found" &&
+        error.isUnread === true,
+    );
+  });
 });
