@@ -133,8 +133,17 @@ describe("the request of Chat Completions", () => {
       assert.deepEqual(rest, expected);
     });
 
+  it("finds no earlier response, because the server keeps none", () => {
+    assert.throws(
+      () => paramsOf({ previousResponseId: "resp_1" }),
+      (error) =>
+        error instanceof TroupeError &&
+        error.code === "previous_response_not_found" &&
+        error.isUnread === true,
+    );
+  });
+
   const refused: readonly (readonly [string, Partial<ProviderRequest>])[] = [
-    ["previousResponseId", { previousResponseId: "resp_1" }],
     ["options.background", { options: { background: true } }],
     ["options.store", { options: { store: true } }],
     ["options.include", { options: { include: ["web_search_call.results"] } }],
