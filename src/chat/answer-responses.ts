@@ -28,6 +28,7 @@ export async function answerResponses(
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
     model: choice.model,
+    responseId: `resp_${dependencies.clock.newId()}`,
     input: request.input,
     includeReasoning: request.includeReasoning,
     options: request.options,

@@ -24,6 +24,8 @@ export interface ProviderRequest {
   readonly mayStore?: boolean;
   /** Id of a response stored at the vendor, which this call continues. */
   readonly previousResponseId?: string;
+  /** The id of a response object that the provider makes itself. No other response has it, as ids of vendors may. */
+  readonly responseId?: string;
   /** Functions that the client runs itself. */
   readonly functions?: readonly FunctionTool[];
   /** Tools in the vendor's own words. */

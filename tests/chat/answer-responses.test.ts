@@ -47,6 +47,7 @@ describe("answerResponses", () => {
     assert.deepEqual(setup.choice.requests, [
       {
         model: "model-asked",
+        responseId: "resp_id-1",
         input: [textMessage("user", "12345678")],
         previousResponseId: "resp_0",
         tools: [{ type: "web_search" }],
@@ -67,6 +68,7 @@ describe("answerResponses", () => {
       "input",
       "model",
       "options",
+      "responseId",
     ]);
   });
 

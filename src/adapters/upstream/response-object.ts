@@ -39,7 +39,9 @@ export function responseObject(request: ProviderRequest, answer: AnswerSoFar): J
   const { id, createdAt, status, model, output, reason, usage } = answer;
   const given = repeated.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]));
   return {
-    ...(id === undefined ? {} : { id: `resp_${id}` }),
+    ...(request.responseId === undefined && id === undefined
+      ? {}
+      : { id: request.responseId ?? `resp_${id}` }),
     object: "response",
     created_at: createdAt ?? null,
     status,
