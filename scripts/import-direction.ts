@@ -47,6 +47,7 @@ const homeOf: Readonly<Record<string, string>> = {
   hono: "src/doors/http/",
   "@hono/node-server": "src/doors/http/",
   pg: "src/adapters/postgres/",
+  "prom-client": "src/adapters/prometheus/",
 };
 
 /** Folders under `src/adapters` that the named other folders may import. Otherwise adapters do not import one another. */

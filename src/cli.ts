@@ -10,6 +10,7 @@ import { listen } from "./compose/listen.ts";
 import { checkNamedServer } from "./compose/local-server.ts";
 import type { Logger } from "./compose/log-observer.ts";
 import { openLog } from "./compose/open-log.ts";
+import type { OpenedMetrics } from "./compose/open-metrics.ts";
 import { keepPageToken, openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
 import { readFlags } from "./compose/read-flags.ts";
@@ -45,18 +46,30 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
-  const options = { logger, pageToken, onAnswering: announcement.tellAnswering };
+  const metrics = await openMetricsIfAsked(settings, logger);
+  const options = {
+    ...{ logger, pageToken, onAnswering: announcement.tellAnswering },
+    ...(metrics === undefined ? {} : { observer: metrics.observer }),
+  };
   if (settings.workers === 1) {
     void tellNamedServer(settings, logger);
-    return startAlone(settings, options, announcement);
+    return startAlone(settings, options, { announcement, metrics });
   }
   if (cluster.isWorker)
-    return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
+    return runWorker(settings, options, metrics, (troupe, port) => announcement.announce(troupe, port));
   void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
-  const primary = await runPrimary(settings, args, logger);
+  const primary = await runPrimary(settings, args, { logger, metrics });
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs });
+}
+
+/** A server without metrics does not load their library. */
+async function openMetricsIfAsked(settings: Settings, logger: Logger): Promise<OpenedMetrics | undefined> {
+  const { metricsPort: port } = settings;
+  if (port === undefined) return undefined;
+  const { openMetrics } = await import("./compose/open-metrics.ts");
+  return openMetrics({ ...settings, port }, { logger });
 }
 
 async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {
@@ -69,15 +82,24 @@ async function tellNamedServer(settings: Settings, logger: Logger): Promise<void
 async function startAlone(
   settings: Settings,
   options: TroupeOptions,
-  announcement: Announcement,
+  {
+    announcement,
+    metrics,
+  }: { readonly announcement: Announcement; readonly metrics: OpenedMetrics | undefined },
 ): Promise<void> {
   const whenAsked = stopWhenAsked();
   const troupe = await createTroupe({ ...settings, ...options });
+  metrics?.watch(() => troupe.stats());
   try {
+    const served = await metrics?.serve();
     const listening = await listen(troupe, settings);
     await announcement.announce(troupe, listening.port);
     whenAsked({
-      stop: () => listening.stop(troupe.close()),
+      async stop() {
+        await listening.stop(troupe.close());
+        // Until here the last requests can be watched.
+        await served?.stop(Promise.resolve());
+      },
       running: () => troupe.stats().turns,
       drainMs: settings.drainMs,
     });

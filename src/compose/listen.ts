@@ -3,7 +3,10 @@ import http, { type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Troupe } from "./create-troupe.ts";
 
-/** HTTP servers that carry a troupe. */
+/** Answers the requests of an HTTP server: a troupe, for example. */
+type Served = Pick<Troupe, "attach" | "listener">;
+
+/** Listening HTTP servers. */
 export interface Listening {
   readonly port: number;
   /** Takes no new connections. Settles when the open ones have ended; the rest are closed when `over` settles. */
@@ -28,15 +31,15 @@ interface ListenOptions {
  * Listens on `host` and `port`; `localhost` means both loopback addresses, if this machine has both.
  * Rejects with the system's error, such as `EADDRINUSE`.
  */
-export async function listen(troupe: Troupe, options: ListenOptions): Promise<Listening> {
+export async function listen(served: Served, options: ListenOptions): Promise<Listening> {
   if (options.host !== "localhost") {
-    const server = await open(troupe, options);
+    const server = await open(served, options);
     return { port: portOf(server), stop: (over) => stop([server], over) };
   }
-  const first = await open(troupe, { ...options, host: "127.0.0.1" });
+  const first = await open(served, { ...options, host: "127.0.0.1" });
   const servers = [first];
   try {
-    servers.push(await open(troupe, { ...options, host: "::1", port: portOf(first) }));
+    servers.push(await open(served, { ...options, host: "::1", port: portOf(first) }));
   } catch (error) {
     // A machine without IPv6 has only the first.
     if (!["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes((error as NodeJS.ErrnoException).code ?? "")) {
@@ -47,7 +50,7 @@ export async function listen(troupe: Troupe, options: ListenOptions): Promise<Li
   return { port: portOf(first), stop: (over) => stop(servers, over) };
 }
 
-async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOptions): Promise<Server> {
+async function open(served: Served, { host, port, reusePort = false }: ListenOptions): Promise<Server> {
   const server = http.createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -56,9 +59,9 @@ async function open(troupe: Troupe, { host, port, reusePort = false }: ListenOpt
       // A probe may send no `Host`. Every other request without one is refused with a message.
       requireHostHeader: false,
     },
-    troupe.listener,
+    served.listener,
   );
-  troupe.attach(server);
+  served.attach(server);
   server.listen({ host, port, reusePort });
   await once(server, "listening");
   return server;

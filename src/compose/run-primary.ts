@@ -17,6 +17,7 @@ import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
+import type { OpenedMetrics } from "./open-metrics.ts";
 import { openStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
@@ -44,6 +45,12 @@ interface RunningWorker {
   readonly ended: Promise<unknown>;
 }
 
+interface PrimaryParts {
+  readonly logger: Logger;
+  /** Absent if none are served. */
+  readonly metrics: OpenedMetrics | undefined;
+}
+
 /**
  * Starts the workers, each with `args`. Settles when the first one listens, or with `undefined` if it ended before and has said why.
  * Rejects with a `SettingError` for settings that several processes cannot have, and the same as `openStores`.
@@ -51,7 +58,7 @@ interface RunningWorker {
 export async function runPrimary(
   settings: Settings,
   args: readonly string[],
-  logger: Logger,
+  { logger, metrics }: PrimaryParts,
 ): Promise<Primary | undefined> {
   if (settings.databaseUrl !== undefined) {
     throw new SettingError(
@@ -64,7 +71,9 @@ export async function runPrimary(
     );
   }
   await using opening = new AsyncDisposableStack();
-  const workers = new Workers(await openShared(settings, logger, opening), logger);
+  const workers = new Workers(await openShared(settings, { logger, metrics }, opening), logger, metrics);
+  const served = await metrics?.serve();
+  if (served !== undefined) opening.defer(() => served.stop(Promise.resolve()));
   const port = await findPort(settings);
   cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
   const first = workers.start();
@@ -95,10 +104,11 @@ interface Shared {
 
 async function openShared(
   settings: Settings,
-  logger: Logger,
+  { logger, metrics }: PrimaryParts,
   opening: AsyncDisposableStack,
 ): Promise<Shared> {
-  const observer = combineObservers([new LogObserver(logger, clock)]);
+  const log = new LogObserver(logger, clock);
+  const observer = combineObservers(metrics === undefined ? [log] : [log, metrics.observer]);
   const models = await whoAnswers(settings, { logger, observer, stack: opening });
   const stores = opening.use(await openStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
@@ -120,13 +130,15 @@ async function openShared(
 class Workers {
   readonly #shared: Shared;
   readonly #logger: Logger;
+  readonly #metrics: OpenedMetrics | undefined;
   readonly #stopping = new AbortController();
   readonly #running = new Set<RunningWorker>();
   #hasAnnounced = false;
 
-  constructor(shared: Shared, logger: Logger) {
+  constructor(shared: Shared, logger: Logger, metrics: OpenedMetrics | undefined) {
     this.#shared = shared;
     this.#logger = logger;
+    this.#metrics = metrics;
   }
 
   /** Whether one of them has ever listened. */
@@ -153,6 +165,7 @@ class Workers {
     const ended = once(worker, "exit");
     const started = { worker, control, listening: listening.promise, ended };
     this.#running.add(started);
+    this.#metrics?.addProcess(control.metrics, ended);
     void ended.then(() => this.#running.delete(started));
     return started;
   }

@@ -6,6 +6,7 @@ import {
 } from "../adapters/cluster/rpc/control.ts";
 import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
+import type { Metrics } from "../adapters/prometheus/metrics.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { listen } from "./listen.ts";
@@ -20,7 +21,8 @@ import { stopSignals } from "./stop-on-signals.ts";
  */
 export async function runWorker(
   settings: Settings,
-  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering">,
+  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering" | "observer">,
+  metrics: Metrics | undefined,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });
@@ -32,6 +34,7 @@ export async function runWorker(
   const maxHttpConnections = Math.ceil(settings.maxHttpConnections / settings.workers);
   const ownSettings = { ...settings, maxHttpConnections, ...options };
   const troupe = await assembleTroupe(ownSettings, openRemoteStores(channel), { isWorker: true });
+  metrics?.watch(() => troupe.stats());
   // On Linux all processes can listen at the same port. On other systems the primary process accepts connections and hands them on. If a
   // worker dies at that moment, its connections would stay open forever without being served.
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
@@ -40,6 +43,7 @@ export async function runWorker(
       await listening.stop(troupe.close());
       exitCode = 0;
     },
+    metrics: async () => (await metrics?.snapshot()) ?? "[]",
   });
   const primary = remotePort<PrimaryControl>(channel, "control", primaryControlMethods);
   if (await primary.listening()) await announce(troupe, listening.port);

@@ -33,6 +33,16 @@ export const serverSettings = {
     schema: duration(30_000, 1),
     help: "time between two pings of a socket; a peer that misses two is dropped and may come back",
   },
+  metricsPort: {
+    name: "TROUPE_METRICS_PORT",
+    schema: z.coerce.number().int().min(0).max(65_535).optional(),
+    help: "port of GET /metrics for Prometheus; without it there is none, 0 picks a free one",
+  },
+  metricsHost: {
+    name: "TROUPE_METRICS_HOST",
+    schema: text.default("localhost"),
+    help: "address of GET /metrics, which asks for no key; localhost means both loopback addresses",
+  },
   logLevel: {
     name: "LOG_LEVEL",
     schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),

@@ -65,6 +65,11 @@ export interface TurnEnd {
   readonly durationMs: number;
   /** Time from the request's arrival to its first stored text or reasoning; absent if it had none. */
   readonly timeToFirstChunkMs?: number;
+  /**
+   * The part of `timeToFirstChunkMs` outside the provider: from the request's arrival to its call, and from the provider's first output
+   * to the commit of the first chunk. Absent if the turn continues a call of another process, or if the whole answer came at once.
+   */
+  readonly overheadMs?: number;
 }
 
 /** The voice's `personaId` is the `gen_ai.agent.id`. */

@@ -30,6 +30,8 @@ export class ObservedTurn {
   /** The running call of each lane; absent if the observer does not listen to calls. */
   readonly #calls: Map<string | undefined, ObservedCall> | undefined;
   #firstChunkAtMs: number | undefined;
+  /** Time that the call of the first chunk waited for its provider. */
+  #upstreamMs: number | undefined;
 
   constructor({ observer, clock, arrivedAtMs, facts }: ObservedTurnOptions) {
     this.#observer = observer;
@@ -72,9 +74,7 @@ export class ObservedTurn {
       switch (step.type) {
         case "text":
         case "reasoning":
-          if (step.text === "") break;
-          this.#firstChunkAtMs ??= this.#clock.now();
-          this.#calls?.get(step.lane)?.noteChunk();
+          if (step.text !== "") this.#noteChunk(this.#calls?.get(step.lane));
           break;
         case "status":
           if (step.status === "processing") this.#calls?.get(step.lane)?.send(step.retry?.attempt);
@@ -88,16 +88,30 @@ export class ObservedTurn {
     }
   }
 
+  #noteChunk(call: ObservedCall | undefined): void {
+    if (this.#firstChunkAtMs === undefined) {
+      this.#firstChunkAtMs = this.#clock.now();
+      this.#upstreamMs = call?.upstreamMs;
+    }
+    call?.noteChunk();
+  }
+
   /** Tells the turn's end, and the end of calls that nothing else ended. */
   end(how: TerminalEvent | "left" | "lost"): void {
     for (const call of this.#calls?.values() ?? []) call.end(how === "left" ? "interrupted" : "failed");
     this.#observer.turnEnded?.(this.#facts, {
       ...outcomeOf(how),
       durationMs: this.#clock.now() - this.#arrivedAtMs,
-      ...(this.#firstChunkAtMs === undefined
-        ? {}
-        : { timeToFirstChunkMs: this.#firstChunkAtMs - this.#arrivedAtMs }),
+      ...this.#toFirstChunk(),
     });
+  }
+
+  #toFirstChunk(): Pick<TurnEnd, "timeToFirstChunkMs" | "overheadMs"> {
+    if (this.#firstChunkAtMs === undefined) return {};
+    const timeToFirstChunkMs = this.#firstChunkAtMs - this.#arrivedAtMs;
+    return this.#upstreamMs === undefined
+      ? { timeToFirstChunkMs }
+      : { timeToFirstChunkMs, overheadMs: timeToFirstChunkMs - this.#upstreamMs };
   }
 }
 
@@ -129,6 +143,7 @@ class ObservedCall implements CallBudget {
   readonly #options: ObservedCallOptions;
   #sentAtMs: number;
   #firstChunkAtMs: number | undefined;
+  #firstOutputAtMs: number | undefined;
   #attempts = 1;
   #isOver = false;
 
@@ -151,9 +166,16 @@ class ObservedCall implements CallBudget {
     this.#firstChunkAtMs ??= this.#options.clock.now();
   }
 
+  /** Time from the first attempt to the provider's first output; `undefined` if it is not known. */
+  get upstreamMs(): number | undefined {
+    const firstMs = this.#firstOutputAtMs;
+    return firstMs === undefined || this.#options.facts.isResumed ? undefined : firstMs - this.#sentAtMs;
+  }
+
   /** Called for every batch but the last, also for one without output: first for the provider's first event. */
   cover(outputTokens: number): boolean | Promise<boolean> {
     this.noteChunk();
+    if (outputTokens > 0) this.#firstOutputAtMs ??= this.#options.clock.now();
     return this.#call.cover(outputTokens);
   }
 

@@ -100,10 +100,24 @@ test("a completed turn and its call are told once each, with their durations and
   ]);
   assert.equal(at.noted.of("callEnded")[0]?.[0], call);
   assert.deepEqual(at.noted.of("turnEnded"), [
-    [turn, { outcome: "completed", durationMs: 1_025, timeToFirstChunkMs: 700 }],
+    [turn, { outcome: "completed", durationMs: 1_025, timeToFirstChunkMs: 700, overheadMs: 0 }],
   ]);
   assert.equal(at.noted.of("turnEnded")[0]?.[0], turn);
   assert.doesNotMatch(JSON.stringify(at.noted.happenings), /secret/);
+});
+
+test("the overhead of a turn is its wait for the first chunk without the provider's part", async () => {
+  await using at = await start(async function* ({ clock, signal }) {
+    await clock.sleep(300, signal);
+    // Half a flag: the rhythm waits for the other half for at most 200 ms.
+    yield [{ type: "text", text: "\u{1F1E9}" }];
+    await clock.sleep(2_000, signal);
+    yield [end];
+  });
+  at.client.send(chat("r", { pacing: { mode: "natural", max_lag_ms: 200 } }));
+  await at.pass(3_000);
+  const [[, told] = []] = at.noted.of("turnEnded");
+  assert.deepEqual([told?.timeToFirstChunkMs, told?.overheadMs], [500, 200]);
 });
 
 test("a repeated call counts its attempts, and a failed one is told with its turn's error", async () => {
@@ -173,7 +187,7 @@ test("a cancelled turn and its call are told as cancelled", async () => {
   );
   assert.deepEqual(
     at.noted.of("turnEnded").map(([, told]) => told),
-    [{ outcome: "cancelled", durationMs: 800, timeToFirstChunkMs: 700 }],
+    [{ outcome: "cancelled", durationMs: 800, timeToFirstChunkMs: 700, overheadMs: 0 }],
   );
 });
 

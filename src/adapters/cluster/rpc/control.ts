@@ -13,10 +13,15 @@ export interface PrimaryControl {
 export interface WorkerControl {
   /** Stops gracefully; settles when everything is delivered or given up. */
   stop(): Promise<void>;
+  /** Its metrics as JSON; empty if it keeps none. */
+  metrics(): Promise<string>;
 }
 
 export const primaryControlMethods: Methods<PrimaryControl> = {
   listening: [z.tuple([]), z.boolean()],
   canStore: [z.tuple([]), z.boolean()],
 };
-export const workerControlMethods: Methods<WorkerControl> = { stop: [z.tuple([]), nothing] };
+export const workerControlMethods: Methods<WorkerControl> = {
+  stop: [z.tuple([]), nothing],
+  metrics: [z.tuple([]), z.string()],
+};
