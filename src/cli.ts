@@ -41,7 +41,7 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {
-  const logger = openLog(settings.logLevel);
+  const logger = openLog(settings);
   if (settings.store === "memory" || settings.databaseUrl !== undefined)
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);

@@ -1,9 +1,11 @@
-import { type LevelWithSilent, pino } from "pino";
+import { hostname } from "node:os";
+import { pino } from "pino";
 import { oneLine } from "./describe-cause.ts";
 import type { Logger } from "./log-observer.ts";
+import type { Settings } from "./settings.ts";
 
 /** Fields that every line of pino has. */
-const usual = new Set(["level", "time", "pid", "hostname", "msg", "err"]);
+const usual = new Set(["level", "time", "pid", "hostname", "node", "msg", "err"]);
 
 /** The target of the log: the standard error stream, or a test's replacement. */
 interface LogSink {
@@ -11,13 +13,24 @@ interface LogSink {
   write(text: string): unknown;
 }
 
+type LogSettings = Pick<Settings, "logLevel" | "logFormat"> & Partial<Pick<Settings, "nodeName">>;
+
 /**
- * The log of the command line: one JSON object a line. In a terminal, readable lines such as
- * `12:03:04 warn  a request failed: ... request=r-1`. Stacks follow on lines of their own.
+ * The log of the command line. As `json` it is one object a line. As `text` it is a readable line such as
+ * `12:03:04 warn  a request failed: ... request=r-1`, and stacks follow on lines of their own. `auto` is text in a terminal only.
  */
-export function openLog(level: LevelWithSilent, sink: LogSink = standardError()): Logger {
-  if (sink.isTTY !== true) return pino({ level }, { write: (line) => void sink.write(line) });
-  return pino({ level }, { write: (line) => void sink.write(asTerminalLine(line)) });
+export function openLog(
+  { logLevel: level, logFormat, nodeName: node }: LogSettings,
+  sink: LogSink = standardError(),
+): Logger {
+  const isText = logFormat === "text" || (logFormat === "auto" && sink.isTTY === true);
+  const write = isText
+    ? (line: string) => void sink.write(asTerminalLine(line))
+    : (line: string) => void sink.write(line);
+  return pino(
+    { level, base: { pid: process.pid, hostname: hostname(), ...(node === undefined ? {} : { node }) } },
+    { write },
+  );
 }
 
 /** Writes at once, so that the last lines of a dying process are not lost. */

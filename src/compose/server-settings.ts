@@ -48,4 +48,14 @@ export const serverSettings = {
     schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
     help: "how much is logged: error, warn, info, debug, silent",
   },
+  logFormat: {
+    name: "TROUPE_LOG_FORMAT",
+    schema: z.enum(["auto", "json", "text"]).default("auto"),
+    help: "json: one object a line; text: lines for people; auto: text in a terminal, otherwise json",
+  },
+  nodeName: {
+    name: "TROUPE_NODE_NAME",
+    schema: text.max(100).optional(),
+    help: "name of this server, which each line of the log then has as node; for several servers with one log",
+  },
 } as const;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostname } from "node:os";
 import { describe, it } from "node:test";
 import { createSecretMask } from "../../src/adapters/upstream/secret-mask.ts";
 import { describeCause } from "../../src/compose/describe-cause.ts";
@@ -23,7 +24,10 @@ function log(
   }: { isTTY?: boolean; level?: "info" | "debug"; why?: unknown },
 ): string[] {
   const written: string[] = [];
-  const logger = openLog(level, { isTTY, write: (text: string) => written.push(text) });
+  const logger = openLog(
+    { logLevel: level, logFormat: "auto" },
+    { isTTY, write: (text: string) => written.push(text) },
+  );
   const error = new TroupeError(code, { cause: why, detail: "Check OPENAI_API_KEY." });
   new LogObserver(logger, createTestClock()).turnEnded(turn, { outcome: "failed", error, durationMs: 0 });
   const lines = written.join("").split("\n");
@@ -69,13 +73,51 @@ describe("a provider's failure in the log", () => {
 
   it("of one that changes nothing for a client is a line too", () => {
     const written: string[] = [];
-    const logger = openLog("info", { isTTY: true, write: (text) => written.push(text) });
+    const logger = openLog(
+      { logLevel: "info", logFormat: "auto" },
+      { isTTY: true, write: (text) => written.push(text) },
+    );
     new LogObserver(logger, createTestClock()).warned({ message: "It went wrong.", cause });
     assert.equal(written.length, 1);
     assert.match(
       written[0] ?? "",
       /^\S+ warn {2}It went wrong\. \(401 Incorrect key\.; code invalid_api_key, request req_7\)\n$/,
     );
+  });
+});
+
+describe("the format of the log", () => {
+  /** The line that a log with these settings writes. */
+  function line(logFormat: "auto" | "json" | "text", isTTY: boolean, nodeName?: string): string {
+    const written: string[] = [];
+    const settings = {
+      logLevel: "info",
+      logFormat,
+      ...(nodeName === undefined ? {} : { nodeName }),
+    } as const;
+    const logger = openLog(settings, { isTTY, write: (text) => written.push(text) });
+    logger.warn({ request: "r-1" }, "a request failed");
+    return written.join("");
+  }
+
+  it("is JSON with the node and the request, also in a terminal if that is asked for", () => {
+    for (const [format, isTTY] of [
+      ["auto", false],
+      ["json", true],
+    ] as const) {
+      const { node, request, msg, level } = JSON.parse(line(format, isTTY, "node-2"));
+      assert.deepEqual([node, request, msg, level], ["node-2", "r-1", "a request failed", 40]);
+    }
+    const unnamed = JSON.parse(line("auto", false));
+    assert.deepEqual([unnamed.node, unnamed.hostname], [undefined, hostname()]);
+  });
+
+  it("is text without the node in a terminal, and elsewhere if that is asked for", () => {
+    for (const [format, isTTY] of [
+      ["auto", true],
+      ["text", false],
+    ] as const)
+      assert.match(line(format, isTTY, "node-2"), /^\d\d:\d\d:\d\d warn {2}a request failed request=r-1\n$/);
   });
 });
 
