@@ -15,29 +15,45 @@ import { keepPageToken, openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
 import { readFlags } from "./compose/read-flags.ts";
 import { readSettings } from "./compose/read-settings.ts";
+import { runBackup } from "./compose/run-backup.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
 /** Starts the server from a command line. If it cannot start, the process ends with one clear line and status 1. */
-export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+export async function main(given: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   // A closed pipe or terminal takes nothing more, but the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
+    const { args, backup } = readCommand(given);
     if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
     const file = await readEnvFile(process.cwd());
     const { settings, notes } = readSettings(args, { env, fileEnv: file.variables });
     // Each worker reads the same settings again.
     if (cluster.isPrimary)
       for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
-    await start(settings, args);
+    if (backup === undefined) await start(settings, args);
+    else await runBackup(backup.file, settings, (line) => process.stdout.write(line));
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
     // The channel to the primary process would keep a worker from ending.
     if (cluster.isWorker) process.exit();
   }
+}
+
+interface Command {
+  /** The flags. */
+  readonly args: readonly string[];
+  /** Present if the command line is `backup FILE`, before or without flags. */
+  readonly backup?: { readonly file: string | undefined };
+}
+
+function readCommand(given: readonly string[]): Command {
+  if (given[0] !== "backup") return { args: given };
+  const file = given[1]?.startsWith("-") === true ? undefined : given[1];
+  return { args: given.slice(file === undefined ? 1 : 2), backup: { file } };
 }
 
 async function start(settings: Settings, args: readonly string[]): Promise<void> {

@@ -108,7 +108,8 @@ export function settingsHelp(): string {
     [`${title}:`, ...shown.map(helpRow)].join("\n"),
   );
   const usage = [
-    "Usage: troupe [flags]",
+    "Usage: troupe [flags]                starts the server",
+    "       troupe backup FILE [flags]    copies the database to a new file, also while the server runs",
     "",
     "Every flag can be set by the environment variable beside it, and by a line NAME=value of the file .env in the working folder.",
     "A flag goes before the environment, and the environment before the file.",
