@@ -46,6 +46,10 @@ const sharedDoors: Readonly<Record<string, readonly string[]>> = { identity: ["h
 const homeOf: Readonly<Record<string, string>> = {
   hono: "src/doors/http/",
   "@hono/node-server": "src/doors/http/",
+  "@opentelemetry/api": "src/adapters/opentelemetry/",
+  "@opentelemetry/exporter-trace-otlp-http": "src/adapters/opentelemetry/",
+  "@opentelemetry/resources": "src/adapters/opentelemetry/",
+  "@opentelemetry/sdk-trace": "src/adapters/opentelemetry/",
   pg: "src/adapters/postgres/",
   "prom-client": "src/adapters/prometheus/",
 };

@@ -10,7 +10,7 @@ import { listen } from "./compose/listen.ts";
 import { checkNamedServer } from "./compose/local-server.ts";
 import type { Logger } from "./compose/log-observer.ts";
 import { openLog } from "./compose/open-log.ts";
-import type { OpenedMetrics } from "./compose/open-metrics.ts";
+import { type Observing, openObserving } from "./compose/open-observing.ts";
 import { keepPageToken, openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
 import { readFlags } from "./compose/read-flags.ts";
@@ -62,30 +62,23 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
-  const metrics = await openMetricsIfAsked(settings, logger);
+  const runsTurns = settings.workers === 1 || cluster.isWorker;
+  const observing = await openObserving(settings, { logger, runsTurns });
   const options = {
     ...{ logger, pageToken, onAnswering: announcement.tellAnswering },
-    ...(metrics === undefined ? {} : { observer: metrics.observer }),
+    ...(observing.observer === undefined ? {} : { observer: observing.observer }),
   };
   if (settings.workers === 1) {
     void tellNamedServer(settings, logger);
-    return startAlone(settings, options, { announcement, metrics });
+    return startAlone(settings, options, { announcement, observing });
   }
   if (cluster.isWorker)
-    return runWorker(settings, options, metrics, (troupe, port) => announcement.announce(troupe, port));
+    return runWorker(settings, options, observing, (troupe, port) => announcement.announce(troupe, port));
   void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
-  const primary = await runPrimary(settings, args, { logger, metrics });
+  const primary = await runPrimary(settings, args, { logger, metrics: observing.metrics });
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs });
-}
-
-/** A server without metrics does not load their library. */
-async function openMetricsIfAsked(settings: Settings, logger: Logger): Promise<OpenedMetrics | undefined> {
-  const { metricsPort: port } = settings;
-  if (port === undefined) return undefined;
-  const { openMetrics } = await import("./compose/open-metrics.ts");
-  return openMetrics({ ...settings, port }, { logger });
 }
 
 async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {
@@ -98,16 +91,13 @@ async function tellNamedServer(settings: Settings, logger: Logger): Promise<void
 async function startAlone(
   settings: Settings,
   options: TroupeOptions,
-  {
-    announcement,
-    metrics,
-  }: { readonly announcement: Announcement; readonly metrics: OpenedMetrics | undefined },
+  { announcement, observing }: { readonly announcement: Announcement; readonly observing: Observing },
 ): Promise<void> {
   const whenAsked = stopWhenAsked();
   const troupe = await createTroupe({ ...settings, ...options });
-  metrics?.watch(() => troupe.stats());
+  observing.metrics?.watch(() => troupe.stats());
   try {
-    const served = await metrics?.serve();
+    const served = await observing.metrics?.serve();
     const listening = await listen(troupe, settings);
     await announcement.announce(troupe, listening.port);
     whenAsked({
@@ -115,6 +105,7 @@ async function startAlone(
         await listening.stop(troupe.close());
         // Until here the last requests can be watched.
         await served?.stop(Promise.resolve());
+        await observing.close();
       },
       running: () => troupe.stats().turns,
       drainMs: settings.drainMs,

@@ -6,10 +6,10 @@ import {
 } from "../adapters/cluster/rpc/control.ts";
 import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
-import type { Metrics } from "../adapters/prometheus/metrics.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { listen } from "./listen.ts";
+import type { Observing } from "./open-observing.ts";
 import { openRemoteStores } from "./open-remote-stores.ts";
 import { gatherMs } from "./run-primary.ts";
 import type { Settings } from "./settings.ts";
@@ -22,7 +22,7 @@ import { stopSignals } from "./stop-on-signals.ts";
 export async function runWorker(
   settings: Settings,
   options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering" | "observer">,
-  metrics: Metrics | undefined,
+  { metrics, close }: Observing,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });
@@ -41,6 +41,7 @@ export async function runWorker(
   servePort(channel, "control", workerControlMethods, {
     async stop() {
       await listening.stop(troupe.close());
+      await close();
       exitCode = 0;
     },
     metrics: async () => (await metrics?.snapshot()) ?? "[]",

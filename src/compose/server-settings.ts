@@ -43,6 +43,11 @@ export const serverSettings = {
     schema: text.default("localhost"),
     help: "address of GET /metrics, which asks for no key; localhost means both loopback addresses",
   },
+  otlpEndpoint: {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    schema: text.refine((url) => /^https?:\/\//.test(url), "write it as http://host:4318").optional(),
+    help: "an OpenTelemetry collector, which is sent spans of requests and calls by OTLP over HTTP; without it there are none",
+  },
   logLevel: {
     name: "LOG_LEVEL",
     schema: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
