@@ -25,7 +25,7 @@ interface ExportOptions {
 }
 
 /** Spans on their way to a collector. */
-export interface ExportedSpans {
+interface ExportedSpans {
   readonly observer: Observer;
   /** Sends the last spans. Gives up after a while, and never rejects. */
   close(): Promise<void>;

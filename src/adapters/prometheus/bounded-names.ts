@@ -1,9 +1,9 @@
 /** The label value of everything that has no place of its own. */
-export const otherName = "other";
+const otherName = "other";
 
 /**
- * Keeps a label to a known set of values. A caller chooses the model of its request, and each value of a label is kept for good: free text
- * there would fill the memory, and would publish the callers' own words.
+ * Keeps a label to a known set of values. A caller chooses the model of its request, and each value of a label is kept for good. Free
+ * text there would fill the memory, and would publish the callers' own words.
  */
 export function knownNames(known: Iterable<string>): (name: string) => string {
   const names = new Set(known);

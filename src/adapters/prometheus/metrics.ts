@@ -5,7 +5,7 @@ import { MetricsObserver } from "./metrics-observer.ts";
 import { registerProcessMetrics } from "./process-metrics.ts";
 
 /** Counts of a server that are read when Prometheus asks, because keeping them up to date would cost more. */
-export interface WatchedCounts {
+interface WatchedCounts {
   readonly watchers: number;
   readonly logs: number;
   readonly logBytes: number;

@@ -1,8 +1,8 @@
-import { Worker } from "node:worker_threads";
 import type { Clock } from "../../ports/clock.ts";
 import { FairQueue } from "../../ports/fair-queue.ts";
 import { DatabaseFault, ThreadEndedError } from "./database-faults.ts";
 import type { WorkerOptions } from "./open-database.ts";
+import { startThread } from "./start-thread.ts";
 import type { JobName, Read, Row, StatementName, Value, WorkerReply, WorkerRequest } from "./statements.ts";
 
 /** The database's two threads. */
@@ -65,8 +65,7 @@ export interface WorkerThread {
 
 /** Starts the thread and waits until the database is open. */
 async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
-  const file = import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" : "./sqlite-worker.js";
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: options });
+  const worker = startThread(options);
   const calls = new Map<number, PromiseWithResolvers<Reply>>();
   const ready = Promise.withResolvers<readonly string[]>();
   let lastCall = 0;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { PublicPersona } from "../../ports/persona.ts";
+import { readPageFile } from "./page-file.ts";
 
 /** Information about the server for the page that it serves. */
 export interface PageConfiguration {
@@ -20,7 +20,6 @@ export interface PageConfiguration {
   readonly makesSecret: boolean;
 }
 
-const file = new URL("../../../backend/websocket_test.html", import.meta.url);
 const configurationBlock = /(<script type="application\/json" id="troupe-config">)[^<]*(<\/script>)/;
 
 /**
@@ -31,7 +30,7 @@ export async function renderPage(
   configuration: PageConfiguration,
   servedNames: readonly string[],
 ): Promise<{ html: string; policy: string }> {
-  const source = await readFile(file, "utf8");
+  const source = await readPageFile();
   const json = JSON.stringify(configuration).replaceAll("<", "\\u003c");
   const html = source.replace(configurationBlock, (_, open: string, close: string) => open + json + close);
   const policy = [
