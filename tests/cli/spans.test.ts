@@ -81,3 +81,19 @@ test("a collector that is gone neither stops answers nor the stop, and is told o
   assert.equal(await run.ended, 0);
   assert.ok((run.errors().match(/spans could not be sent/g)?.length ?? 0) <= 1, run.errors());
 });
+
+test("a server without the packages for spans says how to install them, and starts without the setting", async () => {
+  const preload = new URL("without-opentelemetry-preload.ts", import.meta.url);
+  const environment = { NODE_OPTIONS: `--import=${preload.href}` };
+  await using asked = await startCli(["--port=0"], {
+    ...environment,
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+  });
+  assert.equal(await asked.ended, 1);
+  assert.match(
+    asked.errors(),
+    /^troupe: OTEL_EXPORTER_OTLP_ENDPOINT needs more packages: npm install @opentelemetry\/sdk-trace [^\n]+\n$/,
+  );
+  await using run = await startCli(["--port=0"], environment);
+  await run.listening();
+});
