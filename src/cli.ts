@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { systemClock } from "./adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "./adapters/upstream/upstream-call.ts";
 import { Announcement } from "./compose/announcement.ts";
+import { readConfigFile, type TroupeConfig } from "./compose/config-file.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { describeCause } from "./compose/describe-cause.ts";
 import { readEnvFile } from "./compose/env-file.ts";
@@ -30,7 +31,8 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
     // Each worker reads the same settings again.
     if (cluster.isPrimary)
       for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
-    await start(settings, args);
+    const configuration = await readConfigFile(settings.config, { ...file.variables, ...env });
+    await start({ settings, configuration, args });
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
@@ -39,13 +41,21 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function start(settings: Settings, args: readonly string[]): Promise<void> {
+interface StartOptions {
+  readonly settings: Settings;
+  /** The content of the config file. */
+  readonly configuration: TroupeConfig | undefined;
+  readonly args: readonly string[];
+}
+
+async function start({ settings, configuration, args }: StartOptions): Promise<void> {
   const logger = openLog(settings.logLevel);
   if (settings.store === "memory" || settings.databaseUrl !== undefined)
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
-  const options = { logger, pageToken, onAnswering: announcement.tellAnswering };
+  const configured = configuration === undefined ? {} : { configuration };
+  const options = { logger, pageToken, onAnswering: announcement.tellAnswering, ...configured };
   if (settings.workers === 1) {
     void tellNamedServer(settings, logger);
     return startAlone(settings, options, announcement);
@@ -54,7 +64,7 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
     return runWorker(settings, options, (troupe, port) => announcement.announce(troupe, port));
   void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
-  const primary = await runPrimary(settings, args, logger);
+  const primary = await runPrimary(settings, configuration, args, logger);
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs });
 }

@@ -15,6 +15,7 @@ import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
+import type { TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import { openStores } from "./open-stores.ts";
@@ -50,6 +51,7 @@ interface RunningWorker {
  */
 export async function runPrimary(
   settings: Settings,
+  configuration: TroupeConfig | undefined,
   args: readonly string[],
   logger: Logger,
 ): Promise<Primary | undefined> {
@@ -64,7 +66,7 @@ export async function runPrimary(
     );
   }
   await using opening = new AsyncDisposableStack();
-  const workers = new Workers(await openShared(settings, logger, opening), logger);
+  const workers = new Workers(await openShared(settings, configuration, logger, opening), logger);
   const port = await findPort(settings);
   cluster.setupPrimary({ serialization: "advanced", args: withFlag(args, "port", String(port)) });
   const first = workers.start();
@@ -95,11 +97,12 @@ interface Shared {
 
 async function openShared(
   settings: Settings,
+  configuration: TroupeConfig | undefined,
   logger: Logger,
   opening: AsyncDisposableStack,
 ): Promise<Shared> {
   const observer = combineObservers([new LogObserver(logger, clock)]);
-  const models = await whoAnswers(settings, { logger, observer, stack: opening });
+  const models = await whoAnswers(settings, { configuration, logger, observer, stack: opening });
   const stores = opening.use(await openStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
@@ -199,16 +202,25 @@ class Workers {
   }
 }
 
+interface WhoAnswers {
+  readonly configuration: TroupeConfig | undefined;
+  readonly logger: Logger;
+  readonly observer: Observer;
+  readonly stack: AsyncDisposableStack;
+}
+
 /**
  * The providers of the workers, as far as prices depend on them. Each worker chooses for itself; this process also chooses, to report a
  * local server that starts later only once.
  */
 async function whoAnswers(
   settings: Settings,
-  { logger, observer, stack }: { logger: Logger; observer: Observer; stack: AsyncDisposableStack },
+  { configuration, logger, observer, stack }: WhoAnswers,
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const chosen = stack.use(await chooseProviders(settings, { clock, agents, random: Math.random, observer }));
+  const chosen = stack.use(
+    await chooseProviders(settings, { configuration, clock, agents, random: Math.random, observer }),
+  );
   void chosen.changed.then(() => {
     warnOfPrices(settings, chosen, observer);
     logger.info({}, `from now on ${chosen.summary}`);

@@ -20,7 +20,7 @@ import { stopSignals } from "./stop-on-signals.ts";
  */
 export async function runWorker(
   settings: Settings,
-  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering">,
+  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering" | "configuration">,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {
   const channel = createChannel({ line: processLine(process), clock: systemClock, gatherMs });

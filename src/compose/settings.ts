@@ -10,11 +10,13 @@ import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./setting-kinds.ts";
 import { storageSettings } from "./storage-settings.ts";
 import { whyUnclean } from "./unclean-value.ts";
+import { vendorSettings } from "./vendor-settings.ts";
 
 /** Every setting, in the groups and the order of the documentation. */
 const groups = [
   { title: "Server", settings: serverSettings },
   { title: "Providers", settings: providerSettings },
+  { title: "Keys of vendors", settings: vendorSettings },
   { title: "Answers", settings: answerSettings },
   { title: "Storage", settings: storageSettings },
   { title: "Keys and access", settings: accessSettings },

@@ -53,9 +53,9 @@ export const fields: readonly Field[] = [
     path: "api",
     kind: "text",
     label: "Provider",
-    types: personaTypes,
+    types: everyType,
     group: "model",
-    placeholder: "openai",
+    placeholder: "the server’s",
   },
   {
     path: "model",

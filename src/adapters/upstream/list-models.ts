@@ -1,9 +1,9 @@
-import http from "node:http";
+import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
-import { text } from "node:stream/consumers";
 import { z } from "zod";
 import type { Clock } from "../../ports/clock.ts";
-import type { UpstreamAgents } from "../upstream/upstream-call.ts";
+import { wireLimits } from "../../protocol/limits.ts";
+import type { UpstreamAgents } from "./upstream-call.ts";
 
 /**
  * The models of a server that can answer, or the reason why there are none. The reason ends a sentence that starts with the server's
@@ -17,35 +17,60 @@ export type ModelList =
       readonly isThere: boolean;
       /** That program lists models. */
       readonly isModelServer: boolean;
+      /** It wants a key, or another one. */
+      readonly refusesKey: boolean;
     };
+
+/** The form of a list: OpenAI's, which most vendors and Anthropic have, or Google's. */
+export type ListForm = "openai" | "google";
 
 interface ListModelsOptions {
   readonly agents: UpstreamAgents;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default `openai`. */
+  readonly form?: ListForm;
 }
 
 /** Max time for the list of models. A port without a server is refused at once and costs no time. */
 const patienceMs = 3_000;
+/** Longer lists are refused. The longest known one, of a vendor with hundreds of models, has less than a tenth of this. */
+const maxListBytes = 8 * 1024 * 1024;
+/** Models after these are left out. */
+const maxModels = 1_000;
 
-const modelList = z.object({
-  data: z.array(
-    z.looseObject({
-      id: z.string().min(1),
-      type: z.unknown().optional(),
-      capabilities: z.unknown().optional(),
-    }),
-  ),
+const model = z.looseObject({
+  id: z.string().min(1),
+  type: z.unknown().optional(),
+  capabilities: z.unknown().optional(),
 });
+type ListedModel = z.output<typeof model>;
+const openaiList = z.object({ data: z.array(model) });
+/** Together lists models without an object around them. */
+const bareList = z.array(model).transform((data) => ({ data }));
+const googleList = z
+  .object({ models: z.array(z.looseObject({ name: z.string(), supportedGenerationMethods: z.unknown() })) })
+  .transform(({ models }) => ({
+    data: models.map(
+      ({ name, supportedGenerationMethods }): ListedModel => ({
+        id: name.replace(/^models\//, ""),
+        capabilities: supportedGenerationMethods,
+      }),
+    ),
+  }));
+
+const lists = { openai: z.union([openaiList, bareList]), google: googleList } as const;
+/** Vendors with pages of models put all into one. Other servers may refuse a query that they do not know. */
+const queries: Readonly<Record<ListForm, string>> = { openai: "", google: "?pageSize=1000" };
 
 /** Name parts of models that make no text: embeddings, rerankers, speech, pictures. */
 const otherUse =
   /embed|rerank|whisper|diffusion|minilm|colbert|(^|[^a-z])(bge|gte|e5|tts|asr|clip|siglip|sdxl|flux|kokoro|piper|paraphrase|sentence|instructor|stsb)([^a-z]|$)/i;
 
-/** Asks a server with OpenAI's API for its models. Never rejects. Leaves out models that only make embeddings and the like. */
+/** Asks a server for its models. Never rejects. Leaves out models that only make embeddings and the like. */
 export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
-  const { clock, signal, agents, headers = {} } = options;
+  const { clock, signal, agents, headers = {}, form = "openai" } = options;
   const patience = new AbortController();
   let isLate = false;
   const stopTimer = clock.callAfter(patienceMs, () => {
@@ -55,16 +80,15 @@ export async function listModels(baseUrl: string, options: ListModelsOptions): P
   const end = () => patience.abort();
   signal.addEventListener("abort", end, { once: true });
   try {
-    return read(
-      await get(new URL(`${baseUrl}/models`), { agents, headers, signal: patience.signal }),
-      baseUrl,
-    );
+    const url = new URL(`${baseUrl}/models${queries[form]}`);
+    return read(await get(url, { agents, headers, signal: patience.signal }), baseUrl, form);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const fault = isLate
       ? `has not answered within ${patienceMs / 1_000} s`
       : (faults[code ?? ""] ?? "cannot be reached");
-    return { fault, isThere: isLate || !absent.has(code ?? ""), isModelServer: false };
+    const isThere = isLate || !absent.has(code ?? "");
+    return { fault, isThere, isModelServer: false, refusesKey: false };
   } finally {
     stopTimer();
     signal.removeEventListener("abort", end);
@@ -97,43 +121,54 @@ function get(url: URL, options: Pick<ListModelsOptions, "agents" | "signal" | "h
   outgoing.on("error", reject);
   outgoing.on("response", (message) => {
     const { statusCode: status = 0 } = message;
-    text(message).then((body) => resolve({ status, body }), reject);
+    readBody(message).then((body) => resolve({ status, body }), reject);
   });
   outgoing.end();
   return promise;
 }
 
-function read({ status, body }: Answer, baseUrl: string): ModelList {
-  const lacksPath = new URL(baseUrl).pathname === "/";
-  if (status !== 200) {
-    const advice = lacksPath ? "; most servers want /v1 at the end of the address" : "";
-    return {
-      fault: `answers ${status} when asked for its models${advice}`,
-      isThere: true,
-      isModelServer: false,
-    };
+/** The whole body as text; empty if it is longer than a list may be. */
+async function readBody(message: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of message as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    // Leaving the loop closes the connection.
+    if (bytes > maxListBytes) return "";
+    parts.push(part);
   }
-  const parsed = modelList.safeParse(parseJson(body));
-  if (!parsed.success)
-    return { fault: "answers something other than a list of models", isThere: true, isModelServer: false };
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function read({ status, body }: Answer, baseUrl: string, form: ListForm): ModelList {
+  const refused = { isThere: true, isModelServer: false, refusesKey: false };
+  if (isKeyRefusal(status, body))
+    return { ...refused, fault: `refuses the key (status ${status})`, refusesKey: true };
+  if (status !== 200) {
+    const lacksPath = new URL(baseUrl).pathname === "/";
+    const advice = lacksPath ? "; most servers want /v1 at the end of the address" : "";
+    return { ...refused, fault: `answers ${status} when asked for its models${advice}` };
+  }
+  const parsed = lists[form].safeParse(parseJson(body));
+  if (!parsed.success) return { ...refused, fault: "answers something other than a list of models" };
   const { data } = parsed.data;
-  const [first, ...more] = data.filter(canAnswer).map(({ id }) => id);
+  const [first, ...more] = data
+    .filter((one) => one.id.length <= wireLimits.modelChars && canAnswer(one))
+    .slice(0, maxModels)
+    .map(({ id }) => id);
   if (first !== undefined) return { models: [first, ...more] };
   const fault =
     data.length === 0 ? "has no model yet" : "has only models that cannot answer, such as embedding models";
-  return { fault, isThere: true, isModelServer: true };
+  return { ...refused, fault, isModelServer: true };
+}
+
+/** Google refuses a wrong key with 400 and this word. */
+function isKeyRefusal(status: number, body: string): boolean {
+  return status === 401 || status === 403 || (status === 400 && body.includes("API_KEY_INVALID"));
 }
 
 /** Whether a model can answer: by the server's own words if there are any, otherwise by its name without folders. */
-function canAnswer({
-  id,
-  type,
-  capabilities,
-}: {
-  id: string;
-  type?: unknown;
-  capabilities?: unknown;
-}): boolean {
+function canAnswer({ id, type, capabilities }: ListedModel): boolean {
   if (Array.isArray(capabilities) && capabilities.length > 0)
     return capabilities.some(
       (name) => /chat|completion|generat|text/i.test(String(name)) && !otherUse.test(String(name)),
