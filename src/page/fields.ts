@@ -56,6 +56,7 @@ export const fields: readonly Field[] = [
     types: everyType,
     group: "model",
     placeholder: "the server’s",
+    list: "apis",
   },
   {
     path: "model",
@@ -64,6 +65,7 @@ export const fields: readonly Field[] = [
     types: everyType,
     group: "model",
     placeholder: "the server’s",
+    list: "models",
   },
   {
     path: "temperature",
