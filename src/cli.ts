@@ -5,6 +5,7 @@ import { Announcement } from "./compose/announcement.ts";
 import { readConfigFile, type TroupeConfig } from "./compose/config-file.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { describeCause } from "./compose/describe-cause.ts";
+import { examineProviders } from "./compose/doctor.ts";
 import { readEnvFile } from "./compose/env-file.ts";
 import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
@@ -20,8 +21,13 @@ import { runWorker } from "./compose/run-worker.ts";
 import { SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
-/** Starts the server from a command line. If it cannot start, the process ends with one clear line and status 1. */
-export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+/**
+ * Starts the server from a command line, or examines its providers (`doctor`). If it cannot, the process ends with one clear line and
+ * status 1.
+ */
+export async function main(given: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const isDoctor = given[0] === "doctor";
+  const args = isDoctor ? given.slice(1) : given;
   // A closed pipe or terminal takes nothing more, but the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
@@ -32,13 +38,27 @@ export async function main(args: readonly string[], env: NodeJS.ProcessEnv): Pro
     if (cluster.isPrimary)
       for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
     const configuration = await readConfigFile(settings.config, { ...file.variables, ...env });
-    await start({ settings, configuration, args });
+    if (isDoctor) await examine(settings, configuration);
+    else await start({ settings, configuration, args });
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
     // The channel to the primary process would keep a worker from ending.
     if (cluster.isWorker) process.exit();
   }
+}
+
+/** Prints the state of every provider. The process ends with status 1 if none of them can answer. */
+async function examine(settings: Settings, configuration: TroupeConfig | undefined): Promise<void> {
+  using agents = createUpstreamAgents(proxiesOf(settings));
+  const { lines, canAnswer } = await examineProviders({
+    settings,
+    configuration,
+    agents,
+    clock: systemClock,
+  });
+  process.stdout.write(`${lines.join("\n")}\n`);
+  if (!canAnswer) process.exitCode = 1;
 }
 
 interface StartOptions {

@@ -5,7 +5,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
 import { createCatalog, type OpenedEndpoint } from "./providers/catalog.ts";
-import { endpointsOf } from "./providers/endpoints.ts";
+import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
 import { createModelLists } from "./providers/model-lists.ts";
 import { type Endpoint, type EndpointDependencies, openEndpoint } from "./providers/open-endpoint.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
@@ -131,11 +131,7 @@ function local(
   const isThere = models.includes(model);
   const fallback = isThere ? model : models[0];
   const url = new URL(baseUrl);
-  const names = { key: "OPENAI_API_KEY", baseUrl: "OPENAI_BASE_URL" };
-  const endpoint: Endpoint = {
-    ...{ name: "openai", title: url.host, kind: "spoken", baseUrl, apiKey: undefined, settings: names },
-    ...{ model: fallback, models: [] },
-  };
+  const endpoint = foundEndpoint(baseUrl, fallback);
   const provider = openEndpoint(endpoint, settings, dependencies);
   const lists = createModelLists({ agents: dependencies.agents, clock: dependencies.clock, signal });
   const catalog = createCatalog({ opened: [{ endpoint, provider }], lists, settings });

@@ -110,7 +110,8 @@ export function settingsHelp(): string {
     [`${title}:`, ...shown.map(helpRow)].join("\n"),
   );
   const usage = [
-    "Usage: troupe [flags]",
+    "Usage: troupe [flags]          starts the server",
+    "       troupe doctor [flags]   tells which providers can answer, with a remedy for the others",
     "",
     "Every flag can be set by the environment variable beside it, and by a line NAME=value of the file .env in the working folder.",
     "A flag goes before the environment, and the environment before the file.",

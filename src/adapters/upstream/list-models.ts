@@ -87,7 +87,7 @@ export async function listModels(baseUrl: string, options: ListModelsOptions): P
     const fault = isLate
       ? `has not answered within ${patienceMs / 1_000} s`
       : (faults[code ?? ""] ?? "cannot be reached");
-    const isThere = isLate || !absent.has(code ?? "");
+    const isThere = !isLate && !absent.has(code ?? "");
     return { fault, isThere, isModelServer: false, refusesKey: false };
   } finally {
     stopTimer();
@@ -98,11 +98,15 @@ export async function listModels(baseUrl: string, options: ListModelsOptions): P
 const faults: Readonly<Record<string, string>> = {
   ECONNREFUSED: "is not there: nothing listens at this port",
   ENOTFOUND: "is not there: no address belongs to this name",
+  EAI_AGAIN: "is not there: its name cannot be looked up",
   ECONNRESET: "hangs up",
 };
 
-/** No program listens there. Any other fault comes from a program that does. */
-const absent = new Set(["ECONNREFUSED", "ENOTFOUND"]);
+/** No program answers there. Any other fault comes from a program that does. */
+const absent = new Set([
+  ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT"],
+  ...["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN"],
+]);
 
 interface Answer {
   readonly status: number;

@@ -47,6 +47,14 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
   };
 }
 
+/** A local server that was found, which answers `openai`. */
+export function foundEndpoint(baseUrl: string, model: string): Endpoint {
+  return {
+    ...{ name: "openai", title: new URL(baseUrl).host, kind: "spoken", baseUrl, apiKey: undefined },
+    ...{ model, models: [], settings: { key: "OPENAI_API_KEY", baseUrl: "OPENAI_BASE_URL" } },
+  };
+}
+
 function openaiSettings(settings: Settings) {
   return {
     baseUrl: settings.openaiBaseUrl,
