@@ -110,7 +110,16 @@ async function configured(
   const needed = endpoints.filter(
     ({ name, model }) => more.length > 0 || (name !== "openai" && model === undefined),
   );
-  await Promise.all(needed.map((endpoint) => lists.ask(endpoint)));
+  await Promise.all(
+    needed.map(async (endpoint) => {
+      const list = await lists.ask(endpoint);
+      const isUnusable = "fault" in list && (list.refusesKey || !list.isThere);
+      if (isUnusable)
+        dependencies.observer.warned?.({
+          message: `api "${endpoint.name}": ${endpoint.title} ${list.fault}; troupe doctor has a remedy`,
+        });
+    }),
+  );
   const { choose, apiFor, list, model } = catalog;
   const named = [first, ...more].map((endpoint) => {
     const shown = endpoint.name === apiFor(undefined) && endpoint.name !== "openai" ? model : undefined;

@@ -101,10 +101,11 @@ async function report(endpoints: readonly Endpoint[], options: DoctorOptions): P
   const usual = catalog.apiFor(undefined);
   const answering = `Requests that name no api go to "${usual}"${catalog.model === undefined ? "" : `, model ${catalog.model}`}.`;
   const isUsualAble = able.some(({ endpoint }) => endpoint.name === usual);
+  const remedy = able.length === 0 ? "" : ": name another in the request, or put it first in the config file";
   const count = `${able.length} of ${endpoints.length} can answer.`;
   return {
     canAnswer: able.length > 0,
-    lines: [...rows, "", `${count} ${answering}${isUsualAble ? "" : " That one cannot answer."}`],
+    lines: [...rows, "", `${count} ${answering}${isUsualAble ? "" : ` That one cannot answer${remedy}.`}`],
   };
 }
 

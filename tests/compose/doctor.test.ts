@@ -101,7 +101,7 @@ describe("troupe doctor", () => {
       "                   -> The model provider reported a failure.",
       "  ready   good     HOST answers with good-1",
       "",
-      '1 of 5 can answer. Requests that name no api go to "strict". That one cannot answer.',
+      '1 of 5 can answer. Requests that name no api go to "strict". That one cannot answer: name another in the request, or put it first in the config file.',
     ]);
     assert.ok(canAnswer);
   });

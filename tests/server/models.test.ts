@@ -46,7 +46,15 @@ describe("GET /api/models", () => {
       gone: "http://127.0.0.1:9/v1",
       pathless: good.baseUrl.slice(0, -"/v1".length),
     });
-    await using server = await startTroupe(options);
+    const warnings: string[] = [];
+    const nothing = () => undefined;
+    const warn = (_: object, line: string) => void warnings.push(line.replace(/127\.0\.0\.1:\d\d+/, "HOST"));
+    const logger = { debug: nothing, info: nothing, error: nothing, warn };
+    await using server = await startTroupe({ ...options, logger });
+    assert.deepEqual(warnings.sort(), [
+      'api "gone": 127.0.0.1:9 is not there: nothing listens at this port; troupe doctor has a remedy',
+      'api "strict": HOST refuses the key (status 401); troupe doctor has a remedy',
+    ]);
     assert.deepEqual(await modelsOf(server), [
       {
         ...{ api: "good", is_default: true, ...state, default_model: "m-1" },
