@@ -25,7 +25,7 @@ export function whyNoBaseUrl(address: string): string | undefined {
   return endpoint.test(pathname) ? "must end before the name of the call, as http://host:port/v1" : undefined;
 }
 
-function readBaseUrl(address: string, context: z.RefinementCtx): string {
+export function readBaseUrl(address: string, context: z.RefinementCtx): string {
   const fault = whyNoBaseUrl(address);
   if (fault !== undefined) context.addIssue({ code: "custom", message: `it ${fault}` });
   return address.replace(/\/+$/, "");

@@ -1,3 +1,4 @@
+import { readBaseUrl } from "./provider-settings.ts";
 import { text } from "./setting-kinds.ts";
 
 const keyOf = <Name extends string>(name: Name, vendor: string) => ({
@@ -6,8 +7,16 @@ const keyOf = <Name extends string>(name: Name, vendor: string) => ({
   help: `key of ${vendor}, which answers \`api\` from then on`,
 });
 
+const baseUrlOf = <Name extends string>(name: Name, vendor: string) => ({
+  name,
+  schema: text.transform(readBaseUrl).optional(),
+  help: `another server that speaks the API of ${vendor}, as http://host:port`,
+});
+
 /** The keys that add vendors by themselves. `vendors.ts` has their addresses. */
 export const vendorSettings = {
+  anthropicApiKey: keyOf("ANTHROPIC_API_KEY", "Anthropic"),
+  anthropicBaseUrl: baseUrlOf("ANTHROPIC_BASE_URL", "Anthropic"),
   groqApiKey: keyOf("GROQ_API_KEY", "Groq"),
   mistralApiKey: keyOf("MISTRAL_API_KEY", "Mistral"),
   deepseekApiKey: keyOf("DEEPSEEK_API_KEY", "DeepSeek"),

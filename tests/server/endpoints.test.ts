@@ -210,6 +210,13 @@ describe("keys in the settings", () => {
       ["groq", "chat-completions", "https://api.groq.com/openai/v1", "g"],
       ["deepseek", "chat-completions", "https://api.deepseek.com", "d"],
     ]);
+    assert.deepEqual(shown({ anthropicApiKey: "a" }), [
+      ["anthropic", "anthropic", "https://api.anthropic.com/v1", "a"],
+    ]);
+    assert.deepEqual(shown({ anthropicApiKey: "a", anthropicBaseUrl: "http://gateway:4000/" }), [
+      ["anthropic", "anthropic", "http://gateway:4000", "a"],
+    ]);
+    assert.deepEqual(shown({ anthropicBaseUrl: "http://gateway:4000" }), []);
     assert.deepEqual(shown({ openaiBaseUrl: "http://gateway:4000/v1" }), [
       ["openai", "spoken", "http://gateway:4000/v1", undefined],
     ]);

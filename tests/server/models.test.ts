@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import type { TroupeConfig } from "../../src/compose/config-file.ts";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
@@ -135,6 +138,27 @@ describe("GET /api/models", () => {
     assert.equal((await modelsOf(server))[0].problem, "hangs up");
     await clock.advance(2_000);
     assert.equal((await modelsOf(server))[0].problem, undefined);
+  });
+
+  it("asks Anthropic in its own way", async () => {
+    const asked: (readonly [string | undefined, unknown])[] = [];
+    const vendors = createServer(({ url, headers }, response) => {
+      asked.push([url, headers["x-api-key"]]);
+      response.end(JSON.stringify({ data: [{ id: "claude-1" }], has_more: false }));
+    }).listen(0, "127.0.0.1");
+    await once(vendors, "listening");
+    const at = `http://127.0.0.1:${(vendors.address() as AddressInfo).port}`;
+    const configuration = {
+      providers: {
+        anthropic: { baseUrl: at, key: secret },
+      },
+    } as const;
+    await using server = await startTroupe({ configuration });
+    const listed = await modelsOf(server);
+    assert.equal(listed[0].default_model, "claude-1");
+    assert.deepEqual(asked, [["/v1/models?limit=1000", secret]]);
+    vendors.close();
+    vendors.closeAllConnections();
   });
 
   it("keeps at most a thousand models of a server, and refuses a list without an end", async () => {

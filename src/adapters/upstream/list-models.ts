@@ -21,8 +21,8 @@ export type ModelList =
       readonly refusesKey: boolean;
     };
 
-/** The form of a list: OpenAI's, which most vendors and Anthropic have, or Google's. */
-export type ListForm = "openai" | "google";
+/** The form of a list: OpenAI's, which most vendors have, Anthropic's, or Google's. */
+export type ListForm = "openai" | "anthropic" | "google";
 
 interface ListModelsOptions {
   readonly agents: UpstreamAgents;
@@ -60,9 +60,13 @@ const googleList = z
     ),
   }));
 
-const lists = { openai: z.union([openaiList, bareList]), google: googleList } as const;
+const lists = { openai: z.union([openaiList, bareList]), anthropic: openaiList, google: googleList } as const;
 /** Vendors with pages of models put all into one. Other servers may refuse a query that they do not know. */
-const queries: Readonly<Record<ListForm, string>> = { openai: "", google: "?pageSize=1000" };
+const queries: Readonly<Record<ListForm, string>> = {
+  openai: "",
+  anthropic: "?limit=1000",
+  google: "?pageSize=1000",
+};
 
 /** Name parts of models that make no text: embeddings, rerankers, speech, pictures. */
 const otherUse =

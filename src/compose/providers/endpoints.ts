@@ -23,7 +23,8 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
   const vendor = vendors[name];
   const ofOpenai = name === "openai" ? openaiSettings(settings) : undefined;
   const key = vendor === undefined ? undefined : keyIn(settings, vendor);
-  const address = given.baseUrl ?? ofOpenai?.baseUrl;
+  const addressSetting = vendor?.address;
+  const address = given.baseUrl ?? (addressSetting && settings[addressSetting]);
   const baseUrl = (address ?? vendor?.baseUrl ?? "").replace(/\/+$/, "");
   const usualKind = vendor?.kind === "responses" && !isOpenai(baseUrl) ? "spoken" : vendor?.kind;
   const inFile = (field: keyof ConfiguredProvider) => `providers.${name}.${field} in the config file`;
@@ -42,7 +43,10 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
     models: given.models ?? [],
     settings: {
       key: given.key === undefined && keySetting !== undefined ? variableOf(keySetting) : inFile("key"),
-      baseUrl: given.baseUrl === undefined && ofOpenai !== undefined ? "OPENAI_BASE_URL" : inFile("baseUrl"),
+      baseUrl:
+        given.baseUrl === undefined && addressSetting !== undefined
+          ? variableOf(addressSetting)
+          : inFile("baseUrl"),
     },
   };
 }
@@ -57,7 +61,6 @@ export function foundEndpoint(baseUrl: string, model: string): Endpoint {
 
 function openaiSettings(settings: Settings) {
   return {
-    baseUrl: settings.openaiBaseUrl,
     organization: settings.openaiOrganization,
     project: settings.openaiProject,
     headers: settings.openaiHeaders,

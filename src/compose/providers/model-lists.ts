@@ -56,7 +56,13 @@ export function createModelLists(dependencies: ListDependencies): ModelLists {
 }
 
 /** Where and how each kind lists its models, if not as OpenAI does. */
-const ways: Partial<Record<EndpointKind, (endpoint: Endpoint) => ListQuestion>> = {};
+const ways: Partial<Record<EndpointKind, (endpoint: Endpoint) => ListQuestion>> = {
+  anthropic: ({ baseUrl, apiKey = "" }) => ({
+    baseUrl: baseUrl.endsWith("/v1") ? baseUrl : `${baseUrl}/v1`,
+    headers: { "x-api-key": apiKey, "anthropic-version": "2023-06-01" },
+    form: "anthropic",
+  }),
+};
 
 interface ListQuestion {
   readonly baseUrl: string;

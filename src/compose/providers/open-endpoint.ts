@@ -1,3 +1,4 @@
+import { createAnthropicProvider } from "../../adapters/anthropic/anthropic-provider.ts";
 import { createChatProvider } from "../../adapters/chat-completions/chat-provider.ts";
 import type { ChatDialect } from "../../adapters/chat-completions/dialects.ts";
 import { createOpenaiProvider } from "../../adapters/openai/openai-provider.ts";
@@ -43,6 +44,7 @@ type Options = ReturnType<typeof optionsOf>;
 const factories = {
   responses: (options: Options) => createOpenaiProvider(options),
   "chat-completions": (options: Options) => createChatProvider(options),
+  anthropic: (options: Options) => createAnthropicProvider(options),
   spoken: (options: Options) => createSpokenApi(createOpenaiProvider(options), createChatProvider(options)),
 } satisfies Readonly<Record<string, (options: Options) => Provider>>;
 

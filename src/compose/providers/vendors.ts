@@ -8,6 +8,8 @@ interface Vendor {
   readonly baseUrl: string;
   /** The settings with its key, the first one that is set. None: it needs no key. */
   readonly keys: readonly Extract<SettingKey, `${string}ApiKey`>[];
+  /** The setting of another address, if there is one. */
+  readonly address?: Extract<SettingKey, `${string}BaseUrl`>;
 }
 
 const compatible = (title: string, baseUrl: string, ...keys: Vendor["keys"]): Vendor => ({
@@ -19,10 +21,12 @@ const local = (title: string, baseUrl: string): Vendor => ({ title, baseUrl, key
 /** The known vendors by their `api`. If several have a key, the first of them answers requests that name none. */
 export const vendors: Readonly<Record<string, Vendor>> = {
   openai: {
-    title: "OpenAI",
-    kind: "responses",
-    baseUrl: "https://api.openai.com/v1",
-    keys: ["openaiApiKey"],
+    ...{ title: "OpenAI", kind: "responses", baseUrl: "https://api.openai.com/v1" },
+    ...{ keys: ["openaiApiKey"], address: "openaiBaseUrl" },
+  },
+  anthropic: {
+    ...{ title: "Anthropic", kind: "anthropic", baseUrl: "https://api.anthropic.com/v1" },
+    ...{ keys: ["anthropicApiKey"], address: "anthropicBaseUrl" },
   },
   groq: compatible("Groq", "https://api.groq.com/openai/v1", "groqApiKey"),
   mistral: compatible("Mistral", "https://api.mistral.ai/v1", "mistralApiKey"),
