@@ -1,5 +1,6 @@
 import { asyncApiGenerator } from "./async-api.ts";
 import { pageGenerator } from "./build-page.ts";
+import { configSchemaGenerator } from "./config-schema.ts";
 import type { Generator } from "./generator.ts";
 import { protocolGenerator } from "./protocol-tables.ts";
 import { recordsGenerator } from "./record-tables.ts";
@@ -11,5 +12,6 @@ export const generators: readonly Generator[] = [
   protocolGenerator,
   asyncApiGenerator,
   settingsGenerator,
+  configSchemaGenerator,
   recordsGenerator,
 ];

@@ -2,8 +2,10 @@ import cluster from "node:cluster";
 import { systemClock } from "./adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "./adapters/upstream/upstream-call.ts";
 import { Announcement } from "./compose/announcement.ts";
+import { readConfigFile, type TroupeConfig } from "./compose/config-file.ts";
 import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { describeCause } from "./compose/describe-cause.ts";
+import { examineProviders } from "./compose/doctor.ts";
 import { readEnvFile } from "./compose/env-file.ts";
 import { findRunner } from "./compose/find-runner.ts";
 import { listen } from "./compose/listen.ts";
@@ -21,20 +23,29 @@ import { runWorker } from "./compose/run-worker.ts";
 import { SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
 
-/** Starts the server from a command line. If it cannot start, the process ends with one clear line and status 1. */
+/**
+ * Starts the server from a command line, copies its database (`backup`) or examines its providers (`doctor`). If it cannot, the process
+ * ends with one clear line and status 1.
+ */
 export async function main(given: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   // A closed pipe or terminal takes nothing more, but the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
-    const { args, backup } = readCommand(given);
+    const command = readCommand(given);
+    const { args } = command;
     if (readFlags(args).help) return void process.stdout.write(`${settingsHelp()}\n`);
     const file = await readEnvFile(process.cwd());
     const { settings, notes } = readSettings(args, { env, fileEnv: file.variables });
     // Each worker reads the same settings again.
     if (cluster.isPrimary)
       for (const note of [...file.notes, ...notes]) process.stderr.write(`troupe: ${note}\n`);
-    if (backup === undefined) await start(settings, args);
-    else await runBackup(backup.file, settings, (line) => process.stdout.write(line));
+    if (command.name === "backup") {
+      await runBackup(command.file, settings, (line) => process.stdout.write(line));
+      return;
+    }
+    const configuration = await readConfigFile(settings.config, { ...file.variables, ...env });
+    if (command.name === "doctor") await examine(settings, configuration);
+    else await start({ settings, configuration, args });
   } catch (error) {
     process.stderr.write(`troupe: ${explain(error)}\n`);
     process.exitCode = 1;
@@ -43,20 +54,41 @@ export async function main(given: readonly string[], env: NodeJS.ProcessEnv): Pr
   }
 }
 
-interface Command {
-  /** The flags. */
-  readonly args: readonly string[];
-  /** Present if the command line is `backup FILE`, before or without flags. */
-  readonly backup?: { readonly file: string | undefined };
-}
+/** The command, and its flags. */
+type Command =
+  | { readonly name: "start" | "doctor"; readonly args: readonly string[] }
+  | { readonly name: "backup"; readonly args: readonly string[]; readonly file: string | undefined };
 
 function readCommand(given: readonly string[]): Command {
-  if (given[0] !== "backup") return { args: given };
-  const file = given[1]?.startsWith("-") === true ? undefined : given[1];
-  return { args: given.slice(file === undefined ? 1 : 2), backup: { file } };
+  const [name, ...rest] = given;
+  if (name === "doctor") return { name, args: rest };
+  if (name !== "backup") return { name: "start", args: given };
+  const [file] = rest;
+  const hasFile = file !== undefined && !file.startsWith("-");
+  return { name, args: hasFile ? rest.slice(1) : rest, file: hasFile ? file : undefined };
 }
 
-async function start(settings: Settings, args: readonly string[]): Promise<void> {
+/** Prints the state of every provider. The process ends with status 1 if none of them can answer. */
+async function examine(settings: Settings, configuration: TroupeConfig | undefined): Promise<void> {
+  using agents = createUpstreamAgents(proxiesOf(settings));
+  const { lines, canAnswer } = await examineProviders({
+    settings,
+    configuration,
+    agents,
+    clock: systemClock,
+  });
+  process.stdout.write(`${lines.join("\n")}\n`);
+  if (!canAnswer) process.exitCode = 1;
+}
+
+interface StartOptions {
+  readonly settings: Settings;
+  /** The content of the config file. */
+  readonly configuration: TroupeConfig | undefined;
+  readonly args: readonly string[];
+}
+
+async function start({ settings, configuration, args }: StartOptions): Promise<void> {
   const logger = openLog(settings);
   if (settings.store === "memory" || settings.databaseUrl !== undefined)
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
@@ -66,6 +98,7 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
   const observing = await openObserving(settings, { logger, runsTurns });
   const options = {
     ...{ logger, pageToken, onAnswering: announcement.tellAnswering },
+    ...(configuration === undefined ? {} : { configuration }),
     ...(observing.observer === undefined ? {} : { observer: observing.observer }),
   };
   if (settings.workers === 1) {
@@ -76,7 +109,7 @@ async function start(settings: Settings, args: readonly string[]): Promise<void>
     return runWorker(settings, options, observing, (troupe, port) => announcement.announce(troupe, port));
   void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
-  const primary = await runPrimary(settings, args, { logger, metrics: observing.metrics });
+  const primary = await runPrimary(settings, args, { configuration, logger, metrics: observing.metrics });
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs });
 }

@@ -1,5 +1,6 @@
 /** The server: `createTroupe` for embedding in an HTTP server, `listen` for an HTTP server of its own. */
 
+export type { TroupeConfig } from "./compose/config-file.ts";
 export { createTroupe, type Troupe, type TroupeOptions } from "./compose/create-troupe.ts";
 export { type Listening, listen } from "./compose/listen.ts";
 export type { Logger } from "./compose/log-observer.ts";
@@ -30,5 +31,5 @@ export {
   type ProviderRequest,
   type Usage,
 } from "./ports/provider.ts";
-export type { ProviderCatalog, ProviderChoice } from "./ports/provider-catalog.ts";
+export type { ListedApi, ProviderCatalog, ProviderChoice } from "./ports/provider-catalog.ts";
 export { type ErrorCode, TroupeError, type TroupeErrorOptions } from "./protocol/errors.ts";

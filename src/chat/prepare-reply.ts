@@ -1,5 +1,6 @@
 import type { Asked, ConversationHead, PathMessage, TurnQuestion } from "../ports/conversation-store.ts";
 import type { Persona } from "../ports/persona.ts";
+import { type ProviderChoice, usualApi } from "../ports/provider-catalog.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
@@ -56,7 +57,7 @@ export async function prepareReply(
 ): Promise<PreparedReply> {
   const isRepeat = afterSeq !== undefined && (recovered ?? []).length === 0;
   if (request.kind === "responses") {
-    const choice = dependencies.providers.choose("openai", request.model);
+    const choice = chooseFor(request, dependencies);
     // The process that started the request has checked its ids, which may have expired since.
     if (recovered === undefined) await refuseForeignIds(request, owner, dependencies.vendorIds);
     const begun = recovered?.find(canGoOn);
@@ -71,7 +72,7 @@ export async function prepareReply(
     };
   }
   const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
-  const choice = dependencies.providers.choose(request.api, request.model);
+  const members = personas.map((persona) => ({ persona, choice: chooseFor(request, dependencies, persona) }));
   const isAsked = isRepeat || recovered !== undefined;
   const asked = { owner, id, conversationId, isAsked, isRepeat };
   const { path, question, enter } =
@@ -83,13 +84,24 @@ export async function prepareReply(
     async reply(context) {
       const conversation = await enter();
       const ended = recovered?.filter((lane) => lane.ended) ?? [];
-      const cast = { members: personas.map((persona) => ({ persona, choice })), conversation, ended };
+      const cast = { members, conversation, ended };
       if (isRepeat)
         await context.emit([{ type: "reset", lanes: personas.map(({ id: lane }) => ({ lane })) }]);
       else await tellCut(recovered, context);
       return runStage(parallel, request, cast, dependencies, context);
     },
   };
+}
+
+/** The endpoint and the model that answer: the request's, otherwise the persona's own, otherwise the server's. */
+function chooseFor(
+  asked: Pick<TurnRequest, "api" | "model">,
+  { providers }: ChatDependencies,
+  own: Pick<Persona, "api" | "model"> = {},
+): ProviderChoice {
+  // Each of a persona's two names goes with the other: another vendor's endpoint does not have its model.
+  const { api, model } = asked.api === undefined && asked.model === undefined ? own : asked;
+  return providers.choose(api ?? usualApi(providers, model), model);
 }
 
 /** The place of a turn in its conversation, before its reply is called. */

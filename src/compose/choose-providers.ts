@@ -1,21 +1,18 @@
-import { createChatProvider } from "../adapters/chat-completions/chat-provider.ts";
 import { createDemoProvider } from "../adapters/demo/demo-provider.ts";
-import { createOpenaiProvider } from "../adapters/openai/openai-provider.ts";
-import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
-import type { Provider } from "../ports/provider.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import type { TroupeConfig } from "./config-file.ts";
 import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
+import { createCatalog, type OpenedEndpoint } from "./providers/catalog.ts";
+import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
+import { createModelLists } from "./providers/model-lists.ts";
+import { type Endpoint, type EndpointDependencies, openEndpoint } from "./providers/open-endpoint.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
-import { createSpokenApi } from "./spoken-api.ts";
 
-interface ProviderDependencies {
-  readonly clock: Clock;
-  readonly agents: UpstreamAgents;
-  readonly random: () => number;
-  readonly observer: Observer;
+interface ProviderDependencies extends EndpointDependencies {
+  /** The content of the config file. */
+  readonly configuration?: TroupeConfig | undefined;
   /** The application's own providers, which replace those of the settings. */
   readonly own?: ProviderCatalog | undefined;
 }
@@ -38,13 +35,14 @@ export interface ChosenProviders extends Answering, Disposable {
 }
 
 /**
- * Uses explicit settings and keys first, then a local server. With none of them, the demonstration answers until a local server is found.
+ * Uses the config file, then keys and addresses of the settings, then a local server. With none of them, the demonstration answers until a
+ * local server is found.
  */
 export async function chooseProviders(
   settings: Settings,
   dependencies: ProviderDependencies,
 ): Promise<ChosenProviders> {
-  const { clock, agents, own, observer } = dependencies;
+  const { clock, agents, own, observer, configuration } = dependencies;
   const leaving = new AbortController();
   const changed = Promise.withResolvers<void>();
   const chosen = (answering: Answering): ChosenProviders => ({
@@ -53,18 +51,19 @@ export async function chooseProviders(
     [Symbol.dispose]: () => leaving.abort(),
   });
   if (own !== undefined) return chosen(describeOwn(own, observer));
-  if (settings.openaiApiKey !== undefined || settings.openaiBaseUrl !== undefined)
-    return chosen(configured(settings, dependencies));
+  const [first, ...more] = endpointsOf(settings, configuration);
+  if (first !== undefined)
+    return chosen(await configured([first, ...more], settings, dependencies, leaving.signal));
   const { localProviders } = settings;
   const looking = { agents, clock, signal: leaving.signal };
   const { server, unusable } = await lookForServer(localProviders, looking);
   for (const message of unusable.flatMap((one) => warningOf(one, settings))) observer.warned?.({ message });
-  if (server !== undefined) return chosen(local(server, settings, dependencies));
+  if (server !== undefined) return chosen(local(server, settings, dependencies, leaving.signal));
   const providers = chosen(demonstration(settings, dependencies));
   if (localProviders.length > 0)
     void waitForServer(localProviders, looking).then((found) => {
       if (found === undefined || leaving.signal.aborted) return;
-      Object.assign(providers, local(found, settings, dependencies));
+      Object.assign(providers, local(found, settings, dependencies, leaving.signal));
       changed.resolve();
     });
   return providers;
@@ -72,7 +71,12 @@ export async function chooseProviders(
 
 /** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */
 function describeOwn(own: ProviderCatalog, observer: Observer): Answering {
-  const unnamed = { simulated: false, isFree: false, choose: own.choose.bind(own) };
+  const { apiFor, list } = own;
+  const unnamed = {
+    ...{ simulated: false, isFree: false, choose: own.choose.bind(own) },
+    ...(apiFor === undefined ? {} : { apiFor: apiFor.bind(own) }),
+    ...(list === undefined ? {} : { list: list.bind(own) }),
+  };
   try {
     const { provider, model } = own.choose("openai", undefined);
     const summary = `api "openai" is answered by ${provider.name} (${model}), a provider of the application`;
@@ -87,63 +91,83 @@ function describeOwn(own: ProviderCatalog, observer: Observer): Answering {
   }
 }
 
-/** The parts that a provider uses. */
-function ofProvider({ clock, agents, random, observer }: ProviderDependencies) {
-  const onWarning = (message: string, cause: unknown) => observer.warned?.({ message, cause });
-  return { clock, agents, random, onWarning };
-}
-
-function configured(settings: Settings, dependencies: ProviderDependencies): Answering {
-  const { openaiApiKey, openaiBaseUrl, model } = settings;
-  const provider = createOpenaiProvider({
-    ...ofProvider(dependencies),
-    apiKey: openaiApiKey ?? "none",
-    baseUrl: openaiBaseUrl,
-    organization: settings.openaiOrganization,
-    project: settings.openaiProject,
-    headers: settings.openaiHeaders,
-    firstByteMs: settings.firstByteMs,
-    idleMs: settings.idleMs,
+/** The endpoints that the operator has named. */
+async function configured(
+  endpoints: readonly [Endpoint, ...Endpoint[]],
+  settings: Settings,
+  dependencies: ProviderDependencies,
+  signal: AbortSignal,
+): Promise<Answering> {
+  const { agents, clock } = dependencies;
+  const open = (endpoint: Endpoint): OpenedEndpoint => ({
+    endpoint,
+    provider: openEndpoint(endpoint, settings, dependencies),
   });
-  const url = new URL(openaiBaseUrl ?? "https://api.openai.com/v1");
-  const where = openaiBaseUrl === undefined ? "OpenAI" : url.host;
-  const summary = `api "openai" is answered by ${where}${overProxy(url, dependencies)}`;
-  return {
-    ...oneProvider(provider, (asked) => asked ?? model),
-    simulated: false,
-    isFree: false,
-    model,
-    summary,
-  };
+  const [first, ...more] = endpoints;
+  const lists = createModelLists({ agents, clock, signal });
+  const catalog = createCatalog({ opened: [open(first), ...more.map(open)], lists, settings });
+  // The lists are needed to find the endpoint of a model, and the model of an endpoint. OpenAI alone needs none.
+  const needed = endpoints.filter(
+    ({ name, model }) => more.length > 0 || (name !== "openai" && model === undefined),
+  );
+  await Promise.all(
+    needed.map(async (endpoint) => {
+      const list = await lists.ask(endpoint);
+      const isUnusable = "fault" in list && (list.refusesKey || !list.isThere);
+      if (isUnusable)
+        dependencies.observer.warned?.({
+          message: `api "${endpoint.name}": ${endpoint.title} ${list.fault}; troupe doctor has a remedy`,
+        });
+    }),
+  );
+  const { choose, apiFor, list, model } = catalog;
+  const named = [first, ...more].map((endpoint) => {
+    const shown = endpoint.name === apiFor(undefined) && endpoint.name !== "openai" ? model : undefined;
+    const where = `${endpoint.title}${overProxy(new URL(endpoint.baseUrl), dependencies)}`;
+    return `"${endpoint.name}" is answered by ${where}${shown === undefined ? "" : ` (${shown})`}`;
+  });
+  const simulated = false;
+  return { choose, apiFor, list, simulated, isFree: false, model, summary: `api ${named.join(", ")}` };
 }
 
 function local(
   { baseUrl, models }: LocalServer,
   settings: Settings,
   dependencies: ProviderDependencies,
+  signal: AbortSignal,
 ): Answering {
-  const { model, firstByteMs, idleMs } = settings;
+  const { model } = settings;
   const isThere = models.includes(model);
   const fallback = isThere ? model : models[0];
-  const options = { ...ofProvider(dependencies), apiKey: "none", baseUrl, firstByteMs, idleMs };
-  const provider = createSpokenApi(createOpenaiProvider(options), createChatProvider(options));
-  const choose = (asked: string | undefined) =>
-    asked !== undefined && models.includes(asked) ? asked : fallback;
   const url = new URL(baseUrl);
+  const endpoint = foundEndpoint(baseUrl, fallback);
+  const provider = openEndpoint(endpoint, settings, dependencies);
+  const lists = createModelLists({ agents: dependencies.agents, clock: dependencies.clock, signal });
+  const catalog = createCatalog({ opened: [{ endpoint, provider }], lists, settings });
   if (!isThere && model !== defaultSettings().model)
     dependencies.observer.warned?.({
       message: `TROUPE_MODEL: the local server at ${url.host} has no ${model}; ${fallback} answers instead`,
     });
   const where = `the local server at ${url.host}${overProxy(url, dependencies)}`;
-  const summary = `api "openai" is answered by ${where} (${fallback})`;
-  return { ...oneProvider(provider, choose), simulated: false, isFree: false, model: fallback, summary };
+  return {
+    choose: (api, asked) =>
+      catalog.choose(api, asked !== undefined && models.includes(asked) ? asked : fallback),
+    list: async () => (await catalog.list()).map((listed) => ({ ...listed, isConfigured: false })),
+    simulated: false,
+    isFree: false,
+    model: fallback,
+    summary: `api "openai" is answered by ${where} (${fallback})`,
+  };
 }
 
 function demonstration({ localProviders }: Settings, { clock }: ProviderDependencies): Answering {
   const provider = createDemoProvider({ clock });
   const looks = localProviders.length === 0 ? "" : ", or start a local model server, which is found";
+  const models = [{ id: "demo", isListed: true }];
+  const state = { isDefault: true, isConfigured: false, simulated: true, isReachable: true };
   return {
     choose: (api) => ({ provider, api, model: "demo" }),
+    list: async () => [{ api: "openai", ...state, defaultModel: "demo", models }],
     simulated: true,
     isFree: true,
     model: "demo",
@@ -160,17 +184,4 @@ function overProxy(url: URL, { agents }: ProviderDependencies): string {
 function warningOf({ baseUrl, list }: UnusableServer, { localProviders }: Settings): string[] {
   const isNamed = String(localProviders) !== String(defaultSettings().localProviders);
   return isNamed || list.isModelServer ? [`TROUPE_LOCAL_PROVIDERS: ${baseUrl} ${list.fault}`] : [];
-}
-
-/** One provider, for `api: "openai"`. */
-function oneProvider(provider: Provider, modelFor: (asked: string | undefined) => string): ProviderCatalog {
-  return {
-    choose(api, model) {
-      if (api === "openai") return { provider, api, model: modelFor(model) };
-      throw new TroupeError("provider_not_configured", {
-        field: "data.api",
-        detail: 'This server answers "openai" only (OPENAI_API_KEY, OPENAI_BASE_URL).',
-      });
-    },
-  };
 }

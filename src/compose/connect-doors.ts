@@ -93,7 +93,7 @@ interface ListenerParts {
 }
 
 function openListener({ parts, turns, access, sockets, pages, ready }: ListenerParts) {
-  const { stores, callers, clientAddress, personas, budgets, clock, observer } = parts;
+  const { stores, callers, clientAddress, personas, providers, budgets, clock, observer } = parts;
   const { logs, conversations, keys, tickets, usage } = stores;
   const onRefused = refusalsAt("http", parts);
   const app = createHttpApp({
@@ -101,6 +101,7 @@ function openListener({ parts, turns, access, sockets, pages, ready }: ListenerP
     ...{ keys, tickets, conversations, logs, usage, observer },
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, observer }),
+    listModels: async () => (await providers.list?.()) ?? [],
     today: budgets.today,
     page: pages.served,
   });

@@ -1,4 +1,4 @@
-import { listModels, type ModelList } from "../adapters/openai/list-models.ts";
+import { listModels, type ModelList } from "../adapters/upstream/list-models.ts";
 import { placeOf } from "../adapters/upstream/place-of.ts";
 import type { UpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../ports/clock.ts";

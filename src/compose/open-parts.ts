@@ -12,6 +12,7 @@ import type { VendorIds } from "../ports/vendor-ids.ts";
 import { type ChosenPersonas, choosePersonas } from "./choose-personas.ts";
 import { type ChosenProviders, chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
+import { decodeConfig, readConfigFile, type TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { openCallers } from "./open-callers.ts";
 import { proxiesOf } from "./provider-settings.ts";
@@ -85,6 +86,7 @@ export async function openParts(
   const providers = begun.use(
     await chooseProviders(settings, {
       ...{ clock, agents, random, own: options.providers },
+      configuration: await configurationOf(options, settings),
       observer: told,
     }),
   );
@@ -104,6 +106,15 @@ export async function openParts(
       await stores[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The configuration that a program gives, or the file that it names. Rejects with a `SettingError`. */
+async function configurationOf(
+  { configuration }: TroupeOptions,
+  { config }: Settings,
+): Promise<TroupeConfig | undefined> {
+  if (configuration !== undefined) return decodeConfig(configuration, "configuration", {});
+  return config === undefined ? undefined : readConfigFile(config, process.env);
 }
 
 /**

@@ -4,13 +4,19 @@ import { duration, list, switchedOn, text } from "./setting-kinds.ts";
 
 /** Paths of calls, which the SDK adds itself. */
 const endpoint = /\/(responses|chat\/completions|completions|models)\/*$/;
-const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+export const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 /** Headers that frame a call; another value would break it. */
-const framing = new Set(["connection", "content-length", "host", "transfer-encoding", "upgrade"]);
+export const framingHeaders = new Set([
+  "connection",
+  "content-length",
+  "host",
+  "transfer-encoding",
+  "upgrade",
+]);
 const proxySchemes = new Set(["http:", "https:"]);
 
-/** Why an address cannot be a base URL. The value is not quoted, because it may contain a password. */
-function whyNoBaseUrl(address: string): string | undefined {
+/** Why an address cannot be a base URL; `undefined` if it can. The value is not quoted, because it may contain a password. */
+export function whyNoBaseUrl(address: string): string | undefined {
   if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
     return "must be an address such as http://host:port/v1";
   const { username, password, search, hash, pathname } = new URL(address);
@@ -19,7 +25,7 @@ function whyNoBaseUrl(address: string): string | undefined {
   return endpoint.test(pathname) ? "must end before the name of the call, as http://host:port/v1" : undefined;
 }
 
-function readBaseUrl(address: string, context: z.RefinementCtx): string {
+export function readBaseUrl(address: string, context: z.RefinementCtx): string {
   const fault = whyNoBaseUrl(address);
   if (fault !== undefined) context.addIssue({ code: "custom", message: `it ${fault}` });
   return address.replace(/\/+$/, "");
@@ -62,7 +68,7 @@ function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record
     const refuse = (message: string) =>
       context.addIssue({ code: "custom", message: `line ${at + 1} ${message}` });
     if (name === "") refuse("must be a header such as Name: value");
-    else if (framing.has(lower)) refuse(`must not set ${lower}: each call sets its own`);
+    else if (framingHeaders.has(lower)) refuse(`must not set ${lower}: each call sets its own`);
     else if (headers.has(lower)) refuse(`names ${lower} a second time`);
     headers.set(lower, value.trim());
   }
@@ -77,7 +83,7 @@ export const providerSettings = {
   openaiBaseUrl: {
     name: "OPENAI_BASE_URL",
     schema: text.transform(readBaseUrl).optional(),
-    help: "another server that speaks the Responses API, as http://host:port/v1",
+    help: "another server with OpenAI's Responses API or Chat Completions, as http://host:port/v1",
   },
   openaiOrganization: {
     name: "OPENAI_ORG_ID",

@@ -15,6 +15,7 @@ import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
+import type { TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import type { OpenedMetrics } from "./open-metrics.ts";
@@ -46,6 +47,8 @@ interface RunningWorker {
 }
 
 interface PrimaryParts {
+  /** The content of the config file. */
+  readonly configuration: TroupeConfig | undefined;
   readonly logger: Logger;
   /** Absent if none are served. */
   readonly metrics: OpenedMetrics | undefined;
@@ -58,8 +61,9 @@ interface PrimaryParts {
 export async function runPrimary(
   settings: Settings,
   args: readonly string[],
-  { logger, metrics }: PrimaryParts,
+  parts: PrimaryParts,
 ): Promise<Primary | undefined> {
+  const { logger, metrics } = parts;
   if (settings.databaseUrl !== undefined) {
     throw new SettingError(
       `TROUPE_WORKERS ${settings.workers} needs the database in the data folder: TROUPE_DATABASE_URL serves one process`,
@@ -71,7 +75,7 @@ export async function runPrimary(
     );
   }
   await using opening = new AsyncDisposableStack();
-  const workers = new Workers(await openShared(settings, { logger, metrics }, opening), logger, metrics);
+  const workers = new Workers(await openShared(settings, parts, opening), logger, metrics);
   const served = await metrics?.serve();
   if (served !== undefined) opening.defer(() => served.stop(Promise.resolve()));
   const port = await findPort(settings);
@@ -104,12 +108,12 @@ interface Shared {
 
 async function openShared(
   settings: Settings,
-  { logger, metrics }: PrimaryParts,
+  { configuration, logger, metrics }: PrimaryParts,
   opening: AsyncDisposableStack,
 ): Promise<Shared> {
   const log = new LogObserver(logger, clock);
   const observer = combineObservers(metrics === undefined ? [log] : [log, metrics.observer]);
-  const models = await whoAnswers(settings, { logger, observer, stack: opening });
+  const models = await whoAnswers(settings, { configuration, logger, observer, stack: opening });
   const stores = opening.use(await openStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
@@ -212,16 +216,25 @@ class Workers {
   }
 }
 
+interface WhoAnswers {
+  readonly configuration: TroupeConfig | undefined;
+  readonly logger: Logger;
+  readonly observer: Observer;
+  readonly stack: AsyncDisposableStack;
+}
+
 /**
  * The providers of the workers, as far as prices depend on them. Each worker chooses for itself; this process also chooses, to report a
  * local server that starts later only once.
  */
 async function whoAnswers(
   settings: Settings,
-  { logger, observer, stack }: { logger: Logger; observer: Observer; stack: AsyncDisposableStack },
+  { configuration, logger, observer, stack }: WhoAnswers,
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
-  const chosen = stack.use(await chooseProviders(settings, { clock, agents, random: Math.random, observer }));
+  const chosen = stack.use(
+    await chooseProviders(settings, { configuration, clock, agents, random: Math.random, observer }),
+  );
   void chosen.changed.then(() => {
     warnOfPrices(settings, chosen, observer);
     logger.info({}, `from now on ${chosen.summary}`);

@@ -21,7 +21,7 @@ import { stopSignals } from "./stop-on-signals.ts";
  */
 export async function runWorker(
   settings: Settings,
-  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering" | "observer">,
+  options: Pick<TroupeOptions, "logger" | "pageToken" | "onAnswering" | "configuration" | "observer">,
   { metrics, close }: Observing,
   announce: (troupe: Troupe, port: number) => Promise<void>,
 ): Promise<void> {

@@ -13,6 +13,11 @@ export const serverSettings = {
     schema: text.default("localhost"),
     help: "address to listen on; localhost means both loopback addresses",
   },
+  config: {
+    name: "TROUPE_CONFIG",
+    schema: text.optional(),
+    help: "the config file; without it, troupe.json of the working folder if there is one",
+  },
   workers: {
     name: "TROUPE_WORKERS",
     schema: z.coerce.number().int().min(1).max(64).default(1),

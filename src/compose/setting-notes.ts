@@ -2,6 +2,7 @@ import { readNoProxy } from "../adapters/upstream/no-proxy.ts";
 import { anonymousSettings } from "./anonymous-settings.ts";
 import { nearestName } from "./nearest-name.ts";
 import { allSettings, type SettingKey, type Settings } from "./settings.ts";
+import { vendorSettings } from "./vendor-settings.ts";
 
 interface NotedSettings {
   readonly env: NodeJS.ProcessEnv;
@@ -62,10 +63,21 @@ function nameMeantBy(name: string): string | undefined {
   if (other !== undefined) return other;
   if (/^TROUPE_/i.test(name)) return nearestName(name, names, 4);
   if (/^OPENAI_/i.test(name)) return nearestName(name, names, 2);
-  const near = nearestName(name, names, name.length < 10 ? 1 : 2);
+  const near = nearestName(name, namesNear(name), name.length < 10 ? 1 : 2);
   // One letter replaced in a word of four makes another word: POST, HOSE.
   const isOtherWord = near?.length === 4 && name.length === 4 && sorted(name) !== sorted(near);
   return isOtherWord ? undefined : near;
+}
+
+const keysOfVendors = new Set(Object.values(vendorSettings).map((setting) => setting.name as string));
+
+/** The names that a variable may be a slip of. The keys of two vendors often differ in one letter, as `XAI_API_KEY` and `ZAI_API_KEY`. */
+function namesNear(written: string): readonly string[] {
+  const vendorOf = (name: string) => name.split("_", 1)[0] ?? "";
+  return names.filter((name) => {
+    const vendor = vendorOf(name);
+    return !keysOfVendors.has(name) || vendor.length > 5 || vendor === vendorOf(written);
+  });
 }
 
 const sorted = (word: string) => [...word.toUpperCase()].sort().join("");
@@ -75,14 +87,16 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
   const { openaiApiKey, openaiBaseUrl, databaseUrl, allowAnonymous, apiKeys, adminKey, moneyPerDay } =
     settings;
   const store = databaseUrl === undefined ? settings.store : "postgres";
-  const isConfigured = openaiApiKey !== undefined || openaiBaseUrl !== undefined;
-  const provider = openaiApiKey === undefined ? "OPENAI_BASE_URL" : "OPENAI_API_KEY";
+  const hasOpenai = openaiApiKey !== undefined || openaiBaseUrl !== undefined;
+  const ofOpenai = openaiApiKey === undefined ? "OPENAI_BASE_URL" : "OPENAI_API_KEY";
+  const vendor = Object.entries(vendorSettings).find(([key]) => given.has(key as SettingKey))?.[1].name;
+  const provider = hasOpenai ? ofOpenai : vendor;
   const hasKeys = apiKeys.length > 0 || adminKey !== undefined;
   const isSeparate = allowAnonymous && !hasKeys;
   const cases: readonly (readonly [applies: boolean, keys: readonly SettingKey[], reason: string])[] = [
-    [isConfigured, ["localProviders"], `${provider} chooses the provider`],
+    [provider !== undefined, ["localProviders"], `${provider} chooses the provider`],
     [
-      !isConfigured,
+      !hasOpenai,
       ["openaiOrganization", "openaiProject", "openaiHeaders"],
       "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
     ],

@@ -10,11 +10,13 @@ import { serverSettings } from "./server-settings.ts";
 import type { Setting } from "./setting-kinds.ts";
 import { storageSettings } from "./storage-settings.ts";
 import { whyUnclean } from "./unclean-value.ts";
+import { vendorSettings } from "./vendor-settings.ts";
 
 /** Every setting, in the groups and the order of the documentation. */
 const groups = [
   { title: "Server", settings: serverSettings },
   { title: "Providers", settings: providerSettings },
+  { title: "Keys of vendors", settings: vendorSettings },
   { title: "Answers", settings: answerSettings },
   { title: "Storage", settings: storageSettings },
   { title: "Keys and access", settings: accessSettings },
@@ -110,6 +112,7 @@ export function settingsHelp(): string {
   const usage = [
     "Usage: troupe [flags]                starts the server",
     "       troupe backup FILE [flags]    copies the database to a new file, also while the server runs",
+    "       troupe doctor [flags]         tells which providers can answer, with a remedy for the others",
     "",
     "Every flag can be set by the environment variable beside it, and by a line NAME=value of the file .env in the working folder.",
     "A flag goes before the environment, and the environment before the file.",

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Persona, PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { TroupeConfig } from "./config-file.ts";
 import type { Logger } from "./log-observer.ts";
 import type { Settings } from "./settings.ts";
 
@@ -13,6 +14,8 @@ export interface TroupeOptions extends Partial<Settings> {
   readonly clock?: Clock;
   /** Uniform in [0, 1), for the spread of retries. Default `Math.random`. */
   readonly random?: () => number;
+  /** The content of the config file, as in `troupe.json` but without `${NAME}`. Default: the file that `config` names, or none. */
+  readonly configuration?: TroupeConfig;
   /** Your own providers, instead of the ones in the settings. At the start `openai` is looked up once, for the summary. */
   readonly providers?: ProviderCatalog;
   /**

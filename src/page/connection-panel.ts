@@ -13,6 +13,8 @@ interface ConnectionPanel {
   /** Connects again after a reload, if the page was connected before and still has the key or needs none. */
   restore(): void;
   readonly url: string;
+  /** The key, or the caller's own secret; empty if there is none. */
+  readonly token: string;
   readonly state: TroupeClient["state"];
   /** Whether the current client has had a connection. */
   readonly wasOpen: boolean;
@@ -138,6 +140,9 @@ export function createConnectionPanel(options: ConnectionPanelOptions): Connecti
     },
     get url() {
       return url.value.trim();
+    },
+    get token() {
+      return token.value.trim();
     },
     get state() {
       return client?.state ?? { name: "idle" };

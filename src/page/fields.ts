@@ -53,9 +53,10 @@ export const fields: readonly Field[] = [
     path: "api",
     kind: "text",
     label: "Provider",
-    types: personaTypes,
+    types: everyType,
     group: "model",
-    placeholder: "openai",
+    placeholder: "the server’s",
+    list: "apis",
   },
   {
     path: "model",
@@ -64,6 +65,7 @@ export const fields: readonly Field[] = [
     types: everyType,
     group: "model",
     placeholder: "the server’s",
+    list: "models",
   },
   {
     path: "temperature",

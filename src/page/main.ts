@@ -3,8 +3,10 @@ import { type ComposedRequest, createComposer } from "./composer.ts";
 import { createConnectionPanel } from "./connection-panel.ts";
 import { byId, element, showText } from "./elements.ts";
 import { createFramesLog } from "./frames-log.ts";
+import { createModelPicker } from "./model-picker.ts";
 import { readPageConfig } from "./page-config.ts";
 import { createPageMemory } from "./page-memory.ts";
+import { modelsAddress } from "./socket-path.ts";
 import { createStage } from "./stage.ts";
 import { connectThemeButton } from "./theme.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
@@ -30,6 +32,15 @@ const composer = createComposer({
   onSend: send,
   lastOf: (path) => last.get(path) ?? "",
   onFollow: follow,
+});
+
+const models = createModelPicker({
+  address() {
+    const isOwnServer = !config.fromDisk && connection.url === config.url;
+    const mayAsk = isOwnServer && (!config.needsKey || connection.state.name === "open");
+    return mayAsk ? modelsAddress(connection.url) : undefined;
+  },
+  token: () => connection.token,
 });
 
 connectThemeButton(byId("theme", HTMLButtonElement));
@@ -127,6 +138,7 @@ function showStatus(): void {
 
 /** A change of the connection may change the standing of every request. */
 function showAll(): void {
+  if (connection.state.name === "open") models.load();
   stage.refresh();
   showStatus();
 }

@@ -10,3 +10,10 @@ export function socketPath(pagePath: string, path: string): string {
   }
   return path;
 }
+
+/** The address of the models, beside the socket at `url`. */
+export function modelsAddress(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  const folder = pathname.slice(0, pathname.lastIndexOf("/") + 1);
+  return `${protocol === "wss:" ? "https" : "http"}://${host}${folder}api/models`;
+}

@@ -8,6 +8,9 @@ export interface Persona {
   readonly description: string;
   /** System prompt. Never sent to a client, never logged. */
   readonly instructions: string;
+  /** The endpoint and the model that speak for it, in requests that name neither. Default: the server's. */
+  readonly api?: string;
+  readonly model?: string;
 }
 
 /** The part of a persona that clients may know. */

@@ -14,4 +14,35 @@ export interface ProviderChoice {
  */
 export interface ProviderCatalog {
   choose(api: string, model: string | undefined): ProviderChoice;
+  /** The `api` of a request that names none. Default: always `openai`. */
+  apiFor?(model: string | undefined): string;
+  /**
+   * Every `api` with its models. Old lists are asked for again, which takes seconds at most. Never rejects. Default: nothing is
+   * listed.
+   */
+  list?(): Promise<readonly ListedApi[]>;
+}
+
+/** One `api` with its models, for callers: without addresses and keys. */
+export interface ListedApi {
+  readonly api: string;
+  /** It answers requests that name no `api`. */
+  readonly isDefault: boolean;
+  /** The operator named it in a setting or in the config file. */
+  readonly isConfigured: boolean;
+  /** A script answers instead of a model. */
+  readonly simulated: boolean;
+  /** Whether it answered when it was last asked for its models; `undefined` if it has not been asked yet. */
+  readonly isReachable: boolean | undefined;
+  /** Why there is no list of its models: the end of a sentence that starts with its name. */
+  readonly problem?: string;
+  /** The model of requests that name none. */
+  readonly defaultModel?: string;
+  /** At most 1,000. */
+  readonly models: readonly { readonly id: string; readonly isListed: boolean }[];
+}
+
+/** The `api` of a request that names none. */
+export function usualApi(catalog: ProviderCatalog, model: string | undefined): string {
+  return catalog.apiFor?.(model) ?? "openai";
 }

@@ -139,6 +139,8 @@ const pacing = z.looseObject({
   maxLagMs: number,
 });
 const ofRequest = {
+  api: text.exactOptional(),
+  model: text.exactOptional(),
   input: storedItems,
   functions: storedFunctions.exactOptional(),
   budgetTokens: number.exactOptional(),
@@ -149,15 +151,12 @@ const ofPersonas = {
   ...ofRequest,
   bringsHistory: z.literal(true).exactOptional(),
   personaIds: z.array(text),
-  api: text,
-  model: text.exactOptional(),
   temperature: number.exactOptional(),
 };
 export const storedTurnRequest = z.discriminatedUnion("kind", [
   z.looseObject({
     kind: z.literal("responses"),
     ...ofRequest,
-    model: text.exactOptional(),
     previousResponseId: text.exactOptional(),
     tools: z.array(json).exactOptional(),
     includeReasoning: flag,

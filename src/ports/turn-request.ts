@@ -15,6 +15,10 @@ export interface Pacing {
 }
 
 interface AnyRequest {
+  /** The endpoint that answers. Left out: the one that has the model, otherwise the server's first one. */
+  readonly api?: string;
+  /** Left out: the server's, for that endpoint. */
+  readonly model?: string;
   /** The items that the request brings, oldest first. The last one is the question, or the result of a tool. */
   readonly input: readonly Item[];
   /** Functions that the client runs itself. */
@@ -30,8 +34,6 @@ interface PersonaRequest extends AnyRequest {
   /** The input is the whole context: the request reads no stored conversation, and nothing goes into one. */
   readonly bringsHistory?: true;
   readonly personaIds: readonly string[];
-  readonly api: string;
-  readonly model?: string;
   readonly temperature?: number;
 }
 
@@ -39,7 +41,6 @@ interface PersonaRequest extends AnyRequest {
 export type TurnRequest =
   | ({
       readonly kind: "responses";
-      readonly model?: string;
       /** Id of a response stored at the vendor, after which the input comes. */
       readonly previousResponseId?: string;
       /** Tools in the vendor's own words. */

@@ -25,6 +25,8 @@ import { responsesOptions } from "./responses-options.ts";
 
 /** Fields that every request for an answer may have. */
 const requestFields = {
+  api: optional(api).describe("Which provider answers. Default: the server's."),
+  model: optional(model).describe("Which model answers. Default: the server's."),
   budget_tokens: optional(tokenBudget).describe(
     "Max tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
   ),
@@ -42,8 +44,6 @@ const requestFields = {
 
 const personaFields = {
   message: text.describe("The user's text."),
-  api: optional(api).describe("Which provider answers. Default `openai`."),
-  model: optional(model).describe("Which model answers. Default: the server's."),
   temperature: optional(temperature).describe("0 to 2. Default: the provider's."),
   max_tokens: optional(tokenLimit).describe("Max tokens of each answer. Default: the provider's."),
   conversation_id: optional(z.union([z.literal("new"), conversationId])).describe(
@@ -88,7 +88,6 @@ const openaiChatData = z
   .object({
     input_text: optional(text).describe("The user's text, unless there is `input`."),
     input: optional(inputItems).describe("Items of the Responses API instead."),
-    model: optional(model).describe("Which model answers. Default: the server's."),
     previous_response_id: optional(responseId).describe(
       "The `id` of an own response that this one continues.",
     ),

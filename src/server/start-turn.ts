@@ -204,7 +204,7 @@ async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
 /** A request as the version had it that digested it. */
 function inEarlierShape({ input, ...request }: TurnRequest): object {
   const text = userText(input);
-  if (request.kind !== "responses") return { ...request, message: text };
+  if (request.kind !== "responses") return { api: "openai", ...request, message: text };
   const { inBackground: _, isTransient: __, maxTokens: ___, ...earlier } = request;
   return { ...earlier, inputText: text };
 }

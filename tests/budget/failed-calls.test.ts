@@ -39,7 +39,9 @@ const failures: readonly (readonly [string, Script, number, number])[] = [
     3,
     3,
   ],
-  ...[400, 401, 403, 404, 413, 415, 422].map(
+  // It may mean that the server has only Chat Completions, which are asked as well.
+  ["404", httpError(404, error(null)), 2, 0],
+  ...[400, 401, 403, 413, 415, 422].map(
     (status) => [String(status), httpError(status, error(null)), 1, 0] as const,
   ),
   ["429", httpError(429, error(null)), 3, 0],

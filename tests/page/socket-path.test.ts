@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { socketPath } from "../../src/page/socket-path.ts";
+import { modelsAddress, socketPath } from "../../src/page/socket-path.ts";
 
 test("the page finds its socket beside itself, in folders that a proxy or a framework adds", () => {
   const rows = [
@@ -14,4 +14,9 @@ test("the page finds its socket beside itself, in folders that a proxy or a fram
     ["/ws/", "/ws", "/ws/ws"],
   ] as const;
   for (const [page, path, socket] of rows) assert.equal(socketPath(page, path), socket, page);
+});
+
+test("the models are beside the socket, over TLS if the socket is", () => {
+  assert.equal(modelsAddress("ws://localhost:8000/ws"), "http://localhost:8000/api/models");
+  assert.equal(modelsAddress("wss://h/a/troupe/ws"), "https://h/a/troupe/api/models");
 });

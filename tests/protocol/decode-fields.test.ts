@@ -8,6 +8,8 @@ import { type FieldKind, type FieldKindName, fieldKinds } from "./field-kinds.ts
 type Fields = Readonly<Record<string, readonly [kind: FieldKindName, presence: "required" | "optional"]>>;
 
 const forAnyRequest: Fields = {
+  api: ["api", "optional"],
+  model: ["model", "optional"],
   budget_tokens: ["tokenBudget", "optional"],
   pacing: ["pacing", "optional"],
   on_disconnect: ["onDisconnect", "optional"],
@@ -16,8 +18,6 @@ const forAnyRequest: Fields = {
 };
 const forPersonas: Fields = {
   message: ["text", "required"],
-  api: ["api", "optional"],
-  model: ["model", "optional"],
   temperature: ["temperature", "optional"],
   max_tokens: ["tokenLimit", "optional"],
   conversation_id: ["conversation", "optional"],
@@ -27,7 +27,6 @@ const forPersonas: Fields = {
 const dataFields: Readonly<Record<ClientMessageType, Fields>> = {
   openai_chat: {
     input_text: ["text", "required"],
-    model: ["model", "optional"],
     previous_response_id: ["responseId", "optional"],
     tools: ["tools", "optional"],
     include_reasoning: ["flag", "optional"],

@@ -60,7 +60,12 @@ describe("a server whose answers come over the Messages API", () => {
     const last = messages.at(-1);
     assert.ok(last?.type === "response" && last.request_type === "openai_chat");
     assert.deepEqual(
-      [/^resp_[\w-]{36}$/.test(String(last.data.id)), last.data.status, last.data.output_text, last.finish_reason],
+      [
+        /^resp_[\w-]{36}$/.test(String(last.data.id)),
+        last.data.status,
+        last.data.output_text,
+        last.finish_reason,
+      ],
       [true, "completed", "It rains.", "stop"],
     );
     const persona_ids = ["teacher", "skeptic", "historian"];

@@ -69,6 +69,7 @@ export const routeCalls: Readonly<Record<string, (id: string) => RouteCall>> = {
   "GET /ws": (id) => ({ path: `/ws?ticket=${encodeURIComponent(id)}` }),
   "POST /api/tickets": (id) => ({ path: "/api/tickets", body: { owner: id } }),
   "GET /api/personas": () => ({ path: "/api/personas" }),
+  "GET /api/models": (id) => ({ path: `/api/models?api=${encodeURIComponent(id)}` }),
   "GET /api/conversations": (id) => ({ path: `/api/conversations?before=${encodeURIComponent(id)}` }),
   "GET /api/conversations/:id": (id) => ({ path: `/api/conversations/${inPath(id)}` }),
   "GET /api/conversations/:id/export": (id) => ({

@@ -10,10 +10,12 @@ import { Omissions } from "../upstream/omissions.ts";
 import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ChatMachine } from "./chat-machine.ts";
 import { chatParams } from "./chat-params.ts";
-import { chatDialectOf, chatOmissions } from "./dialects.ts";
+import { type ChatDialect, chatDialectOf, chatOmissions } from "./dialects.ts";
 
 interface ChatProviderOptions extends SdkClientOptions {
   readonly clock: Clock;
+  /** The switches of this server. The others follow from its address. */
+  readonly dialect?: Partial<ChatDialect> | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ interface ChatProviderOptions extends SdkClientOptions {
 export function createChatProvider(options: ChatProviderOptions): Provider {
   const { agents, clock, idleMs } = options;
   const { sdk, firstByteMs, toError } = createSdkClient(options);
-  const dialect = chatDialectOf(sdk.baseURL);
+  const dialect = { ...chatDialectOf(sdk.baseURL), ...options.dialect };
   const omissions = new Omissions<ChatCompletionCreateParamsStreaming>(chatOmissions);
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {

@@ -8,6 +8,7 @@ import { type ApiGateOptions, createApiGate, isOfKeys } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
+import { createModelRoutes, type ModelRoutesOptions } from "./model-routes.ts";
 import { methodNotAllowed, refusalOf } from "./refusal-of.ts";
 import { createRequestRoutes } from "./request-routes.ts";
 import { sharedBody } from "./streamed-body.ts";
@@ -17,6 +18,7 @@ export interface HttpAppOptions
   extends ApiGateOptions,
     ConversationRoutesOptions,
     KeyRoutesOptions,
+    ModelRoutesOptions,
     UsageRoutesOptions {
   readonly personas: PersonaStore;
   readonly tickets: Tickets;
@@ -34,6 +36,7 @@ export function createHttpApp({
   personas,
   keys,
   newSecret,
+  listModels,
   tickets,
   conversations,
   deleteConversation,
@@ -87,6 +90,7 @@ export function createHttpApp({
   app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, observer }));
   app.route("/api/usage", createUsageRoutes({ usage, today, observer }));
   app.route("/api/requests", createRequestRoutes({ logs }));
+  app.route("/api/models", createModelRoutes({ listModels }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {

@@ -57,6 +57,8 @@ function isEmpty(value: unknown): boolean {
 function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {
   const any = {
     pacing: readPacing(message, defaults),
+    ...(message.data.api === undefined ? {} : { api: message.data.api }),
+    ...(message.data.model === undefined ? {} : { model: message.data.model }),
     ...(message.data.budget_tokens === undefined ? {} : { budgetTokens: message.data.budget_tokens }),
   };
   if (message.type === "openai_chat") {
@@ -71,7 +73,6 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
       // The vendor is told not to store it, so nothing of it is stored here either.
       ...(data.options?.store === false ? { isTransient: true } : {}),
       ...(data.options?.max_output_tokens === undefined ? {} : { maxTokens: data.options.max_output_tokens }),
-      ...(data.model === undefined ? {} : { model: data.model }),
       ...(data.previous_response_id === undefined ? {} : { previousResponseId: data.previous_response_id }),
       ...(data.tools === undefined ? {} : { tools: data.tools as JsonObject[] }),
     };
@@ -79,9 +80,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
   const { data } = message;
   const shared = {
     input: [textMessage("user", data.message)],
-    api: data.api ?? "openai",
     ...any,
-    ...(data.model === undefined ? {} : { model: data.model }),
     ...(data.temperature === undefined ? {} : { temperature: data.temperature }),
     ...(data.max_tokens === undefined ? {} : { maxTokens: data.max_tokens }),
   };

@@ -44,7 +44,13 @@ const rows: readonly (readonly [string, object, object])[] = [
     {
       ...{ type: "openai_chat", id: "r" },
       data: {
-        ...{ input_text: "Hi", model: "m", previous_response_id: "resp_1", include_reasoning: true },
+        ...{
+          input_text: "Hi",
+          api: "groq",
+          model: "m",
+          previous_response_id: "resp_1",
+          include_reasoning: true,
+        },
         ...{ tools: [tool], options: { top_p: 0.5 }, on_disconnect: 0, ...said },
       },
     },
@@ -52,7 +58,8 @@ const rows: readonly (readonly [string, object, object])[] = [
       ...{ id: "r", whenUnwatched: 0, whenInterrupted: "restart" },
       request: {
         ...{ kind: "responses", input, includeReasoning: true, options: { top_p: 0.5 } },
-        ...{ model: "m", previousResponseId: "resp_1", tools: [tool], budgetTokens: 900, pacing: saidPacing },
+        ...{ api: "groq", model: "m", previousResponseId: "resp_1", tools: [tool], budgetTokens: 900 },
+        pacing: saidPacing,
       },
     },
   ],
@@ -84,7 +91,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     "the least to a persona",
     { type: "chat", data: { message: "Hi", persona_id: "teacher" } },
     {
-      request: { kind: "persona", input, personaIds: ["teacher"], api: "openai", pacing: ofPersonas },
+      request: { kind: "persona", input, personaIds: ["teacher"], pacing: ofPersonas },
     },
   ],
   [
@@ -106,7 +113,7 @@ const rows: readonly (readonly [string, object, object])[] = [
     { type: "multi_chat", data: { message: "Hi", persona_ids: ["teacher", "skeptic"] } },
     {
       request: {
-        ...{ kind: "personas", input, personaIds: ["teacher", "skeptic"], api: "openai" },
+        ...{ kind: "personas", input, personaIds: ["teacher", "skeptic"] },
         ...{ showText: true, pacing: ofPersonas },
       },
     },
