@@ -17,6 +17,13 @@ const baseUrlOf = <Name extends string>(name: Name, vendor: string) => ({
 export const vendorSettings = {
   anthropicApiKey: keyOf("ANTHROPIC_API_KEY", "Anthropic"),
   anthropicBaseUrl: baseUrlOf("ANTHROPIC_BASE_URL", "Anthropic"),
+  geminiApiKey: keyOf("GEMINI_API_KEY", "the Gemini API"),
+  googleApiKey: {
+    name: "GOOGLE_API_KEY",
+    schema: text.optional(),
+    help: "key of the Gemini API, if GEMINI_API_KEY is not set",
+  },
+  geminiBaseUrl: baseUrlOf("GEMINI_BASE_URL", "Gemini"),
   groqApiKey: keyOf("GROQ_API_KEY", "Groq"),
   mistralApiKey: keyOf("MISTRAL_API_KEY", "Mistral"),
   deepseekApiKey: keyOf("DEEPSEEK_API_KEY", "DeepSeek"),

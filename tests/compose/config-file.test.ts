@@ -82,7 +82,10 @@ describe("the config file", () => {
       of({ dialect: { maxToken: 1 } }),
       "providers.work.dialect.maxToken is not known; did you mean maxTokens?",
     ],
-    [of({ kind: "soap" }), "providers.work.kind must be responses, chat-completions, anthropic or spoken"],
+    [
+      of({ kind: "soap" }),
+      "providers.work.kind must be responses, chat-completions, anthropic, gemini or spoken",
+    ],
     [of({ baseUrl: "gateway" }), "providers.work.baseUrl must be an address such as http://host:port/v1"],
     [
       of({ baseUrl: `https://u:${secret}@h/v1` }),

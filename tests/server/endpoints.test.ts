@@ -210,13 +210,15 @@ describe("keys in the settings", () => {
       ["groq", "chat-completions", "https://api.groq.com/openai/v1", "g"],
       ["deepseek", "chat-completions", "https://api.deepseek.com", "d"],
     ]);
-    assert.deepEqual(shown({ anthropicApiKey: "a" }), [
+    assert.deepEqual(shown({ anthropicApiKey: "a", googleApiKey: "g" }), [
       ["anthropic", "anthropic", "https://api.anthropic.com/v1", "a"],
+      ["gemini", "gemini", "https://generativelanguage.googleapis.com/v1beta", "g"],
     ]);
     assert.deepEqual(shown({ anthropicApiKey: "a", anthropicBaseUrl: "http://gateway:4000/" }), [
       ["anthropic", "anthropic", "http://gateway:4000", "a"],
     ]);
     assert.deepEqual(shown({ anthropicBaseUrl: "http://gateway:4000" }), []);
+    assert.equal(shown({ googleApiKey: "g", geminiApiKey: "own" })[0]?.[3], "own");
     assert.deepEqual(shown({ openaiBaseUrl: "http://gateway:4000/v1" }), [
       ["openai", "spoken", "http://gateway:4000/v1", undefined],
     ]);

@@ -140,23 +140,40 @@ describe("GET /api/models", () => {
     assert.equal((await modelsOf(server))[0].problem, undefined);
   });
 
-  it("asks Anthropic in its own way", async () => {
+  it("asks Anthropic and Gemini in their own way, and tells their refusals", async () => {
     const asked: (readonly [string | undefined, unknown])[] = [];
     const vendors = createServer(({ url, headers }, response) => {
-      asked.push([url, headers["x-api-key"]]);
-      response.end(JSON.stringify({ data: [{ id: "claude-1" }], has_more: false }));
+      asked.push([url, headers["x-api-key"] ?? headers["x-goog-api-key"]]);
+      const supportedGenerationMethods = ["generateContent"];
+      if (url?.startsWith("/v1/"))
+        response.end(JSON.stringify({ data: [{ id: "claude-1" }], has_more: false }));
+      else if (url?.startsWith("/v1beta/"))
+        response.end(JSON.stringify({ models: [{ name: "models/gemini-1", supportedGenerationMethods }] }));
+      else {
+        response.statusCode = 400;
+        response.end(JSON.stringify({ error: { details: [{ reason: "API_KEY_INVALID" }] } }));
+      }
     }).listen(0, "127.0.0.1");
     await once(vendors, "listening");
     const at = `http://127.0.0.1:${(vendors.address() as AddressInfo).port}`;
     const configuration = {
       providers: {
         anthropic: { baseUrl: at, key: secret },
+        gemini: { baseUrl: at, key: secret },
+        other: { kind: "gemini", baseUrl: `${at}/v1alpha`, key: secret },
       },
     } as const;
     await using server = await startTroupe({ configuration });
     const listed = await modelsOf(server);
-    assert.equal(listed[0].default_model, "claude-1");
-    assert.deepEqual(asked, [["/v1/models?limit=1000", secret]]);
+    assert.deepEqual(
+      listed.map((one: { default_model?: string; problem?: string }) => one.default_model ?? one.problem),
+      ["claude-1", "gemini-1", "refuses the key (status 400)"],
+    );
+    assert.deepEqual(asked.sort(), [
+      ["/v1/models?limit=1000", secret],
+      ["/v1alpha/models?pageSize=1000", secret],
+      ["/v1beta/models?pageSize=1000", secret],
+    ]);
     vendors.close();
     vendors.closeAllConnections();
   });

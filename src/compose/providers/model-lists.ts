@@ -62,6 +62,11 @@ const ways: Partial<Record<EndpointKind, (endpoint: Endpoint) => ListQuestion>> 
     headers: { "x-api-key": apiKey, "anthropic-version": "2023-06-01" },
     form: "anthropic",
   }),
+  gemini: ({ baseUrl, apiKey = "" }) => ({
+    baseUrl: /\/v\d\w*(\/|$)/.test(new URL(baseUrl).pathname) ? baseUrl : `${baseUrl}/v1beta`,
+    headers: { "x-goog-api-key": apiKey },
+    form: "google",
+  }),
 };
 
 interface ListQuestion {

@@ -1,6 +1,7 @@
 import { createAnthropicProvider } from "../../adapters/anthropic/anthropic-provider.ts";
 import { createChatProvider } from "../../adapters/chat-completions/chat-provider.ts";
 import type { ChatDialect } from "../../adapters/chat-completions/dialects.ts";
+import { createGeminiProvider } from "../../adapters/gemini/gemini-provider.ts";
 import { createOpenaiProvider } from "../../adapters/openai/openai-provider.ts";
 import type { UpstreamAgents } from "../../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -45,6 +46,7 @@ const factories = {
   responses: (options: Options) => createOpenaiProvider(options),
   "chat-completions": (options: Options) => createChatProvider(options),
   anthropic: (options: Options) => createAnthropicProvider(options),
+  gemini: (options: Options) => createGeminiProvider(options),
   spoken: (options: Options) => createSpokenApi(createOpenaiProvider(options), createChatProvider(options)),
 } satisfies Readonly<Record<string, (options: Options) => Provider>>;
 

@@ -28,6 +28,10 @@ export const vendors: Readonly<Record<string, Vendor>> = {
     ...{ title: "Anthropic", kind: "anthropic", baseUrl: "https://api.anthropic.com/v1" },
     ...{ keys: ["anthropicApiKey"], address: "anthropicBaseUrl" },
   },
+  gemini: {
+    ...{ title: "Gemini", kind: "gemini", baseUrl: "https://generativelanguage.googleapis.com/v1beta" },
+    ...{ keys: ["geminiApiKey", "googleApiKey"], address: "geminiBaseUrl" },
+  },
   groq: compatible("Groq", "https://api.groq.com/openai/v1", "groqApiKey"),
   mistral: compatible("Mistral", "https://api.mistral.ai/v1", "mistralApiKey"),
   deepseek: compatible("DeepSeek", "https://api.deepseek.com", "deepseekApiKey"),
