@@ -34,6 +34,6 @@ describe("three nodes on one PostgreSQL", withPostgres, () => {
     it(`are caught with ${sabotage}`, async () => {
       const faults = [fault, fault];
       const run = await runNodeFaults({ faults, streams, seed, patienceMs: 15_000, sabotage });
-      assert.ok(run.findings.total + run.endings.otherEnds + run.inRows.length > 0);
+      assert.ok(run.findings.total + run.endings.otherEnds > 0);
     });
 });

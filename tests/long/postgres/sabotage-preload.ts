@@ -27,10 +27,10 @@ function isNamed(asked: unknown): asked is { readonly name: string; readonly tex
 }
 
 pg.Client.prototype.query = function (this: pg.Client, ...all: unknown[]) {
-  const [asked] = all;
+  const [asked, ...others] = all;
   if (!isNamed(asked)) return Reflect.apply(query, this, all);
   if (sabotage === "no fence")
-    return Reflect.apply(query, this, [{ ...asked, text: withoutFence(asked.text) }]);
+    return Reflect.apply(query, this, [{ ...asked, text: withoutFence(asked.text) }, ...others]);
   const answer: Promise<unknown> = Reflect.apply(query, this, all);
   if (sabotage !== "no second try" || !asked.name.startsWith("beat ")) return answer;
   return answer.catch(withoutAnotherTry);
