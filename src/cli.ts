@@ -3,20 +3,19 @@ import { systemClock } from "./adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "./adapters/upstream/upstream-call.ts";
 import { Announcement } from "./compose/announcement.ts";
 import { readConfigFile, type TroupeConfig } from "./compose/config-file.ts";
-import { createTroupe, type TroupeOptions } from "./compose/create-troupe.ts";
 import { describeCause } from "./compose/describe-cause.ts";
 import { examineProviders } from "./compose/doctor.ts";
 import { readEnvFile } from "./compose/env-file.ts";
 import { findRunner } from "./compose/find-runner.ts";
-import { listen } from "./compose/listen.ts";
 import { checkNamedServer } from "./compose/local-server.ts";
 import type { Logger } from "./compose/log-observer.ts";
 import { openLog } from "./compose/open-log.ts";
-import { type Observing, openObserving } from "./compose/open-observing.ts";
+import { openObserving } from "./compose/open-observing.ts";
 import { keepPageToken, openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
 import { readFlags } from "./compose/read-flags.ts";
 import { readSettings } from "./compose/read-settings.ts";
+import { runAlone } from "./compose/run-alone.ts";
 import { runBackup } from "./compose/run-backup.ts";
 import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
@@ -103,7 +102,15 @@ async function start({ settings, configuration, args }: StartOptions): Promise<v
   };
   if (settings.workers === 1) {
     void tellNamedServer(settings, logger);
-    return startAlone(settings, options, { announcement, observing });
+    const { lost } = await runAlone(settings, {
+      ...{ ...options, observing },
+      announce: (troupe, port) => announcement.announce(troupe, port),
+      whenAsked: stopWhenAsked(),
+    });
+    return void lost.catch((error: unknown) => {
+      process.stderr.write(`troupe: ${explain(error)}\n`);
+      process.exit(1);
+    });
   }
   if (cluster.isWorker)
     return runWorker(settings, options, observing, (troupe, port) => announcement.announce(troupe, port));
@@ -119,34 +126,6 @@ async function tellNamedServer(settings: Settings, logger: Logger): Promise<void
   using agents = createUpstreamAgents(proxiesOf(settings));
   const onWarning = (warning: string) => logger.warn({}, warning);
   await checkNamedServer(settings, { agents, clock: systemClock, onWarning });
-}
-
-async function startAlone(
-  settings: Settings,
-  options: TroupeOptions,
-  { announcement, observing }: { readonly announcement: Announcement; readonly observing: Observing },
-): Promise<void> {
-  const whenAsked = stopWhenAsked();
-  const troupe = await createTroupe({ ...settings, ...options });
-  observing.metrics?.watch(() => troupe.stats());
-  try {
-    const served = await observing.metrics?.serve();
-    const listening = await listen(troupe, settings);
-    await announcement.announce(troupe, listening.port);
-    whenAsked({
-      async stop() {
-        await listening.stop(troupe.close());
-        // Until here the last requests can be watched.
-        await served?.stop(Promise.resolve());
-        await observing.close();
-      },
-      running: () => troupe.stats().turns,
-      drainMs: settings.drainMs,
-    });
-  } catch (error) {
-    await troupe.close({ drainMs: 0 });
-    throw error;
-  }
 }
 
 /** Stops on signals. If npm or another script runner started the server, also stops once that has ended. */

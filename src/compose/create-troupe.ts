@@ -43,8 +43,24 @@ export async function assembleTroupe(
     turns.cancelAllOf(keyId);
   });
   followProviders(parts, doors, options.onAnswering);
+  const lost = leaveWhenLost(parts, opened, doors);
   begun.move();
-  return troupeOf(parts, opened, doors);
+  return troupeOf(parts, opened, doors, lost);
+}
+
+/** Settles when other servers have taken the turns of this one, and it has closed its sockets. */
+function leaveWhenLost({ stores }: Parts, { turns }: OpenedTurns, doors: ConnectedDoors): Promise<void> {
+  return new Promise((resolve) => {
+    function leave(): void {
+      // Within the signal's event, so that no client is told how the turns end here.
+      turns.abandon();
+      doors.leave();
+      doors.sockets.leave();
+      void doors.sockets.close(Promise.resolve(), closePatienceMs).then(resolve);
+    }
+    if (stores.lost?.aborted === true) leave();
+    else stores.lost?.addEventListener("abort", leave);
+  });
 }
 
 /** Renders the page again when a local server is found after the start, and tells of it. */
@@ -65,13 +81,19 @@ function followProviders(
 }
 
 /** The server, as an embedding program sees it. */
-function troupeOf(parts: Parts, { turns, admission }: OpenedTurns, doors: ConnectedDoors): Troupe {
+function troupeOf(
+  parts: Parts,
+  { turns, admission }: OpenedTurns,
+  doors: ConnectedDoors,
+  lost: Promise<void>,
+): Troupe {
   const { settings, providers, stores, budgets } = parts;
   const { logs } = stores;
   const { sockets, pages, listener } = doors;
   return {
     attach: sockets.attach,
     listener,
+    lost,
     get providerSummary() {
       return providers.summary;
     },

@@ -1,3 +1,6 @@
+import { hostname } from "node:os";
+import { joinNodes, type NodeLook } from "../adapters/postgres/nodes/node.ts";
+import { createNodePeers } from "../adapters/postgres/nodes/node-peers.ts";
 import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../adapters/postgres/postgres-keys.ts";
 import { createPostgresRateCounter } from "../adapters/postgres/postgres-rate-counter.ts";
@@ -5,25 +8,25 @@ import { createPostgresResponses } from "../adapters/postgres/postgres-responses
 import { createPostgresStore } from "../adapters/postgres/postgres-store.ts";
 import { createPostgresTickets } from "../adapters/postgres/postgres-tickets.ts";
 import { createPostgresTurnLogs } from "../adapters/postgres/postgres-turn-logs.ts";
-import { createPostgresUsage } from "../adapters/postgres/postgres-usage.ts";
+import { createPostgresUsage, endLeftUsage } from "../adapters/postgres/postgres-usage.ts";
 import { createPostgresVendorIds } from "../adapters/postgres/postgres-vendor-ids.ts";
 import { retireRows } from "../adapters/postgres/retire-rows.ts";
 import { openServedTime } from "../adapters/postgres/served-time.ts";
 import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
-import { noPeers } from "../ports/peers.ts";
 import { openBudgets } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 import type { KeptStores, StoreParts } from "./stores.ts";
 
 const msPerDay = 24 * 3_600_000;
 
-/** Opens the stores of one process in a PostgreSQL database. Rejects with one clear line if the database cannot be used. */
+/** Opens the stores of a node in a PostgreSQL database, which it may share with others. Rejects with one clear line if the database cannot be used. */
 export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<KeptStores> {
   const { clock, observer } = parts;
   const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
-  const store = opening.use(await createPostgresStore({ url, clock, observer }));
+  const name = `${hostname()}/${process.pid}`;
+  const store = opening.use(await createPostgresStore({ url, clock, observer, name }));
   const served = await openServedTime(store, clock);
   const retention = { store, clock, served, retentionMs, answerRetentionMs };
   const firstUsageDay = () => Math.floor(clock.wallTimeMs() / msPerDay) - settings.usageDays;
@@ -32,6 +35,18 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const keysBefore = await keys.list();
   const usage = createPostgresUsage({ store });
   const logs = createPostgresTurnLogs({ ...retention, maxBytes });
+  const peers = opening.use(
+    createNodePeers({ url, clock, store, logs, told: logs.told, onRevoked: keys.noteRevoked }),
+  );
+  keys.onRevokedHere(peers.revoked);
+  const onDeath = () => {
+    endLeftUsage(store).catch(store.report);
+    peers.left();
+  };
+  const onLook = ({ hasCancels }: NodeLook) => {
+    if (hasCancels) peers.lookForCancels();
+  };
+  opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
   const opened = opening.move();
   return {
     ...{ logs, keys, keysBefore, usage },
@@ -47,7 +62,8 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
       maxInAll: settings.maxConnections,
       maxPerKey: settings.maxConnectionsPerKey,
     }),
-    peers: noPeers,
+    peers,
+    lost: store.lost,
     canStore: store.canStore,
     openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -66,7 +66,7 @@ export async function runPrimary(
   const { logger, metrics } = parts;
   if (settings.databaseUrl !== undefined) {
     throw new SettingError(
-      `TROUPE_WORKERS ${settings.workers} needs the database in the data folder: TROUPE_DATABASE_URL serves one process`,
+      `TROUPE_WORKERS ${settings.workers} needs the database in the data folder; with TROUPE_DATABASE_URL start several servers instead`,
     );
   }
   if (settings.store === "memory") {

@@ -21,7 +21,7 @@ export const storageSettings = {
         "write it as postgres://user:password@host:5432/database",
       )
       .optional(),
-    help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE",
+    help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE; several servers may share it",
   },
   synchronous: {
     name: "TROUPE_SYNCHRONOUS",

@@ -33,6 +33,11 @@ export interface Stores extends AsyncDisposable {
   readonly attempts: RateCounter;
   /** Counts the open sockets. */
   readonly places: SocketPlaces;
+  /**
+   * Aborts when other servers have taken over the turns of this one: it must leave them at once. Absent: no other server shares the stores,
+   * or this one does not outlive its place among them.
+   */
+  readonly lost?: AbortSignal;
   /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
   /** The budgets of all processes that share these stores. Called once, at the start. */

@@ -77,6 +77,11 @@ export interface Troupe {
     readonly requestBytes: number;
   };
   /**
+   * Settles if other nodes on the same PostgreSQL database have taken over the requests of this server, because it did not answer for seconds
+   * (a suspended machine, for example). By then its sockets are closed, and clients go on at another node. Close it and make a new one.
+   */
+  readonly lost: Promise<void>;
+  /**
    * Stops the server: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
    * `interrupted`, and tells every client to reconnect.
    */

@@ -72,6 +72,11 @@ export interface TurnLog {
   append(steps: readonly TurnStep[]): Promise<void>;
   open(after: number, wake: () => void): LogReader;
   leave(): void;
+  /**
+   * Settles once this process is known to run the turn still; if it does not, the turn was left before. It comes before every act outside
+   * that another process must not suffer from. Absent: no other process can take the turn away.
+   */
+  confirm?(): Promise<unknown>;
 }
 
 /** The turn that a log belongs to. `(owner, id)` is unique among the stored logs. */
@@ -107,6 +112,8 @@ export interface TurnPlace {
 interface TurnStart {
   /** Stored as durably as the log, until the turn's end. */
   readonly request?: ResumableRequest | undefined;
+  /** The request of a turn of a conversation. A store of several servers keeps it for followers of the conversation at another one. */
+  readonly asked?: ResumableRequest | undefined;
   /**
    * The caller has just looked, or made the id, so no stored turn has this name except perhaps one that started a moment ago. Default
    * false.
@@ -123,6 +130,8 @@ export interface UnfinishedTurn extends KeptTurn {
   readonly steps: readonly TurnStep[];
   /** Present if it was stored. */
   readonly request?: ResumableRequest;
+  /** A client has stopped it, and the process that ran it did not end it any more. Default false. */
+  readonly isStopped?: boolean;
 }
 
 /** Creates and stores logs. A log is stored while its turn runs and for a time after its terminal event. */
@@ -151,6 +160,6 @@ export interface TurnLogStore {
    * is stored for its usual time.
    */
   forget(owner: string, conversationId: string): Promise<void>;
-  /** The turns that were running when the previous process ended, for `recoverTurns`. Called once, at the start. */
+  /** Takes the turns of processes that are gone, for `recoverTurns`. Called at the start, and whenever a process may have gone since. */
   unfinished(): Promise<readonly UnfinishedTurn[]>;
 }

@@ -51,14 +51,17 @@ async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Prom
 
 /** Returns whether the turn goes on. */
 async function goOn(
-  { record, log, steps, request }: UnfinishedTurn,
+  { record, log, steps, request, isStopped = false }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
   { turns, observer }: RecoveryOptions,
 ): Promise<boolean> {
-  if (request === undefined || !(lanes.some(canGoOn) || mayRestart(request, lanes, steps, record)))
+  if (
+    request === undefined ||
+    !(isStopped || lanes.some(canGoOn) || mayRestart(request, lanes, steps, record))
+  )
     return false;
   try {
-    await turns.goOn({ record, log }, request, lanes);
+    await turns.goOn({ record, log }, request, lanes, isStopped);
     return true;
   } catch (refusal) {
     // This process may have other providers than the one that started the turn.

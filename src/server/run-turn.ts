@@ -29,6 +29,8 @@ export interface Launch {
   readonly prepared: PreparedReply;
   /** Another process started it. */
   readonly isRecovered: boolean;
+  /** A client stopped it before that process was gone. Default false. */
+  readonly isStopped?: boolean;
   /** When it arrived, by `clock.now`. */
   readonly arrivedAtMs: number;
   /** Made smaller once the bodies of its calls are sent. */
@@ -64,8 +66,8 @@ export function createTurnRunner(
     const turn = createRunningTurn({
       ...{ record, log, request, conversationId, lanes, whenUnwatched, turnLimitMs, clock },
     });
-    // The key was revoked while its log was made: no provider is called, but the log needs an end.
-    if (!isAdmitted(caller)) turn.cancel();
+    // Stopped, or the key was revoked while its log was made: no provider is called, but the log needs an end.
+    if (launch.isStopped === true || !isAdmitted(caller)) turn.refuse();
     const told = isObserved
       ? new ObservedTurn({ observer, clock, arrivedAtMs: launch.arrivedAtMs, facts: factsOf(kept, launch) })
       : undefined;

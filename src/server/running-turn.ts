@@ -19,6 +19,8 @@ export interface RunningTurn extends LiveTurn {
    * Throws `persona_not_found` for a persona without a lane in the turn, and `request_ended` if all its lanes have ended.
    */
   cancel(personaId?: string): void;
+  /** Stops the turn before anything of it has run. */
+  refuse(): void;
   /** Ends the turn with an error. */
   fail(error: TroupeError): void;
   /** Stops the turn as if this process had died: nothing more is written, and the next process finds it unfinished. */
@@ -74,10 +76,20 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const endedLanes = new Set<string>();
   let watchers = 0;
   let stay: () => void = () => undefined;
-  const endLimit = callAfterAwake(clock, turnLimitMs, () => turn.abort(new TroupeError("turn_timeout")));
+  const endLimit = callAfterAwake(clock, turnLimitMs, () =>
+    abortConfirmed(turn, new TroupeError("turn_timeout")),
+  );
   turn.signal.addEventListener("abort", () => {
     for (const lane of lanes.values()) lane.abort(turn.signal.reason);
   });
+
+  /** Stops work that a successor of this process may have taken up: a process that stood still does not know of it yet. */
+  function abortConfirmed(work: AbortController, reason: unknown): void {
+    const abort = () => work.abort(reason);
+    // If it does not run here any more, it was left, and that came first.
+    if (log.confirm === undefined) abort();
+    else log.confirm().then(abort, abort);
+  }
 
   /** The signal of a lane that starts later than the turn. */
   function laterLane(key: string): AbortSignal {
@@ -95,7 +107,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
     if (own.length === 0) throw new TroupeError("persona_not_found", { field: "personaId" });
     if (running.length === 0) throw new TroupeError("request_ended", { field: "personaId" });
     stoppedPersonas.add(personaId);
-    for (const [, lane] of running) lane.abort(laneStopped);
+    for (const [, lane] of running) abortConfirmed(lane, laneStopped);
   }
 
   return {
@@ -109,8 +121,11 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
       laneSignal: (key) => lanes.get(key)?.signal ?? laterLane(key),
     },
     cancel(personaId) {
-      if (personaId === undefined) turn.abort(stopped);
+      if (personaId === undefined) abortConfirmed(turn, stopped);
       else cancelPersona(personaId);
+    },
+    refuse() {
+      turn.abort(stopped);
     },
     fail(error) {
       turn.abort(error);
@@ -130,7 +145,7 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
         watching = false;
         watchers -= 1;
         if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
-        stay = callAfterAwake(clock, whenUnwatched, () => turn.abort(unwatched));
+        stay = callAfterAwake(clock, whenUnwatched, () => abortConfirmed(turn, unwatched));
       };
     },
     observe(steps) {

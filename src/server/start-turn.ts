@@ -135,6 +135,7 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
     if (registry.isClosing()) throw new TroupeError("shutting_down");
     const created = await logs.create(record, {
       request: resumable(ask, record),
+      asked: record.conversationId === undefined ? undefined : toResume(ask),
       isNew: record.afterSeq === undefined,
       place: { caller: ask.caller, heldBytes: hold.bytes },
       question: prepared.question,
@@ -214,9 +215,12 @@ export function resumable(
   asked: ResumableRequest,
   { transient = false }: TurnRecord,
 ): ResumableRequest | undefined {
-  const { caller, request, whenUnwatched, whenInterrupted } = asked;
-  const isOfUse = runsOn(asked) || whenInterrupted === "restart";
-  return isOfUse && !transient ? { caller, request, whenUnwatched, whenInterrupted } : undefined;
+  const isOfUse = runsOn(asked) || asked.whenInterrupted === "restart";
+  return isOfUse && !transient ? toResume(asked) : undefined;
+}
+
+function toResume({ caller, request, whenUnwatched, whenInterrupted }: ResumableRequest): ResumableRequest {
+  return { caller, request, whenUnwatched, whenInterrupted };
 }
 
 /** Whether the provider goes on with the request even if no process is connected to it. */

@@ -32,10 +32,15 @@ export interface Turns {
   start(ask: Ask): Promise<StartedTurn>;
   /**
    * Continues a turn that another process started, without regard to the limits: resumes its answer, or starts unfinished answers again.
-   * At first it has no follower.
+   * At first it has no follower. With `isStopped`, it ends as a client has asked, and no provider is called.
    * Throws the refusals of `prepareReply`.
    */
-  goOn(turn: KeptTurn, request: ResumableRequest, lanes: readonly RecoveredLane[]): Promise<void>;
+  goOn(
+    turn: KeptTurn,
+    request: ResumableRequest,
+    lanes: readonly RecoveredLane[],
+    isStopped?: boolean,
+  ): Promise<void>;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
   /** The turn, while it runs here. */
   running(owner: string, id: string): RunningTurn | undefined;
@@ -71,6 +76,8 @@ export interface Turns {
    * process can continue are left to it instead.
    */
   close(drainMs: number): Promise<void>;
+  /** Refuses new turns, and leaves all running ones at once: other servers have taken them over. */
+  abandon(): void;
 }
 
 export function createTurns(options: TurnsOptions): Turns {
@@ -95,12 +102,21 @@ export function createTurns(options: TurnsOptions): Turns {
     turn: KeptTurn,
     asked: ResumableRequest,
     lanes: readonly RecoveredLane[],
+    isStopped = false,
   ): Promise<void> {
     const arrivedAtMs = chat.clock.now();
     const prepared = await prepareReply(asked.request, turn.record, chat, lanes);
     const held = options.admission.holdRecovered(turn.record.owner, prepared.bytes.total);
     const release = () => held.release();
-    const running = run(turn, { asked, prepared, isRecovered: true, arrivedAtMs, hold: held, release });
+    const running = run(turn, {
+      asked,
+      prepared,
+      isRecovered: true,
+      isStopped,
+      arrivedAtMs,
+      hold: held,
+      release,
+    });
     running.observe(stepsOf(lanes));
     const unwatch = running.watch();
     // Its followers were lost with the process that started it. They get time to come back.
@@ -136,7 +152,7 @@ export function createTurns(options: TurnsOptions): Turns {
       return options.admission.heldBytes;
     },
     start: (ask) => table.noteBeginning(ask.caller.owner, start(ask)),
-    goOn: (turn, asked, lanes) => table.noteBeginning(turn.record.owner, goOn(turn, asked, lanes)),
+    goOn: (turn, ...how) => table.noteBeginning(turn.record.owner, goOn(turn, ...how)),
     hold,
     ...createLookups({ table, feed, logs, peers }),
     watch({ record: { owner, id }, log }) {
@@ -150,6 +166,10 @@ export function createTurns(options: TurnsOptions): Turns {
         isCounted = false;
         unwatch?.();
       };
+    },
+    abandon() {
+      closing = true;
+      for (const { turn } of table.all()) turn.leave();
     },
     async close(drainMs) {
       closing = true;

@@ -61,7 +61,7 @@ test("a setting that cannot work ends the start with one clear line and status 1
     [
       ["--workers", "2"],
       { TROUPE_DATABASE_URL: "postgres://a:s3cret@b/c" },
-      /^troupe: TROUPE_WORKERS 2 .*TROUPE_DATABASE_URL serves one process/,
+      /^troupe: TROUPE_WORKERS 2 .*with TROUPE_DATABASE_URL start several servers/,
     ],
     [["--host", "0.0.0.0"], {}, /^troupe: HOST 0\.0\.0\.0 .*TROUPE_ALLOW_ANONYMOUS/],
     [

@@ -11,12 +11,18 @@ import type { WireClient } from "../support/wire-client.ts";
 export const wholeText = "One two three four five six.";
 export const events = answer({ deltas: ["One ", "two ", "three ", "four ", "five ", "six."] });
 
-/** Two servers on the same stores, and a provider that stops in the middle of its answer until the gate opens. */
-export async function startGatedCluster(limits: Parameters<typeof startCluster>[2] = {}) {
+/** A provider that stops in the middle of its answer until the gate opens. */
+export async function createGatedUpstream() {
   const gate = createGate();
   const upstream = await createUpstreamDouble({ keepAlive: false });
   const script = streamScript(events);
   upstream.respond([...script.slice(0, 7), { waitFor: gate.opened }, ...script.slice(7)] satisfies Script);
+  return { gate, upstream };
+}
+
+/** Two servers on the same stores, and a provider that stops in the middle of its answer until the gate opens. */
+export async function startGatedCluster(limits: Parameters<typeof startCluster>[2] = {}) {
+  const { gate, upstream } = await createGatedUpstream();
   const clock = createTestClock({ instantMs: 900 });
   const options: TroupeOptions = { openaiApiKey: "k", openaiBaseUrl: upstream.baseUrl, clock };
   const cluster = await startCluster(2, options, limits);
@@ -36,7 +42,7 @@ export async function startGatedCluster(limits: Parameters<typeof startCluster>[
 }
 
 /** The JSON of an address under `/api` of a server. */
-export async function readJson<T>(server: ClusterServer, address: string): Promise<T> {
+export async function readJson<T>(server: Pick<ClusterServer, "httpUrl">, address: string): Promise<T> {
   const response = await fetch(`${server.httpUrl}/api/${address}`);
   return (await response.json()) as T;
 }

@@ -21,29 +21,26 @@ export interface EndedTurn {
   readonly isCompact: boolean;
 }
 
-interface EndedTurns {
-  findEnded(owner: string, id: string, ages: TurnAges): Promise<EndedTurn | undefined>;
-  /** The turn's log; `undefined` if the turn is gone. */
-  readEnded(turn: EndedTurn): Promise<TurnLog | undefined>;
-}
-
 /** Ended turns, restored from their rows. */
 interface RestoredTurns {
-  find(owner: string, id: string, ages: TurnAges): Promise<KeptTurn | undefined>;
+  /** The turn with its log; `undefined` if it is gone. */
+  restore(turn: EndedTurn): Promise<KeptTurn | undefined>;
 }
 
 /**
  * Shares one log among all readers of an ended turn, and keeps it in memory as long as one of them holds it. A log may have many
  * megabytes, and a hundred clients that come back at the same moment may ask for the same one.
  */
-export function createRestoredTurns({ findEnded, readEnded }: EndedTurns): RestoredTurns {
+export function createRestoredTurns(
+  readEnded: (turn: EndedTurn) => Promise<TurnLog | undefined>,
+): RestoredTurns {
   const logs = new Map<string, WeakRef<TurnLog>>();
   const reading = new Map<string, Promise<TurnLog | undefined>>();
   const registry = new FinalizationRegistry<string>((key) => {
     if (logs.get(key)?.deref() === undefined) logs.delete(key);
   });
 
-  async function restore(key: string, turn: EndedTurn): Promise<TurnLog | undefined> {
+  async function readOnce(key: string, turn: EndedTurn): Promise<TurnLog | undefined> {
     try {
       const log = await readEnded(turn);
       if (log === undefined) return undefined;
@@ -56,13 +53,11 @@ export function createRestoredTurns({ findEnded, readEnded }: EndedTurns): Resto
   }
 
   return {
-    async find(owner, id, ages) {
-      const turn = await findEnded(owner, id, ages);
-      if (turn === undefined) return undefined;
+    async restore(turn) {
       const key = `${turn.number} ${turn.isCompact ? "compacted" : "whole"}`;
       let log = logs.get(key)?.deref();
       if (log === undefined) {
-        const read = reading.get(key) ?? restore(key, turn);
+        const read = reading.get(key) ?? readOnce(key, turn);
         reading.set(key, read);
         log = await read;
       }

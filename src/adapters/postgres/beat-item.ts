@@ -42,6 +42,17 @@ export interface StepsItem {
   readonly end?: { readonly endedMs: number; readonly answer: string };
 }
 
+/** Lets a turn go, so that any node may take it up. */
+interface LeaveItem {
+  readonly kind: "leave";
+  readonly turn: number;
+}
+
+/** Changes nothing: its beat shows that the fence stands. */
+interface NothingItem {
+  readonly kind: "nothing";
+}
+
 /** Stores messages in a conversation and moves its head, unless it is gone. */
 interface MessagesItem {
   readonly kind: "messages";
@@ -106,6 +117,8 @@ interface ResponseItem {
 export type BeatItem =
   | StartItem
   | StepsItem
+  | LeaveItem
+  | NothingItem
   | MessagesItem
   | CallItem
   | CallChangeItem
@@ -125,7 +138,10 @@ export function keysOf(item: BeatItem): readonly string[] {
       return item.question === undefined ? [turn] : [turn, `conversation ${conversationId}`];
     }
     case "steps":
+    case "leave":
       return [`steps ${item.turn}`];
+    case "nothing":
+      return [];
     case "messages":
       return [`conversation ${item.conversationId}`];
     case "call":
@@ -150,6 +166,8 @@ export function charsOf(item: BeatItem): number {
       return item.steps.length + (item.end?.answer.length ?? 0);
     case "messages":
       return item.messages.reduce((sum, message) => sum + charsOfRow(message), 0);
+    case "leave":
+    case "nothing":
     case "call":
     case "call-change":
       return 0;

@@ -26,7 +26,7 @@ export function partsOf(items: readonly BeatItem[]): Part[] {
     items.filter((item): item is ItemOf<Kind> => item.kind === kind);
   const [starts, steps, messages] = [of("start"), of("steps"), of("messages")];
   const [calls, changes, vendorIds] = [of("call"), of("call-change"), of("vendor-ids")];
-  const responses = of("response");
+  const [responses, leaves] = [of("response"), of("leave")];
   const ends = steps.flatMap(({ turn, end }) => (end === undefined ? [] : [{ turn, ...end }]));
   return [
     ...(starts.length === 0 ? [] : [startPart(starts)]),
@@ -37,6 +37,7 @@ export function partsOf(items: readonly BeatItem[]): Part[] {
     ...(responses.length === 0 ? [] : [responsePart(responses)]),
     ...(steps.length === 0 ? [] : [stepPart(steps)]),
     ...(ends.length === 0 ? [] : [endPart(ends)]),
+    ...(leaves.length === 0 ? [] : [leavePart(leaves)]),
   ];
 }
 
@@ -102,7 +103,8 @@ function startPart(starts: readonly ItemOf<"start">[]): Part {
       FROM able WHERE NOT replaces ORDER BY owner, turn_id ON CONFLICT (owner, id) DO NOTHING RETURNING number),
     again AS (
       UPDATE turns t SET number = s.number, content_hash = s.content_hash, conversation_id = s.conversation_id, began_ms = s.began_ms,
-        after_seq = s.after_seq, request = s.request, version = ${storedVersion}, node = $2, ended_ms = NULL, answer = NULL, has_log = true
+        after_seq = s.after_seq, request = s.request, version = ${storedVersion}, node = $2, ended_ms = NULL, answer = NULL, has_log = true,
+        claims = 0, claimed_seq = 0, cancels = NULL
       FROM able s WHERE s.replaces AND t.owner = s.owner AND t.id = s.turn_id AND t.ended_ms IS NOT NULL RETURNING t.number),
     there AS (SELECT number FROM begun UNION ALL SELECT number FROM again),
     replaced AS (
@@ -187,8 +189,19 @@ function endPart(
       ["answer", "plain", ends.map(({ answer }) => answer)],
     ],
     sql: `ended AS (
-      UPDATE turns t SET node = NULL, request = NULL, ended_ms = e.ended_ms, answer = e.answer, version = ${storedVersion}
+      UPDATE turns t SET node = NULL, request = NULL, cancels = NULL, ended_ms = e.ended_ms, answer = e.answer, version = ${storedVersion}
       FROM ends e WHERE t.number = e.number AND t.node = $2)`,
+  };
+}
+
+/** A turn that was let go in order has killed no node, so its claims are counted again from 0. */
+function leavePart(leaves: readonly ItemOf<"leave">[]): Part {
+  return {
+    code: "l",
+    rows: "leaves",
+    columns: [["number", "bigint", leaves.map(({ turn }) => turn)]],
+    sql: `left_turns AS (
+      UPDATE turns t SET node = 0, claims = 0 FROM leaves l WHERE t.number = l.number AND t.node = $2)`,
   };
 }
 

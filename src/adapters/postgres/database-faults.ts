@@ -6,7 +6,10 @@ export class DatabaseFault extends Error {
   override readonly name = "DatabaseFault";
 }
 
-/** Another process has taken over the turns of this one, which must not write any more. */
+/** The message of a `FenceLostError`. */
+export const takenOver = "other nodes have taken over the turns of this one";
+
+/** Other nodes have taken over the turns of this one, which must not write any more. */
 export class FenceLostError extends Error {
   override readonly name = "FenceLostError";
 }

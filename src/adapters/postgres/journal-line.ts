@@ -5,8 +5,7 @@ import type { Row } from "../database/row.ts";
 import type { BeatItem } from "./beat-item.ts";
 import { beatStatement } from "./beat-statement.ts";
 import { connect, drop } from "./connection.ts";
-import { FenceLostError, kindOf } from "./database-faults.ts";
-import { tryLock } from "./take-lock.ts";
+import { FenceLostError, kindOf, takenOver } from "./database-faults.ts";
 
 interface JournalLineOptions {
   readonly url: string;
@@ -14,6 +13,8 @@ interface JournalLineOptions {
   /** The connection to start with. */
   readonly client: pg.Client;
   readonly incarnation: number;
+  /** Names the node for people. */
+  readonly name: string;
   /** Called with the cause when a commit is late, and with `undefined` when one was made. */
   readonly onDelay: (fault: Error | undefined) => void;
 }
@@ -43,7 +44,7 @@ const pauseMs = 500;
 
 /** Starts the line. Nothing else may write under its incarnation. */
 export async function openJournalLine(options: JournalLineOptions): Promise<JournalLine> {
-  const { url, clock, incarnation, onDelay } = options;
+  const { url, clock, incarnation, name: nodeName, onDelay } = options;
   const stopped = new AbortController();
   const nonce = randomInt(2 ** 47);
   const fenceKey = [incarnation, nonce];
@@ -51,11 +52,16 @@ export async function openJournalLine(options: JournalLineOptions): Promise<Jour
   let sent = 0;
   /** Why the present commit was not made at once. */
   let cause: Error | undefined;
-  await client.query("INSERT INTO fences (incarnation, line, nonce, sent) VALUES ($1, 0, $2, 0)", fenceKey);
+  // In one statement, so that no fence is without its node.
+  await client.query(
+    "WITH node AS (INSERT INTO nodes (incarnation, name) VALUES ($1, $3)) INSERT INTO fences (incarnation, line, nonce, sent) VALUES ($1, 0, $2, 0)",
+    [...fenceKey, nodeName],
+  );
+  await nameJournal(client, incarnation);
 
   async function reconnect(): Promise<pg.Client> {
     const other = await connect(url, "journal");
-    await tryLock(other);
+    await nameJournal(other, incarnation);
     return other;
   }
 
@@ -95,7 +101,7 @@ export async function openJournalLine(options: JournalLineOptions): Promise<Jour
       text: "SELECT sent FROM fences WHERE incarnation = $1 AND line = 0 AND nonce = $2",
       values: fenceKey,
     });
-    if (row === undefined) throw new FenceLostError("another Troupe has taken over this database");
+    if (row === undefined) throw new FenceLostError(takenOver);
     const committed = Number(row.sent);
     if (committed < number - 1)
       throw new FenceLostError("the database has lost commits that it had confirmed");
@@ -140,6 +146,15 @@ export async function openJournalLine(options: JournalLineOptions): Promise<Jour
       if (client !== undefined) await client.end().catch(() => undefined);
     },
   };
+}
+
+/** The name of a node's connection for its journal, by which others find it. */
+export function journalName(incarnation: number | string): string {
+  return `troupe journal ${incarnation}`;
+}
+
+async function nameJournal(client: pg.Client, incarnation: number): Promise<void> {
+  await client.query("SELECT set_config('application_name', $1, false)", [journalName(incarnation)]);
 }
 
 function numbersIn(row: Row | undefined): ReadonlySet<number> {

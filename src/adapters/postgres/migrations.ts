@@ -204,6 +204,26 @@ const steps: readonly Step[] = [
     CREATE INDEX responses_by_age ON responses (kept_ms);
     `,
   },
+  {
+    // A program that knows only the steps before would take the turns of all others.
+    needs: 3,
+    sql: `
+    DELETE FROM fences;
+    -- One row for each process that runs, beside its fence: a heartbeat must not wait for a beat of the journal.
+    CREATE TABLE nodes (
+      incarnation bigint PRIMARY KEY,
+      name text NOT NULL,
+      -- The heartbeats so far. No clocks are compared: a node is dead when others see this number stand still.
+      beat bigint NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 50);
+    -- How often in a row the turn was taken over from a node that died, with no event after the one before, and the last event at that time.
+    ALTER TABLE turns ADD COLUMN claims int NOT NULL DEFAULT 0;
+    ALTER TABLE turns ADD COLUMN claimed_seq int NOT NULL DEFAULT 0;
+    -- The lanes that a client of another node has stopped, as a JSON array of persona ids; null in it stands for the whole turn.
+    ALTER TABLE turns ADD COLUMN cancels jsonb;
+    CREATE INDEX turns_to_cancel ON turns (node) WHERE cancels IS NOT NULL;
+    `,
+  },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

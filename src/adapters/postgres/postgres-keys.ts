@@ -13,6 +13,13 @@ const statements = named({
   revokeKey: `UPDATE keys SET digest = NULL, revoked_at_ms = $1 WHERE id = $2 AND revoked_at_ms IS NULL RETURNING *`,
 });
 
+interface PostgresKeys extends KeyStore {
+  /** A key was revoked at another node. */
+  noteRevoked(id: string): void;
+  /** Sets the function that is called with a key that was revoked here. */
+  onRevokedHere(listener: (id: string) => void): void;
+}
+
 /** Keys in the database. */
 export function createPostgresKeys({
   store,
@@ -20,8 +27,13 @@ export function createPostgresKeys({
 }: {
   readonly store: PostgresStore;
   readonly clock: Clock;
-}): KeyStore {
+}): PostgresKeys {
   const listeners = new Set<(id: string) => void>();
+  let tellOthers: (id: string) => void = () => undefined;
+
+  function noteRevoked(id: string): void {
+    for (const listener of listeners) listener(id);
+  }
 
   return {
     async create(key, digest) {
@@ -37,8 +49,13 @@ export function createPostgresKeys({
     async revoke(id) {
       const [row] = await store.query("", statements.revokeKey, [clock.wallTimeMs(), id]);
       if (row === undefined) return undefined;
-      for (const listener of listeners) listener(id);
+      noteRevoked(id);
+      tellOthers(id);
       return toKey(row);
+    },
+    noteRevoked,
+    onRevokedHere(listener) {
+      tellOthers = listener;
     },
     onRevoked: (listener) => void listeners.add(listener),
   };

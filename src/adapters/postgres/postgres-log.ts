@@ -20,6 +20,10 @@ interface PostgresLogOptions {
   readonly number: number;
   /** The log in memory, which readers follow. */
   readonly inner: MemoryTurnLog;
+  /** Called when events are stored, with the number of the last one. */
+  readonly onHead: (head: number) => void;
+  /** Called when the turn is this node's no more: its end is committed, or it was let go. */
+  readonly onOver: () => void;
   /** The `part` of the last row that has no event. Default 0. */
   readonly part?: number;
 }
@@ -36,6 +40,10 @@ export class PostgresLog extends StoredLog {
     this.#part = options.part ?? 0;
   }
 
+  get number(): number {
+    return this.#options.number;
+  }
+
   async append(steps: readonly TurnStep[]): Promise<void> {
     const { store } = this.#options;
     if (this.ended) throw new Error("This turn's log has its terminal event already.");
@@ -44,13 +52,33 @@ export class PostgresLog extends StoredLog {
     try {
       await store.commit(item, steps.some(isUrgent));
     } catch (fault) {
-      if (!steps.some(({ type }) => type === "failure")) throw fault;
+      // Its successor may have written under these numbers already, so nothing may be told.
+      if (store.lost.aborted) super.leave();
+      if (store.lost.aborted || !steps.some(({ type }) => type === "failure")) throw fault;
       store.report(fault);
       this.#loseEnd(steps, item, fault);
       return;
     }
     this.#part = item.part;
+    this.#add(steps);
+  }
+
+  #add(steps: readonly TurnStep[]): void {
     this.inner.add(steps);
+    this.#options.onHead(this.headSeq);
+    if (this.ended) this.#options.onOver();
+  }
+
+  /** Any node may take up the turn once that is committed. */
+  override leave(): void {
+    const { store, number, onOver } = this.#options;
+    super.leave();
+    if (this.ended || store.lost.aborted) return;
+    store.commit({ kind: "leave", turn: number }, true).then(onOver, store.report);
+  }
+
+  confirm(): Promise<unknown> {
+    return this.#options.store.confirm();
   }
 
   /**
@@ -60,7 +88,7 @@ export class PostgresLog extends StoredLog {
   #loseEnd(steps: readonly TurnStep[], item: StepsItem, fault: unknown): void {
     const { store } = this.#options;
     this.inner.loseEnd(TroupeError.from(fault).asData());
-    store.commitInTheEnd(item).then(() => this.inner.add(steps), store.report);
+    store.commitInTheEnd(item).then(() => this.#add(steps), store.report);
   }
 
   /** The row of these steps; `undefined` if there are none. */

@@ -8,16 +8,17 @@ import type { Row } from "../database/row.ts";
 import { type BeatItem, charsOf } from "./beat-item.ts";
 import { BeatQueue, type Outcome, type QueuedItem } from "./beat-queue.ts";
 import { checkServer, connect, drop, named, openPool, type Statement, type Value } from "./connection.ts";
-import { DatabaseFault, FenceLostError, kindOf, toRefusal } from "./database-faults.ts";
+import { DatabaseFault, FenceLostError, kindOf, takenOver, toRefusal } from "./database-faults.ts";
 import { type JournalLine, openJournalLine } from "./journal-line.ts";
 import { migrate } from "./migrations.ts";
 import { createReader } from "./pool-reader.ts";
 import { createStoreHealth } from "./store-health.ts";
-import { takeLock } from "./take-lock.ts";
 
 interface PostgresStoreOptions {
   readonly url: string;
   readonly clock: Clock;
+  /** Names this node for people. Default: empty. */
+  readonly name?: string;
   /** Is told commits, a failing database, and faults of writes that no caller waits for. */
   readonly observer: Observer;
 }
@@ -39,6 +40,15 @@ export interface PostgresStore extends AsyncDisposable {
   readonly fault: Error | undefined;
   /** Tells this process from all others that ever wrote to this database. */
   readonly incarnation: number;
+  /**
+   * Aborts when other nodes have taken over the turns of this one. From then on every write of the journal is refused, and nothing of these
+   * turns may be told to anyone.
+   */
+  readonly lost: AbortSignal;
+  /** Aborts when the store closes. */
+  readonly closing: AbortSignal;
+  /** Call this when a look finds no fence of this node. */
+  lose(): void;
   /** Commits an item; see `Outcome`. */
   commit(item: BeatItem, urgent: boolean): Promise<Outcome>;
   /** Commits an item in the next beat; if the database refuses all writes, it waits and tries again. */
@@ -52,6 +62,8 @@ export interface PostgresStore extends AsyncDisposable {
   queryInTurn(owner: string, statement: Statement, values?: readonly Value[]): Promise<readonly Row[]>;
   /** Whether the database answers and takes writes. */
   canStore(): Promise<boolean>;
+  /** Settles after a commit that began after this call; rejects if the fence is gone. */
+  confirm(): Promise<unknown>;
   /** Settles when all items of before are committed or refused. */
   flushed(): Promise<void>;
   /** A number that no turn ever had. */
@@ -64,25 +76,23 @@ export interface PostgresStore extends AsyncDisposable {
 const patienceMs = 2_000;
 /** As much text as a busy beat writes, in bytes: storage with less room does not count as working. */
 const probeBytes = 131_072;
-/** No turn has this number. */
-const probeTurn = 0;
 
 const statements = named({
   look: "SELECT 1",
-  endProbe: `DELETE FROM events WHERE turn = ${probeTurn}`,
+  endProbe: "DELETE FROM events WHERE turn = $1",
+  leaveFence: "DELETE FROM fences WHERE incarnation = $1",
+  leaveNode: "DELETE FROM nodes WHERE incarnation = $1",
 });
 
 /** Turns that are numbered without asking the database: a block of the incarnations' sequence. */
 const turnsPerBlock = 2 ** 16;
 
-/**
- * Connects, brings the schema up to date, and takes over from the process before: it can write no more. Rejects with one clear line if the
- * database cannot be used, also if another Troupe uses it.
- */
+/** Connects, and brings the schema up to date. Rejects with one clear line if the database cannot be used. */
 export async function createPostgresStore({
   url,
   clock,
   observer,
+  name = "",
 }: PostgresStoreOptions): Promise<PostgresStore> {
   await using opening = new AsyncDisposableStack();
   const client = await connect(url, "journal").catch((cause: unknown) => {
@@ -90,26 +100,26 @@ export async function createPostgresStore({
   });
   opening.defer(() => drop(client));
   await checkServer(client);
-  await takeLock(client, clock);
   await migrate(client);
   const pool = openPool(url, poolConnections);
   opening.defer(() => pool.end());
   const incarnation = await nextBlock(client);
-  // From now on the process before commits nothing: its next statement finds no fence.
-  await client.query("DELETE FROM fences WHERE incarnation <> $1", [incarnation]);
+  const lost = new AbortController();
+  // No turn has this number.
+  const probeTurn = -incarnation;
   const health = createStoreHealth({
     clock,
     probe: async () => {
       probes += 1;
       const steps = JSON.stringify(randomBytes(probeBytes).toString("hex"));
       await line.commit([{ kind: "steps", turn: probeTurn, firstSeq: probes, part: 0, steps, events: 0 }]);
-      await reader.query("", statements.endProbe, [], patienceMs);
+      await reader.query("", statements.endProbe, [probeTurn], patienceMs);
     },
     onChange: (error) =>
       observer.storageChanged?.(error === undefined ? { state: "working" } : { state: "failing", error }),
   });
   const line: JournalLine = await openJournalLine({
-    ...{ url, clock, client, incarnation },
+    ...{ url, clock, client, incarnation, name },
     onDelay: (fault) => health.delay(fault),
   });
   const stopped = new AbortController();
@@ -154,9 +164,17 @@ export async function createPostgresStore({
         await commit(items.slice(0, half));
         return commit(items.slice(half));
       }
+      if (fault instanceof FenceLostError) lose(fault);
       if (!isOfData(fault)) health.refuse(fault instanceof Error ? fault : new Error(String(fault)));
       reject(items, isOfData(fault) ? fault : storageUnavailable(fault));
     }
+  }
+
+  /** The turns are left first, so that no refusal of this node's last items reaches a client. */
+  function lose(cause: FenceLostError): void {
+    if (lost.signal.aborted) return;
+    lost.abort(cause);
+    health.refuse(cause);
   }
 
   function tellCommit(items: readonly QueuedItem[], startedAtMs: number): void {
@@ -204,6 +222,9 @@ export async function createPostgresStore({
   const opened = opening.move();
   return {
     incarnation,
+    lost: lost.signal,
+    closing: stopped.signal,
+    lose: () => lose(new FenceLostError(takenOver)),
     get fault() {
       return health.fault;
     },
@@ -213,7 +234,7 @@ export async function createPostgresStore({
         try {
           return await add(item, false);
         } catch (fault) {
-          if (!isStorageUnavailable(fault) || stopped.signal.aborted) throw fault;
+          if (!isStorageUnavailable(fault) || stopped.signal.aborted || lost.signal.aborted) throw fault;
           await health.recovered();
         }
       }
@@ -227,6 +248,7 @@ export async function createPostgresStore({
         () => false,
       );
     },
+    confirm: () => add({ kind: "nothing" }, true),
     flushed: flush,
     async nextTurn() {
       if (turnsInBlock === turnsPerBlock) {
@@ -242,6 +264,9 @@ export async function createPostgresStore({
       const cancel = clock.callAfter(closeLimitMs, () => line.stop());
       await flush();
       cancel();
+      // From now on any node may take up the turns that were left here.
+      for (const statement of [statements.leaveFence, statements.leaveNode])
+        await reader.query("", statement, [incarnation], 0).catch(() => undefined);
       health[Symbol.dispose]();
       await line.close();
       await opened.disposeAsync();

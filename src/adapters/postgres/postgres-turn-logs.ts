@@ -1,7 +1,7 @@
 import type { TurnQuestion } from "../../ports/conversation-store.ts";
 import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent } from "../../ports/turn-event.ts";
-import type { KeptTurn, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
+import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { titleFrom } from "../database/conversation-rows.ts";
 import { storageUnavailable } from "../database/outages.ts";
@@ -16,10 +16,13 @@ import type { StartItem } from "./beat-item.ts";
 import type { Outcome } from "./beat-queue.ts";
 import { named } from "./connection.ts";
 import { indexedRows } from "./message-rows.ts";
+import type { NodeLogs, TurnNews } from "./nodes/node-peers.ts";
+import { createOwnTurns } from "./nodes/own-turns.ts";
+import { createWatchList } from "./nodes/watch-list.ts";
 import { PostgresLog } from "./postgres-log.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
-import { claimTurns, findEnded, readEnded } from "./turn-rows.ts";
+import { claimTurns, findTurn, type RunningRow, readAnswer, readEnded } from "./turn-rows.ts";
 
 const statements = named({
   forgetTurns: `WITH due AS (
@@ -39,19 +42,27 @@ export interface PostgresTurnLogOptions extends MemoryTurnLogOptions {
   readonly answerRetentionMs: number;
 }
 
-interface PostgresTurnLogs extends TurnLogStore, Pick<MemoryTurnLogs, "bytes" | "count"> {}
+interface PostgresTurnLogs extends TurnLogStore, NodeLogs, Pick<MemoryTurnLogs, "bytes" | "count"> {
+  /** The news of these logs for other nodes. */
+  readonly told: TurnNews;
+}
 
 /**
- * Logs whose events are in the database before any follower sees them. Running and recently ended turns are followed in memory; older
- * turns are read from their rows. A turn settles its beginning with its commit, because only the database knows whether its id is free.
+ * Logs whose events are in the database before any follower sees them. Turns that run here or ended here a short while ago are followed in memory; all
+ * others are read from their rows. A turn settles its beginning with its commit, because only the database knows whether its id is free.
  */
 export function createPostgresTurnLogs(options: PostgresTurnLogOptions): PostgresTurnLogs {
   const { store, clock, served, retentionMs, answerRetentionMs } = options;
   const memory = createRecentTurnLogs(options);
-  const restored = createRestoredTurns({
-    findEnded: (owner, id, ages) => findEnded(store, owner, id, ages),
-    readEnded: (turn) => readEnded(store, turn),
+  const restored = createRestoredTurns((turn) => readEnded(store, turn));
+  const nothing = () => undefined;
+  const told: TurnNews = { onHead: nothing, onFollowed: nothing, onLeft: nothing };
+  const watched = createWatchList({
+    ...{ store, clock },
+    readEnded: (number) => readAnswer(store, number),
+    onChange: (turn, isFollowed) => told.onFollowed(turn, isFollowed),
   });
+  const own = createOwnTurns();
   /** The turns whose beginning is not committed yet, by owner and id. */
   const beginning = new Map<string, Promise<unknown>>();
   const keyOf = ({ owner, id }: Pick<TurnRecord, "owner" | "id">) => `${owner}\n${id}`;
@@ -60,11 +71,25 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
   async function find(owner: string, id: string): Promise<KeptTurn | undefined> {
     await beginning.get(keyOf({ owner, id }));
     const kept = await memory.find(owner, id);
-    if (kept !== undefined) return kept;
-    return restored.find(owner, id, {
-      foundAfterMs: forgottenMs(),
-      compactUntilMs: served.now() - retentionMs,
-    });
+    if (kept !== undefined && !mayRunAgain(kept.log)) return kept;
+    const ages = { foundAfterMs: forgottenMs(), compactUntilMs: served.now() - retentionMs };
+    const row = await findTurn(store, owner, id, ages);
+    if (kept?.log instanceof PostgresLog && kept.log.number === row?.number) return kept;
+    if (kept !== undefined) memory.drop(kept.record);
+    return row?.type === "ended" ? restored.restore(row) : row && runningElsewhere(row);
+  }
+
+  /** A turn that runs at another node, or that one has left. */
+  function runningElsewhere({ number, record, headSeq }: RunningRow): KeptTurn {
+    return {
+      record,
+      log: {
+        ...{ headSeq, ended: false, isFull: false, unkept: undefined },
+        append: () => Promise.reject(new Error("A turn is written to only where it runs.")),
+        open: (after, wake) => watched.open(number, after, wake),
+        leave: () => undefined,
+      },
+    };
   }
 
   async function startOf(
@@ -96,14 +121,37 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
       : { message, title, under: { headId: under.messageId ?? null } };
   }
 
+  function drop(number: number, record: TurnRecord): void {
+    memory.drop(record);
+    own.end(number);
+  }
+
+  /** Makes the log of a turn that runs here. */
+  function logOf(number: number, inner: MemoryTurnLog, part?: number): PostgresLog {
+    const onHead = (head: number) => told.onHead(number, head);
+    const onOver = () => {
+      own.end(number);
+      if (!inner.ended) told.onLeft();
+    };
+    return new PostgresLog({
+      store,
+      served,
+      number,
+      inner,
+      onHead,
+      onOver,
+      ...(part === undefined ? {} : { part }),
+    });
+  }
+
   /** Commits the beginning of a turn whose log is in memory already. */
   async function begin(number: number, record: TurnRecord, how: Beginning): Promise<Outcome> {
     try {
       const outcome = await store.commit(await startOf(number, record, how), true);
-      if (outcome === "refused") memory.drop(record);
+      if (outcome === "refused") drop(number, record);
       return outcome;
     } catch (fault) {
-      memory.drop(record);
+      drop(number, record);
       throw fault;
     } finally {
       beginning.delete(keyOf(record));
@@ -112,13 +160,21 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
 
   return {
     isLasting: true,
+    ...{ told, runningElsewhere, noteHead: watched.noteHead, ownTurn: own.find },
+    ownNumber({ owner, id }) {
+      const log = memory.peek(owner, id)?.log;
+      return log instanceof PostgresLog ? log.number : undefined;
+    },
+    get followed() {
+      return watched.turns;
+    },
     get bytes() {
       return memory.bytes;
     },
     get count() {
       return memory.count;
     },
-    async create(record, { request, isNew = false, question } = {}) {
+    async create(record, { asked, request = asked, isNew = false, question } = {}) {
       const { owner, id, afterSeq } = record;
       for (;;) {
         await beginning.get(keyOf(record));
@@ -128,11 +184,11 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
         if (record.transient === true) return memory.create(record);
         if (store.fault !== undefined) throw storageUnavailable(store.fault);
         const number = await store.nextTurn();
-        const make = (inner: MemoryTurnLog) => new PostgresLog({ store, served, number, inner });
-        const adopted = memory.adopt(record, make);
+        const adopted = memory.adopt(record, (inner) => logOf(number, inner));
         // Another request of the same name came first. Its beginning may still be refused.
         if (adopted.type === "exists" && beginning.has(keyOf(record))) continue;
         if (adopted.type !== "created") return adopted;
+        own.add(number, record);
         const begun = begin(number, record, { request, question, replaces });
         beginning.set(
           keyOf(record),
@@ -155,15 +211,31 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, steps, request, part } of await claimTurns(store, store.report)) {
-        const make = (inner: MemoryTurnLog) => new PostgresLog({ store, served, number, inner, part });
+      const claimed = await claimTurns({ store, own, onFault: store.report });
+      for (const { number, record, steps, request, part, isStopped } of claimed) {
+        // An earlier attempt, which ended here before the turn ran at another node.
+        memory.drop(record);
+        const make = (inner: MemoryTurnLog) => logOf(number, inner, part);
         const adopted = memory.adopt(record, make, { left: steps.filter(isEvent) });
         if (adopted.type === "created")
-          unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
+          unfinished.push({
+            ...{ record, log: adopted.log, steps, isStopped },
+            ...(request === undefined ? {} : { request }),
+          });
       }
       return unfinished;
     },
   };
+}
+
+/** Whether the turn ended with an error after which it may run again, perhaps at another node. */
+function mayRunAgain(log: TurnLog): boolean {
+  if (!log.ended) return false;
+  const reader = log.open(log.headSeq - 1, () => undefined);
+  const batch = reader.take();
+  reader.close();
+  const last = batch?.type === "events" ? batch.events.at(-1)?.event : undefined;
+  return last?.type === "failure" && last.error.retryable;
 }
 
 /** How a turn begins. `replaces`: it takes the place of an ended turn of the same id. */

@@ -5,7 +5,8 @@ import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
 const statements = named({
-  endLeftUsage: `UPDATE usage SET outcome = 'interrupted' WHERE outcome IS NULL AND node <> $1`,
+  endLeftUsage: `UPDATE usage SET outcome = 'interrupted'
+    WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM fences WHERE incarnation = node)`,
   redateUsage: `UPDATE usage SET day = $1 WHERE day > $1`,
   spentOn: `SELECT key_id, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
     FROM (
@@ -36,7 +37,12 @@ interface PostgresUsageOptions {
 /** Maximum number of writes that wait for the database; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
 
-/** Usage in the database, committed together with the turns' events. Ends the calls that the process before left open. */
+/** Ends the calls that dead nodes left open. Their reservations count as used. */
+export function endLeftUsage(store: PostgresStore): Promise<unknown> {
+  return store.query("", statements.endLeftUsage);
+}
+
+/** Usage in the database, committed together with the turns' events. Ends the calls that nodes before left open. */
 export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore {
   const waiting = new Set<Promise<unknown>>();
 
@@ -56,7 +62,7 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
     if (waiting.size > 0) await store.flushed();
   }
 
-  store.query("", statements.endLeftUsage, [store.incarnation]).catch(store.report);
+  endLeftUsage(store).catch(store.report);
 
   return {
     begin({ call = 0, requestId = null, lane = null, isBegun, ...facts }) {

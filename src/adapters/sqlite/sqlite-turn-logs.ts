@@ -44,10 +44,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
   const { store, clock, served, retentionMs, answerRetentionMs } = options;
   const memory = createRecentTurnLogs(options);
   let lastNumber = Number((await store.read("counter", "last_turn"))[0]?.value ?? 0);
-  const restored = createRestoredTurns({
-    findEnded: (owner, id, ages) => findEnded(store, owner, id, ages),
-    readEnded: (turn) => readLog(store, turn),
-  });
+  const restored = createRestoredTurns((turn) => readLog(store, turn));
   const retirement = retireTurns({ store, clock, served, retentionMs, answerRetentionMs });
 
   /** Ends the turn in the database: its row takes over from the journal. */
@@ -106,10 +103,11 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     const kept = await memory.find(owner, id);
     if (kept !== undefined) return kept;
     const nowMs = served.now();
-    return restored.find(owner, id, {
+    const turn = await findEnded(store, owner, id, {
       foundAfterMs: nowMs - Math.max(retentionMs, answerRetentionMs),
       compactUntilMs: nowMs - retentionMs,
     });
+    return turn === undefined ? undefined : restored.restore(turn);
   }
 
   let orphans: Disposable | undefined;

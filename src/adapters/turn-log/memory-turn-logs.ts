@@ -43,6 +43,8 @@ export interface MemoryTurnLogs extends TurnLogStore {
     make: (inner: MemoryTurnLog) => TurnLog,
     options?: { readonly left?: readonly TurnEvent[] },
   ): Awaited<ReturnType<TurnLogStore["create"]>>;
+  /** Like `find`, but synchronous. */
+  peek(owner: string, id: string): KeptTurn | undefined;
   /** Forgets a turn at once; its readers read on. */
   drop(record: TurnRecord): void;
 }
@@ -161,9 +163,12 @@ export function createMemoryTurnLogs({
       return { type: "created", log: entry.log };
     },
     drop: ({ owner, id }) => drop(keyOf(owner, id)),
-    async find(owner, id) {
+    peek(owner, id) {
       sweep();
       return entries.get(keyOf(owner, id));
+    },
+    async find(owner, id) {
+      return this.peek(owner, id);
     },
     async forget(owner, conversationId) {
       for (const key of ended) {

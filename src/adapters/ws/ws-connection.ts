@@ -136,10 +136,10 @@ export class WsConnection implements FrameSource {
     if (this.#socket.readyState === WebSocket.OPEN) this.#closeName ??= name;
   }
 
-  /** Closes the socket because its credential is no longer valid. From now on it is sent no more events. */
-  revoke(name: CloseName = "key_revoked"): void {
+  /** Closes the socket because its credential is no longer valid, or as `name` says. From now on it is sent no more events. */
+  revoke(name: CloseName = "key_revoked", retryAfterMs?: number): void {
     this.#leave();
-    this.close(name);
+    this.close(name, retryAfterMs);
   }
 
   terminate(): void {

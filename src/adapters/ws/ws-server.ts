@@ -185,6 +185,11 @@ export function createWsServer(options: WsServerOptions) {
     closeAllOf(keyId: string, name?: CloseName): void {
       for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke(name);
     },
+    /** Refuses new connections, and closes the open ones at once: other servers go on with everything. They are sent no more events. */
+    leave(): void {
+      stopped.abort();
+      for (const connection of connections) connection.revoke("restarting", retryAfterMs());
+    },
     /**
      * Refuses new connections and closes the open ones, with the time after which to come back. A connection is closed as soon as
      * everything that it follows was delivered to its end; at once if it follows nothing. A client that is still there `patienceMs` after

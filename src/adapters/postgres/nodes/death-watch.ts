@@ -1,0 +1,91 @@
+/** Another node, as one look found it. */
+export interface SeenNode {
+  readonly incarnation: number;
+  /** The number of its heartbeats. */
+  readonly beat: number;
+  /** Others write under its incarnation no more, or never did. */
+  readonly hasFence: boolean;
+  /** A connection of the node is open. The database notices within milliseconds when a killed process is gone. */
+  readonly isConnected: boolean;
+}
+
+/** One answered look at all other nodes. Both times are of `Clock.now`, in milliseconds. */
+interface Look {
+  readonly nodes: readonly SeenNode[];
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number;
+  /** The database has been up for a while, so nodes that live have found it again. */
+  readonly isSettled: boolean;
+}
+
+/** A node is dead after this many looks without a new heartbeat. */
+const maxLooks = 5;
+/** The last of these looks is sent no sooner than this after the first was answered. A slow answer does not count as waiting. */
+const minWaitMs = 6_000;
+/**
+ * A node is also dead after this many looks in a row that find no connection of it and no new heartbeat: a node that lives connects again
+ * meanwhile. One without any heartbeat has just started and has no connection yet.
+ */
+const maxLooksUnconnected = 3;
+/** After a failed look no node counts as dead for this time: nodes find a database that was away at different moments. */
+const quietMs = 20_000;
+
+interface Standstill {
+  readonly beat: number;
+  readonly firstAnsweredAtMs: number;
+  looks: number;
+  looksUnconnected: number;
+}
+
+/** Tells which nodes are dead, from the looks of one observer. It compares no clocks of different machines. */
+interface DeathWatch {
+  /** Notes a look, and returns the incarnations of dead nodes. */
+  note(look: Look): readonly number[];
+  /** Notes a look without an answer. */
+  fail(nowMs: number): void;
+  /** Whether the next look may find that a node is dead. */
+  readonly hasSuspects: boolean;
+}
+
+export function createDeathWatch(): DeathWatch {
+  let still = new Map<number, Standstill>();
+  let quietUntilMs = Number.NEGATIVE_INFINITY;
+  let hasSuspects = false;
+
+  function isDead({ hasFence }: SeenNode, seen: Standstill, look: Look): boolean {
+    if (!hasFence) return true;
+    if (look.sentAtMs < quietUntilMs) return false;
+    if (seen.looksUnconnected >= maxLooksUnconnected) return true;
+    return seen.looks >= maxLooks && look.sentAtMs - seen.firstAnsweredAtMs >= minWaitMs;
+  }
+
+  return {
+    get hasSuspects() {
+      return hasSuspects;
+    },
+    note(look) {
+      const before = still;
+      still = new Map();
+      const dead: number[] = [];
+      hasSuspects = false;
+      for (const node of look.nodes) {
+        const { incarnation, beat } = node;
+        const known = before.get(incarnation);
+        const { answeredAtMs: firstAnsweredAtMs } = look;
+        const seen =
+          known?.beat === beat ? known : { beat, firstAnsweredAtMs, looks: 0, looksUnconnected: 0 };
+        const isGone = !node.isConnected && look.isSettled && beat > 0;
+        seen.looks += 1;
+        seen.looksUnconnected = isGone ? seen.looksUnconnected + 1 : 0;
+        still.set(incarnation, seen);
+        if (isDead(node, seen, look)) dead.push(incarnation);
+        else if (isGone) hasSuspects = true;
+      }
+      return dead;
+    },
+    fail(nowMs) {
+      still.clear();
+      quietUntilMs = nowMs + quietMs;
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+
+const turn = z.int();
+const incarnation = z.int();
+
+/**
+ * The messages between nodes. Each may be lost: a row of the database or a later message has the same effect, only later. Turns are named by
+ * their numbers.
+ */
+const message = z.discriminatedUnion("type", [
+  /** The sender has stored events of these turns up to these numbers. */
+  z.object({ type: z.literal("heads"), heads: z.array(z.tuple([turn, z.int()])) }),
+  /** The sender follows these turns, said again every second. */
+  z.object({ type: z.literal("watch"), turns: z.array(turn) }),
+  z.object({ type: z.literal("unwatch"), turns: z.array(turn) }),
+  /** A client of the sender stops a turn, or the lanes of one persona. The row says the same. */
+  z.object({
+    type: z.literal("cancel"),
+    turn,
+    personaId: z.string().nullable(),
+    call: z.int(),
+  }),
+  /** The answer to a `cancel` of the node `to`, with the code of a refusal. */
+  z.object({
+    type: z.literal("cancelled"),
+    to: incarnation,
+    call: z.int(),
+    refusal: z.enum(["persona_not_found", "request_ended"]).nullable(),
+  }),
+  /** A turn has begun in a conversation. */
+  z.object({ type: z.literal("began"), turn, conversationId: z.string() }),
+  /** The sender has let turns go. */
+  z.object({ type: z.literal("left") }),
+  /** A key was revoked. */
+  z.object({ type: z.literal("revoked"), keyId: z.string() }),
+  /** The sender listens to itself, to learn whether its connection still hears anything. */
+  z.object({ type: z.literal("probe") }),
+]);
+
+export type NodeMessage = z.infer<typeof message>;
+
+const envelope = z.object({ from: incarnation, message });
+
+/** PostgreSQL refuses a longer payload, bytes. */
+const maxBytes = 7_900;
+/** Numbers of turns in one message, so that no message is too long. */
+const maxTurns = 200;
+
+/** Encodes a message, in several ones if it lists many turns; none if it cannot be sent. */
+export function encodeMessage(from: number, sent: NodeMessage): string[] {
+  const payloads = inParts(sent).map((part) => JSON.stringify({ from, message: part }));
+  return payloads.filter((payload) => Buffer.byteLength(payload) <= maxBytes);
+}
+
+function inParts(sent: NodeMessage): NodeMessage[] {
+  if (sent.type === "heads") return lotsOf(sent.heads).map((heads) => ({ ...sent, heads }));
+  if (sent.type === "watch" || sent.type === "unwatch")
+    return lotsOf(sent.turns).map((turns) => ({ ...sent, turns }));
+  return [sent];
+}
+
+function lotsOf<Item>(items: readonly Item[]): Item[][] {
+  const lots: Item[][] = [];
+  for (let start = 0; start < items.length; start += maxTurns)
+    lots.push(items.slice(start, start + maxTurns));
+  return lots;
+}
+
+/** Reads a message; `undefined` if it is of another version, or of another program. */
+export function decodeMessage(
+  payload: string,
+): { readonly from: number; readonly message: NodeMessage } | undefined {
+  try {
+    return envelope.safeParse(JSON.parse(payload)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Clock } from "../../../ports/clock.ts";
+import type { Row } from "../../database/row.ts";
+import { named } from "../connection.ts";
+import type { PostgresStore } from "../postgres-store.ts";
+import { createDeathWatch, type SeenNode } from "./death-watch.ts";
+import { createSteadyConnection } from "./steady-connection.ts";
+import { fenceLockTimeout, takeOver } from "./take-over.ts";
+
+interface NodeOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly store: PostgresStore;
+  /** Called when a node that has died can write no more. */
+  readonly onDeath: () => void;
+  /** Called after every look. */
+  readonly onLook?: (look: NodeLook) => void;
+}
+
+/** The state of the nodes at one look. */
+export interface NodeLook {
+  /** The incarnations of the other nodes that live. */
+  readonly others: readonly number[];
+  /** Whether a client of another node has stopped a turn of this one. */
+  readonly hasCancels: boolean;
+}
+
+/** This process among the nodes on one database. */
+export interface Node extends AsyncDisposable {
+  /** The incarnations of the other nodes that live, as of the last look. */
+  readonly others: readonly number[];
+}
+
+/** From one heartbeat to the next, milliseconds. */
+const beatMs = 1_000;
+/** Between attempts to reach a database that is away. It does not grow, so that all nodes find it within a short time. */
+const pauseMs = 500;
+const deadlineMs = 2_500;
+/** How long a node that leaves waits for its last commits. */
+const leaveLimitMs = 5_000;
+
+/** A session holds the lock of its node. The base makes numbers that no other program is likely to lock in the same database. */
+const lockBase = 7_402_386_692_000_000;
+/** After a restart of the database, nodes get this time to connect again. */
+const settledAfter = "20 s";
+
+const statements = named({
+  // The update is not seen by the rest of the statement.
+  look: `WITH own AS (UPDATE nodes SET beat = beat + 1 WHERE incarnation = $1)
+    SELECT incarnation, beat,
+      EXISTS (SELECT 1 FROM fences f WHERE f.incarnation = n.incarnation) AS has_fence,
+      EXISTS (
+        SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (classid::bigint << 32) + objid::bigint = ${lockBase} + n.incarnation) AS is_connected,
+      clock_timestamp() - pg_postmaster_start_time() > interval '${settledAfter}' AS is_settled,
+      EXISTS (SELECT 1 FROM turns WHERE node = $1 AND cancels IS NOT NULL) AS has_cancels
+    FROM nodes n`,
+});
+
+/**
+ * Starts the heartbeats of this node, and looks for the death of others. A node that has died is taken over: it can write no more, and its
+ * turns are there for all to claim. Tells the store if this node itself was taken over.
+ */
+export async function joinNodes(options: NodeOptions): Promise<Node> {
+  const { url, clock, store, onDeath, onLook } = options;
+  const { incarnation } = store;
+  const stopped = new AbortController();
+  const watch = createDeathWatch();
+  let others: readonly number[] = [];
+  const connection = createSteadyConnection({
+    ...{ url, clock, deadlineMs },
+    onOpen: async (client) => {
+      await client.query(`SET lock_timeout = '${fenceLockTimeout}'`);
+      await client.query("SELECT pg_try_advisory_lock($1)", [lockBase + incarnation]);
+    },
+  });
+
+  async function look(): Promise<void> {
+    const sentAtMs = clock.now();
+    const rows = await connection.ask(statements.look, [incarnation]);
+    const own = rows.find((row) => Number(row.incarnation) === incarnation);
+    if (own?.has_fence !== true) return store.lose();
+    const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
+    const isSettled = own.is_settled === true;
+    const dead = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
+    others = nodes.map((node) => node.incarnation).filter((one) => !dead.includes(one));
+    onLook?.({ others, hasCancels: own.has_cancels === true });
+    for (const one of dead) if (await takeOver(connection, one)) onDeath();
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped.signal.aborted && !store.lost.aborted) {
+      const startedAtMs = clock.now();
+      let waitMs = beatMs;
+      try {
+        await look();
+      } catch {
+        // The store tells of a database that is away.
+        watch.fail(clock.now());
+        waitMs = pauseMs;
+      }
+      await clock.sleep(Math.max(0, waitMs - (clock.now() - startedAtMs)), stopped.signal);
+    }
+  }
+
+  await look();
+  // A process that was killed a moment ago is taken over before this one serves.
+  while (watch.hasSuspects) {
+    await clock.sleep(beatMs);
+    await look();
+  }
+  const done = run();
+  return {
+    get others() {
+      return others;
+    },
+    async [Symbol.asyncDispose]() {
+      const patience = new AbortController();
+      // Without a heartbeat, others would take over before the last commits.
+      await Promise.race([store.flushed(), clock.sleep(leaveLimitMs, patience.signal)]);
+      patience.abort();
+      stopped.abort();
+      await done;
+      await connection.close();
+    },
+  };
+}
+
+function toSeen(row: Row): SeenNode {
+  return {
+    incarnation: Number(row.incarnation),
+    beat: Number(row.beat),
+    hasFence: row.has_fence === true,
+    isConnected: row.is_connected === true,
+  };
+}

@@ -1,0 +1,89 @@
+import { systemClock as clock } from "../adapters/system/system-clock.ts";
+import { createTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
+import { type Listening, listen } from "./listen.ts";
+import type { Logger } from "./log-observer.ts";
+import type { Observing } from "./open-observing.ts";
+import type { Settings } from "./settings.ts";
+import type { Stoppable } from "./stop-on-signals.ts";
+
+interface AloneOptions
+  extends Pick<TroupeOptions, "pageToken" | "onAnswering" | "configuration" | "observer"> {
+  readonly logger: Logger;
+  readonly observing: Observing;
+  /** Called when the server listens for the first time. */
+  readonly announce: (troupe: Troupe, port: number) => Promise<void>;
+  /** Takes the server to stop, each time there is another one. */
+  readonly whenAsked: (stoppable: Stoppable) => void;
+}
+
+interface Serving {
+  readonly troupe: Troupe;
+  readonly listening: Listening;
+}
+
+/** A node that was taken over again within this time waits longer before it starts. */
+const settledMs = 600_000;
+const firstPauseMs = 1_000;
+const maxPauseMs = 300_000;
+
+/**
+ * Serves as the only server process of this machine, perhaps as one of several nodes. If other nodes take it over, it starts again as a new
+ * node on the same port: a supervisor would do the same, only slower, and not everyone has one. Settles once it listens for the first time;
+ * `lost` rejects if it cannot start again.
+ */
+export async function runAlone(
+  settings: Settings,
+  { announce, whenAsked, observing, ...options }: AloneOptions,
+): Promise<{ readonly lost: Promise<never> }> {
+  let current: Troupe | undefined;
+  let metrics: Listening | undefined;
+
+  async function serve(port: number): Promise<Serving> {
+    const troupe = await createTroupe({ ...settings, ...options });
+    if (current === undefined) observing.metrics?.watch(() => (current ?? troupe).stats());
+    current = troupe;
+    try {
+      metrics ??= await observing.metrics?.serve();
+      const listening = await listen(troupe, { ...settings, port });
+      whenAsked({
+        async stop() {
+          await listening.stop(troupe.close());
+          // Until here the last requests can be watched.
+          await metrics?.stop(Promise.resolve());
+          await observing.close();
+        },
+        running: () => troupe.stats().turns,
+        drainMs: settings.drainMs,
+      });
+      return { troupe, listening };
+    } catch (error) {
+      await troupe.close({ drainMs: 0 });
+      throw error;
+    }
+  }
+
+  async function serveAgain(first: Serving): Promise<never> {
+    let pauseMs = firstPauseMs;
+    for (let { troupe, listening } = first; ; ) {
+      const startedAtMs = clock.now();
+      await troupe.lost;
+      pauseMs = clock.now() - startedAtMs < settledMs ? Math.min(2 * pauseMs, maxPauseMs) : firstPauseMs;
+      options.logger.error(
+        { pauseMs },
+        "other nodes have taken over this one; it starts again as a new node",
+      );
+      await listening.stop(troupe.close({ drainMs: 0 }));
+      await clock.sleep(pauseMs);
+      ({ troupe, listening } = await serve(listening.port));
+    }
+  }
+
+  const first = await serve(settings.port);
+  try {
+    await announce(first.troupe, first.listening.port);
+  } catch (error) {
+    await first.troupe.close({ drainMs: 0 });
+    throw error;
+  }
+  return { lost: serveAgain(first) };
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
+import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
+import { connect, textOf } from "../support/wire-client.ts";
+import { startGatedNodes } from "./postgres/gated-nodes.ts";
+import { runOn, stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+
+describe("nodes that come and go", withPostgres, () => {
+  after(stopShared);
+
+  it("hand over at once what can be answered again, when they stop in order", async () => {
+    await using system = await startGatedNodes();
+    const asking = await system.first.connect();
+    asking.send(chat("handed", { on_interrupt: "restart" }));
+    await asking.next(isChunk);
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "handed", after_seq: 0 } });
+    await follower.next(isChunk);
+    await system.first.troupe.close({ drainMs: 0 });
+    system.gate.open();
+    const messages = await follower.untilTerminal("handed");
+    const reset = messages.findIndex(({ type }) => type === "reset");
+    assert.ok(reset > 0);
+    assert.equal(textOf(messages.slice(reset)), wholeText);
+    assert.deepEqual(
+      messages.slice(1).map((message) => "seq" in message && message.seq),
+      messages.slice(1).map((_, index) => index + 1),
+    );
+    assert.deepEqual(await runOn(system.databaseUrl, "SELECT count(*)::int AS nodes FROM nodes"), [
+      { nodes: 1 },
+    ]);
+  });
+
+  it("keep a turn running as long as it is followed at another node, and no longer", async () => {
+    await using system = await startGatedNodes();
+    const asking = await system.first.connect();
+    asking.send(chat("watched", { on_disconnect: 1_500 }));
+    await asking.next(isChunk);
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "watched", after_seq: 0 } });
+    await follower.next(isChunk);
+    asking.terminate();
+    await sleep(4_000);
+    assert.equal(system.first.troupe.stats().turns, 1);
+    follower.terminate();
+    await system.upstream.closed(await system.upstream.received(1));
+  });
+
+  it("stop the turns and close the sockets of a key that was revoked at another node", async () => {
+    await using system = await startGatedNodes({ adminKey });
+    const admin = bearer(adminKey);
+    const body = JSON.stringify({ owner: "ada" });
+    const made = await fetch(`${system.second.httpUrl}/api/keys`, { method: "POST", ...admin, body });
+    const { id, key } = (await made.json()) as MadeKey;
+    const client = await connect(system.first.url, bearer(key));
+    client.send(chat("revoked"));
+    await client.next(isChunk);
+    await fetch(`${system.second.httpUrl}/api/keys/${id}`, { method: "DELETE", ...admin });
+    await client.closed;
+    await system.upstream.closed(await system.upstream.received(1));
+  });
+
+  it("leave at once when others have taken them over: sockets close, no end is told, and the turn goes on elsewhere", async () => {
+    await using system = await startGatedNodes();
+    const asking = await system.first.connect();
+    asking.send(chat("taken", { on_interrupt: "restart" }));
+    await asking.next(isChunk);
+    const [node] = await runOn(system.databaseUrl, "SELECT node FROM turns WHERE id = 'taken'");
+    await runOn(system.databaseUrl, "DELETE FROM fences WHERE incarnation = $1", [node?.node]);
+    await system.first.troupe.lost;
+    await asking.closed;
+    assert.ok(asking.received.every(({ type }) => type !== "error" && type !== "response"));
+    assert.equal(system.first.troupe.stats().turns, 0);
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "taken", after_seq: 0 } });
+    system.gate.open();
+    const messages = await follower.untilTerminal("taken");
+    assert.equal(messages.at(-1)?.type, "response");
+    assert.deepEqual(messages.slice(1, asking.received.length + 1), asking.received);
+  });
+});

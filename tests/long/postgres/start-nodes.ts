@@ -1,0 +1,53 @@
+import { createDataFolder } from "../../crash/data-folder.ts";
+import type { SeededRandom } from "../../crash/seeded-random.ts";
+import { createServerProcess, type ServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
+
+interface NodesOptions {
+  readonly databaseUrl: string;
+  readonly upstreamUrl: string;
+  readonly count: number;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly preload?: string;
+}
+
+/** Nodes in processes of their own, on one database. */
+export interface TestNodes extends AsyncDisposable {
+  readonly all: readonly ServerProcess[];
+  any(random: SeededRandom): ServerProcess;
+  /** The address of any of them, as a balancer would choose one. */
+  anyUrl(random: SeededRandom): string;
+  signal(node: ServerProcess, signal: NodeJS.Signals): void;
+}
+
+export async function startNodes({
+  databaseUrl,
+  upstreamUrl,
+  count,
+  variables = {},
+  preload,
+}: NodesOptions): Promise<TestNodes> {
+  await using opening = new AsyncDisposableStack();
+  const all: ServerProcess[] = [];
+  for (let number = 0; number < count; number += 1) {
+    const { folder: data } = opening.use(await createDataFolder());
+    const environment = troupeEnvironment({ data, upstreamUrl });
+    const node = createServerProcess({
+      environment: { ...environment, LOG_LEVEL: "fatal", TROUPE_DATABASE_URL: databaseUrl, ...variables },
+      ...(preload === undefined ? {} : { preload }),
+    });
+    all.push(node);
+    opening.defer(() => node.kill());
+    node.start();
+  }
+  await Promise.all(all.map((node) => node.listening()));
+  const opened = opening.move();
+  const [first, ...others] = all;
+  if (first === undefined) throw new Error("There must be a node.");
+  const any = (random: SeededRandom) => random.pick([first, ...others]);
+  return {
+    ...{ all, any },
+    anyUrl: (random) => any(random).url ?? "",
+    signal: (node, signal) => void process.kill(node.pid, signal),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
