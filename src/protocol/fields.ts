@@ -20,13 +20,25 @@ export function list<T extends z.ZodType>(
   item: T,
   { min = 0, max }: { readonly min?: number; readonly max: number },
 ) {
-  const refuseLonger = (value: z.input<T>[], context: z.RefinementCtx) => {
+  const items = z.array(item).max(max);
+  return z.preprocess(refuseLonger(max), min === 0 ? items : items.min(min));
+}
+
+/** The same for a value that may also be a text. */
+export function textOrList<S extends z.ZodType<string, string>, T extends z.ZodType>(
+  words: S,
+  item: T,
+  { min, max }: { readonly min: number; readonly max: number },
+) {
+  return z.preprocess(refuseLonger(max), z.union([words, z.array(item).min(min).max(max)]));
+}
+
+function refuseLonger(max: number) {
+  return <V>(value: V, context: z.RefinementCtx): V => {
     if (!Array.isArray(value) || value.length <= max) return value;
     context.addIssue({ code: "too_big", origin: "array", maximum: max, inclusive: true, input: value });
     return z.NEVER;
   };
-  const items = z.array(item).max(max);
-  return z.preprocess(refuseLonger, min === 0 ? items : items.min(min));
 }
 
 /** An object of at most `max` members with any names and values. A larger one is refused before its members are checked. */

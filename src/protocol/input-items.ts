@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { list, opaqueName, optional, text } from "./fields.ts";
+import { list, opaqueName, optional, text, textOrList } from "./fields.ts";
 import { wireLimits } from "./limits.ts";
 
 /** Words that may be empty, such as the output of a tool. Lone surrogates are replaced, because no encoding can carry them. */
@@ -58,7 +58,7 @@ const part = z.discriminatedUnion(
   ],
   knownTypes(["input_text", "output_text", "refusal", "input_image", "input_file"]),
 );
-const parts = list(part, { min: 1, max: wireLimits.inputParts });
+const someParts = { min: 1, max: wireLimits.inputParts };
 const callId = opaqueName(512);
 
 /**
@@ -71,7 +71,7 @@ const inputItem = z.discriminatedUnion(
     z.object({
       type: z.literal("message").optional(),
       role: z.enum(["user", "assistant", "system", "developer"]),
-      content: z.union([text, parts]),
+      content: textOrList(text, part, someParts),
     }),
     z.object({
       type: z.literal("function_call"),
@@ -82,7 +82,7 @@ const inputItem = z.discriminatedUnion(
     z.object({
       type: z.literal("function_call_output"),
       call_id: callId,
-      output: z.union([anyText, parts]),
+      output: textOrList(anyText, part, someParts),
     }),
     z.object({
       type: z.literal("reasoning"),

@@ -86,10 +86,19 @@ export async function createFaultStage(
 
 type PersonaCondition = (personaId: string | undefined) => boolean;
 
-/** Reads the question and the persona from the body of a call to the Responses API. */
+/** Reads the question and the persona from the body of a call to the Responses API, or to Chat Completions. */
 function readCall(body: unknown): { question: string; personaId: string | undefined } {
-  const { input, instructions } = body as { input: CallInput; instructions?: string };
-  return { question: lastQuestion(input), personaId: personaOf(instructions) };
+  const { input, messages, instructions } = body as {
+    readonly input?: CallInput;
+    readonly messages?: readonly { readonly role: string; readonly content: string }[];
+    readonly instructions?: string;
+  };
+  const [first] = messages ?? [];
+  const system = first?.role === "system" ? first.content : undefined;
+  return {
+    question: lastQuestion(input ?? messages ?? ""),
+    personaId: personaOf(instructions ?? system),
+  };
 }
 
 /** The server has one base URL for all calls. Only a provider that combines two can give one lane an unreachable upstream. */

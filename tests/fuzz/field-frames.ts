@@ -41,6 +41,7 @@ export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[])
   const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
   const texts: string[] = [];
   for (const { path, value } of cases) {
+    prepareItem(message.data as Record<string, unknown>, path);
     if (value === undefined) {
       place(message, path, undefined);
       continue;
@@ -51,6 +52,39 @@ export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[])
   return textFrame(
     JSON.stringify(message).replaceAll(markedString, (_, index: string) => texts[Number(index)] ?? "null"),
   );
+}
+
+const functionCall = { type: "function_call", call_id: "c", name: "f", arguments: "{}" };
+const reasoning = { type: "reasoning", summary: [] };
+/** An item that has the field, with hardly more than its required fields. */
+const itemWith: Readonly<Record<string, object>> = {
+  ...{ call_id: functionCall, name: functionCall, arguments: functionCall },
+  output: { type: "function_call_output", call_id: "c", output: "" },
+  ...{ summary: reasoning, encrypted_content: reasoning },
+};
+const image = { type: "input_image", image_url: "https://a.example/" };
+const file = { type: "input_file", file_url: "https://a.example/" };
+/** The same for a part of a message. */
+const partWith: Readonly<Record<string, object>> = {
+  refusal: { type: "refusal", refusal: "" },
+  ...{ image_url: image, detail: image },
+  ...{ filename: file, file_url: file, file_data: { type: "input_file" } },
+};
+
+/** A field of an item is only read in an item of its type, which stands in the place of the text. */
+function prepareItem(
+  data: Record<string, unknown>,
+  [, input, place, field = "", inner, name = ""]: readonly string[],
+) {
+  if (input !== "input") return;
+  delete data.input_text;
+  if (place === undefined || Object.hasOwn(data, "input")) return;
+  const item: Record<string, unknown> = structuredClone({
+    ...(itemWith[field] ?? { role: "user", content: "Why?" }),
+  });
+  if (inner !== undefined && field !== "summary")
+    item[field] = [{ ...(partWith[name] ?? { type: "input_text", text: "" }) }];
+  data.input = [item];
 }
 
 /** Marks the number of a value whose JSON text is inserted later. */
