@@ -109,6 +109,30 @@ describe("a local server that has only Chat Completions", () => {
   });
 });
 
+describe("a local server, which keeps no response", () => {
+  it("continues one with the context, from its first call after a restart on", async () => {
+    for (const responses of [noRoute, undefined]) {
+      await using stage = await openStage(answer, responses);
+      const ids: unknown[] = [];
+      for (const input_text of ["One?", "Two?", "Three?"]) {
+        const previous = ids.at(-1);
+        const messages = await stage.ask({
+          input_text,
+          ...(previous === undefined ? {} : { previous_response_id: previous }),
+        });
+        const last = messages.at(-1);
+        assert.ok(last?.type === "response" && last.request_type === "openai_chat", JSON.stringify(last));
+        ids.push(last.data.id);
+      }
+      const body = stage.upstream.requests.at(-1)?.body as Record<string, unknown>;
+      const context = JSON.stringify(body.messages ?? body.input);
+      for (const question of ["One?", "Two?", "Three?"])
+        assert.equal(context.split(question).length, 2, `${question} once in ${context}`);
+      assert.equal("previous_response_id" in body, false);
+    }
+  });
+});
+
 describe("a local server with the Responses API", () => {
   it("is never asked for anything else", async () => {
     await using stage = await openStage(answer, undefined);

@@ -39,6 +39,7 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
     project: given.project ?? ofOpenai?.project,
     headers: given.headers ?? ofOpenai?.headers,
     dialect: given.dialect,
+    keepsResponses: vendor?.keepsResponses,
     model: given.model,
     models: given.models ?? [],
     settings: {
@@ -55,6 +56,7 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
 export function foundEndpoint(baseUrl: string, model: string): Endpoint {
   return {
     ...{ name: "openai", title: new URL(baseUrl).host, kind: "spoken", baseUrl, apiKey: undefined },
+    keepsResponses: false,
     ...{ model, models: [], settings: { key: "OPENAI_API_KEY", baseUrl: "OPENAI_BASE_URL" } },
   };
 }

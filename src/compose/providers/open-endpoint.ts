@@ -23,6 +23,8 @@ export interface Endpoint {
   readonly project?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly dialect?: Partial<ChatDialect> | undefined;
+  /** Whether a server whose API is not known keeps responses. Default true. */
+  readonly keepsResponses?: boolean | undefined;
   /** The model of requests that name none. */
   readonly model: string | undefined;
   /** Further models of the config file, which the server need not list. */
@@ -47,7 +49,8 @@ const factories = {
   "chat-completions": (options: Options) => createChatProvider(options),
   anthropic: (options: Options) => createAnthropicProvider(options),
   gemini: (options: Options) => createGeminiProvider(options),
-  spoken: (options: Options) => createSpokenApi(createOpenaiProvider(options), createChatProvider(options)),
+  spoken: (options: Options) =>
+    createSpokenApi(createOpenaiProvider(options), createChatProvider(options), options.keepsResponses),
 } satisfies Readonly<Record<string, (options: Options) => Provider>>;
 
 /** The API that an endpoint speaks. */
@@ -65,13 +68,13 @@ export function openEndpoint(
 }
 
 function optionsOf(
-  { apiKey = "none", baseUrl, organization, project, headers, dialect, settings }: Endpoint,
+  { apiKey = "none", baseUrl, organization, project, headers, dialect, keepsResponses, settings }: Endpoint,
   { firstByteMs, idleMs }: Pick<Settings, "firstByteMs" | "idleMs">,
   { clock, agents, random, observer }: EndpointDependencies,
 ) {
   const onWarning = (message: string, cause: unknown) => observer.warned?.({ message, cause });
   return {
-    ...{ apiKey, baseUrl, organization, project, headers, dialect, settings },
+    ...{ apiKey, baseUrl, organization, project, headers, dialect, keepsResponses, settings },
     ...{ clock, agents, random, onWarning, firstByteMs, idleMs },
   };
 }

@@ -8,6 +8,8 @@ interface Vendor {
   readonly baseUrl: string;
   /** The settings with its key, the first one that is set. None: it needs no key. */
   readonly keys: readonly Extract<SettingKey, `${string}ApiKey`>[];
+  /** Whether it keeps responses, so that their ids mean something to it. Default true. */
+  readonly keepsResponses?: boolean;
   /** The setting of another address, if there is one. */
   readonly address?: Extract<SettingKey, `${string}BaseUrl`>;
 }
@@ -16,7 +18,10 @@ const compatible = (title: string, baseUrl: string, ...keys: Vendor["keys"]): Ve
   ...{ title, baseUrl, keys },
   kind: "chat-completions",
 });
-const local = (title: string, baseUrl: string): Vendor => ({ title, baseUrl, keys: [], kind: "spoken" });
+const local = (title: string, baseUrl: string): Vendor => ({
+  ...{ title, baseUrl, keys: [], kind: "spoken" },
+  keepsResponses: false,
+});
 
 /** The known vendors by their `api`. If several have a key, the first of them answers requests that name none. */
 export const vendors: Readonly<Record<string, Vendor>> = {
