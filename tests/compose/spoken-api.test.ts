@@ -68,12 +68,23 @@ describe("the API that a server speaks", () => {
     assert.deepEqual([await ask(spoken), responses.calls], ["chat", 2]);
   });
 
-  const stored = [{ previousResponseId: "resp_1" }, { options: { conversation: "conv_1" } }];
-  for (const names of stored)
-    it(`is not told by a 404 that may mean ${JSON.stringify(names)}`, async () => {
-      const [responses, chat] = [scripted("responses", lost), scripted("chat")];
-      assert.deepEqual([await ask(createSpokenApi(responses, chat), names), chat.calls], [lost, 0]);
-    });
+  it("is not told by a 404 that may mean a conversation at the server", async () => {
+    const [responses, chat] = [scripted("responses", lost), scripted("chat")];
+    const names = { options: { conversation: "conv_1" } };
+    assert.deepEqual([await ask(createSpokenApi(responses, chat), names), chat.calls], [lost, 0]);
+  });
+
+  it("does not decide about a response to continue: the caller then sends the whole context", async () => {
+    const isLacking = (thrown: unknown) =>
+      thrown instanceof TroupeError && thrown.code === "previous_response_not_found";
+    const [responses, chat] = [scripted("responses", lost), scripted("chat")];
+    const names = { previousResponseId: "resp_1" };
+    assert.ok(isLacking(await ask(createSpokenApi(responses, chat), names)));
+    assert.deepEqual([responses.calls, chat.calls], [1, 0]);
+    // A server that keeps no response is not asked for one.
+    assert.ok(isLacking(await ask(createSpokenApi(responses, chat, false), names)));
+    assert.deepEqual([responses.calls, chat.calls], [1, 0]);
+  });
 
   it("is the Responses API for an answer that goes on after a restart", async () => {
     const [responses, chat] = [scripted("responses", lost), scripted("chat")];
