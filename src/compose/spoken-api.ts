@@ -1,5 +1,6 @@
 import { hasNoRoute } from "../adapters/upstream/http-fault.ts";
 import { ReopenedStream } from "../adapters/upstream/reopened-stream.ts";
+import { lacksResponse } from "../adapters/upstream/response-object.ts";
 import type { Provider, ProviderRequest } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -17,7 +18,7 @@ export function createSpokenApi(responses: Provider, chat: Provider, keepsRespon
     name: responses.name,
     simulated: false,
     stream(request, call) {
-      if (!keepsResponses && request.previousResponseId !== undefined) return failing(lacking());
+      if (!keepsResponses && request.previousResponseId !== undefined) return failing(lacksResponse());
       // Only the Responses API has answers that a later call continues.
       if (spoken !== undefined || call.from !== undefined) return (spoken ?? responses).stream(request, call);
       let asked = responses;
@@ -25,7 +26,7 @@ export function createSpokenApi(responses: Provider, chat: Provider, keepsRespon
       return new ReopenedStream(responses.stream(request, call), {
         again(error) {
           if (!(error instanceof TroupeError) || !hasNoRoute(error)) return undefined;
-          if (request.previousResponseId !== undefined) throw lacking();
+          if (request.previousResponseId !== undefined) throw lacksResponse();
           if (namesStored(request)) return undefined;
           if (asked === chat) throw refusal;
           asked = chat;
@@ -43,10 +44,6 @@ export function createSpokenApi(responses: Provider, chat: Provider, keepsRespon
 /** Whether it names something that the server stores: then a 404 may mean that, and not the route. */
 function namesStored({ options = {} }: ProviderRequest): boolean {
   return [options.conversation, options.prompt].some((named) => named !== undefined);
-}
-
-function lacking(): TroupeError {
-  return new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
 }
 
 function failing(error: TroupeError): AsyncIterable<never> {

@@ -2,6 +2,7 @@ import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { OmissionRules } from "../upstream/omissions.ts";
+import { lacksResponse } from "../upstream/response-object.ts";
 import type { MessagesRequest, ToolChoice } from "./messages-api.ts";
 import { toMessages } from "./messages-input.ts";
 import { toTools } from "./messages-tools.ts";
@@ -27,9 +28,7 @@ export const anthropicOmissions: OmissionRules = {
  */
 export function messagesParams(request: ProviderRequest, origin: string): MessagesRequest {
   const { options = {}, model } = request;
-  // It stores no responses, so the caller sends the context instead.
-  if (request.previousResponseId !== undefined)
-    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
+  if (request.previousResponseId !== undefined) throw lacksResponse();
   for (const [name, value] of Object.entries(options)) checkOption(name, value);
   const { reasoning, text } = options;
   const instructions = request.instructions ?? options.instructions;

@@ -2,6 +2,7 @@ import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { lacksResponse } from "../upstream/response-object.ts";
 import { toChatMessages } from "./chat-messages.ts";
 import type { ChatDialect } from "./dialects.ts";
 
@@ -14,9 +15,7 @@ export function chatParams(
   { maxTokens, asksForUsage, isOpenai }: ChatDialect,
 ): ChatCompletionCreateParamsStreaming {
   const { options = {}, cacheKey, previousResponseId } = request;
-  // It stores no responses, so the caller sends the context instead.
-  if (previousResponseId !== undefined)
-    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
+  if (previousResponseId !== undefined) throw lacksResponse();
   const translated = translate(options);
   const limit = request.maxOutputTokens ?? options.max_output_tokens;
   const tools = toolsOf(request);

@@ -2,6 +2,7 @@ import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { OmissionRules } from "../upstream/omissions.ts";
+import { lacksResponse } from "../upstream/response-object.ts";
 import { type GeminiContent, systemTexts, toContents } from "./contents.ts";
 import { type GeminiModel, geminiModelOf } from "./gemini-model.ts";
 
@@ -61,9 +62,7 @@ export const geminiOmissions: OmissionRules = {
  */
 export function geminiParams(request: ProviderRequest, origin: string): GeminiParams {
   const { options = {}, previousResponseId, model } = request;
-  // It stores no responses, so the caller sends the context instead.
-  if (previousResponseId !== undefined)
-    throw new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
+  if (previousResponseId !== undefined) throw lacksResponse();
   for (const [name, value] of Object.entries(options)) refuseOption(name, value);
   const rules = geminiModelOf(model);
   const given = request.instructions ?? options.instructions;

@@ -1,5 +1,4 @@
 import { maxChain, maxResponseChars, type ResponseStore } from "../../ports/response-store.ts";
-import { UnreadableError } from "../../ports/stored-event.ts";
 import { itemsOfChain } from "../database/kept-responses.ts";
 import { sha256 } from "../system/sha-256.ts";
 import { named } from "./connection.ts";
@@ -45,13 +44,7 @@ export function createPostgresResponses({
     async context(owner, id, maxChars) {
       const values = [sha256(id), owner, served.now() - retentionMs, maxChars, maxChain];
       const rows = await store.query(owner, statements.responseChain, values);
-      try {
-        return itemsOfChain(rows, maxChars);
-      } catch (fault) {
-        if (!(fault instanceof UnreadableError)) throw fault;
-        store.report(fault);
-        return undefined;
-      }
+      return itemsOfChain(rows, maxChars, store.report);
     },
   };
 }

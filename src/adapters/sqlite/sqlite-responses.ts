@@ -1,5 +1,4 @@
 import { maxChain, maxResponseChars, type ResponseStore } from "../../ports/response-store.ts";
-import { UnreadableError } from "../../ports/stored-event.ts";
 import { storedVersion } from "../../ports/stored-version.ts";
 import { itemsOfChain } from "../database/kept-responses.ts";
 import type { ServedTime } from "./retention.ts";
@@ -23,13 +22,7 @@ export function createSqliteResponses({ store, served, retentionMs }: SqliteResp
     async context(owner, id, maxChars) {
       const values = [owner, served.now() - retentionMs, id, maxChars, maxChain];
       const rows = await store.read("responseChain", ...values);
-      try {
-        return itemsOfChain(rows, maxChars);
-      } catch (fault) {
-        if (!(fault instanceof UnreadableError)) throw fault;
-        store.report(fault);
-        return undefined;
-      }
+      return itemsOfChain(rows, maxChars, store.report);
     },
   };
 }

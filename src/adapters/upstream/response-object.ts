@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent, ProviderRequest, Usage } from "../../ports/provider.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 
 /** An answer as far as it has come. */
 export interface AnswerSoFar {
@@ -113,4 +114,9 @@ export function callItem({ callId, name, arguments: args }: FunctionCall, status
 
 export function callEvent(call: FunctionCall, status: string): ProviderEvent {
   return { type: "tool", tool: "function", status, callId: call.callId, payload: callItem(call, status) };
+}
+
+/** The error of a provider that does not have the response to continue: the caller then sends the whole context. Nothing was asked. */
+export function lacksResponse(): TroupeError {
+  return new TroupeError("previous_response_not_found", { field: "previousResponseId", isUnread: true });
 }

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { MessagesMachine } from "../../../src/adapters/anthropic/messages-machine.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
-import { hear } from "../chat-completions/chat-setup.ts";
+import { hear } from "../../ports/hear.ts";
 import {
   args,
   begin,

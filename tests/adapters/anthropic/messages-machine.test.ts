@@ -5,7 +5,7 @@ import { EventReader } from "../../../src/adapters/upstream/event-reader.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import type { Script } from "../../doubles/script.ts";
 import { plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
-import { hear } from "../chat-completions/chat-setup.ts";
+import { hear } from "../../ports/hear.ts";
 import {
   begin,
   close,

@@ -4,7 +4,7 @@ import type { ProviderRequest } from "../../../src/ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../../../src/protocol/errors.ts";
 import { plainResponse, streamScript } from "../../doubles/stream-script.ts";
 import type { RecordedRequest } from "../../doubles/upstream-double.ts";
-import { hear } from "../chat-completions/chat-setup.ts";
+import { hear } from "../../ports/hear.ts";
 import { createAnthropicSetup, says } from "./anthropic-setup.ts";
 
 const answer = streamScript([says("Yes.")]);

@@ -3,18 +3,8 @@ import { describe, it } from "node:test";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { splitEvery } from "../../doubles/script.ts";
 import { plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
-import {
-  chunk,
-  counts,
-  createChatSetup,
-  done,
-  finish,
-  frame,
-  type Heard,
-  hear,
-  text,
-  usageChunk,
-} from "./chat-setup.ts";
+import { type Heard, hear } from "../../ports/hear.ts";
+import { chunk, counts, createChatSetup, done, finish, frame, text, usageChunk } from "./chat-setup.ts";
 
 const head = chunk({ role: "assistant", content: "" });
 const usage = { inputTokens: 12, outputTokens: 3, totalTokens: 15, estimated: false };

@@ -1,7 +1,7 @@
 import { createChatProvider } from "../../../src/adapters/chat-completions/chat-provider.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
 import { textMessage } from "../../../src/ports/item.ts";
-import type { ProviderEnd, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
+import type { ProviderRequest } from "../../../src/ports/provider.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import type { UpstreamProviderUnderTest } from "../../ports/provider-contract.ts";
 import { createFastReads } from "../../support/fast-reads.ts";
@@ -45,30 +45,3 @@ export const finish = (finish_reason: string) => chunk({}, { finish_reason });
 export const done = "data: [DONE]\n\n";
 export const counts = { prompt_tokens: 12, completion_tokens: 3, total_tokens: 15 };
 export const usageChunk = frame({ id: "c-1", choices: [], usage: counts });
-
-export interface Heard {
-  readonly events: readonly ProviderEvent[];
-  readonly text: string;
-  readonly reasoning: string;
-  readonly end: ProviderEnd | undefined;
-  readonly thrown: unknown;
-}
-
-/** Reads a call to its end. */
-export async function hear(
-  { provider, request }: UpstreamProviderUnderTest,
-  changes: Partial<ProviderRequest> = {},
-): Promise<Heard> {
-  const events: ProviderEvent[] = [];
-  let thrown: unknown;
-  try {
-    const call = { signal: new AbortController().signal };
-    for await (const batch of provider.stream({ ...request, ...changes }, call)) events.push(...batch);
-  } catch (error) {
-    thrown = error;
-  }
-  const joined = (type: "text" | "reasoning") =>
-    events.map((event) => (event.type === type ? event.text : "")).join("");
-  const end = events.find((event) => event.type === "end");
-  return { events, text: joined("text"), reasoning: joined("reasoning"), end, thrown };
-}

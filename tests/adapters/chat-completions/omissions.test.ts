@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import type { ProviderRequest } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { type ApiError, httpError, streamScript } from "../../doubles/stream-script.ts";
-import { createChatSetup, done, finish, hear, text } from "./chat-setup.ts";
+import { hear } from "../../ports/hear.ts";
+import { createChatSetup, done, finish, text } from "./chat-setup.ts";
 
 const answer = streamScript([text("Yes."), finish("stop"), done]);
 const functions = [{ name: "rain", parameters: { type: "object" }, strict: true }];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { streamScript } from "../../doubles/stream-script.ts";
-import { chunk, createChatSetup, done, finish, hear, text } from "./chat-setup.ts";
+import { hear } from "../../ports/hear.ts";
+import { chunk, createChatSetup, done, finish, text } from "./chat-setup.ts";
 
 const calls = (...tool_calls: readonly object[]) => chunk({ tool_calls });
 const rain = (city: string) => ({ name: "rain", arguments: JSON.stringify({ city }) });

@@ -3,14 +3,13 @@ import { describe, it } from "node:test";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { splitEvery } from "../../doubles/script.ts";
 import { plainResponse, streamScript } from "../../doubles/stream-script.ts";
+import { type Heard, hear } from "../../ports/hear.ts";
 import {
   chunk,
   counts,
   createGeminiSetup,
   finish,
   frame,
-  type Heard,
-  hear,
   hearEvents,
   text,
   thought,

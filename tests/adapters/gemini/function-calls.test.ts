@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Item } from "../../../src/ports/item.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
-import { call, chunk, createGeminiSetup, finish, hear, hearEvents, text } from "./gemini-setup.ts";
+import { hear } from "../../ports/hear.ts";
+import { call, chunk, createGeminiSetup, finish, hearEvents, text } from "./gemini-setup.ts";
 
 const begin = (name: string, more: object = {}) => call({ name, willContinue: true, ...more });
 const piece = (jsonPath: string, value: object, more: object = {}) =>

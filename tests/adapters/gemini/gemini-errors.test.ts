@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ErrorCode, TroupeError } from "../../../src/protocol/errors.ts";
 import { plainResponse, streamScript } from "../../doubles/stream-script.ts";
-import { createGeminiSetup, finish, frame, hear, hearEvents, text } from "./gemini-setup.ts";
+import { hear } from "../../ports/hear.ts";
+import { createGeminiSetup, finish, frame, hearEvents, text } from "./gemini-setup.ts";
 
 const info = (reason: string) => [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason }];
 const retry = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "34.5s" };

@@ -1,9 +1,10 @@
 import { createGeminiProvider } from "../../../src/adapters/gemini/gemini-provider.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
 import { textMessage } from "../../../src/ports/item.ts";
-import type { ProviderEnd, ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
+import type { ProviderRequest } from "../../../src/ports/provider.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
+import { type Heard, hear } from "../../ports/hear.ts";
 import type { UpstreamProviderUnderTest } from "../../ports/provider-contract.ts";
 import { createFastReads } from "../../support/fast-reads.ts";
 import { createTestClock } from "../../support/test-clock.ts";
@@ -54,33 +55,6 @@ export const text = (said: unknown) => chunk([{ text: said }]);
 export const thought = (said: string) => chunk([{ text: said, thought: true }]);
 export const call = (functionCall: object, more: object = {}) => chunk([{ functionCall, ...more }]);
 export const finish = (finishReason: string) => chunk([{ text: "" }], { finishReason });
-
-export interface Heard {
-  readonly events: readonly ProviderEvent[];
-  readonly text: string;
-  readonly reasoning: string;
-  readonly end: ProviderEnd | undefined;
-  readonly thrown: unknown;
-}
-
-/** Reads a call to its end. */
-export async function hear(
-  { provider, request }: UpstreamProviderUnderTest,
-  changes: Partial<ProviderRequest> = {},
-): Promise<Heard> {
-  const events: ProviderEvent[] = [];
-  let thrown: unknown;
-  try {
-    const call = { signal: new AbortController().signal };
-    for await (const batch of provider.stream({ ...request, ...changes }, call)) events.push(...batch);
-  } catch (error) {
-    thrown = error;
-  }
-  const joined = (type: "text" | "reasoning") =>
-    events.map((event) => (event.type === type ? event.text : "")).join("");
-  const end = events.find((event) => event.type === "end");
-  return { events, text: joined("text"), reasoning: joined("reasoning"), end, thrown };
-}
 
 /** Reads an answer of these events to its end. */
 export async function hearEvents(

@@ -9,8 +9,9 @@ import { type Item, textMessage } from "../../../src/ports/item.ts";
 import type { ProviderEvent, ProviderRequest } from "../../../src/ports/provider.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
+import { hear } from "../../ports/hear.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { call, createGeminiSetup, finish, hear, text, thought } from "./gemini-setup.ts";
+import { call, createGeminiSetup, finish, text, thought } from "./gemini-setup.ts";
 
 const model = "gemini-2.5-flash";
 
