@@ -160,6 +160,15 @@ export const fields: readonly Field[] = [
     hint: "“finish”, “cancel”, or the milliseconds to wait for someone to come back.",
   },
   {
+    path: "on_interrupt",
+    kind: "choice",
+    label: "When the server stops",
+    types: everyType,
+    group: "advanced",
+    hint: "“restart” answers again what was cut off.",
+    choices: ["error", "restart"],
+  },
+  {
     path: "options",
     kind: "json",
     label: "Further Responses API parameters, a JSON object",

@@ -17,9 +17,12 @@ function versionOf(folder: string): number {
   return Number(path.basename(path.dirname(folder)));
 }
 
+/** Whether this machine has a PostgreSQL. */
+export const hasPostgres = programs !== undefined;
+
 /** On CI it must be there. Elsewhere the tests are skipped without it. */
 export const withPostgres = {
-  skip: programs === undefined && process.env.CI !== "true" && "no PostgreSQL in /usr/lib/postgresql",
+  skip: !hasPostgres && process.env.CI !== "true" && "no PostgreSQL in /usr/lib/postgresql",
 };
 
 /** A PostgreSQL server of its own, in a temporary folder. */
@@ -50,11 +53,21 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return { uid: idOf("-u"), gid: idOf("-g") };
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+interface PostgresOptions {
+  /** The folder in which it makes its own. Default: the system's for temporary files. */
+  readonly within?: string;
+  /** Whether a signal of the terminal does not reach it. Default false. */
+  readonly detached?: boolean;
+}
+
+export async function startPostgres({
+  within = tmpdir(),
+  detached = false,
+}: PostgresOptions = {}): Promise<PostgresServer> {
   assert.ok(programs !== undefined, "no PostgreSQL in /usr/lib/postgresql");
   const program = (name: string) => path.join(programs, name);
   const user = unprivileged();
-  const folder = await mkdtemp(path.join(tmpdir(), "troupe-postgres-"));
+  const folder = await mkdtemp(path.join(within, "troupe-postgres-"));
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
   const data = path.join(folder, "data");
   const port = await freePort();
@@ -75,7 +88,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   async function start(): Promise<void> {
     let output = "";
     child = spawn(program("postgres"), ["-D", data], {
-      ...user,
+      ...{ ...user, detached },
       cwd: folder,
       stdio: ["ignore", "ignore", "pipe"],
     });
