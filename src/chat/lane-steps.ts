@@ -36,14 +36,15 @@ interface ShownCall {
 
 /** The steps of one lane: it turns the paced events of its calls into one text with its statuses, and puts them into the log. */
 export class LaneSteps {
-  /** The text so far, of all calls together. */
-  text: string;
   /** The response object that the current call's vendor sent first. */
   snapshot: JsonObject | undefined;
   /** The request of the next call; known once the current call has shown its last text. */
   nextRequest: ProviderRequest | undefined;
   readonly #options: LaneStepsOptions;
   readonly #name: { readonly lane?: string };
+  /** The text so far, of all calls together. Its pieces are the log's own strings: a text made of them would be kept beside them. */
+  #pieces: string[];
+  #textUnits: number;
   #call: ShownCall | undefined;
   /** The text before the current call, in code units. */
   #callTextUnits: number;
@@ -63,11 +64,12 @@ export class LaneSteps {
     const { key, begun, conversationId, showText } = options;
     this.#options = options;
     this.#name = key === undefined ? {} : { lane: key };
-    this.text = begun?.text ?? "";
+    this.#pieces = [begun?.text ?? ""];
+    this.#textUnits = this.text.length;
     this.#callTextUnits = begun?.callTextUnits ?? 0;
     this.#reasoningUnits = begun?.reasoningUnits ?? 0;
     this.#toolEvents = begun?.toolEvents ?? 0;
-    this.#isStreaming = this.text.length > this.#callTextUnits;
+    this.#isStreaming = this.#textUnits > this.#callTextUnits;
     this.#hasFinal = begun?.ended === true;
     const starting = {
       ...this.#status("starting"),
@@ -77,13 +79,18 @@ export class LaneSteps {
     this.#waiting = [starting];
   }
 
+  get text(): string {
+    if (this.#pieces.length > 1) this.#pieces = [this.#pieces.join("")];
+    return this.#pieces[0] ?? "";
+  }
+
   /** Tells that a call is made. Settles when that is in the log. */
   async startCall(call: ShownCall): Promise<void> {
     this.nextRequest = undefined;
     const isResumed = this.#call === undefined && this.#options.begun !== undefined;
     this.#call = call;
     this.#before = {
-      textUnits: this.text.length,
+      textUnits: this.#textUnits,
       reasoningUnits: this.#reasoningUnits,
       toolEvents: this.#toolEvents,
     };
@@ -91,7 +98,7 @@ export class LaneSteps {
     this.#waiting = [];
     // The process that started the call has told it.
     if (isResumed) return;
-    this.#callTextUnits = this.text.length;
+    this.#callTextUnits = this.#textUnits;
     this.#isStreaming = false;
     this.snapshot = undefined;
     await this.#options.emit(steps);
@@ -164,7 +171,8 @@ export class LaneSteps {
         return [{ ...status, retry: { attempt, delayMs, code }, simulated }];
       }
       case "text": {
-        this.text += event.text;
+        this.#pieces.push(event.text);
+        this.#textUnits += event.text.length;
         const isFirst = !this.#isStreaming && event.text !== "";
         this.#isStreaming ||= isFirst;
         const shown = this.#textToShow(event);

@@ -150,11 +150,7 @@ export class MessagesMachine implements AnswerMachine {
       if (isHeld && (block.type === "text" || block.type === "thinking")) block.text += more;
     };
     extend(text);
-    const append = (more: string): string => {
-      extend(more);
-      return this.#isShown(kind) ? more : "";
-    };
-    if (text !== "") this.openText = { kind, isLoose: false, append };
+    if (text !== "") this.openText = { kind, isLoose: false, isShown: this.#isShown(kind), append: extend };
     return this.#show(kind, text);
   }
 

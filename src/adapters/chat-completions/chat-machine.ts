@@ -136,7 +136,8 @@ export class ChatMachine implements AnswerMachine {
     const [only] = texts;
     if (only?.isPlain !== true || texts.length > 1 || !Array.isArray(choices) || choices.length > 1) return;
     const { kind } = only;
-    this.openText = { kind, isLoose: false, append: (text) => (this.#hold(kind, text) ? text : "") };
+    const isShown = this.#isShown(kind);
+    this.openText = { kind, isLoose: false, isShown, append: (text) => void this.#hold(kind, text) };
   }
 
   #show({ kind, text, isRefusal = false }: DeltaText): ProviderEvent[] {
@@ -152,6 +153,10 @@ export class ChatMachine implements AnswerMachine {
     const hasRoom = this.#heldChars <= maxHeldChars;
     if (hasRoom && kind === "text") this.#text += text;
     if (hasRoom && kind === "reasoning") this.#reasoning += text;
+    return this.#isShown(kind);
+  }
+
+  #isShown(kind: DeltaKind): boolean {
     return kind === "text" || this.#request.includeReasoning === true;
   }
 

@@ -147,6 +147,10 @@ export class ContentsMachine implements AnswerMachine {
   #add(kind: "text" | "reasoning", said: string, signature?: string): boolean {
     if (kind === "text") this.#parts.addText(said, signature);
     else this.#parts.addReasoning(said, signature);
+    return this.#isShown(kind);
+  }
+
+  #isShown(kind: "text" | "reasoning"): boolean {
     return kind === "text" || this.#request.includeReasoning === true;
   }
 
@@ -156,11 +160,11 @@ export class ContentsMachine implements AnswerMachine {
     if (only === undefined || parts.length > 1 || !isPlainText(only) || only.text === "") return;
     if (!Array.isArray(candidates) || candidates.length > 1) return;
     const kind = only.thought === true ? "reasoning" : "text";
-    const append = (more: string): string => {
+    const append = (more: string): void => {
       this.#usage.forgetOutput();
-      return this.#add(kind, more) ? more : "";
+      this.#add(kind, more);
     };
-    this.openText = { kind, isLoose: false, append };
+    this.openText = { kind, isLoose: false, isShown: this.#isShown(kind), append };
   }
 
   #checkSize(): void {

@@ -163,9 +163,9 @@ export class ResponsesMachine implements AnswerMachine {
     return {
       kind,
       isLoose: part?.item.isLoose === true,
+      isShown: this.#notes(kind),
       append: (text) => {
         if (part !== undefined) this.#output.append(part, text);
-        return this.#notes(kind) ? text : "";
       },
     };
   }

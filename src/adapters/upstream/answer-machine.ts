@@ -8,11 +8,10 @@ export interface OpenText {
   readonly kind: DeltaKind;
   /** Its events do not say which text they extend. After any other event, an equal event may extend another text. */
   readonly isLoose: boolean;
-  /**
-   * Equals accepting events that differ from that event only in their text; `text` is the sum of theirs. Returns the part of it that is
-   * shown: all, or nothing.
-   */
-  append(text: string): string;
+  /** It is shown, and not only held for the response object. */
+  readonly isShown: boolean;
+  /** Equals accepting events that differ from that event only in their text; `text` is the sum of theirs. */
+  append(text: string): void;
 }
 
 /**

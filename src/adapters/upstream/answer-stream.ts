@@ -65,7 +65,7 @@ export class AnswerStream
     this.#events = new EventReader(machine);
     this.#limitMs = firstByteMs;
     this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
-      this.#stalled = silenceError(machine.silent, this.#limitMs, this.#hasBegun, !this.#call.isConnected);
+      this.#stalled = silenceError(machine.silent, this.#limitMs, this.#hasBegun, !this.#call.isConnected());
       void this.#call.close();
     });
   }
@@ -104,7 +104,7 @@ export class AnswerStream
 
   /** An answer with its finish reason is whole, although the connection broke before its end. */
   onError(error: unknown): void {
-    const last = this.#options.signal.aborted ? undefined : lastEvents(this.#options.machine);
+    const last = this.#options.signal.aborted ? undefined : this.#lastEvents();
     if (last === undefined) return void this.#fail(error);
     this.#state = "at end";
     this.#watchdog.rest();
@@ -188,6 +188,17 @@ export class AnswerStream
     this.#reject(signal.aborted ? signal.reason : toError(this.#stalled ?? fromStreamFault(thrown)));
   };
 
+  /** The last events of an answer that lacks nothing but its end; `undefined` if it lacks more. */
+  #lastEvents(): ProviderEvent[] | undefined {
+    try {
+      this.#events.settle();
+      const last = this.#options.machine.finish();
+      return last.length > 0 ? last : undefined;
+    } catch {
+      return undefined; // The fault of the connection says more.
+    }
+  }
+
   /** Stops reading. Settles when the connection is closed, or is free for the next call. */
   async #end(): Promise<void> {
     const { signal, machine } = this.#options;
@@ -198,16 +209,6 @@ export class AnswerStream
     this.#body?.leave();
     if (machine.ended) this.#call.release();
     else await this.#call.close();
-  }
-}
-
-/** The last events of an answer that lacks nothing but its end; `undefined` if it lacks more. */
-function lastEvents(machine: AnswerMachine): ProviderEvent[] | undefined {
-  try {
-    const last = machine.finish();
-    return last.length > 0 ? last : undefined;
-  } catch {
-    return undefined; // The fault of the connection says more.
   }
 }
 

@@ -8,6 +8,9 @@ import { PathScan } from "./path-scan.ts";
 const maxEventChars = 16 * 1024 * 1024;
 /** Up to this length, a body that is not a stream is tried as JSON before it ends, because its connection may stay open. */
 const maxEarlyChars = 65_536;
+/** The machine is told of a longer run of matched deltas before the run ends. */
+const maxRunChars = 65_536;
+const goesOn = { stream: true };
 
 /** The events in one piece of the body. */
 export interface ReadEvents {
@@ -33,8 +36,11 @@ export class EventReader {
   /** Text of deltas that is not in `#events` yet. */
   #text = "";
   #kind: DeltaKind = "text";
-  /** Matched deltas that the machine has not been told of, and the text that they extend. */
+  /** The matched deltas of this piece. */
   #matched = "";
+  /** The matched deltas of earlier pieces of which the machine has not been told, and the text that all of them extend. */
+  #run: string[] = [];
+  #runChars = 0;
   #openText: OpenText | undefined;
   /** The deltas do not say which text is theirs. */
   #isLoose = false;
@@ -49,28 +55,47 @@ export class EventReader {
   }
 
   read(bytes: Uint8Array): ReadEvents {
-    return this.#collect(() => this.#take(this.#decoder.decode(bytes, { stream: true })));
+    this.#events = [];
+    this.#isProgress = false;
+    try {
+      this.#take(this.#decoder.decode(bytes, goesOn));
+    } catch (error) {
+      return this.#collect({ error });
+    }
+    return this.#collect(undefined);
   }
 
   /** Ends the body: reads the event or the object that its last piece left open. */
   end(): ReadEvents {
-    return this.#collect(() => {
-      this.#take(this.#decoder.decode());
-      if (this.#body !== "") this.#give(this.#machine.acceptWhole(this.#body));
-      else for (const event of this.#parser.end()) this.#acceptLast(event);
-    });
-  }
-
-  #collect(read: () => void): ReadEvents {
     this.#events = [];
     this.#isProgress = false;
-    let failure: { readonly error: unknown } | undefined;
     try {
-      read();
+      this.#take(this.#decoder.decode());
+      this.settle();
+      if (this.#body !== "") this.#give(this.#machine.acceptWhole(this.#body));
+      else for (const event of this.#parser.end()) this.#acceptLast(event);
     } catch (error) {
-      failure = { error };
+      return this.#collect({ error });
     }
-    this.#endMatched();
+    return this.#collect(undefined);
+  }
+
+  /**
+   * Tells the machine of all matched deltas. That is done once for many pieces, because each piece would else be held in a second text. A
+   * body that breaks off is to be settled before its machine is asked for anything.
+   */
+  settle(): void {
+    this.#showMatched();
+    if (this.#run.length === 0) return;
+    const run = this.#run.join("");
+    this.#run = [];
+    this.#runChars = 0;
+    this.#openText?.append(run);
+  }
+
+  #collect(failure: { readonly error: unknown } | undefined): ReadEvents {
+    if (failure === undefined) this.#showMatched();
+    else this.settle();
     this.#endText();
     const collected = { events: this.#events, isProgress: this.#isProgress };
     return failure === undefined ? collected : { ...collected, failure };
@@ -97,8 +122,10 @@ export class EventReader {
       const matched = this.#parser.isIdle && !this.#machine.ended ? this.#scan.match(piece, at) : -1;
       if (matched >= 0) {
         const { openText, delta } = this.#scan;
-        if (openText !== this.#openText) this.#endMatched();
-        this.#openText = openText;
+        if (openText !== this.#openText) {
+          this.settle();
+          this.#openText = openText;
+        }
         this.#matched += delta;
         this.#isProgress = true;
         at = matched;
@@ -117,7 +144,7 @@ export class EventReader {
     for (const event of this.#parser.push(text)) {
       if (isHeartbeat(event, this.#machine.format.mark)) continue;
       this.#isProgress = true;
-      this.#endMatched();
+      this.settle();
       this.#give(this.#machine.accept(event));
       const { openText } = this.#machine;
       if (openText === undefined && this.#isLoose) this.#scan.forget();
@@ -153,15 +180,14 @@ export class EventReader {
     this.#text += text;
   }
 
-  /** Tells the machine of the matched text, once for many deltas. */
-  #endMatched(): void {
-    if (this.#matched === "") return;
-    const matched = this.#matched;
+  #showMatched(): void {
+    if (this.#matched === "" || this.#openText === undefined) return;
+    const { kind, isShown } = this.#openText;
+    this.#run.push(this.#matched);
+    this.#runChars += this.#matched.length;
+    if (isShown) this.#addText(kind, this.#matched);
     this.#matched = "";
-    const openText = this.#openText;
-    if (openText === undefined) return;
-    const shown = openText.append(matched);
-    if (shown !== "") this.#addText(openText.kind, shown);
+    if (this.#runChars > maxRunChars) this.settle();
   }
 
   #endText(): void {

@@ -85,9 +85,7 @@ export function createUpstreamCall(agents: UpstreamAgents) {
 
   return {
     /** The call may have been sent, because a connection was made. */
-    get isConnected(): boolean {
-      return isConnected;
-    },
+    isConnected: () => isConnected,
     /** The `fetch` for the SDK. A successful answer comes without its body: see `read`. */
     async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
       const abort = () => request?.destroy();

@@ -9,7 +9,7 @@ const format = new EventFormat(
   { text: ["delta"], reasoning: ["delta"], ignored: ["sequence_number", "obfuscation"] },
   /"response"/,
 );
-const openText: OpenText = { kind: "text", isLoose: false, append: () => "" };
+const openText: OpenText = { kind: "text", isLoose: false, isShown: true, append: () => undefined };
 
 const eventOf = (fields: object) => {
   const data = JSON.stringify({ type: "response.output_text.delta", ...fields });

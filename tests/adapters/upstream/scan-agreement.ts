@@ -117,6 +117,7 @@ function readQuickly({ create }: Reading, pieces: readonly Uint8Array[]): Read {
     error = TroupeError.from(read.failure.error).code;
     break;
   }
+  reader.settle();
   const state = [machine.silent, machine.ended];
   return { events: joinTexts(events), progress, error, state, held: held(error) };
 }

@@ -114,12 +114,12 @@ export class NotingMachine implements AnswerMachine {
       const isHole = typeof value === "string" || (Number.isInteger(value) && Number(value) >= 0);
       return value === text || (this.#vendor.ignored.has(field) && isHole) ? null : value;
     });
-    const append = (more: string): string => {
+    const append = (more: string): void => {
       this.notes.set(rest, (this.notes.get(rest) ?? "") + more);
-      return more;
     };
-    this.openText = { kind, isLoose: false, append };
-    return [{ type: kind, text: append(text) }];
+    append(text);
+    this.openText = { kind, isLoose: false, isShown: true, append };
+    return [{ type: kind, text }];
   }
 
   acceptWhole(): ProviderEvent[] {

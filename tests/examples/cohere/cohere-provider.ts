@@ -92,9 +92,9 @@ class CohereMachine implements AnswerMachine {
     const content = isObject(inner.message) && isObject(inner.message.content) ? inner.message.content : {};
     const kind: DeltaKind = typeof content.thinking === "string" ? "reasoning" : "text";
     const isShown = kind === "text" || this.#request.includeReasoning === true;
-    this.openText = { kind, isLoose: false, append: (text) => (isShown ? text : "") };
-    const text = this.openText.append(String(content.thinking ?? content.text ?? ""));
-    return text === "" ? [] : [{ type: kind, text }];
+    const text = String(content.thinking ?? content.text ?? "");
+    this.openText = { kind, isLoose: false, isShown, append: () => undefined };
+    return isShown && text !== "" ? [{ type: kind, text }] : [];
   }
 
   acceptWhole(body: string): ProviderEvent[] {
