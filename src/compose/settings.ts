@@ -77,10 +77,14 @@ function sentenceOf({ code, message, path: [entry] }: z.core.$ZodIssue): string 
   return `${subject} ${predicate(message).replaceAll('"', "")}`;
 }
 
-/** The defaults, for embedding: the settings of an empty environment. */
+let defaults: Settings | undefined;
+
+/** The defaults, for embedding: the settings of an empty environment. They are read once, because every request asks for one of them. */
 export function defaultSettings(): Settings {
-  const values = allSettings.map((setting) => [setting.key, readValue(setting, undefined, setting.name)]);
-  return Object.fromEntries(values) as Settings;
+  defaults ??= Object.fromEntries(
+    allSettings.map((setting) => [setting.key, readValue(setting, undefined, setting.name)]),
+  ) as Settings;
+  return defaults;
 }
 
 /** A setting as documentation shows it; `fallback` is empty if there is no default. */

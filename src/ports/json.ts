@@ -20,8 +20,10 @@ export function jsonChars(value: unknown): number {
   let chars = 2;
   if (Array.isArray(value)) for (const item of value) chars += jsonChars(item) + 1;
   else
-    for (const [name, member] of Object.entries(value))
+    for (const name of Object.keys(value)) {
+      const member = (value as JsonObject)[name];
       if (member !== undefined) chars += name.length + 4 + jsonChars(member);
+    }
   return chars;
 }
 

@@ -36,13 +36,23 @@ export function createCatalog({ opened, lists, settings }: CatalogOptions): Endp
   const named = namedModel(settings);
   /** The models that endpoints were given by their lists. They stay as long as they are listed. */
   const chosen = new Map<string, string>();
+  const joined = new Map<
+    Endpoint,
+    { readonly list: ModelList | undefined; readonly models: readonly string[] }
+  >();
 
   const only = (found: readonly OpenedEndpoint[]) => (found.length === 1 ? found[0] : undefined);
   const ownerOf = (model: string) =>
     only(opened.filter(({ endpoint }) => modelsOf(endpoint).includes(model))) ?? first;
 
+  /** Kept until the endpoint tells another list: every request may look through hundreds of models. */
   function modelsOf(endpoint: Endpoint): readonly string[] {
-    return [...new Set([...endpoint.models, ...namesIn(lists.known(endpoint))])];
+    const list = lists.known(endpoint);
+    const last = joined.get(endpoint);
+    if (last !== undefined && last.list === list) return last.models;
+    const models = [...new Set([...endpoint.models, ...namesIn(list)])];
+    joined.set(endpoint, { list, models });
+    return models;
   }
 
   function defaultModelOf(endpoint: Endpoint): string | undefined {
