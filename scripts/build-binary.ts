@@ -20,9 +20,12 @@ export async function main(): Promise<void> {
   const at = (name: string) => join(root, folder, name);
   await rm(join(root, folder), { recursive: true, force: true });
   await mkdir(join(root, folder), { recursive: true });
-  const thread = await bundle("src/adapters/sqlite/sqlite-worker.ts", []);
+  const threads = {
+    database: await bundle("src/adapters/sqlite/sqlite-worker.ts", []),
+    output: await bundle("src/adapters/ajv/output-worker.ts", []),
+  };
   const page = await readFile(join(root, "backend/websocket_test.html"), "utf8");
-  await writeFile(at("troupe.cjs"), await bundle("scripts/binary/entry.ts", [embed(thread, page)]));
+  await writeFile(at("troupe.cjs"), await bundle("scripts/binary/entry.ts", [embed(threads, page)]));
   const configuration = {
     main: at("troupe.cjs"),
     output: at("troupe.blob"),
@@ -65,14 +68,20 @@ async function bundle(entry: string, plugins: Plugin[]): Promise<string> {
   return file.text;
 }
 
-/** Puts the database's thread and the page in place of the modules that read their files. */
-function embed(thread: string, page: string): Plugin {
+/** Puts the threads and the page in place of the modules that read their files. */
+function embed(threads: { database: string; output: string }, page: string): Plugin {
   const modules: readonly (readonly [filter: RegExp, contents: string])[] = [
     [
       /adapters[\\/]sqlite[\\/]start-thread\.ts$/,
       `import { Worker } from "node:worker_threads";
-       const code = ${JSON.stringify(thread)};
+       const code = ${JSON.stringify(threads.database)};
        export const startThread = (workerData) => new Worker(code, { eval: true, workerData });`,
+    ],
+    [
+      /adapters[\\/]ajv[\\/]start-output-thread\.ts$/,
+      `import { Worker } from "node:worker_threads";
+       const code = ${JSON.stringify(threads.output)};
+       export const startOutputThread = (options) => new Worker(code, { ...options, eval: true });`,
     ],
     [
       /doors[\\/]http[\\/]page-file\.ts$/,

@@ -44,6 +44,7 @@ const sharedDoors: Readonly<Record<string, readonly string[]>> = { identity: ["h
 
 /** Packages that only the files of one folder may import. */
 const homeOf: Readonly<Record<string, string>> = {
+  ajv: "src/adapters/ajv/",
   hono: "src/doors/http/",
   "@hono/node-server": "src/doors/http/",
   "@opentelemetry/api": "src/adapters/opentelemetry/",

@@ -15,6 +15,7 @@ const scopes = [
   ["frame", "Refuses a frame:"],
   ["both", "Refuses a frame, or ends a request or a lane:"],
   ["turn", "Ends a request or a lane:"],
+  ["answer", "Stands in a `response`:"],
 ] as const;
 
 /** The lists and types of PROTOCOL.md, made from the schemas that decode and type the messages. */
@@ -41,7 +42,7 @@ export const protocolGenerator: Generator = {
 };
 
 /** The codes of a scope. Retryable ones have a mark. */
-function errorList(scope: "frame" | "both" | "turn"): string {
+function errorList(scope: (typeof scopes)[number][0]): string {
   return Object.entries(errorTable)
     .filter(([, row]) => row.scope === scope)
     .map(([code, row]) => `- \`${code}\`${row.retryable ? again : ""}: ${row.message}`)

@@ -39,7 +39,7 @@ interface Shape {
   readonly schema: Schema;
 }
 
-/** An object with more fields is not written out: its names are listed. */
+/** An object with more fields is not written out: `/asyncapi.json` has them. */
 const maxInnerFields = 8;
 const idChars = 128;
 const indent = "  ";
@@ -187,11 +187,8 @@ function fieldLines({ properties = {}, required = [] }: Schema, named: readonly 
 function noteOf(field: Schema): string {
   const kinds = [field, ...(field.anyOf ?? [])];
   const meaning = kinds.find(({ description }) => description !== undefined)?.description ?? "";
-  const names = kinds.flatMap(({ properties = {} }) => Object.keys(properties));
-  const isListed = field.oneOf === undefined && !isChoice(field) && names.length > maxInnerFields;
-  const listed = isListed ? [`${names.map((name) => `\`${name}\``).join(", ")}.`] : [];
   const ranges = kinds.map(rangeOf).filter((text) => !meaning.startsWith(text));
-  return [...new Set(ranges), meaning, ...listed].filter((text) => text !== "").join(" ");
+  return [...new Set(ranges), meaning].filter((text) => text !== "").join(" ");
 }
 
 /** Whether the field can have one of several forms, apart from `null`. */

@@ -4,6 +4,7 @@ import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import { storableItems } from "../ports/stored-items.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
+import { checkOutput } from "./check-output.ts";
 import { type LaneResult, runLane } from "./lane.ts";
 import { pairedCalls } from "./prompt/persona-context.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
@@ -53,6 +54,7 @@ export async function answerResponses(
   const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;
   const { text, model, usage } = result;
+  const fault = await checkOutput(result, { owner, options: request.options }, dependencies.outputs);
   keepResponse(request, result, onResponse);
   const cancelled = result.status === "cancelled";
   const partial = cancelled ? "cancelled" : result.isCut ? "incomplete" : undefined;
@@ -66,6 +68,7 @@ export async function answerResponses(
       ...(partial === undefined ? {} : { partial, model, ...(usage === undefined ? {} : { usage }) }),
       finishReason: result.finishReason ?? "stop",
       simulated: choice.provider.simulated,
+      ...(fault === undefined ? {} : { error: fault }),
       ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
     },
   };

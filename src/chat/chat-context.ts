@@ -1,5 +1,6 @@
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
+import type { OutputChecker } from "../ports/output-checker.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { KeptResponse, ResponseStore } from "../ports/response-store.ts";
@@ -16,6 +17,7 @@ export interface ChatDependencies {
   readonly conversations: ConversationStore;
   readonly vendorIds: VendorIds;
   readonly responses: ResponseStore;
+  readonly outputs: OutputChecker;
   readonly retry: RetryPolicy;
   /** Digest of a text, as hexadecimal. */
   readonly digest: (text: string) => string;

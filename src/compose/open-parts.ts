@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { createOutputChecker } from "../adapters/ajv/output-checker.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { FastReads } from "../adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
@@ -7,6 +8,7 @@ import { type ClientAddress, createClientAddress } from "../doors/identity/clien
 import type { Budgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
+import type { OutputChecker } from "../ports/output-checker.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import { type ChosenPersonas, choosePersonas } from "./choose-personas.ts";
@@ -44,6 +46,7 @@ export interface Parts extends Basis {
   readonly stores: Stores;
   readonly callers: Callers;
   readonly vendorIds: VendorIds;
+  readonly outputs: OutputChecker;
   readonly budgets: Budgets;
   readonly memory: RequestMemory;
   /** Closes providers and connections to them, then the stores. */
@@ -92,17 +95,19 @@ export async function openParts(
   );
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
   const stores = begun.use(await open(settings, { clock, observer }));
+  const outputs = begun.use(createOutputChecker({ clock }));
   const callers = openCallers({ settings, stores, clock, authenticate, observer });
   return {
     ...basis,
     clientAddress: createClientAddress(settings.trustedProxies),
-    ...{ providers, personas, shownPersonas: shown, stores, callers },
+    ...{ providers, personas, shownPersonas: shown, stores, callers, outputs },
     vendorIds: await openVendorIds(settings, stores, callers),
     budgets: await stores.openBudgets(providers),
     memory: requestMemory(settings),
     async close() {
       providers[Symbol.dispose]();
       agents[Symbol.dispose]();
+      await outputs[Symbol.asyncDispose]();
       await stores[Symbol.asyncDispose]();
     },
   };

@@ -52,9 +52,10 @@ function chatOf({
   personas,
   stores,
   vendorIds,
+  outputs,
 }: Parts): ChatDependencies {
   return {
-    ...{ clock, providers, personas, vendorIds },
+    ...{ clock, providers, personas, vendorIds, outputs },
     conversations: stores.conversations,
     responses: stores.responses,
     digest: sha256,

@@ -105,8 +105,10 @@ function reviveAnswer(answer: StoredEvent<"lane-answer">["answer"]): PersonaAnsw
 
 function reviveAnswers(answer: StoredEvent<"answer">["answer"]): TurnAnswer {
   switch (answer.kind) {
-    case "responses":
-      return answer;
+    case "responses": {
+      const { error, ...rest } = answer;
+      return error === undefined ? rest : { ...answer, error: revive(error) };
+    }
     case "persona":
       return { ...answer, answer: reviveAnswer(answer.answer) };
     case "personas":

@@ -61,6 +61,7 @@ const turnAnswer = z.discriminatedUnion("kind", [
     model: text.exactOptional(),
     usage: usage.exactOptional(),
     simulated: flag,
+    error: storedError.exactOptional(),
   }),
   z.looseObject({
     kind: z.literal("persona"),

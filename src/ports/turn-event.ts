@@ -42,6 +42,8 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly model?: string;
       readonly usage?: Usage;
       readonly simulated: boolean;
+      /** `invalid_output`, if the text does not have the form that was asked for. */
+      readonly error?: TroupeError;
     }
   | {
       readonly kind: "persona";
@@ -155,13 +157,13 @@ export function withErrorsAsData(step: TurnStep): TurnStep {
 }
 
 function withAnswersAsData(answer: TurnAnswer): TurnAnswer {
-  if (answer.kind === "responses") return answer;
+  if (answer.kind === "responses") return withErrorAsData(answer);
   return answer.kind === "persona"
     ? { ...answer, answer: withErrorAsData(answer.answer) }
     : { ...answer, answers: answer.answers.map(withErrorAsData) };
 }
 
-function withErrorAsData(answer: PersonaAnswer): PersonaAnswer {
+function withErrorAsData<Answer extends { readonly error?: TroupeError }>(answer: Answer): Answer {
   return answer.error === undefined ? answer : { ...answer, error: answer.error.asData() };
 }
 

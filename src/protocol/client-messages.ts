@@ -21,7 +21,7 @@ import {
 } from "./fields.ts";
 import { inputItems } from "./input-items.ts";
 import { wireLimits } from "./limits.ts";
-import { responsesOptions } from "./responses-options.ts";
+import { openaiChatOptions } from "./responses-options.ts";
 
 /** Fields that every request for an answer may have. */
 const requestFields = {
@@ -95,7 +95,7 @@ const openaiChatData = z
     include_reasoning: optional(z.boolean()).describe(
       "Stream a summary of the model's reasoning. Default false.",
     ),
-    options: optional(responsesOptions).describe(
+    options: optional(openaiChatOptions).describe(
       "Further parameters of the Responses API, by their own names; unknown ones are refused.",
     ),
     ...requestFields,

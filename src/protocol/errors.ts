@@ -4,8 +4,10 @@ interface ErrorRow {
   readonly message: string;
   /** Whether sending the same request again later can succeed. */
   readonly retryable: boolean;
-  /** `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. `both`: either. */
-  readonly scope: "frame" | "turn" | "both";
+  /**
+   * `frame`: answers a client frame (no `seq`). `turn`: ends a request or a lane. `both`: either. `answer`: stands in a `response`.
+   */
+  readonly scope: "frame" | "turn" | "both" | "answer";
   /** Milliseconds after which trying again makes sense, unless the error says so itself. */
   readonly retryAfterMs?: number;
 }
@@ -134,6 +136,11 @@ export const errorTable = {
     scope: "turn",
     retryable: true,
     message: "The model provider sent something that is not an answer.",
+  },
+  invalid_output: {
+    scope: "answer",
+    retryable: true,
+    message: "The answer was not found to fit its schema.",
   },
   answer_too_large: { scope: "turn", retryable: false, message: "The answer outgrew the server's limit." },
   budget_exhausted: {

@@ -44,4 +44,13 @@ export const responsesOptions = z.strictObject({
   user: optional(z.string().max(256)),
 });
 
+/** The options of `openai_chat`: those of the Responses API, and words of Chat Completions that are translated. */
+export const openaiChatOptions = responsesOptions
+  .extend({ response_format: optional(vendorObject) })
+  .refine(({ response_format, text }) => response_format === undefined || text?.format == null, {
+    path: ["response_format"],
+    error: "must be left out beside data.options.text.format",
+  });
+
+export type OpenaiChatOptions = z.infer<typeof openaiChatOptions>;
 export type ResponsesOptions = z.infer<typeof responsesOptions>;

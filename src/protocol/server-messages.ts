@@ -112,6 +112,7 @@ function response<T extends string, D extends z.ZodType>(requestType: T, data: D
     message: z.string(),
     request_type: z.literal(requestType),
     finish_reason: finishReason,
+    error: failure.optional().describe("The answer does not fit its schema."),
     data,
     ...position,
     ...parts,

@@ -85,6 +85,7 @@ export function createChatSetup(
       },
       conversations,
       vendorIds: createMemoryVendorIds({ clock }),
+      outputs: { check: async () => ({ fits: true }) },
       responses: createMemoryResponses({ clock, retentionMs: 60_000 }),
       retry: {
         mostRetries: 2,

@@ -58,6 +58,7 @@ export const fullEvents: readonly TurnEvent[] = [
       response: { output: [{ troupe_error: "overloaded" }] },
       ...{ partial: "incomplete", model: "gpt", usage },
       simulated: false,
+      error: new TroupeError("invalid_output", { detail: "It is not JSON.", retryable: false }),
     },
   },
   {

@@ -90,6 +90,7 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
         status: event.status,
         message: event.status === "completed" ? "Completed." : "Cancelled.",
         finish_reason: event.answer.finishReason,
+        ...outputFault(event.answer),
         ...answerData(event.answer),
       };
     case "failure":
@@ -123,6 +124,10 @@ function voiceText(key: string): string {
   // Nearly every lane, and an object in between would cost as much as the rest of a short chunk.
   if (round === undefined && role === undefined) return `"persona_id":${JSON.stringify(personaId)},`;
   return `${JSON.stringify(told(key)).slice(1, -1)},`;
+}
+
+function outputFault(answer: TurnAnswer) {
+  return answer.kind === "responses" && answer.error !== undefined ? { error: failure(answer.error) } : {};
 }
 
 /** The answer in its request's own shape. */

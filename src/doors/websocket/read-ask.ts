@@ -1,7 +1,8 @@
 import { textMessage } from "../../ports/item.ts";
-import type { JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
 import type { RequestMessage } from "../../protocol/client-messages.ts";
+import type { OpenaiChatOptions } from "../../protocol/responses-options.ts";
 import type { SessionAsk } from "../../server/session.ts";
 import { readItems } from "./read-items.ts";
 
@@ -67,7 +68,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
       kind: "responses",
       input: data.input === undefined ? [textMessage("user", data.input_text ?? "")] : readItems(data.input),
       includeReasoning: data.include_reasoning ?? false,
-      options: (data.options ?? {}) as JsonObject,
+      options: readOptions(data.options),
       ...any,
       ...(data.options?.background === true ? { inBackground: true } : {}),
       // The vendor is told not to store it, so nothing of it is stored here either.
@@ -87,6 +88,16 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
   if (message.type === "chat") return { kind: "persona", personaIds: [message.data.persona_id], ...shared };
   const { persona_ids: personaIds, stream } = message.data;
   return { kind: "personas", personaIds, showText: stream ?? true, ...shared };
+}
+
+/** The options in the words of the Responses API, which all providers translate. */
+function readOptions({ response_format: format, ...options }: OpenaiChatOptions = {}): JsonObject {
+  // Everything else in them is the vendor's own JSON.
+  const asked = options as JsonObject;
+  if (!isObject(format)) return asked;
+  const { json_schema: schema, ...rest } = format;
+  const text = isObject(asked.text) ? asked.text : {};
+  return { ...asked, text: { ...text, format: { ...rest, ...(isObject(schema) ? schema : {}) } } };
 }
 
 function readPacing({ type, data: { pacing } }: RequestMessage, defaults: DefaultPacing): Pacing {
