@@ -191,11 +191,6 @@ function noteOf(field: Schema): string {
   return [...new Set(ranges), meaning].filter((text) => text !== "").join(" ");
 }
 
-/** Whether the field can have one of several forms, apart from `null`. */
-function isChoice({ anyOf = [] }: Schema): boolean {
-  return anyOf.filter(({ type }) => type !== "null").length > 1;
-}
-
 /** The pattern of a name that another system made, which may be empty in a few fields. */
 const opaqueForm = /^\^\[\^.*\]\{[01],(\d+)\}\$$/;
 

@@ -13,7 +13,7 @@ export const apis = ["house", "claude", "google", "llama"] as const;
 export type Api = (typeof apis)[number];
 
 /** A whole answer of one text, as each API streams it. */
-export const saysOver: Readonly<Record<Api, (text: string) => Script>> = {
+const saysOver: Readonly<Record<Api, (text: string) => Script>> = {
   house: (text) => streamScript(answer({ text })),
   claude: (text) => streamScript([says(text)]),
   google: (text) => streamScript([gemini.text(text), gemini.finish("STOP")]),

@@ -1,12 +1,10 @@
 import { voiceOf } from "../../ports/lane.ts";
 import type { Usage } from "../../ports/provider.ts";
-import type { OutgoingMessage } from "../../ports/socket.ts";
 import { laneOf, type PersonaAnswer, type TurnAnswer, type TurnEvent } from "../../ports/turn-event.ts";
-import type { LogBatch, LoggedEvent } from "../../ports/turn-log.ts";
+import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
-import type { ServerMessage, ServerMessages } from "../../protocol/server-messages.ts";
-import { LongMessage } from "./long-message.ts";
+import type { ServerMessages } from "../../protocol/server-messages.ts";
 import { wireField } from "./read-ask.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
@@ -37,7 +35,7 @@ export function encodeEvent(requestId: string, { seq, event }: LoggedEvent): str
 }
 
 /** The message in the frame of one logged event. */
-function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
+export function messageOf(requestId: string, seq: number, event: Exclude<TurnEvent, TextEvent>): object {
   return { ...toMessage(event), request_id: requestId, seq };
 }
 
@@ -109,7 +107,7 @@ function lane(event: { readonly lane?: string }) {
 }
 
 /** The fields that tell a lane from the others of its request. */
-function told(key: string | undefined): { persona_id?: string; round?: number; role?: LaneRole } {
+export function told(key: string | undefined): { persona_id?: string; round?: number; role?: LaneRole } {
   const { personaId, round, role } = voiceOf(key);
   return {
     ...(personaId === undefined ? {} : { persona_id: personaId }),
@@ -235,70 +233,4 @@ export function failure(error: TroupeError) {
     retryable: error.retryable,
     ...(Number.isFinite(wait) ? { retry_after_ms: Math.round(wait) } : {}),
   };
-}
-
-/** Max characters of short frames that are held, and only until the loop's next turn. */
-const maxChars = 1024 * 1024;
-/** From this many characters a frame is long: it is one piece of memory for all sockets, no matter when each of them sends it. */
-const longChars = 64 * 1024;
-
-type Trimmed = Extract<LogBatch, { type: "trimmed" }>;
-
-/** Frames that several connections send, each made once. */
-export class SharedFrames {
-  readonly #short = new Map<LoggedEvent, string>();
-  /** A long frame lives while a socket still has to send it; this map does not keep it alive. */
-  readonly #long = new WeakMap<object, WeakRef<Uint8Array | LongMessage>>();
-  #chars = 0;
-  readonly #drop = (): void => {
-    this.#short.clear();
-    this.#chars = 0;
-  };
-
-  /** The event's frame. An event always comes with the same request. `isShared`: other connections send it at this moment too. */
-  frameOf(requestId: string, logged: LoggedEvent, isShared: boolean): OutgoingMessage | LongMessage {
-    const known = this.#long.get(logged)?.deref();
-    if (known !== undefined) return known;
-    const frame = isShared ? this.#shortFrame(requestId, logged) : encodeEvent(requestId, logged);
-    if (frame.length < longChars) return frame;
-    const { seq, event } = logged;
-    return this.#keep(
-      logged,
-      frame,
-      event.type === "text" ? undefined : () => messageOf(requestId, seq, event),
-    );
-  }
-
-  /** The message that replaces events that the log no longer has. */
-  resetOf(requestId: string, { throughSeq, lanes }: Trimmed): OutgoingMessage | LongMessage {
-    // All readers of a log get the same list.
-    const known = this.#long.get(lanes)?.deref();
-    if (known !== undefined) return known;
-    const message: ServerMessage = {
-      type: "reset",
-      request_id: requestId,
-      through_seq: throughSeq,
-      lanes: lanes.map(({ lane: key, text }) => ({ ...told(key), text })),
-    };
-    const frame = JSON.stringify(message);
-    return frame.length < longChars ? frame : this.#keep(lanes, frame, () => message);
-  }
-
-  #shortFrame(requestId: string, logged: LoggedEvent): string {
-    const known = this.#short.get(logged);
-    if (known !== undefined) return known;
-    const frame = encodeEvent(requestId, logged);
-    if (this.#chars + frame.length > maxChars) return frame;
-    if (this.#short.size === 0) setImmediate(this.#drop);
-    this.#short.set(logged, frame);
-    this.#chars += frame.length;
-    return frame;
-  }
-
-  #keep(of: object, text: string, read?: () => object): Uint8Array | LongMessage {
-    const message = LongMessage.from(text, read);
-    const frame = typeof message === "string" ? Buffer.from(message) : message;
-    this.#long.set(of, new WeakRef(frame));
-    return frame;
-  }
 }

@@ -1,8 +1,9 @@
 import { type OutgoingMessage, type Socket, SocketEndedError } from "../../ports/socket.ts";
 import type { LogBatch } from "../../ports/turn-log.ts";
 import type { ServerMessage } from "../../protocol/server-messages.ts";
-import { encodeUnkept, type SharedFrames } from "./encode-event.ts";
+import { encodeUnkept } from "./encode-event.ts";
 import { LongMessage } from "./long-message.ts";
+import type { SharedFrames } from "./shared-frames.ts";
 
 /** Messages of one sender. */
 interface Parcel {

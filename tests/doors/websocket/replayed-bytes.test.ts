@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { encodeEvent, SharedFrames } from "../../../src/doors/websocket/encode-event.ts";
+import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
 import { LongMessage } from "../../../src/doors/websocket/long-message.ts";
+import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
 import { laneKey } from "../../../src/ports/lane.ts";
 import { decodeSteps, encodeStored } from "../../../src/ports/stored-turn.ts";
 import { isEvent, type PersonaAnswer, type TurnEvent } from "../../../src/ports/turn-event.ts";
