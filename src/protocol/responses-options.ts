@@ -44,13 +44,25 @@ export const responsesOptions = z.strictObject({
   user: optional(z.string().max(256)),
 });
 
+/** States in the published schema a rule of the decoder: the form of the answer is asked for in one way. */
+const oneForm = {
+  not: {
+    required: ["response_format", "text"],
+    properties: {
+      response_format: { type: "object" },
+      text: { type: "object", required: ["format"], properties: { format: { not: { type: "null" } } } },
+    },
+  },
+};
+
 /** The options of `openai_chat`: those of the Responses API, and words of Chat Completions that are translated. */
 export const openaiChatOptions = responsesOptions
   .extend({ response_format: optional(vendorObject) })
   .refine(({ response_format, text }) => response_format === undefined || text?.format == null, {
     path: ["response_format"],
     error: "must be left out beside data.options.text.format",
-  });
+  })
+  .meta(oneForm);
 
 export type OpenaiChatOptions = z.infer<typeof openaiChatOptions>;
 export type ResponsesOptions = z.infer<typeof responsesOptions>;

@@ -41,7 +41,9 @@ export function fieldFrame(type: ClientMessageType, cases: readonly FieldCase[])
   const message: Record<string, unknown> = { type, data: structuredClone(plainData[type]) };
   const texts: string[] = [];
   for (const { path, value } of cases) {
-    prepareItem(message.data as Record<string, unknown>, path);
+    // Another case may have replaced the data.
+    if (typeof message.data === "object" && message.data !== null)
+      prepareItem(message.data as Record<string, unknown>, path);
     if (value === undefined) {
       place(message, path, undefined);
       continue;
