@@ -1,12 +1,14 @@
 import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { groupIdsOf } from "../doors/identity/callers.ts";
-import type { CountedBudgets } from "../ports/budgets.ts";
+import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
+import type { RateCounter } from "../ports/rate-counter.ts";
 import type { UsageStore } from "../ports/usage-store.ts";
 import { createBudgets } from "../server/budget/budgets.ts";
-import { createDayBudgets } from "../server/budget/day-budgets.ts";
+import { createDayBudgets, type DayBudgets, type Shared } from "../server/budget/day-budgets.ts";
 import type { Price } from "../server/budget/ledger.ts";
+import { createNodeBudgets } from "../server/budget/node-budgets.ts";
 import type { Settings } from "./settings.ts";
 
 /** The data of the chosen providers that prices depend on. Both fields follow a change of the providers. */
@@ -29,16 +31,57 @@ const free: Price = { input: 0, output: 0 };
 /** Opens the budgets of a minute and a day, with the limits of the settings and the usage of today so far. */
 export async function openBudgets(
   settings: Settings,
-  { clock, usage, models, observer }: BudgetDependencies,
+  dependencies: BudgetDependencies,
 ): Promise<CountedBudgets> {
+  const minutes = createRateCounter({ clock: dependencies.clock, windowMs: 60_000 });
+  const days = await openDays(settings, dependencies);
+  return createBudgets({ ...dependencies, ...ofCalls(settings), days, minutes });
+}
+
+interface NodeBudgetDependencies extends BudgetDependencies {
+  readonly shared: Shared;
+  readonly minutes: RateCounter;
+}
+
+/** The same for a node that pays from the same purses as others. */
+export async function openNodeBudgets(
+  settings: Settings,
+  { shared, minutes, ...dependencies }: NodeBudgetDependencies,
+): Promise<Budgets> {
+  const clock = await sharedClock(dependencies.clock, shared);
+  const days = await openDays(settings, { ...dependencies, clock, shared });
+  const counted = createBudgets({ ...dependencies, clock, ...ofCalls(settings), days, minutes });
+  const { slices } = days;
+  if (slices === undefined) throw new Error("The day's purses have no slices.");
+  return createNodeBudgets({ counted, days, slices, stepTokens: settings.reservedTokens });
+}
+
+/** The clock of this process with the wall clock of all nodes. */
+async function sharedClock(clock: Clock, { purses }: Shared): Promise<Clock> {
+  const wallMs = await purses.wallTimeMs();
+  const readAtMs = clock.now();
+  return {
+    now: () => clock.now(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    callAfter: (ms, callback) => clock.callAfter(ms, callback),
+    newId: () => clock.newId(),
+    wallTimeMs: () => Math.floor(wallMs + clock.now() - readAtMs),
+  };
+}
+
+function ofCalls({ reservedTokens, requestsPerMinute }: Settings) {
+  return { stepTokens: reservedTokens, maxPerMinute: requestsPerMinute };
+}
+
+async function openDays(
+  settings: Settings,
+  { clock, usage, models, observer, shared }: BudgetDependencies & { readonly shared?: Shared },
+): Promise<DayBudgets> {
   const listed = createPriceList(settings.prices, settings.fallbackPrice);
   const priceOf = (model: string) => (models.isFree ? free : listed(model));
   warnOfPrices(settings, models, observer);
   const days = createDayBudgets({
-    clock,
-    usage,
-    priceOf,
-    groupIdsOf,
+    ...{ clock, usage, priceOf, groupIdsOf, shared },
     limits: {
       tokensPerKey: settings.tokensPerDay,
       tokens: settings.serverTokensPerDay,
@@ -46,14 +89,7 @@ export async function openBudgets(
     },
   });
   await days.takeUp();
-  return createBudgets({
-    clock,
-    usage,
-    days,
-    stepTokens: settings.reservedTokens,
-    maxPerMinute: settings.requestsPerMinute,
-    minutes: createRateCounter({ clock, windowMs: 60_000 }),
-  });
+  return days;
 }
 
 /** Warns if money is limited and calls may be refused because they have no price. */

@@ -3,6 +3,7 @@ import { joinNodes, type NodeLook } from "../adapters/postgres/nodes/node.ts";
 import { createNodePeers } from "../adapters/postgres/nodes/node-peers.ts";
 import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../adapters/postgres/postgres-keys.ts";
+import { createPostgresPurses } from "../adapters/postgres/postgres-purses.ts";
 import { createPostgresRateCounter } from "../adapters/postgres/postgres-rate-counter.ts";
 import { createPostgresResponses } from "../adapters/postgres/postgres-responses.ts";
 import { createPostgresStore } from "../adapters/postgres/postgres-store.ts";
@@ -13,14 +14,14 @@ import { createPostgresVendorIds } from "../adapters/postgres/postgres-vendor-id
 import { retireRows } from "../adapters/postgres/retire-rows.ts";
 import { openServedTime } from "../adapters/postgres/served-time.ts";
 import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
-import { openBudgets } from "./open-budgets.ts";
+import { openNodeBudgets } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
-import type { KeptStores, StoreParts } from "./stores.ts";
+import type { StoreParts, Stores } from "./stores.ts";
 
 const msPerDay = 24 * 3_600_000;
 
 /** Opens the stores of a node in a PostgreSQL database, which it may share with others. Rejects with one clear line if the database cannot be used. */
-export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<KeptStores> {
+export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<Stores> {
   const { clock, observer } = parts;
   const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
   // A store left open after a failure would keep the process from ending.
@@ -47,6 +48,9 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     if (hasCancels) peers.lookForCancels();
   };
   opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
+  const purses = createPostgresPurses(store);
+  const shared = { purses, closing: store.closing, onFault: store.report };
+  const minutes = createPostgresRateCounter({ store, windowMs: 60_000, kind: "requests" });
   const opened = opening.move();
   return {
     ...{ logs, keys, keysBefore, usage },
@@ -57,7 +61,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
       retentionMs: Math.max(retentionMs, answerRetentionMs),
     }),
     tickets: createPostgresTickets({ store, clock }),
-    attempts: createPostgresRateCounter({ store, windowMs: 60_000 }),
+    attempts: createPostgresRateCounter({ store, windowMs: 60_000, kind: "attempts" }),
     places: createSocketPlaces({
       maxInAll: settings.maxConnections,
       maxPerKey: settings.maxConnectionsPerKey,
@@ -65,7 +69,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     peers,
     lost: store.lost,
     canStore: store.canStore,
-    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
+    openBudgets: (models) => openNodeBudgets(settings, { ...parts, usage, models, shared, minutes }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

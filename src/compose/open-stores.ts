@@ -24,13 +24,16 @@ import type { Settings } from "./settings.ts";
 import type { KeptStores, StoreParts, Stores } from "./stores.ts";
 
 /** Opens the stores that the settings ask for: a PostgreSQL database, an SQLite database in the data folder, or memory. */
-export async function openStores(settings: Settings, parts: StoreParts): Promise<KeptStores> {
+export async function openStores(settings: Settings, parts: StoreParts): Promise<Stores> {
   const { databaseUrl } = settings;
-  if (databaseUrl !== undefined) {
-    // A server without it does not load the client.
-    const { openPostgres } = await import("./open-postgres.ts");
-    return openPostgres(databaseUrl, settings, parts);
-  }
+  if (databaseUrl === undefined) return openOwnStores(settings, parts);
+  // A server without it does not load the client.
+  const { openPostgres } = await import("./open-postgres.ts");
+  return openPostgres(databaseUrl, settings, parts);
+}
+
+/** Opens stores that no other server shares. */
+export async function openOwnStores(settings: Settings, parts: StoreParts): Promise<KeptStores> {
   return settings.store === "memory" ? openMemory(settings, parts) : openDatabase(settings, parts);
 }
 

@@ -19,7 +19,7 @@ import type { TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import type { OpenedMetrics } from "./open-metrics.ts";
-import { openStores } from "./open-stores.ts";
+import { openOwnStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
 import { requestMemory } from "./request-memory.ts";
@@ -56,7 +56,7 @@ interface PrimaryParts {
 
 /**
  * Starts the workers, each with `args`. Settles when the first one listens, or with `undefined` if it ended before and has said why.
- * Rejects with a `SettingError` for settings that several processes cannot have, and the same as `openStores`.
+ * Rejects with a `SettingError` for settings that several processes cannot have, and the same as `openOwnStores`.
  */
 export async function runPrimary(
   settings: Settings,
@@ -114,7 +114,7 @@ async function openShared(
   const log = new LogObserver(logger, clock);
   const observer = combineObservers(metrics === undefined ? [log] : [log, metrics.observer]);
   const models = await whoAnswers(settings, { configuration, logger, observer, stack: opening });
-  const stores = opening.use(await openStores(settings, { clock, observer }));
+  const stores = opening.use(await openOwnStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
     ...stores,

@@ -25,8 +25,14 @@ export function createLockStep(mostRounds: number) {
     { hang: true },
   ];
 
-  /** Runs all requests of these clients to their ends, and returns the ends. */
-  async function run(asked: ReadonlyMap<WireClient, readonly string[]>): Promise<RequestEnd[]> {
+  /**
+   * Runs all requests of these clients to their ends, and returns the ends. `onRound` is called before each round, and may close clients,
+   * whose requests then have no ends.
+   */
+  async function run(
+    asked: ReadonlyMap<WireClient, readonly string[]>,
+    onRound?: (round: number) => unknown,
+  ): Promise<RequestEnd[]> {
     const ends: RequestEnd[] = [];
     const shown = new Map([...asked.values()].flat().map((id) => [id, 0]));
     let passed = Promise.withResolvers<void>();
@@ -43,7 +49,14 @@ export function createLockStep(mostRounds: number) {
     }
     async function read(client: WireClient, ids: readonly string[]): Promise<void> {
       while (ids.some((id) => shown.has(id))) {
-        note(await client.next());
+        const message = await client.next().catch((closed: unknown) => {
+          if (onRound === undefined) throw closed;
+        });
+        if (message === undefined) {
+          for (const id of ids) shown.delete(id);
+          return;
+        }
+        note(message);
         if ([...shown.values()].every((length) => length >= round * sixteenTokens.length)) passed.resolve();
       }
     }
@@ -52,6 +65,7 @@ export function createLockStep(mostRounds: number) {
     while (shown.size > 0) {
       const gate = gates[round];
       if (gate === undefined) throw new Error(`${shown.size} requests ran on.`);
+      await onRound?.(round);
       gate.open();
       round += 1;
       passed = Promise.withResolvers();

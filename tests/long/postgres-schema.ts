@@ -43,6 +43,7 @@ describe("the schema in PostgreSQL", withPostgres, () => {
       { step: 1, needs: 1 },
       { step: 2, needs: 1 },
       { step: 3, needs: 3 },
+      { step: 4, needs: 3 },
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { after, describe } from "node:test";
 import { createPostgresConversations } from "../../src/adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../../src/adapters/postgres/postgres-keys.ts";
+import { createPostgresPurses } from "../../src/adapters/postgres/postgres-purses.ts";
 import { createPostgresRateCounter } from "../../src/adapters/postgres/postgres-rate-counter.ts";
 import { createPostgresResponses } from "../../src/adapters/postgres/postgres-responses.ts";
 import { createPostgresTickets } from "../../src/adapters/postgres/postgres-tickets.ts";
@@ -11,12 +12,14 @@ import { describeConversationStore } from "../ports/conversation-store-contract.
 import { describeKeyStore } from "../ports/key-store-contract.ts";
 import { describeRateCounter } from "../ports/rate-counter-contract.ts";
 import { describeResponses, responseRetentionMs } from "../ports/response-store-contract.ts";
+import { describeSharedPurses } from "../ports/shared-purses-contract.ts";
 import { describeTickets } from "../ports/tickets-contract.ts";
 import { describeLeaving, describeTurnLog } from "../ports/turn-log-contract.ts";
 import { created, describeTurnLogStore } from "../ports/turn-log-store-contract.ts";
 import { describeTurnQuestions } from "../ports/turn-question-contract.ts";
 import { describeUsageStore } from "../ports/usage-store-contract.ts";
 import { describeVendorIds } from "../ports/vendor-ids-contract.ts";
+import { createNotes } from "./postgres/noted-faults.ts";
 import { openLogs, openStore, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 
@@ -71,7 +74,33 @@ describe("PostgreSQL", withPostgres, () => {
     // So long that no test is in two of them.
     const windowMs = 1_000 * 24 * 3_600_000;
     const nextWindow = () => change("UPDATE attempts SET time_window = time_window - 1");
-    const counter = createPostgresRateCounter({ store, windowMs });
+    const counter = createPostgresRateCounter({ store, windowMs, kind: "attempts" });
     return { ...{ counter, windowMs, nextWindow }, [Symbol.asyncDispose]: dispose };
+  });
+  describeSharedPurses("postgres", async () => {
+    await using opening = new AsyncDisposableStack();
+    const { url, ...first } = opening.use(await openStore());
+    const second = opening.use(await openStore({ url, observer: createNotes().observer }));
+    const usage = createPostgresUsage({ store: second.store });
+    const opened = opening.move();
+    return {
+      first: createPostgresPurses(first.store),
+      second: createPostgresPurses(second.store),
+      async leave(calls) {
+        for (const [index, call] of calls.entries())
+          usage.begin({
+            ...call,
+            id: `${index}`,
+            owner: "owner",
+            api: "openai",
+            day: 20_000,
+            atMs: 0,
+            isBegun: false,
+          });
+        await second.store.flushed();
+        await first.change("DELETE FROM fences WHERE incarnation = $1", [second.store.incarnation]);
+      },
+      [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    };
   });
 });

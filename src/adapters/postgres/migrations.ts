@@ -1,6 +1,7 @@
 import type { ClientBase } from "pg";
 import { statementTimeout } from "./connection.ts";
 import { DatabaseFault, isLockTimeout } from "./database-faults.ts";
+import { sharedPurses } from "./purse-schema.ts";
 
 /** One step of the schema. */
 interface Step {
@@ -223,6 +224,10 @@ const steps: readonly Step[] = [
     ALTER TABLE turns ADD COLUMN cancels jsonb;
     CREATE INDEX turns_to_cancel ON turns (node) WHERE cancels IS NOT NULL;
     `,
+  },
+  {
+    needs: 3,
+    sql: sharedPurses,
   },
 ];
 

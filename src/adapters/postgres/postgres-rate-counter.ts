@@ -17,13 +17,19 @@ const statements = named({
 interface PostgresRateCounterOptions {
   readonly store: PostgresStore;
   readonly windowMs: number;
+  /** Counters of another kind do not count together with this one. */
+  readonly kind: string;
 }
 
 /** Counts in the database, over all processes. Windows follow the database's clock. */
-export function createPostgresRateCounter({ store, windowMs }: PostgresRateCounterOptions): RateCounter {
+export function createPostgresRateCounter({
+  store,
+  windowMs,
+  kind,
+}: PostgresRateCounterOptions): RateCounter {
   return {
     async add(name) {
-      const [row] = await store.query("", statements.countAttempt, [name, windowMs]);
+      const [row] = await store.query("", statements.countAttempt, [`${kind} ${name}`, windowMs]);
       return { count: Number(row?.count), windowEndsInMs: Number(row?.ends_in_ms) };
     },
   };

@@ -1,8 +1,10 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { SharedPurses } from "../../ports/shared-purses.ts";
 import type { DayNumber, LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
+import { openSlices, type SharedPurse, type Slices } from "./slices.ts";
 
 /** The limits of one day. An absent value means no limit. */
 export interface DayLimits {
@@ -22,6 +24,16 @@ interface DayBudgetOptions {
   readonly groupIdsOf?: (keyId: string) => readonly string[];
   /** The price of a million tokens of a model; `undefined` if there is none. Called only if money is limited. */
   readonly priceOf: (model: string) => Price | undefined;
+  /** The purses that other nodes pay from as well. Absent: this process is the only one. `clock` then has the time of all nodes. */
+  readonly shared?: Shared | undefined;
+}
+
+/** The purses of several nodes. */
+export interface Shared {
+  readonly purses: SharedPurses;
+  /** Aborts when this node closes. */
+  readonly closing: AbortSignal;
+  readonly onFault: (fault: unknown) => void;
 }
 
 /** The day whose budget is being spent. */
@@ -39,6 +51,8 @@ export interface DayBudgets {
   readonly day: BudgetDay;
   /** Tokens reserved for running calls. */
   readonly reservedTokens: number;
+  /** This node's slices of the purses; absent if there are no other nodes. */
+  readonly slices: Slices | undefined;
   /** Counts the tokens spent today before this process started; called once, at the start. */
   takeUp(): Promise<void>;
   /** Notes a call that was left open: its usage is counted already, and it may be resumed. */
@@ -50,6 +64,8 @@ export interface DayBudgets {
    * `larger_than_day_budget` if no day's budget can pay it.
    */
   check(caller: Caller, inputTokens: number): void;
+  /** The purses of a request that other nodes pay from as well, if they are limited. */
+  sharedPurses(caller: Caller): SharedPurse[];
   /** The purses of a call. Throws `budget_exhausted` if money is limited and the model has no price. */
   purses(caller: Caller, model: string): Purse[];
 }
@@ -69,6 +85,7 @@ export function createDayBudgets({
   limits,
   groupIdsOf = () => [],
   priceOf,
+  shared,
 }: DayBudgetOptions): DayBudgets {
   /** By key and by group of callers. */
   const keys = new Map<string, Ledger>();
@@ -77,13 +94,25 @@ export function createDayBudgets({
   const left = new Map<string, LeftCall>();
   const day = createBudgetDay(clock, () => {
     for (const [keyId, ledger] of keys) {
-      if (ledger.reserved > 0) ledger.renew();
-      else keys.delete(keyId);
+      ledger.renew();
+      if (ledger.reserved === 0) keys.delete(keyId);
     }
     tokens.renew();
     money.renew();
     left.clear();
+    slices?.renew();
   });
+  const slices =
+    shared === undefined ? undefined : openSlices({ ...shared, clock, day: () => day.current(), amountsOf });
+
+  /** The amounts that usage takes from the purses, by their names. */
+  function amountsOf({ keyId, model, inputTokens, outputTokens }: Spending): [string, number][] {
+    const ofTokens = [keyName(keyId), ...groupIdsOf(keyId).map((id) => keyName(groupName(id))), "tokens"];
+    const amounts = ofTokens.map((name): [string, number] => [name, inputTokens + outputTokens]);
+    // A model that has lost its price since cannot be counted in money.
+    const price = limits.money === undefined ? undefined : priceOf(model);
+    return price === undefined ? amounts : [...amounts, ["money", costOf(price, inputTokens, outputTokens)]];
+  }
 
   /** Counts usage, or takes it back with -1. */
   function add({ keyId, model, inputTokens, outputTokens }: Spending, times: 1 | -1): void {
@@ -101,12 +130,9 @@ export function createDayBudgets({
     return ledger;
   }
 
-  function purse(ledger: Ledger, limit: number, price: Price, allowance: string): Purse {
+  function purse(name: string, ledger: Ledger, limit: number, price: Price, allowance: string): Purse {
     return {
-      ledger,
-      limit,
-      price,
-      allowance,
+      ...{ name, ledger, limit, price, allowance },
       refusal: (isSpent) => ({
         detail: `${allowance}, and ${isSpent ? "too little is left" : "calls that run hold the rest"}.`,
         retryAfterMs: isSpent ? day.msToNext() : reservedRetryMs,
@@ -118,12 +144,19 @@ export function createDayBudgets({
   function tokenPurses({ keyId, limits: own, groups = [] }: Caller): Purse[] {
     const tokensPerKey = own.tokensPerDay ?? limits.tokensPerKey ?? Infinity;
     return [
-      purse(ofKey(keyId), tokensPerKey, byToken, `This key may use ${tokensPerKey} tokens a day`),
+      purse(
+        keyName(keyId),
+        ofKey(keyId),
+        tokensPerKey,
+        byToken,
+        `This key may use ${tokensPerKey} tokens a day`,
+      ),
       ...groups.map(({ id, name, limits: { tokensPerDay = Infinity } }) => {
         const allowance = `${name} may use ${tokensPerDay} tokens a day`;
-        return purse(ofKey(groupName(id)), tokensPerDay, byToken, allowance);
+        const group = groupName(id);
+        return purse(keyName(group), ofKey(group), tokensPerDay, byToken, allowance);
       }),
-      purse(tokens, limits.tokens ?? Infinity, byToken, "The server's tokens of a day are limited"),
+      purse("tokens", tokens, limits.tokens ?? Infinity, byToken, "The server's tokens of a day are limited"),
     ];
   }
 
@@ -135,22 +168,27 @@ export function createDayBudgets({
 
   function moneyPurse(price: Price): Purse {
     const limit = (limits.money ?? Infinity) * priceUnit;
-    return purse(money, limit, price, "The server's money of a day is limited");
+    return purse("money", money, limit, price, "The server's money of a day is limited");
   }
 
   return {
     day,
+    slices,
     get reservedTokens() {
       return tokens.reserved;
     },
     async takeUp() {
+      if (shared !== undefined) return shared.purses.recount(day.current(), amountsOf);
       const before = await usage.takeUp(day.current());
       for (const spending of before.spent) add(spending, 1);
       for (const call of before.left) left.set(nameOf(call), call);
     },
-    noteLeft: (call) => void left.set(nameOf(call), call),
+    noteLeft(call) {
+      if (slices === undefined) left.set(nameOf(call), call);
+    },
     takeBack(call) {
       day.current();
+      slices?.recountSoon();
       const found = left.get(nameOf(call));
       left.delete(nameOf(call));
       if (found !== undefined) add(found, -1);
@@ -164,10 +202,16 @@ export function createDayBudgets({
       for (const [{ limit, allowance }, need] of needs)
         if (need >= limit) throw new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
       for (const [{ ledger, limit, allowance }, need] of needs) {
-        if (ledger.spent + need < limit) continue;
-        const detail = ledger.spent < limit ? `${allowance}, and too little is left.` : `${allowance}.`;
+        const spent = ledger.spent + ledger.spentElsewhere;
+        if (spent + need < limit) continue;
+        const detail = spent < limit ? `${allowance}, and too little is left.` : `${allowance}.`;
         throw new TroupeError("day_budget_spent", { detail, retryAfterMs: day.msToNext() });
       }
+    },
+    sharedPurses(caller) {
+      day.current();
+      if (slices === undefined || !isLimited(caller)) return [];
+      return sharedOnes([...tokenPurses(caller), moneyPurse(byToken)]);
     },
     purses(caller, model) {
       day.current();
@@ -181,6 +225,19 @@ export function createDayBudgets({
       return [...tokenPurses(caller), moneyPurse(price)];
     },
   };
+}
+
+/** The purses that have a limit and a name. */
+export function sharedOnes<Any extends Purse>(purses: readonly Any[]): (Any & SharedPurse)[] {
+  return purses.flatMap((purse) => {
+    const { name, limit } = purse;
+    return name === undefined || limit === Infinity ? [] : [{ ...purse, name }];
+  });
+}
+
+/** The name of a purse that only callers of this key or group pay from. */
+function keyName(keyId: string): string {
+  return `key ${keyId}`;
 }
 
 /** A name that no key can have. */

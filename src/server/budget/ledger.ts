@@ -4,6 +4,12 @@ import { TroupeError, type TroupeErrorOptions } from "../../protocol/errors.ts";
 
 /** The amount spent of a budget, and the amount reserved for running calls. */
 export class Ledger {
+  /** The amount that may be spent and reserved here, if other nodes pay from the same budget. */
+  slice = Infinity;
+  /** Spent by other nodes. */
+  spentElsewhere = 0;
+  /** Spent by other nodes, or in their slices. */
+  heldElsewhere = 0;
   #spent = 0;
   #reserved = 0;
 
@@ -17,6 +23,10 @@ export class Ledger {
 
   reserve(amount: number): void {
     this.#reserved += amount;
+  }
+
+  get used(): number {
+    return this.#spent + this.#reserved;
   }
 
   /** Turns a reservation into an expense. */
@@ -40,7 +50,10 @@ export interface Price {
 /** A budget that pays for a call: a ledger, its limit, and the price of a token in it. */
 export interface Purse {
   readonly ledger: Ledger;
+  /** For all nodes together. */
   readonly limit: number;
+  /** The name that all nodes know it by; absent if no other node pays from it. */
+  readonly name?: string;
   readonly price: Price;
   /** Present if it is refilled every day: the start of a sentence that names its owner. */
   readonly allowance?: string;
@@ -54,7 +67,16 @@ export function costOf(price: Price, inputTokens: number, outputTokens: number):
 
 /** The output tokens that a purse can pay beside this much input; negative if it cannot even pay the input. */
 export function outputLeft({ ledger, limit, price }: Purse, inputTokens: number): number {
-  const left = limit - ledger.spent - ledger.reserved - inputTokens * price.input;
+  return tokensFor(limit - ledger.heldElsewhere - ledger.used, price, inputTokens);
+}
+
+/** The same for the slice of this node. */
+function outputLeftHere({ ledger, price }: Purse, inputTokens: number): number {
+  return tokensFor(ledger.slice - ledger.used, price, inputTokens);
+}
+
+function tokensFor(amount: number, price: Price, inputTokens: number): number {
+  const left = amount - inputTokens * price.input;
   if (left < 0) return -1;
   return price.output === 0 ? Infinity : Math.floor(left / price.output);
 }
@@ -112,13 +134,16 @@ export class Reservation {
     this.#aheadTokens = Math.floor(stepTokens / 4);
     this.#maxAsked = mostOutputTokens;
     const leftAtFirst = this.#left(inputTokens);
+    const leftHere = this.#leftHere(inputTokens);
     const minTokens = Math.min(mostOutputTokens, minOutputTokens);
-    if (leftAtFirst < minTokens && !isBegun) throw refusal(purses, inputTokens, minTokens);
+    if (Math.min(leftAtFirst, leftHere) < minTokens && !isBegun)
+      throw refusal(purses, inputTokens, minTokens);
     this.isLimited = leftAtFirst < Infinity;
     const isSent = !isBegun && leftAtFirst < mostOutputTokens && leftAtFirst <= maxLimitSent;
     this.mostOutputTokens = isSent ? leftAtFirst : undefined;
     this.#allowed = Math.min(mostOutputTokens, Math.max(leftAtFirst, minTokens));
-    this.#take(inputTokens, Math.min(this.#allowed, Math.max(minTokens, Math.min(stepTokens, shareTokens))));
+    const firstStep = Math.max(minTokens, Math.min(stepTokens, shareTokens, leftHere));
+    this.#take(inputTokens, Math.min(this.#allowed, firstStep));
   }
 
   get reserved(): number {
@@ -141,7 +166,7 @@ export class Reservation {
     if (this.#isSettled || outputTokens + this.#aheadTokens <= this.#reserved) return true;
     const next = outputTokens + this.#stepTokens;
     const wanted = outputTokens < this.#maxAsked ? Math.min(next, this.#maxAsked) : next;
-    const more = Math.min(wanted - this.#reserved, this.#left(0));
+    const more = Math.min(wanted - this.#reserved, this.#leftHere(0));
     if (more > 0) this.#take(0, more);
     return outputTokens <= this.coveredTokens;
   }
@@ -149,7 +174,7 @@ export class Reservation {
   /** Reserves the input of another attempt. Throws `budget_exhausted` for the purse with the least left. */
   repeat(): void {
     if (this.#isSettled) return;
-    if (this.#left(this.#inputTokens) < 0) throw refusal(this.#purses, this.#inputTokens, 0);
+    if (this.#leftHere(this.#inputTokens) < 0) throw refusal(this.#purses, this.#inputTokens, 0);
     this.#take(this.#inputTokens, 0);
   }
 
@@ -169,6 +194,13 @@ export class Reservation {
     return left;
   }
 
+  /** The same within the slices of this node. */
+  #leftHere(inputTokens: number): number {
+    let left = this.#left(inputTokens);
+    for (const purse of this.#purses) left = Math.min(left, outputLeftHere(purse, inputTokens));
+    return left;
+  }
+
   #take(input: number, output: number): void {
     for (const { ledger, price } of this.#purses) ledger.reserve(costOf(price, input, output));
     this.#reserved += output;
@@ -183,5 +215,8 @@ function refusal(purses: readonly Purse[], inputTokens: number, minTokens: numbe
   const cost = costOf(price, inputTokens, minTokens);
   if (allowance !== undefined && cost > limit)
     return new TroupeError("larger_than_day_budget", { detail: `${allowance}.` });
-  return new TroupeError("budget_exhausted", poorest.refusal(ledger.spent + cost > limit));
+  return new TroupeError(
+    "budget_exhausted",
+    poorest.refusal(ledger.spent + ledger.spentElsewhere + cost > limit),
+  );
 }
