@@ -1,14 +1,8 @@
 import { z } from "zod";
 import { clientMessages } from "../src/protocol/client-messages.ts";
 import { laneRole } from "../src/protocol/fields.ts";
-import {
-  cancelReport,
-  failure,
-  finishReason,
-  publicPersona,
-  serverMessages,
-  usage,
-} from "../src/protocol/server-messages.ts";
+import { cancelReport, failure, finishReason, publicPersona, usage } from "../src/protocol/message-fields.ts";
+import { serverMessages } from "../src/protocol/server-messages.ts";
 
 /** The part of JSON Schema that our messages use. */
 interface Schema {

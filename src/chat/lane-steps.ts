@@ -38,6 +38,8 @@ interface ShownCall {
 export class LaneSteps {
   /** The response object that the current call's vendor sent first. */
   snapshot: JsonObject | undefined;
+  /** The parameters that the current call goes without. */
+  #ignored: readonly string[] | undefined;
   /** The request of the next call; known once the current call has shown its last text. */
   nextRequest: ProviderRequest | undefined;
   readonly #options: LaneStepsOptions;
@@ -125,13 +127,18 @@ export class LaneSteps {
     const steps = this.#waiting;
     if (this.#options.showText && !this.#hasFinal)
       steps.push({ type: "text", ...this.#name, text: "", final: true });
-    if (isCompleted && this.#options.begun?.status === undefined) steps.push(this.#status("completed"));
+    if (isCompleted && this.#options.begun?.status === undefined) steps.push(this.#completed());
     if (steps.length > 0) await this.#options.emit(steps);
   }
 
   #callTextWith(batch: readonly PacedEvent[]): string {
     const rest = batch.map((event) => (event.type === "text" ? event.text : ""));
     return this.text.slice(this.#callTextUnits) + rest.join("");
+  }
+
+  #completed(): TurnEvent {
+    const ignored = this.#ignored;
+    return { ...this.#status("completed"), ...(ignored === undefined ? {} : { ignored }) };
   }
 
   #status(status: "starting" | "processing" | "streaming" | "completed") {
@@ -162,6 +169,7 @@ export class LaneSteps {
       }
       case "started":
         this.snapshot = event.response;
+        this.#ignored = event.ignored;
         return [];
       case "retrying": {
         const { attempt, delayMs, code } = event;

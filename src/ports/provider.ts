@@ -55,8 +55,11 @@ export type ProviderEvent =
    * before it. Plain JSON in the provider's own words.
    */
   | { readonly type: "checkpoint"; readonly place: JsonObject }
-  /** The vendor accepted the call; `response` is its own response object as first sent, if it has one. */
-  | { readonly type: "started"; readonly response?: JsonObject }
+  /**
+   * The vendor accepted the call; `response` is its own response object as first sent, if it has one. `ignored` names the parameters of the
+   * request that the model does not take, so that the call went without them.
+   */
+  | { readonly type: "started"; readonly response?: JsonObject; readonly ignored?: readonly string[] }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
   /** A tool call changed its state. `payload` is the vendor's own item or event. */

@@ -88,6 +88,7 @@ export const storedEvent = z.discriminatedUnion("type", [
     conversationId: text.exactOptional(),
     retry: z.looseObject({ attempt: number, delayMs: number, code: text }).exactOptional(),
     simulated: flag,
+    ignored: z.array(text).exactOptional(),
     showsText: flag.exactOptional(),
   }),
   z.looseObject({ type: z.literal("text"), ...ofLane, text, final: flag }),

@@ -76,6 +76,8 @@ export type TurnEvent =
       /** Present on `processing` when a failed attempt is repeated. */
       readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
       readonly simulated: boolean;
+      /** Present on `completed` if the model does not take these parameters of the request, so that it answered without them. */
+      readonly ignored?: readonly string[];
       /** On `starting`: false if the lane shows its text only as a whole, so that it has no final text event. Default true. */
       readonly showsText?: boolean;
     }

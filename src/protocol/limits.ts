@@ -37,6 +37,8 @@ export const wireLimits = {
   inputParts: 256,
   /** Max tools of one request. */
   tools: 128,
+  /** Max texts of `options.stop`. Vendors take 4 or 5. */
+  stops: 16,
   /** Max entries of `options.context_management`. */
   contextManagement: 32,
   /** Max pairs of `options.metadata`. Vendors take 16. */

@@ -6,6 +6,7 @@ import {
   pairs,
   responseId,
   temperature,
+  textOrList,
   tokenLimit,
   vendorObject,
 } from "./fields.ts";
@@ -44,6 +45,12 @@ export const responsesOptions = z.strictObject({
   user: optional(z.string().max(256)),
 });
 
+const stopText = z
+  .string()
+  .min(1)
+  .max(256)
+  .overwrite((value) => value.toWellFormed());
+
 /** States in the published schema a rule of the decoder: the form of the answer is asked for in one way. */
 const oneForm = {
   not: {
@@ -57,7 +64,10 @@ const oneForm = {
 
 /** The options of `openai_chat`: those of the Responses API, and words of Chat Completions that are translated. */
 export const openaiChatOptions = responsesOptions
-  .extend({ response_format: optional(vendorObject) })
+  .extend({
+    response_format: optional(vendorObject),
+    stop: optional(textOrList(stopText, stopText, { min: 1, max: wireLimits.stops })),
+  })
   .refine(({ response_format, text }) => response_format === undefined || text?.format == null, {
     path: ["response_format"],
     error: "must be left out beside data.options.text.format",

@@ -38,6 +38,7 @@ export async function startFourApis(options: TroupeOptions = {}) {
     ...{ server, client },
     /** Lets an endpoint answer with this text. */
     say: (api: Api, text: string) => upstreams[api].respond(saysOver[api](text)),
+    script: (api: Api, text: string): Script => saysOver[api](text),
     upstreams,
     /** Asks, and returns all messages up to the end. */
     ask(api: Api, data: object, type = "openai_chat", id?: string) {

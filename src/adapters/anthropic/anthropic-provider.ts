@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Provider, ProviderCall, ProviderRequest } from "../../ports/provider.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { createEndpoint, type EndpointOptions } from "../upstream/endpoint.ts";
+import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
 import { digestOf } from "../upstream/own-state.ts";
 import { HttpFault, postJson } from "../upstream/post-json.ts";
@@ -10,7 +11,7 @@ import { fromOpenFault } from "./anthropic-errors.ts";
 import type { MessagesRequest } from "./messages-api.ts";
 import { anthropicName } from "./messages-input.ts";
 import { MessagesMachine } from "./messages-machine.ts";
-import { anthropicOmissions, messagesParams } from "./messages-params.ts";
+import { anthropicOmissions, anthropicPlaces, messagesParams } from "./messages-params.ts";
 
 interface AnthropicProviderOptions extends EndpointOptions {
   readonly clock: Clock;
@@ -42,11 +43,13 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
     const origin = `${account} ${request.model}`;
+    let ignored: readonly string[] = [];
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
       machine: new MessagesMachine(request, origin),
       async open(fetch) {
         const body = omissions.apply(messagesParams(request, origin));
+        ignored = ignoredParameters(request, body, anthropicPlaces);
         try {
           return await postJson(fetch, { url, headers: sentHeaders, body });
         } catch (thrown) {
@@ -54,6 +57,7 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
           throw thrown;
         }
       },
+      ignored: () => ignored,
       fromOpenFault: (thrown) => fromOpenFault(thrown, clock.wallTimeMs()),
       toError: (thrown) => toError(thrown, request),
     });

@@ -1,12 +1,14 @@
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { ParameterPlaces } from "../upstream/ignored-parameters.ts";
 import type { OmissionRules } from "../upstream/omissions.ts";
 import { lacksResponse } from "../upstream/response-object.ts";
+import { stopTexts } from "../upstream/stop-texts.ts";
 import type { MessagesRequest, ToolChoice } from "./messages-api.ts";
 import { toMessages } from "./messages-input.ts";
 import { toTools } from "./messages-tools.ts";
-import { thinkingParams } from "./thinking.ts";
+import { isEffort, thinkingParams } from "./thinking.ts";
 
 /** Parameters that a model may refuse. Newer models have no temperature; older ones lack thinking, effort and strict tools. */
 export const anthropicOmissions: OmissionRules = {
@@ -21,6 +23,13 @@ export const anthropicOmissions: OmissionRules = {
   ],
 };
 
+/** The places of parameters that a model may not take. */
+export const anthropicPlaces: ParameterPlaces = {
+  ...{ temperature: ["temperature"], top_p: ["top_p"] },
+  "reasoning.effort": ["output_config.effort", "thinking"],
+  ...{ user: ["metadata"], safety_identifier: ["metadata"], service_tier: ["service_tier"] },
+};
+
 /**
  * The body of a call. Options in the words of the Responses API are translated. Throws `upstream_invalid_request` with the field of the
  * first option, tool or item that has no counterpart, because nothing may be dropped in silence. `origin`: the account and model that are
@@ -31,6 +40,8 @@ export function messagesParams(request: ProviderRequest, origin: string): Messag
   if (request.previousResponseId !== undefined) throw lacksResponse();
   for (const [name, value] of Object.entries(options)) checkOption(name, value);
   const { reasoning, text } = options;
+  if (isObject(reasoning) && !isEffort(reasoning.effort))
+    throw refusal("options.reasoning", "Its efforts are none, minimal, low, medium, high, xhigh and max.");
   const instructions = request.instructions ?? options.instructions;
   const { system, messages } = toMessages(request, {
     instructions: typeof instructions === "string" ? instructions : undefined,
@@ -38,6 +49,7 @@ export function messagesParams(request: ProviderRequest, origin: string): Messag
     marksCache: (request.cacheKey ?? options.prompt_cache_key) !== undefined,
   });
   const tools = toTools(request);
+  const stops = stopTexts(request);
   const choice = toolChoice(options, tools.length > 0);
   const limit = request.maxOutputTokens ?? options.max_output_tokens;
   const { thinking, effort, max_tokens } = thinkingParams({
@@ -56,6 +68,7 @@ export function messagesParams(request: ProviderRequest, origin: string): Messag
     stream: true,
     ...(system === undefined ? {} : { system }),
     ...sampling(request, thinking !== undefined && thinking.type !== "disabled"),
+    ...(stops === undefined ? {} : { stop_sequences: stops }),
     ...userOf(options),
     ...(typeof options.service_tier === "string" ? { service_tier: tierOf(options.service_tier) } : {}),
     ...(thinking === undefined ? {} : { thinking }),
@@ -80,7 +93,7 @@ const known: ReadonlySet<string> = new Set([
     "prompt_cache_key",
     "reasoning",
   ],
-  ...["safety_identifier", "service_tier", "temperature", "text", "tool_choice", "top_p", "user"],
+  ...["safety_identifier", "service_tier", "stop", "temperature", "text", "tool_choice", "top_p", "user"],
 ]);
 
 /** Values with which an option asks only for the usual behaviour of the API. */

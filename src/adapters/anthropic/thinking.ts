@@ -27,6 +27,11 @@ const efforts: ReadonlyMap<unknown, Effort> = new Map<string, Effort>([
   ["max", "max"],
 ]);
 
+/** Whether it is a word for the effort, or no effort at all. */
+export function isEffort(effort: unknown): boolean {
+  return effort == null || effort === "none" || efforts.has(effort);
+}
+
 /** Reads the names of models up to Claude 4.5; every other model is taken for a newer one. */
 function thinkingFormOf(model: string): ThinkingForm {
   if (/claude-(?:[12]\b|instant|3(?![.-]7))/.test(model)) return "none";

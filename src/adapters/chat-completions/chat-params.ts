@@ -48,6 +48,7 @@ const sameNames: ReadonlySet<string> = new Set([
   "prompt_cache_key",
   "safety_identifier",
   "service_tier",
+  "stop",
   "temperature",
   "top_p",
   "user",

@@ -6,11 +6,12 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { fromSdkError } from "../openai/openai-errors.ts";
 import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-client.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
+import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
 import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ChatMachine } from "./chat-machine.ts";
 import { chatParams } from "./chat-params.ts";
-import { type ChatDialect, chatDialectOf, chatOmissions } from "./dialects.ts";
+import { type ChatDialect, chatDialectOf, chatOmissions, chatPlaces } from "./dialects.ts";
 
 interface ChatProviderOptions extends SdkClientOptions {
   readonly clock: Clock;
@@ -30,11 +31,13 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
   const omissions = new Omissions<ChatCompletionCreateParamsStreaming>(chatOmissions);
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
+    let ignored: readonly string[] = [];
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
       machine: new ChatMachine(request),
       async open(fetch) {
         const sent = omissions.apply(chatParams(request, dialect));
+        ignored = ignoredParameters(request, sent, chatPlaces);
         try {
           return await sdk.chat.completions.create(sent, over(fetch)).asResponse();
         } catch (thrown) {
@@ -42,6 +45,7 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
           throw thrown;
         }
       },
+      ignored: () => ignored,
       fromOpenFault: (thrown) =>
         thrown instanceof TroupeError ? thrown : fromSdkError(thrown, clock.wallTimeMs()),
       toError: (thrown) => toError(thrown, request),

@@ -1,3 +1,4 @@
+import type { ParameterPlaces } from "../upstream/ignored-parameters.ts";
 import type { OmissionRules } from "../upstream/omissions.ts";
 
 /** Parameters in which servers with Chat Completions differ. */
@@ -32,6 +33,7 @@ export const chatOmissions: OmissionRules = {
     "prompt_cache_key",
     "reasoning_effort",
     "safety_identifier",
+    "stop",
     "store",
     "stream_options",
     "tools.*.function.strict",
@@ -40,4 +42,12 @@ export const chatOmissions: OmissionRules = {
     "user",
   ],
   otherName: { max_tokens: "max_completion_tokens", max_completion_tokens: "max_tokens" },
+};
+
+/** The places of parameters that a server may not take. */
+export const chatPlaces: ParameterPlaces = {
+  ...{ temperature: ["temperature"], top_p: ["top_p"], stop: ["stop"] },
+  "reasoning.effort": ["reasoning_effort"],
+  parallel_tool_calls: ["parallel_tool_calls"],
+  ...{ user: ["user"], safety_identifier: ["safety_identifier"], prompt_cache_key: ["prompt_cache_key"] },
 };

@@ -1,8 +1,10 @@
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { ParameterPlaces } from "../upstream/ignored-parameters.ts";
 import type { OmissionRules } from "../upstream/omissions.ts";
 import { lacksResponse } from "../upstream/response-object.ts";
+import { stopTexts } from "../upstream/stop-texts.ts";
 import { type GeminiContent, systemTexts, toContents } from "./contents.ts";
 import { type GeminiModel, geminiModelOf } from "./gemini-model.ts";
 
@@ -24,6 +26,7 @@ interface GenerationConfig {
   readonly temperature?: number;
   readonly topP?: number;
   readonly maxOutputTokens?: number;
+  readonly stopSequences?: readonly string[];
   readonly responseMimeType?: string;
   readonly responseJsonSchema?: JsonValue;
   readonly thinkingConfig?: {
@@ -53,6 +56,12 @@ type ThinkingLevel = "MINIMAL" | "LOW" | "MEDIUM" | "HIGH" | "XHIGH";
 /** Parameters that a model may refuse. */
 export const geminiOmissions: OmissionRules = {
   droppable: ["generationConfig.temperature", "generationConfig.topP", "generationConfig.thinkingConfig"],
+};
+
+/** The places of parameters that a model may not take. */
+export const geminiPlaces: ParameterPlaces = {
+  ...{ temperature: ["generationConfig.temperature"], top_p: ["generationConfig.topP"] },
+  "reasoning.effort": ["generationConfig.thinkingConfig"],
 };
 
 /**
@@ -89,7 +98,7 @@ function refusal(field: string, reason: string): TroupeError {
 /** Options that are translated, or that only help the vendor's cache. */
 const translated: ReadonlySet<string> = new Set([
   ...["instructions", "max_output_tokens", "prompt_cache_key", "prompt_cache_retention"],
-  ...["reasoning", "temperature", "text", "tool_choice", "top_p"],
+  ...["reasoning", "stop", "temperature", "text", "tool_choice", "top_p"],
 ]);
 
 /** Values with which an option asks only for the usual behaviour of Gemini. */
@@ -111,6 +120,7 @@ function configOf(request: ProviderRequest, { takesSampling, thinking }: GeminiM
   const temperature = request.temperature ?? numberOf(options.temperature);
   const topP = numberOf(options.top_p);
   const maxOutputTokens = request.maxOutputTokens ?? numberOf(options.max_output_tokens);
+  const stopSequences = stopTexts(request);
   const thinkingConfig = {
     ...(request.includeReasoning === true && thinking !== undefined ? { includeThoughts: true } : {}),
     ...effortOf(options.reasoning, thinking),
@@ -119,6 +129,7 @@ function configOf(request: ProviderRequest, { takesSampling, thinking }: GeminiM
     ...(takesSampling && temperature !== undefined ? { temperature } : {}),
     ...(takesSampling && topP !== undefined ? { topP } : {}),
     ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...(stopSequences === undefined ? {} : { stopSequences }),
     ...(Object.keys(thinkingConfig).length === 0 ? {} : { thinkingConfig }),
     ...formatOf(options.text),
   };

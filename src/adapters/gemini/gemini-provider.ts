@@ -2,12 +2,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Provider, ProviderCall, ProviderRequest } from "../../ports/provider.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { createEndpoint, type EndpointOptions } from "../upstream/endpoint.ts";
+import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
 import { digestOf } from "../upstream/own-state.ts";
 import { HttpFault, postJson } from "../upstream/post-json.ts";
 import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ContentsMachine } from "./contents-machine.ts";
-import { type GeminiParams, geminiOmissions, geminiParams } from "./contents-params.ts";
+import { type GeminiParams, geminiOmissions, geminiParams, geminiPlaces } from "./contents-params.ts";
 import { fromGeminiFault } from "./gemini-errors.ts";
 import { geminiName } from "./part-state.ts";
 
@@ -32,11 +33,13 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
     const origin = `${account} ${request.model}`;
+    let ignored: readonly string[] = [];
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
       machine: new ContentsMachine(request, origin),
       async open(fetch) {
         const sent = omissions.apply(geminiParams(request, origin));
+        ignored = ignoredParameters(request, sent, geminiPlaces);
         const { model, ...body } = sent;
         try {
           const url = addressOf(baseUrl, model);
@@ -46,6 +49,7 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
           throw thrown;
         }
       },
+      ignored: () => ignored,
       fromOpenFault: (thrown) => fromGeminiFault(thrown, clock.wallTimeMs()),
       toError: (thrown) => toError(thrown, request),
     });

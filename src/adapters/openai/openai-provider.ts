@@ -15,7 +15,7 @@ import { readBackgroundStream } from "./background-stream.ts";
 import { fromSdkError } from "./openai-errors.ts";
 import { openaiName } from "./responses-items.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
-import { dialectOf, responsesParams } from "./responses-params.ts";
+import { dialectOf, ignoredByResponses, responsesParams } from "./responses-params.ts";
 import { createSdkClient, over, type SdkClientOptions } from "./sdk-client.ts";
 
 /** Max time for the cancel of a background response; the call does not end before it. */
@@ -50,6 +50,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const masked = (thrown: unknown) => toError(thrown, request);
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, machine, signal, open, toError: masked },
+      ignored: () => ignoredByResponses(request),
       fromOpenFault: (thrown) => fromSdkError(thrown, clock.wallTimeMs()),
     });
   }
@@ -85,7 +86,8 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const begin = () => read(request, machine, signal, create(request));
     try {
       // The response object as first sent was lost with the process that received it.
-      if (place !== undefined) yield [{ type: "started", response: { id: place.responseId } }];
+      if (place !== undefined)
+        yield [{ type: "started", response: { id: place.responseId }, ...toldIgnored(request) }];
       yield* runsOn
         ? readBackgroundStream({
             ...{ clock, random, machine, signal, create: begin },
@@ -119,6 +121,11 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   }
 
   return { name: openaiName, simulated: false, stream };
+}
+
+function toldIgnored(request: ProviderRequest): { readonly ignored?: readonly string[] } {
+  const ignored = ignoredByResponses(request);
+  return ignored.length === 0 ? {} : { ignored };
 }
 
 /** Reads a checkpoint of this provider, which may come from another version of it. */

@@ -1,6 +1,7 @@
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses";
 import { type FunctionTool, isText, textOf } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
+import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { toResponsesInput } from "./responses-items.ts";
 
 /** Parameters that only some Responses APIs accept. */
@@ -25,7 +26,9 @@ export function responsesParams(
   { takesCacheKey = false }: ResponsesDialect = {},
   origin?: string,
 ): ResponseCreateParamsStreaming {
-  const { options = {}, instructions, cacheKey } = request;
+  const { options: asked = {}, instructions, cacheKey } = request;
+  // The API has no such parameter: `ignoredByResponses`.
+  const { stop: _, ...options } = asked;
   const tools = toolsOf(request);
   const params = {
     ...options,
@@ -43,6 +46,11 @@ export function responsesParams(
   };
   // The client's options were checked against a schema that is compared with this type.
   return params as unknown as ResponseCreateParamsStreaming;
+}
+
+/** The parameters of a request that no Responses API has. */
+export function ignoredByResponses(request: ProviderRequest): readonly string[] {
+  return ignoredParameters(request, {}, { stop: [] });
 }
 
 /** The text of a request that has nothing else. */

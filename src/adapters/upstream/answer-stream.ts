@@ -23,6 +23,8 @@ export interface AnswerStreamOptions {
   readonly signal: AbortSignal;
   /** Sends the request over the given `fetch`. Rejects if the answer is a refusal. */
   readonly open: (fetch: UpstreamFetch) => Promise<Response>;
+  /** Once `open` has settled: the parameters that the call left out. They are told with the first event. */
+  readonly ignored?: () => readonly string[];
   /** Maps an error of `open`. */
   readonly fromOpenFault: (thrown: unknown) => TroupeError;
   /** Maps a thrown error to the one to report; not called for the signal's own reason. */
@@ -50,6 +52,8 @@ export class AnswerStream
   #state: "open" | "at end" | "over" = "open";
   /** Output has come, or a tool is at work. */
   #hasBegun = false;
+  /** The first events have come, with the parameters that are ignored. */
+  #hasTold = false;
   /** How long the provider may be silent at this point. */
   #limitMs: number;
   #stalled: TroupeError | undefined;
@@ -117,14 +121,22 @@ export class AnswerStream
       this.#failure = failure;
       this.#watchdog.rest();
       const { place, ended } = this.#options.machine;
+      const told = this.#hasTold ? events : this.#tellIgnored(events);
       const value: ProviderEvent[] =
-        place === undefined || ended ? events : [...events, { type: "checkpoint", place }];
+        place === undefined || ended ? told : [...told, { type: "checkpoint", place }];
       this.#resolve({ done: false, value });
     } else if (failure !== undefined) {
       void this.#fail(failure.error);
     } else {
       this.#askMore();
     }
+  }
+
+  #tellIgnored(events: ProviderEvent[]): ProviderEvent[] {
+    this.#hasTold = true;
+    const ignored = this.#options.ignored?.() ?? [];
+    if (ignored.length === 0) return events;
+    return events.map((event) => (event.type === "started" ? { ...event, ignored } : event));
   }
 
   /**

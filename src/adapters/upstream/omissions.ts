@@ -90,7 +90,8 @@ function lastOf(path: string): string {
   return path.slice(path.lastIndexOf(".") + 1);
 }
 
-function has(value: unknown, [step, ...rest]: readonly string[]): boolean {
+/** Whether there is a value at a path, in which `*` is any entry of a list. */
+export function has(value: unknown, [step, ...rest]: readonly string[]): boolean {
   if (step === undefined) return value !== undefined;
   if (step === "*") return Array.isArray(value) && value.some((entry) => has(entry, rest));
   return isObject(value) && has(value[step], rest);

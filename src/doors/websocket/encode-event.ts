@@ -69,6 +69,7 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
                 code: event.retry.code as ErrorCode,
               },
             }),
+        ...(event.ignored === undefined ? {} : { ignored: [...event.ignored] }),
         ...simulated(event),
       };
     case "reasoning":

@@ -91,9 +91,9 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
 }
 
 /** The options in the words of the Responses API, which all providers translate. */
-function readOptions({ response_format: format, ...options }: OpenaiChatOptions = {}): JsonObject {
+function readOptions({ response_format: format, stop, ...options }: OpenaiChatOptions = {}): JsonObject {
   // Everything else in them is the vendor's own JSON.
-  const asked = options as JsonObject;
+  const asked = { ...options, ...(stop === undefined ? {} : { stop: [stop].flat() }) } as JsonObject;
   if (!isObject(format)) return asked;
   const { json_schema: schema, ...rest } = format;
   const text = isObject(asked.text) ? asked.text : {};

@@ -15,6 +15,7 @@ describe("the Messages API refuses by field", () => {
     ["options.service_tier", { options: { service_tier: "flex" } }],
     ["options.text.verbosity", { options: { text: { verbosity: "low" } } }],
     ["options.text.format", { options: { text: { format: { type: "json_object" } } } }],
+    ["options.reasoning", { options: { reasoning: { effort: "utmost" } } }],
     ["options.tool_choice", { options: { tool_choice: { type: "mcp" } } }],
     ["tools.1", { tools: [{ type: "function", name: "f" }, { type: "file_search" }] }],
     ["tools.0", { tools: [{ type: "web_search", search_context_size: "high" }] }],
