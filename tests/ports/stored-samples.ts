@@ -32,6 +32,7 @@ export const fullEvents: readonly TurnEvent[] = [
     conversationId: "c-1",
     retry: { attempt: 1, delayMs: 10, code: "rate_limited" },
     simulated: false,
+    ignored: ["temperature"],
     showsText: false,
   },
   { type: "text", lane: "teacher", text: "Rain \ud83c\udf27", final: true },

@@ -51,7 +51,7 @@ describe("parameters that a model does not take", () => {
     const message = "Argument not supported on this model: stop";
     llama.respond(({ body }, index) =>
       Object.hasOwn(body as object, "stop")
-        ? httpError(400, { message, type: "invalid_request_error" })
+        ? httpError(400, { message, type: "invalid_request_error", param: null, code: null })
         : stage.script("llama", `Answer ${index}.`),
     );
     for (const round of [1, 2]) {

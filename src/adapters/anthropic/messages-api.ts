@@ -83,7 +83,7 @@ export interface MessagesRequest {
   readonly system?: string;
   readonly temperature?: number;
   readonly top_p?: number;
-  readonly stop_sequences?: readonly string[];
+  readonly stop_sequences?: string[];
   readonly metadata?: { readonly user_id: string };
   readonly service_tier?: "auto" | "standard_only";
   readonly thinking?: Thinking;
