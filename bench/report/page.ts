@@ -36,8 +36,8 @@ ${ratioMeaning(figures.plan.rounds)} The table "More and more streams" is an exc
 ${figures.sides.map(describeSide).join("\n")}
 ${notToBeHad}
 
-Each side brings the same streams of the Responses API to clients. A token is one \`response.output_text.delta\` event of some 250 bytes that
-carries five characters. Only Troupe stores its messages, resumes, paces and cancels.
+Each side brings the same streams of the Responses API to clients, but for those that name another API. A token is one event that carries five
+characters: a \`response.output_text.delta\` of some 250 bytes, or the event of the other API with the same text. Only Troupe stores its messages, resumes, paces and cancels.
 
 ## Cost beside nginx, which passes bytes on unread
 

@@ -29,6 +29,19 @@ const variants: readonly TroupeVariant[] = [
     pacing: "raw",
     store: "sqlite",
   },
+  ...(
+    [
+      ["chat-completions", "Chat Completions"],
+      ["anthropic", "the Messages API of Anthropic"],
+      ["gemini", "the Gemini API"],
+    ] as const
+  ).map(
+    ([kind, api]): TroupeVariant => ({
+      name: `troupe-${kind}`,
+      about: `Troupe with its defaults, over ${api}`,
+      ...{ pacing: "natural", store: "sqlite", kind },
+    }),
+  ),
 ];
 
 /** All sides, in the order of the tables. */

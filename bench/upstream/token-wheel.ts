@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { createHistogram, spreadOf } from "../histogram.ts";
 import { monotonicMs } from "../time-stamp.ts";
 import { type AnswerBytes, composeDeltas } from "./answer-bytes.ts";
+import type { Api } from "./api-events.ts";
 
 /** How answers are sent. */
 export interface Flow {
@@ -20,7 +21,7 @@ interface Answer {
 
 /**
  * One timer for all answers. Each answer has a place in a wheel that turns once per packet interval. A packet is composed
- * once for all answers at one place, so a token costs hardly more than its write.
+ * once for all answers of one API at one place, so a token costs hardly more than its write.
  */
 export function createTokenWheel(flow: Flow) {
   const { tokensPerSecond, eventsPerPacket, tokensPerAnswer = Infinity } = flow;
@@ -44,8 +45,12 @@ export function createTokenWheel(flow: Flow) {
   }
 
   function send(place: Set<Answer>): void {
-    const packet = composeDeltas(monotonicMs(), step, eventsPerPacket);
+    const packets = new Map<Api, Buffer>();
+    const nowMs = monotonicMs();
     for (const answer of place) {
+      const { api } = answer.bytes;
+      const packet = packets.get(api) ?? composeDeltas(api, nowMs, step, eventsPerPacket);
+      packets.set(api, packet);
       answer.socket.write(packet);
       sentTokens += eventsPerPacket;
       answer.tokensLeft -= eventsPerPacket;

@@ -4,14 +4,22 @@ import net, { type AddressInfo, type Socket } from "node:net";
 import tls from "node:tls";
 import { createRequestReader } from "../../tests/doubles/request-reader.ts";
 import { answerParent } from "../../tests/long/load/child-program.ts";
-import { composeAnswer } from "./answer-bytes.ts";
+import { type AnswerBytes, composeAnswer } from "./answer-bytes.ts";
+import { type Api, apiOf } from "./api-events.ts";
 import { createTokenWheel, type Flow } from "./token-wheel.ts";
 
 /** Plays a provider for any number of streams, far more cheaply than any relay of them. */
 const [keyFile, certificateFile] = process.argv.slice(2);
 let wheel = createTokenWheel({ tokensPerSecond: 25, eventsPerPacket: 1 });
-let answer = composeAnswer(undefined);
+let tokensPerAnswer: number | undefined;
 let calls = 0;
+const composed = new Map<Api, AnswerBytes>();
+
+function answerOf(api: Api): AnswerBytes {
+  const answer = composed.get(api) ?? composeAnswer(api, tokensPerAnswer);
+  composed.set(api, answer);
+  return answer;
+}
 
 function serve(socket: Socket): void {
   const reader = createRequestReader();
@@ -22,11 +30,13 @@ function serve(socket: Socket): void {
   socket.once("close", () => giveUp?.());
   socket.on("data", (received) => {
     for (const { path } of reader.push(received)) {
-      if (!path.endsWith("/responses")) {
+      const api = apiOf(path);
+      if (api === undefined) {
         socket.write("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
         continue;
       }
       calls += 1;
+      const answer = answerOf(api);
       socket.write(answer.opening);
       giveUp = wheel.add(socket, answer);
     }
@@ -53,7 +63,8 @@ const answers = {
   flow(flow: Flow) {
     wheel[Symbol.dispose]();
     wheel = createTokenWheel(flow);
-    answer = composeAnswer(flow.tokensPerAnswer);
+    ({ tokensPerAnswer } = flow);
+    composed.clear();
   },
   takeState: () => ({ ...wheel.takeLateness(), calls }),
 };

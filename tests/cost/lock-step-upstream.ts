@@ -14,7 +14,7 @@ export interface LockStepUpstream extends AsyncDisposable {
 }
 
 export async function startLockStepUpstream(): Promise<LockStepUpstream> {
-  const answer = composeAnswer();
+  const answer = composeAnswer("responses");
   const sockets: Socket[] = [];
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
@@ -40,7 +40,7 @@ export async function startLockStepUpstream(): Promise<LockStepUpstream> {
     },
     async say() {
       number += 1;
-      for (const socket of sockets) socket.write(composeDeltas(0, number, 1));
+      for (const socket of sockets) socket.write(composeDeltas("responses", 0, number, 1));
       // An immediate that is set while the loop polls runs before the next poll.
       await nextImmediate();
       await nextImmediate();
