@@ -44,6 +44,7 @@ export async function answerResponses(
     rebuild:
       request.previousResponseId === undefined ? undefined : () => withContext(call, owner, dependencies),
     pacing: request.pacing,
+    includeSources: request.includeSources === true,
     showText: true,
     signal,
     budget,

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
-import type { TurnEvent, TurnStep } from "../ports/turn-event.ts";
+import type { AnswerSource, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Emit } from "./chat-context.ts";
 import { answerTooLarge } from "./meter.ts";
 import type { PacedEvent } from "./pacing/pace.ts";
@@ -122,12 +122,20 @@ export class LaneSteps {
     return waits || steps.length === 0 ? Promise.resolve() : this.#options.emit(steps);
   };
 
-  /** Ends the lane: its text gets its end if it has none, and a completed lane tells that it completed. */
-  async end(isCompleted: boolean): Promise<void> {
+  /** The length of the text before the current call. */
+  get callStart(): number {
+    return this.#callTextUnits;
+  }
+
+  /** Ends the lane: its text gets its end if it has none, and a completed lane tells its sources and that it completed. */
+  async end(isCompleted: boolean, sources: readonly AnswerSource[]): Promise<void> {
     const steps = this.#waiting;
     if (this.#options.showText && !this.#hasFinal)
       steps.push({ type: "text", ...this.#name, text: "", final: true });
-    if (isCompleted && this.#options.begun?.status === undefined) steps.push(this.#completed());
+    if (isCompleted && this.#options.begun?.status === undefined) {
+      for (const source of sources) steps.push(this.#named({ type: "source", ...source }));
+      steps.push(this.#completed());
+    }
     if (steps.length > 0) await this.#options.emit(steps);
   }
 

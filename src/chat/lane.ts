@@ -3,10 +3,11 @@ import type { JsonObject } from "../ports/json.ts";
 import type { FinishReason, ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
-import type { CancelReport } from "../ports/turn-event.ts";
+import type { AnswerSource, CancelReport } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { itemsWithSources, sourcesOf } from "./answer-sources.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
 import { LaneSteps } from "./lane-steps.ts";
@@ -33,6 +34,8 @@ export interface Lane {
   /** Returns the first call's request with the whole context, for a provider that lacks the response to continue (`CallOptions.rebuild`). */
   readonly rebuild?: (() => Promise<ProviderRequest | undefined>) | undefined;
   readonly pacing: Pacing;
+  /** Whether the sources of a completed answer are told. Default false. */
+  readonly includeSources?: boolean;
   /** False leaves the text events out. */
   readonly showText: boolean;
   /** The budget that pays for its calls. */
@@ -92,6 +95,8 @@ class LaneCalls {
   #earlierUsage: Usage | undefined;
   /** The end of the call before it. */
   #lastEnd: ProviderEnd | undefined;
+  /** The sources of the last call. */
+  #sources: readonly AnswerSource[] = [];
   #isSent = false;
 
   constructor(
@@ -114,7 +119,10 @@ class LaneCalls {
     let result = await this.#makeCall();
     while (result === undefined) result = await this.#makeCall();
     this.#onSent();
-    await this.#steps.end(result.status === "completed");
+    await this.#steps.end(
+      result.status === "completed",
+      this.#lane.includeSources === true ? this.#sources : [],
+    );
     return result;
   }
 
@@ -236,7 +244,9 @@ class LaneCalls {
     if (outcome.type === "ended") {
       const { finishReason, model } = outcome.end;
       const response = isCut ? snapshot : outcome.end.response;
-      const items = isCut || this.#index > 0 ? undefined : outcome.end.items;
+      const sources = sourcesOf(outcome.end, this.#steps.callStart);
+      this.#sources = sources;
+      const items = isCut || this.#index > 0 ? undefined : itemsWithSources(outcome.end.items, sources, text);
       return {
         ...{ status: "completed", text, model, finishReason, ...used },
         ...(response === undefined ? {} : { response }),

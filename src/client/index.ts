@@ -21,6 +21,7 @@ export type { SetTimer, SocketConstructor, SocketEvent, SocketLike } from "./soc
 export type { StoredConversation, StoredMessage } from "./stored-conversation.ts";
 export { type TicketUrlOptions, ticketUrl } from "./ticket-url.ts";
 export {
+  type AnswerSource,
   createTranscript,
   failTranscript,
   foldMessage,

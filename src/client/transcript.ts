@@ -31,6 +31,14 @@ export interface ToolActivity {
   readonly status: string;
 }
 
+/** A source of an answer. A message of the server has the meaning of its fields. */
+export interface AnswerSource {
+  readonly index: number;
+  readonly url: string;
+  readonly title: string | undefined;
+  readonly places: readonly { readonly start: number; readonly end: number }[];
+}
+
 /** One voice of an answer at this moment. */
 export interface Lane {
   /** `undefined` for `openai_chat`, which has one lane without a name. */
@@ -43,6 +51,8 @@ export interface Lane {
   readonly text: string;
   readonly reasoning: string;
   readonly tools: readonly ToolActivity[];
+  /** Only if the request has `include_sources`. */
+  readonly sources: readonly AnswerSource[];
   readonly status: LaneStatus;
   /** The server's last sentence about the lane. */
   readonly statusMessage: string;
@@ -104,6 +114,8 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
       }));
     case "tool":
       return withLane(transcript, message, (lane) => ({ tools: withTool(lane.tools, message) }));
+    case "source":
+      return withLane(transcript, message, (lane) => ({ sources: [...lane.sources, sourceOf(message)] }));
     case "persona_response":
       return withLane(transcript, message, () => answerOf(message));
     case "reset":
@@ -114,10 +126,17 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
           { ...transcript, status: "running", error: undefined },
         );
       return message.lanes.reduce<Transcript>(
-        (folded, lane) => withLane(folded, lane, () => ({ text: lane.text, reasoning: "", tools: [] })),
+        (folded, lane) =>
+          withLane(folded, lane, () => ({ text: lane.text, reasoning: "", tools: [], sources: [] })),
         {
           ...transcript,
-          lanes: transcript.lanes.map((lane) => ({ ...lane, text: "", reasoning: "", tools: [] })),
+          lanes: transcript.lanes.map((lane) => ({
+            ...lane,
+            text: "",
+            reasoning: "",
+            tools: [],
+            sources: [],
+          })),
         },
       );
     case "response":
@@ -184,6 +203,10 @@ function withTool(tools: readonly ToolActivity[], message: ServerMessages["tool"
   const activity = { callId: message.call_id, tool: message.tool, status: message.status };
   const at = tools.findIndex((tool) => tool.callId === activity.callId);
   return at === -1 ? [...tools, activity] : tools.with(at, activity);
+}
+
+function sourceOf({ index, url, title, places }: ServerMessages["source"]): AnswerSource {
+  return { index, url, title, places: places ?? [] };
 }
 
 function answerOf(answer: Omit<PersonaResponse, "type" | "seq" | "request_id">): Partial<Lane> {
@@ -261,6 +284,7 @@ function emptyLane({ persona_id: personaId, round, role }: Voice): Lane {
     text: "",
     reasoning: "",
     tools: [],
+    sources: [],
     status: "waiting",
     statusMessage: "",
     model: undefined,

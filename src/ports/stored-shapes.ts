@@ -101,6 +101,14 @@ export const storedEvent = z.discriminatedUnion("type", [
     callId: text,
     payload: json.exactOptional(),
   }),
+  z.looseObject({
+    type: z.literal("source"),
+    ...ofLane,
+    index: number,
+    url: text,
+    title: text.exactOptional(),
+    places: z.array(z.looseObject({ start: number, end: number })).exactOptional(),
+  }),
   z.looseObject({ type: z.literal("lane-answer"), answer: personaAnswer }),
   z.looseObject({ type: z.literal("reset"), lanes: z.array(z.looseObject(ofLane)) }),
   z.looseObject({
@@ -145,6 +153,7 @@ const ofRequest = {
   model: text.exactOptional(),
   input: storedItems,
   functions: storedFunctions.exactOptional(),
+  includeSources: z.literal(true).exactOptional(),
   budgetTokens: number.exactOptional(),
   maxTokens: number.exactOptional(),
   pacing,

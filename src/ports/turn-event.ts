@@ -11,6 +11,16 @@ export interface CancelReport {
   readonly closedInMs: number;
 }
 
+/** A source of an answer. */
+export interface AnswerSource {
+  /** Its number in the answer, from 0. */
+  readonly index: number;
+  readonly url: string;
+  readonly title?: string;
+  /** The parts of the lane's text that it stands behind, in code units, if the vendor tells them. */
+  readonly places?: readonly { readonly start: number; readonly end: number }[];
+}
+
 /** One finished speech of a persona. */
 export interface PersonaAnswer {
   readonly persona: PublicPersona;
@@ -91,6 +101,8 @@ export type TurnEvent =
       readonly callId: string;
       readonly payload?: JsonObject;
     }
+  /** After the last text of a completed lane. */
+  | ({ readonly type: "source"; readonly lane?: string } & AnswerSource)
   | { readonly type: "lane-answer"; readonly answer: PersonaAnswer }
   /** These lanes start again: their earlier text is void. */
   | { readonly type: "reset"; readonly lanes: readonly { readonly lane?: string }[] }

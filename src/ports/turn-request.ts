@@ -23,6 +23,8 @@ interface AnyRequest {
   readonly input: readonly Item[];
   /** Functions that the client runs itself. */
   readonly functions?: readonly FunctionTool[];
+  /** The client is told the sources of answers. */
+  readonly includeSources?: true;
   /** Maximum tokens, input and output of all lanes together. */
   readonly budgetTokens?: number;
   /** Maximum length of each lane's answer, in tokens. */

@@ -30,6 +30,7 @@ const requestFields = {
   budget_tokens: optional(tokenBudget).describe(
     "Max tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
   ),
+  include_sources: optional(z.boolean()).describe("Send sources. Default false."),
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "If the socket drops: `finish`, `cancel`, or milliseconds without a follower until the request is cancelled. Default: `finish` with an `id`, 10000 without.",

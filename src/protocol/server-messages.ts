@@ -59,6 +59,20 @@ export const serverMessages = {
       ...parts,
     })
     .describe("A tool call of the model changed its state."),
+  source: z
+    .object({
+      type: z.literal("source"),
+      index: z.int().min(0),
+      url: z.string(),
+      title: z.string().optional(),
+      places: z
+        .array(z.object({ start: z.int().min(0), end: z.int().min(0) }))
+        .optional()
+        .describe("In UTF-16 units."),
+      ...lane,
+      ...position,
+    })
+    .describe("A source of a lane's answer."),
   persona_response: z
     .object({ type: z.literal("persona_response"), ...personaAnswer, ...position, ...parts })
     .describe("One persona of a `multi_chat` has ended."),
@@ -182,6 +196,7 @@ export const serverMessage = z.discriminatedUnion("type", [
   serverMessages.chunk,
   serverMessages.reasoning,
   serverMessages.tool,
+  serverMessages.source,
   serverMessages.persona_response,
   serverMessages.response,
   serverMessages.error,

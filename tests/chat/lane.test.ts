@@ -35,6 +35,26 @@ describe("a lane that completes", () => {
     });
   });
 
+  it("has the sources that its answer cites among its items, also if it does not tell them", async () => {
+    const url = "https://a.example/";
+    const annotations = [{ type: "url_citation", url, title: "A", start_index: 0, end_index: 3 }];
+    const message = { type: "message", content: [{ type: "output_text", text: "Hi.", annotations }] };
+    const setup = createChatSetup(async function* () {
+      yield [say("Hi."), { ...end, response: { output: [message] } }];
+    });
+    const source = { type: "source", url, title: "A" };
+    const said = { type: "message", role: "assistant", parts: [{ type: "text", text: "Hi." }] };
+    for (const includeSources of [false, true]) {
+      const played = await run(setup, { includeSources });
+      assert.deepEqual(played.result?.items, [said, source]);
+      const told = { ...source, lane: "ada", index: 0, places: [{ start: 0, end: 3 }] };
+      assert.deepEqual(
+        played.events.filter(({ type }) => type === "source"),
+        includeSources ? [told] : [],
+      );
+    }
+  });
+
   it("names itself in every event, and says whether its answer is simulated", async () => {
     const setup = createChatSetup(answering("Hi."), { simulated: true });
     for (const event of (await run(setup)).events) {

@@ -1,7 +1,9 @@
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 
 type Of<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
-type Numbered = Of<"status" | "chunk" | "reasoning" | "tool" | "persona_response" | "response" | "error">;
+type Numbered = Of<
+  "status" | "chunk" | "reasoning" | "tool" | "source" | "persona_response" | "response" | "error"
+>;
 
 interface Stream {
   nextSeq: number;

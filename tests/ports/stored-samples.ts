@@ -45,6 +45,10 @@ export const fullEvents: readonly TurnEvent[] = [
     callId: "c",
     payload: { q: [1, null] },
   },
+  {
+    ...{ type: "source", lane: "teacher", index: 0, url: "https://a.example/", title: "A" },
+    places: [{ start: 0, end: 4 }],
+  },
   { type: "lane-answer", answer: fullAnswer },
   { type: "reset", lanes: [{ lane: "teacher" }, {}] },
   {

@@ -11,6 +11,7 @@ const forAnyRequest: Fields = {
   api: ["api", "optional"],
   model: ["model", "optional"],
   budget_tokens: ["tokenBudget", "optional"],
+  include_sources: ["flag", "optional"],
   pacing: ["pacing", "optional"],
   on_disconnect: ["onDisconnect", "optional"],
   on_interrupt: ["onInterrupt", "optional"],

@@ -17,6 +17,7 @@ import {
 } from "../upstream/response-object.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
 import { ChatCalls } from "./chat-calls.ts";
+import { ChatSources } from "./chat-sources.ts";
 import {
   choiceIn,
   type DeltaText,
@@ -51,6 +52,7 @@ export class ChatMachine implements AnswerMachine {
   openText: OpenText | undefined;
   readonly #request: ProviderRequest;
   readonly #calls = new ChatCalls();
+  readonly #sources = new ChatSources();
   #state: "silent" | "open" | "started" | "finished" | "ended" = "silent";
   #id: string | undefined;
   #createdAt: number | undefined;
@@ -114,6 +116,7 @@ export class ChatMachine implements AnswerMachine {
     if (choice === undefined) return [];
     const started = this.#start(chunk);
     const change = isObject(choice.delta) ? choice.delta : {};
+    this.#sources.note(chunk, change);
     const texts = textsIn(change);
     const shown = texts.flatMap((text) => this.#show(text));
     const calls = this.#calls.accept(change.tool_calls ?? legacyCall(change));
@@ -176,6 +179,7 @@ export class ChatMachine implements AnswerMachine {
     const cut = cutBy(finishReason, this.#refusal !== "");
     const status = cut === undefined ? "completed" : "incomplete";
     const calls = this.#calls.whole();
+    const sources = this.#sources.items();
     return [
       ...calls.map((call) => callEvent(call, status)),
       {
@@ -185,7 +189,9 @@ export class ChatMachine implements AnswerMachine {
         response: this.#response(status, cut),
         ...(this.#usage === undefined ? {} : { usage: this.#usage }),
         // A call that was cut must not be run.
-        ...(calls.length === 0 || cut !== undefined ? {} : { items: this.#items(calls) }),
+        ...(calls.length + sources.length === 0 || (cut !== undefined && calls.length > 0)
+          ? {}
+          : { items: [...this.#items(calls), ...sources] }),
       },
     ];
   }
@@ -213,7 +219,7 @@ export class ChatMachine implements AnswerMachine {
     const isSilent = text === "" && refusal === "" && !this.#calls.isEmpty;
     return [
       ...(isShown ? [reasoningItem(this.#reasoning)] : []),
-      ...(isSilent ? [] : [messageItem(status, text, refusal)]),
+      ...(isSilent ? [] : [messageItem(status, text, refusal, this.#sources.annotations(text))]),
       ...this.#calls.whole().map((call) => callItem(call, status)),
     ];
   }

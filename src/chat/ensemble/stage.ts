@@ -70,6 +70,7 @@ export async function runStage(
       choice,
       request: personaRequest(request, { speech, persona, personas, choice, conversation }, dependencies),
       pacing: request.pacing,
+      includeSources: request.includeSources === true,
       showText: whenOne || request.showText,
       budget: context.budget,
       onSent: context.onSent,

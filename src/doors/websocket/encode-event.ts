@@ -14,6 +14,7 @@ type Numbered = ServerMessages[
   | "chunk"
   | "reasoning"
   | "tool"
+  | "source"
   | "persona_response"
   | "reset"
   | "response"
@@ -78,6 +79,15 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
       const { tool, status, callId, payload } = event;
       const item = payload === undefined ? {} : { payload };
       return { type: "tool", tool, status, call_id: callId, ...item, ...lane(event) };
+    }
+    case "source": {
+      const { index, url, title, places } = event;
+      return {
+        ...{ type: "source", index, url },
+        ...(title === undefined ? {} : { title }),
+        ...(places === undefined ? {} : { places: [...places] }),
+        ...lane(event),
+      };
     }
     case "lane-answer":
       return { type: "persona_response", ...personaAnswer(event.answer) };

@@ -33,6 +33,7 @@ const wireDefaults: Readonly<Record<string, unknown>> = {
   api: "openai",
   stream: true,
   include_reasoning: false,
+  include_sources: false,
 };
 
 /** Fields that control how a request is run, not its content. */
@@ -60,6 +61,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
     pacing: readPacing(message, defaults),
     ...(message.data.api === undefined ? {} : { api: message.data.api }),
     ...(message.data.model === undefined ? {} : { model: message.data.model }),
+    ...(message.data.include_sources === true ? { includeSources: true as const } : {}),
     ...(message.data.budget_tokens === undefined ? {} : { budgetTokens: message.data.budget_tokens }),
   };
   if (message.type === "openai_chat") {
