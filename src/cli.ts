@@ -118,7 +118,7 @@ async function start({ settings, configuration, args }: StartOptions): Promise<v
   const whenAsked = stopWhenAsked();
   const primary = await runPrimary(settings, args, { configuration, logger, metrics: observing.metrics });
   if (primary === undefined) process.exitCode = 1;
-  else whenAsked({ ...primary, drainMs: settings.drainMs });
+  else whenAsked({ ...primary, drainMs: settings.drainMs, lameDuckMs: settings.lameDuckMs });
 }
 
 async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {

@@ -29,3 +29,25 @@ export async function haproxyConfiguration({ port, nodePorts }: BalancerPlaces):
 function serverLine(port: number, index: number): string {
   return `  server node-${index + 1} 127.0.0.1:${port}\n`;
 }
+
+/** The file of Debian's nginx; `undefined` if it is not installed. */
+export const nginx = findProgram(["/usr/sbin/nginx", "/usr/bin/nginx"]);
+
+/** `deploy/nginx.conf` for nodes on this machine, with its temporary files in a folder. Everything else in it stays as it is delivered. */
+export async function nginxConfiguration(
+  { port, nodePorts }: BalancerPlaces,
+  folder: string,
+): Promise<string> {
+  const delivered = await readFile(join(root, "deploy/nginx.conf"), "utf8");
+  const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  const temporary = kinds.map((kind) => `  ${kind}_temp_path ${join(folder, kind)};\n`).join("");
+  return delivered
+    .replace("worker_processes auto;", `worker_processes 1;\ndaemon off;\npid ${join(folder, "nginx.pid")};`)
+    .replace("worker_connections 20000;", "worker_connections 1000;")
+    .replace("http {\n", `http {\n  access_log off;\n${temporary}`)
+    .replace(/(?: {4}server node-.*\n)+/, (lines) => {
+      const options = /max_fails.*;/.exec(lines)?.[0] ?? ";";
+      return nodePorts.map((own) => `    server 127.0.0.1:${own} ${options}\n`).join("");
+    })
+    .replace("listen 8000;", `listen 127.0.0.1:${port};`);
+}

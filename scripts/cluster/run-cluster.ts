@@ -123,6 +123,7 @@ function nodeEnvironment(
   return {
     // The balancer listens on this machine only.
     TROUPE_ALLOW_ANONYMOUS: "true",
+    TROUPE_LAME_DUCK_MS: "2000",
     ...Object.fromEntries(others),
     TROUPE_TRUSTED_PROXIES: "127.0.0.1,::1",
     TROUPE_DATABASE_URL: databaseUrl,

@@ -48,6 +48,9 @@ export async function assembleTroupe(
   return troupeOf(parts, opened, doors, lost);
 }
 
+/** The time that clients have to follow their requests again at another server, before a request counts as left by all. */
+const absenceMs = 15_000;
+
 /** Settles when other servers have taken the turns of this one, and it has closed its sockets. */
 function leaveWhenLost({ stores }: Parts, { turns }: OpenedTurns, doors: ConnectedDoors): Promise<void> {
   return new Promise((resolve) => {
@@ -113,9 +116,19 @@ function troupeOf(
       logBytes: logs.bytes,
       requestBytes: turns.heldBytes,
     }),
+    async leaveBalancer() {
+      doors.leave();
+      stores.nodes?.drain();
+      await parts.clock.sleep(settings.lameDuckMs);
+    },
     async close({ drainMs = settings.drainMs } = {}) {
       doors.leave();
-      const turnsEnded = turns.close(drainMs);
+      const hasOthers = stores.nodes?.hasOthers === true;
+      if (hasOthers) {
+        turns.retire(absenceMs);
+        await sockets.move(closePatienceMs);
+      }
+      const turnsEnded = turns.close(drainMs, hasOthers);
       await Promise.all([turnsEnded, sockets.close(turnsEnded, closePatienceMs)]);
       await parts.close();
     },

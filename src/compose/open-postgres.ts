@@ -26,7 +26,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
-  const name = `${hostname()}/${process.pid}`;
+  const name = settings.nodeName ?? `${hostname()}/${process.pid}`;
   const store = opening.use(await createPostgresStore({ url, clock, observer, name }));
   const served = await openServedTime(store, clock);
   const retention = { store, clock, served, retentionMs, answerRetentionMs };
@@ -47,7 +47,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const onLook = ({ hasCancels }: NodeLook) => {
     if (hasCancels) peers.lookForCancels();
   };
-  opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
+  const nodes = opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
   const purses = createPostgresPurses(store);
   const shared = { purses, closing: store.closing, onFault: store.report };
   const minutes = createPostgresRateCounter({ store, windowMs: 60_000, kind: "requests" });
@@ -66,7 +66,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
       maxInAll: settings.maxConnections,
       maxPerKey: settings.maxConnectionsPerKey,
     }),
-    peers,
+    ...{ peers, nodes },
     lost: store.lost,
     canStore: store.canStore,
     openBudgets: (models) => openNodeBudgets(settings, { ...parts, usage, models, shared, minutes }),

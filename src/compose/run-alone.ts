@@ -47,13 +47,14 @@ export async function runAlone(
       const listening = await listen(troupe, { ...settings, port });
       whenAsked({
         async stop() {
+          await troupe.leaveBalancer();
           await listening.stop(troupe.close());
           // Until here the last requests can be watched.
           await metrics?.stop(Promise.resolve());
           await observing.close();
         },
         running: () => troupe.stats().turns,
-        drainMs: settings.drainMs,
+        ...{ drainMs: settings.drainMs, lameDuckMs: settings.lameDuckMs },
       });
       return { troupe, listening };
     } catch (error) {

@@ -40,6 +40,7 @@ export async function runWorker(
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
   servePort(channel, "control", workerControlMethods, {
     async stop() {
+      await troupe.leaveBalancer();
       await listening.stop(troupe.close());
       await close();
       exitCode = 0;

@@ -28,6 +28,11 @@ export const serverSettings = {
     schema: duration(10_000),
     help: "how long a stop waits for running requests",
   },
+  lameDuckMs: {
+    name: "TROUPE_LAME_DUCK_MS",
+    schema: duration(0),
+    help: "how long a stopping server still serves as always while /readyz refuses, until balancers have noticed",
+  },
   reconnectSpreadMs: {
     name: "TROUPE_RECONNECT_SPREAD_MS",
     schema: duration(5_000),

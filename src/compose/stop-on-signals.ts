@@ -19,6 +19,8 @@ export interface Stoppable {
   running?(): number;
   /** How long `stop` waits for them. */
   readonly drainMs: number;
+  /** How long `stop` goes on serving as always before that. Default 0. */
+  readonly lameDuckMs?: number;
 }
 
 interface StopOnSignalsOptions {
@@ -80,8 +82,10 @@ export function stopOnSignals({
   };
 }
 
-function whatIsWaitedFor({ running, drainMs }: Stoppable): string {
+function whatIsWaitedFor({ running, drainMs, lameDuckMs = 0 }: Stoppable): string {
   const count = running?.();
+  if (lameDuckMs > 0)
+    return `Troupe stops; it serves for ${lameDuckMs / 1000} s more (TROUPE_LAME_DUCK_MS), then requests may take up to ${drainMs / 1000} s (TROUPE_DRAIN_MS), a second Ctrl-C stops at once`;
   if (count === 0) return "Troupe stops";
   const requests =
     count === undefined ? "requests that still run" : `${count} running request${count === 1 ? "" : "s"}`;

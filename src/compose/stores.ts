@@ -2,6 +2,7 @@ import type { Budgets, CountedBudgets } from "../ports/budgets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { KeyStore, StoredKey } from "../ports/key-store.ts";
+import type { Nodes } from "../ports/nodes.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Peers } from "../ports/peers.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
@@ -38,6 +39,8 @@ export interface Stores extends AsyncDisposable {
    * or this one does not outlive its place among them.
    */
   readonly lost?: AbortSignal;
+  /** The servers that share these stores; absent if there can be no others. */
+  readonly nodes?: Nodes;
   /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
   /** The budgets of all processes that share these stores. Called once, at the start. */

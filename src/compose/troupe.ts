@@ -82,6 +82,11 @@ export interface Troupe {
    */
   readonly lost: Promise<void>;
   /**
+   * Before `close`, tells balancers to send clients elsewhere: from now on `/readyz` answers 503, and everything else is served as always.
+   * Settles after `lameDuckMs`.
+   */
+  leaveBalancer(): Promise<void>;
+  /**
    * Stops the server: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
    * `interrupted`, and tells every client to reconnect.
    */

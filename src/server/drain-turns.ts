@@ -9,6 +9,8 @@ interface DrainOptions {
   readonly drainMs: number;
   /** The next process gets the turns that this one leaves. */
   readonly isLasting: boolean;
+  /** Another server takes up at once the turns that this one leaves. */
+  readonly handsOver: boolean;
 }
 
 /**
@@ -17,12 +19,18 @@ interface DrainOptions {
  */
 export async function drainTurns(
   running: () => readonly BegunTurn[],
-  { clock, drainMs, isLasting }: DrainOptions,
+  { clock, drainMs, isLasting, handsOver }: DrainOptions,
 ): Promise<void> {
   const isKept = ({ turn, asked }: BegunTurn) => isLasting && resumable(asked, turn.record) !== undefined;
   // A turn that goes on at the vendor without this process only needs a checkpoint.
-  const whenReady = (begun: BegunTurn) =>
-    isKept(begun) && runsOn(begun.asked) ? Promise.race([begun.done, begun.turn.checkpointed]) : begun.done;
+  async function whenReady(begun: BegunTurn): Promise<void> {
+    const { turn, done } = begun;
+    if (!isKept(begun) || !runsOn(begun.asked)) return done;
+    await Promise.race([done, turn.checkpointed]);
+    if (!handsOver || !turn.isCheckpointed()) return;
+    turn.leave();
+    return done;
+  }
   const patience = new AbortController();
   await Promise.race([Promise.all(running().map(whenReady)), clock.sleep(drainMs, patience.signal)]);
   patience.abort();

@@ -141,6 +141,13 @@ export class Followers {
     return finished.promise;
   }
 
+  /** Whether every followed turn can be followed at another server that shares the logs. */
+  get canMove(): boolean {
+    return [...(this.#followings?.values() ?? [])].every(
+      ({ follower }) => follower.turn.record.transient !== true,
+    );
+  }
+
   /** Settles when every followed turn was delivered to its end. */
   async settle(): Promise<void> {
     while (this.#followings !== undefined && this.#followings.size > 0) await this.#allFinished();

@@ -17,6 +17,8 @@ import { writeReply } from "./turn-writer.ts";
 export interface TurnRegistry {
   /** New turns are refused from now on. */
   isClosing(): boolean;
+  /** The time that the followers of every turn get to come back. */
+  minAbsenceMs(): number;
   onBegin(begun: BegunTurn): void;
   /** Called when nothing of the turn runs any more, however it ended. */
   onOver(turn: RunningTurn): void;
@@ -65,6 +67,7 @@ export function createTurnRunner(
     const { conversationId } = record;
     const turn = createRunningTurn({
       ...{ record, log, request, conversationId, lanes, whenUnwatched, turnLimitMs, clock },
+      minAbsenceMs: registry.minAbsenceMs,
     });
     // Stopped, or the key was revoked while its log was made: no provider is called, but the log needs an end.
     if (launch.isStopped === true || !isAdmitted(caller)) turn.refuse();

@@ -53,6 +53,8 @@ interface RunningTurnOptions {
   /** The lanes that start with it. */
   readonly lanes: readonly string[];
   readonly whenUnwatched: WhenUnwatched;
+  /** The time that followers get to come back, even if `whenUnwatched` is less. Default: none. */
+  readonly minAbsenceMs?: () => number;
   readonly turnLimitMs: number;
   readonly clock: Clock;
 }
@@ -67,6 +69,7 @@ const departure = new Departure();
 
 export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
   const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
+  const { minAbsenceMs = () => 0 } = options;
   const turn = new AbortController();
   const ended = new AbortController();
   const lanes = new Map(options.lanes.map((key) => [key, new AbortController()]));
@@ -145,7 +148,8 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
         watching = false;
         watchers -= 1;
         if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
-        stay = callAfterAwake(clock, whenUnwatched, () => abortConfirmed(turn, unwatched));
+        const absenceMs = Math.max(whenUnwatched, minAbsenceMs());
+        stay = callAfterAwake(clock, absenceMs, () => abortConfirmed(turn, unwatched));
       };
     },
     observe(steps) {

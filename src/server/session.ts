@@ -59,6 +59,7 @@ export class Session {
   #held: HeldBytes | undefined;
   #inFlight = 0;
   #waiting = 0;
+  /** Settles when all requests without an id have ended; `undefined` if there are none. */
   #lastUnnamed: Promise<void> | undefined;
 
   constructor(options: SessionOptions, caller: Caller, audience: Audience) {
@@ -136,6 +137,12 @@ export class Session {
     await this.#followers.settle();
   }
 
+  /** Whether its client can go on with everything at another server that shares the stores. */
+  get canMove(): boolean {
+    // A client cannot name a request without an id at another server.
+    return this.#lastUnnamed === undefined && this.#followers.canMove;
+  }
+
   /** Stops following. The turns decide for themselves whether to go on. */
   async close(): Promise<void> {
     this.#follows?.close();
@@ -191,20 +198,24 @@ export class Session {
     const before = this.#lastUnnamed;
     const finished = Promise.withResolvers<void>();
     this.#lastUnnamed = finished.promise;
+    const finish = () => {
+      finished.resolve();
+      if (this.#lastUnnamed === finished.promise) this.#lastUnnamed = undefined;
+    };
     try {
       await before;
       if (this.#followers.isClosed) {
         hold.release();
         // The requests that wait for this one release their holds as well.
-        finished.resolve();
+        finish();
         return;
       }
       const turn = await this.#start(ask, this.#options.clock.newId(), hold);
-      void this.#followers.follow(turn, 0).then(finished.resolve);
+      void this.#followers.follow(turn, 0).then(finish);
     } catch (error) {
       hold.release();
       await onRefused(error);
-      finished.resolve();
+      finish();
     } finally {
       this.#waiting -= 1;
     }

@@ -72,10 +72,16 @@ export interface Turns {
   /** Bytes that all requests hold now, estimated. */
   readonly heldBytes: number;
   /**
-   * Refuses new turns from now on, waits for the running ones, and ends the rest after `drainMs` as `interrupted`. Turns that the next
-   * process can continue are left to it instead.
+   * Takes up no more turns of other servers. Followers of the turns here get at least `minAbsenceMs` from now on to come back through
+   * another server.
    */
-  close(drainMs: number): Promise<void>;
+  retire(minAbsenceMs: number): void;
+  /**
+   * Refuses new turns from now on, waits for the running ones, and ends the rest after `drainMs` as `interrupted`. Turns that the next
+   * process can continue are left to it instead; at once, if another server takes them up (`handsOver`) and the provider goes on with
+   * them anyway.
+   */
+  close(drainMs: number, handsOver?: boolean): Promise<void>;
   /** Refuses new turns, and leaves all running ones at once: other servers have taken them over. */
   abandon(): void;
 }
@@ -87,8 +93,10 @@ export function createTurns(options: TurnsOptions): Turns {
   const rememberLater = createRememberLater(chat, options.observer);
   let watchers = 0;
   let closing = false;
+  let retired: { readonly minAbsenceMs: number } | undefined;
   const { start, run, hold } = createTurnStart(options, {
     isClosing: () => closing,
+    minAbsenceMs: () => retired?.minAbsenceMs ?? 0,
     onBegin(begun) {
       table.add(begun);
       feed.announce(begun.turn);
@@ -133,8 +141,8 @@ export function createTurns(options: TurnsOptions): Turns {
     endIn: (owner, conversationId) => table.endIn(owner, conversationId),
     began: feed.announce,
     left() {
-      // A closing server leaves them to the next one.
-      if (!closing) options.onLeft();
+      // A stopping server leaves them to others.
+      if (!closing && retired === undefined) options.onLeft();
     },
   });
 
@@ -171,11 +179,15 @@ export function createTurns(options: TurnsOptions): Turns {
       closing = true;
       for (const { turn } of table.all()) turn.leave();
     },
-    async close(drainMs) {
+    retire(minAbsenceMs) {
+      retired = { minAbsenceMs };
+    },
+    async close(drainMs, handsOver = false) {
       closing = true;
       // Requests that were not refused get the same time as the running ones.
       await table.begun();
-      await drainTurns(() => table.all(), { clock: chat.clock, drainMs, isLasting: logs.isLasting });
+      const { isLasting } = logs;
+      await drainTurns(() => table.all(), { clock: chat.clock, drainMs, isLasting, handsOver });
       await rememberLater.close();
     },
   };

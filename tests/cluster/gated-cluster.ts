@@ -56,7 +56,7 @@ export const chat = (id: string, data: object = {}) => ({
 export const isChunk = (message: ServerMessage) => message.type === "chunk";
 
 /** Asks for an answer in the background, and waits until part of it has arrived. */
-export async function askInBackground(server: ClusterServer): Promise<WireClient> {
+export async function askInBackground(server: Pick<ClusterServer, "connect">): Promise<WireClient> {
   const client = await server.connect();
   const data = { input_text: "Count.", options: { background: true }, pacing: { mode: "raw" } };
   client.send({ type: "openai_chat", id: "long", data });

@@ -13,6 +13,8 @@ import type { SeededRandom } from "./seeded-random.ts";
 export interface ReturningClientOptions {
   /** The address to connect to, asked before each attempt. */
   readonly url: () => string;
+  /** Sent with each handshake. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly random: SeededRandom;
   readonly findings: Findings;
   /** The server's present life, counted from 1. */
@@ -56,7 +58,7 @@ interface Reading {
 }
 
 export function createReturningClient(options: ReturningClientOptions): ReturningClient {
-  const { url, random, findings, life } = options;
+  const { url, headers = {}, random, findings, life } = options;
   const readings = new Map<string, Reading>();
   const counts = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0, cancels: 0 };
   let socket: WebSocket | undefined;
@@ -65,7 +67,7 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
 
   function connect(): void {
     if (closed) return;
-    const mine = new WebSocket(url(), { perMessageDeflate: false });
+    const mine = new WebSocket(url(), { headers, perMessageDeflate: false });
     mine.on("open", () => {
       counts.connections += 1;
       socket = mine;

@@ -88,3 +88,23 @@ test("requests without an id that still wait are refused before their connection
   assert.deepEqual(ends, ["completed", "shutting_down", "shutting_down"]);
   await closing;
 });
+
+test("before it stops, a server says that it is not ready, and serves everything until balancers have noticed", async () => {
+  const clock = createTestClock();
+  await using server = await startTroupe({ clock, lameDuckMs: 5_000 });
+  let isOver = false;
+  const leaving = server.troupe.leaveBalancer().then(() => {
+    isOver = true;
+  });
+  const readiness = await fetch(`${server.httpUrl}/readyz`);
+  assert.equal(readiness.status, 503);
+  assert.deepEqual(await readiness.json(), { status: "not_ready", reason: "shutting_down" });
+  assert.equal((await fetch(`${server.httpUrl}/healthz`)).status, 200);
+  const client = await server.connect();
+  client.send({ type: "chat", id: "late", data: { message: "Hi", persona_id: "teacher" } });
+  await client.next((message) => message.type === "status");
+  await clock.advance(4_999);
+  assert.equal(isOver, false);
+  await clock.advance(1);
+  await leaving;
+});

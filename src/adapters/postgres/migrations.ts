@@ -229,6 +229,13 @@ const steps: readonly Step[] = [
     needs: 3,
     sql: sharedPurses,
   },
+  {
+    needs: 3,
+    sql: `
+    -- 'serving' or 'draining'.
+    ALTER TABLE nodes ADD COLUMN state text NOT NULL DEFAULT 'serving';
+    `,
+  },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

@@ -1,6 +1,17 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
 
+/** Handles the frames of one connection. */
+export interface FrameHandler {
+  /** Settles when the next frame may be handled. */
+  receive(frame: string | Uint8Array): Promise<void>;
+  /** Settles when all running requests were delivered. Requests that are unfinished when `over` settles are not waited for. */
+  settle(over: Promise<unknown>): Promise<void>;
+  /** Whether the client can go on with everything at another server that shares the stores. */
+  readonly canMove: boolean;
+  close(): Promise<void>;
+}
+
 /** Bytes of a client frame's mask (RFC 6455, section 5.3). */
 const maskBytes = 4;
 const fin = 0x80;

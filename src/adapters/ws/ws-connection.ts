@@ -6,17 +6,14 @@ import { type ConnectionFacts, faultsOf, type Observer } from "../../ports/obser
 import type { Socket } from "../../ports/socket.ts";
 import { type CloseName, closeNameOf, closeTable } from "../../protocol/closes.ts";
 import { wireLimits } from "../../protocol/limits.ts";
-import { FrameBoundaries, FrameQueue, type FrameSource, RateLimit } from "./incoming-frames.ts";
+import {
+  FrameBoundaries,
+  type FrameHandler,
+  FrameQueue,
+  type FrameSource,
+  RateLimit,
+} from "./incoming-frames.ts";
 import { WsSocket } from "./ws-socket.ts";
-
-/** Handles the frames of one connection. */
-interface FrameHandler {
-  /** Settles when the next frame may be handled. */
-  receive(frame: string | Uint8Array): Promise<void>;
-  /** Settles when all running requests were delivered. Requests that are unfinished when `over` settles are not waited for. */
-  settle(over: Promise<unknown>): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** Options that all connections of a server share. */
 export interface WsConnectionOptions {
@@ -114,13 +111,16 @@ export class WsConnection implements FrameSource {
     this.close(this.#stream.writableLength > 0 ? "slow_reader" : "unresponsive");
   }
 
-  /**
-   * Settles when every received frame was handled and all followed requests were delivered to their end. Requests that are unfinished
-   * when `over` settles are not waited for.
-   */
+  /** Settles when every received frame was handled, and then as `FrameHandler.settle`. */
   async settle(over: Promise<unknown>): Promise<void> {
     await this.#frames?.idle();
     await this.#handler.settle(over);
+  }
+
+  /** Whether the client can go on with everything at another server; settles when every received frame was handled. */
+  async canMove(): Promise<boolean> {
+    await this.#frames?.idle();
+    return this.#handler.canMove;
   }
 
   /** Closes the socket, and drops it if the peer does not answer. */

@@ -191,6 +191,24 @@ export function createWsServer(options: WsServerOptions) {
       for (const connection of connections) connection.revoke("restarting", retryAfterMs());
     },
     /**
+     * Refuses new connections, and closes those whose clients can go on at another server: each at a moment of its own, from which its
+     * client returns at once. Until then they are served as always. `close` closes the others, and clients that do not take the reply to
+     * a frame within `patienceMs`.
+     */
+    async move(patienceMs: number): Promise<void> {
+      stopped.abort();
+      const within = (ms: number, before: Promise<unknown>) => {
+        const over = new AbortController();
+        return Promise.race([clock.sleep(ms, over.signal), before]).finally(() => over.abort());
+      };
+      await Promise.all(
+        [...connections].map(async (connection) => {
+          await within(retryAfterMs(), connection.closed);
+          if ((await within(patienceMs, connection.canMove())) === true) connection.close("restarting", 0);
+        }),
+      );
+    },
+    /**
      * Refuses new connections and closes the open ones, with the time after which to come back. A connection is closed as soon as
      * everything that it follows was delivered to its end; at once if it follows nothing. A client that is still there `patienceMs` after
      * `over` is dropped.

@@ -71,6 +71,11 @@ export class Connection implements Audience {
     return this.#session.settle(over);
   }
 
+  /** Whether the client can go on with everything at another server that shares the stores. */
+  get canMove(): boolean {
+    return this.#session.canMove;
+  }
+
   /** Ends the session, because the connection is gone. */
   close(): Promise<void> {
     return this.#session.close();

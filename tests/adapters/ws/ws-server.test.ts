@@ -48,6 +48,7 @@ async function startDoor(
     connect: () => ({
       receive,
       settle: async () => undefined,
+      canMove: true,
       close: async () => undefined,
     }),
     admit,

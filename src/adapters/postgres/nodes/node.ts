@@ -1,4 +1,5 @@
 import type { Clock } from "../../../ports/clock.ts";
+import type { NodeState, Nodes } from "../../../ports/nodes.ts";
 import type { Row } from "../../database/row.ts";
 import { named } from "../connection.ts";
 import type { PostgresStore } from "../postgres-store.ts";
@@ -25,11 +26,10 @@ export interface NodeLook {
 }
 
 /** This process among the nodes on one database. */
-export interface Node extends AsyncDisposable {
-  /** The incarnations of the other nodes that live, as of the last look. */
-  readonly others: readonly number[];
-}
+export interface Node extends Nodes, AsyncDisposable {}
 
+/** Nodes in a list. */
+const maxListed = 1_000;
 /** From one heartbeat to the next, milliseconds. */
 const beatMs = 1_000;
 /** Between attempts to reach a database that is away. It does not grow, so that all nodes find it within a short time. */
@@ -45,8 +45,8 @@ const settledAfter = "20 s";
 
 const statements = named({
   // The update is not seen by the rest of the statement.
-  look: `WITH own AS (UPDATE nodes SET beat = beat + 1 WHERE incarnation = $1)
-    SELECT incarnation, beat,
+  look: `WITH own AS (UPDATE nodes SET beat = beat + 1, state = $2 WHERE incarnation = $1)
+    SELECT incarnation, beat, state,
       EXISTS (SELECT 1 FROM fences f WHERE f.incarnation = n.incarnation) AS has_fence,
       EXISTS (
         SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
@@ -55,6 +55,9 @@ const statements = named({
       clock_timestamp() - pg_postmaster_start_time() > interval '${settledAfter}' AS is_settled,
       EXISTS (SELECT 1 FROM turns WHERE node = $1 AND cancels IS NOT NULL) AS has_cancels
     FROM nodes n`,
+  list: `SELECT incarnation, name, state, beat,
+      (SELECT count(*) FROM turns WHERE node = n.incarnation) AS turns
+    FROM nodes n ORDER BY incarnation LIMIT ${maxListed}`,
 });
 
 /**
@@ -66,7 +69,9 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
   const { incarnation } = store;
   const stopped = new AbortController();
   const watch = createDeathWatch();
-  let others: readonly number[] = [];
+  let state: NodeState["state"] = "serving";
+  let hasOthers = false;
+  const heard = createHeartbeatAges(clock);
   const connection = createSteadyConnection({
     ...{ url, clock, deadlineMs },
     onOpen: async (client) => {
@@ -77,13 +82,15 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
 
   async function look(): Promise<void> {
     const sentAtMs = clock.now();
-    const rows = await connection.ask(statements.look, [incarnation]);
+    const rows = await connection.ask(statements.look, [incarnation, state]);
     const own = rows.find((row) => Number(row.incarnation) === incarnation);
     if (own?.has_fence !== true) return store.lose();
     const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
     const isSettled = own.is_settled === true;
     const dead = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
-    others = nodes.map((node) => node.incarnation).filter((one) => !dead.includes(one));
+    heard.note(rows);
+    const others = nodes.map((node) => node.incarnation).filter((one) => !dead.includes(one));
+    hasOthers = rows.some((row) => others.includes(Number(row.incarnation)) && stateOf(row) === "serving");
     onLook?.({ others, hasCancels: own.has_cancels === true });
     for (const one of dead) if (await takeOver(connection, one)) onDeath();
   }
@@ -111,8 +118,21 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
   }
   const done = run();
   return {
-    get others() {
-      return others;
+    get hasOthers() {
+      return hasOthers;
+    },
+    drain() {
+      state = "draining";
+    },
+    async list() {
+      const rows = await store.query("", statements.list);
+      return rows.map((row) => ({
+        incarnation: Number(row.incarnation),
+        name: String(row.name),
+        state: stateOf(row),
+        turns: Number(row.turns),
+        heartbeatAgeMs: Math.round(heard.ageMs(row)),
+      }));
     },
     async [Symbol.asyncDispose]() {
       const patience = new AbortController();
@@ -132,5 +152,24 @@ function toSeen(row: Row): SeenNode {
     beat: Number(row.beat),
     hasFence: row.has_fence === true,
     isConnected: row.is_connected === true,
+  };
+}
+
+function stateOf({ state }: Row): NodeState["state"] {
+  return state === "draining" ? "draining" : "serving";
+}
+
+/** Remembers when this node first saw the newest heartbeat of each. */
+function createHeartbeatAges(clock: Clock) {
+  let newest = new Map<unknown, { readonly beat: unknown; readonly atMs: number }>();
+  const known = ({ incarnation, beat }: Row) => {
+    const before = newest.get(incarnation);
+    return before !== undefined && before.beat === beat ? before : { beat, atMs: clock.now() };
+  };
+  return {
+    note(rows: readonly Row[]): void {
+      newest = new Map(rows.map((row) => [row.incarnation, known(row)]));
+    },
+    ageMs: (row: Row) => clock.now() - known(row).atMs,
   };
 }

@@ -1,0 +1,27 @@
+/** A server, as the servers that share its stores see it. */
+export interface NodeState {
+  /** A number that no other start of a server ever had; 0 for a server that shares its stores with no other. */
+  readonly incarnation: number;
+  readonly name: string;
+  /** `draining`: it stops, and takes nothing new. */
+  readonly state: "serving" | "draining";
+  /** Requests that run there. */
+  readonly turns: number;
+  /** How long the server that answers has known its newest heartbeat, milliseconds. No clocks of two machines are compared. */
+  readonly heartbeatAgeMs: number;
+}
+
+/**
+ * The servers that share this server's stores, and this one.
+ *
+ * Contract:
+ * - `list` has this server too, and servers that are dead only until they are taken over. The lowest incarnation comes first, and there are
+ *   at most 1,000. Rejects with `storage_unavailable` if the stores cannot be read;
+ * - after `drain`, other servers see this one as `draining` within a heartbeat;
+ * - `hasOthers` tells whether another server lives that does not drain, as of the last heartbeat.
+ */
+export interface Nodes {
+  list(): Promise<readonly NodeState[]>;
+  drain(): void;
+  readonly hasOthers: boolean;
+}

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createCountingUpstream } from "../crash/counting-upstream.ts";
+import { createCrowd } from "../crash/crowd.ts";
+import { createFindings } from "../crash/findings.ts";
+import { createRecordShelf } from "../crash/record-shelf.ts";
+import { createSeededRandom } from "../crash/seeded-random.ts";
+import { checkRequests } from "../crash/verdict.ts";
+import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+import { startNodes, type TestNodes } from "./postgres/start-nodes.ts";
+import { type BalancerName, startBalancer, withBalancer } from "./proxy/balancers.ts";
+import { report } from "./record/report.ts";
+
+/** The figures of a short run; a longer one sets its own. */
+const rounds = Number(process.env.ROLLING_ROUNDS ?? 1);
+const streams = Number(process.env.CRASH_STREAMS ?? 15);
+const seed = Number(process.env.CRASH_SEED ?? 1);
+
+after(stopShared);
+
+const key = "troupe_".padEnd(43, "x");
+const variables = {
+  TROUPE_API_KEYS: `crowd=${key}`,
+  TROUPE_TRUSTED_PROXIES: "127.0.0.1",
+  TROUPE_LAME_DUCK_MS: "2000",
+  TROUPE_RECONNECT_SPREAD_MS: "1000",
+  TROUPE_DRAIN_MS: "60000",
+};
+
+/** Clients of three nodes behind a balancer, while `change` does something to the nodes. */
+async function runBehind(name: BalancerName, change: (nodes: TestNodes) => Promise<void>) {
+  const random = createSeededRandom(seed);
+  const findings = createFindings();
+  const databaseUrl = await emptyDatabase();
+  await using shelf = await createRecordShelf();
+  await using upstream = await createCountingUpstream({ delayMs: () => random.whole(20, 100) });
+  await using nodes = await startNodes({
+    ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3, variables },
+  });
+  const ports = nodes.all.map(({ url = "" }) => Number(new URL(url).port));
+  await using balancer = await startBalancer(name, ports);
+  const crowd = createCrowd({
+    ...{ streams, random, findings, life: () => 1, onRead: shelf.put },
+    headers: { authorization: `Bearer ${key}` },
+    url: () => `ws://127.0.0.1:${balancer.port}/ws`,
+    outlastingShare: 0.3,
+    cancelShare: 0.1,
+  });
+  try {
+    await sleep(1_000);
+    await change(nodes);
+    await sleep(1_000);
+    await Promise.race([crowd.finish(), sleep(60_000, undefined, { ref: false })]);
+    const { counts } = crowd;
+    const unread = crowd.unread.length;
+    return {
+      ...{ counts, unread, findings },
+      endings: checkRequests([...shelf.records, ...crowd.unread], upstream, findings),
+    };
+  } finally {
+    crowd.close();
+  }
+}
+
+for (const name of ["HAProxy", "nginx"] as const)
+  describe(`three nodes behind ${name}`, { skip: withPostgres.skip || withBalancer(name).skip }, () => {
+    it(`lose, interrupt and refuse nothing in ${rounds} rolling restarts under ${streams} streams`, async () => {
+      const run = await runBehind(name, async (nodes) => {
+        for (let round = 0; round < rounds; round += 1)
+          for (const node of nodes.all) {
+            assert.equal(await node.stop(), 0);
+            node.start();
+            await node.listening();
+            // The balancer finds it.
+            await sleep(1_500);
+          }
+      });
+      report({
+        program: "proxy-balancers",
+        settings: { ROLLING_ROUNDS: rounds, CRASH_STREAMS: streams, CRASH_SEED: seed },
+        figures: { balancer: name, connections: run.counts.connections, ...run.endings },
+        findings: run.findings,
+      });
+      assert.deepEqual(
+        [run.findings.total, run.unread, run.endings.interrupted, run.endings.restarts],
+        [0, 0, 0, 0],
+      );
+      assert.equal(run.endings.otherEnds, 0);
+    });
+
+    it("go on when one of them is killed", async () => {
+      const run = await runBehind(name, async (nodes) => {
+        await nodes.all[0]?.kill();
+        await sleep(6_000);
+      });
+      assert.deepEqual([run.findings.total, run.unread], [0, 0], run.findings.examples.join("\n"));
+      assert.ok(run.endings.completed > streams);
+    });
+  });
