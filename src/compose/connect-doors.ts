@@ -12,6 +12,7 @@ import type { ClientAddress } from "../doors/identity/client-address.ts";
 import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
 import { Connection } from "../doors/websocket/connection.ts";
 import { SharedFrames } from "../doors/websocket/shared-frames.ts";
+import type { Nodes } from "../ports/nodes.ts";
 import type { Observer, RefusalFacts } from "../ports/observer.ts";
 import { createConversationDeletion } from "../server/delete-conversation.ts";
 import { Session } from "../server/session.ts";
@@ -32,7 +33,7 @@ export interface ConnectedDoors {
 /** Connects the turns to the WebSocket and to the HTTP routes. `begun` closes the sockets if the start fails. */
 export async function connectDoors(
   parts: Parts,
-  turns: Turns,
+  { turns, nodes }: { readonly turns: Turns; readonly nodes: Nodes },
   begun: AsyncDisposableStack,
 ): Promise<ConnectedDoors> {
   const access = openAccess(parts);
@@ -40,7 +41,7 @@ export async function connectDoors(
   begun.defer(() => sockets.close(Promise.resolve(), closePatienceMs));
   const pages = await pagesOf(parts);
   const ready = { isReady: true };
-  const listener = openListener({ parts, turns, access, sockets, pages, ready });
+  const listener = openListener({ parts, turns, nodes, access, sockets, pages, ready });
   const exchanges = createHttpExchanges({
     clock: parts.clock,
     maxInAll: parts.settings.maxHttpConnections,
@@ -86,19 +87,20 @@ function pagesOf({ settings, path, shownPersonas: personas, providers, callers, 
 interface ListenerParts {
   readonly parts: Parts;
   readonly turns: Turns;
+  readonly nodes: Nodes;
   readonly access: Access;
   readonly sockets: Sockets;
   readonly pages: ConnectedDoors["pages"];
   readonly ready: { readonly isReady: boolean };
 }
 
-function openListener({ parts, turns, access, sockets, pages, ready }: ListenerParts) {
+function openListener({ parts, turns, nodes, access, sockets, pages, ready }: ListenerParts) {
   const { stores, callers, clientAddress, personas, providers, budgets, clock, observer } = parts;
   const { logs, conversations, keys, tickets, usage } = stores;
   const onRefused = refusalsAt("http", parts);
   const app = createHttpApp({
     ...{ access, callers, clientAddress, onRefused, personas },
-    ...{ keys, tickets, conversations, logs, usage, observer },
+    ...{ keys, tickets, conversations, logs, nodes, usage, observer },
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, observer }),
     listModels: async () => (await providers.list?.()) ?? [],

@@ -1,6 +1,8 @@
 import { keyIdOfUser } from "../doors/identity/callers.ts";
+import { loneNode, type Nodes } from "../ports/nodes.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type ConnectedDoors, closePatienceMs, connectDoors } from "./connect-doors.ts";
+import { nodeNameOf } from "./node-name.ts";
 import { warnOfPrices } from "./open-budgets.ts";
 import { openParts, type Parts, readBasis } from "./open-parts.ts";
 import { openStores } from "./open-stores.ts";
@@ -36,7 +38,8 @@ export async function assembleTroupe(
   // If the start fails, requests recovered by then are left to the next start.
   begun.defer(() => turns.close(0));
   await opened.recover();
-  const doors = await connectDoors(parts, turns, begun);
+  const nodes = parts.stores.nodes ?? loneNode(nodeNameOf(parts.settings), () => turns.count);
+  const doors = await connectDoors(parts, { turns, nodes }, begun);
   const { sockets } = doors;
   parts.stores.keys.onRevoked((keyId) => {
     sockets.closeAllOf(keyId);
@@ -45,7 +48,7 @@ export async function assembleTroupe(
   followProviders(parts, doors, options.onAnswering);
   const lost = leaveWhenLost(parts, opened, doors);
   begun.move();
-  return troupeOf(parts, opened, doors, lost);
+  return troupeOf(parts, opened, { doors, nodes, lost });
 }
 
 /** The time that clients have to follow their requests again at another server, before a request counts as left by all. */
@@ -87,12 +90,16 @@ function followProviders(
 function troupeOf(
   parts: Parts,
   { turns, admission }: OpenedTurns,
-  doors: ConnectedDoors,
-  lost: Promise<void>,
+  {
+    doors,
+    nodes,
+    lost,
+  }: { readonly doors: ConnectedDoors; readonly nodes: Nodes; readonly lost: Promise<void> },
 ): Troupe {
   const { settings, providers, stores, budgets } = parts;
   const { logs } = stores;
   const { sockets, pages, listener } = doors;
+  const closing = new AbortController();
   return {
     attach: sockets.attach,
     listener,
@@ -118,12 +125,13 @@ function troupeOf(
     }),
     async leaveBalancer() {
       doors.leave();
-      stores.nodes?.drain();
-      await parts.clock.sleep(settings.lameDuckMs);
+      nodes.drain();
+      await parts.clock.sleep(settings.lameDuckMs, closing.signal);
     },
     async close({ drainMs = settings.drainMs } = {}) {
+      closing.abort();
       doors.leave();
-      const hasOthers = stores.nodes?.hasOthers === true;
+      const { hasOthers } = nodes;
       if (hasOthers) {
         turns.retire(absenceMs);
         await sockets.move(closePatienceMs);

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { joinNodes, type NodeLook } from "../adapters/postgres/nodes/node.ts";
 import { createNodePeers } from "../adapters/postgres/nodes/node-peers.ts";
 import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
@@ -14,6 +13,7 @@ import { createPostgresVendorIds } from "../adapters/postgres/postgres-vendor-id
 import { retireRows } from "../adapters/postgres/retire-rows.ts";
 import { openServedTime } from "../adapters/postgres/served-time.ts";
 import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
+import { nodeNameOf } from "./node-name.ts";
 import { openNodeBudgets } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 import type { StoreParts, Stores } from "./stores.ts";
@@ -26,7 +26,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
-  const name = settings.nodeName ?? `${hostname()}/${process.pid}`;
+  const name = nodeNameOf(settings);
   const store = opening.use(await createPostgresStore({ url, clock, observer, name }));
   const served = await openServedTime(store, clock);
   const retention = { store, clock, served, retentionMs, answerRetentionMs };

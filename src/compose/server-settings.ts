@@ -71,6 +71,6 @@ export const serverSettings = {
   nodeName: {
     name: "TROUPE_NODE_NAME",
     schema: text.max(100).optional(),
-    help: "name of this server, which each line of the log then has as node; for several servers with one log",
+    help: "name of this server in GET /api/admin/nodes, and in each line of the log as node; without it the first is host/process",
   },
 } as const;

@@ -83,7 +83,7 @@ export interface Troupe {
   readonly lost: Promise<void>;
   /**
    * Before `close`, tells balancers to send clients elsewhere: from now on `/readyz` answers 503, and everything else is served as always.
-   * Settles after `lameDuckMs`.
+   * Settles after `lameDuckMs`, or when `close` is called.
    */
   leaveBalancer(): Promise<void>;
   /**

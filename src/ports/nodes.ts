@@ -3,6 +3,8 @@ export interface NodeState {
   /** A number that no other start of a server ever had; 0 for a server that shares its stores with no other. */
   readonly incarnation: number;
   readonly name: string;
+  /** It is the server that answers. */
+  readonly isSelf: boolean;
   /** `draining`: it stops, and takes nothing new. */
   readonly state: "serving" | "draining";
   /** Requests that run there. */
@@ -24,4 +26,16 @@ export interface Nodes {
   list(): Promise<readonly NodeState[]>;
   drain(): void;
   readonly hasOthers: boolean;
+}
+
+/** The list of a server that shares its stores with no other. `turns` tells how many requests run there. */
+export function loneNode(name: string, turns: () => number): Nodes {
+  let state: NodeState["state"] = "serving";
+  return {
+    hasOthers: false,
+    drain() {
+      state = "draining";
+    },
+    list: async () => [{ incarnation: 0, name, isSelf: true, state, turns: turns(), heartbeatAgeMs: 0 }],
+  };
 }

@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { retryAfterMsIn } from "../../src/protocol/closes.ts";
 import { askInBackground, chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
+import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
 import { textOf, type WireClient } from "../support/wire-client.ts";
 import { startGatedNodes } from "./postgres/gated-nodes.ts";
 import { runOn, stopShared } from "./postgres/open-store.ts";
@@ -92,5 +93,34 @@ describe("a node that stops while another one serves", withPostgres, () => {
     assert.equal(system.first.troupe.stats().turns, 1);
     system.gate.open();
     await closing;
+  });
+
+  it("is listed as draining at every node, with its requests and a heartbeat of a moment ago", async () => {
+    await using system = await startGatedNodes({ adminKey, lameDuckMs: 60_000 });
+    const body = JSON.stringify({ owner: "ada" });
+    const keys = `${system.first.httpUrl}/api/keys`;
+    const made = await fetch(keys, { method: "POST", ...bearer(adminKey), body });
+    const { key } = (await made.json()) as MadeKey;
+    const asking = await system.first.connect(bearer(key));
+    asking.send(chat("listed"));
+    await asking.next(isChunk);
+    const list = async ({ httpUrl }: System["first"]) => {
+      const answer = await fetch(`${httpUrl}/api/admin/nodes`, bearer(adminKey));
+      const { nodes } = (await answer.json()) as { nodes: Record<string, unknown>[] };
+      return nodes;
+    };
+    void system.first.troupe.leaveBalancer();
+    for (;;) {
+      const nodes = await list(system.second);
+      const [first, second] = nodes;
+      await sleep(50);
+      if (first?.state !== "draining") continue;
+      assert.equal(nodes.length, 2);
+      assert.deepEqual([first.self, first.turns, second?.self, second?.state], [false, 1, true, "serving"]);
+      assert.ok(Number(first.heartbeat_age_ms) >= 0 && Number(first.incarnation) > 0);
+      break;
+    }
+    assert.deepEqual((await list(system.first)).map(({ self }) => self), [true, false]);
+    system.gate.open();
   });
 });

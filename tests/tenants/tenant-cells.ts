@@ -82,6 +82,7 @@ export const routeCalls: Readonly<Record<string, (id: string) => RouteCall>> = {
   "DELETE /api/conversations/:id": (id) => ({ path: `/api/conversations/${inPath(id)}` }),
   "GET /api/requests/:id": (id) => ({ path: `/api/requests/${inPath(id)}` }),
   "GET /api/usage": () => ({ path: "/api/usage" }),
+  "GET /api/admin/nodes": () => ({ path: "/api/admin/nodes" }),
   "GET /api/keys": () => ({ path: "/api/keys" }),
   "POST /api/keys": (id) => ({ path: "/api/keys", body: { owner: "ada", name: id } }),
   "DELETE /api/keys/:id": (id) => ({ path: `/api/keys/${inPath(id)}` }),

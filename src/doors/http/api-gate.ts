@@ -17,9 +17,9 @@ export interface ApiGateOptions {
   readonly onRefused: OnRefused;
 }
 
-/** Whether an address belongs to the key routes, which only the administrator can see. */
-export function isOfKeys(path: string): boolean {
-  return /^\/api\/keys(\/|$)/.test(path);
+/** Whether an address belongs to the routes that only the administrator can see. */
+export function isOfAdministrator(path: string): boolean {
+  return /^\/api\/(keys|admin)(\/|$)/.test(path);
 }
 
 /** Checks every request under `/api` first: which pages may read the answer, which caller asks, and which pages may change data. */
@@ -65,8 +65,8 @@ export function createApiGate({ access, callers, clientAddress, onRefused }: Api
       context.set("caller", who);
       return next();
     }
-    // The administrator's key is good for the key routes only.
-    if (!isOfKeys(context.req.path)) return refuse(context, refusals.needsKey);
+    // The administrator's key is good for these routes only.
+    if (!isOfAdministrator(context.req.path)) return refuse(context, refusals.needsKey);
     context.set("isAdministrator", true);
     return next();
   });

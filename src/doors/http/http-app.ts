@@ -4,7 +4,8 @@ import type { PersonaStore } from "../../ports/persona.ts";
 import { type Tickets, ticketLifeMs } from "../../ports/tickets.ts";
 import type { TurnLogStore } from "../../ports/turn-log.ts";
 import { asyncApi } from "../../protocol/async-api.ts";
-import { type ApiGateOptions, createApiGate, isOfKeys } from "./api-gate.ts";
+import { type AdminRoutesOptions, createAdminRoutes } from "./admin-routes.ts";
+import { type ApiGateOptions, createApiGate, isOfAdministrator } from "./api-gate.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 import { type ConversationRoutesOptions, createConversationRoutes } from "./conversation-routes.ts";
 import { createKeyRoutes, type KeyRoutesOptions } from "./key-routes.ts";
@@ -15,7 +16,8 @@ import { sharedBody } from "./streamed-body.ts";
 import { createUsageRoutes, type UsageRoutesOptions } from "./usage-routes.ts";
 
 export interface HttpAppOptions
-  extends ApiGateOptions,
+  extends AdminRoutesOptions,
+    ApiGateOptions,
     ConversationRoutesOptions,
     KeyRoutesOptions,
     ModelRoutesOptions,
@@ -41,6 +43,7 @@ export function createHttpApp({
   conversations,
   deleteConversation,
   logs,
+  nodes,
   usage,
   today,
   page,
@@ -59,7 +62,7 @@ export function createHttpApp({
       app,
       onMethodNotAllowed(context, methods) {
         // These addresses exist only for the administrator.
-        const isHidden = isOfKeys(context.req.path) && context.get("isAdministrator") !== true;
+        const isHidden = isOfAdministrator(context.req.path) && context.get("isAdministrator") !== true;
         if (isHidden) return context.notFound();
         const { status, code, message } = methodNotAllowed;
         return context.json({ code, message }, status, { allow: methods.join(", ") });
@@ -91,6 +94,7 @@ export function createHttpApp({
   app.route("/api/usage", createUsageRoutes({ usage, today, observer }));
   app.route("/api/requests", createRequestRoutes({ logs }));
   app.route("/api/models", createModelRoutes({ listModels }));
+  app.route("/api/admin", createAdminRoutes({ nodes }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));
   app.onError((error, context) => {

@@ -70,6 +70,8 @@ test("for everyone but the administrator the routes of keys are not there", asyn
     ["DELETE", `/api/keys/${id}`],
     ["PUT", "/api/keys"],
     ["GET", `/api/keys/${id}`],
+    ["GET", "/api/admin/nodes"],
+    ["POST", "/api/admin/nodes"],
   ] as const) {
     for (const caller of [key, "bob-0123456789abcdef", null])
       assert.deepEqual(

@@ -129,6 +129,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
       return rows.map((row) => ({
         incarnation: Number(row.incarnation),
         name: String(row.name),
+        isSelf: Number(row.incarnation) === incarnation,
         state: stateOf(row),
         turns: Number(row.turns),
         heartbeatAgeMs: Math.round(heard.ageMs(row)),
