@@ -21,6 +21,7 @@ const pages = [
   "docs/operate.md",
   "docs/personas.md",
   "docs/providers.md",
+  "docs/scale-out.md",
 ];
 
 /** The settings, and the variable of the Python client. */

@@ -4,14 +4,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
+import { readSnippets } from "../../scripts/snippets.ts";
 import { startCli } from "../cli/start-cli.ts";
 import { connect } from "../support/wire-client.ts";
 import { startPostgres, withPostgres } from "./postgres/postgres-server.ts";
 
-function run(program: string, args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
-  if (error !== undefined) throw error;
-  assert.equal(status, 0, stderr);
+/** Runs the commands of a snippet as an operator would, in a folder. */
+function runSnippet(name: string, cwd: string, databaseUrl: string): void {
+  const { code = "" } = readSnippets("docs/scale-out.md").find((snippet) => snippet.name === name) ?? {};
+  const env = { ...process.env, TROUPE_DATABASE_URL: databaseUrl };
+  const { status, stderr } = spawnSync("sh", ["-e", "-c", code], { cwd, env, encoding: "utf8" });
+  assert.ok(code !== "" && status === 0, stderr);
 }
 
 async function answer(port: number, id: string): Promise<void> {
@@ -27,18 +30,17 @@ describe("the written way to copy a PostgreSQL database", withPostgres, () => {
     await using postgres = await startPostgres();
     const url = await postgres.createDatabase();
     const folder = await mkdtemp(path.join(tmpdir(), "troupe-dump-"));
-    const dump = path.join(folder, "troupe.dump");
     try {
       {
         await using server = await startCli(["--port=0"], { TROUPE_DATABASE_URL: url });
         const port = await server.listening();
         await answer(port, "before");
-        run("pg_dump", ["--format=custom", `--file=${dump}`, url]);
+        runSnippet("postgres-backup", folder, url);
         await answer(port, "after");
         server.child.kill("SIGTERM");
         assert.equal(await server.ended, 0);
       }
-      run("pg_restore", ["--clean", "--if-exists", "--single-transaction", `--dbname=${url}`, dump]);
+      runSnippet("postgres-restore", folder, url);
       await using server = await startCli(["--port=0"], { TROUPE_DATABASE_URL: url });
       const port = await server.listening();
       const status = async (id: string) =>

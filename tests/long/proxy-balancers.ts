@@ -7,6 +7,7 @@ import { createFindings } from "../crash/findings.ts";
 import { createRecordShelf } from "../crash/record-shelf.ts";
 import { createSeededRandom } from "../crash/seeded-random.ts";
 import { checkRequests } from "../crash/verdict.ts";
+import { connect } from "../support/wire-client.ts";
 import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { startNodes, type TestNodes } from "./postgres/start-nodes.ts";
@@ -88,6 +89,24 @@ for (const name of ["HAProxy", "nginx"] as const)
         [0, 0, 0, 0],
       );
       assert.equal(run.endings.otherEnds, 0);
+    });
+
+    it("send the clients of a stopping node away themselves, and no others", async () => {
+      await using upstream = await createCountingUpstream({ delayMs: () => 1 });
+      await using nodes = await startNodes({
+        ...{ databaseUrl: await emptyDatabase(), upstreamUrl: upstream.baseUrl, count: 3, variables },
+      });
+      const ports = nodes.all.map(({ url = "" }) => Number(new URL(url).port));
+      await using balancer = await startBalancer(name, ports);
+      const url = `ws://127.0.0.1:${balancer.port}/ws`;
+      const headers = { authorization: `Bearer ${key}` };
+      const codes: number[] = [];
+      for (let count = 0; count < 6; count += 1)
+        void (await connect(url, { headers })).closed.then(({ code }) => codes.push(code));
+      // The nodes know of one another.
+      await sleep(3_000);
+      await nodes.all[0]?.stop();
+      assert.deepEqual(codes, [1012, 1012]);
     });
 
     it("go on when one of them is killed", async () => {

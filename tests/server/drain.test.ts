@@ -92,6 +92,7 @@ test("requests without an id that still wait are refused before their connection
 test("before it stops, a server says that it is not ready, and serves everything until balancers have noticed", async () => {
   const clock = createTestClock();
   await using server = await startTroupe({ clock, lameDuckMs: 5_000 });
+  assert.equal((await fetch(`${server.httpUrl}/readyz?draining=404`)).status, 200);
   let isOver = false;
   const leaving = server.troupe.leaveBalancer().then(() => {
     isOver = true;
@@ -99,6 +100,7 @@ test("before it stops, a server says that it is not ready, and serves everything
   const readiness = await fetch(`${server.httpUrl}/readyz`);
   assert.equal(readiness.status, 503);
   assert.deepEqual(await readiness.json(), { status: "not_ready", reason: "shutting_down" });
+  assert.equal((await fetch(`${server.httpUrl}/readyz?draining=404`)).status, 404);
   assert.equal((await fetch(`${server.httpUrl}/healthz`)).status, 200);
   const client = await server.connect();
   client.send({ type: "chat", id: "late", data: { message: "Hi", persona_id: "teacher" } });

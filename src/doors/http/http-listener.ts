@@ -34,11 +34,13 @@ export function createHttpListener(options: HttpListenerOptions) {
   const { socketPath, answerHandshake, app, access, whyNotReady, onRefused, observer } = options;
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
 
-  async function answerReadiness(response: ServerResponse): Promise<void> {
+  async function answerReadiness({ url = "" }: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const reason = await whyNotReady();
+      // HAProxy keeps the open sockets of a server only if it answers 404.
+      const status = reason === "shutting_down" && url.endsWith("?draining=404") ? 404 : 503;
       if (reason === undefined) sendJson(response, 200, { status: "ready" });
-      else sendJson(response, 503, { status: "not_ready", reason });
+      else sendJson(response, status, { status: "not_ready", reason });
     } catch (fault) {
       observer.faulted?.({ where: "http", error: fault });
       sendJson(response, 503, { status: "not_ready", reason: "internal_error" });
@@ -54,7 +56,7 @@ export function createHttpListener(options: HttpListenerOptions) {
     const isProbe = Object.values<string>(probePaths).includes(path);
     if (isOfSocket && (isRead || method === "OPTIONS")) void answerHandshake(request, response);
     else if (isRead && path === probePaths.health) sendJson(response, 200, { status: "ok" });
-    else if (isRead && path === probePaths.readiness) void answerReadiness(response);
+    else if (isRead && path === probePaths.readiness) void answerReadiness(request, response);
     else if (isRead && movedTo !== undefined) response.writeHead(307, { location: movedTo }).end();
     else {
       const refusal = access.refuseHead(request);
