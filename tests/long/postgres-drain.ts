@@ -120,7 +120,10 @@ describe("a node that stops while another one serves", withPostgres, () => {
       assert.ok(Number(first.heartbeat_age_ms) >= 0 && Number(first.incarnation) > 0);
       break;
     }
-    assert.deepEqual((await list(system.first)).map(({ self }) => self), [true, false]);
+    assert.deepEqual(
+      (await list(system.first)).map(({ self }) => self),
+      [true, false],
+    );
     system.gate.open();
   });
 });

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Nodes, NodeState } from "../../ports/nodes.ts";
+import type { NodeState, Nodes } from "../../ports/nodes.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 
 export interface AdminRoutesOptions {
