@@ -5,7 +5,8 @@ import { storableItems } from "../ports/stored-items.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { checkOutput } from "./check-output.ts";
-import { type LaneResult, runLane } from "./lane.ts";
+import { runLane } from "./lane.ts";
+import type { LaneResult } from "./lane-result.ts";
 import { pairedCalls } from "./prompt/persona-context.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import type { ReplyEnd } from "./reply.ts";
@@ -68,7 +69,8 @@ export async function answerResponses(
       response: result.response ?? {},
       ...(partial === undefined ? {} : { partial, model, ...(usage === undefined ? {} : { usage }) }),
       finishReason: result.finishReason ?? "stop",
-      simulated: choice.provider.simulated,
+      ...(begun?.link === undefined && result.api === choice.api ? {} : { api: result.api }),
+      simulated: result.simulated,
       ...(fault === undefined ? {} : { error: fault }),
       ...(result.cancel === undefined ? {} : { cancel: result.cancel }),
     },

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { FinishReason, ProviderEnd, ProviderEvent, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import type { CallBudget, TurnBudget } from "../ports/turn-budget.ts";
+import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import type { TroupeError } from "../protocol/errors.ts";
 import { behindShown } from "./behind-shown.ts";
@@ -18,6 +18,8 @@ export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry"> {
   readonly index: number;
   readonly choice: ProviderChoice;
   readonly request: ProviderRequest;
+  /** A link before this one has failed to answer it. */
+  readonly isFallback?: boolean;
   /** The budget that pays for it. */
   readonly budget: TurnBudget;
   /** The size of the lane's whole answer. */
@@ -58,11 +60,13 @@ export class Call {
   #inputTokens: number;
   readonly #options: CallOptions;
   #meter: Meter | undefined;
+  #hasShown: boolean;
 
   constructor(budget: CallBudget, inputTokens: number, options: CallOptions) {
     this.#budget = budget;
     this.#inputTokens = inputTokens;
     this.#options = options;
+    this.#hasShown = options.begun !== undefined;
   }
 
   /** Makes the call, when its events are read. If the budget stops it, they end with an added `budget` end. To be called once. */
@@ -73,7 +77,11 @@ export class Call {
       const stream = (asked: ProviderRequest) => () =>
         choice.provider.stream(this.#allowed(asked), { signal: callSignal, ...from });
       const told = withRetries(stream(request), retry, {
-        ...{ clock, signal: callSignal, onBegun: onSent },
+        ...{ clock, signal: callSignal },
+        onBegun: () => {
+          this.#hasShown = true;
+          onSent();
+        },
         replace: async (error) => {
           const rebuilt = await this.#rebuilt(error);
           return rebuilt === undefined ? undefined : stream(rebuilt);
@@ -103,6 +111,11 @@ export class Call {
     return request;
   }
 
+  /** Whether a client may have seen something of it. */
+  get hasShown(): boolean {
+    return this.#hasShown;
+  }
+
   /** Its end, once it was read. */
   get end(): ProviderEnd | undefined {
     return this.#meter?.end();
@@ -125,13 +138,21 @@ export class Call {
 }
 
 /** The data of the call that its budget needs. */
-function planOf({ key, index, choice, request, begun }: CallOptions) {
+function planOf({
+  key,
+  index,
+  choice,
+  request,
+  begun,
+  isFallback = false,
+}: CallOptions): Omit<CallPlan, "inputTokens"> {
   const { maxOutputTokens } = request;
   return {
     api: choice.api,
     model: choice.model,
     call: index,
     isBegun: begun !== undefined,
+    ...(isFallback ? { isFallback } : {}),
     ...(key === undefined ? {} : { lane: key }),
     ...(maxOutputTokens === undefined ? {} : { mostOutputTokens: maxOutputTokens }),
   };

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "../ports/json.ts";
 import type { OutputChecker } from "../ports/output-checker.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import type { LaneResult } from "./lane.ts";
+import type { LaneResult } from "./lane-result.ts";
 
 /** The form that an answer was asked to have. Without a schema, it is any JSON object. */
 interface OutputForm {

@@ -3,7 +3,7 @@ import type { TurnRequest } from "../ports/turn-request.ts";
 import { maxIdChars, type VendorIds } from "../ports/vendor-ids.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
-type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
+export type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 
 /** An id at the vendor that a request names, and the path of its field. */
 interface NamedId {
@@ -36,6 +36,12 @@ export async function refuseForeignIds(
       field: field.slice(0, maxFieldChars).toWellFormed(),
     });
   }
+}
+
+/** Whether a request names anything that only the vendor has, beside the response that it continues. Another endpoint lacks it. */
+export function namesVendorState(request: ResponsesRequest): boolean {
+  for (const { field } of namedIds(request)) if (field !== "previousResponseId") return true;
+  return false;
 }
 
 function* namedIds({ previousResponseId, options, tools = [] }: ResponsesRequest): Generator<NamedId> {

@@ -1,7 +1,8 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
-import type { AnswerSource, TurnEvent, TurnStep } from "../ports/turn-event.ts";
+import type { AnswerSource, RepeatedAttempt, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Emit } from "./chat-context.ts";
+import type { ChainStep } from "./fallback.ts";
 import { answerTooLarge } from "./meter.ts";
 import type { PacedEvent } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
@@ -27,6 +28,8 @@ interface ShownCall {
   readonly index: number;
   /** The usage of the calls before it. */
   readonly earlierUsage: Usage | undefined;
+  /** The links of its chain that it has gone to since it was last told. */
+  readonly chainSteps: readonly ChainStep[];
   /**
    * Asked once, before the call's last text is shown: the request of the call that follows it. `text` is all that it has said. Undefined
    * if none ever follows.
@@ -48,6 +51,8 @@ export class LaneSteps {
   #pieces: string[];
   #textUnits: number;
   #call: ShownCall | undefined;
+  /** Whether a script answers instead of a model. */
+  #simulated: boolean;
   /** The text before the current call, in code units. */
   #callTextUnits: number;
   #reasoningUnits: number;
@@ -65,6 +70,7 @@ export class LaneSteps {
   constructor(options: LaneStepsOptions) {
     const { key, begun, conversationId, showText } = options;
     this.#options = options;
+    this.#simulated = options.simulated;
     this.#name = key === undefined ? {} : { lane: key };
     this.#pieces = [begun?.text ?? ""];
     this.#textUnits = this.text.length;
@@ -86,9 +92,11 @@ export class LaneSteps {
     return this.#pieces[0] ?? "";
   }
 
-  /** Tells that a call is made. Settles when that is in the log. */
+  /** Tells that a call is made, or that another link makes it. Settles when that is in the log. */
   async startCall(call: ShownCall): Promise<void> {
     this.nextRequest = undefined;
+    const isTold = this.#call?.index === call.index;
+    if (isTold) this.#takeBackEnd();
     const isResumed = this.#call === undefined && this.#options.begun !== undefined;
     this.#call = call;
     this.#before = {
@@ -96,7 +104,8 @@ export class LaneSteps {
       reasoningUnits: this.#reasoningUnits,
       toolEvents: this.#toolEvents,
     };
-    const steps = [...this.#waiting, this.#status("processing")];
+    const steps = [...this.#waiting, ...(isTold ? [] : [this.#status("processing")])];
+    steps.push(...call.chainSteps.map((step) => this.#moved(step)));
     this.#waiting = [];
     // The process that started the call has told it.
     if (isResumed) return;
@@ -104,6 +113,12 @@ export class LaneSteps {
     this.#isStreaming = false;
     this.snapshot = undefined;
     await this.#options.emit(steps);
+  }
+
+  /** A failed call has ended the text, but nothing of it was shown: another link makes the call. */
+  #takeBackEnd(): void {
+    this.#waiting = [];
+    this.#hasFinal = false;
   }
 
   /** Shows the events of one moment. The last text of a completed call waits for the steps that follow it, to share their commit. */
@@ -150,12 +165,18 @@ export class LaneSteps {
   }
 
   #status(status: "starting" | "processing" | "streaming" | "completed") {
-    return {
-      type: "status" as const,
-      ...this.#name,
-      status,
-      simulated: this.#options.simulated,
-    };
+    return { type: "status" as const, ...this.#name, status, simulated: this.#simulated };
+  }
+
+  /** Another link of the chain is asked. */
+  #moved({ code, failed, link: { api, model, provider } }: ChainStep): TurnEvent {
+    this.#simulated = provider.simulated;
+    return this.#again({ attempt: failed, delayMs: 0, code, api, model });
+  }
+
+  #again(retry: RepeatedAttempt): TurnEvent {
+    const { simulated, ...status } = this.#status("processing");
+    return { ...status, retry, simulated };
   }
 
   readonly #translate = (event: PacedEvent): TurnStep[] => {
@@ -183,8 +204,7 @@ export class LaneSteps {
         const { attempt, delayMs, code } = event;
         // The attempt that sent the snapshot is void.
         this.snapshot = undefined;
-        const { simulated, ...status } = this.#status("processing");
-        return [{ ...status, retry: { attempt, delayMs, code }, simulated }];
+        return [this.#again({ attempt, delayMs, code })];
       }
       case "text": {
         this.#pieces.push(event.text);

@@ -1,15 +1,14 @@
-import type { Item } from "../ports/item.ts";
-import type { JsonObject } from "../ports/json.ts";
-import type { FinishReason, ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
+import type { ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
-import type { AnswerSource, CancelReport } from "../ports/turn-event.ts";
+import type { AnswerSource } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
-import type { CallOutcome } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { itemsWithSources, sourcesOf } from "./answer-sources.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
+import { Chain } from "./fallback.ts";
+import { type LaneResult, recordedOutcome } from "./lane-result.ts";
 import { LaneSteps } from "./lane-steps.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { AnswerSize, answerTooLarge } from "./meter.ts";
@@ -49,31 +48,11 @@ export interface Lane {
   readonly begun?: BegunLane | undefined;
 }
 
-/** The result of a lane. A failed call is a result: a lane throws only if its events cannot be stored. */
-export interface LaneResult {
-  readonly status: "completed" | "failed" | "cancelled";
-  /** The text of all calls. */
-  readonly text: string;
-  /** Like `finishReason` and `response`, of the last call. */
-  readonly model: string;
-  readonly finishReason?: FinishReason;
-  /** Of all calls together. */
-  readonly usage?: Usage;
-  /** The vendor's response object: the final one, or the first snapshot if the vendor did not get to its end. */
-  readonly response?: JsonObject;
-  /** The answer as items, if it is more than text. Absent if it is not whole, or of several calls. */
-  readonly items?: readonly Item[];
-  /** Its budget was used up before it came to an end. */
-  readonly isCut?: true;
-  readonly error?: TroupeError;
-  readonly cancel?: CancelReport;
-}
-
 /**
  * Runs one lane. It emits `starting`, then for each call `processing` and the provider's answer in its rhythm (`streaming` with its first
  * text). A call is made only after the answers before it were shown. In every case there is one final text, and `completed` if the lane
  * completed. A lane whose first call no budget can pay fails without a call. A lane whose budget runs out on the way completes with the
- * text so far.
+ * text so far. A call that fails before it has shown anything goes on with the next link of the lane's chain (`Chain`).
  */
 export async function runLane(lane: Lane, dependencies: ChatDependencies, emit: Emit): Promise<LaneResult> {
   using stop = linkAbort(lane.signal);
@@ -87,6 +66,7 @@ class LaneCalls {
   readonly #stop: AbortController;
   readonly #steps: LaneSteps;
   readonly #size: AnswerSize;
+  readonly #chain: Chain;
   /** Number of the current call. */
   #index: number;
   #request: ProviderRequest;
@@ -109,6 +89,7 @@ class LaneCalls {
     this.#stop = stop;
     this.#steps = new LaneSteps({ ...lane, simulated: lane.choice.provider.simulated, stop, emit });
     this.#size = new AnswerSize(dependencies.mostAnswerChars, this.#steps.text.length);
+    this.#chain = new Chain(lane.choice, stop.signal);
     this.#index = lane.begun?.checkpoint.call ?? 0;
     this.#request = lane.request;
     this.#begun = lane.begun;
@@ -130,22 +111,33 @@ class LaneCalls {
   async #makeCall(): Promise<LaneResult | undefined> {
     let call: Call;
     try {
-      const opened = this.#open();
+      if (this.#begun === undefined) this.#chain.passOutages();
+      const isFirst = this.#chain.link === this.#lane.choice;
+      const opened = this.#open(isFirst ? this.#request : await this.#requestOfLink());
       call = opened instanceof Promise ? await opened : opened;
     } catch (refused) {
-      return this.#refused(TroupeError.from(refused));
+      return this.#afterRefusal(TroupeError.from(refused));
     }
     await this.#start(call);
-    const outcome = this.#outcomeOf(await this.#pace(call));
+    let outcome = this.#outcomeOf(await this.#pace(call));
+    const error = outcome.type === "failed" ? TroupeError.from(outcome.error) : undefined;
+    if (error !== undefined && !call.hasShown) {
+      if (this.#chain.move(error)) {
+        call.record("failed", error);
+        return undefined;
+      }
+      outcome = { type: "failed", error: this.#chain.errorOf(error) };
+    }
     const next = this.#steps.nextRequest;
     const usage = sumUsage([this.#earlierUsage, call.usage()]);
     if (next === undefined || outcome.type !== "ended") {
       const result = this.#conclude(outcome, usage, call.isCut);
-      call.record(recordedOutcome(result), result.error);
+      call.record(recordedOutcome(result), error ?? result.error);
       return result;
     }
     call.record("completed");
     this.#index += 1;
+    this.#chain.startCall();
     this.#request = next;
     this.#begun = undefined;
     this.#earlierUsage = usage;
@@ -153,14 +145,25 @@ class LaneCalls {
     return undefined;
   }
 
-  #open(): Call | Promise<Call> {
-    const { key, choice, budget } = this.#lane;
+  /** The request for a link that is not the first. Another endpoint lacks the response to continue, but may be sent its context. */
+  async #requestOfLink(): Promise<ProviderRequest> {
+    const { api, model } = this.#chain.link;
+    const mustRebuild = this.#request.previousResponseId !== undefined && api !== this.#lane.choice.api;
+    const rebuild = this.#index === 0 ? this.#lane.rebuild : undefined;
+    const request = mustRebuild ? await rebuild?.() : this.#request;
+    if (request === undefined) throw new TroupeError("previous_response_not_found");
+    return { ...request, model };
+  }
+
+  #open(request: ProviderRequest): Call | Promise<Call> {
+    const { key, budget } = this.#lane;
     const { clock, retry } = this.#dependencies;
     return openCall({
       key,
       index: this.#index,
-      choice,
-      request: this.#request,
+      choice: this.#chain.link,
+      request,
+      isFallback: this.#chain.hasMoved,
       budget,
       size: this.#size,
       onSent: this.#onSent,
@@ -183,6 +186,7 @@ class LaneCalls {
       await this.#steps.startCall({
         index: this.#index,
         earlierUsage: this.#earlierUsage,
+        chainSteps: this.#chain.untold.splice(0),
         nextRequest: this.#lane.nextRequest && ((text) => this.#requestAfter(call, text)),
       });
     } catch (fault) {
@@ -224,16 +228,18 @@ class LaneCalls {
     return aborted ? { type: "aborted", reason, closed: true, closedInMs: 0 } : how;
   }
 
-  /** The result of a lane whose current call was not opened. */
-  #refused(error: TroupeError): LaneResult {
+  /** The result of a lane whose current call was not opened, unless a later link of its chain was refused and another one is left. */
+  #afterRefusal(refusal: TroupeError): LaneResult | undefined {
+    if (this.#chain.hasMoved && this.#chain.move(refusal)) return undefined;
+    const error = this.#chain.errorOf(refusal);
     const { text } = this.#steps;
     const usage = this.#earlierUsage === undefined ? {} : { usage: this.#earlierUsage };
+    const soFar = { text, ...this.#chain.facts, ...usage };
     const last = this.#lastEnd;
-    if (last === undefined || !isUnpaid(error))
-      return { status: "failed", text, model: this.#lane.choice.model, ...usage, error };
+    if (last === undefined || !isUnpaid(error)) return { status: "failed", ...soFar, error };
     const { model, response } = last;
     return {
-      ...{ status: "completed", text, model, finishReason: "budget", ...usage, isCut: true },
+      ...{ status: "completed", ...soFar, model, finishReason: "budget", isCut: true },
       ...(response === undefined ? {} : { response }),
     };
   }
@@ -248,14 +254,14 @@ class LaneCalls {
       this.#sources = sources;
       const items = isCut || this.#index > 0 ? undefined : itemsWithSources(outcome.end.items, sources, text);
       return {
-        ...{ status: "completed", text, model, finishReason, ...used },
+        ...{ status: "completed", text, ...this.#chain.facts, model, finishReason, ...used },
         ...(response === undefined ? {} : { response }),
         ...(items === undefined ? {} : { items }),
         ...(isCut ? { isCut } : {}),
       };
     }
     const partial = {
-      ...{ text, model: this.#lane.choice.model, ...used },
+      ...{ text, ...this.#chain.facts, ...used },
       ...(snapshot === undefined ? {} : { response: snapshot }),
     };
     if (outcome.type === "failed")
@@ -268,10 +274,4 @@ class LaneCalls {
       cancel: { upstreamClosed, closedInMs },
     };
   }
-}
-
-/** The outcome of a lane's last call. */
-function recordedOutcome({ status, finishReason, error }: LaneResult): CallOutcome {
-  if (status === "completed" && finishReason === "budget") return "budget";
-  return error?.code === "interrupted" ? "interrupted" : status;
 }

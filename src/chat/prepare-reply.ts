@@ -17,8 +17,8 @@ import {
 } from "./ensemble/conversation-turn.ts";
 import { parallel } from "./ensemble/policies/parallel.ts";
 import { runStage } from "./ensemble/stage.ts";
-import { refuseForeignIds } from "./foreign-ids.ts";
-import { canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
+import { namesVendorState, type ResponsesRequest, refuseForeignIds } from "./foreign-ids.ts";
+import { type BegunLane, canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
 import type { Reply } from "./reply.ts";
 import { bytesOfRequest, type RequestBytes } from "./request-bytes.ts";
 
@@ -57,10 +57,10 @@ export async function prepareReply(
 ): Promise<PreparedReply> {
   const isRepeat = afterSeq !== undefined && (recovered ?? []).length === 0;
   if (request.kind === "responses") {
-    const choice = chooseFor(request, dependencies);
+    const begun = recovered?.find(canGoOn);
+    const choice = withinReach(request, chooseFor(begun?.link ?? request, dependencies), begun);
     // The process that started the request has checked its ids, which may have expired since.
     if (recovered === undefined) await refuseForeignIds(request, owner, dependencies.vendorIds);
-    const begun = recovered?.find(canGoOn);
     return {
       lanes: [],
       bytes: bytesOfRequest(request),
@@ -95,13 +95,26 @@ export async function prepareReply(
 
 /** The endpoint and the model that answer: the request's, otherwise the persona's own, otherwise the server's. */
 function chooseFor(
-  asked: Pick<TurnRequest, "api" | "model">,
+  asked: { readonly api?: string; readonly model?: string | undefined },
   { providers }: ChatDependencies,
   own: Pick<Persona, "api" | "model"> = {},
 ): ProviderChoice {
   // Each of a persona's two names goes with the other: another vendor's endpoint does not have its model.
   const { api, model } = asked.api === undefined && asked.model === undefined ? own : asked;
   return providers.choose(api ?? usualApi(providers, model), model);
+}
+
+/** The choice without the links that lack something at the vendor: the answer that was begun there, or the state that the request names. */
+function withinReach(
+  request: ResponsesRequest,
+  choice: ProviderChoice,
+  begun: BegunLane | undefined,
+): ProviderChoice {
+  const { fallbacks } = choice;
+  if (fallbacks === undefined) return choice;
+  if (begun !== undefined) return { ...choice, fallbacks: [] };
+  if (!namesVendorState(request)) return choice;
+  return { ...choice, fallbacks: fallbacks.filter(({ api }) => api === choice.api) };
 }
 
 /** The place of a turn in its conversation, before its reply is called. */

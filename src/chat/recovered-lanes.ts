@@ -16,6 +16,8 @@ export interface RecoveredLane {
   readonly checkpoint: LaneCheckpoint | undefined;
   /** The part of `text` that belongs to earlier calls than the checkpoint's, in code units. Default 0. */
   readonly callTextUnits?: number;
+  /** The link of its chain that was asked last, if that is not the first one. */
+  readonly link?: { readonly api: string; readonly model: string | undefined };
   /** Its answer, if its client was told. */
   readonly answer: PersonaAnswer | undefined;
 }
@@ -52,6 +54,7 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         if (step.status === "completed") lane.status = "completed";
         // A lane tells each of its calls, and shows all of an answer before it makes the next call.
         if (step.status === "processing" && step.retry === undefined) lane.beforeCalls.push(shownOf(lane));
+        if (step.retry?.api !== undefined) moveTo(lane, { api: step.retry.api, model: step.retry.model });
         break;
       }
       case "text": {
@@ -79,6 +82,12 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
     }
   }
   return [...lanes.values()].map(recovered);
+}
+
+/** A checkpoint of a link that has failed is void. */
+function moveTo(lane: Draft, link: NonNullable<RecoveredLane["link"]>): void {
+  lane.link = link;
+  lane.checkpoint = undefined;
 }
 
 function shownOf({ text, reasoningUnits, toolEvents }: Draft): Shown {

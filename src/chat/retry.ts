@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import type { ProviderEvent } from "../ports/provider.ts";
+import { isShown, type ProviderEvent } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { isUnread } from "./usage.ts";
 
@@ -132,11 +132,6 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
     const { code } = thrown;
     return { type: "retrying", attempt, delayMs, code, isUnread: !this.#hasBegun && isUnread(thrown) };
   }
-}
-
-/** A checkpoint belongs to its attempt: the next one has others. */
-function isShown({ type }: ProviderEvent): boolean {
-  return type !== "started" && type !== "checkpoint";
 }
 
 function backoff(policy: RetryPolicy, attempt: number): number {

@@ -1,10 +1,14 @@
 import { createDemoProvider } from "../adapters/demo/demo-provider.ts";
+import { type CircuitChange, Circuits } from "../adapters/upstream/circuits.ts";
+import { guardProvider } from "../adapters/upstream/guarded-provider.ts";
 import type { Observer } from "../ports/observer.ts";
+import type { Provider } from "../ports/provider.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import { type LocalServer, lookForServer, type UnusableServer, waitForServer } from "./local-server.ts";
 import { createCatalog, type OpenedEndpoint } from "./providers/catalog.ts";
+import { apisIn, chainsOf, uselessLinks } from "./providers/chains.ts";
 import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
 import { createModelLists } from "./providers/model-lists.ts";
 import { type Endpoint, type EndpointDependencies, openEndpoint } from "./providers/open-endpoint.ts";
@@ -13,6 +17,8 @@ import { defaultSettings, type Settings } from "./settings.ts";
 interface ProviderDependencies extends EndpointDependencies {
   /** The content of the config file. */
   readonly configuration?: TroupeConfig | undefined;
+  /** Is told of this process's own breakers, also in a worker. */
+  readonly ownObserver: Observer;
   /** The application's own providers, which replace those of the settings. */
   readonly own?: ProviderCatalog | undefined;
 }
@@ -99,13 +105,18 @@ async function configured(
   signal: AbortSignal,
 ): Promise<Answering> {
   const { agents, clock } = dependencies;
-  const open = (endpoint: Endpoint): OpenedEndpoint => ({
-    endpoint,
-    provider: openEndpoint(endpoint, settings, dependencies),
-  });
+  const chains = chainsOf(settings, dependencies.configuration);
+  const inChains = apisIn(chains);
+  const open = (endpoint: Endpoint): OpenedEndpoint => {
+    const provider = openEndpoint(endpoint, settings, dependencies);
+    const isGuarded = inChains.has(endpoint.name);
+    return { endpoint, provider: isGuarded ? guarded(endpoint, provider, dependencies) : provider };
+  };
   const [first, ...more] = endpoints;
   const lists = createModelLists({ agents, clock, signal });
-  const catalog = createCatalog({ opened: [open(first), ...more.map(open)], lists, settings });
+  const catalog = createCatalog({ opened: [open(first), ...more.map(open)], lists, settings, chains });
+  const names = endpoints.map(({ name }) => name);
+  for (const message of uselessLinks(chains, names)) dependencies.observer.warned?.({ message });
   // The lists are needed to find the endpoint of a model, and the model of an endpoint. OpenAI alone needs none.
   const needed = endpoints.filter(
     ({ name, model }) => more.length > 0 || (name !== "openai" && model === undefined),
@@ -128,6 +139,20 @@ async function configured(
   });
   const simulated = false;
   return { choose, apiFor, list, simulated, isFree: false, model, summary: `api ${named.join(", ")}` };
+}
+
+/** Only an endpoint of a chain has a breaker: without another place to ask, a call that may succeed is better than none. */
+function guarded(
+  { name: providerName }: Endpoint,
+  provider: Provider,
+  { clock, ownObserver }: ProviderDependencies,
+): Provider {
+  const onChange = ({ model, ...change }: CircuitChange) =>
+    ownObserver.breakerChanged?.({
+      ...{ providerName, ...change },
+      ...(model === undefined ? {} : { requestModel: model }),
+    });
+  return guardProvider(provider, new Circuits({ clock, onChange }));
 }
 
 function local(

@@ -7,6 +7,7 @@ const methods: Readonly<Record<keyof Observer, true>> = {
   laneFailed: true,
   callStarted: true,
   callEnded: true,
+  breakerChanged: true,
   committed: true,
   connectionOpened: true,
   connectionClosed: true,

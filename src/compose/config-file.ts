@@ -83,6 +83,23 @@ const name = z
   .string()
   .regex(/^[a-z][a-z0-9_.-]{0,63}$/, "must have 1 to 64 of a-z 0-9 _ . -, a letter first");
 
+const linkName = line(321).regex(/^[a-z][a-z0-9_.-]{0,63}(\/.+)?$/, "must be an api, or an api/model");
+const link = z.union(
+  [
+    linkName,
+    z.strictObject({
+      to: linkName.describe("The api, or api/model."),
+      largerContext: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "It reads longer texts than the first link, so it is also asked after a text that was too long.",
+        ),
+    }),
+  ],
+  "must be an api, an api/model, or an object with to and largerContext",
+);
+
 /** The whole file. It is also published as a JSON Schema, so that editors complete it. */
 export const configSchema = z.strictObject({
   $schema: z.string().max(2_048).exactOptional().describe("The JSON Schema of this file, for editors."),
@@ -92,6 +109,13 @@ export const configSchema = z.strictObject({
     .exactOptional()
     .describe(
       "The endpoints that answer, each by its name as `api`. The first one answers requests that name none.",
+    ),
+  fallback: z
+    .record(linkName, z.array(link).min(1).max(8))
+    .refine((given) => Object.keys(given).length <= 64, "must have at most 64 members")
+    .exactOptional()
+    .describe(
+      "For an `api`, or one model of it as `api/model`: the links that answer in its place, in this order, if a call fails before its answer begins.",
     ),
 });
 
@@ -179,5 +203,6 @@ function sentenceOf(issue: z.core.$ZodIssue | undefined): string {
 /** The names that the object at a place may have. */
 function namesAt(place: readonly PropertyKey[]): string[] {
   if (place.length === 0) return Object.keys(configSchema.shape);
+  if (place[0] === "fallback") return ["to", "largerContext"];
   return Object.keys(place.length > 2 ? dialect.shape : provider.shape);
 }

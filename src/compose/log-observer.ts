@@ -1,6 +1,7 @@
 import { isUnpaid } from "../chat/usage.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
+  BreakerChange,
   Fault,
   LaneFailure,
   Observer,
@@ -62,6 +63,14 @@ export class LogObserver implements Observer {
 
   laneFailed({ requestId }: TurnFacts, { personaId, error }: LaneFailure): void {
     this.#fail({ request: requestId, lane: personaId }, error, "a persona of a request failed");
+  }
+
+  /** Callers choose the model, so its name is a field, where a logger escapes it. */
+  breakerChanged({ providerName, requestModel, state, code, durationMs }: BreakerChange): void {
+    const fields = { api: providerName, model: requestModel, code, durationMs };
+    if (state === "open") this.#logger.warn(fields, `api "${providerName}" keeps failing and is left alone`);
+    else if (state === "closed") this.#logger.info(fields, `api "${providerName}" answers again`);
+    else this.#logger.debug(fields, `api "${providerName}" asked for a pause`);
   }
 
   /** Logs one line for each kind of refusal in 10 s, with the number left out. */

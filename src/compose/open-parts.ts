@@ -91,6 +91,7 @@ export async function openParts(
       ...{ clock, agents, random, own: options.providers },
       configuration: await configurationOf(options, settings),
       observer: told,
+      ownObserver: observer,
     }),
   );
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);

@@ -75,6 +75,20 @@ function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record
   return Object.fromEntries(headers);
 }
 
+/** The chains, each with its first link. */
+function readChains(written: readonly string[], context: z.RefinementCtx): string[][] {
+  return written.map((chain, at) => {
+    const links = chain.split(">").map((link) => link.trim());
+    const isBad = links.length < 2 || links.some((link) => !/^[a-z][a-z0-9_.-]{0,63}(\/.+)?$/.test(link));
+    if (isBad)
+      context.addIssue({
+        code: "custom",
+        message: `entry ${at + 1} must name two or more links, each as api or api/model`,
+      });
+    return links;
+  });
+}
+
 const proxy = text.transform(readProxy).optional();
 
 /** The settings of providers and of the way to them. */
@@ -105,6 +119,12 @@ export const providerSettings = {
     name: "TROUPE_MODEL",
     schema: text.default("gpt-4o-mini"),
     help: "model of requests that name none",
+  },
+  fallback: {
+    name: "TROUPE_FALLBACK",
+    schema: list.transform(readChains).optional(),
+    help: "api or model that answers if another one fails before its answer has begun, as openai/gpt-4o>anthropic>groq; several chains comma-separated",
+    hasParts: true,
   },
   localProviders: {
     name: "TROUPE_LOCAL_PROVIDERS",

@@ -233,7 +233,14 @@ async function whoAnswers(
 ): Promise<PricedModels> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
   const chosen = stack.use(
-    await chooseProviders(settings, { configuration, clock, agents, random: Math.random, observer }),
+    await chooseProviders(settings, {
+      configuration,
+      clock,
+      agents,
+      random: Math.random,
+      observer,
+      ownObserver: observer,
+    }),
   );
   void chosen.changed.then(() => {
     warnOfPrices(settings, chosen, observer);

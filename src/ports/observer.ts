@@ -25,6 +25,8 @@ export interface Observer {
   /** A budget covers the call, and the provider is about to be called. */
   callStarted?(call: CallFacts): void;
   callEnded?(call: CallFacts, end: CallEnd): void;
+  /** An endpoint, or one model of it, is left alone for a time, or asked again. */
+  breakerChanged?(change: BreakerChange): void;
   /** A commit of a durable store succeeded. Stores in memory have none. */
   committed?(commit: Commit): void;
   connectionOpened?(connection: ConnectionFacts): void;
@@ -100,6 +102,20 @@ export interface CallEnd {
   readonly durationMs: number;
   /** `gen_ai.client.operation.time_to_first_chunk` in milliseconds: from the first attempt to the provider's first event. */
   readonly timeToFirstChunkMs?: number;
+}
+
+/** A change of a breaker, or a pause that an endpoint has asked for. */
+export interface BreakerChange {
+  /** `gen_ai.provider.name`: the endpoint as `api`. */
+  readonly providerName: string;
+  /** `gen_ai.request.model`. Absent if it is the whole endpoint. */
+  readonly requestModel?: string;
+  /** `paused`: it asked for a pause. Nothing tells the end of a pause, which passes by itself. */
+  readonly state: "open" | "closed" | "paused";
+  /** `error.type`: the failure that opened it. */
+  readonly code: ErrorCode;
+  /** Time until it is asked again, milliseconds. Absent with `closed`. */
+  readonly durationMs?: number;
 }
 
 interface Commit {

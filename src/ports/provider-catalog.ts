@@ -5,6 +5,17 @@ export interface ProviderChoice {
   readonly provider: Provider;
   readonly api: string;
   readonly model: string;
+  /**
+   * The links that answer in its place, in this order, if a call fails before anything of it was shown and another place may help.
+   * Default: none.
+   */
+  readonly fallbacks?: readonly FallbackLink[];
+}
+
+/** A link of a chain after the first one. */
+export interface FallbackLink extends Omit<ProviderChoice, "fallbacks"> {
+  /** It reads longer texts than the first link, so it is also asked after `context_length_exceeded`. Default false. */
+  readonly hasLargerContext?: boolean;
 }
 
 /**

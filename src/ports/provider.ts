@@ -1,3 +1,4 @@
+import type { TroupeError } from "../protocol/errors.ts";
 import type { FunctionTool, Item } from "./item.ts";
 import type { JsonObject } from "./json.ts";
 
@@ -93,6 +94,11 @@ export type ProviderEvent =
 /** The last event of a whole answer. */
 export type ProviderEnd = Extract<ProviderEvent, { type: "end" }>;
 
+/** Whether a client sees anything of an event. A checkpoint belongs to its attempt: the next one has others. */
+export function isShown({ type }: ProviderEvent): boolean {
+  return type !== "started" && type !== "checkpoint";
+}
+
 /** The arguments of a call beside its request. */
 export interface ProviderCall {
   readonly signal: AbortSignal;
@@ -155,5 +161,10 @@ export interface Provider {
   readonly name: string;
   /** True if a script answers instead of a model: every answer is then labelled as simulated. */
   readonly simulated: boolean;
+  /**
+   * The error of an upstream that is better left alone now, with its `retryAfterMs`: the model is then asked elsewhere, if there is another
+   * place. Answers at once. Default: never.
+   */
+  outage?(model: string): TroupeError | undefined;
   stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]>;
 }

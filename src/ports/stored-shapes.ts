@@ -60,6 +60,7 @@ const turnAnswer = z.discriminatedUnion("kind", [
     partial: z.enum(["cancelled", "incomplete"]).exactOptional(),
     model: text.exactOptional(),
     usage: usage.exactOptional(),
+    api: text.exactOptional(),
     simulated: flag,
     error: storedError.exactOptional(),
   }),
@@ -86,7 +87,13 @@ export const storedEvent = z.discriminatedUnion("type", [
     ...ofLane,
     status: z.enum(["starting", "processing", "streaming", "completed"]),
     conversationId: text.exactOptional(),
-    retry: z.looseObject({ attempt: number, delayMs: number, code: text }).exactOptional(),
+    retry: z
+      .looseObject({
+        ...{ attempt: number, delayMs: number, code: text },
+        api: text.exactOptional(),
+        model: text.exactOptional(),
+      })
+      .exactOptional(),
     simulated: flag,
     ignored: z.array(text).exactOptional(),
     showsText: flag.exactOptional(),

@@ -12,6 +12,8 @@ export interface CallPlan {
   readonly model: string;
   /** An estimate. */
   readonly inputTokens: number;
+  /** It takes the place of a call of the same number, which failed at another endpoint or model. */
+  readonly isFallback?: true;
   /** The call was started by a process that is gone: it is not refused, but may be stopped at once. */
   readonly isBegun: boolean;
   /** The output limit that the request itself sets. */

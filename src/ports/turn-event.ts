@@ -51,6 +51,8 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly partial?: "cancelled" | "incomplete";
       readonly model?: string;
       readonly usage?: Usage;
+      /** The endpoint that answered; absent if it is the one that was asked first. */
+      readonly api?: string;
       readonly simulated: boolean;
       /** `invalid_output`, if the text does not have the form that was asked for. */
       readonly error?: TroupeError;
@@ -83,8 +85,8 @@ export type TurnEvent =
       readonly status: "starting" | "processing" | "streaming" | "completed";
       /** Present on `starting` if the answer goes into a conversation. */
       readonly conversationId?: string;
-      /** Present on `processing` when a failed attempt is repeated. */
-      readonly retry?: { readonly attempt: number; readonly delayMs: number; readonly code: string };
+      /** Present on `processing` when a failed attempt is repeated, or when another link of its chain is asked. */
+      readonly retry?: RepeatedAttempt;
       readonly simulated: boolean;
       /** Present on `completed` if the model does not take these parameters of the request, so that it answered without them. */
       readonly ignored?: readonly string[];
@@ -107,6 +109,17 @@ export type TurnEvent =
   /** These lanes start again: their earlier text is void. */
   | { readonly type: "reset"; readonly lanes: readonly { readonly lane?: string }[] }
   | TerminalEvent;
+
+/** A failed attempt that another one follows. */
+export interface RepeatedAttempt {
+  /** Number of the attempt that failed, from 1. With `api`: the number of links that have failed. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly code: string;
+  /** The endpoint and the model of the next attempt. Both absent: the same as before. */
+  readonly api?: string;
+  readonly model?: string;
+}
 
 /**
  * A place from which a lane's answer can be resumed, also by another process. It has no number, and followers never see it: a log keeps

@@ -18,6 +18,11 @@ export const parts = {
     .describe("This is the short form: the whole message came before it in this many `part`s."),
 };
 export const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
+const attempt = { retry: z.int(), delay_ms: z.number(), code: errorCode };
+/** A failed attempt that is repeated, with `api` and `model` by another link of its chain. */
+export const repeated = z
+  .object({ ...attempt, api: z.string().optional(), model: z.string().optional() })
+  .describe("Present if an attempt failed and is repeated.");
 export const speech = { round: z.int().min(0).optional(), role: laneRole.optional() };
 export const lane = {
   persona_id: z.string().optional().describe("The lane; absent for `openai_chat`."),
@@ -77,6 +82,7 @@ export const personaAnswer = {
 
 export const openaiChatData = z.looseObject({
   output_text: z.string(),
+  api: z.string().optional().describe("The fallback that answered."),
   finish_reason: finishReason,
   simulated,
   cancel: cancelReport.optional(),

@@ -8,6 +8,7 @@ import {
   parts,
   personaAnswer,
   position,
+  repeated,
   reply,
   response,
   simulated,
@@ -26,10 +27,7 @@ export const serverMessages = {
         .string()
         .optional()
         .describe("With `starting`: the conversation of a `chat` or `multi_chat`."),
-      detail: z
-        .object({ retry: z.int(), delay_ms: z.number(), code: errorCode })
-        .optional()
-        .describe("Present if an attempt failed and is repeated."),
+      detail: repeated.optional(),
       ignored: z.array(z.string()).optional().describe("With `completed`: parameters that were left out."),
       simulated,
       ...position,

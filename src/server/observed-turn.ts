@@ -3,7 +3,7 @@ import { voiceOf } from "../ports/lane.ts";
 import type { CallFacts, Observer, TurnEnd, TurnFacts } from "../ports/observer.ts";
 import type { Usage } from "../ports/provider.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
-import { laneOf, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
+import { laneOf, type RepeatedAttempt, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 
@@ -77,7 +77,7 @@ export class ObservedTurn {
           if (step.text !== "") this.#noteChunk(this.#calls?.get(step.lane));
           break;
         case "status":
-          if (step.status === "processing") this.#calls?.get(step.lane)?.send(step.retry?.attempt);
+          if (step.status === "processing") this.#calls?.get(step.lane)?.send(failedAttempt(step.retry));
           break;
         case "lane-answer": {
           const { error } = step.answer;
@@ -113,6 +113,11 @@ export class ObservedTurn {
       ? { timeToFirstChunkMs }
       : { timeToFirstChunkMs, overheadMs: timeToFirstChunkMs - this.#upstreamMs };
   }
+}
+
+/** The attempt of the running call that failed. A call of another link starts with its first attempt. */
+function failedAttempt(retry: RepeatedAttempt | undefined): number | undefined {
+  return retry?.api === undefined ? retry?.attempt : undefined;
 }
 
 function outcomeOf(how: TerminalEvent | "left" | "lost"): Pick<TurnEnd, "outcome" | "error"> {

@@ -1,6 +1,7 @@
 import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../src/adapters/sqlite/sqlite-usage.ts";
-import { type Lane, type LaneResult, runLane } from "../../src/chat/lane.ts";
+import { type Lane, runLane } from "../../src/chat/lane.ts";
+import type { LaneResult } from "../../src/chat/lane-result.ts";
 import { textMessage, userText } from "../../src/ports/item.ts";
 import type { ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";

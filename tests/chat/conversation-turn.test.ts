@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import { beginConversationTurn, type ConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
 import { rememberAnswers } from "../../src/chat/ensemble/remember-answers.ts";
-import type { LaneResult } from "../../src/chat/lane.ts";
+import type { LaneResult } from "../../src/chat/lane-result.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
 import type { Persona } from "../../src/ports/persona.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";

@@ -33,8 +33,8 @@ describe("a lane of three calls", () => {
     await using process = await stage.open(playAll);
     const result = await play(process);
     assert.deepEqual(result, {
-      ...{ status: "completed", text: wholeText, model: "model-2", finishReason: "stop" },
-      ...{ usage: allUsage, response: { call: 2 } },
+      ...{ status: "completed", text: wholeText, model: "model-2", api: "openai", simulated: false },
+      ...{ finishReason: "stop", usage: allUsage, response: { call: 2 } },
     });
     assert.equal(textOf(process.steps), wholeText);
     assert.deepEqual(process.setup.choice.requests, [0, 1, 2].map(requestOf));

@@ -202,7 +202,7 @@ describe("a lane that is cancelled", () => {
     assert.deepEqual(played.result, {
       status: "cancelled",
       text,
-      model: "model-asked",
+      ...{ model: "model-asked", api: "openai", simulated: false },
       usage: { inputTokens: 2, outputTokens: 75, totalTokens: 77, estimated: true },
       response: { id: "r" },
       finishReason: "cancelled",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type LaneResult, runLane } from "../../src/chat/lane.ts";
+import { runLane } from "../../src/chat/lane.ts";
+import type { LaneResult } from "../../src/chat/lane-result.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { answering, createChatSetup, end, play, say, sayThenWait } from "./chat-setup.ts";
@@ -29,7 +30,7 @@ describe("a lane that completes", () => {
     assert.deepEqual(played.result, {
       status: "completed",
       text: "One. Two.",
-      model: "model-given",
+      ...{ model: "model-given", api: "openai", simulated: false },
       finishReason: "stop",
       usage: { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false },
     });
@@ -152,7 +153,7 @@ describe("a lane that fails", () => {
     assert.deepEqual(played.result, {
       status: "failed",
       text: "Half an ans",
-      model: "model-asked",
+      ...{ model: "model-asked", api: "openai", simulated: false },
       usage: { inputTokens: 2, outputTokens: 3, totalTokens: 5, estimated: true },
       response: { id: "r" },
       error,

@@ -39,7 +39,7 @@ describe("a lane whose budget is used up on its way", () => {
     assert.deepEqual(played.result, {
       status: "completed",
       text: "four char words ".repeat(3),
-      model: "model-asked",
+      ...{ model: "model-asked", api: "openai", simulated: false },
       finishReason: "budget",
       usage: estimated(2, 12),
       response: { id: "r" },

@@ -98,6 +98,7 @@ describe("a lane of three calls whose budget runs out", () => {
     const text = calls.slice(0, 2).flat().join("");
     assert.deepEqual(result, {
       ...{ status: "completed", text, model: "model-1", finishReason: "budget", isCut: true },
+      ...{ api: "openai", simulated: false },
       ...{ usage: sumUsage([usageOf(0), usageOf(1)]), response: { call: 1 } },
     });
     assert.equal(textOf(process.steps), text);

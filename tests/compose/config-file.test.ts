@@ -51,6 +51,7 @@ const whole = {
       dialect: { maxTokens: "max_tokens", asksForUsage: false },
     },
   },
+  fallback: { "groq/a/b": ["work", { to: "openai/gpt-4o", largerContext: true }] },
 } as const;
 
 describe("the config file", () => {
@@ -74,7 +75,7 @@ describe("the config file", () => {
     ["", "it is not JSON"],
     ["[]", "it must be an object"],
     [{ provider: {} }, "provider is not known; did you mean providers?"],
-    [{ colour: 1 }, "colour is not known; it has $schema, providers"],
+    [{ colour: 1 }, "colour is not known; it has $schema, providers, fallback"],
     [of({ base_url: "x" }), "providers.work.base_url is not known; did you mean baseUrl?"],
     [of({ apiKey: secret }), "providers.work.apiKey is not known; did you mean key?"],
     [of({ modle: "m" }), "providers.work.modle is not known; did you mean model?"],
@@ -110,6 +111,14 @@ describe("the config file", () => {
       "providers.house.baseUrl is missing; no vendor has this name",
     ],
     [{ providers: { constructor: {} } }, "providers.constructor.kind is missing; no vendor has this name"],
+    [{ fallbacks: {} }, "fallbacks is not known; did you mean fallback?"],
+    [{ fallback: { Groq: ["openai"] } }, "fallback.Groq has a bad name: it must be an api, or an api/model"],
+    [{ fallback: { groq: [] } }, "fallback.groq must have at least 1 item"],
+    [{ fallback: { groq: ["/m"] } }, "fallback.groq.0 must be an api, or an api/model"],
+    [
+      { fallback: { groq: [1] } },
+      "fallback.groq.0 must be an api, an api/model, or an object with to and largerContext",
+    ],
     [" ".repeat(1024 * 1024 + 1), "it is larger than 1 MiB"],
     ["[".repeat(100_000) + "]".repeat(100_000), "it must be an object"],
   ];

@@ -29,6 +29,7 @@ export function createNotingObserver(): NotingObserver {
       laneFailed: note("laneFailed"),
       callStarted: note("callStarted"),
       callEnded: note("callEnded"),
+      breakerChanged: note("breakerChanged"),
       committed: note("committed"),
       connectionOpened: note("connectionOpened"),
       connectionClosed: note("connectionClosed"),

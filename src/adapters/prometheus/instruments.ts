@@ -44,6 +44,16 @@ export function createInstruments(registry: Registry) {
       "gen_ai_token_type",
     ]),
     callsRunning: gauge("troupe_calls_running", "Calls of a provider under way."),
+    breakerOpenings: counter(
+      "troupe_breaker_openings_total",
+      "Times that an endpoint, or a model of it, was left alone: after failures, or for a pause that it asked for.",
+      [...(["gen_ai_provider_name", "reason", "code"] as const)],
+    ),
+    breakersOpen: gauge(
+      "troupe_breakers_open",
+      "Endpoints, or models of them, that are left alone after failures.",
+      ["gen_ai_provider_name"],
+    ),
     callRetries: counter("troupe_call_retries_total", "Repeated attempts of calls."),
     socketsOpen: gauge("troupe_sockets_open", "Open WebSocket connections."),
     socketsOpened: counter("troupe_sockets_opened_total", "Accepted WebSocket connections."),

@@ -1,4 +1,5 @@
 import type {
+  BreakerChange,
   CallEnd,
   CallFacts,
   ConnectionFacts,
@@ -76,6 +77,17 @@ export class MetricsObserver implements Observer {
     if (usage === undefined) return;
     tokenUsage.observe({ ...labels, gen_ai_token_type: "input" }, usage.inputTokens);
     tokenUsage.observe({ ...labels, gen_ai_token_type: "output" }, usage.outputTokens);
+  }
+
+  breakerChanged({ providerName, state, code }: BreakerChange): void {
+    const { breakerOpenings, breakersOpen } = this.#instruments;
+    const ofProvider = { gen_ai_provider_name: this.#provider(providerName) };
+    if (state === "open") breakersOpen.inc(ofProvider);
+    if (state === "closed") breakersOpen.dec(ofProvider);
+    else {
+      const reason = state === "open" ? "failures" : "pause";
+      breakerOpenings.inc({ ...ofProvider, reason, code: this.#code(code) });
+    }
   }
 
   committed({ events, bytes, durationMs }: Told<"committed", 0>): void {

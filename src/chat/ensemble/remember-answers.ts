@@ -1,6 +1,6 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import type { Persona } from "../../ports/persona.ts";
-import type { LaneResult } from "../lane.ts";
+import type { LaneResult } from "../lane-result.ts";
 import type { ConversationTurn } from "./conversation-turn.ts";
 
 /** A speech that has ended, as its conversation gets it. */

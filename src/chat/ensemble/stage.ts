@@ -5,7 +5,8 @@ import { storableItems } from "../../ports/stored-items.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "../chat-context.ts";
-import { type LaneResult, runLane } from "../lane.ts";
+import { runLane } from "../lane.ts";
+import type { LaneResult } from "../lane-result.ts";
 import { type PersonaRequest, personaRequest } from "../prompt/persona-request.ts";
 import type { RecoveredLane } from "../recovered-lanes.ts";
 import type { ReplyEnd } from "../reply.ts";
@@ -80,7 +81,7 @@ export async function runStage(
     const result =
       kept === undefined
         ? withStorableItems(await runLane(lane, dependencies, context.emit))
-        : keptResult(kept, choice.model);
+        : keptResult(kept, choice);
     if (whenOne) return spoken(speech, member, result, undefined);
     const isStored = conversation !== undefined && isStorable(result);
     const toldId = isStored ? dependencies.clock.newId() : undefined;
@@ -110,11 +111,10 @@ function withStorableItems({ items: made, ...result }: LaneResult): LaneResult {
   return items === undefined ? result : { ...result, items };
 }
 
-function resultOf({ status, text, model, finishReason, usage, error, cancel }: PersonaAnswer): LaneResult {
+function resultOf(answer: PersonaAnswer): LaneResult {
+  const { status, text, model, api, simulated, finishReason, usage, error, cancel } = answer;
   return {
-    status,
-    text,
-    model,
+    ...{ status, text, model, api, simulated },
     ...(finishReason === undefined ? {} : { finishReason }),
     ...(usage === undefined ? {} : { usage }),
     ...(error === undefined ? {} : { error }),
@@ -123,9 +123,10 @@ function resultOf({ status, text, model, finishReason, usage, error, cancel }: P
 }
 
 /** The result of a lane whose last text is in the log. Unless the log says that it completed, it failed or was stopped. */
-function keptResult({ status = "failed", text }: RecoveredLane, model: string): LaneResult {
+function keptResult({ status = "failed", text, link }: RecoveredLane, choice: ProviderChoice): LaneResult {
   const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
-  return { status, text, model, ...error };
+  const { api, model = choice.model } = link ?? choice;
+  return { status, text, model, api, simulated: choice.provider.simulated, ...error };
 }
 
 function personaAnswer(
@@ -133,16 +134,13 @@ function personaAnswer(
   index: number,
   messageId: string | undefined,
 ): PersonaAnswer {
-  const { persona, choice } = member;
-  const { id, name, description } = persona;
+  const { id, name, description } = member.persona;
   const { response: _, items: __, isCut: ___, ...rest } = result;
   const lane = laneKey(speech);
   return {
     persona: { id, name, description },
     ...(lane === id ? {} : { lane }),
     index,
-    api: choice.api,
-    simulated: choice.provider.simulated,
     ...rest,
     ...(messageId === undefined ? {} : { messageId }),
   };

@@ -1,8 +1,9 @@
 import type { ModelList } from "../../adapters/upstream/list-models.ts";
 import type { Provider } from "../../ports/provider.ts";
-import type { ListedApi, ProviderCatalog } from "../../ports/provider-catalog.ts";
+import type { ListedApi, ProviderCatalog, ProviderChoice } from "../../ports/provider-catalog.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { defaultSettings, type Settings } from "../settings.ts";
+import { type Chains, fallbacksOf, type NamedLink } from "./chains.ts";
 import { namedModel, variableOf } from "./endpoints.ts";
 import type { ModelLists } from "./model-lists.ts";
 import type { Endpoint } from "./open-endpoint.ts";
@@ -19,6 +20,8 @@ interface CatalogOptions {
   readonly opened: readonly [OpenedEndpoint, ...OpenedEndpoint[]];
   readonly lists: ModelLists;
   readonly settings: Settings;
+  /** Default: no endpoint answers for another one. */
+  readonly chains?: Chains;
 }
 
 interface EndpointCatalog extends Required<ProviderCatalog> {
@@ -29,7 +32,12 @@ interface EndpointCatalog extends Required<ProviderCatalog> {
 const maxModels = 1_000;
 
 /** Several endpoints as one catalog: `api` names one of them, or a model that only one of them has. */
-export function createCatalog({ opened, lists, settings }: CatalogOptions): EndpointCatalog {
+export function createCatalog({
+  opened,
+  lists,
+  settings,
+  chains = new Map(),
+}: CatalogOptions): EndpointCatalog {
   const [first] = opened;
   const byName = new Map(opened.map((one) => [one.endpoint.name, one]));
   /** TROUPE_MODEL is for the endpoint that has this model, which need not be the first one. */
@@ -66,6 +74,22 @@ export function createCatalog({ opened, lists, settings }: CatalogOptions): Endp
     return model;
   }
 
+  /** A link may be left out because its server has told no models yet. */
+  function linkFrom({ model: asked }: ProviderChoice) {
+    return ({ api, model: named }: NamedLink): ProviderChoice | undefined => {
+      const one = byName.get(api);
+      if (one === undefined) return undefined;
+      const hasAsked = modelsOf(one.endpoint).includes(asked);
+      const model = named ?? (hasAsked ? asked : defaultModelOf(one.endpoint));
+      return model === undefined ? undefined : { provider: one.provider, api, model };
+    };
+  }
+
+  function withFallbacks(choice: ProviderChoice): ProviderChoice {
+    const fallbacks = fallbacksOf(chains, choice, linkFrom(choice));
+    return fallbacks.length === 0 ? choice : { ...choice, fallbacks };
+  }
+
   function apiFor(model: string | undefined): string {
     const wanted = model ?? named;
     return (wanted === undefined ? first : ownerOf(wanted)).endpoint.name;
@@ -94,7 +118,7 @@ export function createCatalog({ opened, lists, settings }: CatalogOptions): Endp
       const one = byName.get(api);
       if (one === undefined) throw unknownApi(api, [...byName.keys()]);
       const model = asked ?? defaultModelOf(one.endpoint);
-      if (model !== undefined) return { provider: one.provider, api, model };
+      if (model !== undefined) return withFallbacks({ provider: one.provider, api, model });
       // It could not be asked at the start; the next request may find its list.
       void lists.ask(one.endpoint);
       throw new TroupeError("provider_not_configured", {

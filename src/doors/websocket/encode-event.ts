@@ -58,18 +58,10 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
       return {
         type: "status",
         status: event.status,
-        message: event.retry === undefined ? statusMessages[event.status] : "Trying again...",
+        message: statusMessages[event.status],
         ...lane(event),
         ...(event.conversationId === undefined ? {} : { conversation_id: event.conversationId }),
-        ...(event.retry === undefined
-          ? {}
-          : {
-              detail: {
-                retry: event.retry.attempt,
-                delay_ms: event.retry.delayMs,
-                code: event.retry.code as ErrorCode,
-              },
-            }),
+        ...repeated(event),
         ...(event.ignored === undefined ? {} : { ignored: [...event.ignored] }),
         ...simulated(event),
       };
@@ -113,6 +105,14 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
   }
 }
 
+function repeated({ retry }: Extract<TurnEvent, { type: "status" }>) {
+  if (retry === undefined) return {};
+  const { attempt, delayMs, code, api, model } = retry;
+  const detail = { retry: attempt, delay_ms: delayMs, code: code as ErrorCode };
+  if (api === undefined || model === undefined) return { message: "Trying again...", detail };
+  return { message: "Trying another model...", detail: { ...detail, api, model } };
+}
+
 function lane(event: { readonly lane?: string }) {
   return told(event.lane);
 }
@@ -143,8 +143,9 @@ function outputFault(answer: TurnAnswer) {
 function answerData(answer: TurnAnswer) {
   const end = { finish_reason: answer.finishReason, ...cancelReport(answer) };
   if (answer.kind === "responses") {
-    const data = { ...responseObject(answer), output_text: answer.text, ...end, ...simulated(answer) };
-    return { request_type: "openai_chat" as const, data };
+    const fallback = answer.api === undefined ? {} : { api: answer.api };
+    const shown = { output_text: answer.text, ...fallback, ...end, ...simulated(answer) };
+    return { request_type: "openai_chat" as const, data: { ...responseObject(answer), ...shown } };
   }
   // A request that brought its history is in none, and every client reads a text here.
   const conversation_id = answer.conversationId ?? "";

@@ -75,8 +75,8 @@ export function createTurnBudget(
   let lanesToCome = lanes;
 
   /** The first step that a call may take, so that later lanes find as much. A lane counts once, with its first call here. */
-  function share({ inputTokens, call = 0, isBegun }: CallPlan): number {
-    if (call === 0 || isBegun) lanesToCome -= 1;
+  function share({ inputTokens, call = 0, isBegun, isFallback }: CallPlan): number {
+    if ((call === 0 || isBegun) && isFallback === undefined) lanesToCome -= 1;
     const even = Math.floor(outputLeft(own, 0) / (1 + Math.max(0, lanesToCome)));
     return even - inputTokens;
   }

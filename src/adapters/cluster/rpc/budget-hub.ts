@@ -47,6 +47,7 @@ const plan = z.object({
   api: text,
   model: text,
   inputTokens: count,
+  isFallback: z.literal(true).exactOptional(),
   isBegun: z.boolean(),
   mostOutputTokens: z.number().exactOptional(),
 });
