@@ -3,7 +3,7 @@ import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
-import { type CallInput, lastQuestion, personaOf } from "../doubles/read-call.ts";
+import { personaOf } from "../doubles/read-call.ts";
 import type { Script } from "../doubles/script.ts";
 import {
   createUpstreamDouble,
@@ -12,6 +12,7 @@ import {
 } from "../doubles/upstream-double.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
+import { type FaultVendor, responsesVendor } from "./vendors/fault-vendor.ts";
 
 /** One call to the upstream, with the question and the persona by which the matrix finds it. */
 export interface StageCall {
@@ -21,6 +22,7 @@ export interface StageCall {
 
 /** A server and its upstream, on which any number of cells run side by side. */
 export interface FaultStage extends AsyncDisposable {
+  readonly vendor: FaultVendor;
   readonly server: RunningTroupe;
   readonly double: UpstreamDouble;
   /** The target of redirects, which must never be called. */
@@ -38,10 +40,17 @@ const limits = { firstByteMs: 10_000, idleMs: 20_000 };
 /** Moving the clock by this much ends every silence. */
 export const longerThanSilenceMs = limits.idleMs + 1;
 
-/** Starts a stage. With `reroute`, calls whose persona fulfils its condition go to its base URL instead of the double. */
-export async function createFaultStage(
-  reroute?: (double: UpstreamDouble) => Promise<{ baseUrl: string; applies: PersonaCondition }>,
-): Promise<FaultStage> {
+interface StageOptions {
+  /** The API that the double speaks. Default: OpenAI's Responses API. */
+  readonly vendor?: FaultVendor;
+  /** Calls whose persona fulfils the condition go to this base URL instead of the double. */
+  readonly reroute?: (double: UpstreamDouble) => Promise<{ baseUrl: string; applies: PersonaCondition }>;
+}
+
+export async function createFaultStage({
+  vendor = responsesVendor,
+  reroute,
+}: StageOptions = {}): Promise<FaultStage> {
   await using stack = new AsyncDisposableStack();
   const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
   const elsewhere = stack.use(await createUpstreamDouble());
@@ -53,8 +62,7 @@ export async function createFaultStage(
       : { providers: createReroutingCatalog(stack, clock, double.baseUrl, rerouted) };
   const server = stack.use(
     await startTroupe({
-      openaiApiKey: "test-key",
-      openaiBaseUrl: double.baseUrl,
+      ...vendor.options(double.baseUrl),
       clock,
       random: () => 0.5,
       ...limits,
@@ -65,7 +73,7 @@ export async function createFaultStage(
   const chosen = new Map<string, (personaId: string | undefined) => Script>();
   const calls = new Map<string, StageCall[]>();
   double.respond((request) => {
-    const { question, personaId } = readCall(request.body);
+    const { question, personaId } = vendor.readCall(request.body);
     const choose = chosen.get(question);
     if (choose === undefined) throw new Error(`nobody asked ${JSON.stringify(question)}`);
     calls.set(question, [...(calls.get(question) ?? []), { personaId, request }]);
@@ -74,6 +82,7 @@ export async function createFaultStage(
 
   const owned = stack.move();
   return {
+    vendor,
     server,
     double,
     elsewhere,
@@ -85,21 +94,6 @@ export async function createFaultStage(
 }
 
 type PersonaCondition = (personaId: string | undefined) => boolean;
-
-/** Reads the question and the persona from the body of a call to the Responses API, or to Chat Completions. */
-function readCall(body: unknown): { question: string; personaId: string | undefined } {
-  const { input, messages, instructions } = body as {
-    readonly input?: CallInput;
-    readonly messages?: readonly { readonly role: string; readonly content: string }[];
-    readonly instructions?: string;
-  };
-  const [first] = messages ?? [];
-  const system = first?.role === "system" ? first.content : undefined;
-  return {
-    question: lastQuestion(input ?? messages ?? ""),
-    personaId: personaOf(instructions ?? system),
-  };
-}
 
 /** The server has one base URL for all calls. Only a provider that combines two can give one lane an unreachable upstream. */
 function createReroutingCatalog(

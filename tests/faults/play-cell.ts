@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { answer } from "../doubles/answer.ts";
 import { createGate, type Gate, type Script, type Step } from "../doubles/script.ts";
-import { streamScript } from "../doubles/stream-script.ts";
+import type { UpstreamDouble } from "../doubles/upstream-double.ts";
 import { connect, isTerminal, type WireClient } from "../support/wire-client.ts";
 import { checkTurn } from "./check-turn.ts";
 import { passLoopTurns } from "./fault-bench.ts";
@@ -29,14 +28,14 @@ export async function playCell(cell: FaultCell, shared: FaultStage): Promise<str
   const { baseUrl } = cell.shape;
   if (baseUrl === undefined && !isStall(cell)) return playOn(shared, cell);
   const unlucky = new Set(lanesOf(cell).flatMap((lane) => (lane.meetsFault ? [lane.personaId] : [])));
-  await using own = await createFaultStage(
-    baseUrl === undefined
-      ? undefined
-      : async (double) => ({
-          baseUrl: await baseUrl(double.baseUrl),
-          applies: (personaId) => unlucky.has(personaId),
-        }),
-  );
+  const reroute = async (double: UpstreamDouble) => ({
+    baseUrl: (await baseUrl?.(double.baseUrl)) ?? double.baseUrl,
+    applies: (personaId: string | undefined) => unlucky.has(personaId),
+  });
+  await using own = await createFaultStage({
+    vendor: shared.vendor,
+    ...(baseUrl === undefined ? {} : { reroute }),
+  });
   return await playOn(own, cell);
 }
 
@@ -79,8 +78,8 @@ function laneOf(lanes: readonly PlayedLane[], personaId: string | undefined): Pl
   return lane;
 }
 
-function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere }: FaultStage): Script {
-  if (!lane.meetsFault) return streamScript(answer({ text: lane.text }));
+function scriptOf({ shape, moment }: FaultCell, lane: PlayedLane, { elsewhere, vendor }: FaultStage): Script {
+  if (!lane.meetsFault) return vendor.says(lane.text);
   const context = {
     elsewhere: elsewhere.baseUrl,
     ...(destroyers.has(shape.name) ? { until: lane.shown.opened } : {}),
@@ -131,11 +130,11 @@ async function pingPong(client: WireClient): Promise<void> {
 
 /** Checks that the upstream was called as often as the rule of retries allows, and that each repeat was announced. */
 function checkCalls(stage: FaultStage, cell: FaultCell, lane: PlayedLane, retries: number): void {
-  // A server without the route is asked over Chat Completions as well, which is no repeat.
+  // A server without the route of the Responses API is asked over Chat Completions as well, which is no repeat.
   const calls = stage
     .callsOf(nameOf(cell))
     .filter(
-      ({ personaId, request }) => personaId === lane.personaId && request.path.endsWith("/responses"),
+      ({ personaId, request }) => personaId === lane.personaId && stage.vendor.isCall(request.path),
     ).length;
   // No double sees the calls to an unreachable address, so only their announcements can be counted.
   if (lane.meetsFault && cell.shape.baseUrl !== undefined) assert.equal(calls, 0);
