@@ -1,3 +1,4 @@
+import { carryReasoning } from "../../ports/carried-reasoning.ts";
 import { type Item, textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
@@ -107,14 +108,14 @@ export class AnswerBlocks {
   }
 
   /** The answer as the `output` of the Responses API. */
-  output(
-    status: string,
-    { showsReasoning, refusal }: { showsReasoning: boolean; refusal: string },
-  ): JsonObject[] {
+  output(status: string, { showsReasoning, refusal, carriesFor }: OutputOptions): JsonObject[] {
     const output = this.#joined().flatMap((block): JsonObject[] => {
       if (block.type === "text") return [messageItem(status, block.text, "", block.annotations)];
-      if (block.type === "thinking")
-        return showsReasoning && block.text !== "" ? [reasoningItem(block.text)] : [];
+      if (block.type === "thinking" || block.type === "redacted") {
+        const shown = showsReasoning && block.type === "thinking" ? block.text : "";
+        const carried = carriesFor === undefined ? undefined : carriedIn(block, carriesFor);
+        return shown === "" && carried === undefined ? [] : [reasoningItem(shown, carried)];
+      }
       if (block.type === "call") return [callItem(callOf(block), status)];
       return block instanceof ServerTool ? [block.item()] : [];
     });
@@ -141,6 +142,18 @@ export class AnswerBlocks {
     );
     return tool === undefined ? [] : [tool.endWith(result)];
   }
+}
+
+interface OutputOptions {
+  readonly showsReasoning: boolean;
+  readonly refusal: string;
+  /** The client keeps the history, so reasoning carries its signature for this account and model. */
+  readonly carriesFor: string | undefined;
+}
+
+function carriedIn(block: JoinedBlock, origin: string): string | undefined {
+  const [item] = toItems(block, origin);
+  return item?.type === "reasoning" ? carryReasoning(item) : undefined;
 }
 
 interface JoinedText {

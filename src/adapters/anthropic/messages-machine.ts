@@ -1,3 +1,4 @@
+import { wantsCarried } from "../../ports/carried-reasoning.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -220,6 +221,7 @@ export class MessagesMachine implements AnswerMachine {
 
   #response(status: AnswerSoFar["status"], reason?: AnswerSoFar["reason"]): JsonObject {
     const showsReasoning = this.#isShown("reasoning");
+    const carriesFor = wantsCarried(this.#request.options ?? {}) ? this.#origin : undefined;
     return responseObject(this.#request, {
       status,
       id: this.#id,
@@ -228,7 +230,7 @@ export class MessagesMachine implements AnswerMachine {
       output:
         status === "in_progress"
           ? []
-          : this.#blocks.output(status, { showsReasoning, refusal: this.#refusal }),
+          : this.#blocks.output(status, { showsReasoning, refusal: this.#refusal, carriesFor }),
       ...(reason === undefined ? {} : { reason }),
       usage: this.#usage.usage,
     });

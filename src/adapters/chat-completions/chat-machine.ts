@@ -1,4 +1,5 @@
-import { type Item, textMessage } from "../../ports/item.ts";
+import { carryReasoning, wantsCarried } from "../../ports/carried-reasoning.ts";
+import { type Item, type ReasoningItem, textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason, ProviderEvent, ProviderRequest, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -17,6 +18,7 @@ import {
 } from "../upstream/response-object.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
 import { ChatCalls } from "./chat-calls.ts";
+import { chatName } from "./chat-messages.ts";
 import { ChatSources } from "./chat-sources.ts";
 import {
   choiceIn,
@@ -51,6 +53,7 @@ export class ChatMachine implements AnswerMachine {
   readonly format = chatFormat;
   openText: OpenText | undefined;
   readonly #request: ProviderRequest;
+  readonly #reasoningOf: string | undefined;
   readonly #calls = new ChatCalls();
   readonly #sources = new ChatSources();
   #state: "silent" | "open" | "started" | "finished" | "ended" = "silent";
@@ -64,8 +67,10 @@ export class ChatMachine implements AnswerMachine {
   #finish = "";
   #usage: Usage | undefined;
 
-  constructor(request: ProviderRequest) {
+  /** `reasoningOf`: the account and model whose reasoning has to go back with their calls; `undefined` if it does not. */
+  constructor(request: ProviderRequest, reasoningOf?: string) {
     this.#request = request;
+    this.#reasoningOf = reasoningOf;
     this.#model = request.model;
   }
 
@@ -196,9 +201,20 @@ export class ChatMachine implements AnswerMachine {
     ];
   }
 
+  /** The reasoning that led to calls, if the server wants it back. */
+  #keptReasoning(): ReasoningItem[] {
+    if (this.#reasoningOf === undefined || this.#reasoning === "" || this.#calls.isEmpty) return [];
+    const state = { origin: this.#reasoningOf, reasoning_content: this.#reasoning };
+    return [{ type: "reasoning", text: this.#reasoning, providerState: { provider: chatName, state } }];
+  }
+
   #items(calls: readonly FunctionCall[]): Item[] {
     const said = this.#text === "" ? [] : [textMessage("assistant", this.#text)];
-    return [...said, ...calls.map((call) => ({ type: "tool-call" as const, ...call }))];
+    return [
+      ...this.#keptReasoning(),
+      ...said,
+      ...calls.map((call) => ({ type: "tool-call" as const, ...call })),
+    ];
   }
 
   #response(status: AnswerSoFar["status"], reason?: AnswerSoFar["reason"]): JsonObject {
@@ -216,9 +232,11 @@ export class ChatMachine implements AnswerMachine {
   #output(status: string): JsonObject[] {
     const [text, refusal] = [this.#text, this.#refusal];
     const isShown = this.#reasoning !== "" && this.#request.includeReasoning === true;
+    const [kept] = wantsCarried(this.#request.options ?? {}) ? this.#keptReasoning() : [];
+    const carried = kept === undefined ? undefined : carryReasoning(kept);
     const isSilent = text === "" && refusal === "" && !this.#calls.isEmpty;
     return [
-      ...(isShown ? [reasoningItem(this.#reasoning)] : []),
+      ...(isShown || carried !== undefined ? [reasoningItem(isShown ? this.#reasoning : "", carried)] : []),
       ...(isSilent ? [] : [messageItem(status, text, refusal, this.#sources.annotations(text))]),
       ...this.#calls.whole().map((call) => callItem(call, status)),
     ];

@@ -8,6 +8,7 @@ import {
   type ItemPart,
   isText,
   type MessageItem,
+  type ReasoningItem,
   type ToolCallItem,
   textMessage,
   textOf,
@@ -15,28 +16,50 @@ import {
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { alternateRoles } from "../upstream/alternate-roles.ts";
+import { ownState, sentItems } from "../upstream/own-state.ts";
+
+/** The name of the provider, and of its state in items. */
+export const chatName = "chat-completions";
 
 /**
  * A request's items as the `messages` of Chat Completions, with the note for this answer. Texts are plain strings wherever there is nothing
  * else, because many servers refuse content in parts. The instructions and the system messages at the start are one message, because
- * templates of Mistral and others take only one. Reasoning and sources are left out: servers refuse fields that they do not know.
+ * templates of Mistral and others take only one. Sources are left out, and reasoning too, unless the server wants it: other servers refuse
+ * fields that they do not know.
  *
  * Throws `upstream_invalid_request` with the field of the first item that has no such form.
  */
 export function toChatMessages(
   { input, note }: Pick<ProviderRequest, "input" | "note">,
-  instructions: string | undefined,
+  { instructions, reasoningOf }: MessagesOptions,
 ): ChatCompletionMessageParam[] {
   for (const [index, item] of input.entries()) refuseUnknownForm(item, index);
   const system =
     instructions === undefined || instructions.trim() === "" ? [] : [textMessage("system", instructions)];
-  const sent = input.filter(({ type }) => type !== "reasoning" && type !== "source");
+  const sent = sentItems(input, (item) => reasoningIn(item, reasoningOf) !== undefined);
   const messages: ChatCompletionMessageParam[] = [];
+  let reasoning: string | undefined;
   for (const item of alternateRoles([...system, ...sent], note)) {
-    if (item.type === "tool-call") addCall(messages, item);
-    else messages.push(...toMessage(item));
+    if (item.type === "reasoning") reasoning = reasoningIn(item, reasoningOf);
+    else if (item.type === "tool-call") reasoning = addCall(messages, item, reasoning);
+    else {
+      messages.push(...toMessage(item));
+      if (messages.at(-1)?.role !== "assistant") reasoning = undefined;
+    }
   }
   return messages;
+}
+
+interface MessagesOptions {
+  readonly instructions: string | undefined;
+  /** The account and model whose reasoning goes back with their calls; `undefined` if none does. */
+  readonly reasoningOf: string | undefined;
+}
+
+/** The reasoning of an item that this account and model made. */
+function reasoningIn(item: ReasoningItem, origin: string | undefined): string | undefined {
+  const { reasoning_content: reasoning } = (origin && ownState(item, chatName, origin)) || {};
+  return typeof reasoning === "string" ? reasoning : undefined;
 }
 
 function refuseUnknownForm(item: Item, index: number): void {
@@ -74,14 +97,23 @@ function toContent(part: ItemPart): ChatCompletionContentPart {
   return { type: "file", file: { filename: part.filename ?? "file", file_data: url } };
 }
 
-/** Calls belong to the assistant's message before them; without one they are a message of their own. */
-function addCall(messages: ChatCompletionMessageParam[], { callId, name, arguments: args }: ToolCallItem) {
+/**
+ * Calls belong to the assistant's message before them; without one they are a message of their own. Adds the reasoning that led to them.
+ * Returns the reasoning that is left for later calls.
+ */
+function addCall(
+  messages: ChatCompletionMessageParam[],
+  { callId, name, arguments: args }: ToolCallItem,
+  reasoning: string | undefined,
+): undefined {
   const call: ChatCompletionMessageFunctionToolCall = {
     type: "function",
     id: callId,
     function: { name, arguments: args },
   };
   const last = messages.at(-1);
-  if (last?.role === "assistant") last.tool_calls = [...(last.tool_calls ?? []), call];
-  else messages.push({ role: "assistant", content: null, tool_calls: [call] });
+  const before = reasoning === undefined ? {} : { reasoning_content: reasoning };
+  if (last?.role === "assistant")
+    Object.assign(last, { tool_calls: [...(last.tool_calls ?? []), call], ...before });
+  else messages.push({ role: "assistant", content: null, tool_calls: [call], ...before });
 }

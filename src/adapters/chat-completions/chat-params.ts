@@ -12,7 +12,8 @@ import type { ChatDialect } from "./dialects.ts";
  */
 export function chatParams(
   request: ProviderRequest,
-  { maxTokens, asksForUsage, isOpenai }: ChatDialect,
+  { maxTokens, asksForUsage, isOpenai, wantsReasoning }: ChatDialect,
+  origin?: string,
 ): ChatCompletionCreateParamsStreaming {
   const { options = {}, cacheKey, previousResponseId } = request;
   if (previousResponseId !== undefined) throw lacksResponse();
@@ -23,7 +24,10 @@ export function chatParams(
   const params = {
     ...translated,
     model: request.model,
-    messages: toChatMessages(request, typeof instructions === "string" ? instructions : undefined),
+    messages: toChatMessages(request, {
+      instructions: typeof instructions === "string" ? instructions : undefined,
+      reasoningOf: wantsReasoning ? origin : undefined,
+    }),
     stream: true,
     ...(asksForUsage ? { stream_options: { include_usage: true } } : {}),
     ...(isOpenai && request.mayStore === false ? { store: false } : {}),

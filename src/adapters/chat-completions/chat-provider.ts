@@ -8,8 +8,10 @@ import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-clie
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
+import { digestOf } from "../upstream/own-state.ts";
 import { reopenLearned } from "../upstream/reopened-stream.ts";
 import { ChatMachine } from "./chat-machine.ts";
+import { chatName } from "./chat-messages.ts";
 import { chatParams } from "./chat-params.ts";
 import { type ChatDialect, chatDialectOf, chatOmissions, chatPlaces } from "./dialects.ts";
 
@@ -25,18 +27,20 @@ interface ChatProviderOptions extends SdkClientOptions {
  * Responses are not stored, so a request with `previousResponseId` is refused by that field.
  */
 export function createChatProvider(options: ChatProviderOptions): Provider {
-  const { agents, clock, idleMs } = options;
+  const { agents, apiKey, clock, idleMs } = options;
   const { sdk, firstByteMs, toError } = createSdkClient(options);
   const dialect = { ...chatDialectOf(sdk.baseURL), ...options.dialect };
+  const account = digestOf(sdk.baseURL, apiKey);
   const omissions = new Omissions<ChatCompletionCreateParamsStreaming>(chatOmissions);
 
   function open(request: ProviderRequest, { signal }: ProviderCall, noteLearned: () => void): AnswerStream {
+    const origin = `${account} ${request.model}`;
     let ignored: readonly string[] = [];
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
-      machine: new ChatMachine(request),
+      machine: new ChatMachine(request, dialect.wantsReasoning ? origin : undefined),
       async open(fetch) {
-        const sent = omissions.apply(chatParams(request, dialect));
+        const sent = omissions.apply(chatParams(request, dialect, origin));
         ignored = ignoredParameters(request, sent, chatPlaces);
         try {
           return await sdk.chat.completions.create(sent, over(fetch)).asResponse();
@@ -55,5 +59,5 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
   const stream = (request: ProviderRequest, call: ProviderCall) =>
     reopenLearned((noteLearned) => open(request, call, noteLearned));
 
-  return { name: "chat-completions", simulated: false, stream };
+  return { name: chatName, simulated: false, stream };
 }

@@ -9,14 +9,22 @@ export interface ChatDialect {
   readonly asksForUsage: boolean;
   /** Only OpenAI and Azure document `store` and `prompt_cache_key`; other servers may refuse them. */
   readonly isOpenai: boolean;
+  /** DeepSeek refuses calls of functions without the reasoning before them. Other servers refuse the field. */
+  readonly wantsReasoning: boolean;
 }
 
-const usual: ChatDialect = { maxTokens: "max_tokens", asksForUsage: true, isOpenai: false };
+const usual: ChatDialect = {
+  maxTokens: "max_tokens",
+  asksForUsage: true,
+  isOpenai: false,
+  wantsReasoning: false,
+};
 const newer: ChatDialect = { ...usual, maxTokens: "max_completion_tokens" };
 
 const dialects: readonly (readonly [RegExp, ChatDialect])[] = [
   [/(^|\.)openai\.(com|azure\.com)$/, { ...newer, isOpenai: true }],
   [/(^|\.)(groq\.com|x\.ai|cerebras\.ai|api\.aws)$/, newer],
+  [/(^|\.)deepseek\.com$/, { ...usual, wantsReasoning: true }],
   [/(^|\.)mistral\.ai$/, { ...usual, asksForUsage: false }],
 ];
 

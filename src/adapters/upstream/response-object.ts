@@ -95,8 +95,10 @@ export function messageItem(
   return { type: "message", role: "assistant", status, content };
 }
 
-export function reasoningItem(text: string): JsonObject {
-  return { type: "reasoning", summary: [{ type: "summary_text", text }] };
+/** Reasoning as an item of the output. `carried`: its state, if the client keeps the history (`carryReasoning`). */
+export function reasoningItem(text: string, carried?: string): JsonObject {
+  const summary = text === "" && carried !== undefined ? [] : [{ type: "summary_text", text }];
+  return { type: "reasoning", summary, ...(carried === undefined ? {} : { encrypted_content: carried }) };
 }
 
 /** One call of a function, as far as it was streamed. */

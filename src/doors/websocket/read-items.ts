@@ -1,3 +1,4 @@
+import { readCarried } from "../../ports/carried-reasoning.ts";
 import { type Item, type ItemPart, textMessage } from "../../ports/item.ts";
 import type { InputItem, InputPart } from "../../protocol/input-items.ts";
 
@@ -17,6 +18,8 @@ function readItem(item: InputItem): Item {
       return { type: "tool-result", callId: item.call_id, output: readContent(item.output) };
     case "reasoning": {
       const { summary, encrypted_content } = item;
+      const carried = encrypted_content === undefined ? undefined : readCarried(encrypted_content);
+      if (carried !== undefined) return carried;
       const text = summary.map((part) => part.text).join("\n\n");
       if (encrypted_content === undefined) return { type: "reasoning", text };
       return { type: "reasoning", text, providerState: { provider: vendor, state: { encrypted_content } } };
