@@ -45,6 +45,7 @@ export async function assembleTroupe(
     sockets.closeAllOf(keyId);
     turns.cancelAllOf(keyId);
   });
+  parts.stores.onCutOff?.(sockets.pause);
   followProviders(parts, doors, options.onAnswering);
   const lost = leaveWhenLost(parts, opened, doors);
   begun.move();

@@ -12,6 +12,7 @@ import { createPostgresUsage, endLeftUsage } from "../adapters/postgres/postgres
 import { createPostgresVendorIds } from "../adapters/postgres/postgres-vendor-ids.ts";
 import { retireRows } from "../adapters/postgres/retire-rows.ts";
 import { openServedTime } from "../adapters/postgres/served-time.ts";
+import { createRateCounter } from "../adapters/rate-limiter/rate-counter.ts";
 import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
 import { nodeNameOf } from "./node-name.ts";
 import { openNodeBudgets } from "./open-budgets.ts";
@@ -33,24 +34,31 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const firstUsageDay = () => Math.floor(clock.wallTimeMs() / msPerDay) - settings.usageDays;
   opening.use(retireRows({ ...retention, firstUsageDay }));
   const keys = createPostgresKeys({ store, clock });
+  await keys.start();
   const keysBefore = await keys.list();
   const usage = createPostgresUsage({ store });
   const logs = createPostgresTurnLogs({ ...retention, maxBytes });
-  const peers = opening.use(
-    createNodePeers({ url, clock, store, logs, told: logs.told, onRevoked: keys.noteRevoked }),
-  );
+  const onRevoked = () => void keys.lookForRevoked().catch(store.report);
+  const peers = opening.use(createNodePeers({ url, clock, store, logs, told: logs.told, onRevoked }));
   keys.onRevokedHere(peers.revoked);
   const onDeath = () => {
     endLeftUsage(store).catch(store.report);
     peers.left();
   };
-  const onLook = ({ hasCancels }: NodeLook) => {
+  const onLook = ({ hasCancels, revocations }: NodeLook) => {
     if (hasCancels) peers.lookForCancels();
+    keys.lookForRevoked(revocations).catch(store.report);
   };
   const nodes = opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
   const purses = createPostgresPurses(store);
   const shared = { purses, closing: store.closing, onFault: store.report };
-  const minutes = createPostgresRateCounter({ store, windowMs: 60_000, kind: "requests" });
+  const inMemory = () => createRateCounter({ clock, windowMs: 60_000 });
+  const minutes = createPostgresRateCounter({
+    store,
+    windowMs: 60_000,
+    kind: "requests",
+    beside: inMemory(),
+  });
   const opened = opening.move();
   return {
     ...{ logs, keys, keysBefore, usage },
@@ -61,13 +69,14 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
       retentionMs: Math.max(retentionMs, answerRetentionMs),
     }),
     tickets: createPostgresTickets({ store, clock }),
-    attempts: createPostgresRateCounter({ store, windowMs: 60_000, kind: "attempts" }),
+    attempts: createPostgresRateCounter({ store, windowMs: 60_000, kind: "attempts", beside: inMemory() }),
     places: createSocketPlaces({
       maxInAll: settings.maxConnections,
       maxPerKey: settings.maxConnectionsPerKey,
     }),
-    ...{ peers, nodes },
+    ...{ peers, nodes, shared },
     lost: store.lost,
+    onCutOff: nodes.onCutOff,
     canStore: store.canStore,
     openBudgets: (models) => openNodeBudgets(settings, { ...parts, usage, models, shared, minutes }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

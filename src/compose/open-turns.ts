@@ -2,6 +2,8 @@ import { sha256 } from "../adapters/system/sha-256.ts";
 import type { ChatDependencies } from "../chat/chat-context.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type Admission, createAdmission } from "../server/budget/admission.ts";
+import { createNodePlaces } from "../server/budget/node-places.ts";
+import { openSlices } from "../server/budget/slices.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns, type Turns } from "../server/turns.ts";
 import type { Parts } from "./open-parts.ts";
@@ -33,9 +35,22 @@ export function openTurns(parts: Parts): OpenedTurns {
   return { turns, admission, recover };
 }
 
-function openAdmission({ settings, budgets, memory }: Parts): Admission {
+/** The places that a node holds beside its requests in flight, so that the next ones start without an ask. */
+const freePlaces = 8;
+
+function openAdmission({ settings, budgets, memory, clock, stores: { shared } }: Parts): Admission {
+  const slices =
+    shared &&
+    openSlices({
+      ...{ ...shared, clock },
+      day: () => 0,
+      amountsOf: () => [],
+      // A small limit is counted exactly.
+      reserveOf: ({ limit }) => Math.min(freePlaces, Math.floor(limit / 100)),
+    });
   return createAdmission({
     budgets,
+    places: slices && createNodePlaces(slices),
     maxPerKey: settings.maxRequestsPerKey,
     maxPerOwner: settings.maxRequestsPerOwner,
     maxInAll: settings.maxRequests,

@@ -12,6 +12,7 @@ import type { Tickets } from "../ports/tickets.ts";
 import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
+import type { Shared } from "../server/budget/day-budgets.ts";
 import type { PricedModels } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 
@@ -32,6 +33,8 @@ export interface Stores extends AsyncDisposable {
   readonly responses: ResponseStore;
   /** Counts attempts without a valid key, by address. */
   readonly attempts: RateCounter;
+  /** The purses that other servers on these stores pay from as well. Absent: there are none. */
+  readonly shared?: Shared;
   /** Counts the open sockets. */
   readonly places: SocketPlaces;
   /**
@@ -41,6 +44,11 @@ export interface Stores extends AsyncDisposable {
   readonly lost?: AbortSignal;
   /** The servers that share these stores; absent if there can be no others. */
   readonly nodes?: Nodes;
+  /**
+   * Sets the function that is called when this server cannot reach the stores, but others may, and when it can again. Absent: there are no
+   * others.
+   */
+  readonly onCutOff?: (listener: (isCutOff: boolean) => void) => void;
   /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
   /** The budgets of all processes that share these stores. Called once, at the start. */

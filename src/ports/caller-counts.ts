@@ -1,7 +1,9 @@
 import type { Caller, CallerLimits } from "./caller.ts";
 
-/** A limit that is reached: of a key, or of a group of callers. */
-interface FullCount {
+/** A limit of a key, or of a group of callers. */
+interface CallerLimit {
+  /** A name that no other key or group has. */
+  readonly counted: string;
   /** The start of a sentence about the limit, such as `This key`. */
   readonly name: string;
   readonly max: number;
@@ -23,14 +25,19 @@ export class CallerCounts {
   }
 
   /** The limit that keeps the caller from having one more: first its key's, then those of its groups. */
-  fullFor({ keyId, limits, groups = [] }: Caller): FullCount | undefined {
+  fullFor(caller: Caller): CallerLimit | undefined {
+    return this.limitsOf(caller).find(({ counted, max }) => this.#countOf(counted) >= max);
+  }
+
+  /** The limits of a caller: first its key's, then those of its groups. */
+  limitsOf({ keyId, limits, groups = [] }: Caller): CallerLimit[] {
     const max = limits[this.#limit] ?? this.#maxPerKey;
-    if (this.#countOf(`key ${keyId}`) >= max) return { name: "This key", max, isKey: true };
-    for (const { id, name, limits: ofGroup } of groups) {
-      const max = ofGroup[this.#limit] ?? Infinity;
-      if (this.#countOf(`group ${id}`) >= max) return { name, max, isKey: false };
-    }
-    return undefined;
+    return [
+      { counted: `key ${keyId}`, name: "This key", max, isKey: true },
+      ...groups.map(({ id, name, limits: ofGroup }) => {
+        return { counted: `group ${id}`, name, max: ofGroup[this.#limit] ?? Infinity, isKey: false };
+      }),
+    ];
   }
 
   add({ keyId, groups = [] }: Caller, change: 1 | -1): void {

@@ -44,6 +44,8 @@ describe("the schema in PostgreSQL", withPostgres, () => {
       { step: 2, needs: 1 },
       { step: 3, needs: 3 },
       { step: 4, needs: 3 },
+      { step: 5, needs: 3 },
+      { step: 6, needs: 3 },
     ]);
   });
 

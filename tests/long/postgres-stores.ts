@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { after, describe } from "node:test";
 import { createPostgresConversations } from "../../src/adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../../src/adapters/postgres/postgres-keys.ts";
@@ -74,7 +75,12 @@ describe("PostgreSQL", withPostgres, () => {
     // So long that no test is in two of them.
     const windowMs = 1_000 * 24 * 3_600_000;
     const nextWindow = () => change("UPDATE attempts SET time_window = time_window - 1");
-    const counter = createPostgresRateCounter({ store, windowMs, kind: "attempts" });
+    const counter = createPostgresRateCounter({
+      store,
+      windowMs,
+      kind: "attempts",
+      beside: { add: () => assert.fail("not in memory") },
+    });
     return { ...{ counter, windowMs, nextWindow }, [Symbol.asyncDispose]: dispose };
   });
   describeSharedPurses("postgres", async () => {

@@ -236,6 +236,16 @@ const steps: readonly Step[] = [
     ALTER TABLE nodes ADD COLUMN state text NOT NULL DEFAULT 'serving';
     `,
   },
+  {
+    needs: 3,
+    sql: `
+    -- The number of a key's revocation, counted up in one row: with a sequence, numbers would be committed out of order.
+    ALTER TABLE keys ADD COLUMN revocation bigint;
+    CREATE INDEX keys_by_revocation ON keys (revocation) WHERE revocation IS NOT NULL;
+    -- The last revocation on which the node has acted.
+    ALTER TABLE nodes ADD COLUMN keys_seen bigint NOT NULL DEFAULT 0;
+    `,
+  },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

@@ -10,15 +10,29 @@ const statements = named({
     ON CONFLICT (id) DO NOTHING`,
   listKeys: `SELECT * FROM keys ORDER BY number`,
   findKey: `SELECT * FROM keys WHERE digest = $1`,
-  revokeKey: `UPDATE keys SET digest = NULL, revoked_at_ms = $1 WHERE id = $2 AND revoked_at_ms IS NULL RETURNING *`,
+  revokeKey: `WITH revoked AS (
+      INSERT INTO counters AS c (name, value) SELECT 'revocations', 1 FROM keys WHERE id = $2 AND revoked_at_ms IS NULL
+      ON CONFLICT (name) DO UPDATE SET value = c.value + 1 RETURNING value)
+    UPDATE keys SET digest = NULL, revoked_at_ms = $1, revocation = (SELECT value FROM revoked)
+    WHERE id = $2 AND revoked_at_ms IS NULL RETURNING *`,
+  revokedSince: "SELECT id, revocation FROM keys WHERE revocation > $1 ORDER BY revocation",
+  lastRevocation: "SELECT value FROM counters WHERE name = 'revocations'",
+  noteSeen: "UPDATE nodes SET keys_seen = $2 WHERE incarnation = $1 AND keys_seen < $2",
+  unseen: "SELECT 1 FROM nodes WHERE incarnation <> $1 AND keys_seen < $2 LIMIT 1",
 });
 
 interface PostgresKeys extends KeyStore {
-  /** A key was revoked at another node. */
-  noteRevoked(id: string): void;
+  /** Other nodes have revoked keys, up to this number if it is known. Closes their sockets here and tells that it has. */
+  lookForRevoked(upTo?: number): Promise<void>;
+  /** Settles when all revocations of before count as seen: this node has no sockets yet. */
+  start(): Promise<void>;
   /** Sets the function that is called with a key that was revoked here. */
   onRevokedHere(listener: (id: string) => void): void;
 }
+
+/** How long a revocation waits until other nodes have acted on it, milliseconds: one that is silent so long is dead. */
+const seenLimitMs = 8_000;
+const seenPauseMs = 50;
 
 /** Keys in the database. */
 export function createPostgresKeys({
@@ -29,10 +43,26 @@ export function createPostgresKeys({
   readonly clock: Clock;
 }): PostgresKeys {
   const listeners = new Set<(id: string) => void>();
+  let seen = 0;
   let tellOthers: (id: string) => void = () => undefined;
 
   function noteRevoked(id: string): void {
     for (const listener of listeners) listener(id);
+  }
+
+  /** Waits until no other node sends anything to the owner of a revoked key. */
+  async function seenByAll(revocation: number): Promise<void> {
+    const untilMs = clock.now() + seenLimitMs;
+    while (clock.now() < untilMs && !store.closing.aborted) {
+      const nodes = await store.query("", statements.unseen, [store.incarnation, revocation]);
+      if (nodes.length === 0) return;
+      await clock.sleep(seenPauseMs, store.closing);
+    }
+  }
+
+  async function markSeen(revocation: number): Promise<void> {
+    seen = Math.max(seen, revocation);
+    await store.queryInTurn("", statements.noteSeen, [store.incarnation, seen]);
   }
 
   return {
@@ -51,9 +81,21 @@ export function createPostgresKeys({
       if (row === undefined) return undefined;
       noteRevoked(id);
       tellOthers(id);
+      await seenByAll(Number(row.revocation));
       return toKey(row);
     },
-    noteRevoked,
+    async lookForRevoked(upTo) {
+      if (upTo !== undefined && upTo <= seen) return;
+      const rows = await store.queryInTurn("", statements.revokedSince, [seen]);
+      for (const { id } of rows) noteRevoked(String(id));
+      // Numbers are committed in their order.
+      const last = Math.max(upTo ?? 0, Number(rows.at(-1)?.revocation ?? 0));
+      if (last > seen) await markSeen(last);
+    },
+    async start() {
+      const [row] = await store.query("", statements.lastRevocation);
+      await markSeen(Number(row?.value ?? 0));
+    },
     onRevokedHere(listener) {
       tellOthers = listener;
     },

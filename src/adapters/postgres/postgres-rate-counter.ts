@@ -1,4 +1,5 @@
 import type { RateCounter } from "../../ports/rate-counter.ts";
+import { isStorageUnavailable } from "../../protocol/errors.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
@@ -19,6 +20,8 @@ interface PostgresRateCounterOptions {
   readonly windowMs: number;
   /** Counters of another kind do not count together with this one. */
   readonly kind: string;
+  /** Counts instead while the database cannot. */
+  readonly beside: RateCounter;
 }
 
 /** Counts in the database, over all processes. Windows follow the database's clock. */
@@ -26,11 +29,17 @@ export function createPostgresRateCounter({
   store,
   windowMs,
   kind,
+  beside,
 }: PostgresRateCounterOptions): RateCounter {
   return {
     async add(name) {
-      const [row] = await store.query("", statements.countAttempt, [`${kind} ${name}`, windowMs]);
-      return { count: Number(row?.count), windowEndsInMs: Number(row?.ends_in_ms) };
+      try {
+        const [row] = await store.query("", statements.countAttempt, [`${kind} ${name}`, windowMs]);
+        return { count: Number(row?.count), windowEndsInMs: Number(row?.ends_in_ms) };
+      } catch (fault) {
+        if (isStorageUnavailable(fault)) return beside.add(name);
+        throw fault;
+      }
     },
   };
 }

@@ -62,9 +62,12 @@ export function createWsServer(options: WsServerOptions) {
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
 
+  let isPaused = false;
+
   /** The reason why the server accepts no connection at all now. */
   function refuseAll(): HandshakeRefusal | undefined {
     if (stopped.signal.aborted) return restarting();
+    if (isPaused) return unavailable("storage_unavailable", "The server cannot reach its database.");
     if (connections.size + deciding < maxConnections) return undefined;
     return unavailable(
       "too_many_connections",
@@ -136,8 +139,9 @@ export function createWsServer(options: WsServerOptions) {
   function complete(request: IncomingMessage, stream: Duplex, head: Buffer, caller: Caller): void {
     let isOpen = false;
     try {
-      if (stopped.signal.aborted) {
-        refuse(request, stream, restarting());
+      const refusal = stopped.signal.aborted || isPaused ? refuseAll() : undefined;
+      if (refusal !== undefined) {
+        refuse(request, stream, refusal);
         return;
       }
       server.handleUpgrade(request, stream, head, (socket) => {
@@ -184,6 +188,11 @@ export function createWsServer(options: WsServerOptions) {
     /** Closes every socket that was opened with a key. From now on they are sent no more events. */
     closeAllOf(keyId: string, name?: CloseName): void {
       for (const connection of connections) if (connection.caller.keyId === keyId) connection.revoke(name);
+    },
+    /** Refuses new connections until it is called with `false`. Closes the open ones: clients go on at another server. */
+    pause(isOn: boolean): void {
+      isPaused = isOn;
+      if (isOn) for (const connection of connections) connection.revoke("restarting", retryAfterMs());
     },
     /** Refuses new connections, and closes the open ones at once: other servers go on with everything. They are sent no more events. */
     leave(): void {

@@ -4,6 +4,7 @@ import { CallerCounts } from "../../ports/caller-counts.ts";
 import { HeldByOwners, type HeldBytes, type Hold } from "../../ports/held-bytes.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { NodePlaces } from "./node-places.ts";
 
 interface AdmissionOptions {
   /** Maximum turns at the same time: of a key that has no limit of its own, of one owner, and in all. */
@@ -14,6 +15,8 @@ interface AdmissionOptions {
   readonly maxBytesPerOwner: number;
   readonly maxBytes: number;
   readonly budgets: Pick<Budgets, "admit">;
+  /** Counts the turns of keys and owners at other nodes too. Absent: there are none. */
+  readonly places?: NodePlaces | undefined;
 }
 
 /** Refuses requests that exceed a limit, before anything of them is stored or started. */
@@ -43,7 +46,7 @@ export interface Admission {
 const retryAfterMs = 1_000;
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, budgets } = options;
+  const { maxPerKey, maxPerOwner, maxInAll, maxBytesPerOwner, maxBytes, budgets, places } = options;
   const counts = new CallerCounts("requestsInFlight", maxPerKey);
   const countByOwner = new Map<string, number>();
   const held = new HeldByOwners({ maxBytesPerOwner, maxBytes });
@@ -57,12 +60,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   function takeSlot(caller: Caller): () => void {
     const { owner } = caller;
     const full = counts.fullFor(caller);
-    if (full !== undefined) {
-      const detail = `${full.name} may have ${full.max} in flight.`;
-      throw new TroupeError("too_many_requests", { detail, retryAfterMs });
-    }
-    if ((countByOwner.get(owner) ?? 0) >= maxPerOwner)
-      throw new TroupeError("too_many_requests", { retryAfterMs });
+    if (full !== undefined) throw refusalFor(full);
+    if ((countByOwner.get(owner) ?? 0) >= maxPerOwner) throw refusalFor({});
     if (counts.inAll >= maxInAll) throw new TroupeError("overloaded", { retryAfterMs });
     const change = (by: 1 | -1) => {
       countOwner(owner, by);
@@ -76,6 +75,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
     };
   }
 
+  /** Takes the caller's places among the turns of all nodes. */
+  function takePlaces(caller: Caller): Promise<() => void> | undefined {
+    const ofOwner = { counted: `owner ${caller.owner}`, max: maxPerOwner };
+    return places?.enter([...counts.limitsOf(caller), ofOwner], refusalFor);
+  }
+
   return {
     get heldBytes() {
       return held.bytes;
@@ -87,15 +92,27 @@ export function createAdmission(options: AdmissionOptions): Admission {
     holdRecovered: (owner, bytes) => held.hold(owner, bytes, [], true),
     async admit(caller, inputTokens) {
       const release = takeSlot(caller);
-      try {
-        await budgets.admit(caller, inputTokens);
-        return release;
-      } catch (refused) {
+      let leave: (() => void) | undefined;
+      const releaseAll = () => {
         release();
+        leave?.();
+      };
+      try {
+        leave = await takePlaces(caller);
+        await budgets.admit(caller, inputTokens);
+        return releaseAll;
+      } catch (refused) {
+        releaseAll();
         throw refused;
       }
     },
   };
+}
+
+/** Names the limit of a key or a group; an owner's is its own. */
+function refusalFor({ name, max }: { readonly name?: string; readonly max?: number }): TroupeError {
+  if (name === undefined) return new TroupeError("too_many_requests", { retryAfterMs });
+  return new TroupeError("too_many_requests", { detail: `${name} may have ${max} in flight.`, retryAfterMs });
 }
 
 /** Only such a request can have parts that cost more than its model's tokens. */

@@ -9,6 +9,8 @@ export interface FaultyProxy extends AsyncDisposable {
   swallow(): void;
   /** From now on, statements on the open connections wait here. Settles when the next one has come. */
   hold(): Promise<void>;
+  /** From now on nothing passes, neither on the open connections nor on new ones, and the database notices no closed one. */
+  freeze(): void;
   /** Breaks the open connections for the clients only. */
   cut(): void;
   /** Delivers the waiting statements; settles when the database has answered them and has closed their connections. */
@@ -27,9 +29,11 @@ export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProx
   const target = new URL(databaseUrl);
   const pairs = new Set<Pair>();
 
+  let wayOfNew: Pair["way"] = "open";
+
   function carry(client: Socket): void {
     const server = connect({ port: Number(target.port), host: "127.0.0.1" });
-    const pair: Pair = { client, server, kept: [], way: "open", onKept: () => undefined };
+    const pair: Pair = { client, server, kept: [], way: wayOfNew, onKept: () => undefined };
     pairs.add(pair);
     client.on("data", (bytes: Buffer) => {
       if (pair.way !== "held") return void server.write(bytes);
@@ -63,6 +67,10 @@ export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProx
       return new Promise((resolve) => {
         for (const pair of pairs) Object.assign(pair, { way: "held", onKept: resolve });
       });
+    },
+    freeze() {
+      wayOfNew = "held";
+      for (const pair of pairs) pair.way = "held";
     },
     cut() {
       for (const { client } of pairs) client.destroy();

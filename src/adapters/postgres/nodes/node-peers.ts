@@ -15,8 +15,8 @@ interface NodePeersOptions {
   readonly store: PostgresStore;
   readonly logs: NodeLogs;
   readonly told: TurnNews;
-  /** Called with the id of a key that was revoked at another node. */
-  readonly onRevoked: (keyId: string) => void;
+  /** Called when a key was revoked at another node. */
+  readonly onRevoked: () => void;
 }
 
 /** The logs of this node, as its peers use them. */
@@ -112,7 +112,7 @@ export function createNodePeers(options: NodePeersOptions): NodePeers {
         audience?.left();
         return;
       case "revoked":
-        onRevoked(message.keyId);
+        onRevoked();
         return;
       case "probe":
     }

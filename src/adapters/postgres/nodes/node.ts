@@ -23,10 +23,21 @@ export interface NodeLook {
   readonly others: readonly number[];
   /** Whether a client of another node has stopped a turn of this one. */
   readonly hasCancels: boolean;
+  /** The number of the last revocation of a key. */
+  readonly revocations: number;
 }
 
 /** This process among the nodes on one database. */
-export interface Node extends Nodes, AsyncDisposable {}
+export interface Node extends Nodes, AsyncDisposable {
+  /**
+   * Sets the function that is called when no heartbeat was answered for so long that others may soon call this node dead, and when one is
+   * answered again. Only if there are others.
+   */
+  onCutOff(listener: (isCutOff: boolean) => void): void;
+}
+
+/** After this time without an answered heartbeat a node counts as cut off, milliseconds: before others can call it dead. */
+const cutOffMs = 4_000;
 
 /** Nodes in a list. */
 const maxListed = 1_000;
@@ -53,7 +64,8 @@ const statements = named({
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND (classid::bigint << 32) + objid::bigint = ${lockBase} + n.incarnation) AS is_connected,
       clock_timestamp() - pg_postmaster_start_time() > interval '${settledAfter}' AS is_settled,
-      EXISTS (SELECT 1 FROM turns WHERE node = $1 AND cancels IS NOT NULL) AS has_cancels
+      EXISTS (SELECT 1 FROM turns WHERE node = $1 AND cancels IS NOT NULL) AS has_cancels,
+      (SELECT value FROM counters WHERE name = 'revocations') AS revocations
     FROM nodes n`,
   list: `SELECT incarnation, name, state, beat,
       (SELECT count(*) FROM turns WHERE node = n.incarnation) AS turns
@@ -80,6 +92,23 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     },
   });
 
+  let isCutOff = false;
+  let tellCutOff: (isCutOff: boolean) => void = () => undefined;
+  let cancelCutOff: () => void = () => undefined;
+
+  /** Counted from when the last answered heartbeat was sent. */
+  function noteAnswered(sentAtMs: number): void {
+    cancelCutOff();
+    cancelCutOff = clock.callAfter(Math.max(0, sentAtMs + cutOffMs - clock.now()), () => {
+      if (!hasOthers) return;
+      isCutOff = true;
+      tellCutOff(true);
+    });
+    if (!isCutOff) return;
+    isCutOff = false;
+    tellCutOff(false);
+  }
+
   async function look(): Promise<void> {
     const sentAtMs = clock.now();
     const rows = await connection.ask(statements.look, [incarnation, state]);
@@ -91,7 +120,8 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     heard.note(rows);
     const others = nodes.map((node) => node.incarnation).filter((one) => !dead.includes(one));
     hasOthers = rows.some((row) => others.includes(Number(row.incarnation)) && stateOf(row) === "serving");
-    onLook?.({ others, hasCancels: own.has_cancels === true });
+    noteAnswered(sentAtMs);
+    onLook?.({ others, hasCancels: own.has_cancels === true, revocations: Number(own.revocations) });
     for (const one of dead) if (await takeOver(connection, one)) onDeath();
   }
 
@@ -135,13 +165,18 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
         heartbeatAgeMs: Math.round(heard.ageMs(row)),
       }));
     },
+    onCutOff(listener) {
+      tellCutOff = listener;
+    },
     async [Symbol.asyncDispose]() {
       const patience = new AbortController();
       // Without a heartbeat, others would take over before the last commits.
       await Promise.race([store.flushed(), clock.sleep(leaveLimitMs, patience.signal)]);
       patience.abort();
       stopped.abort();
+      cancelCutOff();
       await done;
+      cancelCutOff();
       await connection.close();
     },
   };

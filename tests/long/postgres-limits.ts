@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { ask } from "../budget/budget-stage.ts";
+import { chat, isChunk } from "../cluster/gated-cluster.ts";
+import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
+import { connect, textOf, type WireClient } from "../support/wire-client.ts";
+import { createFaultyProxy } from "./postgres/faulty-proxy.ts";
+import { startGatedNodes } from "./postgres/gated-nodes.ts";
+import { loseMessages } from "./postgres/lose-messages.ts";
+import { emptyDatabase, runOn, stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+
+/** The figure of a short run; a longer one sets its own. */
+const pairs = Number(process.env.LIMIT_PAIRS ?? 60);
+
+/** Sends these requests at once, and returns the code of each refusal. The others must have begun. */
+async function refusalsOf(client: WireClient, ids: readonly string[]): Promise<string[]> {
+  for (const id of ids) client.send(ask(id));
+  const begun = new Set<string>();
+  const codes: string[] = [];
+  while (begun.size + codes.length < ids.length) {
+    const message = await client.next(({ type }) => type === "chunk" || type === "error");
+    if (message.type === "chunk") begun.add(message.request_id);
+    if (message.type === "error") codes.push(message.code);
+  }
+  return codes;
+}
+
+const idsOf = (name: string, count: number) =>
+  Array.from({ length: count }, (_, index) => `${name}-${index}`);
+
+describe("limits over nodes on one PostgreSQL", withPostgres, () => {
+  after(stopShared);
+
+  it("count the requests of a minute together", async () => {
+    await using system = await startGatedNodes({ requestsPerMinute: 10 });
+    const clients = [await system.first.connect(), await system.second.connect()];
+    const refused = await Promise.all(
+      clients.map((client, node) => refusalsOf(client, idsOf(`minute-${node}`, 10))),
+    );
+    // The minute may change in between, and then counts from 0.
+    assert.ok(
+      refused.flat().length <= 10 && refused.flat().every((code) => code === "request_rate_exceeded"),
+    );
+    const more = await Promise.all(
+      clients.map((client, node) => refusalsOf(client, idsOf(`more-${node}`, 10))),
+    );
+    assert.ok(refused.flat().length + more.flat().length >= 20);
+    system.gate.open();
+  });
+
+  for (const limit of ["maxRequestsPerKey", "maxRequestsPerOwner"] as const)
+    it(`let exactly as many requests be in flight as ${limit} says`, async () => {
+      await using system = await startGatedNodes({ [limit]: 7 });
+      const clients = [await system.first.connect(), await system.second.connect()];
+      const refused = await Promise.all(
+        clients.map((client, node) => refusalsOf(client, idsOf(`at-once-${node}`, 7))),
+      );
+      assert.deepEqual(refused.flat(), Array(7).fill("too_many_requests"));
+      system.gate.open();
+      const [, second] = clients;
+      assert.ok(second !== undefined);
+      // A place is free for another node at most a second after its request has ended.
+      for (let tries = 0; (await refusalsOf(second, idsOf(`again-${tries}`, 7))).length > 0; tries += 1)
+        assert.ok(tries < 100, "the places of the first node do not come back");
+    });
+
+  it(`call the provider once for each of ${pairs} requests that are sent to two nodes at once`, async () => {
+    await using system = await startGatedNodes();
+    system.gate.open();
+    const clients = [await system.first.connect(), await system.second.connect()];
+    const texts = await Promise.all(
+      idsOf("pair", pairs).map(async (id, index) => {
+        const both = index % 2 === 0 ? clients : clients.toReversed();
+        for (const client of both) client.send(chat(id));
+        return Promise.all(both.map(async (client) => textOf(await client.untilTerminal(id))));
+      }),
+    );
+    for (const [one, other] of texts) assert.equal(one, other);
+    await system.upstream.received(pairs);
+    assert.equal(system.upstream.calls, pairs);
+  });
+
+  it("open one socket with a ticket that comes to two nodes at once", async () => {
+    await using system = await startGatedNodes({ adminKey });
+    const made = await fetch(`${system.first.httpUrl}/api/keys`, {
+      ...{ method: "POST", ...bearer(adminKey) },
+      body: JSON.stringify({ owner: "ada" }),
+    });
+    const { key } = (await made.json()) as MadeKey;
+    for (let count = 0; count < 10; count += 1) {
+      const issued = await fetch(`${system.first.httpUrl}/api/tickets`, { method: "POST", ...bearer(key) });
+      const { ticket } = (await issued.json()) as { ticket: string };
+      const tries = await Promise.allSettled(
+        [system.first, system.second].map(({ url }) => connect(`${url}?ticket=${ticket}`)),
+      );
+      for (const opened of tries) if (opened.status === "fulfilled") opened.value.terminate();
+      assert.deepEqual(tries.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    }
+  });
+
+  it("close the sockets of a revoked key before the revocation is answered, even if no message arrives", async () => {
+    const restore = loseMessages();
+    try {
+      await using system = await startGatedNodes({ adminKey });
+      const admin = bearer(adminKey);
+      const body = JSON.stringify({ owner: "ada" });
+      const made = await fetch(`${system.second.httpUrl}/api/keys`, { method: "POST", ...admin, body });
+      const { id, key } = (await made.json()) as MadeKey;
+      const client = await connect(system.first.url, bearer(key));
+      client.send(chat("revoked"));
+      await client.next(isChunk);
+      await fetch(`${system.second.httpUrl}/api/keys/${id}`, { method: "DELETE", ...admin });
+      const seen = "SELECT keys_seen::int FROM nodes ORDER BY incarnation LIMIT 1";
+      assert.deepEqual(await runOn(system.databaseUrl, seen), [{ keys_seen: 1 }]);
+      await client.closed;
+      await system.upstream.closed(await system.upstream.received(1));
+    } finally {
+      restore();
+    }
+  });
+
+  it("send clients away from a node that cannot reach the database while another one can", async () => {
+    const databaseUrl = await emptyDatabase();
+    await using proxy = await createFaultyProxy(databaseUrl);
+    await using away = await startGatedNodes({ databaseUrl: proxy.url });
+    await using there = await startGatedNodes({ databaseUrl });
+    const client = await away.first.connect();
+    proxy.freeze();
+    assert.equal((await client.closed).code, 1012);
+    await assert.rejects(connect(away.first.url), /503/);
+    await there.first.connect();
+    proxy.cut();
+  });
+});
