@@ -62,7 +62,7 @@ export async function createFaultStage({
       : { providers: createReroutingCatalog(stack, clock, double.baseUrl, rerouted) };
   const server = stack.use(
     await startTroupe({
-      ...vendor.options(double.baseUrl),
+      ...vendor.options(double.baseUrl, "test-key"),
       clock,
       random: () => 0.5,
       ...limits,

@@ -21,8 +21,8 @@ export interface FaultVendor {
   readCall(body: unknown): AskedCall;
   /** Whether a path is that of a call over this API. */
   isCall(path: string): boolean;
-  /** The options of a server whose only endpoint is the double at this base URL. */
-  options(baseUrl: string): TroupeOptions;
+  /** The options of a server whose only endpoint is the double at this base URL, called with this key. */
+  options(baseUrl: string, key: string): TroupeOptions;
 }
 
 /** Reads a call by its instructions and its last message. */
@@ -46,5 +46,5 @@ export const responsesVendor: FaultVendor = {
     return askedIn(instructions ?? system, input ?? messages ?? "");
   },
   isCall: (path) => path.endsWith("/responses"),
-  options: (baseUrl) => ({ openaiApiKey: "test-key", openaiBaseUrl: baseUrl }),
+  options: (openaiBaseUrl, openaiApiKey) => ({ openaiApiKey, openaiBaseUrl }),
 };

@@ -17,8 +17,8 @@ function vendor({ kind, stream, reasons, reported, ...reading }: VendorOptions):
     ...{ name: kind, ...reading },
     shapes: vendorShapes(stream, reasons, reported),
     says: (text) => streamScript([...stream.opening, stream.delta(text), ...stream.ending(reasons.stop)]),
-    options: (baseUrl) => ({
-      configuration: { providers: { double: { kind, baseUrl, key: "key-of-a-test", model: "m-1" } } },
+    options: (baseUrl, key) => ({
+      configuration: { providers: { double: { kind, baseUrl, key, model: "m-1" } } },
     }),
   };
 }
