@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { clientMessages } from "../src/protocol/client-messages.ts";
 import { laneRole } from "../src/protocol/fields.ts";
-import { cancelReport, failure, finishReason, publicPersona, usage } from "../src/protocol/message-fields.ts";
+import {
+  cancelReport,
+  cost,
+  failure,
+  finishReason,
+  publicPersona,
+  usage,
+} from "../src/protocol/message-fields.ts";
 import { serverMessages } from "../src/protocol/server-messages.ts";
 
 /** The part of JSON Schema that our messages use. */
@@ -66,6 +73,7 @@ export function serverTypes(): string {
     shapeOf("Numbered", pick(numbered, ["request_id", "seq"]), ["request_id", "seq"]),
     shapeOf("Speech", pick(numbered, ["round", "role"])),
     shapeOf("OfLane", pick(numbered, ["persona_id"])),
+    shapeOf("Spent", pick(whole, ["usage", "cost"])),
     shapeOf("Simulated", pick(whole, ["simulated"])),
     shapeOf("Large", pick(whole, ["in_parts"])),
     shapeOf("Reply", pick(reply, ["id"])),
@@ -73,6 +81,7 @@ export function serverTypes(): string {
   ];
   const shapes: Shape[] = [
     { name: "Usage", schema: schemaOf(usage, "output") },
+    { name: "Cost", schema: schemaOf(cost, "output") },
     { name: "Cancel", schema: schemaOf(cancelReport, "output") },
     { name: "Persona", schema: schemaOf(publicPersona, "output") },
   ];
@@ -223,7 +232,8 @@ function typeText(schema: Schema, named: readonly Shape[], margin: string): stri
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return enumText(schema.enum);
   if (schema.anyOf !== undefined) {
-    const kinds = schema.anyOf.filter(({ type }) => type !== "null");
+    // The server's messages have names. In a client's frame, `null` is the same as leaving a field out.
+    const kinds = schema.anyOf.filter(({ type }) => named.length > 0 || type !== "null");
     return [...new Set(kinds.map((kind) => typeText(kind, named, margin)))].join(" | ");
   }
   const type = typeof schema.type === "string" ? schema.type : schema.type?.find((one) => one !== "null");

@@ -1,5 +1,12 @@
 import type { JsonObject } from "../ports/json.ts";
-import type { FinishReason, ProviderEnd, ProviderEvent, ProviderRequest, Usage } from "../ports/provider.ts";
+import type {
+  Cost,
+  FinishReason,
+  ProviderEnd,
+  ProviderEvent,
+  ProviderRequest,
+  Usage,
+} from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
@@ -9,9 +16,9 @@ import type { ChatDependencies } from "./chat-context.ts";
 import { type AnswerSize, createMeter, type Meter } from "./meter.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
-import { estimateInput } from "./usage.ts";
+import { costOf, estimateInput, hasUnpricedPart } from "./usage.ts";
 
-export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry"> {
+export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry" | "prices"> {
   /** The key of its lane; absent for a nameless voice. */
   readonly key?: string | undefined;
   /** Number of the call in its lane, from 0. */
@@ -92,6 +99,7 @@ export class Call {
     const inputTokens = () => this.#inputTokens;
     this.#meter = createMeter(open, {
       ...{ call: this.#budget, inputTokens, model: choice.model, signal, size },
+      costOf: (usage, answeredBy) => this.#costOf(usage, answeredBy),
       begunText: begun?.text.slice(begun.callTextUnits),
     });
     return this.#meter.events;
@@ -114,6 +122,12 @@ export class Call {
   /** Whether a client may have seen something of it. */
   get hasShown(): boolean {
     return this.#hasShown;
+  }
+
+  #costOf(usage: Usage, answeredBy: string | undefined): Cost | undefined {
+    const { choice, prices, request } = this.#options;
+    const { api, model } = choice;
+    return costOf(prices.priceOf({ api, model, answeredBy }), usage, hasUnpricedPart(request));
   }
 
   /** Its end, once it was read. */

@@ -2,6 +2,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { OutputChecker } from "../ports/output-checker.ts";
 import type { PersonaStore } from "../ports/persona.ts";
+import type { Prices } from "../ports/prices.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { KeptResponse, ResponseStore } from "../ports/response-store.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
@@ -19,6 +20,7 @@ export interface ChatDependencies {
   readonly responses: ResponseStore;
   readonly outputs: OutputChecker;
   readonly retry: RetryPolicy;
+  readonly prices: Prices;
   /** Digest of a text, as hexadecimal. */
   readonly digest: (text: string) => string;
   /** Maximum characters of earlier messages that a persona gets; whole messages, newest first. */

@@ -157,7 +157,7 @@ class LaneCalls {
 
   #open(request: ProviderRequest): Call | Promise<Call> {
     const { key, budget } = this.#lane;
-    const { clock, retry } = this.#dependencies;
+    const { clock, retry, prices } = this.#dependencies;
     return openCall({
       key,
       index: this.#index,
@@ -172,6 +172,7 @@ class LaneCalls {
       rebuild: this.#index === 0 ? this.#lane.rebuild : undefined,
       clock,
       retry,
+      prices,
     });
   }
 

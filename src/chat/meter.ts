@@ -1,19 +1,16 @@
 import { jsonChars } from "../ports/json.ts";
-import type { ProviderEnd, ProviderEvent, Usage } from "../ports/provider.ts";
+import type { Cost, ProviderEnd, ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./pacing/paced-source.ts";
-import { estimateTokens, isUnread, utf8Bytes } from "./usage.ts";
+import { estimateTokens, isUnread, sumUsage, utf8Bytes } from "./usage.ts";
 
 /** The reason why a call is stopped whose answer has no more room. */
 export const answerTooLarge = new TroupeError("answer_too_large");
 
-/**
- * Maximum size of a whole answer, as a multiple of its maximum text: a response object repeats the text, and there are tools and
- * reasoning.
- */
+/** Maximum size of an answer, as a multiple of its maximum text: a response object repeats that, and there are tools and reasoning. */
 const allOfText = 4;
 
 interface MeteredCall {
@@ -25,6 +22,8 @@ interface MeteredCall {
   readonly signal: AbortSignal;
   /** The text of this call that another process has shown; absent if the call starts here. */
   readonly begunText?: string | undefined;
+  /** The cost of tokens by the model that answered; `undefined` if no price is known. */
+  readonly costOf: (usage: Usage, answeredBy: string | undefined) => Cost | undefined;
   /** The lane's limit. It is counted here because the part that does not fit must not be read. */
   readonly size: AnswerSize;
 }
@@ -85,6 +84,8 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   #outputBytes: number;
   /** Input of earlier attempts that may have been read. */
   #readInput = 0;
+  /** The usage of a call that is over. */
+  #told: Usage | undefined;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>, metered: MeteredCall) {
     this.#metered = metered;
@@ -99,15 +100,29 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   usage(): Usage {
-    if (this.end?.usage !== undefined) return this.end.usage;
-    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens();
-    return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
+    if (this.#told !== undefined) return this.#told;
+    const usage = this.#priced(this.end?.usage ?? this.#estimated());
+    // The end is final. Its price is looked up once, not for each reader.
+    if (this.#life === "over") this.#told = usage;
+    return usage;
   }
 
   spent(): Usage {
     const usage = this.usage();
-    const input = this.#readInput;
-    return input === 0 ? usage : estimatedUsage(usage.inputTokens + input, usage.outputTokens);
+    const repeated = this.#readInput === 0 ? undefined : this.#priced(estimatedUsage(this.#readInput, 0));
+    return sumUsage([usage, repeated]) ?? usage;
+  }
+
+  #estimated(): Usage {
+    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens();
+    return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
+  }
+
+  /** A vendor's own cost stays. */
+  #priced(usage: Usage): Usage {
+    if (usage.cost !== undefined) return usage;
+    const cost = this.#metered.costOf(usage, this.end?.model);
+    return cost === undefined ? usage : { ...usage, cost };
   }
 
   next(): Promise<Step> {

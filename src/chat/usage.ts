@@ -1,5 +1,6 @@
 import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
-import type { ProviderRequest, Usage } from "../ports/provider.ts";
+import type { ModelPrice } from "../ports/prices.ts";
+import type { Cost, ProviderRequest, Usage } from "../ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 
 /** English text averages about four characters a token (OpenAI's own rule of thumb for its tokenizers). */
@@ -53,15 +54,57 @@ function estimateAttachments(items: readonly Item[]): number {
 export function sumUsage(usages: readonly (Usage | undefined)[]): Usage | undefined {
   const known = usages.filter((usage) => usage !== undefined);
   if (known.length === 0) return undefined;
-  return known.reduce((sum, usage) => ({
-    inputTokens: sum.inputTokens + usage.inputTokens,
-    outputTokens: sum.outputTokens + usage.outputTokens,
-    totalTokens: sum.totalTokens + usage.totalTokens,
-    estimated: sum.estimated || usage.estimated,
-    ...((sum.cachedTokens ?? usage.cachedTokens) === undefined
-      ? {}
-      : { cachedTokens: (sum.cachedTokens ?? 0) + (usage.cachedTokens ?? 0) }),
-  }));
+  return known.reduce((sum, usage) => {
+    const cost = sumCost(sum, usage);
+    return {
+      inputTokens: sum.inputTokens + usage.inputTokens,
+      outputTokens: sum.outputTokens + usage.outputTokens,
+      totalTokens: sum.totalTokens + usage.totalTokens,
+      estimated: sum.estimated || usage.estimated,
+      ...sumPart("cachedTokens", sum, usage),
+      ...sumPart("cacheWriteTokens", sum, usage),
+      ...sumPart("reasoningTokens", sum, usage),
+      ...(cost === undefined ? {} : { cost }),
+    };
+  });
+}
+
+type Part = "cachedTokens" | "cacheWriteTokens" | "reasoningTokens";
+
+/** A part that neither tells stays untold. */
+function sumPart(part: Part, { [part]: one }: Usage, { [part]: other }: Usage): Partial<Usage> {
+  return one === undefined && other === undefined ? {} : { [part]: (one ?? 0) + (other ?? 0) };
+}
+
+/** No tokens cost nothing, whether their price is known or not. */
+function sumCost(one: Usage, other: Usage): Cost | undefined {
+  if (one.totalTokens === 0) return other.cost;
+  if (other.totalTokens === 0) return one.cost;
+  const known = one.cost ?? other.cost;
+  if (known === undefined) return undefined;
+  if (one.cost === undefined || other.cost === undefined) return { ...known, partial: true };
+  const partial = one.cost.partial ?? other.cost.partial;
+  return {
+    usd: one.cost.usd + other.cost.usd,
+    approximate: one.cost.approximate || other.cost.approximate,
+    ...(partial === undefined ? {} : { partial }),
+  };
+}
+
+/** The cost of tokens; `undefined` without a price. `hasMore`: the call has a part that is not in its tokens. */
+export function costOf(price: ModelPrice | undefined, usage: Usage, hasMore: boolean): Cost | undefined {
+  if (price === undefined) return undefined;
+  return { usd: price.costOf(usage), approximate: price.approximate || hasMore };
+}
+
+/** Tiers whose tokens have the model's usual price. */
+const usualTiers: ReadonlySet<unknown> = new Set([undefined, null, "auto", "default", "standard"]);
+/** Tools that the client runs itself cost only tokens. */
+const ownTools: ReadonlySet<unknown> = new Set(["function", "custom"]);
+
+/** Whether a call may cost more or less than its tokens by the model's price. */
+export function hasUnpricedPart({ tools = [], options = {} }: ProviderRequest): boolean {
+  return tools.some(({ type }) => !ownTools.has(type)) || !usualTiers.has(options.service_tier);
 }
 
 /** For shorter texts a loop is faster than Node's native call; for longer ones it is up to thirty times as slow, 5 ms for 1 MB. */

@@ -47,18 +47,18 @@ export const budgetSettings = {
   moneyPerDay: {
     name: "TROUPE_MONEY_PER_DAY",
     schema: z.coerce.number().positive().optional(),
-    help: "max money a day in all, in the unit of the prices",
+    help: "max money a day in all, in US dollars",
   },
   prices: {
     name: "TROUPE_PRICES",
     hasParts: true,
     schema: list.transform(readPrices).default([]),
-    help: "prices of models per million tokens, as model=input/output, comma-separated; a version without one costs as much as the most expensive other version",
+    help: "own prices of models in US dollars per million tokens, as model=input/output, comma-separated; a version without one costs as much as the most expensive other version",
   },
   fallbackPrice: {
     name: "TROUPE_FALLBACK_PRICE",
     schema: z.string().transform(readPrice).optional(),
-    help: "price of a model without one in TROUPE_PRICES, as input/output",
+    help: "price of a model that has no other, as input/output",
   },
   reservedTokens: {
     name: "TROUPE_RESERVED_TOKENS",

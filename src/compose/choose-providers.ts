@@ -77,11 +77,12 @@ export async function chooseProviders(
 
 /** A catalog that throws for `openai` may still answer other names, and a defect in it must not end the start. */
 function describeOwn(own: ProviderCatalog, observer: Observer): Answering {
-  const { apiFor, list } = own;
+  const { apiFor, list, vendorOf } = own;
   const unnamed = {
     ...{ simulated: false, isFree: false, choose: own.choose.bind(own) },
     ...(apiFor === undefined ? {} : { apiFor: apiFor.bind(own) }),
     ...(list === undefined ? {} : { list: list.bind(own) }),
+    ...(vendorOf === undefined ? {} : { vendorOf: vendorOf.bind(own) }),
   };
   try {
     const { provider, model } = own.choose("openai", undefined);
@@ -132,13 +133,18 @@ async function configured(
     }),
   );
   const { choose, apiFor, list, model } = catalog;
+  const { vendorOf } = catalog;
   const named = [first, ...more].map((endpoint) => {
     const shown = endpoint.name === apiFor(undefined) && endpoint.name !== "openai" ? model : undefined;
     const where = `${endpoint.title}${overProxy(new URL(endpoint.baseUrl), dependencies)}`;
     return `"${endpoint.name}" is answered by ${where}${shown === undefined ? "" : ` (${shown})`}`;
   });
   const simulated = false;
-  return { choose, apiFor, list, simulated, isFree: false, model, summary: `api ${named.join(", ")}` };
+  const summary = `api ${named.join(", ")}`;
+  return {
+    ...{ choose, apiFor, list, simulated, isFree: false, model, summary },
+    ...(vendorOf === undefined ? {} : { vendorOf }),
+  };
 }
 
 /** Only an endpoint of a chain has a breaker: without another place to ask, a call that may succeed is better than none. */

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { pricedVendors } from "../adapters/genai-prices/published-prices.ts";
 import { inPlainWords, predicate } from "../protocol/fault-in.ts";
 import { model } from "../protocol/fields.ts";
 import { expandVariables } from "./expand-variables.ts";
@@ -68,6 +69,10 @@ const provider = z.strictObject({
   organization: line(256).exactOptional().describe("The organization to bill, at OpenAI."),
   project: line(256).exactOptional().describe("The project to bill, at OpenAI."),
   headers: headers.exactOptional().describe("Further headers of each call."),
+  pricedAs: z
+    .enum(pricedVendors)
+    .exactOptional()
+    .describe("The vendor whose published prices its calls cost. Default: by the host; no vendor, no price."),
   model: model
     .exactOptional()
     .describe("The model of requests that name none. Default: the first one that it lists."),
@@ -78,6 +83,18 @@ const provider = z.strictObject({
     .describe("Models that it has although it does not list them."),
   dialect: dialect.exactOptional().describe("Switches of Chat Completions. Default: by the host."),
 });
+
+const usd = z.number().min(0).max(1_000_000);
+const price = z
+  .strictObject({
+    input: usd.describe("Of input."),
+    cachedInput: usd
+      .exactOptional()
+      .describe("Of input read from the vendor's cache. Default: that of input."),
+    cacheWrite: usd.exactOptional().describe("Of input written to it. Default: that of input."),
+    output: usd.describe("Of output, reasoning included."),
+  })
+  .describe("US dollars for a million tokens.");
 
 const name = z
   .string()
@@ -117,6 +134,11 @@ export const configSchema = z.strictObject({
     .describe(
       "For an `api`, or one model of it as `api/model`: the links that answer in its place, in this order, if a call fails before its answer begins.",
     ),
+  prices: z
+    .record(z.string().min(1).max(320), price)
+    .refine((given) => Object.keys(given).length <= 1_000, "must have at most 1,000 members")
+    .exactOptional()
+    .describe("Prices by model, or by api and model as `groq/llama-3.3-70b`. They replace published ones."),
 });
 
 /** An endpoint of the file, before the vendor's defaults are filled in. */
@@ -204,5 +226,6 @@ function sentenceOf(issue: z.core.$ZodIssue | undefined): string {
 function namesAt(place: readonly PropertyKey[]): string[] {
   if (place.length === 0) return Object.keys(configSchema.shape);
   if (place[0] === "fallback") return ["to", "largerContext"];
+  if (place[0] === "prices") return Object.keys(price.shape);
   return Object.keys(place.length > 2 ? dialect.shape : provider.shape);
 }

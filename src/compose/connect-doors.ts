@@ -103,6 +103,7 @@ function openListener({ parts, turns, nodes, access, sockets, pages, ready }: Li
     ...{ keys, tickets, conversations, logs, nodes, usage, observer },
     newSecret: () => `troupe_${randomBytes(32).toString("base64url")}`,
     deleteConversation: createConversationDeletion({ conversations, logs, turns, clock, observer }),
+    prices: parts.prices,
     listModels: async () => (await providers.list?.()) ?? [],
     today: budgets.today,
     page: pages.served,

@@ -3,8 +3,8 @@ import { loneNode, type Nodes } from "../ports/nodes.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type ConnectedDoors, closePatienceMs, connectDoors } from "./connect-doors.ts";
 import { nodeNameOf } from "./node-name.ts";
-import { warnOfPrices } from "./open-budgets.ts";
 import { openParts, type Parts, readBasis } from "./open-parts.ts";
+import { warnOfPrices } from "./open-prices.ts";
 import { openStores } from "./open-stores.ts";
 import { type OpenedTurns, openTurns } from "./open-turns.ts";
 import type { OpenStores } from "./stores.ts";
@@ -72,7 +72,7 @@ function leaveWhenLost({ stores }: Parts, { turns }: OpenedTurns, doors: Connect
 
 /** Renders the page again when a local server is found after the start, and tells of it. */
 function followProviders(
-  { settings, providers, observer, logger, isWorker }: Parts,
+  { settings, providers, prices, observer, logger, isWorker }: Parts,
   { pages }: ConnectedDoors,
   onAnswering = (summary: string) => {
     if (!isWorker) logger.info({}, `from now on ${summary}`);
@@ -81,7 +81,7 @@ function followProviders(
   void providers.changed
     .then(() => pages.refresh())
     .then(() => {
-      if (!isWorker) warnOfPrices(settings, providers, observer);
+      if (!isWorker) warnOfPrices(settings, prices, { models: providers, observer });
       onAnswering(providers.summary);
     })
     .catch(faultsOf(observer, "connection"));

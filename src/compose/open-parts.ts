@@ -10,6 +10,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { OutputChecker } from "../ports/output-checker.ts";
 import type { PersonaStore } from "../ports/persona.ts";
+import type { Prices } from "../ports/prices.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import { type ChosenPersonas, choosePersonas } from "./choose-personas.ts";
 import { type ChosenProviders, chooseProviders } from "./choose-providers.ts";
@@ -17,6 +18,7 @@ import { combineObservers } from "./combine-observers.ts";
 import { decodeConfig, readConfigFile, type TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
 import { openCallers } from "./open-callers.ts";
+import { openPrices, warnOfPrices } from "./open-prices.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { completeSettings } from "./read-settings.ts";
 import { type RequestMemory, requestMemory } from "./request-memory.ts";
@@ -48,6 +50,7 @@ export interface Parts extends Basis {
   readonly vendorIds: VendorIds;
   readonly outputs: OutputChecker;
   readonly budgets: Budgets;
+  readonly prices: Prices;
   readonly memory: RequestMemory;
   /** Closes providers and connections to them, then the stores. */
   close(): Promise<void>;
@@ -86,14 +89,16 @@ export async function openParts(
   const onMissing = (message: string) => told.warned?.({ message });
   const fastReads = new FastReads({ isOn: settings.fastReads, onMissing });
   const agents = begun.use(createUpstreamAgents(proxiesOf(settings), fastReads));
+  const configuration = await configurationOf(options, settings);
   const providers = begun.use(
     await chooseProviders(settings, {
-      ...{ clock, agents, random, own: options.providers },
-      configuration: await configurationOf(options, settings),
+      ...{ clock, agents, random, own: options.providers, configuration },
       observer: told,
       ownObserver: observer,
     }),
   );
+  const prices = await openPrices(settings, { models: providers, configuration, clock });
+  warnOfPrices(settings, prices, { models: providers, observer: told });
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
   const stores = begun.use(await open(settings, { clock, observer }));
   const outputs = begun.use(createOutputChecker({ clock }));
@@ -101,9 +106,9 @@ export async function openParts(
   return {
     ...basis,
     clientAddress: createClientAddress(settings.trustedProxies),
-    ...{ providers, personas, shownPersonas: shown, stores, callers, outputs },
+    ...{ providers, prices, personas, shownPersonas: shown, stores, callers, outputs },
     vendorIds: await openVendorIds(settings, stores, callers),
-    budgets: await stores.openBudgets(providers),
+    budgets: await stores.openBudgets(prices),
     memory: requestMemory(settings),
     async close() {
       providers[Symbol.dispose]();

@@ -78,7 +78,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     lost: store.lost,
     onCutOff: nodes.onCutOff,
     canStore: store.canStore,
-    openBudgets: (models) => openNodeBudgets(settings, { ...parts, usage, models, shared, minutes }),
+    openBudgets: (prices) => openNodeBudgets(settings, { ...parts, usage, prices, shared, minutes }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

@@ -51,7 +51,7 @@ async function openMemory(settings: Settings, parts: StoreParts): Promise<KeptSt
     keysBefore: [],
     canStore: async () => true,
     usage,
-    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
+    openBudgets: (prices) => openBudgets(settings, { ...parts, usage, prices }),
     vendorIds: createMemoryVendorIds({ clock }),
     responses: createMemoryResponses({ clock, retentionMs }),
     ...openCounters(settings, clock),
@@ -90,7 +90,7 @@ async function openDatabase(settings: Settings, parts: StoreParts): Promise<Kept
     ...openCounters(settings, clock),
     peers: noPeers,
     canStore: async () => store.fault === undefined,
-    openBudgets: (models) => openBudgets(settings, { ...parts, usage, models }),
+    openBudgets: (prices) => openBudgets(settings, { ...parts, usage, prices }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

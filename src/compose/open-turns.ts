@@ -64,13 +64,14 @@ function chatOf({
   clock,
   random,
   providers,
+  prices,
   personas,
   stores,
   vendorIds,
   outputs,
 }: Parts): ChatDependencies {
   return {
-    ...{ clock, providers, personas, vendorIds, outputs },
+    ...{ clock, providers, prices, personas, vendorIds, outputs },
     conversations: stores.conversations,
     responses: stores.responses,
     digest: sha256,

@@ -13,12 +13,13 @@ import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system-clock.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
+import type { Prices } from "../ports/prices.ts";
 import { chooseProviders } from "./choose-providers.ts";
 import { combineObservers } from "./combine-observers.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import { type Logger, LogObserver } from "./log-observer.ts";
-import { type PricedModels, warnOfPrices } from "./open-budgets.ts";
 import type { OpenedMetrics } from "./open-metrics.ts";
+import { openPrices, warnOfPrices } from "./open-prices.ts";
 import { openOwnStores } from "./open-stores.ts";
 import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
@@ -113,12 +114,12 @@ async function openShared(
 ): Promise<Shared> {
   const log = new LogObserver(logger, clock);
   const observer = combineObservers(metrics === undefined ? [log] : [log, metrics.observer]);
-  const models = await whoAnswers(settings, { configuration, logger, observer, stack: opening });
+  const prices = await pricesOfAnswering(settings, { configuration, logger, observer, stack: opening });
   const stores = opening.use(await openOwnStores(settings, { clock, observer }));
   const { inAll } = requestMemory(settings);
   const hub = await createHub({
     ...stores,
-    budgets: await stores.openBudgets(models),
+    budgets: await stores.openBudgets(prices),
     maxPerKey: settings.maxRequestsPerKey,
     maxPerOwner: settings.maxRequestsPerOwner,
     maxInAll: settings.maxRequests,
@@ -224,13 +225,13 @@ interface WhoAnswers {
 }
 
 /**
- * The providers of the workers, as far as prices depend on them. Each worker chooses for itself; this process also chooses, to report a
- * local server that starts later only once.
+ * The prices of the workers' providers. Each worker chooses for itself; this process also chooses, to report a local server that starts
+ * later only once.
  */
-async function whoAnswers(
+async function pricesOfAnswering(
   settings: Settings,
   { configuration, logger, observer, stack }: WhoAnswers,
-): Promise<PricedModels> {
+): Promise<Prices> {
   const agents = stack.use(createUpstreamAgents(proxiesOf(settings)));
   const chosen = stack.use(
     await chooseProviders(settings, {
@@ -242,11 +243,13 @@ async function whoAnswers(
       ownObserver: observer,
     }),
   );
+  const prices = await openPrices(settings, { models: chosen, configuration, clock });
+  warnOfPrices(settings, prices, { models: chosen, observer });
   void chosen.changed.then(() => {
-    warnOfPrices(settings, chosen, observer);
+    warnOfPrices(settings, prices, { models: chosen, observer });
     logger.info({}, `from now on ${chosen.summary}`);
   });
-  return chosen;
+  return prices;
 }
 
 /** The port for all workers. Rejects if another program has it, which workers that share the port would not notice. */

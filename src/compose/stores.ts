@@ -5,6 +5,7 @@ import type { KeyStore, StoredKey } from "../ports/key-store.ts";
 import type { Nodes } from "../ports/nodes.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Peers } from "../ports/peers.ts";
+import type { Prices } from "../ports/prices.ts";
 import type { RateCounter } from "../ports/rate-counter.ts";
 import type { ResponseStore } from "../ports/response-store.ts";
 import type { SocketPlaces } from "../ports/socket-places.ts";
@@ -13,7 +14,6 @@ import type { TurnLogStore } from "../ports/turn-log.ts";
 import type { UsageSums } from "../ports/usage-store.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { Shared } from "../server/budget/day-budgets.ts";
-import type { PricedModels } from "./open-budgets.ts";
 import type { Settings } from "./settings.ts";
 
 /** The stores of all data that must not be lost. */
@@ -52,12 +52,12 @@ export interface Stores extends AsyncDisposable {
   /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
   /** The budgets of all processes that share these stores. Called once, at the start. */
-  openBudgets(models: PricedModels): Promise<Budgets>;
+  openBudgets(prices: Prices): Promise<Budgets>;
 }
 
 /** Stores in the process that keeps them. */
 export interface KeptStores extends Stores {
-  openBudgets(models: PricedModels): Promise<CountedBudgets>;
+  openBudgets(prices: Prices): Promise<CountedBudgets>;
 }
 
 /** The parts that every store uses. */

@@ -28,6 +28,11 @@ export interface ProviderCatalog {
   /** The `api` of a request that names none. Default: always `openai`. */
   apiFor?(model: string | undefined): string;
   /**
+   * The vendor whose published prices the calls of an `api` cost, such as `openai`, `anthropic` or `gemini`. Default: no published price
+   * is known.
+   */
+  vendorOf?(api: string): string | undefined;
+  /**
    * Every `api` with its models. Old lists are asked for again, which takes seconds at most. Never rejects. Default: nothing is
    * listed.
    */

@@ -42,9 +42,24 @@ export interface Usage {
   readonly inputTokens: number;
   /** Input tokens that the vendor read from its prompt cache, if it tells. `inputTokens` includes them. */
   readonly cachedTokens?: number;
+  /** Input tokens that the vendor wrote to its prompt cache, if it tells. `inputTokens` includes them. */
+  readonly cacheWriteTokens?: number;
   readonly outputTokens: number;
+  /** Output tokens of reasoning, if the vendor tells. `outputTokens` includes them. */
+  readonly reasoningTokens?: number;
   readonly totalTokens: number;
   readonly estimated: boolean;
+  /** Absent: the price is unknown, which is not 0. A provider sets it only if the vendor itself tells the cost. */
+  readonly cost?: Cost;
+}
+
+/** Money for one or more calls, in US dollars. */
+export interface Cost {
+  readonly usd: number;
+  /** A part is by the price of a similar model, or something of a call has no price, such as a tool that the vendor runs. */
+  readonly approximate: boolean;
+  /** The prices of some calls are unknown, so `usd` is for the others alone. */
+  readonly partial?: true;
 }
 
 export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "budget" | "cancelled";

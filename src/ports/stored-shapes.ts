@@ -28,9 +28,14 @@ const cancel = { cancel: z.looseObject({ upstreamClosed: flag, closedInMs: numbe
 const usage = z.looseObject({
   inputTokens: number,
   cachedTokens: number.exactOptional(),
+  cacheWriteTokens: number.exactOptional(),
   outputTokens: number,
+  reasoningTokens: number.exactOptional(),
   totalTokens: number,
   estimated: flag,
+  cost: z
+    .looseObject({ usd: number, approximate: flag, partial: z.literal(true).exactOptional() })
+    .exactOptional(),
 });
 const finishReason = z.enum(["stop", "length", "content_filter", "tool_calls", "budget", "cancelled"]);
 

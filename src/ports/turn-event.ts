@@ -47,9 +47,10 @@ export type TurnAnswer = { readonly finishReason: FinishReason; readonly cancel?
       readonly text: string;
       /** The vendor's own object; empty if it has none. */
       readonly response: JsonObject;
-      /** Present if the vendor did not get to its end: then `response` is its last snapshot, beside the model asked for and the usage so far. */
+      /** Present if the vendor did not get to its end: then `response` is its last snapshot, and `model` the model asked for. */
       readonly partial?: "cancelled" | "incomplete";
       readonly model?: string;
+      /** The usage so far. Earlier versions stored it only with `partial`. */
       readonly usage?: Usage;
       /** The endpoint that answered; absent if it is the one that was asked first. */
       readonly api?: string;

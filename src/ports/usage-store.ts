@@ -35,9 +35,12 @@ export interface BegunCall {
 /** The use of one model by one key. */
 export interface Spending {
   readonly keyId: string;
+  readonly api: string;
   readonly model: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** In US dollars. Absent if it was not recorded. */
+  readonly cost?: number;
 }
 
 /** A call that may be resumed, because it or its turn was left open. It counts as recorded until then. */

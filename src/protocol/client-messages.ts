@@ -28,7 +28,7 @@ const requestFields = {
   api: optional(api).describe("Which provider answers. Default: the server's."),
   model: optional(model).describe("Which model answers. Default: the server's."),
   budget_tokens: optional(tokenBudget).describe(
-    "Max tokens of the request, input and output of all its lanes together. Default: no limit of its own.",
+    "Max tokens of the request, input and output of all its lanes together.",
   ),
   include_sources: optional(z.boolean()).describe("Send sources. Default false."),
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
@@ -36,7 +36,7 @@ const requestFields = {
     "If the socket drops: `finish`, `cancel`, or milliseconds without a follower until the request is cancelled. Default: `finish` with an `id`, 10000 without.",
   ),
   retry: optional(seqOfError).describe(
-    "Runs the request again: the `seq` of the retryable `error` that ended it. Default: a request that has ended is not run again.",
+    "Runs the request again: the `seq` of the retryable `error` that ended it.",
   ),
   on_interrupt: optional(onInterrupt).describe(
     "If the server stops in the middle: `error` ends the request as `interrupted`, `restart` answers the cut-off lanes again. Default `error`.",
@@ -149,7 +149,7 @@ export const clientMessages = {
       "A request of it: later requests come first, also ended ones. Empty: from the first one. Default: only running and future requests.",
     ),
     after_seq: optional(position).describe(
-      "The last `seq` that was seen of the request `after`: the rest of it comes first. Default: nothing more of it.",
+      "The last `seq` that was seen of the request `after`: the rest of it comes first.",
     ),
   }).describe("Follows a conversation: its running requests and every later one."),
   unfollow: message("unfollow", {

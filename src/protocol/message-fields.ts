@@ -6,16 +6,12 @@ export const errorCode = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorC
 
 /** The position of a numbered message: its request and its place in that request's log. */
 export const position = {
-  request_id: z.string().describe("The request: the client's `id`, or one the server made."),
+  request_id: z.string().describe("The client's `id`, or one the server made."),
   seq: z.int().min(1).describe("Place in the request's log, from 1."),
 };
 /** Marks the short form of a message that was too large; long values in it are empty. */
 export const parts = {
-  in_parts: z
-    .int()
-    .min(2)
-    .optional()
-    .describe("This is the short form: the whole message came before it in this many `part`s."),
+  in_parts: z.int().min(2).optional().describe("The short form, after this many `part`s."),
 };
 export const reply = { id: z.string().optional().describe("The `id` of the frame that this answers.") };
 const attempt = { retry: z.int(), delay_ms: z.number(), code: errorCode };
@@ -31,19 +27,25 @@ export const lane = {
 export const simulated = z
   .literal(true)
   .optional()
-  .describe("Present if no model was called: the built-in demonstration answered.");
+  .describe("The built-in demonstration answered, no model.");
 
 export const usage = z.object({
   input_tokens: z.int().min(0),
-  cached_tokens: z
-    .int()
-    .min(0)
-    .optional()
-    .describe("Input tokens from the provider's prompt cache; absent if the provider gives no figure."),
+  cached_tokens: z.int().min(0).optional().describe("From the provider's prompt cache, if it tells."),
+  cache_write_tokens: z.int().min(0).optional().describe("Written to that cache."),
   output_tokens: z.int().min(0),
+  reasoning_tokens: z.int().min(0).optional().describe("Included in the output."),
   total_tokens: z.int().min(0),
-  estimated: z.boolean().describe("Counted from characters, because the provider gave no figure."),
+  estimated: z.boolean().describe("Counted from characters."),
 });
+
+/** Money for `usage`. */
+export const cost = z.object({
+  usd: z.number().min(0),
+  approximate: z.boolean().describe("By a similar price, or without a part that has none."),
+  partial: z.literal(true).optional().describe("Without calls of unknown price."),
+});
+const told = { cost: cost.nullable().optional().describe("`null`: unknown, not free.") };
 
 export const failure = z.object({
   code: errorCode,
@@ -56,8 +58,8 @@ export const finishReason = z.enum(["stop", "length", "content_filter", "tool_ca
 
 /** The effect of a cancel upstream. */
 export const cancelReport = z.object({
-  upstream_closed: z.boolean().describe("Nothing of the upstream call is still open."),
-  closed_in_ms: z.number().min(0).describe("From the cancel's arrival to the upstream connection's end."),
+  upstream_closed: z.boolean().describe("The upstream call is closed."),
+  closed_in_ms: z.number().min(0).describe("Since the cancel arrived."),
 });
 
 export const publicPersona = z.object({ id: z.string(), name: z.string(), description: z.string() });
@@ -75,6 +77,7 @@ export const personaAnswer = {
   model: z.string(),
   api: z.string(),
   usage: usage.optional(),
+  ...told,
   error: failure.optional(),
   cancel: cancelReport.optional(),
   simulated,
@@ -84,6 +87,7 @@ export const openaiChatData = z.looseObject({
   output_text: z.string(),
   api: z.string().optional().describe("The fallback that answered."),
   finish_reason: finishReason,
+  cost: cost.nullable().optional(),
   simulated,
   cancel: cancelReport.optional(),
 });
@@ -99,6 +103,7 @@ export const chatData = z.object({
   api: z.string(),
   finish_reason: finishReason,
   usage: usage.optional(),
+  ...told,
   cancel: cancelReport.optional(),
   simulated,
 });
@@ -110,6 +115,7 @@ export const multiChatData = z.object({
   conversation_id: z.string(),
   finish_reason: finishReason,
   usage: usage.optional(),
+  ...told,
   cancel: cancelReport.optional(),
   simulated,
 });

@@ -131,9 +131,7 @@ export const serverMessages = {
       request_id: z.string(),
       seq: position.seq
         .optional()
-        .describe(
-          "Present if lanes start again: the shown text of the named lanes, and of no other, is void.",
-        ),
+        .describe("Present if lanes start again: the shown text of the named lanes only is void."),
       through_seq: z
         .int()
         .min(0)

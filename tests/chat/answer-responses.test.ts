@@ -86,7 +86,10 @@ describe("answerResponses", () => {
     assert.deepEqual(result, {
       type: "answer",
       status: "completed",
-      answer: { kind: "responses", text: "Hi.", response, finishReason: "length", simulated: true },
+      answer: {
+        ...{ kind: "responses", text: "Hi.", response, finishReason: "length", simulated: true },
+        ...("usage" in end ? { usage: end.usage } : {}),
+      },
     });
   });
 

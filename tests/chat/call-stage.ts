@@ -8,6 +8,7 @@ import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { createTurnBudget } from "../../src/server/budget/budgets.ts";
 import { createDayBudgets } from "../../src/server/budget/day-budgets.ts";
 import { dataFolder, failing } from "../adapters/sqlite/open-store.ts";
+import { noPrices } from "../support/no-prices.ts";
 import { openBeside } from "../support/open-beside.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { type ChatSetup, createChatSetup, type ProviderScript, say } from "./chat-setup.ts";
@@ -123,7 +124,7 @@ export async function openCallStage() {
       });
       const usage = createSqliteUsage({ store, keepDays: 10 });
       const database = openBeside(place.file, { readOnly: true });
-      const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
+      const days = createDayBudgets({ clock, usage, limits: {}, prices: noPrices });
       await days.takeUp();
       const caller = { owner: "ada", keyId: "key-1", limits: {} };
       const expense = { caller, requestId: "r", lanes: 1 };
@@ -145,7 +146,8 @@ export async function openCallStage() {
         crash() {
           hasCrashed = true;
         },
-        spent: () => days.purses(caller, "model-asked")[0]?.ledger.spent,
+        spent: () =>
+          days.purses(caller, { api: "openai", model: "model-asked", inputTokens: 0 })[0]?.ledger.spent,
         async rows() {
           // A read comes after all earlier writes.
           await usage.sums("nobody", 0, 0);

@@ -13,6 +13,7 @@ import type { JsonObject } from "../../src/ports/json.ts";
 import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
 import { isEvent, type TurnEvent } from "../../src/ports/turn-event.ts";
+import { noPrices } from "../support/no-prices.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";
 import { createNotedBudget, type NotedBudget } from "./noted-budget.ts";
 import { personas } from "./personas.ts";
@@ -83,6 +84,7 @@ export function createChatSetup(
         find: async (_owner, id) => personas.find((persona) => persona.id === id),
         list: async () => [...personas],
       },
+      prices: noPrices,
       conversations,
       vendorIds: createMemoryVendorIds({ clock }),
       outputs: { check: async () => ({ fits: true }) },

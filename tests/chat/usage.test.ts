@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { estimateInput, sumUsage, utf8Bytes } from "../../src/chat/usage.ts";
+import { costOf, estimateInput, hasUnpricedPart, sumUsage, utf8Bytes } from "../../src/chat/usage.ts";
 import { textMessage } from "../../src/ports/item.ts";
 
 const usage = (inputTokens: number, outputTokens: number, estimated = false) => ({
@@ -55,7 +55,48 @@ describe("utf8Bytes", () => {
   });
 });
 
+describe("the cost of a call", () => {
+  const price = { approximate: false, costOf: () => 2, at: () => ({ input: 1, output: 1 }) };
+
+  it("is approximate if its price is, or if a part of it has no price", () => {
+    for (const [request, hasMore] of [
+      [{}, false],
+      [{ tools: [{ type: "function" }, { type: "custom" }], options: { service_tier: "auto" } }, false],
+      [{ tools: [{ type: "web_search" }] }, true],
+      [{ options: { service_tier: "flex" } }, true],
+    ] as const)
+      assert.equal(hasUnpricedPart({ model: "m", input: [], ...request }), hasMore);
+    assert.deepEqual(costOf(price, usage(1, 1), false), { usd: 2, approximate: false });
+    assert.deepEqual(costOf(price, usage(1, 1), true), { usd: 2, approximate: true });
+    assert.equal(costOf({ ...price, approximate: true }, usage(1, 1), false)?.approximate, true);
+    assert.equal(costOf(undefined, usage(1, 1), false), undefined);
+  });
+});
+
 describe("sumUsage", () => {
+  it("adds up costs, and says if one is approximate or unknown", () => {
+    const costing = (usd: number, approximate = false) => ({ ...usage(1, 2), cost: { usd, approximate } });
+    const costs = (...usages: Parameters<typeof sumUsage>[0]) => sumUsage(usages)?.cost;
+    assert.deepEqual(costs(costing(1), costing(2)), { usd: 3, approximate: false });
+    assert.deepEqual(costs(costing(1), costing(2, true)), { usd: 3, approximate: true });
+    for (const order of [
+      [usage(1, 2), costing(1), costing(2)],
+      [costing(1), usage(1, 2), costing(2)],
+      [costing(1), costing(2), usage(1, 2)],
+    ])
+      assert.deepEqual(costs(...order), { usd: 3, approximate: false, partial: true });
+    assert.equal(costs(usage(1, 2), usage(1, 2)), undefined);
+    // A call that used nothing has no unknown cost.
+    assert.deepEqual(costs(usage(0, 0), costing(1), usage(0, 0)), { usd: 1, approximate: false });
+    assert.equal(costs(usage(0, 0), usage(1, 2)), undefined);
+  });
+
+  it("adds up the parts that are told", () => {
+    const parts = { cachedTokens: 1, cacheWriteTokens: 2, reasoningTokens: 3 };
+    const sum = sumUsage([{ ...usage(9, 9), ...parts }, usage(1, 1), { ...usage(9, 9), ...parts }]);
+    assert.deepEqual(sum, { ...usage(19, 19), cachedTokens: 2, cacheWriteTokens: 4, reasoningTokens: 6 });
+  });
+
   it("adds up the known figures", () => {
     assert.deepEqual(sumUsage([usage(1, 2), undefined, usage(10, 20)]), usage(11, 22));
   });

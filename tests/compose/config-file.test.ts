@@ -49,9 +49,14 @@ const whole = {
       ...{ ...work, key: `\${WORK_KEY}`, organization: "o", project: "p", model: "m", models: ["a", "b"] },
       headers: { "X-Team": `chat \${WORK_KEY}` },
       dialect: { maxTokens: "max_tokens", asksForUsage: false },
+      pricedAs: "openai",
     },
   },
   fallback: { "groq/a/b": ["work", { to: "openai/gpt-4o", largerContext: true }] },
+  prices: {
+    m: { input: 1, cachedInput: 0.1, cacheWrite: 1.25, output: 5 },
+    "work/m": { input: 0, output: 0 },
+  },
 } as const;
 
 describe("the config file", () => {
@@ -75,7 +80,7 @@ describe("the config file", () => {
     ["", "it is not JSON"],
     ["[]", "it must be an object"],
     [{ provider: {} }, "provider is not known; did you mean providers?"],
-    [{ colour: 1 }, "colour is not known; it has $schema, providers, fallback"],
+    [{ colour: 1 }, "colour is not known; it has $schema, providers, fallback, prices"],
     [of({ base_url: "x" }), "providers.work.base_url is not known; did you mean baseUrl?"],
     [of({ apiKey: secret }), "providers.work.apiKey is not known; did you mean key?"],
     [of({ modle: "m" }), "providers.work.modle is not known; did you mean model?"],
@@ -86,6 +91,16 @@ describe("the config file", () => {
     [
       of({ kind: "soap" }),
       "providers.work.kind must be responses, chat-completions, anthropic, gemini or spoken",
+    ],
+    [
+      of({ pricedAs: "ollama" }),
+      "providers.work.pricedAs must be anthropic, azure, cerebras, cohere, deepseek, fireworks, gemini, groq, mistral, moonshot, openai, openrouter, perplexity, together or xai",
+    ],
+    [{ prices: { m: { input: 1 } } }, "prices.m.output is missing"],
+    [{ prices: { m: { input: -1, output: 1 } } }, "prices.m.input must be a number from 0 to 1000000"],
+    [
+      { prices: { m: { input: 1, output: 1, cached: 1 } } },
+      "prices.m.cached is not known; it has input, cachedInput, cacheWrite, output",
     ],
     [of({ baseUrl: "gateway" }), "providers.work.baseUrl must be an address such as http://host:port/v1"],
     [
@@ -136,6 +151,8 @@ describe("the config file", () => {
       of({ base_url: "x" }),
       of({ kind: "soap" }),
       { providers: { Work: work } },
+      { prices: { m: { input: 1 } } },
+      of({ pricedAs: "ollama" }),
     ])
       assert.ok(!validate(content), JSON.stringify(content));
   });

@@ -99,7 +99,7 @@ describe("the retention in PostgreSQL", withPostgres, () => {
     await using second = await openStore({ url: first.url });
     const next = createPostgresUsage({ store: second.store });
     const { spent, left } = await next.takeUp(98);
-    const ofAll = { keyId: "key-1", model: "m", inputTokens: 16, outputTokens: 264 };
+    const ofAll = { keyId: "key-1", api: "openai", model: "m", inputTokens: 16, outputTokens: 264 };
     // The calls of later days count for this one from now on, because the clock was set back.
     assert.deepEqual(spent, [{ ...ofAll, inputTokens: 14 }]);
     assert.deepEqual(

@@ -14,7 +14,7 @@ export interface PursesUnderTest extends AsyncDisposable {
 const day = 20_000;
 const request = { name: "purse", cap: 1_000, spent: 0, used: 0, need: 0, want: 0 };
 const amountsOf: PurseAmounts = ({ inputTokens, outputTokens }) => [["purse", inputTokens + outputTokens]];
-const call = { keyId: "key", model: "model", inputTokens: 40, outputTokens: 60 };
+const call = { api: "openai", keyId: "key", model: "model", inputTokens: 40, outputTokens: 60 };
 
 /** The contract of `SharedPurses`, for every adapter to run. */
 export function describeSharedPurses(name: string, create: () => Promise<PursesUnderTest>): void {

@@ -130,8 +130,8 @@ describe("an answer with which the next process can go on", () => {
     };
     const failing = assembleTroupe(options, async (...opened) => {
       const stores = await openStores(...opened);
-      const openBudgets: typeof stores.openBudgets = async (models) =>
-        Object.create(await stores.openBudgets(models), { today: { get: today } });
+      const openBudgets: typeof stores.openBudgets = async (prices) =>
+        Object.create(await stores.openBudgets(prices), { today: { get: today } });
       return { ...stores, openBudgets };
     });
     await assert.rejects(failing, /The start fails/);

@@ -96,10 +96,13 @@ describe("GET /api/models", () => {
     await using models = await createModelServer({ list: listing("phi4") });
     await using local = await startTroupe({ localProviders: [models.baseUrl] });
     const found = { api: "openai", is_default: true, ...state, configured: false };
-    const one = (id: string) => ({ default_model: id, models: [{ id, listed: true, price }] });
+    const one = (id: string, its: object | null = price) => ({
+      ...{ default_model: id, models: [{ id, listed: true, price: its }] },
+    });
+    const free = { input: 0, output: 0, approximate: false };
     assert.deepEqual(await modelsOf(local), [{ ...found, ...one("phi4") }]);
     await using simulated = await startTroupe();
-    assert.deepEqual(await modelsOf(simulated), [{ ...found, simulated: true, ...one("demo") }]);
+    assert.deepEqual(await modelsOf(simulated), [{ ...found, simulated: true, ...one("demo", free) }]);
     const provider: Provider = { name: "p", simulated: false, stream: () => assert.fail("it is not called") };
     await using own = await startTroupe({ providers: partialCatalog(provider) });
     assert.deepEqual(await modelsOf(own), []);

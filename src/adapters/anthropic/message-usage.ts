@@ -1,5 +1,6 @@
 import { isObject } from "../../ports/json.ts";
 import type { Usage } from "../../ports/provider.ts";
+import { toldUsage } from "../upstream/told-usage.ts";
 
 /**
  * The tokens of one answer. The counts of later events are cumulative, so they replace earlier ones. Gateways send zeros or nothing at the
@@ -7,6 +8,7 @@ import type { Usage } from "../../ports/provider.ts";
  */
 export class MessageUsage {
   readonly #counts = new Map<string, number>();
+  #thinking: unknown;
   /** The model that answered, if another one than the first was needed. */
   model: string | undefined;
 
@@ -15,6 +17,7 @@ export class MessageUsage {
     for (const [name, value] of Object.entries(usage))
       if (Number.isInteger(value) && Number(value) >= 0 && (Number(value) > 0 || !this.#counts.has(name)))
         this.#counts.set(name, Number(value));
+    if (isObject(usage.output_tokens_details)) this.#thinking = usage.output_tokens_details.thinking_tokens;
     const last = Array.isArray(usage.iterations) ? usage.iterations.at(-1) : undefined;
     if (isObject(last) && typeof last.model === "string" && last.model !== "") this.model = last.model;
   }
@@ -24,12 +27,13 @@ export class MessageUsage {
     const outputTokens = this.#counts.get("output_tokens");
     const fresh = this.#counts.get("input_tokens");
     if (outputTokens === undefined || fresh === undefined) return undefined;
-    const cachedTokens = this.#counts.get("cache_read_input_tokens");
-    const written = this.#counts.get("cache_creation_input_tokens") ?? 0;
-    const inputTokens = fresh + (cachedTokens ?? 0) + written;
-    return {
-      ...{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false },
-      ...(cachedTokens === undefined ? {} : { cachedTokens }),
-    };
+    const cached = this.#counts.get("cache_read_input_tokens");
+    const cacheWrite = this.#counts.get("cache_creation_input_tokens");
+    return toldUsage({
+      input: fresh + (cached ?? 0) + (cacheWrite ?? 0),
+      ...{ cached, cacheWrite },
+      output: outputTokens,
+      reasoning: this.#thinking,
+    });
   }
 }

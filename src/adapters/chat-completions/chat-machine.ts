@@ -30,6 +30,7 @@ import {
   textsIn,
   usageIn,
 } from "./chunk.ts";
+import type { ChatDialect } from "./dialects.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
 const maxHeldChars = 16 * 1024 * 1024;
@@ -54,6 +55,7 @@ export class ChatMachine implements AnswerMachine {
   openText: OpenText | undefined;
   readonly #request: ProviderRequest;
   readonly #reasoningOf: string | undefined;
+  readonly #tellsCost: boolean;
   readonly #calls = new ChatCalls();
   readonly #sources = new ChatSources();
   #state: "silent" | "open" | "started" | "finished" | "ended" = "silent";
@@ -68,8 +70,9 @@ export class ChatMachine implements AnswerMachine {
   #usage: Usage | undefined;
 
   /** `reasoningOf`: the account and model whose reasoning has to go back with their calls; `undefined` if it does not. */
-  constructor(request: ProviderRequest, reasoningOf?: string) {
+  constructor(request: ProviderRequest, { tellsCost }: Pick<ChatDialect, "tellsCost">, reasoningOf?: string) {
     this.#request = request;
+    this.#tellsCost = tellsCost;
     this.#reasoningOf = reasoningOf;
     this.#model = request.model;
   }
@@ -114,7 +117,7 @@ export class ChatMachine implements AnswerMachine {
   }
 
   #take(chunk: JsonObject): ProviderEvent[] {
-    const usage = usageIn(chunk);
+    const usage = usageIn(chunk, this.#tellsCost);
     this.#usage = usage ?? this.#usage;
     if (typeof chunk.model === "string" && chunk.model !== "") this.#model = chunk.model;
     const choice = choiceIn(chunk);

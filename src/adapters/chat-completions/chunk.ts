@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
 import type { DeltaKind } from "../upstream/event-format.ts";
+import { isCount, toldUsage } from "../upstream/told-usage.ts";
 
 /** The reading of one chunk of Chat Completions, in the forms of all known servers. */
 
@@ -93,25 +94,35 @@ export function finishReasonOf(told: string, hasCalls: boolean, hasRefusal: bool
 }
 
 /** The usage that a chunk tells: beside its choices, in Groq's own object, or in the choice (Moonshot). */
-export function usageIn(chunk: JsonObject): Usage | undefined {
+export function usageIn(chunk: JsonObject, tellsCost: boolean): Usage | undefined {
   const choice = choiceIn(chunk);
   const places = [chunk.usage, isObject(chunk.x_groq) ? chunk.x_groq.usage : undefined, choice?.usage];
-  return usageOf(places.find(isObject));
+  const told = places.find(isObject);
+  const usage = usageOf(told);
+  const usd = usage === undefined ? undefined : costIn(told, tellsCost);
+  return usage === undefined || usd === undefined ? usage : { ...usage, cost: { usd, approximate: false } };
+}
+
+/** xAI tells its cost in ticks, of which a dollar has ten thousand million. */
+const ticksOfDollar = 1e10;
+
+/** The cost of an answer, in US dollars, that the vendor itself tells. Elsewhere `cost` may be in any unit, or 0 for an unknown price. */
+function costIn({ cost, cost_in_usd_ticks: ticks }: JsonObject = {}, tellsCost: boolean): number | undefined {
+  if (isCount(ticks)) return ticks / ticksOfDollar;
+  return tellsCost && typeof cost === "number" && cost >= 0 ? cost : undefined;
 }
 
 function usageOf(usage: JsonObject | undefined): Usage | undefined {
-  const { prompt_tokens: inputTokens, completion_tokens: completion, total_tokens: total } = usage ?? {};
-  if (usage === undefined || !isCount(inputTokens) || !isCount(completion)) return undefined;
-  // xAI counts reasoning in the total alone.
-  const outputTokens = isCount(total) ? Math.max(completion, total - inputTokens) : completion;
-  const details = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
-  const cachedTokens = details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.num_cached_tokens;
-  return {
-    ...{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false },
-    ...(isCount(cachedTokens) && cachedTokens <= inputTokens ? { cachedTokens } : {}),
-  };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0;
+  const { prompt_tokens: input, completion_tokens: completion, total_tokens: total } = usage ?? {};
+  if (usage === undefined || !isCount(input) || !isCount(completion)) return undefined;
+  const read = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
+  const written = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {};
+  return toldUsage({
+    input,
+    cached: read.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.num_cached_tokens,
+    cacheWrite: read.cache_write_tokens,
+    // xAI counts reasoning in the total alone.
+    output: isCount(total) ? Math.max(completion, total - input) : completion,
+    reasoning: written.reasoning_tokens,
+  });
 }

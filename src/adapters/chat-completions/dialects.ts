@@ -11,6 +11,8 @@ export interface ChatDialect {
   readonly isOpenai: boolean;
   /** DeepSeek refuses calls of functions without the reasoning before them. Other servers refuse the field. */
   readonly wantsReasoning: boolean;
+  /** Whether `cost` in the usage is in US dollars. OpenRouter counts in credits, which are dollars. */
+  readonly tellsCost: boolean;
 }
 
 const usual: ChatDialect = {
@@ -18,6 +20,7 @@ const usual: ChatDialect = {
   asksForUsage: true,
   isOpenai: false,
   wantsReasoning: false,
+  tellsCost: false,
 };
 const newer: ChatDialect = { ...usual, maxTokens: "max_completion_tokens" };
 
@@ -25,6 +28,7 @@ const dialects: readonly (readonly [RegExp, ChatDialect])[] = [
   [/(^|\.)openai\.(com|azure\.com)$/, { ...newer, isOpenai: true }],
   [/(^|\.)(groq\.com|x\.ai|cerebras\.ai|api\.aws)$/, newer],
   [/(^|\.)deepseek\.com$/, { ...usual, wantsReasoning: true }],
+  [/(^|\.)openrouter\.ai$/, { ...usual, tellsCost: true }],
   [/(^|\.)mistral\.ai$/, { ...usual, asksForUsage: false }],
 ];
 

@@ -2,7 +2,7 @@ import type { LeftCall, Spending, UsageSum } from "../../ports/usage-store.ts";
 import type { Row } from "./row.ts";
 
 export function toSpending(row: Row): Spending {
-  return { keyId: String(row.key_id), model: String(row.model), ...tokensOf(row) };
+  return { keyId: String(row.key_id), api: String(row.api), model: String(row.model), ...tokensOf(row) };
 }
 
 export function toLeftCall(row: Row): LeftCall {

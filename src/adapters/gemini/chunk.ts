@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
+import { toldUsage } from "../upstream/told-usage.ts";
 
 /** The reading of one chunk (`GenerateContentResponse`). Any of its fields may be missing. */
 
@@ -102,10 +103,11 @@ export class RunningUsage {
       written === undefined
         ? Math.max(0, (total ?? 0) - inputTokens)
         : written + (count("thoughtsTokenCount") ?? 0);
-    const cachedTokens = count("cachedContentTokenCount");
-    return {
-      ...{ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: false },
-      ...(cachedTokens !== undefined && cachedTokens <= inputTokens ? { cachedTokens } : {}),
-    };
+    return toldUsage({
+      input: inputTokens,
+      cached: count("cachedContentTokenCount"),
+      output: outputTokens,
+      reasoning: count("thoughtsTokenCount"),
+    });
   }
 }

@@ -6,6 +6,7 @@ import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
 import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
 import { notAStream, parseEvent, parseJson, type StreamEvent } from "../upstream/event-stream-parser.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
+import { toldUsage } from "../upstream/told-usage.ts";
 import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
 import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
 import { openaiNames } from "./openai-errors.ts";
@@ -268,19 +269,13 @@ export class ResponsesMachine implements AnswerMachine {
 
 function usageOf(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
-  const { input_tokens: inputTokens, output_tokens: outputTokens } = usage;
-  if (!isCount(inputTokens) || !isCount(outputTokens)) return undefined;
-  const details = usage.input_tokens_details;
-  const cachedTokens = isObject(details) ? details.cached_tokens : undefined;
-  return {
-    inputTokens,
-    outputTokens,
-    totalTokens: inputTokens + outputTokens,
-    estimated: false,
-    ...(isCount(cachedTokens) && cachedTokens <= inputTokens ? { cachedTokens } : {}),
-  };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 0;
+  const read = isObject(usage.input_tokens_details) ? usage.input_tokens_details : {};
+  const written = isObject(usage.output_tokens_details) ? usage.output_tokens_details : {};
+  return toldUsage({
+    input: usage.input_tokens,
+    cached: read.cached_tokens,
+    cacheWrite: read.cache_write_tokens,
+    output: usage.output_tokens,
+    reasoning: written.reasoning_tokens,
+  });
 }

@@ -20,10 +20,10 @@ const statements = named({
       (SELECT json_agg(s.name) FROM purse_slices s WHERE s.day = $1 AND s.incarnation = u.node
         AND EXISTS (SELECT 1 FROM fences f WHERE f.incarnation = s.incarnation)) AS sliced
     FROM (SELECT 1) AS once LEFT JOIN (
-      SELECT node, key_id, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
-      FROM usage WHERE day = $1 GROUP BY node, key_id, model
+      SELECT node, key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+      FROM usage WHERE day = $1 GROUP BY node, key_id, api, model
       UNION ALL
-      SELECT 0, key_id, model, sum(input_tokens), sum(output_tokens) FROM usage_days WHERE day = $1 GROUP BY key_id, model
+      SELECT 0, key_id, api, model, sum(input_tokens), sum(output_tokens) FROM usage_days WHERE day = $1 GROUP BY key_id, api, model
     ) AS u ON true`,
   returnSlices: "SELECT return_slices($1, $2, $3::jsonb, $4::jsonb) AS is_done",
   dropOldSlices: "DELETE FROM purse_slices WHERE day > 0 AND day < $1 - 1",

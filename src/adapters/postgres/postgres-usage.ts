@@ -8,14 +8,14 @@ const statements = named({
   endLeftUsage: `UPDATE usage SET outcome = 'interrupted'
     WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM fences WHERE incarnation = node)`,
   redateUsage: `UPDATE usage SET day = $1 WHERE day > $1`,
-  spentOn: `SELECT key_id, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+  spentOn: `SELECT key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
     FROM (
-      SELECT key_id, model, input_tokens, output_tokens FROM usage WHERE day = $1
+      SELECT key_id, api, model, input_tokens, output_tokens FROM usage WHERE day = $1
       UNION ALL
-      SELECT key_id, model, input_tokens, output_tokens FROM usage_days WHERE day = $1
-    ) AS spent GROUP BY key_id, model`,
+      SELECT key_id, api, model, input_tokens, output_tokens FROM usage_days WHERE day = $1
+    ) AS spent GROUP BY key_id, api, model`,
   // A lane makes its next call before anything of it can be resumed, so a running turn may also resume a call that completed.
-  leftOn: `SELECT owner, request_id, lane, call, key_id, model, input_tokens, output_tokens FROM usage u
+  leftOn: `SELECT owner, request_id, lane, call, key_id, api, model, input_tokens, output_tokens FROM usage u
     WHERE day = $1 AND request_id IS NOT NULL AND (outcome IS NULL OR outcome = 'interrupted' OR EXISTS (
       SELECT 1 FROM turns WHERE turns.owner = u.owner AND turns.id = u.request_id AND turns.ended_ms IS NULL
     )) ORDER BY number`,

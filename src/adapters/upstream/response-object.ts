@@ -71,11 +71,19 @@ export function responseObject(request: ProviderRequest, answer: AnswerSoFar): J
   };
 }
 
-function wireUsage({ inputTokens, cachedTokens, outputTokens, totalTokens }: Usage): JsonObject {
+function wireUsage(usage: Usage): JsonObject {
+  const { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens, totalTokens } = usage;
+  const read = {
+    ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
+    ...(cacheWriteTokens === undefined ? {} : { cache_write_tokens: cacheWriteTokens }),
+  };
   return {
     input_tokens: inputTokens,
-    ...(cachedTokens === undefined ? {} : { input_tokens_details: { cached_tokens: cachedTokens } }),
+    ...(Object.keys(read).length === 0 ? {} : { input_tokens_details: read }),
     output_tokens: outputTokens,
+    ...(reasoningTokens === undefined
+      ? {}
+      : { output_tokens_details: { reasoning_tokens: reasoningTokens } }),
     total_tokens: totalTokens,
   };
 }

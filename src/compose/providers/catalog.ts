@@ -24,7 +24,9 @@ interface CatalogOptions {
   readonly chains?: Chains;
 }
 
-interface EndpointCatalog extends Required<ProviderCatalog> {
+interface EndpointCatalog
+  extends Required<Omit<ProviderCatalog, "vendorOf">>,
+    Pick<ProviderCatalog, "vendorOf"> {
   /** The model of requests that name neither an `api` nor a model; `undefined` as long as no server has told one. */
   readonly model: string | undefined;
 }
@@ -127,6 +129,10 @@ export function createCatalog({
       });
     },
     apiFor,
+    // Absent if none has published prices: then their list is not loaded.
+    ...(opened.some(({ endpoint }) => endpoint.pricedAs !== undefined)
+      ? { vendorOf: (api: string) => byName.get(api)?.endpoint.pricedAs }
+      : {}),
     list: () => Promise.all(opened.map(listed)),
     get model() {
       return defaultModelOf(byName.get(apiFor(undefined))?.endpoint ?? first.endpoint);

@@ -1,3 +1,4 @@
+import { type PricedVendor, pricedVendors } from "../../adapters/genai-prices/published-prices.ts";
 import type { ConfiguredProvider, TroupeConfig } from "../config-file.ts";
 import { allSettings, defaultSettings, type SettingKey, type Settings } from "../settings.ts";
 import type { Endpoint } from "./open-endpoint.ts";
@@ -40,6 +41,7 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
     headers: given.headers ?? ofOpenai?.headers,
     dialect: given.dialect,
     keepsResponses: vendor?.keepsResponses,
+    pricedAs: given.pricedAs ?? vendorAt(baseUrl),
     model: given.model,
     models: given.models ?? [],
     settings: {
@@ -50,6 +52,18 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
           : inFile("baseUrl"),
     },
   };
+}
+
+/** The vendor whose prices the calls to an address cost. A server that only speaks a vendor's API has other prices, or none. */
+function vendorAt(baseUrl: string): PricedVendor | undefined {
+  const { hostname } = new URL(baseUrl);
+  if (hostname.endsWith(".openai.azure.com")) return "azure";
+  if (isOpenai(baseUrl)) return "openai";
+  return pricedVendors.find((name) => hostname === hostOf(vendors[name]?.baseUrl));
+}
+
+function hostOf(address: string | undefined): string | undefined {
+  return address === undefined ? undefined : new URL(address).hostname;
 }
 
 /** A local server that was found, which answers `openai`. */

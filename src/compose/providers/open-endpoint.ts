@@ -2,6 +2,7 @@ import { createAnthropicProvider } from "../../adapters/anthropic/anthropic-prov
 import { createChatProvider } from "../../adapters/chat-completions/chat-provider.ts";
 import type { ChatDialect } from "../../adapters/chat-completions/dialects.ts";
 import { createGeminiProvider } from "../../adapters/gemini/gemini-provider.ts";
+import type { PricedVendor } from "../../adapters/genai-prices/published-prices.ts";
 import { createOpenaiProvider } from "../../adapters/openai/openai-provider.ts";
 import type { UpstreamAgents } from "../../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -25,6 +26,8 @@ export interface Endpoint {
   readonly dialect?: Partial<ChatDialect> | undefined;
   /** Whether a server whose API is not known keeps responses. Default true. */
   readonly keepsResponses?: boolean | undefined;
+  /** The vendor whose published prices its calls cost. */
+  readonly pricedAs?: PricedVendor | undefined;
   /** The model of requests that name none. */
   readonly model: string | undefined;
   /** Further models of the config file, which the server need not list. */

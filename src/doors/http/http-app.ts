@@ -39,6 +39,7 @@ export function createHttpApp({
   keys,
   newSecret,
   listModels,
+  prices,
   tickets,
   conversations,
   deleteConversation,
@@ -93,7 +94,7 @@ export function createHttpApp({
   app.route("/api/conversations", createConversationRoutes({ conversations, deleteConversation, observer }));
   app.route("/api/usage", createUsageRoutes({ usage, today, observer }));
   app.route("/api/requests", createRequestRoutes({ logs }));
-  app.route("/api/models", createModelRoutes({ listModels }));
+  app.route("/api/models", createModelRoutes({ listModels, prices }));
   app.route("/api/admin", createAdminRoutes({ nodes }));
   app.route("/api/keys", createKeyRoutes({ keys, newSecret }));
   app.notFound((context) => context.json({ code: "not_found", message: "There is nothing here." }, 404));

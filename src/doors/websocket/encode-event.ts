@@ -5,6 +5,7 @@ import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
 import type { ServerMessages } from "../../protocol/server-messages.ts";
+import { cost, usage } from "./encode-usage.ts";
 import { wireField } from "./read-ask.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
@@ -144,7 +145,8 @@ function answerData(answer: TurnAnswer) {
   const end = { finish_reason: answer.finishReason, ...cancelReport(answer) };
   if (answer.kind === "responses") {
     const fallback = answer.api === undefined ? {} : { api: answer.api };
-    const shown = { output_text: answer.text, ...fallback, ...end, ...simulated(answer) };
+    const told = { ...cost(answer.usage?.cost), output_text: answer.text };
+    const shown = { ...told, ...fallback, ...end, ...simulated(answer) };
     return { request_type: "openai_chat" as const, data: { ...responseObject(answer), ...shown } };
   }
   // A request that brought its history is in none, and every client reads a text here.
@@ -176,13 +178,13 @@ function responseObject({ response, partial, text, model, usage: tokens }: Respo
     ...response,
     status: partial,
     output: [{ type: "message", role: "assistant", status: "incomplete", content: [content] }],
-    ...usage(tokens && withoutCache(tokens)),
+    ...usage(tokens && withoutDetails(tokens)),
   };
 }
 
-/** A partial answer never told the part of its input that came from a cache. */
-function withoutCache({ cachedTokens: _, ...tokens }: Usage): Usage {
-  return tokens;
+/** The details of a partial answer's usage are not told: its object has the form of the vendor, which has no place for ours. */
+function withoutDetails({ inputTokens, outputTokens, totalTokens, estimated, cost: of }: Usage): Usage {
+  return { inputTokens, outputTokens, totalTokens, estimated, ...(of === undefined ? {} : { cost: of }) };
 }
 
 /** The mark of a demonstration, if it is one. */
@@ -206,20 +208,6 @@ function personaAnswer(answer: PersonaAnswer) {
     ...(answer.error === undefined ? {} : { error: failure(answer.error) }),
     ...cancelReport(answer),
     ...simulated(answer),
-  };
-}
-
-function usage(tokens: Usage | undefined) {
-  if (tokens === undefined) return {};
-  const { inputTokens, cachedTokens, outputTokens, totalTokens, estimated } = tokens;
-  return {
-    usage: {
-      input_tokens: inputTokens,
-      ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
-      output_tokens: outputTokens,
-      total_tokens: totalTokens,
-      estimated,
-    },
   };
 }
 

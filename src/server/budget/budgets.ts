@@ -84,7 +84,7 @@ export function createTurnBudget(
   return {
     open(plan) {
       if (plan.isBegun && requestId !== undefined) days.takeBack({ owner: caller.owner, requestId, ...plan });
-      const reservation = new Reservation([own, ...days.purses(caller, plan.model)], plan, {
+      const reservation = new Reservation([own, ...days.purses(caller, plan)], plan, {
         stepTokens,
         shareTokens: share(plan),
       });
@@ -114,7 +114,7 @@ class PaidCall implements CountedCall {
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
-  readonly #plan: Pick<CallPlan, "model" | "lane" | "call">;
+  readonly #plan: Pick<CallPlan, "api" | "model" | "lane" | "call">;
   #settledOn: DayNumber | undefined;
   #isOver = false;
 
@@ -124,7 +124,7 @@ class PaidCall implements CountedCall {
     const place = { ...(lane === undefined ? {} : { lane }), ...(call === undefined ? {} : { call }) };
     this.#reservation = reservation;
     this.#options = options;
-    this.#plan = { model, ...place };
+    this.#plan = { api, model, ...place };
     this.#id = clock.newId();
     this.isLimited = reservation.isLimited;
     if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
@@ -177,7 +177,10 @@ class PaidCall implements CountedCall {
     const { requestId, caller } = this.#options;
     // Another process may resume it, while this one counts.
     if (outcome === "interrupted" && requestId !== undefined)
-      days.noteLeft({ ...used, owner: caller.owner, keyId: caller.keyId, requestId, ...this.#plan });
+      days.noteLeft({
+        ...{ owner: caller.owner, keyId: caller.keyId, requestId, ...this.#plan },
+        ...{ inputTokens: used.inputTokens, outputTokens: used.outputTokens, ...knownCost(used) },
+      });
   }
 
   /** Ends a call whose end was never recorded. */
@@ -189,4 +192,9 @@ class PaidCall implements CountedCall {
     const { reservedInput, reserved } = this.#reservation;
     this.#options.usage.extend(this.#id, reservedInput, reserved);
   }
+}
+
+/** The dollars of a call, if all of it has a price. */
+function knownCost({ cost }: Usage): { cost?: number } {
+  return cost === undefined || cost.partial ? {} : { cost: cost.usd };
 }

@@ -1,8 +1,12 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Prices } from "../../ports/prices.ts";
+import type { Usage } from "../../ports/provider.ts";
 import type { SharedPurses } from "../../ports/shared-purses.ts";
-import type { DayNumber, LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
+import type { CallPlan } from "../../ports/turn-budget.ts";
+import type { LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
 import { openSlices, type SharedPurse, type Slices } from "./slices.ts";
 
@@ -22,8 +26,8 @@ interface DayBudgetOptions {
   readonly limits: DayLimits;
   /** Returns the groups of a key whose earlier usage, before this process started, was recorded under the key. Default: none. */
   readonly groupIdsOf?: (keyId: string) => readonly string[];
-  /** The price of a million tokens of a model; `undefined` if there is none. Called only if money is limited. */
-  readonly priceOf: (model: string) => Price | undefined;
+  /** Asked only if money is limited. */
+  readonly prices: Prices;
   /** The purses that other nodes pay from as well. Absent: this process is the only one. `clock` then has the time of all nodes. */
   readonly shared?: Shared | undefined;
 }
@@ -34,14 +38,6 @@ export interface Shared {
   /** Aborts when this node closes. */
   readonly closing: AbortSignal;
   readonly onFault: (fault: unknown) => void;
-}
-
-/** The day whose budget is being spent. */
-interface BudgetDay {
-  /** First starts the next day if it is time. */
-  current(): DayNumber;
-  /** Milliseconds to the next day, as far as the wall clock can be trusted. */
-  msToNext(): number;
 }
 
 type CallName = Pick<LeftCall, "owner" | "requestId" | "lane" | "call">;
@@ -67,12 +63,9 @@ export interface DayBudgets {
   /** The purses of a request that other nodes pay from as well, if they are limited. */
   sharedPurses(caller: Caller): SharedPurse[];
   /** The purses of a call. Throws `budget_exhausted` if money is limited and the model has no price. */
-  purses(caller: Caller, model: string): Purse[];
+  purses(caller: Caller, call: Pick<CallPlan, "api" | "model" | "inputTokens">): Purse[];
 }
 
-const dayMs = 24 * 3_600_000;
-/** A clock that runs fast starts a second new day no sooner than this, measured by the monotonic clock. */
-const minBetweenMs = 20 * 3_600_000;
 const byToken: Price = { input: 1, output: 1 };
 /** Prices are for this many tokens. */
 const priceUnit = 1_000_000;
@@ -84,7 +77,7 @@ export function createDayBudgets({
   usage,
   limits,
   groupIdsOf = () => [],
-  priceOf,
+  prices,
   shared,
 }: DayBudgetOptions): DayBudgets {
   /** By key and by group of callers. */
@@ -106,22 +99,39 @@ export function createDayBudgets({
     shared === undefined ? undefined : openSlices({ ...shared, clock, day: () => day.current(), amountsOf });
 
   /** The amounts that usage takes from the purses, by their names. */
-  function amountsOf({ keyId, model, inputTokens, outputTokens }: Spending): [string, number][] {
+  function amountsOf(spending: Spending): [string, number][] {
+    const { keyId, inputTokens, outputTokens } = spending;
     const ofTokens = [keyName(keyId), ...groupIdsOf(keyId).map((id) => keyName(groupName(id))), "tokens"];
     const amounts = ofTokens.map((name): [string, number] => [name, inputTokens + outputTokens]);
-    // A model that has lost its price since cannot be counted in money.
-    const price = limits.money === undefined ? undefined : priceOf(model);
-    return price === undefined ? amounts : [...amounts, ["money", costOf(price, inputTokens, outputTokens)]];
+    const amount = moneyOf(spending);
+    return amount === undefined ? amounts : [...amounts, ["money", amount]];
+  }
+
+  /** Earlier versions recorded no cost, and the end of a call may be lost. A model that has lost its price cannot be counted in money. */
+  function moneyOf({ api, model, inputTokens, outputTokens, cost }: Spending): number | undefined {
+    if (limits.money === undefined) return undefined;
+    if (cost !== undefined) return inUnits(cost);
+    const price = priceOf({ api, model, inputTokens: 0 });
+    return price && costOf(price, inputTokens, outputTokens);
+  }
+
+  /** The price to reserve a call by: all of its input may be written to the vendor's cache. */
+  function priceOf({
+    api,
+    model,
+    inputTokens,
+  }: Pick<CallPlan, "api" | "model" | "inputTokens">): Price | undefined {
+    const price = prices.priceOf({ api, model })?.at(inputTokens);
+    return price && { input: Math.max(price.input, price.cacheWrite ?? 0), output: price.output };
   }
 
   /** Counts usage, or takes it back with -1. */
-  function add({ keyId, model, inputTokens, outputTokens }: Spending, times: 1 | -1): void {
+  function add(spending: Spending, times: 1 | -1): void {
+    const { keyId, inputTokens, outputTokens } = spending;
     const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
     for (const ledger of [ofKey(keyId), ...groups, tokens])
       ledger.settle(0, times * (inputTokens + outputTokens));
-    // A model that has lost its price since cannot be counted in money.
-    const price = limits.money === undefined ? undefined : priceOf(model);
-    if (price !== undefined) money.settle(0, times * costOf(price, inputTokens, outputTokens));
+    money.settle(0, times * (moneyOf(spending) ?? 0));
   }
 
   function ofKey(keyId: string): Ledger {
@@ -168,7 +178,9 @@ export function createDayBudgets({
 
   function moneyPurse(price: Price): Purse {
     const limit = (limits.money ?? Infinity) * priceUnit;
-    return purse("money", money, limit, price, "The server's money of a day is limited");
+    const spent = ({ cost, inputTokens, outputTokens }: Usage) =>
+      cost === undefined || cost.partial ? costOf(price, inputTokens, outputTokens) : inUnits(cost.usd);
+    return { ...purse("money", money, limit, price, "The server's money of a day is limited"), spent };
   }
 
   return {
@@ -213,10 +225,10 @@ export function createDayBudgets({
       if (slices === undefined || !isLimited(caller)) return [];
       return sharedOnes([...tokenPurses(caller), moneyPurse(byToken)]);
     },
-    purses(caller, model) {
+    purses(caller, call) {
       day.current();
       if (limits.money === undefined) return tokenPurses(caller);
-      const price = priceOf(model);
+      const price = priceOf(call);
       if (price === undefined)
         throw new TroupeError("budget_exhausted", {
           detail: "Money is limited here and this model has no price.",
@@ -225,6 +237,11 @@ export function createDayBudgets({
       return [...tokenPurses(caller), moneyPurse(price)];
     },
   };
+}
+
+/** Dollars in the unit of the ledger, in which whole prices of whole tokens are whole. */
+function inUnits(usd: number): number {
+  return Math.round(usd * priceUnit * priceUnit) / priceUnit;
 }
 
 /** The purses that have a limit and a name. */
@@ -247,40 +264,4 @@ function groupName(id: string): string {
 
 function nameOf({ owner, requestId, lane, call = 0 }: CallName): string {
   return JSON.stringify([owner, requestId, lane, call]);
-}
-
-/** The UTC day of a wall clock. */
-export function dayOf(wallTimeMs: number): DayNumber {
-  return Math.floor(wallTimeMs / dayMs);
-}
-
-/**
- * The UTC day of the wall clock, protected against a clock that is set back and forth. The first new day starts when the clock shows a
- * later day. Each further one also needs most of a day (20 h) to have really passed, or a whole day if the clock was set back. `onNext`
- * is called at each new day, before any caller sees it.
- */
-export function createBudgetDay(clock: Clock, onNext: () => void): BudgetDay {
-  let day = dayOf(clock.wallTimeMs());
-  let begunAtMs = clock.now();
-  let isFirst = true;
-
-  function isNext(today: DayNumber): boolean {
-    const passedMs = clock.now() - begunAtMs;
-    if (today > day) return isFirst || passedMs >= minBetweenMs;
-    return today < day && passedMs >= dayMs;
-  }
-
-  return {
-    current() {
-      const today = dayOf(clock.wallTimeMs());
-      if (isNext(today)) {
-        day = today;
-        begunAtMs = clock.now();
-        isFirst = false;
-        onNext();
-      }
-      return day;
-    },
-    msToNext: () => Math.min(dayMs, Math.max(1_000, (day + 1) * dayMs - clock.wallTimeMs())),
-  };
 }

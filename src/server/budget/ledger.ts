@@ -55,6 +55,8 @@ export interface Purse {
   /** The name that all nodes know it by; absent if no other node pays from it. */
   readonly name?: string;
   readonly price: Price;
+  /** The expense of a call. Default: its tokens by the price. */
+  readonly spent?: (usage: Usage) => number;
   /** Present if it is refilled every day: the start of a sentence that names its owner. */
   readonly allowance?: string;
   /** The refusal to tell a client. `isSpent`: the budget is too low even once the running calls have ended. */
@@ -182,9 +184,9 @@ export class Reservation {
   settle(usage: Usage): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    for (const { ledger, price } of this.#purses) {
+    for (const { ledger, price, spent } of this.#purses) {
       const held = costOf(price, this.#reservedInput, this.#reserved);
-      ledger.settle(held, costOf(price, usage.inputTokens, usage.outputTokens));
+      ledger.settle(held, spent?.(usage) ?? costOf(price, usage.inputTokens, usage.outputTokens));
     }
   }
 

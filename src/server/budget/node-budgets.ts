@@ -53,7 +53,7 @@ class NodeTurn implements TurnBudget, Disposable {
 
   open(plan: CallPlan): CallBudget | Promise<CallBudget> {
     const { slices, stepTokens } = this.#options;
-    const step = this.#stepOf(plan.model);
+    const step = this.#stepOf(plan);
     const { inputTokens, mostOutputTokens = Infinity } = plan;
     return slices.whenCovered(step(inputTokens, Math.min(stepTokens, mostOutputTokens)), () => {
       const onEnd = () => this.#running.delete(call);
@@ -71,8 +71,8 @@ class NodeTurn implements TurnBudget, Disposable {
     for (const call of this.#running) call.release();
   }
 
-  #stepOf(model: string): Step {
-    const purses = sharedOnes(this.#options.days.purses(this.#caller, model));
+  #stepOf(plan: CallPlan): Step {
+    const purses = sharedOnes(this.#options.days.purses(this.#caller, plan));
     return (inputTokens, outputTokens) =>
       purses.map((purse) => ({ purse, amount: costOf(purse.price, inputTokens, outputTokens) }));
   }

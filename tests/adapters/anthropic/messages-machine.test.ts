@@ -199,8 +199,10 @@ describe("usage of the Messages API", () => {
 
   it("counts what was read from the cache and written to it as input", async () => {
     const cache = { cache_read_input_tokens: 100, cache_creation_input_tokens: 20 };
-    assert.deepEqual(await usageOf({ input_tokens: 3, output_tokens: 1, ...cache }, { output_tokens: 7 }), {
-      ...{ inputTokens: 123, cachedTokens: 100, outputTokens: 7, totalTokens: 130, estimated: false },
+    const last = { output_tokens: 7, output_tokens_details: { thinking_tokens: 4 } };
+    assert.deepEqual(await usageOf({ input_tokens: 3, output_tokens: 1, ...cache }, last), {
+      ...{ inputTokens: 123, cachedTokens: 100, cacheWriteTokens: 20 },
+      ...{ outputTokens: 7, reasoningTokens: 4, totalTokens: 130, estimated: false },
     });
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Settings } from "../../../src/compose/settings.ts";
 import { estimatedUsage } from "../../../src/ports/usage-store.ts";
+import { noPrices } from "../../support/no-prices.ts";
 import { type ClusterMember, openCluster } from "./open-cluster.ts";
 
 const ada = { owner: "ada", keyId: "key-1", limits: {} };
@@ -11,7 +12,7 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 async function budgetsOf(member: ClusterMember, settings: Partial<Settings> = {}) {
   const stores = await member.open(settings);
-  return stores.openBudgets({ model: "m", isFree: false });
+  return stores.openBudgets(noPrices);
 }
 
 /** Opens two processes with these limits, and a call in the first one. */

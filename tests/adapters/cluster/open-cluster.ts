@@ -12,6 +12,7 @@ import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts"
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
+import { openPrices } from "../../../src/compose/open-prices.ts";
 import { openRemoteStores } from "../../../src/compose/open-remote-stores.ts";
 import { defaultSettings, type Settings } from "../../../src/compose/settings.ts";
 import type { Stores } from "../../../src/compose/stores.ts";
@@ -82,10 +83,10 @@ export async function openCluster({
   const responses = createSqliteResponses({ store, served, retentionMs: responseRetentionMs });
   const tickets = createMemoryTickets({ clock: time });
   const attempts = createRateCounter({ clock: time, windowMs: 60_000 });
-  const budgets = await openBudgets(
-    { ...defaultSettings(), ...limits },
-    { clock: time, usage, models: { model: "gpt-4o-mini", isFree: false }, observer },
-  );
+  const settings = { ...defaultSettings(), ...limits };
+  const models = { model: "gpt-4o-mini", isFree: false };
+  const prices = await openPrices(settings, { models, configuration: undefined, clock: time });
+  const budgets = await openBudgets(settings, { clock: time, usage, prices });
   const { maxConnections, maxConnectionsPerKey } = { ...defaultSettings(), ...limits };
   const places = createSocketPlaces({ maxInAll: maxConnections, maxPerKey: maxConnectionsPerKey });
   const stores = {

@@ -193,7 +193,10 @@ describe("the usage of Gemini", () => {
   const rows: readonly (readonly [object, object | undefined])[] = [
     [
       { ...counts, toolUsePromptTokenCount: 5, thoughtsTokenCount: 7, cachedContentTokenCount: 10 },
-      { inputTokens: 17, cachedTokens: 10, outputTokens: 10, totalTokens: 27, estimated: false },
+      {
+        ...{ inputTokens: 17, cachedTokens: 10, outputTokens: 10, reasoningTokens: 7, totalTokens: 27 },
+        estimated: false,
+      },
     ],
     [
       { promptTokenCount: 9, totalTokenCount: 20 },

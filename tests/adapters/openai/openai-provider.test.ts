@@ -29,8 +29,9 @@ describe("a call of the Responses API", () => {
     );
     const end = events.at(-1);
     assert.ok(end?.type === "end");
-    const usage = { inputTokens: 3, cachedTokens: 0, outputTokens: 4, totalTokens: 7, estimated: false };
-    assert.deepEqual(end.usage, usage);
+    const parts = { cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+    const usage = { inputTokens: 3, outputTokens: 4, totalTokens: 7, estimated: false };
+    assert.deepEqual(end.usage, { ...usage, ...parts });
     assert.equal(end.response?.status, "completed");
     assert.equal(events.filter(({ type }) => type === "end").length, 1);
   });

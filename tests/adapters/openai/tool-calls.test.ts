@@ -72,6 +72,18 @@ describe("tokens that a vendor read from its prompt cache", () => {
       });
   });
 
+  it("are told beside those of writes to the cache and of reasoning", () => {
+    const input_tokens_details = { cached_tokens: 3, cache_write_tokens: 7 };
+    const output_tokens_details = { reasoning_tokens: 2 };
+    const parts = { cachedTokens: 3, cacheWriteTokens: 7, reasoningTokens: 2 };
+    assert.deepEqual(usageOf({ ...tokens, input_tokens_details, output_tokens_details }), {
+      ...read,
+      ...parts,
+    });
+    const tooMany = { input_tokens_details: { cached_tokens: 3, cache_write_tokens: 8 } };
+    assert.deepEqual(usageOf({ ...tokens, ...tooMany }), { ...read, cachedTokens: 3 });
+  });
+
   it("are not told if the vendor gives no figure, or an impossible one", () => {
     for (const input_tokens_details of [
       undefined,

@@ -112,7 +112,7 @@ test("old calls are folded into daily sums while new ones arrive, and no token i
     ],
   );
   assert.deepEqual((await place.usage.takeUp(101)).spent, [
-    { keyId: "key-1", model: "m", inputTokens: 100 + 30, outputTokens: 100 + 30 },
+    { keyId: "key-1", api: "openai", model: "m", inputTokens: 100 + 30, outputTokens: 100 + 30 },
   ]);
 });
 
@@ -122,7 +122,7 @@ test("calls that a fast clock dated too late are counted with today's", async ()
   finish(place.usage, 100, 10);
   finish(place.usage, 4_000, 100);
   assert.deepEqual((await place.usage.takeUp(100)).spent, [
-    { keyId: "key-1", model: "m", inputTokens: 110, outputTokens: 110 },
+    { keyId: "key-1", api: "openai", model: "m", inputTokens: 110, outputTokens: 110 },
   ]);
   assert.deepEqual((await place.usage.takeUp(101)).spent, []);
 });
@@ -193,7 +193,7 @@ test("a completed call may be resumed while its turn runs", async () => {
   const { left } = await place.usage.takeUp(100);
   assert.deepEqual(left, [
     {
-      ...{ owner: "ada", requestId: "running", call: 0, keyId: "key-1", model: "m" },
+      ...{ owner: "ada", requestId: "running", call: 0, keyId: "key-1", api: "openai", model: "m" },
       ...{ inputTokens: 3, outputTokens: 4 },
     },
   ]);

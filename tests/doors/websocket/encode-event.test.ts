@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
+import type { Usage } from "../../../src/ports/provider.ts";
 import type { PersonaAnswer, TurnEvent } from "../../../src/ports/turn-event.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
-const usage = { inputTokens: 3, cachedTokens: 2, outputTokens: 4, totalTokens: 7, estimated: false };
-const wireUsage = { input_tokens: 3, cached_tokens: 2, output_tokens: 4, total_tokens: 7, estimated: false };
+const usage: Usage = {
+  ...{ inputTokens: 3, cachedTokens: 2, cacheWriteTokens: 1, outputTokens: 4, reasoningTokens: 1 },
+  ...{ totalTokens: 7, estimated: false, cost: { usd: 0.1 + 0.2, approximate: true, partial: true } },
+};
+const wireUsage = {
+  ...{ input_tokens: 3, cached_tokens: 2, cache_write_tokens: 1, output_tokens: 4, reasoning_tokens: 1 },
+  ...{ total_tokens: 7, estimated: false },
+};
+const wireCost = { usd: 0.3, approximate: true, partial: true };
 const cancel = { upstreamClosed: true, closedInMs: 12.345 };
 const wireCancel = { upstream_closed: true, closed_in_ms: 12.3 };
 const persona = {
@@ -32,7 +40,14 @@ const wireError = {
 };
 const wireFull = {
   ...{ persona_id: "teacher", response: "Half", index: 2, status: "cancelled", persona, model: "m" },
-  ...{ api: "openai", finish_reason: "cancelled", message_id: "msg", usage: wireUsage, error: wireError },
+  ...{
+    api: "openai",
+    finish_reason: "cancelled",
+    message_id: "msg",
+    usage: wireUsage,
+    error: wireError,
+    cost: wireCost,
+  },
   ...{ cancel: wireCancel, simulated: true },
 };
 const wireBare = {
@@ -116,7 +131,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
     {
       ...{ type: "response", status: "completed", message: "Completed.", finish_reason: "stop" },
       request_type: "openai_chat",
-      data: { id: "resp", output_text: "Whole", finish_reason: "stop", simulated: true },
+      data: { id: "resp", output_text: "Whole", finish_reason: "stop", simulated: true, cost: null },
     },
   ],
   [
@@ -133,6 +148,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
       request_type: "openai_chat",
       data: {
         output_text: "",
+        cost: null,
         finish_reason: "cancelled",
         cancel: { upstream_closed: false, closed_in_ms: 4 },
       },
@@ -147,7 +163,10 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
         response: { id: "resp", model: "dated", status: "in_progress", output: [], usage: null },
         partial: "cancelled" as const,
         model: "asked",
-        usage: { inputTokens: 2, cachedTokens: 1, outputTokens: 3, totalTokens: 5, estimated: true },
+        usage: {
+          ...{ inputTokens: 2, cachedTokens: 1, outputTokens: 3, reasoningTokens: 2, totalTokens: 5 },
+          ...{ estimated: true, cost: { usd: 0.25, approximate: false } },
+        },
       },
     },
     {
@@ -162,6 +181,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
           },
         ],
         usage: { input_tokens: 2, output_tokens: 3, total_tokens: 5, estimated: true },
+        cost: { usd: 0.25, approximate: false },
         ...{ output_text: "Half", finish_reason: "cancelled" },
       },
     },
@@ -187,7 +207,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
             content: [{ type: "output_text", text: "Half", annotations: [] }],
           },
         ],
-        ...{ output_text: "Half", finish_reason: "budget" },
+        ...{ output_text: "Half", finish_reason: "budget", cost: null },
       },
     },
   ],
@@ -220,7 +240,13 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
       request_type: "multi_chat",
       data: {
         ...{ responses: [wireBare, wireFull], combined: "Both", outcome: "degraded" },
-        ...{ conversation_id: "conv", finish_reason: "stop", cancel: wireCancel, usage: wireUsage },
+        ...{
+          conversation_id: "conv",
+          finish_reason: "stop",
+          cancel: wireCancel,
+          usage: wireUsage,
+          cost: wireCost,
+        },
         simulated: true,
       },
     },

@@ -11,6 +11,7 @@ import { createAdmission } from "../../../src/server/budget/admission.ts";
 import { type Audience, Session } from "../../../src/server/session.ts";
 import { createTurns } from "../../../src/server/turns.ts";
 import { answering, createChatSetup } from "../../chat/chat-setup.ts";
+import { noPrices } from "../../support/no-prices.ts";
 import { heldSocket } from "./held-socket.ts";
 
 export const maxInFlight = 4;
@@ -22,8 +23,7 @@ export async function startHeld() {
   const budgets = await openBudgets(defaultSettings(), {
     clock,
     usage: createMemoryUsage(),
-    models: { model: "demo", isFree: true },
-    observer: {},
+    prices: noPrices,
   });
   const turns = createTurns({
     chat: dependencies,

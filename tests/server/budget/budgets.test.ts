@@ -4,6 +4,7 @@ import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts"
 import { estimatedUsage } from "../../../src/ports/usage-store.ts";
 import { createTurnBudget } from "../../../src/server/budget/budgets.ts";
 import { createDayBudgets, type DayLimits } from "../../../src/server/budget/day-budgets.ts";
+import { noPrices } from "../../support/no-prices.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const caller = { owner: "ada", keyId: "key-1", limits: {} };
@@ -16,7 +17,7 @@ for (const [name, limits, budgetTokens] of [
   test(`sixteen lanes at the cap ${name} stay within it, each with its part`, async () => {
     const clock = createTestClock();
     const usage = createMemoryUsage();
-    const days = createDayBudgets({ clock, usage, limits, priceOf: () => undefined });
+    const days = createDayBudgets({ clock, usage, limits, prices: noPrices });
     const expense = { caller, lanes: 16, ...(budgetTokens === undefined ? {} : { budgetTokens }) };
     using budget = createTurnBudget(expense, { clock, usage, days, stepTokens: 256 });
     const written = new Map<string, number>();
@@ -49,7 +50,7 @@ test("a reservation is recorded when it grows, and only then", () => {
   const usage = createMemoryUsage();
   const recorded: number[] = [];
   const noting = { ...usage, extend: (_id: string, _input: number, output: number) => recorded.push(output) };
-  const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
+  const days = createDayBudgets({ clock, usage, limits: {}, prices: noPrices });
   const expense = { caller, lanes: 1, budgetTokens: 3_000 };
   using budget = createTurnBudget(expense, { clock, usage: noting, days, stepTokens: 256 });
   const call = budget.open(plan);
@@ -66,10 +67,10 @@ test("a reservation is recorded when it grows, and only then", () => {
 function openBudget(lanes: number, budgetTokens?: number) {
   const clock = createTestClock();
   const usage = createMemoryUsage();
-  const days = createDayBudgets({ clock, usage, limits: {}, priceOf: () => undefined });
+  const days = createDayBudgets({ clock, usage, limits: {}, prices: noPrices });
   const expense = { caller, requestId: "r", lanes, ...(budgetTokens === undefined ? {} : { budgetTokens }) };
   const budget = createTurnBudget(expense, { clock, usage, days, stepTokens: 256 });
-  return { budget, spent: () => days.purses(caller, "m")[0]?.ledger.spent };
+  return { budget, spent: () => days.purses(caller, plan)[0]?.ledger.spent };
 }
 
 test("a call that is resumed gives back the usage of the same call, not of its lane's other calls", () => {

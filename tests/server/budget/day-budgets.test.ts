@@ -2,13 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
-import {
-  createBudgetDay,
-  createDayBudgets,
-  type DayLimits,
-  dayOf,
-} from "../../../src/server/budget/day-budgets.ts";
+import { createBudgetDay, dayOf } from "../../../src/server/budget/budget-day.ts";
+import { createDayBudgets, type DayLimits } from "../../../src/server/budget/day-budgets.ts";
 import { Reservation } from "../../../src/server/budget/ledger.ts";
+import { noPrices } from "../../support/no-prices.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 const hourMs = 3_600_000;
@@ -104,7 +101,7 @@ describe("the check of a request", () => {
       clock: createTestClock(),
       usage: createMemoryUsage(),
       limits,
-      priceOf: () => undefined,
+      prices: noPrices,
     });
 
   it("passes any input where nothing is limited", () => {
@@ -128,8 +125,8 @@ describe("the check of a request", () => {
   it("counts the calls of a caller that gets its limit later in the day", () => {
     const days = daysWith({});
     days.check(free, 10);
-    const plan = { inputTokens: 10, isBegun: false };
-    const call = new Reservation(days.purses(free, "m"), plan, { stepTokens: 100, shareTokens: 100 });
+    const plan = { api: "openai", model: "m", inputTokens: 10, isBegun: false };
+    const call = new Reservation(days.purses(free, plan), plan, { stepTokens: 100, shareTokens: 100 });
     call.settle({ inputTokens: 10, outputTokens: 90, totalTokens: 100, estimated: false });
     const limited = { ...free, limits: { tokensPerDay: 100 } };
     assert.throws(() => days.check(limited, 10), { code: "day_budget_spent" });

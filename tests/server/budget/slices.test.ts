@@ -130,7 +130,9 @@ describe("slices of a shared purse", () => {
     using nodes = createNodes();
     const { first, second, clock, purses } = nodes;
     await second.take(90);
-    purses.leave("second", [{ keyId: "key", model: "model", inputTokens: 20, outputTokens: 10 }]);
+    purses.leave("second", [
+      { api: "openai", keyId: "key", model: "model", inputTokens: 20, outputTokens: 10 },
+    ]);
     assert.equal(await first.take(70), true);
     assert.equal(nodes.heldOf(), 100);
     purses.leave("first", []);

@@ -58,9 +58,15 @@ const openedCall = z.object({
 });
 const usage = z.object({
   inputTokens: count,
+  cachedTokens: count.exactOptional(),
+  cacheWriteTokens: count.exactOptional(),
   outputTokens: count,
+  reasoningTokens: count.exactOptional(),
   totalTokens: count,
   estimated: z.boolean(),
+  cost: z
+    .object({ usd: z.number(), approximate: z.boolean(), partial: z.literal(true).exactOptional() })
+    .exactOptional(),
 });
 const outcome = z.enum(["completed", "cancelled", "failed", "interrupted", "budget"]);
 

@@ -1,0 +1,28 @@
+import { roundedUsd } from "../../ports/prices.ts";
+import type { Cost, Usage } from "../../ports/provider.ts";
+
+/** The fields `usage` and `cost` of an answer; none if nothing is known of its tokens. */
+export function usage(tokens: Usage | undefined) {
+  if (tokens === undefined) return {};
+  const { inputTokens, cachedTokens, cacheWriteTokens } = tokens;
+  const { outputTokens, reasoningTokens, totalTokens, estimated } = tokens;
+  return {
+    usage: {
+      input_tokens: inputTokens,
+      ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
+      ...(cacheWriteTokens === undefined ? {} : { cache_write_tokens: cacheWriteTokens }),
+      output_tokens: outputTokens,
+      ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
+      total_tokens: totalTokens,
+      estimated,
+    },
+    ...cost(tokens.cost),
+  };
+}
+
+/** The field `cost`: `null` if no price is known, because a client must not take that for 0. */
+export function cost(known: Cost | undefined) {
+  if (known === undefined) return { cost: null };
+  const { usd, approximate, partial } = known;
+  return { cost: { usd: roundedUsd(usd), approximate, ...(partial === undefined ? {} : { partial }) } };
+}
