@@ -104,7 +104,9 @@ function choiceOf(choice: JsonValue): JsonValue {
 function toolsOf({ tools = [], functions = [] }: ProviderRequest): object[] {
   const given = tools.map(({ type, ...tool }, index) => {
     if (type !== "function") throw refusal(`tools.${index}`, "It takes only functions as tools.");
-    return { type, function: tool };
+    const { strict, ...described } = tool;
+    // LM Studio refuses a `strict` that is neither true nor false.
+    return { type, function: strict == null ? described : tool };
   });
   return [...given, ...functions.map((tool) => ({ type: "function", function: { ...tool } }))];
 }

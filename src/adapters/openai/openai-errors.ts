@@ -47,6 +47,8 @@ const codes: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
 const parameters: ReadonlySet<string> = new Set([
   ...Object.keys(responsesOptions.shape),
   ...["input", "model", "previous_response_id", "stream", "tools"],
+  // Names of Chat Completions for options of the client.
+  ...["messages", "max_tokens", "max_completion_tokens", "reasoning_effort", "response_format"],
 ]);
 
 export const openaiNames: VendorNames = { codes, parameters };
