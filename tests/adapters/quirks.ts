@@ -102,8 +102,8 @@ export const shownQuirks: Readonly<Record<string, Readonly<Record<string, readon
     "usage may share its chunk with the last text and the finish reason": [
       [39, "Usage beside the last text is read, and the text too."],
     ],
-    "calls without an index have Google's signature beside them": [
-      [37, "Calls without an index, beside Google's signatures, are read."],
+    "calls without an index come signed by Google, and go back to their model with the signature": [
+      [37, "Calls without an index are told apart, and Gemini gets its signatures back."],
     ],
     "reasoning in parts goes on over empty deltas, and does not come back to Mistral": [
       [13, "Empty deltas do not end reasoning, and Mistral is sent none of it."],
@@ -162,7 +162,6 @@ export const shownQuirks: Readonly<Record<string, Readonly<Record<string, readon
 
 /** Quirks, or parts of them, that no test shows, with the reason. */
 export const openQuirks: Readonly<Record<number, string>> = {
-  37: "Gemini's compatible endpoint does not get the signatures of its calls back; Gemini's own API does.",
   53: "Effort has one name and one list of words. The switches of z.ai and Qwen are not sent.",
   55: "Bedrock's own API is not built. Bedrock answers over its compatible endpoint, which has no cache points.",
   56: "Responses over WebSocket are not built for calls to a provider, so there is no socket to close early.",

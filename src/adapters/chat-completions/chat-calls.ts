@@ -4,10 +4,16 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
 import { callEvent, type FunctionCall } from "../upstream/response-object.ts";
 
+/** A call and Google's signature of the reasoning before it, which Gemini's compatible endpoint wants back. */
+export interface SignedCall extends FunctionCall {
+  readonly signature?: string;
+}
+
 interface OpenCall {
   readonly callId: string;
   name: string;
   arguments: string;
+  signature?: string;
   /** Its event was given. */
   isTold: boolean;
 }
@@ -21,7 +27,7 @@ export class ChatCalls {
   readonly #calls: OpenCall[] = [];
   /** The last call under each index, id or place. */
   readonly #byKey = new Map<string, OpenCall>();
-  /** Characters of names and arguments, against a bound. */
+  /** Characters of names, arguments and signatures, against a bound. */
   chars = 0;
 
   get isEmpty(): boolean {
@@ -35,11 +41,12 @@ export class ChatCalls {
   }
 
   /** The calls in their order. Throws `upstream_invalid` for one without a name. */
-  whole(): FunctionCall[] {
-    return this.#calls.map(({ callId, name, arguments: args }) => {
+  whole(): SignedCall[] {
+    return this.#calls.map(({ callId, name, arguments: args, signature }) => {
       if (name === "")
         throw new TroupeError("upstream_invalid", { cause: new Error("A tool call has no name.") });
-      return { callId, name, arguments: args.trim() === "" ? "{}" : args };
+      const call = { callId, name, arguments: args.trim() === "" ? "{}" : args };
+      return signature === undefined ? call : { ...call, signature };
     });
   }
 
@@ -55,7 +62,9 @@ export class ChatCalls {
     const name = textOf(given.name);
     if (name !== "") call.name = name;
     call.arguments += args;
-    this.chars += name.length + args.length;
+    const signature = signatureOf(piece);
+    if (signature !== "") call.signature = signature;
+    this.chars += name.length + args.length + signature.length;
     if (call.isTold || call.name === "") return [];
     call.isTold = true;
     return [callEvent({ ...call, arguments: "" }, "in_progress")];
@@ -83,6 +92,11 @@ function isAnother(earlier: FunctionCall, id: string, args: string): boolean {
 
 function argumentsOf(given: unknown): string {
   return isObject(given) ? JSON.stringify(given) : textOf(given);
+}
+
+function signatureOf({ extra_content: extra }: JsonObject): string {
+  const google = isObject(extra) ? extra.google : undefined;
+  return isObject(google) ? textOf(google.thought_signature) : "";
 }
 
 function textOf(value: unknown): string {

@@ -11,13 +11,12 @@ import {
   type AnswerSoFar,
   callEvent,
   callItem,
-  type FunctionCall,
   messageItem,
   reasoningItem,
   responseObject,
 } from "../upstream/response-object.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
-import { ChatCalls } from "./chat-calls.ts";
+import { ChatCalls, type SignedCall } from "./chat-calls.ts";
 import { chatName } from "./chat-messages.ts";
 import { ChatSources } from "./chat-sources.ts";
 import {
@@ -54,8 +53,8 @@ export class ChatMachine implements AnswerMachine {
   readonly format = chatFormat;
   openText: OpenText | undefined;
   readonly #request: ProviderRequest;
-  readonly #reasoningOf: string | undefined;
-  readonly #tellsCost: boolean;
+  readonly #dialect: Pick<ChatDialect, "tellsCost" | "wantsReasoning">;
+  readonly #origin: string;
   readonly #calls = new ChatCalls();
   readonly #sources = new ChatSources();
   #state: "silent" | "open" | "started" | "finished" | "ended" = "silent";
@@ -69,11 +68,15 @@ export class ChatMachine implements AnswerMachine {
   #finish = "";
   #usage: Usage | undefined;
 
-  /** `reasoningOf`: the account and model whose reasoning has to go back with their calls; `undefined` if it does not. */
-  constructor(request: ProviderRequest, { tellsCost }: Pick<ChatDialect, "tellsCost">, reasoningOf?: string) {
+  /** `origin`: the account and model. Only they get the reasoning and the signatures of their calls back. */
+  constructor(
+    request: ProviderRequest,
+    dialect: Pick<ChatDialect, "tellsCost" | "wantsReasoning">,
+    origin: string,
+  ) {
     this.#request = request;
-    this.#tellsCost = tellsCost;
-    this.#reasoningOf = reasoningOf;
+    this.#dialect = dialect;
+    this.#origin = origin;
     this.#model = request.model;
   }
 
@@ -117,7 +120,7 @@ export class ChatMachine implements AnswerMachine {
   }
 
   #take(chunk: JsonObject): ProviderEvent[] {
-    const usage = usageIn(chunk, this.#tellsCost);
+    const usage = usageIn(chunk, this.#dialect.tellsCost);
     this.#usage = usage ?? this.#usage;
     if (typeof chunk.model === "string" && chunk.model !== "") this.#model = chunk.model;
     const choice = choiceIn(chunk);
@@ -206,18 +209,20 @@ export class ChatMachine implements AnswerMachine {
 
   /** The reasoning that led to calls, if the server wants it back. */
   #keptReasoning(): ReasoningItem[] {
-    if (this.#reasoningOf === undefined || this.#reasoning === "" || this.#calls.isEmpty) return [];
-    const state = { origin: this.#reasoningOf, reasoning_content: this.#reasoning };
+    if (!this.#dialect.wantsReasoning || this.#reasoning === "" || this.#calls.isEmpty) return [];
+    const state = { origin: this.#origin, reasoning_content: this.#reasoning };
     return [{ type: "reasoning", text: this.#reasoning, providerState: { provider: chatName, state } }];
   }
 
-  #items(calls: readonly FunctionCall[]): Item[] {
+  #items(calls: readonly SignedCall[]): Item[] {
     const said = this.#text === "" ? [] : [textMessage("assistant", this.#text)];
-    return [
-      ...this.#keptReasoning(),
-      ...said,
-      ...calls.map((call) => ({ type: "tool-call" as const, ...call })),
-    ];
+    return [...this.#keptReasoning(), ...said, ...calls.map((call) => this.#callItem(call))];
+  }
+
+  #callItem({ signature, ...call }: SignedCall): Item {
+    if (signature === undefined) return { type: "tool-call", ...call };
+    const state = { origin: this.#origin, thought_signature: signature };
+    return { type: "tool-call", ...call, providerState: { provider: chatName, state } };
   }
 
   #response(status: AnswerSoFar["status"], reason?: AnswerSoFar["reason"]): JsonObject {

@@ -25,23 +25,24 @@ export const chatName = "chat-completions";
  * A request's items as the `messages` of Chat Completions, with the note for this answer. Texts are plain strings wherever there is nothing
  * else, because many servers refuse content in parts. The instructions and the system messages at the start are one message, because
  * templates of Mistral and others take only one. Sources are left out, and reasoning too, unless the server wants it: other servers refuse
- * fields that they do not know.
+ * fields that they do not know. A call has its signature if this account and model signed it.
  *
  * Throws `upstream_invalid_request` with the field of the first item that has no such form.
  */
 export function toChatMessages(
   { input, note }: Pick<ProviderRequest, "input" | "note">,
-  { instructions, reasoningOf }: MessagesOptions,
+  { instructions, origin, wantsReasoning }: MessagesOptions,
 ): ChatCompletionMessageParam[] {
   for (const [index, item] of input.entries()) refuseUnknownForm(item, index);
   const system =
     instructions === undefined || instructions.trim() === "" ? [] : [textMessage("system", instructions)];
+  const reasoningOf = wantsReasoning ? origin : undefined;
   const sent = sentItems(input, (item) => reasoningIn(item, reasoningOf) !== undefined);
   const messages: ChatCompletionMessageParam[] = [];
   let reasoning: string | undefined;
   for (const item of alternateRoles([...system, ...sent], note)) {
     if (item.type === "reasoning") reasoning = reasoningIn(item, reasoningOf);
-    else if (item.type === "tool-call") reasoning = addCall(messages, item, reasoning);
+    else if (item.type === "tool-call") reasoning = addCall(messages, toCall(item, origin), reasoning);
     else {
       messages.push(...toMessage(item));
       if (messages.at(-1)?.role !== "assistant") reasoning = undefined;
@@ -52,8 +53,9 @@ export function toChatMessages(
 
 interface MessagesOptions {
   readonly instructions: string | undefined;
-  /** The account and model whose reasoning goes back with their calls; `undefined` if none does. */
-  readonly reasoningOf: string | undefined;
+  /** The account and model, whose own reasoning and signatures may go back; `undefined` if none does. */
+  readonly origin: string | undefined;
+  readonly wantsReasoning: boolean;
 }
 
 /** The reasoning of an item that this account and model made. */
@@ -97,20 +99,24 @@ function toContent(part: ItemPart): ChatCompletionContentPart {
   return { type: "file", file: { filename: part.filename ?? "file", file_data: url } };
 }
 
+/** Gemini 3 refuses a call without the signature that it came with. */
+function toCall(item: ToolCallItem, origin: string | undefined): ChatCompletionMessageFunctionToolCall {
+  const { thought_signature } = (origin && ownState(item, chatName, origin)) || {};
+  return {
+    ...{ type: "function", id: item.callId, function: { name: item.name, arguments: item.arguments } },
+    ...(typeof thought_signature === "string" ? { extra_content: { google: { thought_signature } } } : {}),
+  };
+}
+
 /**
  * Calls belong to the assistant's message before them; without one they are a message of their own. Adds the reasoning that led to them.
  * Returns the reasoning that is left for later calls.
  */
 function addCall(
   messages: ChatCompletionMessageParam[],
-  { callId, name, arguments: args }: ToolCallItem,
+  call: ChatCompletionMessageFunctionToolCall,
   reasoning: string | undefined,
 ): undefined {
-  const call: ChatCompletionMessageFunctionToolCall = {
-    type: "function",
-    id: callId,
-    function: { name, arguments: args },
-  };
   const last = messages.at(-1);
   const before = reasoning === undefined ? {} : { reasoning_content: reasoning };
   if (last?.role === "assistant")

@@ -26,7 +26,8 @@ export function chatParams(
     model: request.model,
     messages: toChatMessages(request, {
       instructions: typeof instructions === "string" ? instructions : undefined,
-      reasoningOf: wantsReasoning ? origin : undefined,
+      origin,
+      wantsReasoning,
     }),
     stream: true,
     ...(asksForUsage ? { stream_options: { include_usage: true } } : {}),

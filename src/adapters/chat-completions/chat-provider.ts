@@ -38,7 +38,7 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
     let ignored: readonly string[] = [];
     return new AnswerStream({
       ...{ agents, clock, firstByteMs, idleMs, signal },
-      machine: new ChatMachine(request, dialect, dialect.wantsReasoning ? origin : undefined),
+      machine: new ChatMachine(request, dialect, origin),
       async open(fetch) {
         const sent = omissions.apply(chatParams(request, dialect, origin));
         ignored = ignoredParameters(request, sent, chatPlaces);

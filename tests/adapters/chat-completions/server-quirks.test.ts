@@ -167,20 +167,25 @@ describe("usage and calls of single servers", () => {
     assert.deepEqual([said, end?.finishReason, end?.usage], ["AB", "stop", usage]);
   });
 
-  it("calls without an index have Google's signature beside them", async () => {
+  it("calls without an index come signed by Google, and go back to their model with the signature", async () => {
+    await using under = await createChatSetup();
     const extra_content = { google: { thought_signature: "sig" } };
-    const call = (id: string) => ({
-      ...{ id, type: "function", extra_content },
-      function: { name: "rain", arguments: "{}" },
-    });
-    const { end } = await hearEvents(
-      ...[chunk({ tool_calls: [call("a"), call("b")] }), finish("stop"), done],
-    );
+    const call = (id: string) => ({ type: "function", id, function: { name: "rain", arguments: "{}" } });
+    const called = chunk({ tool_calls: [{ ...call("a"), extra_content }, call("b")] });
+    under.double.respond(streamScript([called, finish("stop"), done]));
+    const { end } = await hear(under);
     assert.equal(end?.finishReason, "tool_calls");
-    assert.deepEqual(
-      end.items?.map((item) => item.type === "tool-call" && item.callId),
-      ["a", "b"],
-    );
+
+    const input = [...question.input, ...(end.items ?? [])];
+    await hear(under, { input });
+    await hear(under, { input, model: "another" });
+    const sent = under.double.requests.map(({ body }) => Object(body).messages?.[1]);
+    const before = { role: "assistant", content: null };
+    assert.deepEqual(sent, [
+      undefined,
+      { ...before, tool_calls: [{ ...call("a"), extra_content }, call("b")] },
+      { ...before, tool_calls: [call("a"), call("b")] },
+    ]);
   });
 
   it("reasoning in parts goes on over empty deltas, and does not come back to Mistral", async () => {
