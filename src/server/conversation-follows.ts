@@ -4,6 +4,7 @@ import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { Followers } from "./followers.ts";
+import { checkPosition } from "./known-position.ts";
 import { type Question, questionOf, questionOfEnded } from "./question.ts";
 import type { Turns } from "./turns.ts";
 
@@ -145,8 +146,8 @@ export class ConversationFollows {
     const turn = await this.#options.turns.find(this.#owner, after);
     // A turn that this connection follows anyway goes on where it is.
     if (turn === undefined || this.#client.followers.has(after)) return undefined;
+    await checkPosition(turn, afterSeq, "afterSeq");
     const { headSeq, ended } = turn.log;
-    if (afterSeq > headSeq) throw new TroupeError("seq_out_of_range", { field: "afterSeq" });
     return ended && afterSeq === headSeq ? undefined : { turn, afterSeq };
   }
 

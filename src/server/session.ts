@@ -8,6 +8,7 @@ import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-
 import { TroupeError } from "../protocol/errors.ts";
 import { ConversationFollows, type FollowPlace, type FoundConversation } from "./conversation-follows.ts";
 import { Followers, type Recipient } from "./followers.ts";
+import { checkPosition } from "./known-position.ts";
 import type { Question } from "./question.ts";
 import type { Turns } from "./turns.ts";
 
@@ -103,7 +104,7 @@ export class Session {
   async resume(requestId: string, after: number, onFound: (turn: KeptTurn) => Promise<void>): Promise<void> {
     const turn = await this.#options.turns.find(this.#caller.owner, requestId);
     if (turn === undefined) throw new TroupeError("request_not_found", { field: "requestId" });
-    if (after > turn.log.headSeq) throw new TroupeError("seq_out_of_range", { field: "afterSeq" });
+    await checkPosition(turn, after, "afterSeq");
     const found = Promise.withResolvers<void>();
     const followed = this.#followers.follow(turn, after, () => onFound(turn).then(found.resolve));
     await Promise.race([found.promise, followed]);

@@ -11,6 +11,7 @@ import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type Admission, refuseUnpriced } from "./budget/admission.ts";
+import { checkPosition } from "./known-position.ts";
 import { createTurnRunner, type Launch, type RunOptions, type TurnRegistry } from "./run-turn.ts";
 
 /** A request for an answer, as a session passes it on. */
@@ -192,8 +193,9 @@ function refuseOtherContent(
 }
 
 /** Whether the turn ended with the error of this number and may run again. Throws `seq_out_of_range`. */
-async function mayRepeat({ log }: KeptTurn, seq: number): Promise<boolean> {
-  if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field: "retrySeq" });
+async function mayRepeat(turn: KeptTurn, seq: number): Promise<boolean> {
+  await checkPosition(turn, seq, "retrySeq");
+  const { log } = turn;
   if (!log.ended || seq < log.headSeq) return false;
   for await (const batch of followLog(log, { after: seq - 1 })) {
     const last = batch.type === "events" ? batch.events.at(-1)?.event : undefined;
