@@ -77,12 +77,12 @@ function sumPart(part: Part, { [part]: one }: Usage, { [part]: other }: Usage): 
 }
 
 /** No tokens cost nothing, whether their price is known or not. */
-function sumCost(one: Usage, other: Usage): Cost | undefined {
+function sumCost(one: Usage, other: Usage): Cost | null | undefined {
   if (one.totalTokens === 0) return other.cost;
   if (other.totalTokens === 0) return one.cost;
   const known = one.cost ?? other.cost;
-  if (known === undefined) return undefined;
-  if (one.cost === undefined || other.cost === undefined) return { ...known, partial: true };
+  if (known == null) return known;
+  if (one.cost == null || other.cost == null) return { ...known, partial: true };
   const partial = one.cost.partial ?? other.cost.partial;
   return {
     usd: one.cost.usd + other.cost.usd,

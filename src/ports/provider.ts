@@ -49,8 +49,11 @@ export interface Usage {
   readonly reasoningTokens?: number;
   readonly totalTokens: number;
   readonly estimated: boolean;
-  /** Absent: the price is unknown, which is not 0. A provider sets it only if the vendor itself tells the cost. */
-  readonly cost?: Cost;
+  /**
+   * `null`: the price is unknown, which is not 0. Absent: it was never looked up, as in answers of earlier versions. A provider sets it only if
+   * the vendor itself tells the cost.
+   */
+  readonly cost?: Cost | null;
 }
 
 /** Money for one or more calls, in US dollars. */

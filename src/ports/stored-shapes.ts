@@ -35,6 +35,7 @@ const usage = z.looseObject({
   estimated: flag,
   cost: z
     .looseObject({ usd: number, approximate: flag, partial: z.literal(true).exactOptional() })
+    .nullable()
     .exactOptional(),
 });
 const finishReason = z.enum(["stop", "length", "content_filter", "tool_calls", "budget", "cancelled"]);

@@ -169,30 +169,39 @@ export function isTerminal(step: TurnStep): step is TerminalEvent {
   return step.type === "answer" || step.type === "failure";
 }
 
-/** The step as a log may store it: its errors are data (`TroupeError.asData`), without their causes. */
-export function withErrorsAsData<Step extends TurnStep>(step: Step): Step;
-export function withErrorsAsData(step: TurnStep): TurnStep {
+/**
+ * The step as a log may store it: its errors are data (`TroupeError.asData`), without their causes, and a usage without a price says so.
+ */
+export function asStored<Step extends TurnStep>(step: Step): Step;
+export function asStored(step: TurnStep): TurnStep {
   switch (step.type) {
     case "failure":
       return { ...step, error: step.error.asData() };
     case "lane-answer":
-      return { ...step, answer: withErrorAsData(step.answer) };
+      return { ...step, answer: storedAnswer(step.answer) };
     case "answer":
-      return { ...step, answer: withAnswersAsData(step.answer) };
+      return { ...step, answer: storedAnswers(step.answer) };
     default:
       return step;
   }
 }
 
-function withAnswersAsData(answer: TurnAnswer): TurnAnswer {
-  if (answer.kind === "responses") return withErrorAsData(answer);
+function storedAnswers(answer: TurnAnswer): TurnAnswer {
+  if (answer.kind === "responses") return storedAnswer(answer);
   return answer.kind === "persona"
-    ? { ...answer, answer: withErrorAsData(answer.answer) }
-    : { ...answer, answers: answer.answers.map(withErrorAsData) };
+    ? { ...answer, answer: storedAnswer(answer.answer) }
+    : storedAnswer({ ...answer, answers: answer.answers.map(storedAnswer) });
 }
 
-function withErrorAsData<Answer extends { readonly error?: TroupeError }>(answer: Answer): Answer {
-  return answer.error === undefined ? answer : { ...answer, error: answer.error.asData() };
+function storedAnswer<Answer extends { readonly error?: TroupeError; readonly usage?: Usage }>(
+  answer: Answer,
+): Answer {
+  const { error, usage } = answer;
+  return {
+    ...answer,
+    ...(error === undefined ? {} : { error: error.asData() }),
+    ...(usage === undefined || usage.cost !== undefined ? {} : { usage: { ...usage, cost: null } }),
+  };
 }
 
 /** Whether a step must not wait for the beat. Text that is not final can wait, because a lane's first text comes with its status. */

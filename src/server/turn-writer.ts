@@ -1,13 +1,7 @@
 import type { Emit } from "../chat/chat-context.ts";
 import type { ReplyEnd } from "../chat/reply.ts";
 import { Departure } from "../ports/provider.ts";
-import {
-  laneOf,
-  type TerminalEvent,
-  type TurnEvent,
-  type TurnStep,
-  withErrorsAsData,
-} from "../ports/turn-event.ts";
+import { asStored, laneOf, type TerminalEvent, type TurnEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -75,7 +69,7 @@ export class TurnWriter {
   #append(steps: readonly TurnStep[]): Promise<void> {
     const [only] = steps;
     const isText = steps.length === 1 && only?.type === "text";
-    return this.#log.append(isText ? steps : steps.map(withErrorsAsData));
+    return this.#log.append(isText ? steps : steps.map(asStored));
   }
 
   readonly #onKept = (): void => {

@@ -34,7 +34,7 @@ describe("recorded streams of vendors reach the client whole", () => {
         return;
       }
       assert.ok(end?.type === "response" && end.request_type === "openai_chat");
-      const { output_text, finish_reason, ...response } = end.data;
+      const { output_text, finish_reason, cost: _, ...response } = end.data;
       assert.deepEqual(response, full.response);
       assert.equal(output_text, full.text);
       const asks = full.response.output.some(({ type }) => /^(function|custom_tool)_call$/.test(type));

@@ -20,9 +20,13 @@ export function usage(tokens: Usage | undefined) {
   };
 }
 
-/** The field `cost`: `null` if no price is known, because a client must not take that for 0. */
-export function cost(known: Cost | undefined) {
-  if (known === undefined) return { cost: null };
+/**
+ * The field `cost`: `null` if no price is known, because a client must not take that for 0. An answer of an earlier version has none, so
+ * that its replay stays as it was.
+ */
+export function cost(known: Cost | null | undefined) {
+  if (known === undefined) return {};
+  if (known === null) return { cost: null };
   const { usd, approximate, partial } = known;
   return { cost: { usd: roundedUsd(usd), approximate, ...(partial === undefined ? {} : { partial }) } };
 }

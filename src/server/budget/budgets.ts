@@ -196,5 +196,5 @@ class PaidCall implements CountedCall {
 
 /** The dollars of a call, if all of it has a price. */
 function knownCost({ cost }: Usage): { cost?: number } {
-  return cost === undefined || cost.partial ? {} : { cost: cost.usd };
+  return cost == null || cost.partial ? {} : { cost: cost.usd };
 }

@@ -179,7 +179,7 @@ export function createDayBudgets({
   function moneyPurse(price: Price): Purse {
     const limit = (limits.money ?? Infinity) * priceUnit;
     const spent = ({ cost, inputTokens, outputTokens }: Usage) =>
-      cost === undefined || cost.partial ? costOf(price, inputTokens, outputTokens) : inUnits(cost.usd);
+      cost == null || cost.partial ? costOf(price, inputTokens, outputTokens) : inUnits(cost.usd);
     return { ...purse("money", money, limit, price, "The server's money of a day is limited"), spent };
   }
 

@@ -131,7 +131,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
     {
       ...{ type: "response", status: "completed", message: "Completed.", finish_reason: "stop" },
       request_type: "openai_chat",
-      data: { id: "resp", output_text: "Whole", finish_reason: "stop", simulated: true, cost: null },
+      data: { id: "resp", output_text: "Whole", finish_reason: "stop", simulated: true },
     },
   ],
   [
@@ -148,7 +148,6 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
       request_type: "openai_chat",
       data: {
         output_text: "",
-        cost: null,
         finish_reason: "cancelled",
         cancel: { upstream_closed: false, closed_in_ms: 4 },
       },
@@ -207,7 +206,7 @@ const rows: readonly (readonly [string, TurnEvent, object])[] = [
             content: [{ type: "output_text", text: "Half", annotations: [] }],
           },
         ],
-        ...{ output_text: "Half", finish_reason: "budget", cost: null },
+        ...{ output_text: "Half", finish_reason: "budget" },
       },
     },
   ],
