@@ -1,4 +1,3 @@
-import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { TroupeError } from "../protocol/errors.ts";
 
@@ -11,7 +10,6 @@ export async function checkPosition({ log }: KeptTurn, seq: number, field: strin
     await log.confirm().catch((cause: unknown) => {
       throw new TroupeError("storage_unavailable", { cause });
     });
-    await nextLoopTurn();
   }
   if (seq > log.headSeq) throw new TroupeError("seq_out_of_range", { field });
 }

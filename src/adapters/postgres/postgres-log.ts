@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { encodeStored } from "../../ports/stored-turn.ts";
 import {
   isEvent,
@@ -77,8 +78,10 @@ export class PostgresLog extends StoredLog {
     store.commit({ kind: "leave", turn: number }, true).then(onOver, store.report);
   }
 
-  confirm(): Promise<unknown> {
-    return this.#options.store.confirm();
+  async confirm(): Promise<void> {
+    await this.#options.store.confirm();
+    // The events of the commits before it come into the log first.
+    await nextLoopTurn();
   }
 
   /**
