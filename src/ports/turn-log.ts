@@ -73,9 +73,9 @@ export interface TurnLog {
   open(after: number, wake: () => void): LogReader;
   leave(): void;
   /**
-   * Settles once this process is known to run the turn still, and the log has everything that was committed until then; if it does not run
-   * the turn, the turn was left before. It comes before every act outside
-   * that another process must not suffer from. Absent: no other process can take the turn away.
+   * Settles once this process is known to run the turn still, and the log has everything that was committed until then. If not, the turn
+   * was left before. It comes before every act outside that another process must not suffer from. Absent: no other process can take the
+   * turn away.
    */
   confirm?(): Promise<unknown>;
 }
