@@ -20,6 +20,11 @@ export function named<Key extends string>(
 const connectionTimeoutMs = 5_000;
 /** A statement that runs longer is stopped. It does not limit a commit. */
 export const statementTimeout = "5s";
+/**
+ * A statement of the pool without an answer after this time has failed, milliseconds. The server's own timeout cannot be heard over a
+ * connection that has fallen silent, and its caller would wait for ever.
+ */
+const silenceMs = 8_000;
 
 /**
  * Settings of every connection. They are set by statements, because some services refuse them as startup options (RDS Proxy). A dead peer is
@@ -77,7 +82,12 @@ export async function connect(url: string, use: "journal" | "other"): Promise<pg
 
 /** Opens a pool for statements that need no order among them. */
 export function openPool(url: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ ...configOf(url), max, onConnect: (client) => prepare(client) });
+  const pool = new pg.Pool({
+    ...configOf(url),
+    query_timeout: silenceMs,
+    max,
+    onConnect: (client) => prepare(client),
+  });
   // The pool has dropped the connection already.
   pool.on("error", () => undefined);
   return pool;
