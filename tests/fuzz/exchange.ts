@@ -8,6 +8,11 @@ export interface FrameTarget {
   readonly url: string;
   /** Ids of existing requests that clients named; grows with every exchange. */
   readonly known: Set<string>;
+  /**
+   * Requests of earlier exchanges may be gone: data in memory is kept for 15 minutes, and the clock passes them in a few thousand frames.
+   * Default: none is.
+   */
+  readonly forgets?: boolean;
   /** Number of running turns. */
   turns(): number;
   /** The faults inside the server since the last call. */
@@ -51,7 +56,7 @@ async function sendAll(frames: readonly Frame[], target: FrameTarget): Promise<T
   for (const frame of closing) await expectClose(frame, target.url);
 
   const { patienceRoundTrips = 100_000 } = target;
-  const ledger = createLedger(answered, target.known);
+  const ledger = createLedger(answered, target.known, target.forgets);
   for (const frame of answered) client.send(frame);
   await client.roundTrip("fence");
   let read = 0;

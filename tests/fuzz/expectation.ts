@@ -35,12 +35,13 @@ type ErrorMessage = Extract<ServerMessage, { type: "error" }>;
 
 /**
  * Whether the reply may be the direct answer to the frame: a refusal, a pong, or the news that it is followed. `isKnown`
- * says whether a request exists.
+ * says whether a request exists, and `mayBeForgotten` whether it may be too old to be kept.
  */
 export function answers(
   reply: ServerMessage,
   expectation: Expectation,
   isKnown: (requestId: string) => boolean,
+  mayBeForgotten: (requestId: string) => boolean = () => false,
 ): boolean {
   if (expectation.type === "refusal") {
     if (reply.type !== "error") return false;
@@ -64,7 +65,8 @@ export function answers(
   if (needsMore) return reply.code === "invalid_message" && sameOrigin(reply, message);
   if (decoding.has(reply.code)) return false;
   if (message.type === "cancel" || message.type === "resume") {
-    if ((reply.code === "request_not_found") === isKnown(message.data.request_id)) return false;
+    const { request_id: id } = message.data;
+    if ((reply.code === "request_not_found") === isKnown(id) && !mayBeForgotten(id)) return false;
   }
   return sameOrigin(reply, message);
 }

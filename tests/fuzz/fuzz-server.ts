@@ -32,6 +32,7 @@ export async function startFuzzServer(options: TroupeOptions = {}): Promise<Fram
   const target = {
     url: server.url,
     known: new Set<string>(),
+    forgets: options.store === "memory",
     turns: () => server.troupe.stats().turns,
     takeFaults() {
       const taken = faults;

@@ -15,14 +15,17 @@ const directTypes: ReadonlySet<string> = new Set(["pong", "following", "unfollow
 
 /**
  * Compares replies with the required answers of the frames, in the order in which they arrive. `known` holds the ids of
- * existing requests; ids named by the frames are added.
+ * existing requests; ids named by the frames are added. `forgets`: see `FrameTarget`.
  */
-export function createLedger(frames: readonly Frame[], known: Set<string>) {
+export function createLedger(frames: readonly Frame[], known: Set<string>, forgets = false) {
   const expectations = frames.map(expectationOf);
   const streams = createStreams();
   const silent: Expectation[] = [];
   const asked = new Set<string>();
+  /** Requests of these frames, which are too new to be forgotten. */
+  const started = new Set<string>();
   const isKnown = (requestId: string) => known.has(requestId);
+  const mayBeForgotten = (requestId: string) => forgets && !started.has(requestId);
   let place = 0;
   let fenced = false;
   let unnamed = 0;
@@ -36,6 +39,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
     if (isAsk(message) && message.id === undefined) unnamed += 1;
     if (isAsk(message) && message.id !== undefined) {
       asked.add(message.id);
+      started.add(message.id);
       known.add(message.id);
     }
     if (message.type === "resume") {
@@ -50,7 +54,7 @@ export function createLedger(frames: readonly Frame[], known: Set<string>) {
     for (; place < expectations.length; place += 1) {
       const expectation = expectations[place];
       if (expectation === undefined) break;
-      if (answers(reply, expectation, isKnown)) {
+      if (answers(reply, expectation, isKnown, mayBeForgotten)) {
         if (reply.type === "error") refused += 1;
         place += 1;
         return;
