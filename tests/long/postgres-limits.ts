@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "../budget/budget-stage.ts";
 import { chat, isChunk } from "../cluster/gated-cluster.ts";
 import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
@@ -24,6 +25,16 @@ async function refusalsOf(client: WireClient, ids: readonly string[]): Promise<s
     if (message.type === "error") codes.push(message.code);
   }
   return codes;
+}
+
+/** Waits until every node has looked at the others twice: a heartbeat looks as well. */
+async function everyNodeLooks(databaseUrl: string): Promise<void> {
+  const beats = async () =>
+    (await runOn(databaseUrl, "SELECT beat::int FROM nodes ORDER BY incarnation")).map(({ beat }) =>
+      Number(beat),
+    );
+  const first = await beats();
+  while ((await beats()).some((beat, index) => beat < (first[index] ?? 0) + 2)) await sleep(100);
 }
 
 const idsOf = (name: string, count: number) =>
@@ -61,8 +72,10 @@ describe("limits over nodes on one PostgreSQL", withPostgres, () => {
       const [, second] = clients;
       assert.ok(second !== undefined);
       // A place is free for another node at most a second after its request has ended.
-      for (let tries = 0; (await refusalsOf(second, idsOf(`again-${tries}`, 7))).length > 0; tries += 1)
+      for (let tries = 0; (await refusalsOf(second, idsOf(`again-${tries}`, 7))).length > 0; tries += 1) {
         assert.ok(tries < 100, "the places of the first node do not come back");
+        await sleep(100);
+      }
     });
 
   it(`call the provider once for each of ${pairs} requests that are sent to two nodes at once`, async () => {
@@ -126,6 +139,7 @@ describe("limits over nodes on one PostgreSQL", withPostgres, () => {
     await using away = await startGatedNodes({ databaseUrl: proxy.url });
     await using there = await startGatedNodes({ databaseUrl });
     const client = await away.first.connect();
+    await everyNodeLooks(databaseUrl);
     proxy.freeze();
     assert.equal((await client.closed).code, 1012);
     await assert.rejects(connect(away.first.url), /503/);
