@@ -1,5 +1,5 @@
 import { carryReasoning } from "../../ports/carried-reasoning.ts";
-import { type Item, textMessage } from "../../ports/item.ts";
+import { type Item, type SourceItem, textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -11,6 +11,7 @@ import {
   messageItem,
   reasoningItem,
 } from "../upstream/response-object.ts";
+import { maxSources, webSource } from "../upstream/web-source.ts";
 import { anthropicName, thinkingState } from "./messages-input.ts";
 import { ServerTool } from "./server-tool.ts";
 
@@ -19,15 +20,9 @@ const maxHeldChars = 16 * 1024 * 1024;
 /** Counted for a block beside its texts. A vendor may send any number of them. */
 const blockChars = 256;
 
-/** A source that a text cites. */
-interface Citation {
-  readonly url: string;
-  readonly title?: string;
-}
-
 /** A content block of an answer, as far as it was streamed. Results of the vendor's own tools end those tools. */
 export type AnswerBlock =
-  | { readonly type: "text"; text: string; readonly citations: Citation[] }
+  | { readonly type: "text"; text: string; readonly citations: SourceItem[] }
   | { readonly type: "thinking"; text: string; signature: string }
   | { readonly type: "redacted"; readonly data: string }
   | { readonly type: "call"; readonly callId: string; readonly name: string; arguments: string }
@@ -100,10 +95,8 @@ export class AnswerBlocks {
   items(origin: string): Item[] | undefined {
     const items = this.#joined().flatMap((block) => toItems(block, origin));
     const citations = this.#blocks.flatMap((block) => (block.type === "text" ? block.citations : []));
-    const sources = new Map(
-      citations.map((citation) => [citation.url, { type: "source", ...citation } as const]),
-    );
-    const all = [...items, ...sources.values()];
+    const sources = new Map(citations.map((source) => [source.url, source]));
+    const all = [...items, ...[...sources.values()].slice(0, maxSources)];
     return all.some(({ type }) => type !== "message") ? all : undefined;
   }
 
@@ -237,17 +230,14 @@ function argumentsIn(input: unknown): string {
   return isObject(input) && Object.keys(input).length > 0 ? JSON.stringify(input) : "";
 }
 
-function citationsIn(given: unknown): Citation[] {
-  return Array.isArray(given) ? given.flatMap(citationIn) : [];
+function citationsIn(given: unknown): SourceItem[] {
+  return Array.isArray(given) ? given.flatMap((one) => citationIn(one) ?? []) : [];
 }
 
 /** A source with an address; places in documents of the request have none. */
-export function citationIn(given: unknown): Citation[] {
-  if (!isObject(given)) return [];
-  const { title } = given;
-  const url = given.url ?? given.source;
-  if (typeof url !== "string" || !/^https?:/.test(url)) return [];
-  return [{ url, ...(typeof title === "string" && title !== "" ? { title } : {}) }];
+export function citationIn(given: unknown): SourceItem | undefined {
+  if (!isObject(given)) return undefined;
+  return webSource(given.url ?? given.source, given.title);
 }
 
 export function stringIn(value: unknown): string {

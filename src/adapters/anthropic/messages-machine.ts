@@ -169,9 +169,10 @@ export class MessagesMachine implements AnswerMachine {
     if (type === "signature_delta" && block.type === "thinking") block.signature += sign;
     if (type === "input_json_delta" && (block.type === "call" || block.type === "tool"))
       block.arguments += args;
-    if (type === "citations_delta" && block.type === "text")
-      for (const source of citationIn(citation))
-        if (this.#blocks.holds(source.url + (source.title ?? ""))) block.citations.push(source);
+    if (type !== "citations_delta" || block.type !== "text") return;
+    const source = citationIn(citation);
+    if (source !== undefined && this.#blocks.holds(source.url + (source.title ?? "")))
+      block.citations.push(source);
   }
 
   #show(kind: DeltaKind, text: string): ProviderEvent[] {

@@ -1,8 +1,6 @@
-import { itemLimits, type SourceItem } from "../../ports/item.ts";
+import type { SourceItem } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
-
-/** Sources and citations of one answer that are held. */
-const maxHeld = 256;
+import { maxSources, webSource } from "../upstream/web-source.ts";
 
 /**
  * The sources that chunks tell of: Perplexity's `citations` and `search_results` beside the choices, which every chunk repeats, and
@@ -15,9 +13,9 @@ export class ChatSources {
   note({ citations, search_results: results }: JsonObject, delta: JsonObject): void {
     // The marks in the text count the citations, and only the results have titles.
     const listed = [...listIn(citations), ...listIn(results)].flatMap(sourceIn);
-    if (listed.length > 0) this.#listed = unique(listed).slice(0, maxHeld);
+    if (listed.length > 0) this.#listed = unique(listed).slice(0, maxSources);
     for (const annotation of listIn(delta.annotations).filter(isObject))
-      if (this.#annotations.length < maxHeld) this.#annotations.push(...citationIn(annotation));
+      if (this.#annotations.length < maxSources) this.#annotations.push(...citationIn(annotation));
   }
 
   /** Each source once; annotations have theirs in the response object. */
@@ -33,33 +31,32 @@ export class ChatSources {
   /** Perplexity's text has a mark such as `[2]` for the second source. */
   #marked(text: string): JsonObject[] {
     if (this.#listed.length === 0) return [];
-    return [...text.matchAll(/\[(\d{1,3})\]/g)].slice(0, maxHeld).flatMap(({ 0: mark, 1: number, index }) => {
-      const source = this.#listed[Number(number) - 1];
-      if (source === undefined) return [];
-      const { url, title = url } = source;
-      return [{ type: "url_citation", url, title, start_index: index, end_index: index + mark.length }];
-    });
+    return [...text.matchAll(/\[(\d{1,3})\]/g)]
+      .slice(0, maxSources)
+      .flatMap(({ 0: mark, 1: number, index }) => {
+        const source = this.#listed[Number(number) - 1];
+        if (source === undefined) return [];
+        const { url, title = url } = source;
+        return [{ type: "url_citation", url, title, start_index: index, end_index: index + mark.length }];
+      });
   }
 }
 
 function citationIn({ type, url_citation: citation }: JsonObject): JsonObject[] {
   if (type !== "url_citation" || !isObject(citation)) return [];
   const { start_index, end_index } = citation;
-  return sourceIn(citation).map(({ url, title = url }) => ({
-    ...{ type, url, title },
-    ...(Number.isSafeInteger(start_index) && Number.isSafeInteger(end_index)
-      ? { start_index, end_index }
-      : {}),
-  }));
+  const source = webSource(citation.url, citation.title);
+  if (source === undefined) return [];
+  const { url, title = url } = source;
+  const hasPlace = Number.isSafeInteger(start_index) && Number.isSafeInteger(end_index);
+  return [{ type, url, title, ...(hasPlace ? { start_index, end_index } : {}) }];
 }
 
-function sourceIn(given: unknown): SourceItem[] {
+function sourceIn(given: unknown): SourceItem | readonly [] {
   const { url, title }: JsonObject = isObject(given)
     ? given
     : { url: typeof given === "string" ? given : null };
-  if (typeof url !== "string" || !/^https?:/.test(url) || url.length > itemLimits.urlChars) return [];
-  const named = typeof title === "string" && title !== "" ? title.slice(0, itemLimits.nameChars) : undefined;
-  return [{ type: "source", url, ...(named === undefined ? {} : { title: named }) }];
+  return webSource(url, title) ?? [];
 }
 
 function unique(sources: readonly SourceItem[]): SourceItem[] {

@@ -1,5 +1,6 @@
-import { itemLimits, type SourceItem } from "../../ports/item.ts";
+import type { SourceItem } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
+import { maxSources, webSource } from "../upstream/web-source.ts";
 import { listIn } from "./chunk.ts";
 
 /** The sources that an answer tells of. Only the last list of each kind counts, because each chunk repeats it. */
@@ -23,7 +24,7 @@ export class Sources {
   /** Each source once, as an item. */
   items(): SourceItem[] {
     const told = [...this.#places(), ...this.#citations].flatMap((place) => sourceOf(place) ?? []);
-    return [...new Map(told.map((source) => [source.url, source])).values()];
+    return [...new Map(told.map((source) => [source.url, source])).values()].slice(0, maxSources);
   }
 
   /** The parts of the text with their sources, as annotations of the Responses API. */
@@ -65,11 +66,8 @@ export class Sources {
   }
 }
 
-function sourceOf(place: JsonObject | undefined): SourceItem | undefined {
-  const { uri: url, title } = place ?? {};
-  if (typeof url !== "string" || !/^https?:/.test(url) || url.length > itemLimits.urlChars) return undefined;
-  const named = typeof title === "string" && title !== "" ? title.slice(0, itemLimits.nameChars) : undefined;
-  return { type: "source", url, ...(named === undefined ? {} : { title: named }) };
+function sourceOf({ uri, title }: JsonObject = {}): SourceItem | undefined {
+  return webSource(uri, title);
 }
 
 function annotationOf({ url, title = url }: SourceItem, start: number, end: number): JsonObject {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { MessagesMachine } from "../../../src/adapters/anthropic/messages-machine.ts";
+import { itemLimits } from "../../../src/ports/item.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { hear } from "../../ports/hear.ts";
@@ -27,6 +28,7 @@ async function hearEvents(events: readonly string[], changes: Parameters<typeof 
   return await hear(under, changes);
 }
 
+const cited = (source: object) => ({ type: "web_search_result_location", ...source });
 const thinking = open({ type: "thinking", thinking: "", signature: "" });
 
 describe("thinking of the Messages API", () => {
@@ -209,6 +211,21 @@ describe("tools of the Messages API", () => {
       JSON.stringify(end?.response?.output).includes(JSON.stringify([annotation, annotation])),
       true,
     );
+  });
+
+  it("have sources within the limits of stored items", async () => {
+    const cite = (source: object) => grow({ type: "citations_delta", citation: cited(source) });
+    const longest = `https://a.b/${"a".repeat(itemLimits.urlChars - 12)}`;
+    const { end } = await hearEvents([
+      ...[begin(), openText(), text("Look.")],
+      cite({ url: `${longest}a`, title: "Too long" }),
+      cite({ url: longest, title: "t".repeat(2_000) }),
+      ...Array.from({ length: 300 }, (_, index) => cite({ url: `https://a.b/${index}` })),
+      ...[close(), reason("end_turn"), stop],
+    ]);
+    const [, first, ...others] = end?.items ?? [];
+    assert.deepEqual(first, { type: "source", url: longest, title: "t".repeat(itemLimits.nameChars) });
+    assert.equal(others.length, 255);
   });
 });
 

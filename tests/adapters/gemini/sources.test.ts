@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { itemLimits } from "../../../src/ports/item.ts";
 import { chunk, finish, hearEvents, text } from "./gemini-setup.ts";
 
 const said = "Ränn falls in Oslo. Sun in Rome.";
@@ -119,5 +120,19 @@ describe("the work of Google's own tools", () => {
       status: "completed",
       result: "AAAA",
     });
+  });
+
+  it("are within the limits of stored items", async () => {
+    const longest = `https://a.b/${"a".repeat(itemLimits.urlChars - 12)}`;
+    const place = (uri: string) => ({ web: { uri, title: "t".repeat(2_000) } });
+    const many = Array.from({ length: 300 }, (_, index) => web(index));
+    const { end } = await hearEvents([
+      text(said),
+      grounded({ groundingChunks: [place(`${longest}a`), place(longest), ...many] }),
+      finish("STOP"),
+    ]);
+    const [, first, ...others] = end?.items ?? [];
+    assert.deepEqual(first, { type: "source", url: longest, title: "t".repeat(itemLimits.nameChars) });
+    assert.equal(others.length, 255);
   });
 });
