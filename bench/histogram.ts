@@ -1,5 +1,5 @@
 const bucketsPerMs = 4;
-const mostMs = 20_000;
+const maxMs = 20_000;
 
 /** Times up to 20 s in quarters of a millisecond, in a fixed amount of memory. */
 export interface Histogram {
@@ -11,7 +11,7 @@ export interface Histogram {
 }
 
 export function createHistogram(): Histogram {
-  const buckets = new Uint32Array(mostMs * bucketsPerMs + 1);
+  const buckets = new Uint32Array(maxMs * bucketsPerMs + 1);
   let count = 0;
   return {
     get count() {

@@ -6,7 +6,7 @@ import type { Target } from "./target.ts";
 import { wires } from "./wires.ts";
 
 /** Maximum number of handshakes at the same time. */
-const mostHandshakes = 64;
+const maxHandshakes = 64;
 
 /** Asks one target for streams and counts the tokens that arrive. One process reads thousands of connections. */
 const tally = createTally();
@@ -33,8 +33,8 @@ const answers = {
   /** Opens `count` more connections and settles when all of them are ready. */
   async connect(target: Target, count: number): Promise<void> {
     const wire = wires[target.wire];
-    for (let left = count; left > 0; left -= mostHandshakes) {
-      const opened = Array.from({ length: Math.min(left, mostHandshakes) }, () =>
+    for (let left = count; left > 0; left -= maxHandshakes) {
+      const opened = Array.from({ length: Math.min(left, maxHandshakes) }, () =>
         openConnection(target, { tally, wire, onLost }),
       );
       connections.push(...opened);

@@ -22,8 +22,8 @@ export interface MeasuredProcess extends AsyncDisposable {
 }
 
 /** Maximum number of start-up lines kept for the error if the program fails. */
-const mostLines = 20;
-const longestStartMs = 30_000;
+const maxLines = 20;
+const maxStartMs = 30_000;
 
 /** Starts a server. Rejects with the server's output if it ends or is not ready in time. */
 export async function startMeasured(options: ProcessOptions): Promise<MeasuredProcess> {
@@ -37,7 +37,7 @@ export async function startMeasured(options: ProcessOptions): Promise<MeasuredPr
   const port = Promise.withResolvers<number>();
   const listen = (stream: Readable) => {
     createInterface({ input: stream }).on("line", (line) => {
-      if (said.length < mostLines) said.push(line);
+      if (said.length < maxLines) said.push(line);
       const found = readyLine.exec(line);
       if (found !== null) port.resolve(Number(found[1]));
     });
@@ -49,7 +49,7 @@ export async function startMeasured(options: ProcessOptions): Promise<MeasuredPr
     () => fail("ended before it served"),
     (error: Error) => fail(error.message),
   );
-  const patience = setTimeout(() => fail("was not ready in time"), longestStartMs);
+  const patience = setTimeout(() => fail("was not ready in time"), maxStartMs);
 
   async function stop(): Promise<void> {
     clearTimeout(patience);

@@ -29,7 +29,7 @@ const startsPerSecond = 250;
 const pauseMs = 1_500;
 const warmUpStreams = 50;
 /** A side with a higher p99 of lag does not hold its streams. */
-export const mostLagMs = 150;
+export const maxLagMs = 150;
 
 /**
  * Asks a warm side for more and more streams, and watches each level for a while. Stops after the first level that the
@@ -55,7 +55,7 @@ export async function measureStreams(
     await sleep(settleMs);
     const figures = await watchWindow(rig, running, windowMs);
     windows.push(figures);
-    if (figures.lag.p99Ms > mostLagMs) break;
+    if (figures.lag.p99Ms > maxLagMs) break;
   }
   return { windows, idleBytes };
 }

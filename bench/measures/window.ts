@@ -77,21 +77,21 @@ export async function watchWindow(
 }
 
 const latestUpstreamMs = 20;
-const mostLoadShare = 0.9;
-const mostOthersShare = 0.1;
-const leastDelivered = 0.97;
+const maxLoadShare = 0.9;
+const maxOthersShare = 0.1;
+const minDelivered = 0.97;
 
 /** The load was at its own limit, so the figures are not the side's. */
 export function isLoadAtLimit({ upstreamLateP99Ms, loadShare }: Trust): boolean {
-  return upstreamLateP99Ms > latestUpstreamMs || loadShare > mostLoadShare;
+  return upstreamLateP99Ms > latestUpstreamMs || loadShare > maxLoadShare;
 }
 
 /** Other processes used the side's core as well. */
 export function isDisturbed({ othersShare }: Trust): boolean {
-  return othersShare > mostOthersShare;
+  return othersShare > maxOthersShare;
 }
 
 /** The side lost connections, or sent fewer tokens than it received. */
 export function isIncomplete({ delivered, losses }: Trust): boolean {
-  return delivered < leastDelivered || Object.keys(losses).length > 0;
+  return delivered < minDelivered || Object.keys(losses).length > 0;
 }

@@ -17,7 +17,7 @@ const settleMs = 3_000;
 const windowMs = 8_000;
 const samplingUs = 500;
 /** Threads below this time per token are left out of the report. */
-const leastShownUs = 0.1;
+const minShownUs = 0.1;
 const shownFiles = 25;
 const shownFunctions = 50;
 
@@ -37,7 +37,7 @@ export async function profileSide(rig: Rig, side: Side): Promise<string> {
       `${side.name}: ${figures.cpuUsPerToken.toFixed(1)} us of CPU a token at ${streams} streams, profiler included`,
       describeSystemThreads(systemThreads, tokens),
       ...threads
-        .filter((functions) => totalUsOf(functions) > leastShownUs * tokens)
+        .filter((functions) => totalUsOf(functions) > minShownUs * tokens)
         .map((functions) => describeThread(functions, tokens)),
     ].join("\n\n");
   } finally {

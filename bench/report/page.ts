@@ -1,6 +1,6 @@
 import os from "node:os";
 import type { RunFigures, SideFigures } from "../figures.ts";
-import { mostLagMs } from "../measures/streams.ts";
+import { maxLagMs } from "../measures/streams.ts";
 import { markMeanings, ratioMeaning } from "./cells.ts";
 import { growthTable, overviewTable, upstreamsTable } from "./tables.ts";
 
@@ -58,7 +58,7 @@ ${overviewTable(figures)}
 ## More and more streams
 
 Each stream has 30 tokens a second, one per packet. The number of streams held is counted at 25 tokens a second: a side holds its streams as
-long as the p99 of its lag is at most ${mostLagMs} ms.
+long as the p99 of its lag is at most ${maxLagMs} ms.
 
 ${growthTable(figures)}
 

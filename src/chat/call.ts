@@ -107,8 +107,8 @@ export class Call {
 
   /** The request with the output limit of its budget. */
   #allowed(request: ProviderRequest): ProviderRequest {
-    const { mostOutputTokens } = this.#budget;
-    return mostOutputTokens === undefined ? request : { ...request, maxOutputTokens: mostOutputTokens };
+    const { maxOutputTokens } = this.#budget;
+    return maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
   }
 
   async #rebuilt({ code }: TroupeError): Promise<ProviderRequest | undefined> {
@@ -168,6 +168,6 @@ function planOf({
     isBegun: begun !== undefined,
     ...(isFallback ? { isFallback } : {}),
     ...(key === undefined ? {} : { lane: key }),
-    ...(maxOutputTokens === undefined ? {} : { mostOutputTokens: maxOutputTokens }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
   };
 }

@@ -29,7 +29,7 @@ export interface ChatDependencies {
    * An answer with more text than this ends with `answer_too_large`. So does one that exceeds four times as much together with reasoning,
    * tools and the vendor's response objects.
    */
-  readonly mostAnswerChars: number;
+  readonly maxAnswerChars: number;
 }
 
 /** The signals that stop one turn. */

@@ -88,7 +88,7 @@ class LaneCalls {
     this.#dependencies = dependencies;
     this.#stop = stop;
     this.#steps = new LaneSteps({ ...lane, simulated: lane.choice.provider.simulated, stop, emit });
-    this.#size = new AnswerSize(dependencies.mostAnswerChars, this.#steps.text.length);
+    this.#size = new AnswerSize(dependencies.maxAnswerChars, this.#steps.text.length);
     this.#chain = new Chain(lane.choice, stop.signal);
     this.#index = lane.begun?.checkpoint.call ?? 0;
     this.#request = lane.request;

@@ -239,8 +239,8 @@ function outputBytes(event: ProviderEvent): number {
 }
 
 /** If an answer ends at an output limit that a budget set, the budget is the reason. */
-function cutByLimit(end: ProviderEnd, { mostOutputTokens }: CallBudget): ProviderEnd {
-  return mostOutputTokens !== undefined && end.finishReason === "length"
+function cutByLimit(end: ProviderEnd, { maxOutputTokens }: CallBudget): ProviderEnd {
+  return maxOutputTokens !== undefined && end.finishReason === "length"
     ? { ...end, finishReason: "budget" }
     : end;
 }

@@ -6,12 +6,12 @@ import { isUnread } from "./usage.ts";
 /** Decides when a failed call is repeated. */
 export interface RetryPolicy {
   /** Maximum repeats after the first try. */
-  readonly mostRetries: number;
+  readonly maxRetries: number;
   /** The first wait; each further one is twice as long. */
   readonly firstDelayMs: number;
-  readonly longestDelayMs: number;
+  readonly maxDelayMs: number;
   /** If a provider asks for a longer pause than this, the request fails instead, and the client is told the pause. */
-  readonly longestAskedDelayMs: number;
+  readonly maxAskedDelayMs: number;
   /** Uniform in [0, 1): spreads the waits by up to a quarter. */
   readonly random: () => number;
 }
@@ -123,11 +123,11 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   #retrying(thrown: unknown): ProviderEvent {
-    const { mostRetries, longestAskedDelayMs } = this.#policy;
+    const { maxRetries, maxAskedDelayMs } = this.#policy;
     const attempt = this.#attempt;
-    if (!(thrown instanceof TroupeError) || !thrown.safeToRepeat || attempt > mostRetries) throw thrown;
+    if (!(thrown instanceof TroupeError) || !thrown.safeToRepeat || attempt > maxRetries) throw thrown;
     this.#delayMs = thrown.retryAfterMs ?? backoff(this.#policy, attempt);
-    if (this.#delayMs > longestAskedDelayMs) throw thrown;
+    if (this.#delayMs > maxAskedDelayMs) throw thrown;
     const delayMs = Math.round(this.#delayMs);
     const { code } = thrown;
     return { type: "retrying", attempt, delayMs, code, isUnread: !this.#hasBegun && isUnread(thrown) };
@@ -135,6 +135,6 @@ class RetriedCall implements AsyncIterableIterator<ProviderEvent[]> {
 }
 
 function backoff(policy: RetryPolicy, attempt: number): number {
-  const delayMs = Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
+  const delayMs = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
   return delayMs * (1 - policy.random() / 4);
 }

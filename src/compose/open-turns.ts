@@ -76,12 +76,12 @@ function chatOf({
     responses: stores.responses,
     digest: sha256,
     contextChars: settings.contextChars,
-    mostAnswerChars: 4_000_000,
+    maxAnswerChars: 4_000_000,
     retry: {
-      mostRetries: 2,
+      maxRetries: 2,
       firstDelayMs: 500,
-      longestDelayMs: 8_000,
-      longestAskedDelayMs: 20_000,
+      maxDelayMs: 8_000,
+      maxAskedDelayMs: 20_000,
       random,
     },
   };

@@ -125,7 +125,7 @@ export interface MessageMatch {
  * `append` stores all messages or none, and returns their ids in order. Each message is the child of the one before it; the first is a
  * child of `parentId`. `moveHead` makes a message the head.
  *
- * `path` leads from the root to the message. If its messages have more than `mostChars` characters (`charsOf`), the oldest may be left
+ * `path` leads from the root to the message. If its messages have more than `maxChars` characters (`charsOf`), the oldest may be left
  * out. It always holds the newest messages that fit, and the newest that has a text, so a long conversation costs no more than a
  * short one. `pathChars` counts the whole path, including messages left out. `headPath` finds the head and the path to it at the same
  * moment.
@@ -138,9 +138,9 @@ export interface ConversationStore {
     owner: string,
     conversationId: string,
     messageId: string,
-    mostChars: number,
+    maxChars: number,
   ): Promise<readonly PathMessage[] | undefined>;
-  headPath(owner: string, conversationId: string, mostChars: number): Promise<ConversationHead | undefined>;
+  headPath(owner: string, conversationId: string, maxChars: number): Promise<ConversationHead | undefined>;
   /** The messages that came with a request, questions first. Empty if there are none, or no such conversation. */
   ofRequest(owner: string, conversationId: string, requestId: string): Promise<readonly StoredMessage[]>;
   /**

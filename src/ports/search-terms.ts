@@ -1,7 +1,7 @@
 /** Maximum number of words in a query; the rest are ignored. */
-const mostTerms = 16;
+const maxTerms = 16;
 /** A shorter word only matches a whole word: as a prefix it would match nearly everything. */
-const leastPrefixChars = 3;
+const minPrefixChars = 3;
 const titleChars = 80;
 /** Characters of an excerpt before the word, and in all. */
 const excerptBefore = 60;
@@ -23,7 +23,7 @@ const manyMarks = /(\p{M}{16})\p{M}+/gu;
 /** How much of a text is searched in one go, in characters: measured at 6 ms at most. */
 const pieceChars = 16_384;
 /** A longer word may be split. */
-const mostWordChars = 1_024;
+const maxWordChars = 1_024;
 
 /** One word of a query: its parts, which must follow each other directly, and whether the last one is a prefix. */
 export interface SearchTerm {
@@ -40,8 +40,8 @@ export function searchTerms(query: string): SearchTerm[] {
     .split(/\s+/u)
     .map((word) => partsOf(word))
     .filter((parts) => parts.length > 0)
-    .slice(0, mostTerms)
-    .map((parts) => ({ parts, isPrefix: [...(parts.at(-1) ?? "")].length >= leastPrefixChars }));
+    .slice(0, maxTerms)
+    .map((parts) => ({ parts, isPrefix: [...(parts.at(-1) ?? "")].length >= minPrefixChars }));
 }
 
 /**
@@ -129,7 +129,7 @@ function* piecesOf(text: string): Generator<string> {
 function pieceEnd(text: string, start: number): number {
   const longest = start + pieceChars;
   if (longest >= text.length) return text.length;
-  for (let end = longest; end > longest - mostWordChars; end -= 1)
+  for (let end = longest; end > longest - maxWordChars; end -= 1)
     if (isBetweenWords.test(text.charAt(end - 1))) return end;
   return isSecondHalf(text, longest) ? longest - 1 : longest;
 }

@@ -17,7 +17,7 @@ export interface CallPlan {
   /** The call was started by a process that is gone: it is not refused, but may be stopped at once. */
   readonly isBegun: boolean;
   /** The output limit that the request itself sets. */
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface CallPlan {
  */
 export interface CallBudget {
   /** The output limit to give the provider. Absent unless a budget is narrower than the request's own limit. */
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   /** A budget may stop the call, so its output must be counted as it arrives. */
   readonly isLimited: boolean;
   /** Reserves enough for this much output. `false`: the budget has no more, and the call must be stopped. */

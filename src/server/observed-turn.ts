@@ -143,7 +143,7 @@ interface ObservedCallOptions extends Pick<ObservedTurnOptions, "observer" | "cl
 /** The budget of a call, which passes everything on and tells the call's end. */
 class ObservedCall implements CallBudget {
   readonly isLimited: boolean;
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   readonly #call: CallBudget;
   readonly #options: ObservedCallOptions;
   #sentAtMs: number;
@@ -154,7 +154,7 @@ class ObservedCall implements CallBudget {
 
   constructor(call: CallBudget, options: ObservedCallOptions) {
     this.isLimited = call.isLimited;
-    if (call.mostOutputTokens !== undefined) this.mostOutputTokens = call.mostOutputTokens;
+    if (call.maxOutputTokens !== undefined) this.maxOutputTokens = call.maxOutputTokens;
     this.#call = call;
     this.#options = options;
     this.#sentAtMs = options.clock.now();

@@ -146,13 +146,13 @@ describe("a lane of three calls", () => {
     const script: ProviderScript = async function* () {
       yield [say("x".repeat(40)), end];
     };
-    for (const [mostAnswerChars, status] of [
+    for (const [maxAnswerChars, status] of [
       [120, "completed"],
       [119, "failed"],
     ] as const) {
-      const setup = createChatSetup(script, { mostAnswerChars });
+      const setup = createChatSetup(script, { maxAnswerChars });
       const { result, events } = await run(setup, threeCalls);
-      assert.deepEqual([result?.status, result?.text.length], [status, mostAnswerChars]);
+      assert.deepEqual([result?.status, result?.text.length], [status, maxAnswerChars]);
       assert.deepEqual([setup.choice.requests.length, finals(events).length], [3, 1]);
     }
   });

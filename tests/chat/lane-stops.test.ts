@@ -9,7 +9,7 @@ import { rawPacing } from "./paced-run.ts";
 import { briefly, laneOf, run } from "./run-a-lane.ts";
 
 describe("a lane whose answer is too large", () => {
-  const large = { mostAnswerChars: 100 };
+  const large = { maxAnswerChars: 100 };
 
   it("closes its call and fails", async () => {
     let closed = false;

@@ -15,7 +15,7 @@ const estimated = (inputTokens: number, outputTokens: number) => ({
 
 describe("a lane whose budget is used up on its way", () => {
   it("is closed upstream at once, shows all text received, and completes", async () => {
-    const budget = createNotedBudget({ mostOutputTokens: 10 });
+    const budget = createNotedBudget({ maxOutputTokens: 10 });
     let closedAfter = 0;
     let batches = 0;
     const setup = createChatSetup(
@@ -50,7 +50,7 @@ describe("a lane whose budget is used up on its way", () => {
   });
 
   it("counts a model's output besides its text", async () => {
-    const budget = createNotedBudget({ mostOutputTokens: 9 });
+    const budget = createNotedBudget({ maxOutputTokens: 9 });
     const setup = createChatSetup(
       async function* () {
         yield [{ type: "reasoning", text: "r".repeat(20) }];
@@ -179,7 +179,7 @@ describe("the settled usage of a call", () => {
   });
 
   it("is the attempts made so far if no budget pays another", async () => {
-    const budget = createNotedBudget({ mostRepeats: 1 });
+    const budget = createNotedBudget({ maxRepeats: 1 });
     const setup = createChatSetup(
       async function* () {
         yield* [];

@@ -16,16 +16,16 @@ export interface NotedBudgetOptions {
   /** Lanes for which the budget has no room. */
   readonly refused?: readonly string[];
   /** Maximum number of paid repeats. Default: no limit. */
-  readonly mostRepeats?: number;
+  readonly maxRepeats?: number;
   /** Maximum number of output tokens that are covered. Default: no limit. */
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   /** The limit that is sent to the provider. */
   readonly limitSent?: number;
 }
 
 /** A budget that pays for everything except the given limits, and records its calls. */
 export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget {
-  const { refused = [], mostOutputTokens = Infinity, mostRepeats = Infinity, limitSent } = options;
+  const { refused = [], maxOutputTokens = Infinity, maxRepeats = Infinity, limitSent } = options;
   const plans: CallPlan[] = [];
   const settled: Usage[] = [];
   const recorded: { outcome: CallOutcome; usage: Usage }[] = [];
@@ -42,11 +42,11 @@ export function createNotedBudget(options: NotedBudgetOptions = {}): NotedBudget
       if (refused.includes(plan.lane ?? ""))
         throw new TroupeError("budget_exhausted", { retryAfterMs: 60_000 });
       return {
-        ...(limitSent === undefined ? {} : { mostOutputTokens: limitSent }),
-        isLimited: mostOutputTokens < Infinity,
-        cover: (outputTokens) => outputTokens <= mostOutputTokens,
+        ...(limitSent === undefined ? {} : { maxOutputTokens: limitSent }),
+        isLimited: maxOutputTokens < Infinity,
+        cover: (outputTokens) => outputTokens <= maxOutputTokens,
         repeat() {
-          if (repeats === mostRepeats) throw new TroupeError("budget_exhausted", { retryAfterMs: 60_000 });
+          if (repeats === maxRepeats) throw new TroupeError("budget_exhausted", { retryAfterMs: 60_000 });
           repeats += 1;
           return undefined;
         },

@@ -109,7 +109,7 @@ describe("a lane of three calls whose process crashes", () => {
       { type: "text", text: "x".repeat(90), final: false },
       { type: "checkpoint", place: {}, textUnits: 90, reasoningUnits: 0, toolEvents: 0 },
     ]).find(canGoOn);
-    const setup = createChatSetup(answering("y".repeat(20)), { mostAnswerChars: 100 });
+    const setup = createChatSetup(answering("y".repeat(20)), { maxAnswerChars: 100 });
     const { result } = await run(setup, { begun });
     assert.deepEqual([result?.error?.code, result?.text.length], ["answer_too_large", 100]);
   });

@@ -8,10 +8,10 @@ import { textEvent } from "./any-text.ts";
 import { endEvent } from "./paced-run.ts";
 
 const policy: RetryPolicy = {
-  mostRetries: 2,
+  maxRetries: 2,
   firstDelayMs: 500,
-  longestDelayMs: 8_000,
-  longestAskedDelayMs: 20_000,
+  maxDelayMs: 8_000,
+  maxAskedDelayMs: 20_000,
   random: () => 0,
 };
 
@@ -85,7 +85,7 @@ describe("withRetries", () => {
 
   it("waits no longer than the longest delay", async () => {
     const errors = Array.from({ length: 6 }, () => overloaded());
-    const { calledAtMs } = await run(errors, { mostRetries: 6, longestDelayMs: 3_000 });
+    const { calledAtMs } = await run(errors, { maxRetries: 6, maxDelayMs: 3_000 });
     assert.deepEqual(
       calledAtMs.map((atMs, index) => atMs - (calledAtMs[index - 1] ?? 0)),
       [0, 500, 1_000, 2_000, 3_000, 3_000, 3_000],
@@ -107,7 +107,7 @@ describe("withRetries", () => {
   });
 
   it("waits as long as the provider asked, unspread, even nothing", async () => {
-    const options = { random: () => 0.9, mostRetries: 3 };
+    const options = { random: () => 0.9, maxRetries: 3 };
     const { calledAtMs } = await run(
       [
         overloaded({ retryAfterMs: 2_500 }),

@@ -14,8 +14,8 @@ export type RequestEnd = ServerMessage & { type: "response" | "error" };
  * earlier ones. They reach their limits in the same moment, however fast the machine is, and no packet holds more than
  * sixteen tokens.
  */
-export function createLockStep(mostRounds: number) {
-  const gates = Array.from({ length: mostRounds }, createGate);
+export function createLockStep(maxRounds: number) {
+  const gates = Array.from({ length: maxRounds }, createGate);
   const events = answer({ deltas: [sixteenTokens] });
   const at = events.findIndex((event) => event.includes("output_text.delta"));
   const delta = streamScript([events[at] ?? ""]).slice(1);

@@ -20,7 +20,7 @@ const intervalMs = 100;
 const stepMs = 25;
 
 /** Limits a little above the present counts. Lower a limit when its count falls; raise one only with a reason. */
-const mostForToken: Work = {
+const maxForToken: Work = {
   upstreamReads: 0.15,
   clientWrites: 0.15,
   commits: 0.02,
@@ -97,8 +97,8 @@ it("relaying a token costs no more than it did", async (test) => {
   assert.equal(tokens, streams * tokensOfStream);
   for (const what of ["upstreamReads", "clientWrites", "commits", "journalRows"] as const)
     assert.ok(total[what] > 0, `${what} are not counted any more: they are made in another way`);
-  for (const what of Object.keys(mostForToken) as (keyof Work)[]) {
-    const most = mostForToken[what];
+  for (const what of Object.keys(maxForToken) as (keyof Work)[]) {
+    const most = maxForToken[what];
     const each = total[what] / tokens;
     test.diagnostic(`${what} ${each.toFixed(3)} a token, at most ${most}`);
     assert.ok(each <= most, `${what}: ${each.toFixed(3)} a token, at most ${most}`);

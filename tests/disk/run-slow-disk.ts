@@ -26,7 +26,7 @@ export interface SlowDiskFigures {
   readonly "wrong texts": number;
   readonly "wrong ends": number;
   readonly "faults in the server's log": number;
-  readonly loopDelays: { readonly medianMs: number; readonly highMs: number; readonly mostMs: number };
+  readonly loopDelays: { readonly medianMs: number; readonly highMs: number; readonly maxMs: number };
 }
 
 const personas = ["teacher", "skeptic", "historian"];

@@ -15,7 +15,7 @@ if (isMainThread) {
   delays.enable();
   process.on("exit", () => {
     const [median, high, most] = [delays.percentile(50), delays.percentile(99), delays.max];
-    writeFileSync(file, JSON.stringify({ medianMs: median / 1e6, highMs: high / 1e6, mostMs: most / 1e6 }));
+    writeFileSync(file, JSON.stringify({ medianMs: median / 1e6, highMs: high / 1e6, maxMs: most / 1e6 }));
   });
 } else if (commitMs > 0) {
   const { exec } = DatabaseSync.prototype;

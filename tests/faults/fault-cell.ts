@@ -32,7 +32,7 @@ const cast = ["tech_enthusiast", "creative_writer", "data_scientist"];
 /** The lane of the three that meets the fault; neither the first nor the last. */
 const unlucky = "creative_writer";
 /** The first call and two repeats. */
-const mostCalls = 3;
+const maxCalls = 3;
 
 /** All cells of these shapes and kinds, shape by shape. */
 export function cellsOf(shapes: readonly FaultShape[], kinds: readonly RequestKind[]): FaultCell[] {
@@ -75,7 +75,7 @@ export function lanesOf(cell: FaultCell): ExpectedLane[] {
 function faultyLane({ shape, moment }: FaultCell, personaId: string | undefined): ExpectedLane {
   const { outcome, code, finishReason = "stop", retryAfterMs, retryExpected } = shape.expect;
   const fails = outcome === "error";
-  const most = mayRetry(shape, moment) ? mostCalls : 1;
+  const most = mayRetry(shape, moment) ? maxCalls : 1;
   return {
     personaId,
     meetsFault: true,

@@ -14,9 +14,9 @@ const text = "Here it is, once.";
 const good = streamScript(answer({ text }));
 const [created = ""] = answer();
 /** The maximum pause that the server waits for. */
-const longestPauseMs = 20_000;
+const maxPauseMs = 20_000;
 /** Pauses pass by themselves. These tests do not cover watchdogs. */
-const quick = { instantMs: longestPauseMs, firstByteMs: 100_000, idleMs: 100_000 };
+const quick = { instantMs: maxPauseMs, firstByteMs: 100_000, idleMs: 100_000 };
 
 function rateLimited(headers: Readonly<Record<string, string>> = {}): Script {
   const error = { message: "Slower.", type: "rate_limit_error", code: "rate_limit_exceeded" };
@@ -104,7 +104,7 @@ describe("the pause before a retry", () => {
     bench.client.send({ type: "cancel", data: { request_id: "asked" } });
     const last = (await bench.untilTerminal()).at(-1);
     assert.ok(last?.type === "response" && last.status === "cancelled");
-    await bench.clock.advance(longestPauseMs);
+    await bench.clock.advance(maxPauseMs);
     await passLoopTurns();
     assert.equal(bench.double.requests.length, 1);
   });

@@ -19,7 +19,7 @@ const batchFrames = 50;
 /** Batches between two checks of the count. */
 const batchesPerRound = 20;
 /** Time limit for shrinking failing frames; after it, the smallest ones found are shown. */
-const longestSearchMs = 60_000;
+const maxSearchMs = 60_000;
 
 /** Sends listed and random frames to the server. Throws with the failing frames; random ones are shrunk first. */
 export async function fuzzFrames(target: FrameTarget, options: FuzzOptions): Promise<Tally> {
@@ -45,7 +45,7 @@ export async function fuzzFrames(target: FrameTarget, options: FuzzOptions): Pro
     await fc.assert(property, {
       seed: seed * 1_000 + round,
       numRuns: batchesPerRound,
-      interruptAfterTimeLimit: longestSearchMs,
+      interruptAfterTimeLimit: maxSearchMs,
     });
   }
   // An uncaught error is reported a little later than the frame that caused it.

@@ -8,7 +8,7 @@ import { knownConversationId, knownRequestId, plainData } from "./field-frames.t
 import { textFrame } from "./frame.ts";
 
 /** Maximum interval that a client may ask for. Waits up to it take no time. */
-const longestIntervalMs = 10_000;
+const maxIntervalMs = 10_000;
 
 /**
  * A real server with the demonstration's provider and one request that has ended. Its faults are the errors that it
@@ -22,7 +22,7 @@ export async function startFuzzServer(options: TroupeOptions = {}): Promise<Fram
   process.on("uncaughtException", note);
   process.on("unhandledRejection", note);
   const nothing = () => undefined;
-  const clock = createTestClock({ instantMs: longestIntervalMs });
+  const clock = createTestClock({ instantMs: maxIntervalMs });
   const server = await startTroupe({
     // A client may ask for half a millisecond, but a wall clock counts whole ones.
     clock: { ...clock, wallTimeMs: () => Math.floor(clock.wallTimeMs()) },

@@ -29,7 +29,7 @@ async function keepAsking(client: WireClient, over: AbortSignal): Promise<number
   return tookMs;
 }
 
-async function mostMemory(system: System, over: AbortSignal): Promise<number> {
+async function peakMemory(system: System, over: AbortSignal): Promise<number> {
   let most = 0;
   while (!over.aborted) {
     most = Math.max(most, await system.server.rssBytes());
@@ -44,7 +44,7 @@ async function play(system: System, flood: Flood) {
   const over = new AbortController();
   const client = await connect(system.url);
   const answers = keepAsking(client, over.signal);
-  const most = mostMemory(system, over.signal);
+  const most = peakMemory(system, over.signal);
   const startedAtMs = performance.now();
   const ends = await Promise.all(Array.from({ length: countOf(flood) }, () => flood.attack(system.httpUrl)));
   const tookMs = performance.now() - startedAtMs;

@@ -20,7 +20,7 @@ const stores = (process.env.LOAD_STORES ?? "sqlite,memory").split(",");
  * The heap is first measured after a third of the time, when it has reached its size, and may then grow by this share.
  * Each time, all answers are finished before measuring: the amount in flight depends on the machine, but a leak stays.
  */
-const mostGrowth = 0.1;
+const maxGrowth = 0.1;
 /** Slots start one after another over this time, so that they do not march in step. */
 const rampMs = 3_000;
 const cast = ["tech_enthusiast", "skeptic", "historian"];
@@ -111,7 +111,7 @@ describe(`${streams} streams at the same time for ${seconds} s`, () => {
         "the connections left are idle ones, kept for later calls",
       );
       const growth = late.idle.heapUsedBytes / early.idle.heapUsedBytes - 1;
-      assert.ok(growth <= mostGrowth, `the heap grew by ${(growth * 100).toFixed(1)} %`);
+      assert.ok(growth <= maxGrowth, `the heap grew by ${(growth * 100).toFixed(1)} %`);
 
       // The server notices the clients' closes a little later.
       while ((await server.ask("stats")).connections > 0) await sleep(10);

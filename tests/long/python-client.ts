@@ -26,10 +26,10 @@ function finalOf(frames: readonly ServerMessage[]) {
 }
 
 /** Checks the documented flow of one lane: only the last chunk is final, and no chunk is longer than allowed. */
-function assertLane(lane: readonly ServerMessage[], mostChars: number): void {
+function assertLane(lane: readonly ServerMessage[], maxChars: number): void {
   const texts = lane.flatMap((frame) => (frame.type === "chunk" ? [frame.chunk] : []));
   assert.ok(texts.length > 1);
-  for (const text of texts) assert.ok([...text].length <= mostChars, text);
+  for (const text of texts) assert.ok([...text].length <= maxChars, text);
   const chunks = texts.map((_, index) => `chunk ${index === texts.length - 1}`);
   const flow = lane.map((frame) => {
     if (frame.type === "chunk") return `chunk ${frame.is_final}`;

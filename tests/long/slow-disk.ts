@@ -33,7 +33,7 @@ function table(runs: readonly SlowDiskFigures[]): string {
     ...counts,
     "event loop's delay, median ms": ms(loopDelays.medianMs),
     "event loop's delay, 99th percentile ms": ms(loopDelays.highMs),
-    "event loop's delay, longest ms": ms(loopDelays.mostMs),
+    "event loop's delay, longest ms": ms(loopDelays.maxMs),
   }));
   const names = Object.keys(columns[0] ?? {}) as (keyof (typeof columns)[number])[];
   const heads = disks.map((disk) => `${disk.synchronous}, ${disk.commitMs} ms`);

@@ -37,7 +37,7 @@ const logRetentionMs = 10_000;
  * Allowed growth of each figure, as a share of its first value: code is compiled when it is first used, and caches fill.
  * Figures that depend on the load at one moment are left out (the peak size of a file, resident memory).
  */
-const mostGrowth: Readonly<Record<string, number>> = {
+const maxGrowth: Readonly<Record<string, number>> = {
   // At rest, one or two timers and signals come and go.
   ...{ timers: 2, signals: 1 },
   ...{ sockets: 0, openFiles: 0, listeners: 0, connections: 0, turns: 0, logs: 0, logBytes: 0 },
@@ -159,7 +159,7 @@ const flat = ({ resources, memory, database }: Rest): Figures => ({ ...resources
 /** The figures that grew more than allowed. */
 function grown(before: Rest, after: Rest): string[] {
   const [first, last] = [flat(before), flat(after)];
-  return Object.entries(mostGrowth).flatMap(([name, most]) => {
+  return Object.entries(maxGrowth).flatMap(([name, most]) => {
     const [from = 0, to = 0] = [first[name], last[name]];
     return to > from * (1 + most) ? [`${name}: ${from}, then ${to}`] : [];
   });

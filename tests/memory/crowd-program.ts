@@ -55,5 +55,5 @@ for (let opened = 0; opened < attack.sockets; opened += 1) {
 const asking = await connect(server.url);
 asking.send({ type: "ping", id: "alive" });
 await asking.next(({ type }) => type === "pong");
-console.log(JSON.stringify({ codes: Object.fromEntries(codes), mostMegabytes: Math.round(most / 1e6) }));
+console.log(JSON.stringify({ codes: Object.fromEntries(codes), maxMegabytes: Math.round(most / 1e6) }));
 process.exit(0);

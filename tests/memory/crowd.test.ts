@@ -13,8 +13,8 @@ for (const [attack, code] of [
 ] as const) {
   it(`a process of 256 MiB refuses requests it has no room for, and survives: ${attack}`, async (test) => {
     const { stdout } = await promisify(execFile)(process.execPath, [...options, program, attack]);
-    const { codes, mostMegabytes } = JSON.parse(stdout) as { codes: object; mostMegabytes: number };
-    test.diagnostic(`${JSON.stringify(codes)}, heap at most ${mostMegabytes} MB`);
+    const { codes, maxMegabytes } = JSON.parse(stdout) as { codes: object; maxMegabytes: number };
+    test.diagnostic(`${JSON.stringify(codes)}, heap at most ${maxMegabytes} MB`);
     assert.ok(code in codes);
   });
 }

@@ -8,7 +8,7 @@ import { answers, asks, type ConversationsUnderTest } from "./conversations-unde
 import { fullItems } from "./stored-samples.ts";
 
 /** More than any path here has. */
-const mostChars = 1_000;
+const maxChars = 1_000;
 
 /** The contract of `ConversationStore`, for every adapter to run. */
 export function describeConversationStore(name: string, create: () => Promise<ConversationsUnderTest>): void {
@@ -57,7 +57,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [question = ""] = (await store.append("owner", id, undefined, [asks("One?")])) ?? [];
       const ids = (await store.append("owner", id, question, [answers("One."), answers("Two. 😀")])) ?? [];
       assert.equal(new Set([question, ...ids]).size, 3);
-      assert.deepEqual(await store.path("owner", id, ids[1] ?? "", mostChars), [
+      assert.deepEqual(await store.path("owner", id, ids[1] ?? "", maxChars), [
         { ...asks("One?"), id: question, pathChars: 4 },
         { ...answers("One."), id: ids[0], parentId: question, pathChars: 8 },
         { ...answers("Two. 😀"), id: ids[1], parentId: ids[0], pathChars: 15 },
@@ -121,7 +121,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [right = ""] = (await store.append("owner", id, root, [answers("Right.")])) ?? [];
       const [leaf = ""] = (await store.append("owner", id, left, [asks("Leaf?")])) ?? [];
       const texts = async (messageId: string) =>
-        (await store.path("owner", id, messageId, mostChars))?.map(({ text }) => text);
+        (await store.path("owner", id, messageId, maxChars))?.map(({ text }) => text);
       assert.deepEqual(await texts(leaf), ["Root?", "Left.", "Leaf?"]);
       assert.deepEqual(await texts(right), ["Root?", "Right."]);
     });
@@ -151,8 +151,8 @@ export function describeConversationStore(name: string, create: () => Promise<Co
       const [elsewhere] = (await store.append("owner", one, undefined, [asks("Here?")])) ?? [];
       assert.equal(await store.append("owner", two, elsewhere, [answers("There.")]), undefined);
       assert.equal(await store.append("owner", two, "unknown", [answers("There.")]), undefined);
-      assert.equal(await store.path("owner", two, elsewhere ?? "", mostChars), undefined);
-      assert.equal(await store.path("owner", two, "unknown", mostChars), undefined);
+      assert.equal(await store.path("owner", two, elsewhere ?? "", maxChars), undefined);
+      assert.equal(await store.path("owner", two, "unknown", maxChars), undefined);
     });
 
     it("answers about another owner's conversation exactly as about one that does not exist", async () => {
@@ -166,13 +166,13 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ["owner", "unknown"],
       ] as const) {
         assert.equal(await store.head(owner, conversation), undefined);
-        assert.equal(await store.path(owner, conversation, message, mostChars), undefined);
+        assert.equal(await store.path(owner, conversation, message, maxChars), undefined);
         assert.equal(await store.append(owner, conversation, undefined, [asks("Mine?")]), undefined);
         assert.equal(await store.append(owner, conversation, message, [asks("Mine?")]), undefined);
         await store.moveHead(owner, conversation, message);
       }
       assert.deepEqual(await store.head("owner", id), { messageId: message });
-      assert.equal((await store.path("owner", id, message, mostChars))?.length, 1);
+      assert.equal((await store.path("owner", id, message, maxChars))?.length, 1);
     });
 
     it("stores a message under the id that was given out before", async () => {
@@ -185,7 +185,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         answers("Two."),
       ]);
       assert.equal(ids?.[0], "told");
-      const path = await store.path("owner", id, ids?.[1] ?? "", mostChars);
+      const path = await store.path("owner", id, ids?.[1] ?? "", maxChars);
       assert.deepEqual(
         path?.map((message) => message.id),
         [question, "told", ids?.[1]],
@@ -206,7 +206,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         (await store.ofRequest(odd, id, odd)).map(({ text, personaName }) => [text, personaName]),
         [[odd, odd]],
       );
-      assert.equal((await store.path(odd, id, stored, mostChars))?.[0]?.text, odd);
+      assert.equal((await store.path(odd, id, stored, maxChars))?.[0]?.text, odd);
       assert.equal(await store.beginning(odd, id, stored, 1), "\u0000");
       assert.deepEqual(await store.head("\u0000", id), undefined);
     });
@@ -221,7 +221,7 @@ export function describeConversationStore(name: string, create: () => Promise<Co
         ),
       );
       for (const [index, ids] of stored.entries()) {
-        const path = await store.path("owner", id, ids?.[1] ?? "", mostChars);
+        const path = await store.path("owner", id, ids?.[1] ?? "", maxChars);
         assert.deepEqual(
           path?.map(({ text }) => text),
           [`${index}?`, `${index}.`],

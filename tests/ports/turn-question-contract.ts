@@ -13,7 +13,7 @@ export interface QuestionsUnderTest extends AsyncDisposable {
 }
 
 /** More than any path here has. */
-const mostChars = 1_000;
+const maxChars = 1_000;
 
 const recordOf = (id: string, conversationId: string, owner = "owner") => ({
   ...{ owner, id, conversationId },
@@ -29,7 +29,7 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
     const [asked = "", answered = ""] =
       (await conversations.append("owner", id, undefined, [asks("One?"), answers("One.")])) ?? [];
     await conversations.moveHead("owner", id, answered);
-    const found = await conversations.headPath("owner", id, mostChars);
+    const found = await conversations.headPath("owner", id, maxChars);
     assert.ok(found !== undefined);
     const { path, ...place } = found;
     return {
@@ -55,7 +55,7 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
     it("finds a conversation's head and the path to it at once", async () => {
       await using at = await open();
       const { conversations, id, answered, under } = at;
-      assert.deepEqual(at.path, await conversations.path("owner", id, answered, mostChars));
+      assert.deepEqual(at.path, await conversations.path("owner", id, answered, maxChars));
       assert.deepEqual([under.messageId, under.pathChars], [answered, 8]);
       const short = await conversations.headPath("owner", id, 5);
       assert.deepEqual(
@@ -63,10 +63,10 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
         ["One."],
       );
       assert.equal(short?.pathChars, 8);
-      const empty = await conversations.headPath("owner", await conversations.create("owner"), mostChars);
+      const empty = await conversations.headPath("owner", await conversations.create("owner"), maxChars);
       assert.deepEqual([empty?.messageId, empty?.path, empty?.pathChars], [undefined, [], 0]);
-      assert.equal(await conversations.headPath("other", id, mostChars), undefined);
-      assert.equal(await conversations.headPath("owner", "unknown", mostChars), undefined);
+      assert.equal(await conversations.headPath("other", id, maxChars), undefined);
+      assert.equal(await conversations.headPath("owner", "unknown", maxChars), undefined);
     });
 
     it("stores a question under the head, and leaves the head where it is", async () => {
@@ -77,7 +77,7 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
         { ...asks("Two? 😀"), id: "q", parentId: answered, requestId: "r" },
       ]);
       assert.deepEqual(await conversations.head("owner", id), { messageId: answered });
-      const path = await conversations.path("owner", id, "q", mostChars);
+      const path = await conversations.path("owner", id, "q", maxChars);
       assert.deepEqual(
         path?.map(({ pathChars }) => pathChars),
         [4, 8, 15],
@@ -104,11 +104,11 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
       await conversations.moveHead("owner", id, other);
       assert.equal(await at.ask("r", id, { id: "q", text: "Two?", under }), "moved");
       assert.deepEqual([await at.logs.find("owner", "r"), await at.textsOf("r")], [undefined, []]);
-      const found = await conversations.headPath("owner", id, mostChars);
+      const found = await conversations.headPath("owner", id, maxChars);
       assert.ok(found !== undefined);
       const { path: _, ...now } = found;
       assert.equal(await at.ask("r", id, { id: "q", text: "Two?", under: now }), "created");
-      const path = await conversations.path("owner", id, "q", mostChars);
+      const path = await conversations.path("owner", id, "q", maxChars);
       assert.deepEqual(
         path?.map(({ text, pathChars }) => [text, pathChars]),
         [
@@ -125,7 +125,7 @@ export function describeTurnQuestions(name: string, create: () => Promise<Questi
       await conversations.remove("owner", id);
       assert.equal(await at.ask("r", id, { id: "q", text: "Two?", under }), "moved");
       assert.equal(await at.logs.find("owner", "r"), undefined);
-      assert.equal(await conversations.headPath("owner", id, mostChars), undefined);
+      assert.equal(await conversations.headPath("owner", id, maxChars), undefined);
     });
 
     it("lets questions of the same moment branch from the same head", async () => {

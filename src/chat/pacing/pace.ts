@@ -25,11 +25,11 @@ export const beatMs = 25;
 const timerGrainMs = 1;
 
 /** Reading the upstream pauses while this many code units wait, side events included, and resumes at half of it. */
-const mostWaitingChars = 65_536;
+const maxWaitingChars = 65_536;
 /** Maximum code points of one chunk without a rhythm: 65,536 take at most 384 KiB on the wire, which every client can read. */
 const maxRawChunkChars = 65_536;
 /** Maximum time to wait, after an abort, for the upstream connection to close before reporting that it has not. */
-const longestCloseMs = 2_000;
+const maxCloseMs = 2_000;
 
 export interface PaceOptions {
   readonly clock: Clock;
@@ -157,7 +157,7 @@ class PacedAnswer {
       const restedAtMs = source.isReasoning ? nowMs + nextBeat(this.#pacing, [], nowMs).waitMs : 0;
       this.#askAtMs = Math.min(Math.max(askAtMs, restedAtMs), heldAtMs, lateAtMs);
     }
-    this.#isFull = queue.size > (this.#isFull ? mostWaitingChars / 2 : mostWaitingChars);
+    this.#isFull = queue.size > (this.#isFull ? maxWaitingChars / 2 : maxWaitingChars);
     const mayAsk = outcome === undefined && source.isIdle && !this.#isFull;
     if (mayAsk && nowMs >= this.#askAtMs - timerGrainMs) source.ask();
     const checkpoint = queue.takeCheckpoint();
@@ -231,7 +231,7 @@ class PacedAnswer {
   /** Waits up to 2 s for the connection to close. */
   readonly #onRestShown = (): void => {
     this.#life = "closing";
-    if (this.#source.closedAtMs === undefined) this.#wakeAt(this.#clock.now() + longestCloseMs);
+    if (this.#source.closedAtMs === undefined) this.#wakeAt(this.#clock.now() + maxCloseMs);
     else this.#endAborted();
   };
 

@@ -152,7 +152,7 @@ function left(): SourceOutcome {
 }
 
 /** Maximum waiting values, and their maximum size in the unit of `sizeOf`. Beyond either, the source is not asked for more. */
-const mostWaiting = 4_096;
+const maxWaiting = 4_096;
 const maxWaitingSize = 262_144;
 
 /**
@@ -178,7 +178,7 @@ export async function* readAhead<T>(
           waitingSize += sizeOf(value);
         }
         arrived.resolve();
-        while ((waiting.length > mostWaiting || waitingSize > maxWaitingSize) && !isLeft) {
+        while ((waiting.length > maxWaiting || waitingSize > maxWaitingSize) && !isLeft) {
           taken = Promise.withResolvers();
           await taken.promise;
         }

@@ -192,7 +192,7 @@ const plain = /^[\t\n -~]*$/;
 const highestAscii = 0x7f;
 const regionalIndicator = /^\ud83c[\udde6-\uddff]$/;
 /** A longer tail is not held back: text that never ends its cluster must not be held forever. */
-const longestHeldUnits = 64;
+const maxHeldUnits = 64;
 
 /**
  * The index in UTF-16 code units at which to cut the next chunk off `text`. At most `maxCodePoints` code points precede it. It splits no
@@ -242,7 +242,7 @@ function wholeLength(text: string): number {
 
 /** Flags are pairs counted from the first of their row, in a row of any length, so the tail must not start inside a row. */
 function startOfTail(text: string): number {
-  let start = Math.max(0, text.length - longestHeldUnits);
+  let start = Math.max(0, text.length - maxHeldUnits);
   if (isLowSurrogate(text.charCodeAt(start)) && start > 0) start -= 1;
   while (regionalIndicator.test(text.slice(Math.max(0, start - 2), start))) start -= 2;
   return start;

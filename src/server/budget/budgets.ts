@@ -110,7 +110,7 @@ interface PaidCallOptions extends Omit<TurnBudgetOptions, "stepTokens"> {
 /** A call that is paid from a reservation and recorded as it goes. */
 class PaidCall implements CountedCall {
   readonly isLimited: boolean;
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   readonly #reservation: Reservation;
   readonly #options: PaidCallOptions;
   readonly #id: string;
@@ -127,7 +127,7 @@ class PaidCall implements CountedCall {
     this.#plan = { api, model, ...place };
     this.#id = clock.newId();
     this.isLimited = reservation.isLimited;
-    if (reservation.mostOutputTokens !== undefined) this.mostOutputTokens = reservation.mostOutputTokens;
+    if (reservation.maxOutputTokens !== undefined) this.maxOutputTokens = reservation.maxOutputTokens;
     usage.begin({
       ...{ id: this.#id, owner: caller.owner, keyId: caller.keyId, api, model, isBegun, inputTokens },
       day: days.day.current(),

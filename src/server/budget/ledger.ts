@@ -109,7 +109,7 @@ export class Reservation {
   /** One of the purses may run out. */
   readonly isLimited: boolean;
   /** The output limit to give the provider, if the purses are narrower than the request's own limit. */
-  readonly mostOutputTokens: number | undefined;
+  readonly maxOutputTokens: number | undefined;
   /** The output at the last `cover`. */
   used = 0;
   readonly #purses: readonly Purse[];
@@ -127,23 +127,23 @@ export class Reservation {
 
   constructor(
     purses: readonly Purse[],
-    { inputTokens, mostOutputTokens = Infinity, isBegun }: Omit<CallPlan, "api" | "model" | "lane" | "call">,
+    { inputTokens, maxOutputTokens = Infinity, isBegun }: Omit<CallPlan, "api" | "model" | "lane" | "call">,
     { stepTokens, shareTokens }: ReservationOptions,
   ) {
     this.#purses = purses;
     this.#inputTokens = inputTokens;
     this.#stepTokens = stepTokens;
     this.#aheadTokens = Math.floor(stepTokens / 4);
-    this.#maxAsked = mostOutputTokens;
+    this.#maxAsked = maxOutputTokens;
     const leftAtFirst = this.#left(inputTokens);
     const leftHere = this.#leftHere(inputTokens);
-    const minTokens = Math.min(mostOutputTokens, minOutputTokens);
+    const minTokens = Math.min(maxOutputTokens, minOutputTokens);
     if (Math.min(leftAtFirst, leftHere) < minTokens && !isBegun)
       throw refusal(purses, inputTokens, minTokens);
     this.isLimited = leftAtFirst < Infinity;
-    const isSent = !isBegun && leftAtFirst < mostOutputTokens && leftAtFirst <= maxLimitSent;
-    this.mostOutputTokens = isSent ? leftAtFirst : undefined;
-    this.#allowed = Math.min(mostOutputTokens, Math.max(leftAtFirst, minTokens));
+    const isSent = !isBegun && leftAtFirst < maxOutputTokens && leftAtFirst <= maxLimitSent;
+    this.maxOutputTokens = isSent ? leftAtFirst : undefined;
+    this.#allowed = Math.min(maxOutputTokens, Math.max(leftAtFirst, minTokens));
     const firstStep = Math.max(minTokens, Math.min(stepTokens, shareTokens, leftHere));
     this.#take(inputTokens, Math.min(this.#allowed, firstStep));
   }

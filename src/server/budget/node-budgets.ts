@@ -54,8 +54,8 @@ class NodeTurn implements TurnBudget, Disposable {
   open(plan: CallPlan): CallBudget | Promise<CallBudget> {
     const { slices, stepTokens } = this.#options;
     const step = this.#stepOf(plan);
-    const { inputTokens, mostOutputTokens = Infinity } = plan;
-    return slices.whenCovered(step(inputTokens, Math.min(stepTokens, mostOutputTokens)), () => {
+    const { inputTokens, maxOutputTokens = Infinity } = plan;
+    return slices.whenCovered(step(inputTokens, Math.min(stepTokens, maxOutputTokens)), () => {
       const onEnd = () => this.#running.delete(call);
       const call = new NodeCall(this.#turn.open(plan), { ...this.#options, plan, step, onEnd });
       this.#running.add(call);
@@ -87,7 +87,7 @@ interface NodeCallOptions extends NodeTurnOptions {
 /** A call that waits for this node's slices before it reserves more than they hold. */
 class NodeCall implements CallBudget {
   readonly isLimited: boolean;
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   readonly #call: CountedCall;
   readonly #options: NodeCallOptions;
   /** The next step, for which the slices have room while the call runs. */
@@ -99,7 +99,7 @@ class NodeCall implements CallBudget {
     this.#options = options;
     this.#next = options.step(0, options.stepTokens);
     this.isLimited = call.isLimited;
-    if (call.mostOutputTokens !== undefined) this.mostOutputTokens = call.mostOutputTokens;
+    if (call.maxOutputTokens !== undefined) this.maxOutputTokens = call.maxOutputTokens;
     options.slices.spare(this.#next, 1);
   }
 

@@ -18,7 +18,7 @@ async function budgetsOf(member: ClusterMember, settings: Partial<Settings> = {}
 /** Opens two processes with these limits, and a call in the first one. */
 async function openCall(
   settings: Partial<Settings>,
-  changes: Partial<typeof plan & { mostOutputTokens: number }> = {},
+  changes: Partial<typeof plan & { maxOutputTokens: number }> = {},
 ) {
   const cluster = await openCluster({ budgets: settings });
   const [member, other] = [cluster.join(), cluster.join()];
@@ -58,7 +58,7 @@ describe("a call that another process pays for", () => {
   });
 
   it("ends if nothing is left, and reserves nothing beyond the request's own limit", async () => {
-    await using opened = await openCall({ serverTokensPerDay: 310 }, { mostOutputTokens: 100 });
+    await using opened = await openCall({ serverTokensPerDay: 310 }, { maxOutputTokens: 100 });
     const { call, messagesOf } = opened;
     assert.equal(await messagesOf(() => assert.equal(call.cover(99), true)), 0);
     assert.equal(await call.cover(200), true);
@@ -89,8 +89,8 @@ describe("a call that another process pays for", () => {
     const [sum] = await cluster.usage.sums("ada", 0, 1_000_000);
     assert.deepEqual([sum?.calls, sum?.inputTokens, sum?.outputTokens], [2, 18, 286]);
     const budgets = await budgetsOf(other, settings);
-    const { mostOutputTokens } = await budgets.openTurn(expense).open(plan);
-    assert.equal(mostOutputTokens, 600 - 18 - 286 - 10);
+    const { maxOutputTokens } = await budgets.openTurn(expense).open(plan);
+    assert.equal(maxOutputTokens, 600 - 18 - 286 - 10);
   });
 
   it("is resumed by another process under its own number in its lane", async () => {

@@ -18,7 +18,7 @@ const ada: Caller = { owner: "ada", keyId: "k", limits: {} };
 
 interface Limits {
   readonly maxConnections?: number;
-  readonly mostConnectionsPerKey?: number;
+  readonly maxConnectionsPerKey?: number;
 }
 
 /** A door that admits as the test says and ignores frames, unless `receive` takes them. */
@@ -35,7 +35,7 @@ async function startDoor(
     maxConnections: limits.maxConnections ?? 10,
     places: createSocketPlaces({
       maxInAll: limits.maxConnections ?? 10,
-      maxPerKey: limits.mostConnectionsPerKey ?? 10,
+      maxPerKey: limits.maxConnectionsPerKey ?? 10,
     }),
     isAdmitted: () => true,
     observer: {
@@ -89,7 +89,7 @@ for (const [name, fail, status] of [
 ] as const)
   test(`${name} is answered with ${status}, and its place is free again`, async () => {
     let decide: () => Promise<Caller | HandshakeRefusal> = fail;
-    await using system = await startDoor(() => decide(), { maxConnections: 1, mostConnectionsPerKey: 1 });
+    await using system = await startDoor(() => decide(), { maxConnections: 1, maxConnectionsPerKey: 1 });
     for (let time = 1; time <= 2; time += 1) {
       assert.equal(await system.knock(), status);
       assert.equal(system.faults.length, status === 500 ? time : 0);
@@ -117,7 +117,7 @@ test("a handshake that is being decided about takes a place", async () => {
 });
 
 test("one socket more than a key may have is answered with 429; there is room again when one is gone", async () => {
-  await using system = await startDoor(async () => ada, { mostConnectionsPerKey: 2 });
+  await using system = await startDoor(async () => ada, { maxConnectionsPerKey: 2 });
   for (let round = 0; round < 2; round += 1) {
     assert.deepEqual([await system.knock(), await system.knock()], [101, 101]);
     assert.deepEqual([await system.knock(), await system.knock()], [429, 429]);

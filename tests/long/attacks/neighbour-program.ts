@@ -21,7 +21,7 @@ export interface NeighbourReport {
 }
 
 /** Shorter gaps are the rhythm of the answer. */
-const leastGapMs = 60;
+const minGapMs = 60;
 /** Not the attackers' address, because some limits apply to an address. */
 const localAddress = "127.0.0.2";
 
@@ -40,7 +40,7 @@ async function follow(socket: WebSocket, onFirst: () => void): Promise<Neighbour
     const message = JSON.parse(String(data));
     if (message.type === "chunk") {
       const sentAtMs = sentAtMsIn(message.chunk);
-      if (last !== undefined && atMs - last.atMs > leastGapMs && sentAtMs !== undefined)
+      if (last !== undefined && atMs - last.atMs > minGapMs && sentAtMs !== undefined)
         gaps.push({ fromMs: last.atMs, toMs: atMs, sentGapMs: sentAtMs.first - last.sentAtMs });
       text += message.chunk;
       if (sentAtMs !== undefined) last = { atMs, sentAtMs: sentAtMs.last };

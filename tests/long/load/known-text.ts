@@ -19,15 +19,15 @@ const words = [
 ];
 
 /** Number of words in an answer: 2 to 4 seconds, at 10 pieces a second and 3 words a piece. */
-const fewestWords = 60;
-const mostWords = 120;
+const minWords = 60;
+const maxWords = 120;
 export const wordsPerPiece = 3;
 export const pieceIntervalMs = 100;
 
 /** The words with which this persona answers this question (empty: a nameless voice). They are always the same. */
 export function knownWords(question: string, personaId: string): string[] {
   const next = pseudoRandom(`${personaId}\n${question}`);
-  const count = fewestWords + (next() % (mostWords - fewestWords));
+  const count = minWords + (next() % (maxWords - minWords));
   return Array.from({ length: count }, () => `${words[next() % words.length]} `);
 }
 

@@ -3,11 +3,11 @@ import { createSeededRandom } from "../../crash/seeded-random.ts";
 import { breakOf } from "../../crash/upstream-faults.ts";
 import { answerParent } from "./child-program.ts";
 
-const [seed = "", leastDelayMs = "", mostDelayMs = ""] = process.argv.slice(2);
+const [seed = "", minDelayMs = "", maxDelayMs = ""] = process.argv.slice(2);
 const random = createSeededRandom(Number(seed));
 
 const upstream = await createCountingUpstream({
-  delayMs: () => random.whole(Number(leastDelayMs), Number(mostDelayMs)),
+  delayMs: () => random.whole(Number(minDelayMs), Number(maxDelayMs)),
   breakOf,
 });
 

@@ -11,12 +11,12 @@ import { answerParent } from "./child-program.ts";
 const [openaiBaseUrl = "", store = "", data = "", retentionMs = ""] = process.argv.slice(2);
 const mebibyte = 1024 ** 2;
 /** Keeps only the first lines of the log. All of them would look like a growing heap. */
-const mostLines = 20;
+const maxLines = 20;
 const lines: { warnings: string[]; faults: string[] } = { warnings: [], faults: [] };
 let warnings = 0;
 const noteIn = (kind: keyof typeof lines) => (fields: object, message: string) => {
   if (kind === "warnings") warnings += 1;
-  if (lines[kind].length < mostLines) lines[kind].push(`${message}: ${inspect(fields)}`);
+  if (lines[kind].length < maxLines) lines[kind].push(`${message}: ${inspect(fields)}`);
 };
 const nothing = () => undefined;
 const threads = new Set<Worker>();

@@ -32,8 +32,8 @@ export interface ConversationReaderOptions {
 }
 
 /** Maximum number of finished conversations that are kept for reading. */
-const mostLeft = 100;
-const longestPauseMs = 200;
+const maxLeft = 100;
+const maxPauseMs = 200;
 
 export function createConversationReader({
   ask,
@@ -97,12 +97,12 @@ export function createConversationReader({
     leave: (conversation) => void left.push(conversation),
     async read(signal) {
       while (!signal.aborted) {
-        const oldest = left.length > mostLeft ? left.shift() : undefined;
+        const oldest = left.length > maxLeft ? left.shift() : undefined;
         if (oldest !== undefined) await remove(oldest);
         const some = left[random.whole(0, left.length - 1)];
         if (some === undefined || random.chance(0.3)) await (random.chance(0.5) ? list() : search());
         else await random.pick([readOne, exportOne])(some);
-        await sleep(random.between(0, longestPauseMs));
+        await sleep(random.between(0, maxPauseMs));
       }
     },
     async deleteAll() {

@@ -22,7 +22,7 @@ export interface RestOptions {
 }
 
 /** Maximum number of checks while a server comes to rest, and the pause between two of them. */
-const mostLooks = 1_000;
+const maxLooks = 1_000;
 const pauseMs = 200;
 
 /**
@@ -31,7 +31,7 @@ const pauseMs = 200;
  */
 export async function comeToRest({ server, upstream, url, reader, database }: RestOptions): Promise<Rest> {
   const until = async (what: string, isSo: () => Promise<boolean>) => {
-    for (let look = 0; look < mostLooks; look += 1) {
+    for (let look = 0; look < maxLooks; look += 1) {
       if (await isSo()) return;
       await sleep(pauseMs);
     }

@@ -40,12 +40,12 @@ describe("reserving a call", () => {
   });
 
   it("never sends a limit beyond the rest of the budget, and none that the request does not need", () => {
-    const limitOf = (left: number, mostOutputTokens?: number) =>
+    const limitOf = (left: number, maxOutputTokens?: number) =>
       new Reservation(
         [purse(left)],
-        { ...plan, inputTokens: 10, ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }) },
+        { ...plan, inputTokens: 10, ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }) },
         options,
-      ).mostOutputTokens;
+      ).maxOutputTokens;
     assert.deepEqual(
       [
         limitOf(110),
@@ -61,9 +61,9 @@ describe("reserving a call", () => {
 
   it("starts nothing that could not write the minimum that a vendor takes as a limit", () => {
     assert.throws(() => new Reservation([purse(25)], { ...plan, inputTokens: 10 }, options), exhausted);
-    assert.equal(new Reservation([purse(26)], { ...plan, inputTokens: 10 }, options).mostOutputTokens, 16);
+    assert.equal(new Reservation([purse(26)], { ...plan, inputTokens: 10 }, options).maxOutputTokens, 16);
     assert.equal(
-      new Reservation([purse(15)], { ...plan, inputTokens: 10, mostOutputTokens: 5 }, options).reserved,
+      new Reservation([purse(15)], { ...plan, inputTokens: 10, maxOutputTokens: 5 }, options).reserved,
       5,
     );
   });
@@ -117,7 +117,7 @@ describe("covering the output of a call", () => {
 
   it("goes on beyond the request's own limit if a count was too high and there is room", () => {
     const tokens = purse(10_000);
-    const call = new Reservation([tokens], { ...plan, inputTokens: 0, mostOutputTokens: 100 }, options);
+    const call = new Reservation([tokens], { ...plan, inputTokens: 0, maxOutputTokens: 100 }, options);
     assert.equal(tokens.ledger.reserved, 100);
     assert.equal(call.cover(99), true);
     assert.equal(tokens.ledger.reserved, 100);

@@ -35,11 +35,11 @@ export function createBudgetHub(budgets: CountedBudgets, gone: AbortSignal): Bud
       if (budget === undefined) throw new Error("This turn has no budget.");
       const call = budget.open(plan);
       calls.set(number, { call });
-      const { isLimited, mostOutputTokens, coveredTokens } = call;
+      const { isLimited, maxOutputTokens, coveredTokens } = call;
       return {
         isLimited,
         coveredTokens,
-        ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }),
+        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       };
     },
     async cover(number, outputTokens) {

@@ -10,7 +10,7 @@ import { type Methods, nothing } from "./remote-port.ts";
 /** An opened call, and how much of its output is reserved. */
 export interface OpenedCall {
   readonly isLimited: boolean;
-  readonly mostOutputTokens?: number;
+  readonly maxOutputTokens?: number;
   readonly coveredTokens: number;
 }
 
@@ -49,11 +49,11 @@ const plan = z.object({
   inputTokens: count,
   isFallback: z.literal(true).exactOptional(),
   isBegun: z.boolean(),
-  mostOutputTokens: z.number().exactOptional(),
+  maxOutputTokens: z.number().exactOptional(),
 });
 const openedCall = z.object({
   isLimited: z.boolean(),
-  mostOutputTokens: z.number().exactOptional(),
+  maxOutputTokens: z.number().exactOptional(),
   coveredTokens: z.number(),
 });
 const usage = z.object({

@@ -23,7 +23,7 @@ export interface RemoteCall extends CallBudget {
  * usually covered before it comes. Only a call that has used up its steps waits.
  */
 export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: RemoteCallOptions): RemoteCall {
-  const { isLimited, mostOutputTokens } = opened;
+  const { isLimited, maxOutputTokens } = opened;
   let used = 0;
   let covered = opened.coveredTokens;
   let asksAbove = halfWay();
@@ -33,7 +33,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
 
   /** The output at which to ask for more. An unlimited call only reports its output, early enough to be counted if this process dies. */
   function halfWay(): number {
-    const isEnough = !isLimited || covered + 1 >= (plan.mostOutputTokens ?? Infinity);
+    const isEnough = !isLimited || covered + 1 >= (plan.maxOutputTokens ?? Infinity);
     return isEnough ? covered : Math.floor((used + covered) / 2);
   }
 
@@ -62,7 +62,7 @@ export function createRemoteCall({ hub, number, plan, opened, say, onEnd }: Remo
 
   const call: RemoteCall = {
     isLimited,
-    ...(mostOutputTokens === undefined ? {} : { mostOutputTokens }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     cover(outputTokens) {
       used = outputTokens;
       if (isSettled || used <= asksAbove) return true;
