@@ -80,7 +80,7 @@ export async function openPublishedPrices(clock: Pick<Clock, "wallTimeMs">): Pro
       return {
         approximate: !names(listed.model, name),
         costOf: (usage) => calculate(listed, countsOf(usage))?.total_price ?? 0,
-        at: (inputTokens) => pricesAt(listed, inputTokens) ?? usual,
+        at: (inputTokens) => (inputTokens === 0 ? usual : (pricesAt(listed, inputTokens) ?? usual)),
       };
     },
   };

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import type { ModelPrice, Prices } from "../../ports/prices.ts";
 import type { ListedApi } from "../../ports/provider-catalog.ts";
@@ -11,23 +12,31 @@ export interface ModelRoutesOptions {
 
 /** Max models in one answer, so that it has at most some megabytes. */
 const maxModels = 4_000;
+/** Models that are priced at once: other callers run before the next ones. A price takes up to a tenth of a millisecond. */
+const modelsAtOnce = 50;
 
 /** The route that lists the endpoints and their models, for every caller. */
 export function createModelRoutes({ listModels, prices }: ModelRoutesOptions): ApiRoutes {
   const routes: ApiRoutes = new Hono();
   routes.get("/", async (context) => {
-    let room = maxModels;
-    const endpoints = (await listModels()).map((listed) => {
-      const models = listed.models.slice(0, room);
-      room -= models.length;
-      return encodeApi({ ...listed, models }, prices);
-    });
+    const endpoints: object[] = [];
+    let priced = 0;
+    for (const listed of await listModels()) {
+      const models: object[] = [];
+      for (const { id, isListed } of listed.models.slice(0, maxModels - priced)) {
+        if (priced % modelsAtOnce === 0) await nextLoopTurn();
+        priced += 1;
+        const price = encodePrice(prices.priceOf({ api: listed.api, model: id }));
+        models.push({ id, listed: isListed, price });
+      }
+      endpoints.push({ ...encodeApi(listed), models });
+    }
     return context.json({ endpoints });
   });
   return routes;
 }
 
-function encodeApi(listed: ListedApi, prices: Prices) {
+function encodeApi(listed: ListedApi) {
   return {
     api: listed.api,
     is_default: listed.isDefault,
@@ -36,10 +45,6 @@ function encodeApi(listed: ListedApi, prices: Prices) {
     reachable: listed.isReachable ?? null,
     ...(listed.problem === undefined ? {} : { problem: listed.problem }),
     ...(listed.defaultModel === undefined ? {} : { default_model: listed.defaultModel }),
-    models: listed.models.map(({ id, isListed }) => ({
-      ...{ id, listed: isListed },
-      price: encodePrice(prices.priceOf({ api: listed.api, model: id })),
-    })),
   };
 }
 
