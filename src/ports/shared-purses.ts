@@ -48,7 +48,7 @@ export type PurseAmounts = (spending: Spending) => Iterable<readonly [name: stri
 export interface SharedPurses {
   /** The wall clock of all nodes, milliseconds since 1970. */
   wallTimeMs(): Promise<number>;
-  /** Changes this node's slices. Calls run one after the other. */
+  /** Changes this node's slices. Calls run one after the other. Throws `storage_unavailable` if other nodes have taken over this one. */
   ask(day: DayNumber, requests: readonly SliceRequest[]): Promise<SliceAnswer>;
   /** Counts again the amounts spent by nodes that are gone, from their recorded calls, and returns their slices. */
   recount(day: DayNumber, amountsOf: PurseAmounts): Promise<void>;

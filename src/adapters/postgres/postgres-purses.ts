@@ -1,8 +1,10 @@
 import type { PurseAmounts, SharedPurses, Slice } from "../../ports/shared-purses.ts";
 import type { DayNumber } from "../../ports/usage-store.ts";
+import { storageUnavailable } from "../database/outages.ts";
 import type { Row } from "../database/row.ts";
 import { toSpending } from "../database/usage-rows.ts";
 import { named } from "./connection.ts";
+import { FenceLostError, takenOver } from "./database-faults.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { decodeText, encodeText } from "./text-values.ts";
 
@@ -58,8 +60,10 @@ export function createPostgresPurses(store: PostgresStore): SharedPurses {
     const encoded = requests.map(({ name, ...request }) => ({ name: encodeText(name), ...request }));
     const values = [incarnation, asks, day, JSON.stringify(encoded)];
     const rows = await store.queryInTurn("", statements.takeSlices, values);
-    // The node was taken over.
-    if (rows.length === 0 && requests.length > 0) store.lose();
+    if (rows.length === 0 && requests.length > 0) {
+      store.lose();
+      throw storageUnavailable(new FenceLostError(takenOver));
+    }
     return { slices: rows.map(toSlice), hasLeft: rows.some((row) => row.has_left === true) };
   };
 

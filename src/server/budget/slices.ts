@@ -60,12 +60,20 @@ interface Held {
   toldSpent: number;
   answeredAtMs: number;
   usedAtMs: number;
+  /** The need that was told with the last ask, and whether the answer grants less. */
+  toldNeed: number;
+  isShort: boolean;
   unusedElsewhere: number;
 }
 
 interface Waiter {
   readonly needs: readonly Need[];
   readonly hopesUntilMs: number;
+  /**
+   * `new` until an ask contains its needs, then `asked`. `overtaken` if later callers took the amount, and `hoping` if other nodes hold it
+   * and do not use it.
+   */
+  state: "new" | "asked" | "overtaken" | "hoping";
   settle(): void;
   fail(fault: unknown): void;
 }
@@ -86,8 +94,9 @@ export function openSlices(options: SlicesOptions): Slices {
     }
     purse.ledger.slice = 0;
     const never = Number.NEGATIVE_INFINITY;
-    const told = { toldUsed: Number.NaN, toldSpent: Number.NaN };
-    const added = { purse, spare: 0, ...told, answeredAtMs: never, usedAtMs: never, unusedElsewhere: 0 };
+    const told = { toldUsed: Number.NaN, toldSpent: Number.NaN, toldNeed: 0 };
+    const answered = { answeredAtMs: never, isShort: false, unusedElsewhere: 0 };
+    const added: Held = { purse, spare: 0, ...told, ...answered, usedAtMs: never };
     held.set(purse.name, added);
     return added;
   }
@@ -105,7 +114,7 @@ export function openSlices(options: SlicesOptions): Slices {
           reject(refusal);
         }
       };
-      waiting.push({ needs, hopesUntilMs: clock.now() + hopedMs, settle, fail: reject });
+      waiting.push({ needs, hopesUntilMs: clock.now() + hopedMs, state: "new", settle, fail: reject });
       if (!isAsking) void ask();
     });
   }
@@ -118,8 +127,7 @@ export function openSlices(options: SlicesOptions): Slices {
       await new Promise<void>((resolve) => setImmediate(resolve));
       await askOnce();
       while (waiting.length > 0) {
-        if (waiting.some(({ hopesUntilMs }) => hopesUntilMs > clock.now()))
-          await clock.sleep(hopePauseMs, closing);
+        if (waiting.every(({ state }) => state === "hoping")) await clock.sleep(hopePauseMs, closing);
         if (closing.aborted) throw closing.reason;
         await askOnce();
       }
@@ -159,8 +167,12 @@ export function openSlices(options: SlicesOptions): Slices {
   /** Every slice that a caller waits for, or that has changed. */
   function requestsOfNow(): SliceRequest[] {
     const waited = new Map<string, number>();
-    for (const { needs } of waiting)
-      for (const { purse, amount } of needs) waited.set(purse.name, (waited.get(purse.name) ?? 0) + amount);
+    for (const waiter of waiting) {
+      // Its place in the queue lasts until it is served.
+      if (waiter.state !== "overtaken") waiter.state = "asked";
+      for (const { purse, amount } of waiter.needs)
+        waited.set(purse.name, (waited.get(purse.name) ?? 0) + amount);
+    }
     return [...held.values()].flatMap((one) => requestFor(one, waited.get(one.purse.name)) ?? []);
   }
 
@@ -177,6 +189,7 @@ export function openSlices(options: SlicesOptions): Slices {
     ledger.slice = Math.min(ledger.slice, want);
     one.toldUsed = used;
     one.toldSpent = spent;
+    one.toldNeed = need;
     return { name, cap, spent, used, need, want };
   }
 
@@ -185,6 +198,7 @@ export function openSlices(options: SlicesOptions): Slices {
     if (one === undefined) return;
     Object.assign(one.purse.ledger, { slice: amount, spentElsewhere, heldElsewhere });
     one.answeredAtMs = clock.now();
+    one.isShort = amount < one.toldNeed;
     one.unusedElsewhere = unusedElsewhere;
   }
 
@@ -194,15 +208,30 @@ export function openSlices(options: SlicesOptions): Slices {
     const all = waiting;
     waiting = [];
     for (const waiter of all) {
-      const lacking = waiter.needs.filter((need) => !isCovered(need));
-      const hasHope = lacking.every(({ purse: { name } }) => (held.get(name)?.unusedElsewhere ?? 0) > 0);
-      // A day that began meanwhile is asked for first.
-      const isUnasked = waiter.needs.some(
-        ({ purse }) => hold(purse).answeredAtMs === Number.NEGATIVE_INFINITY,
-      );
-      if (isUnasked || (lacking.length > 0 && hasHope && waiter.hopesUntilMs > nowMs)) waiting.push(waiter);
-      else waiter.settle();
+      waiter.state = stateOf(waiter, nowMs);
+      if (waiter.state === "asked") waiter.settle();
+      else waiting.push(waiter);
     }
+  }
+
+  /** `asked` if an answer decides on its needs: they are covered, or no other node can give more. */
+  function stateOf({ needs, state, hopesUntilMs }: Waiter, nowMs: number): Waiter["state"] {
+    // It came during the ask, or a day has begun since.
+    if (state === "new" || needs.some(({ purse }) => hold(purse).answeredAtMs === Number.NEGATIVE_INFINITY))
+      return "new";
+    const lacking = needs.filter((need) => !isCovered(need)).map(({ purse }) => hold(purse));
+    if (lacking.length === 0) return "asked";
+    if (lacking.every(({ isShort }) => !isShort)) return "overtaken";
+    const hasHope = hopesUntilMs > nowMs && lacking.every(({ unusedElsewhere }) => unusedElsewhere > 0);
+    return hasHope ? "hoping" : "asked";
+  }
+
+  /** Whether a caller that was overtaken waits for one of these purses: the next ones queue behind it. */
+  function isQueued(needs: readonly Need[]): boolean {
+    const names = new Set(needs.map(({ purse }) => purse.name));
+    return waiting.some(
+      (waiter) => waiter.state === "overtaken" && waiter.needs.some(({ purse }) => names.has(purse.name)),
+    );
   }
 
   function forgetUnused(): void {
@@ -237,7 +266,7 @@ export function openSlices(options: SlicesOptions): Slices {
   return {
     whenCovered(needs, take) {
       for (const { purse } of needs) hold(purse);
-      return needs.every(isCovered) ? take() : wait(needs, hopeMs, take);
+      return needs.every(isCovered) && !isQueued(needs) ? take() : wait(needs, hopeMs, take);
     },
     async refreshed(asked) {
       const freshMs = clock.now() - roundMs;

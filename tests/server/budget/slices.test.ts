@@ -68,6 +68,42 @@ describe("slices of a shared purse", () => {
     assert.equal(asks, 1);
   });
 
+  it("are asked again for takes that came during an ask", async () => {
+    using nodes = createNodes();
+    const { first, purses } = nodes;
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: noteAsk } = Promise.withResolvers<void>();
+    purses.onAsk = () => {
+      noteAsk();
+      return answered;
+    };
+    const early = first.take(10);
+    await asked;
+    const late = [first.take(20), first.take(90)];
+    answer();
+    assert.deepEqual(await Promise.all([early, ...late]), [true, true, false]);
+  });
+
+  it("are asked again for a take that others overtook, and then no other overtakes it", async () => {
+    using nodes = createNodes();
+    const { first, purses } = nodes;
+    await first.take(30);
+    first.purse.ledger.settle(30, 0);
+    const taken: string[] = [];
+    const take = (amount: number) => first.take(amount).then((isTaken) => taken.push(`${amount} ${isTaken}`));
+    const { promise: askedTwice, resolve: takeLast } = Promise.withResolvers<unknown>();
+    let asks = 0;
+    purses.onAsk = async () => {
+      asks += 1;
+      // Its amount is there before the ask is answered.
+      if (asks === 1) void take(20);
+      // There would be room for it as well.
+      if (asks === 2) takeLast(take(1));
+    };
+    await Promise.all([take(80), askedTwice]);
+    assert.deepEqual(taken, ["20 true", "80 true", "1 false"]);
+  });
+
   it("are taken from without an ask while they have room", async () => {
     using nodes = createNodes();
     const { first, purses } = nodes;
