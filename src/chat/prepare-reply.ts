@@ -1,11 +1,11 @@
 import type { Asked, ConversationHead, PathMessage, TurnQuestion } from "../ports/conversation-store.ts";
-import type { Persona } from "../ports/persona.ts";
-import { type ProviderChoice, usualApi } from "../ports/provider-catalog.ts";
+import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
+import { chooseProvider } from "./choose-provider.ts";
 import {
   askedIn,
   type ConversationTurn,
@@ -15,6 +15,7 @@ import {
   repeatConversationTurn,
   type TargetConversation,
 } from "./ensemble/conversation-turn.ts";
+import { findMembers } from "./ensemble/find-members.ts";
 import { parallel } from "./ensemble/policies/parallel.ts";
 import { runStage } from "./ensemble/stage.ts";
 import { namesVendorState, type ResponsesRequest, refuseForeignIds } from "./foreign-ids.ts";
@@ -58,7 +59,7 @@ export async function prepareReply(
   const isRepeat = afterSeq !== undefined && (recovered ?? []).length === 0;
   if (request.kind === "responses") {
     const begun = recovered?.find(canGoOn);
-    const choice = withinReach(request, chooseFor(begun?.link ?? request, dependencies), begun);
+    const choice = withinReach(request, chooseProvider(begun?.link ?? request, dependencies), begun);
     // The process that started the request has checked its ids, which may have expired since.
     if (recovered === undefined) await refuseForeignIds(request, owner, dependencies.vendorIds);
     return {
@@ -71,37 +72,25 @@ export async function prepareReply(
       },
     };
   }
-  const personas = await findPersonas(request.personaIds, request.kind, owner, dependencies);
-  const members = personas.map((persona) => ({ persona, choice: chooseFor(request, dependencies, persona) }));
+  const members = await findMembers(request, owner, dependencies);
+  const lanes = members.map(({ persona }) => persona.id);
   const isAsked = isRepeat || recovered !== undefined;
   const asked = { owner, id, conversationId, isAsked, isRepeat };
   const { path, question, enter } =
     request.bringsHistory === true ? noPlace : await findPlace(request, asked, target, dependencies);
   return {
-    lanes: personas.map((persona) => persona.id),
+    lanes,
     bytes: bytesOfRequest(request, path),
     ...(question === undefined ? {} : { question }),
     async reply(context) {
       const conversation = await enter();
       const ended = recovered?.filter((lane) => lane.ended) ?? [];
       const cast = { members, conversation, ended };
-      if (isRepeat)
-        await context.emit([{ type: "reset", lanes: personas.map(({ id: lane }) => ({ lane })) }]);
+      if (isRepeat) await context.emit([{ type: "reset", lanes: lanes.map((lane) => ({ lane })) }]);
       else await tellCut(recovered, context);
       return runStage(parallel, request, cast, dependencies, context);
     },
   };
-}
-
-/** The endpoint and the model that answer: the request's, otherwise the persona's own, otherwise the server's. */
-function chooseFor(
-  asked: { readonly api?: string; readonly model?: string | undefined },
-  { providers }: ChatDependencies,
-  own: Pick<Persona, "api" | "model"> = {},
-): ProviderChoice {
-  // Each of a persona's two names goes with the other: another vendor's endpoint does not have its model.
-  const { api, model } = asked.api === undefined && asked.model === undefined ? own : asked;
-  return providers.choose(api ?? usualApi(providers, model), model);
 }
 
 /** The choice without the links that lack something at the vendor: the answer that was begun there, or the state that the request names. */
@@ -168,21 +157,4 @@ async function tellCut(recovered: readonly RecoveredLane[] = [], { emit }: TurnC
   const cut = recovered.filter(({ ended }) => !ended);
   if (cut.length > 0)
     await emit([{ type: "reset", lanes: cut.map(({ key }) => (key === undefined ? {} : { lane: key })) }]);
-}
-
-async function findPersonas(
-  ids: readonly string[],
-  kind: "persona" | "personas",
-  owner: string,
-  { personas }: ChatDependencies,
-): Promise<Persona[]> {
-  const found: Persona[] = [];
-  for (const [index, id] of ids.entries()) {
-    const field = kind === "persona" ? "personaId" : `personaIds.${index}`;
-    if (ids.indexOf(id) !== index) throw new TroupeError("persona_repeated", { field });
-    const persona = await personas.find(owner, id);
-    if (persona === undefined) throw new TroupeError("persona_not_found", { field });
-    found.push(persona);
-  }
-  return found;
 }

@@ -189,7 +189,14 @@ export const storedTurnRequest = z.discriminatedUnion("kind", [
     options: json,
   }),
   z.looseObject({ kind: z.literal("persona"), ...ofPersonas }),
-  z.looseObject({ kind: z.literal("personas"), ...ofPersonas, showText: flag }),
+  z.looseObject({
+    kind: z.literal("personas"),
+    ...ofPersonas,
+    showText: flag,
+    members: z
+      .array(z.looseObject({ personaId: text, api: text.exactOptional(), model: text.exactOptional() }))
+      .exactOptional(),
+  }),
 ]);
 
 const limits = z.looseObject({

@@ -39,6 +39,14 @@ interface PersonaRequest extends AnyRequest {
   readonly temperature?: number;
 }
 
+/** The endpoint and the model that answer for one persona of a request. */
+export interface MemberChoice {
+  readonly personaId: string;
+  readonly api?: string;
+  /** Without an `api`, the request's endpoint is asked for it. */
+  readonly model?: string;
+}
+
 /** A request for an answer, independent of doors, with every default filled in. */
 export type TurnRequest =
   | ({
@@ -56,7 +64,12 @@ export type TurnRequest =
       readonly options: JsonObject;
     } & AnyRequest)
   | ({ readonly kind: "persona" } & PersonaRequest)
-  | ({ readonly kind: "personas"; readonly showText: boolean } & PersonaRequest);
+  | ({
+      readonly kind: "personas";
+      readonly showText: boolean;
+      /** Choices for single personas, before those of the request. Each names a persona of the request, and none twice. */
+      readonly members?: readonly MemberChoice[];
+    } & PersonaRequest);
 
 /** A turn that has lost its last follower runs to its end, or is cancelled after this many milliseconds. */
 export type WhenUnwatched = "finish" | number;

@@ -3,6 +3,7 @@ import {
   api,
   conversationId,
   list,
+  member,
   model,
   onDisconnect,
   onInterrupt,
@@ -129,6 +130,9 @@ export const clientMessages = {
     ...personaFields,
     persona_ids: list(personaId, { min: 1, max: wireLimits.personas }).describe(
       "The personas that answer, all at the same time; each once.",
+    ),
+    members: optional(list(member, { max: wireLimits.personas })).describe(
+      "Choices for single personas, before the request's.",
     ),
     stream: optional(z.boolean()).describe("`false` leaves the chunks out. Default true."),
     ...requestFields,

@@ -98,6 +98,13 @@ export const responseId = opaqueName(wireLimits.vendorIdChars);
 /** An upstream tool; only its type is checked here. */
 export const tool = z.looseObject({ type: z.string().min(1).max(64) });
 
+/** The endpoint and the model that answer for one persona of a request. */
+export const member = z.object({
+  persona_id: personaId.describe("One of `persona_ids`."),
+  api: optional(api),
+  model: optional(model),
+});
+
 /** How an answer's text is cut and timed; see PROTOCOL.md, Pacing. */
 export const pacing = z.strictObject({
   mode: optional(z.enum(["natural", "fixed", "raw"])).describe("The rhythm."),

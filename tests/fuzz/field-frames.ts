@@ -73,11 +73,16 @@ const partWith: Readonly<Record<string, object>> = {
   ...{ filename: file, file_url: file, file_data: { type: "input_file" } },
 };
 
-/** A field of an item is only read in an item of its type, which stands in the place of the text. */
+/**
+ * A field of an item is only read in an item of its type, which stands in the place of the text. That of a member needs the name of its
+ * persona.
+ */
 function prepareItem(
   data: Record<string, unknown>,
   [, input, place, field = "", inner, name = ""]: readonly string[],
 ) {
+  if (input === "members" && place !== undefined && !Object.hasOwn(data, "members"))
+    data.members = [{ persona_id: "teacher" }];
   if (input !== "input") return;
   delete data.input_text;
   if (place === undefined || Object.hasOwn(data, "input")) return;

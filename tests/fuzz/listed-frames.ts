@@ -10,6 +10,8 @@ const message = (type: string, data: object, id?: unknown) =>
 const chat = (more: object) => message("chat", { ...plainData.chat, ...more });
 const multiChat = (personaIds: unknown) =>
   message("multi_chat", { ...plainData.multi_chat, persona_ids: personaIds });
+const members = (...named: readonly unknown[]) =>
+  message("multi_chat", { ...plainData.multi_chat, members: named });
 const withOptions = (options: object) => message("openai_chat", { input_text: "Why?", options });
 
 const notMessages = [
@@ -98,6 +100,14 @@ const oddRequests = [
   multiChat(["skeptic", "nobody"]),
   multiChat(["skeptic", null]),
   multiChat({ 0: "skeptic", length: 1 }),
+  members(),
+  members({ persona_id: "teacher", api: "nowhere", model: "m" }),
+  members({ persona_id: "historian" }),
+  members({ persona_id: "teacher" }, { persona_id: "teacher" }),
+  members({ persona_id: "__proto__", api: "constructor" }),
+  members({ api: "openai" }),
+  members(["teacher", "openai"], null),
+  members(...Array.from({ length: wireLimits.personas + 1 }, () => ({ persona_id: "teacher" }))),
   withOptions({ response_format: {}, text: { format: {} } }),
   withOptions({ response_format: {}, text: { format: null } }),
   withOptions({ response_format: null, text: { format: {} } }),

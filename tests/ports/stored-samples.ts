@@ -140,7 +140,10 @@ export const fullRequests: readonly TurnRequest[] = [
     options: { background: true },
   },
   { kind: "persona", ...ofPersonas },
-  { kind: "personas", ...ofPersonas, showText: false },
+  {
+    ...{ kind: "personas", ...ofPersonas, showText: false },
+    members: [{ personaId: "teacher", api: "house", model: "m" }],
+  },
 ];
 
 const limits = { connections: 1, requestsPerMinute: 2, requestsInFlight: 3, tokensPerDay: 4 };

@@ -35,7 +35,10 @@ const dataFields: Readonly<Record<ClientMessageType, Fields>> = {
     ...forAnyRequest,
   },
   chat: { ...forPersonas, persona_id: ["id", "required"] },
-  multi_chat: { ...forPersonas, persona_ids: ["personas", "required"], stream: ["flag", "optional"] },
+  multi_chat: {
+    ...{ ...forPersonas, persona_ids: ["personas", "required"], stream: ["flag", "optional"] },
+    members: ["members", "optional"],
+  },
   cancel: { request_id: ["id", "required"], persona_id: ["id", "optional"] },
   resume: { request_id: ["id", "required"], after_seq: ["seq", "required"] },
   follow: {

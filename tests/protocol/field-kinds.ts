@@ -71,6 +71,26 @@ export const fieldKinds = {
   seqOfError: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
   flag: of([true, false], ...notBooleans),
   conversation: nameOf(128),
+  members: {
+    good: [
+      [],
+      [{ persona_id: "p" }],
+      [{ persona_id: "p", api: "a", model: "m" }],
+      Array(16).fill({ persona_id: "p" }),
+    ],
+    bad: [
+      [Array(17).fill({ persona_id: "p" })],
+      [[{}], "0.persona_id"],
+      [[{ persona_id: "" }], "0.persona_id"],
+      [[{ persona_id: "p", api: "x".repeat(65) }], "0.api"],
+      [[{ persona_id: "p" }, { persona_id: "p", model: 7 }], "1.model"],
+      [["p"], "0"],
+      [[null], "0"],
+      [{ p: { api: "a" } }],
+      ["p"],
+      [true],
+    ],
+  },
   personas: {
     good: [["skeptic"], ["skeptic", "skeptic"], Array(16).fill("p")],
     bad: [

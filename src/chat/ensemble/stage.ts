@@ -1,5 +1,4 @@
 import { laneKey } from "../../ports/lane.ts";
-import type { Persona } from "../../ports/persona.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import { storableItems } from "../../ports/stored-items.ts";
 import type { PersonaAnswer } from "../../ports/turn-event.ts";
@@ -12,14 +11,9 @@ import type { RecoveredLane } from "../recovered-lanes.ts";
 import type { ReplyEnd } from "../reply.ts";
 import { conclude } from "./conclude.ts";
 import type { ConversationTurn } from "./conversation-turn.ts";
+import type { Member } from "./find-members.ts";
 import type { Policy, Said, Speech } from "./policy.ts";
 import { isStorable, rememberAnswers } from "./remember-answers.ts";
-
-/** A persona with the model that speaks for it. */
-interface Member {
-  readonly persona: Persona;
-  readonly choice: ProviderChoice;
-}
 
 /** Everything that was looked up before the turn started. */
 interface Cast {

@@ -1,10 +1,12 @@
 import { textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
-import type { Pacing, TurnRequest } from "../../ports/turn-request.ts";
-import type { RequestMessage } from "../../protocol/client-messages.ts";
+import type { MemberChoice, Pacing, TurnRequest } from "../../ports/turn-request.ts";
+import type { MultiChatMessage, RequestMessage } from "../../protocol/client-messages.ts";
 import type { OpenaiChatOptions } from "../../protocol/responses-options.ts";
 import type { SessionAsk } from "../../server/session.ts";
 import { readItems } from "./read-items.ts";
+
+type Member = NonNullable<MultiChatMessage["data"]["members"]>[number];
 
 /** The server's own pacing. A request overrides the values that it names. */
 export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
@@ -88,8 +90,15 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
     ...(data.max_tokens === undefined ? {} : { maxTokens: data.max_tokens }),
   };
   if (message.type === "chat") return { kind: "persona", personaIds: [message.data.persona_id], ...shared };
-  const { persona_ids: personaIds, stream } = message.data;
-  return { kind: "personas", personaIds, showText: stream ?? true, ...shared };
+  const { persona_ids: personaIds, stream, members } = message.data;
+  return {
+    ...{ kind: "personas", personaIds, showText: stream ?? true, ...shared },
+    ...(members === undefined ? {} : { members: members.map(readMember) }),
+  };
+}
+
+function readMember({ persona_id: personaId, api, model }: Member): MemberChoice {
+  return { personaId, ...(api === undefined ? {} : { api }), ...(model === undefined ? {} : { model }) };
 }
 
 /** The options in the words of the Responses API, which all providers translate. */
@@ -117,6 +126,7 @@ const wireNames: ReadonlyMap<string, string> = new Map([
   ["afterSeq", "after_seq"],
   ["conversationId", "conversation_id"],
   ["input", "input"],
+  ["members", "members"],
   ["options", "options"],
   ["personaId", "persona_id"],
   ["personaIds", "persona_ids"],
@@ -130,5 +140,7 @@ const wireNames: ReadonlyMap<string, string> = new Map([
 export function wireField(field: string): string {
   const [head = "", ...rest] = field.split(".");
   const name = wireNames.get(head);
-  return name === undefined ? field : ["data", name, ...rest].join(".");
+  // The fields below the others are the client's own words.
+  const below = head === "members" ? rest.map((part) => wireNames.get(part) ?? part) : rest;
+  return name === undefined ? field : ["data", name, ...below].join(".");
 }

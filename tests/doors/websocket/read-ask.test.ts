@@ -122,12 +122,16 @@ const rows: readonly (readonly [string, object, object])[] = [
     "everything to several personas",
     {
       ...{ type: "multi_chat", id: "r" },
-      data: { ...saidOfPersonas, persona_ids: ["teacher"], stream: false, on_disconnect: "finish", ...said },
+      data: {
+        ...{ ...saidOfPersonas, persona_ids: ["teacher"], stream: false, on_disconnect: "finish", ...said },
+        members: [{ persona_id: "teacher", api: "house", model: null }],
+      },
     },
     {
       ...{ id: "r", conversation: "new", whenUnwatched: "finish", whenInterrupted: "restart" },
       request: {
         ...{ kind: "personas", personaIds: ["teacher"], showText: false, ...readOfPersonas },
+        members: [{ personaId: "teacher", api: "house" }],
         ...{ budgetTokens: 900, pacing: saidPacing },
       },
     },
@@ -215,6 +219,7 @@ it("a refusal names the client's own field, also if the server's inside has anot
   const fields = {
     conversationId: "data.conversation_id",
     "personaIds.3": "data.persona_ids.3",
+    "members.2.personaId": "data.members.2.persona_id",
     personaId: "data.persona_id",
     previousResponseId: "data.previous_response_id",
     requestId: "data.request_id",
