@@ -1,5 +1,5 @@
-import { type Item, itemLimits, type SourceItem, textMessage } from "../ports/item.ts";
-import { isObject, type JsonObject } from "../ports/json.ts";
+import { type Item, sourceItem, textMessage } from "../ports/item.ts";
+import { type JsonObject, objectsIn } from "../ports/json.ts";
 import type { ProviderEnd } from "../ports/provider.ts";
 import type { AnswerSource } from "../ports/turn-event.ts";
 
@@ -21,7 +21,7 @@ export function sourcesOf({ items = [], response }: Answer, before: number): Ans
   for (const part of partsIn(response)) {
     const text = part.text ?? part.refusal;
     const length = typeof text === "string" ? text.length : 0;
-    for (const annotation of listIn(part.annotations))
+    for (const annotation of objectsIn(part.annotations))
       if (annotation.type === "url_citation")
         sources.note(annotation, placeIn(annotation, { start, length }));
     start += length;
@@ -36,13 +36,11 @@ export function itemsWithSources(
   text: string,
 ): readonly Item[] | undefined {
   const known = new Set(items?.map((item) => (item.type === "source" ? item.url : undefined)));
-  const more = sources.filter(({ url }) => !known.has(url)).map(toItem);
+  const more = sources
+    .filter(({ url }) => !known.has(url))
+    .flatMap(({ url, title }) => sourceItem(url, title) ?? []);
   if (more.length === 0) return items;
   return [...(items ?? (text === "" ? [] : [textMessage("assistant", text)])), ...more];
-}
-
-function toItem({ url, title }: AnswerSource): SourceItem {
-  return { type: "source", url, ...(title === undefined ? {} : { title }) };
 }
 
 type Place = NonNullable<AnswerSource["places"]>[number];
@@ -51,18 +49,20 @@ class Sources {
   readonly #sources = new Map<string, { readonly title: string | undefined; readonly places: Place[] }>();
   #chars = 0;
 
-  note({ url, title }: { readonly url?: unknown; readonly title?: unknown }, place?: Place): void {
-    if (typeof url !== "string" || !/^https?:/.test(url) || url.length > itemLimits.urlChars) return;
+  note(told: { readonly url?: unknown; readonly title?: unknown }, place?: Place): void {
+    const source = sourceItem(told.url, told.title);
+    if (source === undefined) return;
+    const { url, title } = source;
     const known = this.#sources.get(url);
     if (known !== undefined) {
       if (place !== undefined && known.places.length < maxPlaces) known.places.push(place);
       return;
     }
-    const named = typeof title === "string" && title !== "" && title !== url ? title : undefined;
-    const short = named?.slice(0, itemLimits.nameChars).toWellFormed();
-    this.#chars += url.length + (short?.length ?? 0);
+    // Vendors give a source without a title its address as one.
+    const named = told.title === url ? undefined : title;
+    this.#chars += url.length + (named?.length ?? 0);
     if (this.#sources.size >= maxSources || this.#chars > maxChars) return;
-    this.#sources.set(url, { title: short, places: place === undefined ? [] : [place] });
+    this.#sources.set(url, { title: named, places: place === undefined ? [] : [place] });
   }
 
   all(): AnswerSource[] {
@@ -88,11 +88,7 @@ function placeIn(
 
 /** The parts of all messages of a response object. */
 function partsIn(response: JsonObject | undefined): JsonObject[] {
-  return listIn(response?.output)
+  return objectsIn(response?.output)
     .filter(({ type }) => type === "message")
-    .flatMap(({ content }) => listIn(content));
-}
-
-function listIn(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
+    .flatMap(({ content }) => objectsIn(content));
 }

@@ -126,17 +126,10 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
           { ...transcript, status: "running", error: undefined },
         );
       return message.lanes.reduce<Transcript>(
-        (folded, lane) =>
-          withLane(folded, lane, () => ({ text: lane.text, reasoning: "", tools: [], sources: [] })),
+        (folded, lane) => withLane(folded, lane, () => ({ ...nothingShown, text: lane.text })),
         {
           ...transcript,
-          lanes: transcript.lanes.map((lane) => ({
-            ...lane,
-            text: "",
-            reasoning: "",
-            tools: [],
-            sources: [],
-          })),
+          lanes: transcript.lanes.map((lane) => ({ ...lane, ...nothingShown })),
         },
       );
     case "response":
@@ -275,16 +268,16 @@ function usageOf(usage: unknown): Usage | undefined {
   return { input_tokens, output_tokens, total_tokens, estimated: false };
 }
 
+/** The content of a lane that has shown nothing yet. */
+const nothingShown = { text: "", reasoning: "", tools: [], sources: [] } as const;
+
 function emptyLane({ persona_id: personaId, round, role }: Voice): Lane {
   return {
     personaId,
     round,
     role,
     name: undefined,
-    text: "",
-    reasoning: "",
-    tools: [],
-    sources: [],
+    ...nothingShown,
     status: "waiting",
     statusMessage: "",
     model: undefined,

@@ -153,11 +153,7 @@ function guarded(
   provider: Provider,
   { clock, ownObserver }: ProviderDependencies,
 ): Provider {
-  const onChange = ({ model, ...change }: CircuitChange) =>
-    ownObserver.breakerChanged?.({
-      ...{ providerName, ...change },
-      ...(model === undefined ? {} : { requestModel: model }),
-    });
+  const onChange = (change: CircuitChange) => ownObserver.breakerChanged?.({ providerName, ...change });
   return guardProvider(provider, new Circuits({ clock, onChange }));
 }
 

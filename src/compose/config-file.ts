@@ -6,7 +6,7 @@ import { inPlainWords, predicate } from "../protocol/fault-in.ts";
 import { model } from "../protocol/fields.ts";
 import { expandVariables } from "./expand-variables.ts";
 import { nearestName } from "./nearest-name.ts";
-import { framingHeaders, headerLine, whyNoBaseUrl } from "./provider-settings.ts";
+import { framingHeaders, headerLine, linkPattern, whyNoBaseUrl } from "./provider-settings.ts";
 import { endpointKinds } from "./providers/open-endpoint.ts";
 import { vendors } from "./providers/vendors.ts";
 import { SettingError } from "./settings.ts";
@@ -100,7 +100,7 @@ const name = z
   .string()
   .regex(/^[a-z][a-z0-9_.-]{0,63}$/, "must have 1 to 64 of a-z 0-9 _ . -, a letter first");
 
-const linkName = line(321).regex(/^[a-z][a-z0-9_.-]{0,63}(\/.+)?$/, "must be an api, or an api/model");
+const linkName = line(321).regex(linkPattern, "must be an api, or an api/model");
 const link = z.union(
   [
     linkName,

@@ -5,6 +5,8 @@ import { duration, list, switchedOn, text } from "./setting-kinds.ts";
 /** Paths of calls, which the SDK adds itself. */
 const endpoint = /\/(responses|chat\/completions|completions|models)\/*$/;
 export const headerLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+/** An api, or an api/model. */
+export const linkPattern = /^[a-z][a-z0-9_.-]{0,63}(\/.+)?$/;
 /** Headers that frame a call; another value would break it. */
 export const framingHeaders = new Set([
   "connection",
@@ -79,7 +81,7 @@ function readHeaders(written: string, context: z.RefinementCtx): Readonly<Record
 function readChains(written: readonly string[], context: z.RefinementCtx): string[][] {
   return written.map((chain, at) => {
     const links = chain.split(">").map((link) => link.trim());
-    const isBad = links.length < 2 || links.some((link) => !/^[a-z][a-z0-9_.-]{0,63}(\/.+)?$/.test(link));
+    const isBad = links.length < 2 || links.some((link) => !linkPattern.test(link));
     if (isBad)
       context.addIssue({
         code: "custom",

@@ -98,6 +98,8 @@ export const itemLimits = {
   jsonDepth: 64,
   /** The JSON of the items of one answer; a longer one is stored as its text alone. */
   answerChars: 256 * 1024,
+  /** Sources that a provider tells of one answer. */
+  sources: 256,
   /** Functions of one request. */
   functions: 512,
 } as const;
@@ -105,6 +107,13 @@ export const itemLimits = {
 /** A message of one text. */
 export function textMessage(role: MessageItem["role"], text: string): MessageItem {
   return { type: "message", role, parts: [{ type: "text", text }] };
+}
+
+/** A source with an address of the web, within the limits of stored items. Any other address gives `undefined`. */
+export function sourceItem(url: unknown, title: unknown): SourceItem | undefined {
+  if (typeof url !== "string" || !/^https?:/.test(url) || url.length > itemLimits.urlChars) return undefined;
+  if (typeof title !== "string" || title === "") return { type: "source", url };
+  return { type: "source", url, title: title.slice(0, itemLimits.nameChars).toWellFormed() };
 }
 
 /** The words of a message or an output: its texts. A model's texts go on from each other; the others are paragraphs. */

@@ -1,5 +1,5 @@
 import { carryReasoning } from "../../ports/carried-reasoning.ts";
-import { type Item, type SourceItem, textMessage } from "../../ports/item.ts";
+import { type Item, itemLimits, type SourceItem, sourceItem, textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -11,7 +11,6 @@ import {
   messageItem,
   reasoningItem,
 } from "../upstream/response-object.ts";
-import { maxSources, webSource } from "../upstream/web-source.ts";
 import { anthropicName, thinkingState } from "./messages-input.ts";
 import { ServerTool } from "./server-tool.ts";
 
@@ -96,7 +95,7 @@ export class AnswerBlocks {
     const items = this.#joined().flatMap((block) => toItems(block, origin));
     const citations = this.#blocks.flatMap((block) => (block.type === "text" ? block.citations : []));
     const sources = new Map(citations.map((source) => [source.url, source]));
-    const all = [...items, ...[...sources.values()].slice(0, maxSources)];
+    const all = [...items, ...[...sources.values()].slice(0, itemLimits.sources)];
     return all.some(({ type }) => type !== "message") ? all : undefined;
   }
 
@@ -237,7 +236,7 @@ function citationsIn(given: unknown): SourceItem[] {
 /** A source with an address; places in documents of the request have none. */
 export function citationIn(given: unknown): SourceItem | undefined {
   if (!isObject(given)) return undefined;
-  return webSource(given.url ?? given.source, given.title);
+  return sourceItem(given.url ?? given.source, given.title);
 }
 
 export function stringIn(value: unknown): string {

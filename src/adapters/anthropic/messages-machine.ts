@@ -1,5 +1,5 @@
 import { wantsCarried } from "../../ports/carried-reasoning.ts";
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
@@ -73,9 +73,9 @@ export class MessagesMachine implements AnswerMachine {
     const whole = parseJson(body);
     if (isFailure(Array.isArray(whole) ? whole[0] : whole)) throw fromEventFault(whole);
     if (!isObject(whole) || !Array.isArray(whole.content)) throw notAStream();
-    const blocks = whole.content
-      .filter(isObject)
-      .flatMap((content_block, index) => this.#startBlock({ index, content_block }));
+    const blocks = objectsIn(whole.content).flatMap((content_block, index) =>
+      this.#startBlock({ index, content_block }),
+    );
     const started = this.#start(whole);
     return [...started, ...blocks, ...this.#noteStop(whole), ...this.#end()];
   }

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
@@ -36,8 +36,7 @@ export class ChatCalls {
 
   /** Accepts the pieces of one chunk. Returns an event for each call that begins. */
   accept(pieces: unknown): ProviderEvent[] {
-    if (!Array.isArray(pieces)) return [];
-    return pieces.filter(isObject).flatMap((piece, place) => this.#acceptOne(piece, place));
+    return objectsIn(pieces).flatMap((piece, place) => this.#acceptOne(piece, place));
   }
 
   /** The calls in their order. Throws `upstream_invalid` for one without a name. */

@@ -1,6 +1,5 @@
-import type { SourceItem } from "../../ports/item.ts";
-import { isObject, type JsonObject } from "../../ports/json.ts";
-import { maxSources, webSource } from "../upstream/web-source.ts";
+import { itemLimits, type SourceItem, sourceItem } from "../../ports/item.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 
 /**
  * The sources that chunks tell of: Perplexity's `citations` and `search_results` beside the choices, which every chunk repeats, and
@@ -13,9 +12,9 @@ export class ChatSources {
   note({ citations, search_results: results }: JsonObject, delta: JsonObject): void {
     // The marks in the text count the citations, and only the results have titles.
     const listed = [...listIn(citations), ...listIn(results)].flatMap(sourceIn);
-    if (listed.length > 0) this.#listed = unique(listed).slice(0, maxSources);
-    for (const annotation of listIn(delta.annotations).filter(isObject))
-      if (this.#annotations.length < maxSources) this.#annotations.push(...citationIn(annotation));
+    if (listed.length > 0) this.#listed = unique(listed).slice(0, itemLimits.sources);
+    for (const annotation of objectsIn(delta.annotations))
+      if (this.#annotations.length < itemLimits.sources) this.#annotations.push(...citationIn(annotation));
   }
 
   /** Each source once; annotations have theirs in the response object. */
@@ -32,7 +31,7 @@ export class ChatSources {
   #marked(text: string): JsonObject[] {
     if (this.#listed.length === 0) return [];
     return [...text.matchAll(/\[(\d{1,3})\]/g)]
-      .slice(0, maxSources)
+      .slice(0, itemLimits.sources)
       .flatMap(({ 0: mark, 1: number, index }) => {
         const source = this.#listed[Number(number) - 1];
         if (source === undefined) return [];
@@ -45,7 +44,7 @@ export class ChatSources {
 function citationIn({ type, url_citation: citation }: JsonObject): JsonObject[] {
   if (type !== "url_citation" || !isObject(citation)) return [];
   const { start_index, end_index } = citation;
-  const source = webSource(citation.url, citation.title);
+  const source = sourceItem(citation.url, citation.title);
   if (source === undefined) return [];
   const { url, title = url } = source;
   const hasPlace = Number.isSafeInteger(start_index) && Number.isSafeInteger(end_index);
@@ -56,7 +55,7 @@ function sourceIn(given: unknown): SourceItem | readonly [] {
   const { url, title }: JsonObject = isObject(given)
     ? given
     : { url: typeof given === "string" ? given : null };
-  return webSource(url, title) ?? [];
+  return sourceItem(url, title) ?? [];
 }
 
 function unique(sources: readonly SourceItem[]): SourceItem[] {

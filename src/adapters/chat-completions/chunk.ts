@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
 import type { DeltaKind } from "../upstream/event-format.ts";
 import { isCount, toldUsage } from "../upstream/told-usage.ts";
@@ -15,8 +15,7 @@ export interface DeltaText {
 
 /** The one answer of a chunk. Servers and gateways send chunks without any: usage, filters, padding. */
 export function choiceIn({ choices }: JsonObject): JsonObject | undefined {
-  if (!Array.isArray(choices)) return undefined;
-  return choices.filter(isObject).find(({ index }) => (index ?? 0) === 0);
+  return objectsIn(choices).find(({ index }) => (index ?? 0) === 0);
 }
 
 /** Whether data reports a failure, as an error object or text, as an event that is one, or as a list of them. */
@@ -52,24 +51,20 @@ function isText(value: unknown): value is string {
 
 /** OpenRouter's list of pieces of reasoning. */
 function detailsIn(details: unknown): DeltaText[] {
-  return entriesOf(details).flatMap(({ text, summary }) => plainOf("reasoning", text ?? summary));
+  return objectsIn(details).flatMap(({ text, summary }) => plainOf("reasoning", text ?? summary));
 }
 
 /** Mistral's content in parts: texts, and reasoning with parts of its own. */
 function partsIn(parts: unknown): DeltaText[] {
-  return entriesOf(parts).flatMap(({ text, thinking }) => [
+  return objectsIn(parts).flatMap(({ text, thinking }) => [
     ...(isText(thinking) ? plainOf("reasoning", thinking) : []),
-    ...entriesOf(thinking).flatMap((part) => plainOf("reasoning", part.text)),
+    ...objectsIn(thinking).flatMap((part) => plainOf("reasoning", part.text)),
     ...plainOf("text", text),
   ]);
 }
 
 function plainOf(kind: DeltaKind, text: unknown): DeltaText[] {
   return isText(text) ? [{ kind, text, isPlain: false }] : [];
-}
-
-function entriesOf(list: unknown): JsonObject[] {
-  return Array.isArray(list) ? list.filter(isObject) : [];
 }
 
 /** The names of an end for another reason than that the answer is complete. A finish reason without a row is an ordinary end. */

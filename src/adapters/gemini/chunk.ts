@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
 import { toldUsage } from "../upstream/told-usage.ts";
 
@@ -6,15 +6,11 @@ import { toldUsage } from "../upstream/told-usage.ts";
 
 /** The one answer of a chunk. Chunks with only usage or only a verdict on the prompt have none. */
 export function candidateIn({ candidates }: JsonObject): JsonObject | undefined {
-  return listIn(candidates).find(({ index }) => (index ?? 0) === 0);
+  return objectsIn(candidates).find(({ index }) => (index ?? 0) === 0);
 }
 
 export function partsIn({ content }: JsonObject): JsonObject[] {
-  return isObject(content) ? listIn(content.parts) : [];
-}
-
-export function listIn(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
+  return isObject(content) ? objectsIn(content.parts) : [];
 }
 
 /** A part that is only text, of the answer or of a summary of its reasoning. A signature marks neither. */

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
@@ -84,7 +84,7 @@ export class ContentsMachine implements AnswerMachine {
   acceptWhole(body: string): ProviderEvent[] {
     const whole = parseJson(body);
     if (isFailure(whole)) throw fromGeminiEvent(whole);
-    const chunks = (Array.isArray(whole) ? whole : [whole]).filter(isObject);
+    const chunks = objectsIn(Array.isArray(whole) ? whole : [whole]);
     if (chunks.length === 0 || chunks.every((chunk) => candidateIn(chunk) === undefined && !isBlocked(chunk)))
       throw notAStream();
     const events = chunks.flatMap((chunk) => this.#take(chunk));

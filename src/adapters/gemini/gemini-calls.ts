@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
+import { isObject, type JsonObject, jsonChars, objectsIn } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { callEvent, type FunctionCall } from "../upstream/response-object.ts";
@@ -28,8 +28,7 @@ export class GeminiCall {
     const { args, partialArgs } = given;
     const before = this.#partial.containers;
     if (isObject(args)) this.#whole = args;
-    if (Array.isArray(partialArgs))
-      for (const piece of partialArgs.filter(isObject)) this.#partial.add(piece);
+    for (const piece of objectsIn(partialArgs)) this.#partial.add(piece);
     return jsonChars(given) + partChars * (this.#partial.containers - before);
   }
 

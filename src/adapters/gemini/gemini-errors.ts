@@ -1,9 +1,8 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { fromConnectionError, fromRefusal, type VendorNames } from "../upstream/http-fault.ts";
 import { HttpFault } from "../upstream/post-json.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
-import { listIn } from "./chunk.ts";
 
 /** Our word for a quota that stays used up until the next day. */
 const dailyQuota = "DAILY_QUOTA";
@@ -60,16 +59,16 @@ function errorIn(told: unknown): JsonObject | undefined {
 
 /** The most precise name of a failure, which is in its details. */
 function reasonOf({ details }: JsonObject): { readonly code?: string } {
-  const violations = listIn(details).flatMap((detail) => listIn(detail.violations));
+  const violations = objectsIn(details).flatMap((detail) => objectsIn(detail.violations));
   if (violations.some(({ quotaId }) => typeof quotaId === "string" && quotaId.includes("PerDay")))
     return { code: dailyQuota };
-  const reason = listIn(details).find((detail) => typeof detail.reason === "string")?.reason;
+  const reason = objectsIn(details).find((detail) => typeof detail.reason === "string")?.reason;
   return typeof reason === "string" && codes.has(reason) ? { code: reason } : {};
 }
 
 /** The field at fault, such as `generation_config.temperature`. */
 function fieldOf({ details, message }: JsonObject): string | undefined {
-  const [violation] = listIn(details).flatMap((detail) => listIn(detail.fieldViolations));
+  const [violation] = objectsIn(details).flatMap((detail) => objectsIn(detail.fieldViolations));
   if (typeof violation?.field === "string") return violation.field;
   return / at '([\w.[\]]+)'/.exec(String(message))?.[1];
 }

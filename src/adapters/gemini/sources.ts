@@ -1,7 +1,5 @@
-import type { SourceItem } from "../../ports/item.ts";
-import { isObject, type JsonObject } from "../../ports/json.ts";
-import { maxSources, webSource } from "../upstream/web-source.ts";
-import { listIn } from "./chunk.ts";
+import { itemLimits, type SourceItem, sourceItem } from "../../ports/item.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 
 /** The sources that an answer tells of. Only the last list of each kind counts, because each chunk repeats it. */
 export class Sources {
@@ -13,7 +11,7 @@ export class Sources {
     if (!isObject(citationMetadata)) return;
     // The Gemini API and Vertex AI have a name each.
     const { citationSources, citations = citationSources } = citationMetadata;
-    this.#citations = listIn(citations);
+    this.#citations = objectsIn(citations);
   }
 
   /** The searches of the answer: Google's own description. */
@@ -24,7 +22,7 @@ export class Sources {
   /** Each source once, as an item. */
   items(): SourceItem[] {
     const told = [...this.#places(), ...this.#citations].flatMap((place) => sourceOf(place) ?? []);
-    return [...new Map(told.map((source) => [source.url, source])).values()].slice(0, maxSources);
+    return [...new Map(told.map((source) => [source.url, source])).values()].slice(0, itemLimits.sources);
   }
 
   /** The parts of the text with their sources, as annotations of the Responses API. */
@@ -33,13 +31,13 @@ export class Sources {
   }
 
   #places(): (JsonObject | undefined)[] {
-    return listIn(this.#grounding.groundingChunks).map((chunk) => Object.values(chunk).find(isObject));
+    return objectsIn(this.#grounding.groundingChunks).map((chunk) => Object.values(chunk).find(isObject));
   }
 
   #supported(text: string): JsonObject[] {
     const sources = this.#places().map(sourceOf);
     let from = 0;
-    return listIn(this.#grounding.groundingSupports).flatMap(
+    return objectsIn(this.#grounding.groundingSupports).flatMap(
       ({ segment, groundingChunkIndices: indices }) => {
         const words = isObject(segment) && typeof segment.text === "string" ? segment.text : "";
         // Its own figures count bytes of one part; the words are the same in every count.
@@ -67,7 +65,7 @@ export class Sources {
 }
 
 function sourceOf({ uri, title }: JsonObject = {}): SourceItem | undefined {
-  return webSource(uri, title);
+  return sourceItem(uri, title);
 }
 
 function annotationOf({ url, title = url }: SourceItem, start: number, end: number): JsonObject {

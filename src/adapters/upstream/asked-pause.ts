@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 
 const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 const duration = /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)/gi;
@@ -12,11 +12,11 @@ const sentence = /(?:again|retry)\s+(?:in|after)\s+((?:\d[\d.]*\s*[a-z]+\s*)+)/i
 export function askedPause(error: JsonObject): number | undefined {
   const { metadata, headers, details, message } = error;
   const places = [error, headers, metadata, isObject(metadata) ? metadata.headers : undefined];
-  for (const place of places.filter(isObject)) {
+  for (const place of objectsIn(places)) {
     const pause = pauseIn(place);
     if (pause !== undefined) return pause;
   }
-  const delays = (Array.isArray(details) ? details : []).filter(isObject).map((detail) => detail.retryDelay);
+  const delays = objectsIn(details).map((detail) => detail.retryDelay);
   const told = delays.find((delay) => typeof delay === "string") ?? sentence.exec(String(message ?? ""))?.[1];
   return typeof told === "string" ? durationMs(told) : undefined;
 }

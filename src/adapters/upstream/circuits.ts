@@ -1,4 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
+import type { BreakerChange } from "../../ports/observer.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 
 /** Failures of a whole endpoint: no model of it can be reached. */
@@ -32,16 +33,8 @@ const maxCircuits = 100;
 /** The whole endpoint as a key; no model has an empty name. */
 const wholeEndpoint = "";
 
-/** A change of one circuit. `model` is absent for the whole endpoint. */
-export interface CircuitChange {
-  /** `paused`: the vendor asked for a pause, which ends by itself. */
-  readonly state: "open" | "closed" | "paused";
-  readonly model?: string;
-  /** The failure that opened it. */
-  readonly code: ErrorCode;
-  /** Time until the next call is let through; absent if it closed. */
-  readonly durationMs?: number;
-}
+/** A change of one circuit of an endpoint, which does not know its own name. */
+export type CircuitChange = Omit<BreakerChange, "providerName">;
 
 type Circuit =
   | { readonly state: "counting"; readonly failedAtMs: readonly number[] }
@@ -148,7 +141,7 @@ export class Circuits {
     const wasPaused = this.#pauses.delete(model);
     this.#pauses.set(model, { code, untilMs: this.#clock.now() + durationMs });
     dropOldest(this.#pauses);
-    if (!wasPaused) this.#onChange({ state: "paused", model, code, durationMs });
+    if (!wasPaused) this.#onChange({ state: "paused", requestModel: model, code, durationMs });
   }
 
   #set(key: string, circuit: Circuit): void {
@@ -164,8 +157,8 @@ function dropOldest(kept: Map<string, unknown>): void {
   if (kept.size > maxCircuits && oldest !== undefined) kept.delete(oldest);
 }
 
-function named(key: string): { readonly model?: string } {
-  return key === wholeEndpoint ? {} : { model: key };
+function named(key: string): { readonly requestModel?: string } {
+  return key === wholeEndpoint ? {} : { requestModel: key };
 }
 
 /** The code is that of the failure, so clients need no new one. No call was made, so it costs nothing. */

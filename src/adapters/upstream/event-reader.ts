@@ -55,8 +55,6 @@ export class EventReader {
   }
 
   read(bytes: Uint8Array): ReadEvents {
-    this.#events = [];
-    this.#isProgress = false;
     try {
       this.#take(this.#decoder.decode(bytes, goesOn));
     } catch (error) {
@@ -67,8 +65,6 @@ export class EventReader {
 
   /** Ends the body: reads the event or the object that its last piece left open. */
   end(): ReadEvents {
-    this.#events = [];
-    this.#isProgress = false;
     try {
       this.#take(this.#decoder.decode());
       this.settle();
@@ -98,6 +94,8 @@ export class EventReader {
     else this.settle();
     this.#endText();
     const collected = { events: this.#events, isProgress: this.#isProgress };
+    this.#events = [];
+    this.#isProgress = false;
     return failure === undefined ? collected : { ...collected, failure };
   }
 

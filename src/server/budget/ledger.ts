@@ -138,8 +138,7 @@ export class Reservation {
     const leftAtFirst = this.#left(inputTokens);
     const leftHere = this.#leftHere(inputTokens);
     const minTokens = Math.min(maxOutputTokens, minOutputTokens);
-    if (Math.min(leftAtFirst, leftHere) < minTokens && !isBegun)
-      throw refusal(purses, inputTokens, minTokens);
+    if (leftHere < minTokens && !isBegun) throw refusal(purses, inputTokens, minTokens);
     this.isLimited = leftAtFirst < Infinity;
     const isSent = !isBegun && leftAtFirst < maxOutputTokens && leftAtFirst <= maxLimitSent;
     this.maxOutputTokens = isSent ? leftAtFirst : undefined;
@@ -196,7 +195,7 @@ export class Reservation {
     return left;
   }
 
-  /** The same within the slices of this node. */
+  /** The same within the slices of this node as well, so it is never more. */
   #leftHere(inputTokens: number): number {
     let left = this.#left(inputTokens);
     for (const purse of this.#purses) left = Math.min(left, outputLeftHere(purse, inputTokens));

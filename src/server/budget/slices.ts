@@ -36,7 +36,7 @@ export interface Slices {
   refreshed(purses: readonly SharedPurse[]): Promise<void>;
   /** Holds these amounts beside the amounts in use; with -1 no longer. */
   spare(needs: readonly Need[], times: 1 | -1): void;
-  /** Counts again the amounts that nodes which are gone have spent: one of their calls is now a call of this node. */
+  /** Soon counts again how much the nodes that are gone have spent, after this node has taken over a call of one of them. */
   recountSoon(): void;
   /** A new day has begun, and no slice of it is held yet. */
   renew(): void;

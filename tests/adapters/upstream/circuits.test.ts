@@ -49,7 +49,7 @@ describe("a circuit", () => {
       await stage.failFive(code);
       assert.deepEqual(stage.refusal(), [code, 15_000]);
       assert.equal(stage.refusal("another"), undefined);
-      assert.deepEqual(stage.changes, [{ state: "open", model: "m", code, durationMs: 15_000 }]);
+      assert.deepEqual(stage.changes, [{ state: "open", requestModel: "m", code, durationMs: 15_000 }]);
     });
 
   for (const code of perEndpoint)
@@ -124,7 +124,11 @@ describe("a circuit", () => {
     await stage.clock.advance(15_000);
     stage.circuits.begin("m").answered();
     assert.equal(stage.refusal(), undefined);
-    assert.deepEqual(stage.changes.at(-1), { state: "closed", model: "m", code: "upstream_overloaded" });
+    assert.deepEqual(stage.changes.at(-1), {
+      state: "closed",
+      requestModel: "m",
+      code: "upstream_overloaded",
+    });
     await stage.failFive("upstream_error");
     assert.equal(stage.changes.length, 3);
   });
@@ -170,7 +174,7 @@ describe("a pause that a vendor asks for", () => {
       assert.equal(stage.refusal(), undefined);
       await stage.clock.advance(5_000);
       assert.equal(stage.circuits.outage("m"), undefined);
-      assert.deepEqual(stage.changes, [{ state: "paused", model: "m", code, durationMs: 5_000 }]);
+      assert.deepEqual(stage.changes, [{ state: "paused", requestModel: "m", code, durationMs: 5_000 }]);
     });
 
   it("counts for a minute at most, not at all below a second, and ends with an answer", () => {
