@@ -33,11 +33,7 @@ export async function createFaultBench({
   await using stack = new AsyncDisposableStack();
   const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
   const clock = createTestClock({ instantMs });
-  const logged: string[] = [];
-  const collect = (fields: object, message: string) => {
-    logged.push(message, inspect(fields, { depth: Number.POSITIVE_INFINITY, showHidden: true }));
-  };
-  const logger: Logger = { debug: collect, info: collect, warn: collect, error: collect };
+  const { logger, logged } = collectLog();
   const server = stack.use(
     await startTroupe({
       openaiApiKey: "test-key",
@@ -67,6 +63,15 @@ export async function createFaultBench({
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** A logger that collects everything at every level, with all causes and properties of errors. */
+export function collectLog(): { readonly logger: Logger; readonly logged: string[] } {
+  const logged: string[] = [];
+  const collect = (fields: object, message: string) => {
+    logged.push(message, inspect(fields, { depth: Number.POSITIVE_INFINITY, showHidden: true }));
+  };
+  return { logger: { debug: collect, info: collect, warn: collect, error: collect }, logged };
 }
 
 /** Waits until everything that is on its way between the sockets of this process has arrived. */

@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { inspect } from "node:util";
 import { createMetrics } from "../../src/adapters/prometheus/metrics.ts";
 import { decodeSnapshot, encodeText } from "../../src/adapters/prometheus/snapshot.ts";
-import type { Logger } from "../../src/compose/log-observer.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import type { Script } from "../doubles/script.ts";
 import { plainResponse, streamHead } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 import { createTestClock } from "../support/test-clock.ts";
+import { collectLog } from "./fault-bench.ts";
 import { type FaultVendor, responsesVendor } from "./vendors/fault-vendor.ts";
 import { otherVendors } from "./vendors/other-vendors.ts";
 
@@ -57,10 +56,7 @@ describe("the key of a provider that repeats it is in no frame, log line, metric
       await using place = await createDataFolder();
       using metrics = createMetrics({ models: [] });
       await using double = await createUpstreamDouble({ keepAlive: false });
-      const kept: string[] = [];
-      const collect = (fields: object, message: string) =>
-        void kept.push(message, inspect(fields, { depth: Number.POSITIVE_INFINITY, showHidden: true }));
-      const logger: Logger = { debug: collect, info: collect, warn: collect, error: collect };
+      const { logger, logged: kept } = collectLog();
       const scripts = echoes(vendor);
       {
         await using server = await startTroupe({

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
-import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
-import { connect, textOf } from "../support/wire-client.ts";
-import { startGatedNodes } from "./postgres/gated-nodes.ts";
+import { adminKey } from "../support/key-system.ts";
+import { textOf } from "../support/wire-client.ts";
+import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
 import { runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 
@@ -51,14 +51,7 @@ describe("nodes that come and go", withPostgres, () => {
 
   it("stop the turns and close the sockets of a key that was revoked at another node", async () => {
     await using system = await startGatedNodes({ adminKey });
-    const admin = bearer(adminKey);
-    const body = JSON.stringify({ owner: "ada" });
-    const made = await fetch(`${system.second.httpUrl}/api/keys`, { method: "POST", ...admin, body });
-    const { id, key } = (await made.json()) as MadeKey;
-    const client = await connect(system.first.url, bearer(key));
-    client.send(chat("revoked"));
-    await client.next(isChunk);
-    await fetch(`${system.second.httpUrl}/api/keys/${id}`, { method: "DELETE", ...admin });
+    const client = await revokeElsewhere(system);
     await client.closed;
     await system.upstream.closed(await system.upstream.received(1));
   });

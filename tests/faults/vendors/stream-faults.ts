@@ -1,3 +1,4 @@
+import { brokenOff, neverBegunCalls } from "../../doubles/broken-streams.ts";
 import {
   everyMoment,
   type FaultContext,
@@ -9,7 +10,7 @@ import {
   writes,
 } from "../../doubles/fault-shape.ts";
 import { type Script, type Step, toBytes } from "../../doubles/script.ts";
-import { plainResponse, streamHead, streamScript } from "../../doubles/stream-script.ts";
+import { plainResponse, streamHead } from "../../doubles/stream-script.ts";
 
 /** The events of an answer in one API, each as its bytes on the wire. */
 export interface VendorStream {
@@ -59,34 +60,14 @@ export function vendorShapes(
       ...fault([...deltas.slice(sent), ...stream.ending(reason)]),
     ];
   };
-  const broken = (name: string, code: string, fault: Fault, mayRepeat = true): FaultShape => ({
+  const broken = ({ name, code, fault, ...expect }: (typeof brokenOff)[number]): FaultShape => ({
     ...{ name, moments: everyMoment, text: textUntil },
     script: (moment, context = {}) => until(moment, context, fault),
-    expect: { outcome: "error", code, retriesAllowed: mayRepeat, note: "" },
+    expect: { outcome: "error", code, ...expect },
   });
-  const half: Fault = ([event = ""]) => {
-    const bytes = toBytes(event);
-    return [{ write: bytes.subarray(0, Math.ceil(bytes.length / 2)) }];
-  };
   return [
-    broken("end-clean", "upstream_truncated", () => [{ end: true }]),
-    broken("end-in-half-an-event", "upstream_truncated", half),
-    broken("reset", "upstream_disconnected", () => [{ reset: true }]),
-    broken("fin-inside-chunked-body", "upstream_disconnected", () => [{ fin: true }]),
-    broken("stall", "upstream_stalled", () => [{ hang: true }]),
-    broken("stall-in-half-an-event", "upstream_stalled", (rest) => [...half(rest), { hang: true }]),
-    broken("garbage", "upstream_invalid", (rest) => writes(["data: <html>oops\n\n", ...rest]), false),
-    neverBegun("stall-before-head", "upstream_timeout", [{ hang: true }]),
-    neverBegun("stall-after-head", "upstream_timeout", [streamHead(), { hang: true }]),
-    neverBegun("reset-before-head", "upstream_disconnected", [{ reset: true }]),
-    neverBegun("empty-body", "upstream_empty", [streamHead()]),
-    neverBegun("comments-only", "upstream_empty", streamScript([": ping\n\n", ": ping\n\n"])),
-    neverBegun(
-      "html-instead-of-stream",
-      "upstream_invalid",
-      plainResponse(200, "<html>Sign in</html>"),
-      false,
-    ),
+    ...brokenOff.map(broken),
+    ...neverBegunCalls,
     ...reported.map((failure) => reportedShape(failure, until)),
     whole("finish-length", until, reasons.length, "length"),
     whole("finish-content-filter", until, reasons.contentFilter, "content_filter"),
@@ -103,14 +84,6 @@ export function vendorShapes(
 }
 
 type Until = (moment: Moment, context: FaultContext, fault: Fault, reason?: string) => Script;
-
-function neverBegun(name: string, code: string, steps: Script, mayRepeat = true): FaultShape {
-  return {
-    ...{ name, moments: ["before"], text: () => "" },
-    script: (_moment, { until } = {}) => (until === undefined ? steps : [{ waitFor: until }, ...steps]),
-    expect: { outcome: "error", code, retriesAllowed: mayRepeat, note: "" },
-  };
-}
 
 function reportedShape(
   { name, event, status = 500, body = {}, headers, code, passes = false, retryAfterMs }: ReportedFailure,
