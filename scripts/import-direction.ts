@@ -51,6 +51,7 @@ const homeOf: Readonly<Record<string, string>> = {
   "@opentelemetry/exporter-trace-otlp-http": "src/adapters/opentelemetry/",
   "@opentelemetry/resources": "src/adapters/opentelemetry/",
   "@opentelemetry/sdk-trace": "src/adapters/opentelemetry/",
+  ioredis: "src/adapters/postgres/",
   pg: "src/adapters/postgres/",
   "prom-client": "src/adapters/prometheus/",
 };

@@ -14,6 +14,7 @@ const methods: Readonly<Record<keyof Observer, true>> = {
   refused: true,
   recovered: true,
   storageChanged: true,
+  messengerChanged: true,
   warned: true,
   faulted: true,
 };

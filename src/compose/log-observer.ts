@@ -4,6 +4,7 @@ import type {
   BreakerChange,
   Fault,
   LaneFailure,
+  MessengerChange,
   Observer,
   RecoveredTurns,
   RefusalFacts,
@@ -108,6 +109,14 @@ export class LogObserver implements Observer {
         return;
       case "damaged":
         this.#logger.error({}, `started without a damaged part of the database: ${change.part}`);
+    }
+  }
+
+  messengerChanged(change: MessengerChange): void {
+    if (change.state === "working") this.#logger.info({}, "Redis works again");
+    else {
+      const line = `Redis cannot be used, so servers tell each other through PostgreSQL (${change.error.message})`;
+      this.#logger.warn({}, line);
     }
   }
 

@@ -1,5 +1,6 @@
 import { joinNodes, type NodeLook } from "../adapters/postgres/nodes/node.ts";
 import { createNodePeers } from "../adapters/postgres/nodes/node-peers.ts";
+import { channelOf } from "../adapters/postgres/nodes/redis-channel.ts";
 import { createPostgresConversations } from "../adapters/postgres/postgres-conversations.ts";
 import { createPostgresKeys } from "../adapters/postgres/postgres-keys.ts";
 import { createPostgresPurses } from "../adapters/postgres/postgres-purses.ts";
@@ -24,7 +25,7 @@ const msPerDay = 24 * 3_600_000;
 /** Opens the stores of a node in a PostgreSQL database, which it may share with others. Rejects with one clear line if the database cannot be used. */
 export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<Stores> {
   const { clock, observer } = parts;
-  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes } = settings;
+  const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes, redisUrl } = settings;
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   const name = nodeNameOf(settings);
@@ -39,7 +40,10 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const usage = createPostgresUsage({ store });
   const logs = createPostgresTurnLogs({ ...retention, maxBytes });
   const onRevoked = () => void keys.lookForRevoked().catch(store.report);
-  const peers = opening.use(createNodePeers({ url, clock, store, logs, told: logs.told, onRevoked }));
+  const redis = redisUrl === undefined ? {} : { redis: { url: redisUrl, channel: await channelOf(store) } };
+  const peers = opening.use(
+    createNodePeers({ url, ...redis, clock, observer, store, logs, told: logs.told, onRevoked }),
+  );
   keys.onRevokedHere(peers.revoked);
   const onDeath = () => {
     endLeftUsage(store).catch(store.report);
@@ -49,7 +53,8 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     if (hasCancels) peers.lookForCancels();
     keys.lookForRevoked(revocations).catch(store.report);
   };
-  const nodes = opening.use(await joinNodes({ url, clock, store, onDeath, onLook }));
+  const { hearsRedis } = peers;
+  const nodes = opening.use(await joinNodes({ url, clock, store, onDeath, onLook, hearsRedis }));
   const purses = createPostgresPurses(store);
   const shared = { purses, closing: store.closing, onFault: store.report };
   const inMemory = () => createRateCounter({ clock, windowMs: 60_000 });

@@ -1,6 +1,17 @@
 import { z } from "zod";
 import { count, duration, text } from "./setting-kinds.ts";
 
+/** The number of a database means nothing to messages, and a query would look as if it had an effect. */
+function isRedisUrl(written: string): boolean {
+  const url = URL.parse(written);
+  if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === "") return false;
+  try {
+    return url.search === "" && [url.username, url.password].map(decodeURIComponent).length === 2;
+  } catch {
+    return false;
+  }
+}
+
 /** The settings of the stores: the place of the data, how long it is kept, and how much memory it may use. */
 export const storageSettings = {
   data: {
@@ -22,6 +33,13 @@ export const storageSettings = {
       )
       .optional(),
     help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE; several servers may share it",
+  },
+  redisUrl: {
+    name: "REDIS_URL",
+    schema: text
+      .refine(isRedisUrl, "write it as redis://user:password@host:6379, or rediss:// with TLS")
+      .optional(),
+    help: "a Redis (6.2 or later) or Valkey through which servers with the same TROUPE_DATABASE_URL tell each other; it keeps nothing and may be away",
   },
   synchronous: {
     name: "TROUPE_SYNCHRONOUS",

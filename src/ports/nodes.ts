@@ -11,6 +11,8 @@ export interface NodeState {
   readonly turns: number;
   /** How long the server that answers has known its newest heartbeat, milliseconds. No clocks of two machines are compared. */
   readonly heartbeatAgeMs: number;
+  /** Whether the server hears Redis, as the server that answers knows; absent if that one uses none. */
+  readonly hearsRedis?: boolean;
 }
 
 /**

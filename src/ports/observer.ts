@@ -35,6 +35,8 @@ export interface Observer {
   /** Turns of a process that is gone were found. The continued ones start here as well, with `isRecovered`. */
   recovered?(turns: RecoveredTurns): void;
   storageChanged?(change: StorageChange): void;
+  /** Redis, which carries messages between servers, cannot be used, or can again. Told only on a change; at the start it counts as working. */
+  messengerChanged?(change: MessengerChange): void;
   /** Something that does not affect clients, and that the operator should correct. */
   warned?(warning: Warning): void;
   /** A part failed in a way that no caller is told. */
@@ -169,6 +171,11 @@ export type StorageChange =
   | { readonly state: "working" }
   /** Found at the start: the server runs without this part of the database. */
   | { readonly state: "damaged"; readonly part: string };
+
+/** `away`: servers tell each other through PostgreSQL meanwhile. The error has no secret in it. */
+export type MessengerChange =
+  | { readonly state: "away"; readonly error: Error }
+  | { readonly state: "working" };
 
 export interface Warning {
   readonly message: string;

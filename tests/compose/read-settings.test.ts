@@ -107,6 +107,16 @@ describe("a value that a setting cannot have", () => {
 
   it("is refused with the values that it may have", () => {
     for (const [env, line] of [
+      ...[
+        "http://redis",
+        "redis://",
+        "redis://:s3cret@redis?db=1",
+        "redis://:s3%cret@redis",
+        "redis:6379",
+      ].map((url): [Record<string, string>, string] => [
+        { REDIS_URL: url },
+        "REDIS_URL: write it as redis://user:password@host:6379, or rediss:// with TLS",
+      ]),
       [{ PORT: "abc" }, "PORT: it must be a whole number from 0 to 65535"],
       [{ PORT: "99999" }, "PORT: it must be a whole number from 0 to 65535"],
       [{ TROUPE_WORKERS: "0" }, "TROUPE_WORKERS: it must be a whole number from 1 to 64"],

@@ -123,6 +123,10 @@ describe("a setting that changes nothing", () => {
       { TROUPE_SYNCHRONOUS: "FULL", TROUPE_DATABASE_URL: "postgres://ada:s3cret@db/troupe" },
       "TROUPE_DATABASE_URL names the database",
     ],
+    [
+      { REDIS_URL: "rediss://ada:s3cret@redis:6380" },
+      "it is for several servers with the same TROUPE_DATABASE_URL",
+    ],
     [{ TROUPE_CONVERSATION_BYTES: "9999" }, "it is for TROUPE_STORE=memory"],
     [{ TROUPE_PRICES: "a=1/2" }, "TROUPE_MONEY_PER_DAY is not set"],
     [{ TROUPE_FALLBACK_PRICE: "1/2" }, "TROUPE_MONEY_PER_DAY is not set"],

@@ -36,6 +36,7 @@ export function createNotingObserver(): NotingObserver {
       refused: note("refused"),
       recovered: note("recovered"),
       storageChanged: note("storageChanged"),
+      messengerChanged: note("messengerChanged"),
       warned: note("warned"),
       faulted: note("faulted"),
     },

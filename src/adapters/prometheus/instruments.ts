@@ -70,6 +70,10 @@ export function createInstruments(registry: Registry) {
     commitEvents: counter("troupe_commit_events_total", "Events of turns in commits."),
     commitBytes: counter("troupe_commit_bytes_total", "Bytes in commits."),
     storageFailing: gauge("troupe_storage_failing_processes", "Processes whose storage fails now."),
+    redisAway: gauge(
+      "troupe_redis_away_processes",
+      "Processes that cannot use their Redis now, and tell others through PostgreSQL.",
+    ),
     faults: counter("troupe_faults_total", "Failures of the server's own parts.", ["where"]),
     warnings: counter("troupe_warnings_total", "Warnings for the operator."),
   };

@@ -5,6 +5,7 @@ import type {
   ConnectionFacts,
   Fault,
   LaneFailure,
+  MessengerChange,
   Observer,
   RecoveredTurns,
   RefusalFacts,
@@ -117,6 +118,10 @@ export class MetricsObserver implements Observer {
 
   storageChanged({ state }: StorageChange): void {
     if (state !== "damaged") this.#instruments.storageFailing.set(state === "failing" ? 1 : 0);
+  }
+
+  messengerChanged({ state }: MessengerChange): void {
+    this.#instruments.redisAway.set(state === "away" ? 1 : 0);
   }
 
   warned(): void {

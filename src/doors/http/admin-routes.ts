@@ -16,6 +16,9 @@ export function createAdminRoutes({ nodes }: AdminRoutesOptions): ApiRoutes {
   return routes;
 }
 
-function encodeNode({ incarnation, name, isSelf, state, turns, heartbeatAgeMs }: NodeState) {
-  return { incarnation, name, self: isSelf, state, turns, heartbeat_age_ms: heartbeatAgeMs };
+function encodeNode({ incarnation, name, isSelf, state, turns, heartbeatAgeMs, hearsRedis }: NodeState) {
+  return {
+    ...{ incarnation, name, self: isSelf, state, turns, heartbeat_age_ms: heartbeatAgeMs },
+    ...(hearsRedis === undefined ? {} : { hears_redis: hearsRedis }),
+  };
 }

@@ -11,6 +11,17 @@ export interface RedisProcess extends AsyncDisposable {
   blink(ms: number): Promise<void>;
   /** Kills it as a crash would, and starts it again. */
   crash(): Promise<void>;
+  /** Answers nothing from now on, with all connections open. */
+  freeze(): void;
+  thaw(): void;
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  start(): Promise<void>;
+}
+
+interface RedisOptions {
+  /** Needed by every client, and part of the URL. Default: none. */
+  readonly password?: string;
 }
 
 const program = "redis-server";
@@ -20,14 +31,19 @@ export function hasRedis(): boolean {
   return spawnSync(program, ["--version"]).status === 0;
 }
 
-export async function startRedis(): Promise<RedisProcess> {
+/** On CI it must be there. Elsewhere the tests are skipped without it. */
+export const withRedis = { skip: !hasRedis() && process.env.CI !== "true" && "no redis-server" };
+
+export async function startRedis({ password }: RedisOptions = {}): Promise<RedisProcess> {
   const place = await createDataFolder();
   const port = await freePort();
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", place.folder];
+  const secret = password === undefined ? [] : ["--requirepass", password];
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", place.folder, ...secret];
   let running = await start(args);
+  const login = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
 
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${login}127.0.0.1:${port}`,
     async blink(ms) {
       running.child.kill("SIGSTOP");
       await sleep(ms);
@@ -35,6 +51,12 @@ export async function startRedis(): Promise<RedisProcess> {
     },
     async crash() {
       await running.kill();
+      running = await start(args);
+    },
+    freeze: () => void running.child.kill("SIGSTOP"),
+    thaw: () => void running.child.kill("SIGCONT"),
+    kill: () => running.kill(),
+    async start() {
       running = await start(args);
     },
     async [Symbol.asyncDispose]() {

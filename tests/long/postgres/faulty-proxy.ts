@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A proxy before a database whose answers, or whose statements, stay on the way. */
+/** A proxy before a database or a Redis whose answers, or whose statements, stay on the way. */
 export interface FaultyProxy extends AsyncDisposable {
   /** The database's URL through the proxy. */
   readonly url: string;
@@ -11,6 +11,8 @@ export interface FaultyProxy extends AsyncDisposable {
   hold(): Promise<void>;
   /** From now on nothing passes, neither on the open connections nor on new ones, and the database notices no closed one. */
   freeze(): void;
+  /** From now on new connections are open again. */
+  thaw(): void;
   /** Breaks the open connections for the clients only. */
   cut(): void;
   /** Delivers the waiting statements; settles when the database has answered them and has closed their connections. */
@@ -25,8 +27,8 @@ interface Pair {
   onKept: () => void;
 }
 
-export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProxy> {
-  const target = new URL(databaseUrl);
+export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy> {
+  const target = new URL(targetUrl);
   const pairs = new Set<Pair>();
 
   let wayOfNew: Pair["way"] = "open";
@@ -55,7 +57,7 @@ export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProx
 
   const listener = createServer(carry).listen(0, "127.0.0.1");
   await once(listener, "listening");
-  const url = new URL(databaseUrl);
+  const url = new URL(targetUrl);
   url.port = String((listener.address() as AddressInfo).port);
 
   return {
@@ -71,6 +73,9 @@ export async function createFaultyProxy(databaseUrl: string): Promise<FaultyProx
     freeze() {
       wayOfNew = "held";
       for (const pair of pairs) pair.way = "held";
+    },
+    thaw() {
+      wayOfNew = "open";
     },
     cut() {
       for (const { client } of pairs) client.destroy();

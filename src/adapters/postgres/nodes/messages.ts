@@ -33,21 +33,19 @@ const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("left") }),
   /** A key was revoked. */
   z.object({ type: z.literal("revoked"), keyId: z.string() }),
-  /** The sender listens to itself, to learn whether its connection still hears anything. */
-  z.object({ type: z.literal("probe") }),
+  /** The sender listens to itself, to learn whether its connection still hears anything. Absent: it has no Redis. */
+  z.object({ type: z.literal("probe"), hearsRedis: z.boolean().optional() }),
 ]);
 
 export type NodeMessage = z.infer<typeof message>;
 
 const envelope = z.object({ from: incarnation, message });
 
-/** PostgreSQL refuses a longer payload, bytes. */
-const maxBytes = 7_900;
 /** Numbers of turns in one message, so that no message is too long. */
 const maxTurns = 200;
 
-/** Encodes a message, in several ones if it lists many turns; none if it cannot be sent. */
-export function encodeMessage(from: number, sent: NodeMessage): string[] {
+/** Encodes a message, in several ones if it lists many turns; none if it has more than `maxBytes`. */
+export function encodeMessage(from: number, sent: NodeMessage, maxBytes: number): string[] {
   const payloads = inParts(sent).map((part) => JSON.stringify({ from, message: part }));
   return payloads.filter((payload) => Buffer.byteLength(payload) <= maxBytes);
 }

@@ -1,17 +1,22 @@
 import type { Clock } from "../../../ports/clock.ts";
+import type { Observer } from "../../../ports/observer.ts";
 import type { PeerAudience, Peers } from "../../../ports/peers.ts";
 import type { KeptTurn, TurnRecord } from "../../../ports/turn-log.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
 import type { PostgresStore } from "../postgres-store.ts";
 import type { RunningRow } from "../turn-rows.ts";
-import { type Bus, openBus } from "./bus.ts";
 import type { NodeMessage } from "./messages.ts";
+import { type NodeBus, openBus } from "./open-bus.ts";
 import { createPeerRows, type PeerRow } from "./peer-rows.ts";
+import type { RedisPlace } from "./redis-bus.ts";
 import { createTurnWatchers } from "./turn-watchers.ts";
 
 interface NodePeersOptions {
   readonly url: string;
+  /** The Redis through which nodes also tell each other; absent: PostgreSQL alone. */
+  readonly redis?: RedisPlace;
   readonly clock: Clock;
+  readonly observer: Observer;
   readonly store: PostgresStore;
   readonly logs: NodeLogs;
   readonly told: TurnNews;
@@ -49,6 +54,8 @@ interface NodePeers extends Peers, AsyncDisposable {
   /** Clients of other nodes have stopped turns of this one. */
   lookForCancels(): void;
   revoked(keyId: string): void;
+  /** Whether a node hears Redis, as far as this one knows; `undefined` if this node uses none. */
+  hearsRedis(incarnation: number): boolean | undefined;
 }
 
 /** From one round of messages and looks to the next, milliseconds. */
@@ -61,7 +68,7 @@ const answerMs = 300;
 const endLookMs = 100;
 
 export function createNodePeers(options: NodePeersOptions): NodePeers {
-  const { url, clock, store, logs, told, onRevoked } = options;
+  const { url, redis, clock, observer, store, logs, told, onRevoked } = options;
   const rows = createPeerRows(store);
   const stopped = new AbortController();
   let audience: PeerAudience | undefined;
@@ -73,7 +80,12 @@ export function createNodePeers(options: NodePeersOptions): NodePeers {
   const heads = new Map<number, number>();
   const calls = new Map<number, (refusal: "persona_not_found" | "request_ended" | null) => void>();
   let lastCall = 0;
-  const bus: Bus = openBus({ url, clock, incarnation: store.incarnation, onMessage: hear });
+  const bus: NodeBus = openBus({
+    ...{ url, clock, incarnation: store.incarnation, onMessage: hear, random: Math.random },
+    ...(redis === undefined ? {} : { redis }),
+    onRedis: (error) =>
+      observer.messengerChanged?.(error === undefined ? { state: "working" } : { state: "away", error }),
+  });
 
   told.onHead = (turn, head) => {
     if (!watchers.has(turn)) return;
@@ -201,6 +213,7 @@ export function createNodePeers(options: NodePeersOptions): NodePeers {
       }, store.report);
     },
     revoked: (keyId) => bus.send({ type: "revoked", keyId }),
+    hearsRedis: bus.hearsRedis,
     announce({ record }) {
       const turn = logs.ownNumber(record);
       const { conversationId } = record;

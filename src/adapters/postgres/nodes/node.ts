@@ -13,6 +13,8 @@ interface NodeOptions {
   readonly store: PostgresStore;
   /** Called when a node that has died can write no more. */
   readonly onDeath: () => void;
+  /** Whether a node hears Redis; `undefined` if this one uses none. */
+  readonly hearsRedis?: (incarnation: number) => boolean | undefined;
   /** Called after every look. */
   readonly onLook?: (look: NodeLook) => void;
 }
@@ -77,7 +79,7 @@ const statements = named({
  * turns are there for all to claim. Tells the store if this node itself was taken over.
  */
 export async function joinNodes(options: NodeOptions): Promise<Node> {
-  const { url, clock, store, onDeath, onLook } = options;
+  const { url, clock, store, onDeath, onLook, hearsRedis } = options;
   const { incarnation } = store;
   const stopped = new AbortController();
   const watch = createDeathWatch();
@@ -156,14 +158,18 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     },
     async list() {
       const rows = await store.query("", statements.list);
-      return rows.map((row) => ({
-        incarnation: Number(row.incarnation),
-        name: String(row.name),
-        isSelf: Number(row.incarnation) === incarnation,
-        state: stateOf(row),
-        turns: Number(row.turns),
-        heartbeatAgeMs: Math.round(heard.ageMs(row)),
-      }));
+      return rows.map((row) => {
+        const hears = hearsRedis?.(Number(row.incarnation));
+        return {
+          incarnation: Number(row.incarnation),
+          name: String(row.name),
+          isSelf: Number(row.incarnation) === incarnation,
+          state: stateOf(row),
+          turns: Number(row.turns),
+          heartbeatAgeMs: Math.round(heard.ageMs(row)),
+          ...(hears === undefined ? {} : { hearsRedis: hears }),
+        };
+      });
     },
     onCutOff(listener) {
       tellCutOff = listener;
