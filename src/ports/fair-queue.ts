@@ -23,4 +23,17 @@ export class FairQueue<T> {
     }
     return undefined;
   }
+
+  /** Takes out every item that is `due`, without a turn. */
+  takeAll(due: (item: T) => boolean): T[] {
+    const taken: T[] = [];
+    for (const [owner, items] of this.#owners) {
+      const left = items.filter((item) => !due(item));
+      if (left.length === items.length) continue;
+      taken.push(...items.filter(due));
+      if (left.length === 0) this.#owners.delete(owner);
+      else this.#owners.set(owner, left);
+    }
+    return taken;
+  }
 }

@@ -12,3 +12,16 @@ test("owners take turns, however much one of them has waiting, and each owner's 
   while (queue.take() !== undefined);
   assert.equal(queue.isEmpty, true);
 });
+
+test("items that are due are taken out of all owners' turns, and the others keep their places", () => {
+  const queue = new FairQueue<string>();
+  for (const item of ["a 1", "a 2", "a 3", "b 1", "c 2", "c 3"]) queue.add(item.charAt(0), item);
+  assert.deepEqual(
+    queue.takeAll((item) => item.endsWith("1") || item.startsWith("c")),
+    ["a 1", "b 1", "c 2", "c 3"],
+  );
+  assert.deepEqual(
+    [queue.take(), queue.take(), queue.take(), queue.isEmpty],
+    ["a 2", "a 3", undefined, true],
+  );
+});

@@ -123,7 +123,10 @@ export async function createPostgresStore({
     onDelay: (fault) => health.delay(fault),
   });
   const stopped = new AbortController();
-  const reader = createReader({ pool, clock, connections: poolConnections, signal: stopped.signal });
+  const reader = createReader({
+    ask: (query) => pool.query(query),
+    ...{ clock, connections: poolConnections, signal: stopped.signal },
+  });
   const queue = new BeatQueue();
   let committing: Promise<void> = Promise.resolve();
   let isCommitting = false;
