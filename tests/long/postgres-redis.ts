@@ -19,7 +19,7 @@ async function openNodes(redisUrls: readonly (string | undefined)[], spiedUrl: s
   await using opening = new AsyncDisposableStack();
   const clock = createTestClock();
   const databaseUrl = await emptyDatabase();
-  const spy = opening.use(await spyOnMessages(databaseUrl, spiedUrl, channel));
+  const spy = opening.use(await spyOnMessages(databaseUrl, spiedUrl));
   const all = redisUrls.map((url, place) => {
     const heard: NodeMessage[] = [];
     const changes: (string | undefined)[] = [];

@@ -18,6 +18,16 @@ async function textOf(metrics: ReturnType<typeof createMetrics>): Promise<string
   return encodeText([decodeSnapshot(await metrics.snapshot())]);
 }
 
+test("a Redis that is away is counted until it works again", async () => {
+  using metrics = createMetrics({ models: [] });
+  const away = async () => /^troupe_redis_away_processes (\d)$/m.exec(await textOf(metrics))?.[1];
+  assert.equal(await away(), "0");
+  metrics.observer.messengerChanged?.({ state: "away", error: new Error("it does not answer") });
+  assert.equal(await away(), "1");
+  metrics.observer.messengerChanged?.({ state: "working" });
+  assert.equal(await away(), "0");
+});
+
 test("turns, calls, tokens, sockets, refusals and commits are counted and timed, in seconds", async () => {
   using metrics = createMetrics({ models: ["m-1"] });
   const { observer } = metrics;

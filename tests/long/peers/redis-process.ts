@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { createDataFolder } from "../../crash/data-folder.ts";
 import { freePort } from "../../support/free-port.ts";
 
@@ -15,6 +16,8 @@ export interface RedisProcess extends AsyncDisposable {
   freeze(): void;
   thaw(): void;
   kill(): Promise<void>;
+  /** Removes all data, and closes all connections. */
+  flush(): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
 }
@@ -56,6 +59,12 @@ export async function startRedis({ password }: RedisOptions = {}): Promise<Redis
     freeze: () => void running.child.kill("SIGSTOP"),
     thaw: () => void running.child.kill("SIGCONT"),
     kill: () => running.kill(),
+    async flush() {
+      const client = new Redis(`redis://${login}127.0.0.1:${port}`);
+      await client.flushall();
+      await client.call("CLIENT", "KILL", "TYPE", "pubsub");
+      client.disconnect();
+    },
     async start() {
       running = await start(args);
     },

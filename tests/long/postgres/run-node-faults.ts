@@ -5,13 +5,16 @@ import { createCrowd } from "../../crash/crowd.ts";
 import { createFindings, type Findings } from "../../crash/findings.ts";
 import { createRecordShelf } from "../../crash/record-shelf.ts";
 import { checkReplays } from "../../crash/replay-check.ts";
-import { createSeededRandom } from "../../crash/seeded-random.ts";
+import { createSeededRandom, type SeededRandom } from "../../crash/seeded-random.ts";
 import { checkRequests, type Endings } from "../../crash/verdict.ts";
+import type { RedisProcess } from "../peers/redis-process.ts";
 import { rowFaults } from "./check-rows.ts";
 import { sharedServer } from "./open-store.ts";
-import { startNodes } from "./start-nodes.ts";
+import type { PostgresServer } from "./postgres-server.ts";
+import { startNodes, type TestNodes } from "./start-nodes.ts";
 
-export type NodeFault = "kill" | "stop" | "restart of the database";
+export type RedisFault = "kill of Redis" | "freeze of Redis" | "flush of Redis";
+export type NodeFault = "kill" | "stop" | "restart of the database" | RedisFault;
 
 interface NodeFaultOptions {
   readonly faults: readonly NodeFault[];
@@ -19,6 +22,8 @@ interface NodeFaultOptions {
   readonly seed: number;
   /** How long clients wait for their ends after the last fault, milliseconds. */
   readonly patienceMs: number;
+  /** The Redis of the nodes, for its faults. Default: none. */
+  readonly redis?: RedisProcess;
   /** The guard that is missing in the nodes; see `sabotage-preload.ts`. */
   readonly sabotage?: "no fence" | "no second try";
 }
@@ -41,6 +46,7 @@ export async function runNodeFaults({
   streams,
   seed,
   patienceMs,
+  redis,
   sabotage,
 }: NodeFaultOptions): Promise<NodeFaultRun> {
   const random = createSeededRandom(seed);
@@ -51,7 +57,11 @@ export async function runNodeFaults({
   await using upstream = await createCountingUpstream({ delayMs: () => random.whole(20, 100) });
   await using nodes = await startNodes({
     ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3 },
-    ...(sabotage === undefined ? {} : { preload, variables: { SABOTAGE: sabotage } }),
+    ...(sabotage === undefined ? {} : { preload }),
+    variables: {
+      ...(sabotage === undefined ? {} : { SABOTAGE: sabotage }),
+      ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+    },
   });
   const crowd = createCrowd({
     ...{ streams, random, findings, life: () => 1, onRead: shelf.put },
@@ -64,20 +74,8 @@ export async function runNodeFaults({
     for (const fault of faults) {
       await sleep(random.between(500, 3_000));
       crowd.cut(0.3);
-      const node = nodes.any(random);
       inAnswer += crowd.inAnswer;
-      if (fault === "restart of the database") await database.restart("immediate");
-      else if (fault === "stop") {
-        // Others take over a process that stands still, and it starts again once it goes on.
-        nodes.signal(node, "SIGSTOP");
-        await sleep(10_000);
-        nodes.signal(node, "SIGCONT");
-      } else {
-        await node.kill();
-        await sleep(random.between(0, 3_000));
-        node.start();
-        await node.listening();
-      }
+      await play(fault, { database, redis, nodes, random });
     }
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
     const unread = crowd.unread.length;
@@ -92,5 +90,45 @@ export async function runNodeFaults({
     return { ...run, inRows: await rowFaults(databaseUrl) };
   } finally {
     crowd.close();
+  }
+}
+
+interface FaultPlace {
+  readonly database: PostgresServer;
+  readonly redis: RedisProcess | undefined;
+  readonly nodes: TestNodes;
+  readonly random: SeededRandom;
+}
+
+/** Settles when the fault is over. */
+async function play(fault: NodeFault, { database, redis, nodes, random }: FaultPlace): Promise<void> {
+  switch (fault) {
+    case "restart of the database":
+      return database.restart("immediate");
+    case "kill of Redis":
+      await redis?.kill();
+      await sleep(random.between(0, 2_000));
+      return redis?.start();
+    case "freeze of Redis":
+      redis?.freeze();
+      // Longer than the nodes need to find it.
+      await sleep(5_000);
+      return redis?.thaw();
+    case "flush of Redis":
+      return redis?.flush();
+    case "stop": {
+      const node = nodes.any(random);
+      // Others take over a process that stands still, and it starts again once it goes on.
+      nodes.signal(node, "SIGSTOP");
+      await sleep(10_000);
+      return nodes.signal(node, "SIGCONT");
+    }
+    case "kill": {
+      const node = nodes.any(random);
+      await node.kill();
+      await sleep(random.between(0, 3_000));
+      node.start();
+      await node.listening();
+    }
   }
 }

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSeededRandom } from "../crash/seeded-random.ts";
+import { adminKey, bearer } from "../support/key-system.ts";
+import { startRedis, withRedis } from "./peers/redis-process.ts";
+import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
+import { stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+import { type RedisFault, runNodeFaults } from "./postgres/run-node-faults.ts";
+import { spyOnMessages } from "./postgres/spy-on-messages.ts";
+import { report } from "./record/report.ts";
+
+/** The figures of a short run; a longer one sets its own. */
+const count = Number(process.env.CRASH_KILLS ?? 3);
+const streams = Number(process.env.CRASH_STREAMS ?? 15);
+const seed = Number(process.env.CRASH_SEED ?? 1);
+
+describe("three nodes with Redis", { skip: withPostgres.skip || withRedis.skip }, () => {
+  after(stopShared);
+
+  it(`lose and interrupt nothing in ${count} faults of Redis under ${streams} streams, seed ${seed}`, async () => {
+    await using redis = await startRedis({ password: "s3cret" });
+    const random = createSeededRandom(seed);
+    const kinds: readonly RedisFault[] = ["freeze of Redis", "kill of Redis", "flush of Redis"];
+    const faults = Array.from(
+      { length: count },
+      (_, place) => kinds[place] ?? random.pick<RedisFault>(["kill of Redis", ...kinds]),
+    );
+    const run = await runNodeFaults({ faults, streams, seed, patienceMs: 60_000, redis });
+    report({
+      program: "redis-faults",
+      settings: { CRASH_KILLS: count, CRASH_STREAMS: streams, CRASH_SEED: seed },
+      figures: { "requests in the middle of their answer at a fault": run.inAnswer, ...run.endings },
+      findings: run.findings,
+    });
+    const { interrupted, restarts, otherEnds } = run.endings;
+    assert.deepEqual([run.findings.total, run.unread, run.inRows], [0, 0, []]);
+    assert.deepEqual([interrupted, restarts, otherEnds], [0, 0, 0]);
+    assert.ok(run.inAnswer > 0);
+  });
+
+  it("revoke a key through it, and tell the operator once when it goes and once when it comes back", async () => {
+    await using redis = await startRedis({ password: "s3cret" });
+    const lines: string[] = [];
+    const note = (_fields: object, line: string) => void lines.push(line);
+    const logger = { debug: () => undefined, info: note, warn: note, error: note };
+    await using system = await startGatedNodes({ adminKey, redisUrl: redis.url, logger });
+    await using spy = await spyOnMessages(system.databaseUrl, redis.url);
+    /** Each node has to know it of both. */
+    async function untilBoth(hear: boolean): Promise<void> {
+      for (const { httpUrl } of [system.first, system.second, system.first])
+        for (let isSo = false; !isSo; await sleep(50)) {
+          const answer = await fetch(`${httpUrl}/api/admin/nodes`, bearer(adminKey));
+          const { nodes } = (await answer.json()) as { nodes: { hears_redis: boolean }[] };
+          isSo = nodes.length === 2 && nodes.every(({ hears_redis }) => hears_redis === hear);
+        }
+    }
+    await untilBoth(true);
+    const client = await revokeElsewhere(system);
+    await client.closed;
+    while (spy.counts("revoked").redis === 0) await sleep(10);
+    assert.deepEqual(spy.counts("revoked"), { notify: 0, redis: 1 });
+    await redis.kill();
+    await untilBoth(false);
+    await redis.start();
+    await untilBoth(true);
+    const told = lines.filter((line) => line.includes("Redis"));
+    const gone = /^Redis cannot be used, so servers tell each other through PostgreSQL \(.+\)$/;
+    assert.equal(told.filter((line) => gone.test(line)).length, 2);
+    assert.equal(told.filter((line) => line === "Redis works again").length, 2);
+    assert.equal(told.length, 4);
+    assert.ok(!lines.some((line) => line.includes("s3cret")));
+  });
+});
