@@ -7,6 +7,8 @@ export interface TurnExpense {
   readonly caller: Caller;
   /** Absent if nothing of the request is stored. */
   readonly requestId?: string;
+  /** Absent as well if the request has no conversation. */
+  readonly conversationId?: string;
   /** Input and output of all its lanes together, in tokens. */
   readonly budgetTokens?: number;
   readonly lanes: number;

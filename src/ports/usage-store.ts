@@ -1,7 +1,8 @@
-import type { Usage } from "./provider.ts";
+import type { Cost, Usage } from "./provider.ts";
 
 /** How a call of a provider ended: `budget` if a budget stopped it, `interrupted` if the server did. */
-export type CallOutcome = "completed" | "cancelled" | "failed" | "interrupted" | "budget";
+export const callOutcomes = ["completed", "cancelled", "failed", "interrupted", "budget"] as const;
+export type CallOutcome = (typeof callOutcomes)[number];
 
 /** Days since 1970, UTC. */
 export type DayNumber = number;
@@ -14,6 +15,8 @@ export interface BegunCall {
   readonly keyId: string;
   /** Absent if the client asked that nothing of its request is stored. */
   readonly requestId?: string;
+  /** The conversation of that request. */
+  readonly conversationId?: string;
   /** The lane's key, absent for a nameless voice. */
   readonly lane?: string;
   /** Number of the call in its lane. Default 0. */
@@ -60,31 +63,97 @@ interface SpentDay {
   readonly left: readonly LeftCall[];
 }
 
-/** An owner's use of one model on one day. */
+/**
+ * The parts of usage that are summed up, each with its sums in this order:
+ * - `model`: by day, api and model;
+ * - `day`;
+ * - `key`;
+ * - `conversation`: by its id, and first the calls without one;
+ * - `request`: by conversation and request, and first the calls without one;
+ * - `call`: by day, request and call, as long as single calls are stored.
+ */
+export const usageGroups = ["model", "day", "key", "conversation", "request", "call"] as const;
+export type UsageGroup = (typeof usageGroups)[number];
+
+/** The cost of several calls. */
+interface CallsCost {
+  /** US dollars of the calls whose cost is known. Absent if it is known of none. */
+  readonly usd?: number;
+  /** One of them may have cost more or less. */
+  readonly approximate: boolean;
+  /** Calls whose cost is not known: of models without a price, calls that run, and calls that an earlier version recorded. */
+  readonly unknownCalls: number;
+}
+
+/** The sum of an owner's calls that belong together, with the fields of its group. */
 export interface UsageSum {
-  readonly day: DayNumber;
-  readonly api: string;
-  readonly model: string;
+  /** Of `model`, `day` and `call`. */
+  readonly day?: DayNumber;
+  /** Of `model` and `call`. */
+  readonly api?: string;
+  readonly model?: string;
+  /** Of `key` and `call`. */
+  readonly keyId?: string;
+  /** Of `conversation`, `request` and `call`. Absent if nothing of the request is stored, and for calls that were summed up by day. */
+  readonly conversationId?: string;
+  /** Of `request` and `call`; absent in the same cases. */
+  readonly requestId?: string;
+  /** Of `call`. */
+  readonly callId?: string;
+  /** Of `call`: its start, milliseconds since 1970. */
+  readonly atMs?: number;
+  /** Of `call`; absent while it runs. */
+  readonly outcome?: CallOutcome;
   readonly calls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** Some of it was estimated from characters. */
   readonly estimated: boolean;
+  readonly cost: CallsCost;
 }
 
 /** Maximum number of sums that are read at a time. */
 export const sumsOfPage = 100;
 
-/** The sum after which the next page starts. */
-export type SumPlace = Pick<UsageSum, "day" | "api" | "model">;
+/** The sum after which the next page starts: the values that its group is in order of. */
+export interface SumPlace {
+  readonly day: DayNumber;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** The place of a sum in its group. */
+export function placeOfSum(group: UsageGroup, sum: UsageSum): SumPlace {
+  const { day = 0, api = "", model = "", keyId = "", conversationId = "", requestId = "", callId = "" } = sum;
+  switch (group) {
+    case "model":
+      return { day, first: api, second: model };
+    case "day":
+      return { day, first: "", second: "" };
+    case "key":
+      return { day: 0, first: keyId, second: "" };
+    case "conversation":
+      return { day: 0, first: conversationId, second: "" };
+    case "request":
+      return { day: 0, first: conversationId, second: requestId };
+    case "call":
+      return { day, first: requestId, second: callId };
+  }
+}
 
 /** Reads recorded usage. */
 export interface UsageSums {
   /**
-   * An owner's sums from one day to another, both included, by day, api and model: the first ones after `after` (default: from the
-   * start), at most `sumsOfPage`. Fewer than that are the last ones.
+   * An owner's sums over the days from one to another, both included, of a group (default: `model`): the first ones after `after` (default:
+   * from the start), at most `sumsOfPage`. Fewer than that are the last ones.
    */
-  sums(owner: string, from: DayNumber, to: DayNumber, after?: SumPlace): Promise<readonly UsageSum[]>;
+  sums(
+    owner: string,
+    from: DayNumber,
+    to: DayNumber,
+    group?: UsageGroup,
+    after?: SumPlace,
+  ): Promise<readonly UsageSum[]>;
 }
 
 /**
@@ -114,4 +183,10 @@ export interface UsageStore extends UsageSums {
 /** The probable usage of a call whose provider gave no figures, marked as estimated. */
 export function estimatedUsage(inputTokens: number, outputTokens: number): Usage {
   return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, estimated: true };
+}
+
+/** The cost of an ended call in US dollars, as it is recorded. `undefined`: a part of it is not known. */
+export function recordedCost({ totalTokens, cost }: Usage): Pick<Cost, "usd" | "approximate"> | undefined {
+  if (totalTokens === 0) return { usd: 0, approximate: false };
+  return cost == null || cost.partial ? undefined : { usd: cost.usd, approximate: cost.approximate };
 }

@@ -1,6 +1,6 @@
 import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
 import type { PreparedReply } from "../chat/prepare-reply.ts";
-import type { Budgets } from "../ports/budgets.ts";
+import type { Budgets, TurnExpense } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { Hold } from "../ports/held-bytes.ts";
 import type { Observer } from "../ports/observer.ts";
@@ -126,12 +126,17 @@ function factsOf({ record: { id, conversationId } }: KeptTurn, { asked, prepared
   };
 }
 
-function expenseOf({ record: { id, transient } }: KeptTurn, { asked, prepared }: Launch) {
+function expenseOf(
+  { record: { id, conversationId, transient } }: KeptTurn,
+  { asked, prepared }: Launch,
+): TurnExpense {
   const { budgetTokens } = asked.request;
+  const isStored = transient !== true;
   return {
     caller: asked.caller,
     lanes: voicesOf(prepared),
-    ...(transient === true ? {} : { requestId: id }),
+    ...(isStored ? { requestId: id } : {}),
+    ...(isStored && conversationId !== undefined ? { conversationId } : {}),
     ...(budgetTokens === undefined ? {} : { budgetTokens }),
   };
 }

@@ -129,6 +129,7 @@ test("usage is summed up by day and model, for the caller alone", async () => {
     output_tokens: 30 * calls,
     total_tokens: 37 * calls,
     estimated: false,
+    cost: { usd: null, approximate: false, unknown_calls: calls },
   });
   assert.deepEqual(await read(ada), [
     200,
@@ -150,7 +151,8 @@ test("usage of more models than one page of the store holds is one whole answer"
   const models = Array.from({ length: 2 * sumsOfPage + 1 }, (_, index) => `m${index}`).toSorted();
   const database = openBeside(path.join(stage.folder, "troupe.db"));
   const insert = database.prepare(
-    "INSERT INTO usage_days VALUES ('anonymous', 19675, 'k', 'openai', ?, 1, 7, 30, 0)",
+    `INSERT INTO usage_days (owner, day, key_id, api, model, calls, input_tokens, output_tokens, estimated)
+      VALUES ('anonymous', 19675, 'k', 'openai', ?, 1, 7, 30, 0)`,
   );
   for (const model of models) insert.run(model);
   database.close();

@@ -4,7 +4,7 @@ import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.
 import { retireRows } from "../../src/adapters/postgres/retire-rows.ts";
 import { followed, terminal, textOf } from "../ports/log-reading.ts";
 import { created, recordOf } from "../ports/turn-log-store-contract.ts";
-import { callOf, used } from "../ports/usage-store-contract.ts";
+import { callOf, paid, used } from "../ports/usage-store-contract.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { openLogs, openStore, runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
@@ -90,7 +90,13 @@ describe("the retention in PostgreSQL", withPostgres, () => {
       usage.end(call.id, { ...used(1, 2), outcome: "completed", day });
     }
     usage.begin(callOf({ id: "open", day: 98, requestId: "r", lane: "ada" }));
+    for (const end of [paid(0.5), paid(0.25, { approximate: true })]) {
+      const call = callOf({ day: 97, keyId: "key-2" });
+      usage.begin(call);
+      usage.end(call.id, { ...end, outcome: "completed", day: 97 });
+    }
     const sums = await usage.sums("ada", 0, 1_000);
+    assert.deepEqual(sums[0]?.cost, { usd: 0.75, approximate: true, unknownCalls: 0 });
     await first.retire(99);
     assert.deepEqual(await usage.sums("ada", 0, 1_000), sums);
     assert.deepEqual(await runOn(first.url, "SELECT count(*)::int AS calls FROM usage"), [{ calls: 3 }]);
@@ -111,5 +117,7 @@ describe("the retention in PostgreSQL", withPostgres, () => {
     );
     const [sum] = await next.sums("ada", 98, 98);
     assert.deepEqual([sum?.calls, sum?.inputTokens, sum?.outputTokens], [5, 5, 9]);
+    const [earlier] = (await next.takeUp(97)).spent.filter(({ keyId }) => keyId === "key-2");
+    assert.deepEqual([earlier?.inputTokens, earlier?.cost], [2, 0.75]);
   });
 });

@@ -46,6 +46,7 @@ describe("the schema in PostgreSQL", withPostgres, () => {
       { step: 4, needs: 3 },
       { step: 5, needs: 3 },
       { step: 6, needs: 3 },
+      { step: 7, needs: 3 },
     ]);
   });
 

@@ -9,6 +9,7 @@ import { createPostgresTickets } from "../../src/adapters/postgres/postgres-tick
 import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.ts";
 import { createPostgresVendorIds } from "../../src/adapters/postgres/postgres-vendor-ids.ts";
 import { openServedTime } from "../../src/adapters/postgres/served-time.ts";
+import { estimatedUsage } from "../../src/ports/usage-store.ts";
 import { describeConversationStore } from "../ports/conversation-store-contract.ts";
 import { describeKeyStore } from "../ports/key-store-contract.ts";
 import { describeRateCounter } from "../ports/rate-counter-contract.ts";
@@ -93,16 +94,14 @@ describe("PostgreSQL", withPostgres, () => {
       first: createPostgresPurses(first.store),
       second: createPostgresPurses(second.store),
       async leave(calls) {
-        for (const [index, call] of calls.entries())
-          usage.begin({
-            ...call,
-            id: `${index}`,
-            owner: "owner",
-            api: "openai",
-            day: 20_000,
-            atMs: 0,
-            isBegun: false,
-          });
+        for (const [index, { cost: usd, ...call }] of calls.entries()) {
+          const id = `${index}`;
+          usage.begin({ ...call, id, owner: "owner", day: 20_000, atMs: 0, isBegun: false });
+          if (usd === undefined) continue;
+          const counted = { ...estimatedUsage(call.inputTokens, call.outputTokens), estimated: false };
+          const cost = { usd, approximate: false };
+          usage.end(id, { usage: { ...counted, cost }, outcome: "completed", day: 20_000 });
+        }
         await second.store.flushed();
         await first.change("DELETE FROM fences WHERE incarnation = $1", [second.store.incarnation]);
       },

@@ -81,6 +81,23 @@ export function describeSharedPurses(name: string, create: () => Promise<PursesU
       assert.deepEqual([after.amount, after.spentElsewhere, after.hasLeft], [900, 100, false]);
     });
 
+    it("are told the recorded cost of a node that is gone, apart from calls without one", async () => {
+      await using under = await create();
+      await ask(under.second, { need: 800, want: 800 });
+      await under.leave([{ ...call, cost: 0.5 }, { ...call, cost: 0.25 }, call]);
+      const told: Spending[] = [];
+      await under.first.recount(day, (spending) => {
+        told.push(spending);
+        return [["purse", spending.cost === undefined ? 1 : spending.cost * 100]];
+      });
+      const sumOf = (of: (one: Spending) => number) => told.reduce((sum, one) => sum + of(one), 0);
+      assert.deepEqual(
+        [sumOf(({ cost = 0 }) => cost), sumOf((one) => (one.cost === undefined ? one.inputTokens : 0))],
+        [0.75, 40],
+      );
+      assert.equal((await ask(under.first, { need: 1, want: 1 })).spentElsewhere, 76);
+    });
+
     it("keep days apart, and know day 0 as no day", async () => {
       await using under = await create();
       for (const each of [0, day, day + 1])

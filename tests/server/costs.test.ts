@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
+import { roundedUsd } from "../../src/ports/prices.ts";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import { chunk, done, finish, frame, text } from "../adapters/chat-completions/chat-setup.ts";
+import { createDataFolder } from "../crash/data-folder.ts";
 import { streamHead } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type UpstreamDouble } from "../doubles/upstream-double.ts";
 import { type RunningTroupe, startTroupe } from "../support/start-troupe.ts";
@@ -181,5 +183,88 @@ describe("a limit of money", () => {
     assert.ok(cut.type === "response" && cut.finish_reason === "budget");
     const left = Number((upstream.requests[next]?.body as { max_tokens?: number } | undefined)?.max_tokens);
     assert.ok(left >= 30 && left <= 33, String(left));
+  });
+
+  it("counts the recorded costs after a restart, and not its own prices", async () => {
+    await using place = await createDataFolder();
+    await using upstream = await createUpstreamDouble();
+    const options = { moneyPerDay: 0.0006, store: "sqlite", data: place.folder } as const;
+    {
+      await using server = await start(upstream, options);
+      // The vendor tells its own cost.
+      answering(upstream, "gpt-4o-mini", { ...usage, cost_in_usd_ticks: 5_000_000 });
+      const paid = await end(await server.connect(), question);
+      assert.deepEqual(paid.data?.cost, { usd: 0.0005, approximate: false });
+    }
+    await using server = await start(upstream, options);
+    upstream.respond([streamHead(), { write: text("A") + finish("length") + done }]);
+    const next = upstream.requests.length;
+    const cut = await end(await server.connect(), question);
+    assert.ok(cut.type === "response", JSON.stringify(cut));
+    const left = Number((upstream.requests[next]?.body as { max_tokens?: number } | undefined)?.max_tokens);
+    assert.ok(left >= 160 && left <= 0.0001 / 0.6e-6, String(left));
+  });
+});
+
+describe("the sums of usage", () => {
+  it("tell the costs by model, day, key, conversation, request and call", async () => {
+    await using upstream = await createUpstreamDouble();
+    await using server = await start(upstream);
+    const client = await server.connect();
+    const costs = async (group: string) => {
+      const response = await fetch(`${server.httpUrl}/api/usage?group_by=${group}`);
+      const { usage: sums } = (await response.json()) as { usage: Record<string, unknown>[] };
+      return sums.map(
+        ({ input_tokens, output_tokens, total_tokens, estimated, ...fields }) => fields as object,
+      );
+    };
+    answering(upstream, "gpt-4o-mini");
+    const both = { message: "Hi", persona_ids: ["teacher", "historian"] };
+    const { conversation_id } = (await end(client, { type: "multi_chat", id: "r-1", data: both })).data ?? {};
+    await end(client, { ...question, id: "r-2" });
+    answering(upstream, "house-model");
+    await end(client, { ...question, id: "r-3", data: { input_text: "Hi", model: "house-model" } });
+    await end(client, { ...question, id: "r-4", data: { input_text: "Hi", options: { store: false } } });
+
+    const known = (calls: number) => ({ usd: roundedUsd(miniCost.usd * calls), approximate: false });
+    // Another model answered the last call, so its price is a guess.
+    const all = { ...known(4), approximate: true, unknown_calls: 1 };
+    assert.equal(typeof conversation_id, "string");
+    const day = "2023-11-14";
+    assert.deepEqual(await costs("model"), [
+      {
+        ...{ day, api: "house", model: "gpt-4o-mini", calls: 4 },
+        cost: { ...known(4), approximate: true, unknown_calls: 0 },
+      },
+      {
+        ...{ day, api: "house", model: "house-model", calls: 1 },
+        cost: { usd: null, approximate: false, unknown_calls: 1 },
+      },
+    ]);
+    assert.deepEqual(await costs("day"), [{ day, calls: 5, cost: all }]);
+    assert.deepEqual(await costs("key"), [{ key_id: "anonymous", calls: 5, cost: all }]);
+    assert.deepEqual(await costs("conversation"), [
+      { conversation_id: null, calls: 3, cost: { ...known(2), approximate: true, unknown_calls: 1 } },
+      { conversation_id, calls: 2, cost: { ...known(2), unknown_calls: 0 } },
+    ]);
+    const unknown = { usd: null, approximate: false, unknown_calls: 1 };
+    assert.deepEqual(await costs("request"), [
+      {
+        conversation_id: null,
+        request_id: null,
+        calls: 1,
+        cost: { ...known(1), approximate: true, unknown_calls: 0 },
+      },
+      { conversation_id: null, request_id: "r-2", calls: 1, cost: { ...known(1), unknown_calls: 0 } },
+      { conversation_id: null, request_id: "r-3", calls: 1, cost: unknown },
+      { conversation_id, request_id: "r-1", calls: 2, cost: { ...known(2), unknown_calls: 0 } },
+    ]);
+    const calls = await costs("call");
+    assert.deepEqual(
+      calls.map((call) => Object.keys(call).join(" ")),
+      calls.map(() => "day at call_id conversation_id request_id key_id api model outcome calls cost"),
+    );
+    const refused = await fetch(`${server.httpUrl}/api/usage?group_by=owner`);
+    assert.equal(refused.status, 400);
   });
 });

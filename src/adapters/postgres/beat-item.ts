@@ -72,6 +72,7 @@ interface CallItem {
   readonly owner: string;
   readonly keyId: string;
   readonly requestId: string | null;
+  readonly conversationId: string | null;
   readonly lane: string | null;
   readonly call: number;
   readonly api: string;
@@ -90,7 +91,14 @@ interface CallChangeItem {
   readonly id: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  readonly end?: { readonly day: number; readonly estimated: boolean; readonly outcome: string };
+  readonly end?: {
+    readonly day: number;
+    readonly estimated: boolean;
+    readonly outcome: string;
+    /** `null`: not known. */
+    readonly costUsd: number | null;
+    readonly isCostApproximate: boolean;
+  };
 }
 
 /** The vendor made these ids for an owner. No digest is there twice. */

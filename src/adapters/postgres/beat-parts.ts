@@ -4,7 +4,7 @@ import type { BeatItem, ItemOf, NewRow } from "./beat-item.ts";
 /** A column of the rows of one part, with its values in order. `plain` is text that has no control characters except line breaks. */
 export type Column = readonly [
   name: string,
-  type: "bigint" | "boolean" | "text" | "plain" | "bytea",
+  type: "bigint" | "boolean" | "double precision" | "text" | "plain" | "bytea",
   values: readonly Cell[],
 ];
 export type Cell = string | number | boolean | null;
@@ -223,6 +223,7 @@ function callPart(items: readonly ItemOf<"call">[]): Part {
       ["at_ms", "bigint", cells(({ atMs }) => atMs)],
       ["input_tokens", "bigint", cells(({ inputTokens }) => inputTokens)],
       ["output_tokens", "bigint", cells(({ outputTokens }) => outputTokens)],
+      ["conversation_id", "text", cells(({ conversationId }) => conversationId)],
       ["replaces", "boolean", cells(({ replaces }) => replaces)],
     ],
     // A call that is taken up is one row, regardless of its day and outcome. Older rows of the same number are of answers that were given up.
@@ -231,8 +232,10 @@ function callPart(items: readonly ItemOf<"call">[]): Part {
         SELECT max(number) FROM usage v WHERE v.owner = c.owner AND v.request_id = c.request_id
           AND v.lane IS NOT DISTINCT FROM c.lane AND v.call = c.call)),
     called AS (
-      INSERT INTO usage (id, owner, key_id, request_id, lane, call, api, model, day, at_ms, input_tokens, output_tokens, estimated, node)
-      SELECT id, owner, key_id, request_id, lane, call, api, model, day, at_ms, input_tokens, output_tokens, true, $2 FROM calls)`,
+      INSERT INTO usage (id, owner, key_id, request_id, lane, call, api, model, day, at_ms, input_tokens, output_tokens, conversation_id,
+        estimated, node)
+      SELECT id, owner, key_id, request_id, lane, call, api, model, day, at_ms, input_tokens, output_tokens, conversation_id,
+        true, $2 FROM calls)`,
   };
 }
 
@@ -247,10 +250,13 @@ function callChangePart(items: readonly ItemOf<"call-change">[]): Part {
       ["day", "bigint", items.map(({ end }) => end?.day ?? null)],
       ["estimated", "boolean", items.map(({ end }) => end?.estimated ?? null)],
       ["outcome", "text", items.map(({ end }) => end?.outcome ?? null)],
+      ["cost_usd", "double precision", items.map(({ end }) => end?.costUsd ?? null)],
+      ["cost_approximate", "boolean", items.map(({ end }) => end?.isCostApproximate ?? null)],
     ],
     sql: `changed_calls AS (
       UPDATE usage u SET input_tokens = c.input_tokens, output_tokens = c.output_tokens, day = coalesce(c.day, u.day),
-        estimated = coalesce(c.estimated, u.estimated), outcome = coalesce(c.outcome, u.outcome)
+        estimated = coalesce(c.estimated, u.estimated), outcome = coalesce(c.outcome, u.outcome),
+        cost_usd = c.cost_usd, cost_approximate = coalesce(c.cost_approximate, u.cost_approximate)
       FROM call_changes c WHERE u.id = c.id)`,
   };
 }

@@ -2,6 +2,7 @@ import type { ClientBase } from "pg";
 import { statementTimeout } from "./connection.ts";
 import { DatabaseFault, isLockTimeout } from "./database-faults.ts";
 import { sharedPurses } from "./purse-schema.ts";
+import { usageCostColumns } from "./usage-cost-columns.ts";
 
 /** One step of the schema. */
 interface Step {
@@ -225,10 +226,7 @@ const steps: readonly Step[] = [
     CREATE INDEX turns_to_cancel ON turns (node) WHERE cancels IS NOT NULL;
     `,
   },
-  {
-    needs: 3,
-    sql: sharedPurses,
-  },
+  { needs: 3, sql: sharedPurses },
   {
     needs: 3,
     sql: `
@@ -246,6 +244,7 @@ const steps: readonly Step[] = [
     ALTER TABLE nodes ADD COLUMN keys_seen bigint NOT NULL DEFAULT 0;
     `,
   },
+  { needs: 3, sql: usageCostColumns },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

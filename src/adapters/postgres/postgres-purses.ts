@@ -2,6 +2,7 @@ import type { PurseAmounts, SharedPurses, Slice } from "../../ports/shared-purse
 import type { DayNumber } from "../../ports/usage-store.ts";
 import { storageUnavailable } from "../database/outages.ts";
 import type { Row } from "../database/row.ts";
+import { wholeCost } from "../database/usage-groups.ts";
 import { toSpending } from "../database/usage-rows.ts";
 import { named } from "./connection.ts";
 import { FenceLostError, takenOver } from "./database-faults.ts";
@@ -22,10 +23,10 @@ const statements = named({
       (SELECT json_agg(s.name) FROM purse_slices s WHERE s.day = $1 AND s.incarnation = u.node
         AND EXISTS (SELECT 1 FROM fences f WHERE f.incarnation = s.incarnation)) AS sliced
     FROM (SELECT 1) AS once LEFT JOIN (
-      SELECT node, key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
-      FROM usage WHERE day = $1 GROUP BY node, key_id, api, model
+      SELECT node, key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
+      FROM usage WHERE day = $1 GROUP BY node, key_id, api, model, cost_usd IS NULL
       UNION ALL
-      SELECT 0, key_id, api, model, sum(input_tokens), sum(output_tokens) FROM usage_days WHERE day = $1 GROUP BY key_id, api, model
+      SELECT 0, key_id, api, model, input_tokens, output_tokens, ${wholeCost} FROM usage_days WHERE day = $1
     ) AS u ON true`,
   returnSlices: "SELECT return_slices($1, $2, $3::jsonb, $4::jsonb) AS is_done",
   dropOldSlices: "DELETE FROM purse_slices WHERE day > 0 AND day < $1 - 1",

@@ -1,38 +1,53 @@
-import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { recordedCost, sumsOfPage, type UsageGroup, type UsageStore } from "../../ports/usage-store.ts";
+import { firstPlace, sumsStatement, wholeCost } from "../database/usage-groups.ts";
 import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { BeatItem } from "./beat-item.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
+const dialect = {
+  // The day of a place: without a type, it would be compared as a text.
+  parameter: (number: number) => (number === 4 ? "$4::int" : `$${number}`),
+  byBytes: 'COLLATE "C"',
+  any: "bool_or",
+};
+
 const statements = named({
   endLeftUsage: `UPDATE usage SET outcome = 'interrupted'
     WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM fences WHERE incarnation = node)`,
   redateUsage: `UPDATE usage SET day = $1 WHERE day > $1`,
-  spentOn: `SELECT key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+  // The tokens of calls without a recorded cost are apart, because they are counted by their price.
+  spentOn: `SELECT key_id, api, model, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd
     FROM (
-      SELECT key_id, api, model, input_tokens, output_tokens FROM usage WHERE day = $1
+      SELECT key_id, api, model, input_tokens, output_tokens, cost_usd FROM usage WHERE day = $1
       UNION ALL
-      SELECT key_id, api, model, input_tokens, output_tokens FROM usage_days WHERE day = $1
-    ) AS spent GROUP BY key_id, api, model`,
+      SELECT key_id, api, model, input_tokens, output_tokens, ${wholeCost} FROM usage_days WHERE day = $1
+    ) AS spent GROUP BY key_id, api, model, cost_usd IS NULL`,
   // A lane makes its next call before anything of it can be resumed, so a running turn may also resume a call that completed.
-  leftOn: `SELECT owner, request_id, lane, call, key_id, api, model, input_tokens, output_tokens FROM usage u
+  leftOn: `SELECT owner, request_id, lane, call, key_id, api, model, input_tokens, output_tokens, cost_usd FROM usage u
     WHERE day = $1 AND request_id IS NOT NULL AND (outcome IS NULL OR outcome = 'interrupted' OR EXISTS (
       SELECT 1 FROM turns WHERE turns.owner = u.owner AND turns.id = u.request_id AND turns.ended_ms IS NULL
     )) ORDER BY number`,
-  sumUsage: `SELECT day, api, model, sum(calls) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-      bool_or(estimated) AS estimated
-    FROM (
-      SELECT day, api, model, 1 AS calls, input_tokens, output_tokens, estimated FROM usage
-      WHERE owner = $1 AND day BETWEEN $2 AND $3 AND (day, api COLLATE "C", model COLLATE "C") > ($4::int, $5, $6)
-      UNION ALL
-      SELECT day, api, model, calls, input_tokens, output_tokens, estimated FROM usage_days
-      WHERE owner = $1 AND day BETWEEN $2 AND $3 AND (day, api COLLATE "C", model COLLATE "C") > ($4::int, $5, $6)
-    ) AS used GROUP BY day, api, model ORDER BY day, api COLLATE "C", model COLLATE "C" LIMIT $7`,
+  sumUsageByModel: sumsStatement("model", dialect),
+  sumUsageByDay: sumsStatement("day", dialect),
+  sumUsageByKey: sumsStatement("key", dialect),
+  sumUsageByConversation: sumsStatement("conversation", dialect),
+  sumUsageByRequest: sumsStatement("request", dialect),
+  sumUsageByCall: sumsStatement("call", dialect),
 });
 
 interface PostgresUsageOptions {
   readonly store: PostgresStore;
 }
+
+const sumsOf = {
+  model: statements.sumUsageByModel,
+  day: statements.sumUsageByDay,
+  key: statements.sumUsageByKey,
+  conversation: statements.sumUsageByConversation,
+  request: statements.sumUsageByRequest,
+  call: statements.sumUsageByCall,
+} as const satisfies Record<UsageGroup, unknown>;
 
 /** Maximum number of writes that wait for the database; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
@@ -65,12 +80,15 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
   endLeftUsage(store).catch(store.report);
 
   return {
-    begin({ call = 0, requestId = null, lane = null, isBegun, ...facts }) {
-      write({ kind: "call", ...facts, call, requestId, lane, replaces: isBegun });
+    begin({ call = 0, requestId = null, conversationId = null, lane = null, isBegun, ...facts }) {
+      write({ kind: "call", ...facts, call, requestId, conversationId, lane, replaces: isBegun });
     },
     extend: (id, inputTokens, outputTokens) => write({ kind: "call-change", id, inputTokens, outputTokens }),
-    end(id, { usage: { inputTokens, outputTokens, estimated }, outcome, day }) {
-      write({ kind: "call-change", id, inputTokens, outputTokens, end: { day, estimated, outcome } });
+    end(id, { usage, outcome, day }) {
+      const { inputTokens, outputTokens, estimated } = usage;
+      const { usd: costUsd = null, approximate: isCostApproximate = false } = recordedCost(usage) ?? {};
+      const end = { day, estimated, outcome, costUsd, isCostApproximate };
+      write({ kind: "call-change", id, inputTokens, outputTokens, end });
     },
     async takeUp(day) {
       await written();
@@ -79,18 +97,11 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
       const left = await store.query("", statements.leftOn, [day]);
       return { spent: spent.map(toSpending), left: left.map(toLeftCall) };
     },
-    async sums(owner, from, to, after = { day: from - 1, api: "", model: "" }) {
+    async sums(owner, from, to, group = "model", { day, first, second } = firstPlace) {
       await written();
-      const rows = await store.query(owner, statements.sumUsage, [
-        owner,
-        Math.max(from, after.day),
-        to,
-        after.day,
-        after.api,
-        after.model,
-        sumsOfPage,
-      ]);
-      return rows.map(toUsageSum);
+      const values = [owner, from, to, day, first, second, sumsOfPage];
+      const rows = await store.query(owner, sumsOf[group], values);
+      return rows.map((row) => toUsageSum(group, row));
     },
   };
 }

@@ -23,12 +23,16 @@ const statements = named({
       DELETE FROM usage WHERE number IN (
         SELECT number FROM usage WHERE day < $1 AND outcome IS NOT NULL ORDER BY day, number LIMIT 500 FOR UPDATE SKIP LOCKED) RETURNING *),
     folded AS (
-      INSERT INTO usage_days AS kept (owner, day, key_id, api, model, calls, input_tokens, output_tokens, estimated)
-      SELECT owner, day, key_id, api, model, count(*), sum(input_tokens), sum(output_tokens), bool_or(estimated)
+      INSERT INTO usage_days AS kept (owner, day, key_id, api, model, calls, input_tokens, output_tokens, estimated, cost_usd,
+        cost_approximate, costed_calls)
+      SELECT owner, day, key_id, api, model, count(*), sum(input_tokens), sum(output_tokens), bool_or(estimated),
+        coalesce(sum(cost_usd), 0), bool_or(cost_approximate), count(cost_usd)
       FROM gone WHERE input_tokens + output_tokens > 0 GROUP BY owner, day, key_id, api, model ORDER BY owner, day, key_id, api, model
       ON CONFLICT (owner, day, key_id, api, model) DO UPDATE SET calls = kept.calls + excluded.calls,
         input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens,
-        estimated = kept.estimated OR excluded.estimated)
+        estimated = kept.estimated OR excluded.estimated, cost_usd = kept.cost_usd + excluded.cost_usd,
+        cost_approximate = kept.cost_approximate OR excluded.cost_approximate,
+        costed_calls = kept.costed_calls + excluded.costed_calls)
     SELECT 1 FROM gone`,
   forgetVendorIds: `DELETE FROM vendor_ids WHERE digest IN (
     SELECT digest FROM vendor_ids WHERE noted_ms <= $1 ORDER BY noted_ms LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING 1`,

@@ -202,6 +202,16 @@ const steps: readonly string[] = [
   ) STRICT;
   CREATE INDEX responses_by_age ON responses (kept_at_ms);
   `,
+  `
+  -- The cost of a call in US dollars; NULL: it is not known. Earlier versions recorded none.
+  ALTER TABLE usage ADD COLUMN cost_usd REAL;
+  ALTER TABLE usage ADD COLUMN cost_approximate INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE usage ADD COLUMN conversation_id TEXT;
+  -- The sum of the known costs, and the number of calls that have one.
+  ALTER TABLE usage_days ADD COLUMN cost_usd REAL NOT NULL DEFAULT 0;
+  ALTER TABLE usage_days ADD COLUMN cost_approximate INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE usage_days ADD COLUMN costed_calls INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

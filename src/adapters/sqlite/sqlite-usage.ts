@@ -1,7 +1,8 @@
-import { sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { recordedCost, sumsOfPage, type UsageGroup, type UsageStore } from "../../ports/usage-store.ts";
+import { firstPlace } from "../database/usage-groups.ts";
 import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Write } from "./statements.ts";
+import type { StatementName, Write } from "./statements.ts";
 
 interface SqliteUsageOptions {
   readonly store: SqliteStore;
@@ -11,6 +12,15 @@ interface SqliteUsageOptions {
 
 /** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
+
+const sumsOf = {
+  model: "sumUsageByModel",
+  day: "sumUsageByDay",
+  key: "sumUsageByKey",
+  conversation: "sumUsageByConversation",
+  request: "sumUsageByRequest",
+  call: "sumUsageByCall",
+} as const satisfies Record<UsageGroup, StatementName>;
 
 /** Usage in the database, committed together with the turns' events. */
 export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): UsageStore {
@@ -41,7 +51,7 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
   return {
     begin(call) {
       const { id, owner, keyId, requestId = null, lane = null, api, model, day, atMs, isBegun } = call;
-      const { call: number = 0, inputTokens, outputTokens } = call;
+      const { call: number = 0, conversationId = null, inputTokens, outputTokens } = call;
       // Each new call also folds a few old ones, so that old calls never pile up.
       if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane, number]);
       void writeInTheEnd(
@@ -50,13 +60,16 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
         [
           "beginUsage",
           ...[id, owner, keyId, requestId, lane, number, api, model],
-          ...[day, atMs, inputTokens, outputTokens],
+          ...[day, atMs, inputTokens, outputTokens, conversationId],
         ],
       );
     },
     extend: (id, inputTokens, outputTokens) => write(["extendUsage", inputTokens, outputTokens, id]),
-    end(id, { usage: { inputTokens, outputTokens, estimated }, outcome, day }) {
-      void writeInTheEnd(["endUsage", day, inputTokens, outputTokens, Number(estimated), outcome, id]);
+    end(id, { usage, outcome, day }) {
+      const { inputTokens, outputTokens, estimated } = usage;
+      const { usd = null, approximate = false } = recordedCost(usage) ?? {};
+      const figures = [inputTokens, outputTokens, Number(estimated), outcome, usd, Number(approximate)];
+      void writeInTheEnd(["endUsage", day, ...figures, id]);
     },
     async takeUp(day) {
       if ((await store.read("laterUsage", day)).length > 0) write(["redateUsage", day]);
@@ -64,14 +77,9 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
       const left = await store.read("leftOn", day);
       return { spent: spent.map(toSpending), left: left.map(toLeftCall) };
     },
-    async sums(owner, from, to, { day, api, model } = { day: from - 1, api: "", model: "" }) {
-      const rows = await store.read(
-        "sumUsage",
-        ...[owner, Math.max(from, day), to],
-        ...[day, api, model],
-        sumsOfPage,
-      );
-      return rows.map(toUsageSum);
+    async sums(owner, from, to, group = "model", { day, first, second } = firstPlace) {
+      const rows = await store.read(sumsOf[group], owner, from, to, day, first, second, sumsOfPage);
+      return rows.map((row) => toUsageSum(group, row));
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type CallOutcome,
   type DayNumber,
   estimatedUsage,
+  recordedCost,
   type UsageStore,
 } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
@@ -62,7 +63,7 @@ interface TurnBudgetOptions {
 
 /** Pays for a turn's calls and records them. Disposing it ends the calls that are still open, as `failed`. */
 export function createTurnBudget(
-  { caller, requestId, budgetTokens = Infinity, lanes }: TurnExpense,
+  { caller, requestId, conversationId, budgetTokens = Infinity, lanes }: TurnExpense,
   { clock, usage, days, stepTokens }: TurnBudgetOptions,
 ): CountedTurn {
   const own: Purse = {
@@ -89,7 +90,7 @@ export function createTurnBudget(
         shareTokens: share(plan),
       });
       const call = new PaidCall(reservation, plan, {
-        ...{ caller, requestId, clock, usage, days },
+        ...{ caller, requestId, conversationId, clock, usage, days },
         onEnd: () => running.delete(call),
       });
       running.add(call);
@@ -104,6 +105,7 @@ export function createTurnBudget(
 interface PaidCallOptions extends Omit<TurnBudgetOptions, "stepTokens"> {
   readonly caller: Caller;
   readonly requestId: string | undefined;
+  readonly conversationId: string | undefined;
   readonly onEnd: () => void;
 }
 
@@ -119,7 +121,7 @@ class PaidCall implements CountedCall {
   #isOver = false;
 
   constructor(reservation: Reservation, plan: CallPlan, options: PaidCallOptions) {
-    const { clock, usage, days, caller, requestId } = options;
+    const { clock, usage, days, caller, requestId, conversationId } = options;
     const { inputTokens, isBegun, api, model, lane, call } = plan;
     const place = { ...(lane === undefined ? {} : { lane }), ...(call === undefined ? {} : { call }) };
     this.#reservation = reservation;
@@ -132,6 +134,7 @@ class PaidCall implements CountedCall {
       ...{ id: this.#id, owner: caller.owner, keyId: caller.keyId, api, model, isBegun, inputTokens },
       day: days.day.current(),
       ...(requestId === undefined ? {} : { requestId }),
+      ...(conversationId === undefined ? {} : { conversationId }),
       ...place,
       atMs: clock.wallTimeMs(),
       outputTokens: reservation.reserved,
@@ -195,6 +198,7 @@ class PaidCall implements CountedCall {
 }
 
 /** The dollars of a call, if all of it has a price. */
-function knownCost({ cost }: Usage): { cost?: number } {
-  return cost == null || cost.partial ? {} : { cost: cost.usd };
+function knownCost(used: Usage): { cost?: number } {
+  const cost = recordedCost(used)?.usd;
+  return cost === undefined ? {} : { cost };
 }

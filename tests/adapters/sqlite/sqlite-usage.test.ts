@@ -4,14 +4,14 @@ import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
 import { createSqliteStore, type SqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteUsage } from "../../../src/adapters/sqlite/sqlite-usage.ts";
 import type { UsageStore } from "../../../src/ports/usage-store.ts";
-import { callOf, describeUsageStore, used } from "../../ports/usage-store-contract.ts";
+import { callOf, describeUsageStore, paid, used } from "../../ports/usage-store-contract.ts";
 import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { dataFolder, openStore } from "./open-store.ts";
 
 describeUsageStore("sqlite", async () => {
   const { store, [Symbol.asyncDispose]: dispose } = await openStore();
-  return { store: createSqliteUsage({ store, keepDays: 90 }), [Symbol.asyncDispose]: dispose };
+  return { store: createSqliteUsage({ store, keepDays: 200 }), [Symbol.asyncDispose]: dispose };
 });
 
 /** Opens the usage in a file, by default in a new one. */
@@ -69,6 +69,9 @@ test("a row holds the caller, the model, the time, the usage and the end of a ca
       total_tokens: 42,
       estimated: 1,
       outcome: "budget",
+      cost_usd: null,
+      cost_approximate: 0,
+      conversation_id: null,
     },
   );
 });
@@ -113,6 +116,47 @@ test("old calls are folded into daily sums while new ones arrive, and no token i
   );
   assert.deepEqual((await place.usage.takeUp(101)).spent, [
     { keyId: "key-1", api: "openai", model: "m", inputTokens: 100 + 30, outputTokens: 100 + 30 },
+  ]);
+});
+
+test("the costs of old calls are added up, and a day is taken up with the recorded costs", async () => {
+  await using place = await openUsage();
+  const ends = [
+    [100, "paid", paid(0.5)],
+    [100, "paid", paid(0.25, { approximate: true })],
+    [100, "partly", paid(0.5)],
+    [100, "partly", used(1, 2)],
+    [120, "paid", paid(1)],
+    [120, "paid", used(5, 4)],
+  ] as const;
+  for (const [day, model, end] of ends) {
+    const call = callOf({ day, model });
+    place.usage.begin(call);
+    place.usage.end(call.id, { ...end, outcome: "completed", day });
+  }
+  assert.equal((await place.rows()).length, 2);
+  const sums = await place.usage.sums("ada", 0, 1_000);
+  assert.deepEqual(
+    sums.map(({ day, model, cost }) => [day, model, cost]),
+    [
+      [100, "paid", { usd: 0.75, approximate: true, unknownCalls: 0 }],
+      [100, "partly", { usd: 0.5, approximate: false, unknownCalls: 1 }],
+      [120, "paid", { usd: 1, approximate: false, unknownCalls: 1 }],
+    ],
+  );
+  const spentOn = async (day: number) =>
+    (await place.usage.takeUp(day)).spent
+      .map(({ model, inputTokens, cost }) => [model, inputTokens, cost])
+      .toSorted();
+  assert.deepEqual(await spentOn(120), [
+    ["paid", 1, 1],
+    ["paid", 5, undefined],
+  ]);
+  // Of a sum that has calls without a cost, the tokens are counted by their price.
+  assert.deepEqual(await spentOn(100), [
+    ["paid", 2 + 1, 0.75 + 1],
+    ["paid", 5, undefined],
+    ["partly", 2, undefined],
   ]);
 });
 
@@ -169,10 +213,17 @@ test("a row of an earlier version is its lane's first call", async () => {
     VALUES ('old', 'ada', 'key-1', 'r', 'openai', 'm', 100, 1, 10, 256, 1)`);
   earlier.close();
   await using place = await openUsage(folder.file);
+  const { spent, left } = await place.usage.takeUp(100);
   assert.deepEqual(
-    (await place.usage.takeUp(100)).left.map(({ call }) => call),
+    [...spent, ...left].map(({ cost }) => cost),
+    [undefined, undefined],
+  );
+  assert.deepEqual(
+    left.map(({ call }) => call),
     [0],
   );
+  const [sum] = await place.usage.sums("ada", 100, 100);
+  assert.deepEqual(sum?.cost, { approximate: false, unknownCalls: 1 });
   place.usage.begin(callOf({ id: "again", isBegun: true }));
   assert.deepEqual(
     (await place.rows()).map(({ id, call }) => [id, call]),

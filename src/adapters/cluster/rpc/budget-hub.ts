@@ -3,7 +3,7 @@ import type { TurnExpense } from "../../../ports/budgets.ts";
 import type { Caller } from "../../../ports/caller.ts";
 import type { Usage } from "../../../ports/provider.ts";
 import type { CallPlan } from "../../../ports/turn-budget.ts";
-import type { CallOutcome } from "../../../ports/usage-store.ts";
+import { type CallOutcome, callOutcomes } from "../../../ports/usage-store.ts";
 import { caller } from "./handshake-methods.ts";
 import { type Methods, nothing } from "./remote-port.ts";
 
@@ -38,6 +38,7 @@ const count = z.int().min(0);
 const expense = z.object({
   caller,
   requestId: text.exactOptional(),
+  conversationId: text.exactOptional(),
   budgetTokens: z.number().exactOptional(),
   lanes: count,
 });
@@ -68,7 +69,7 @@ const usage = z.object({
     .object({ usd: z.number(), approximate: z.boolean(), partial: z.literal(true).exactOptional() })
     .exactOptional(),
 });
-const outcome = z.enum(["completed", "cancelled", "failed", "interrupted", "budget"]);
+const outcome = z.enum(callOutcomes);
 
 export const budgetHubMethods: Methods<BudgetHub> = {
   admit: [z.tuple([caller, count]), nothing],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
 import type { ResponseStore } from "../../../ports/response-store.ts";
 import { storedItems } from "../../../ports/stored-items.ts";
-import type { UsageSums } from "../../../ports/usage-store.ts";
+import { callOutcomes, type UsageSums, usageGroups } from "../../../ports/usage-store.ts";
 import type { VendorIds } from "../../../ports/vendor-ids.ts";
 import { type Methods, nothing } from "./remote-port.ts";
 
@@ -64,18 +64,30 @@ export const conversationMethods: Methods<ConversationStore> = {
   search: [z.tuple([text, text, count]), z.array(match)],
 };
 
-const sumPlace = z.object({ day: count, api: text, model: text });
-
-const sum = sumPlace.extend({
+const sum = z.object({
+  day: count.exactOptional(),
+  api: text.exactOptional(),
+  model: text.exactOptional(),
+  keyId: text.exactOptional(),
+  conversationId: text.exactOptional(),
+  requestId: text.exactOptional(),
+  callId: text.exactOptional(),
+  atMs: z.number().exactOptional(),
+  outcome: z.enum(callOutcomes).exactOptional(),
   calls: count,
   inputTokens: count,
   outputTokens: count,
   estimated: z.boolean(),
+  cost: z.object({ usd: z.number().exactOptional(), approximate: z.boolean(), unknownCalls: count }),
 });
+const sumPlace = z.object({ day: z.int(), first: text, second: text });
 
 /** The methods of usage sums, for calls between processes. */
 export const usageMethods: Methods<UsageSums> = {
-  sums: [z.tuple([text, count, count, sumPlace.optional()]), z.array(sum)],
+  sums: [
+    z.tuple([text, count, count, z.enum(usageGroups).or(z.undefined()), sumPlace.optional()]),
+    z.array(sum),
+  ],
 };
 
 const keptResponse = z.object({ id: text, previousId: text.exactOptional(), items: storedItems });
