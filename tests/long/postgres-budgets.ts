@@ -9,7 +9,7 @@ import { connect, type WireClient } from "../support/wire-client.ts";
 import { runOn, sharedServer, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { startNodes, type TestNodes } from "./postgres/start-nodes.ts";
-import { reportFigures } from "./record/report.ts";
+import { writeRecord } from "./record/report.ts";
 
 /** The figures of a short run; a longer one sets its own. */
 const starts = Number(process.env.BUDGET_STARTS ?? 150);
@@ -51,9 +51,10 @@ async function askAtOnce(
   const lockStep = createLockStep(3_000);
   upstream.respond(lockStep.script);
   const asked = new Map<WireClient, string[]>();
-  for (const node of nodes) {
+  for (const [place, node] of nodes.entries()) {
     const client = await connect(node.url ?? "");
-    const ids = Array.from({ length: count / nodes.length }, () => randomUUID());
+    const share = Math.floor((count + place) / nodes.length);
+    const ids = Array.from({ length: share }, () => randomUUID());
     for (const id of ids) client.send(ask(id));
     asked.set(client, ids);
   }
@@ -64,6 +65,13 @@ async function askAtOnce(
 
 function codeOf(end: RequestEnd): string {
   return end.type === "response" ? (end.finish_reason ?? "") : end.code;
+}
+
+/** How many were cut by the budget in their middle, and how many did not begin. */
+function countEnds(ends: readonly RequestEnd[]): [begun: number, refused: number] {
+  const codes = ends.map(codeOf);
+  const refusals = codes.filter((code) => code === "budget_exhausted" || code === "day_budget_spent");
+  return [codes.filter((code) => code === "budget").length, refusals.length];
 }
 
 /** Spends the rest by one request after another, at these nodes in turn, until one is refused. */
@@ -91,27 +99,31 @@ async function usedIn(databaseUrl: string): Promise<number> {
   return Number(row?.used);
 }
 
+const columns = ["budget", "starts", "ended by it", "refused", "cap", "used by them", "used in all"];
+const rows: (string | number)[][] = [];
+
+/** Prints the table, once each budget has its row. */
+function finish(): void {
+  const lines = [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  console.log(lines.join("\n"));
+  writeRecord("postgres-budgets", { BUDGET_STARTS: starts, BUDGET_CAP: cap }, lines.join("\n"));
+}
+
 describe("three nodes that pay from one budget", withPostgres, () => {
   after(stopShared);
+  after(finish);
 
   for (const [name, variables] of Object.entries(purses))
     it(`overspend ${name} by at most one reservation in ${starts} starts at once, and leave no rest`, async () => {
       await using system = await startThree(variables);
       const { nodes, databaseUrl } = system;
-      const codes = (await askAtOnce(system, nodes.all, starts)).map(codeOf);
-      const begun = codes.filter((code) => code === "budget").length;
-      const refused = codes.filter(
-        (code) => code === "budget_exhausted" || code === "day_budget_spent",
-      ).length;
-      assert.equal(begun + refused, starts, JSON.stringify([...new Set(codes)]));
+      const ends = await askAtOnce(system, nodes.all, starts);
+      const [begun, refused] = countEnds(ends);
+      assert.equal(begun + refused, starts, JSON.stringify([...new Set(ends.map(codeOf))]));
       const usedAtOnce = await usedIn(databaseUrl);
       await spendRest(system, nodes.all);
       const used = await usedIn(databaseUrl);
-      reportFigures({
-        program: "postgres-budgets",
-        settings: { BUDGET_STARTS: starts, BUDGET_CAP: cap },
-        figures: { begun, refused, "used at once": usedAtOnce, "used in all": used, cap },
-      });
+      rows.push([name, starts, begun, refused, cap, usedAtOnce, used]);
       assert.ok(used <= cap + reservedTokens, `${used}`);
       assert.ok(used >= cap - reservedTokens, `${used}`);
     });
@@ -120,7 +132,10 @@ describe("three nodes that pay from one budget", withPostgres, () => {
     await using system = await startThree(purses["the server's tokens"]);
     const { nodes, databaseUrl } = system;
     const [killed, ...others] = nodes.all;
-    await askAtOnce(system, nodes.all, starts, (round) => (round === 2 ? killed?.kill() : undefined));
+    const ends = await askAtOnce(system, nodes.all, starts, (round) =>
+      round === 2 ? killed?.kill() : undefined,
+    );
+    const [begun, refused] = countEnds(ends);
     for (let tries = 0; (await slicesOfDead(databaseUrl)) > 0; tries += 1) {
       assert.ok(tries < 300, "slices of the dead node stay");
       await sleep(100);
@@ -128,11 +143,7 @@ describe("three nodes that pay from one budget", withPostgres, () => {
     const usedAtOnce = await usedIn(databaseUrl);
     await spendRest(system, others);
     const used = await usedIn(databaseUrl);
-    reportFigures({
-      program: "postgres-budgets",
-      settings: { BUDGET_STARTS: starts, BUDGET_CAP: cap },
-      figures: { "used at once, with a kill": usedAtOnce, "used in all": used, cap },
-    });
+    rows.push(["the server's tokens, and a node is killed", starts, begun, refused, cap, usedAtOnce, used]);
     assert.ok(used <= cap + reservedTokens, `${used}`);
     assert.ok(used >= cap - reservedTokens, `${used}`);
   });

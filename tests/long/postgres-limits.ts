@@ -2,17 +2,13 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask } from "../budget/budget-stage.ts";
-import { chat } from "../cluster/gated-cluster.ts";
 import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
-import { connect, textOf, type WireClient } from "../support/wire-client.ts";
+import { connect, type WireClient } from "../support/wire-client.ts";
 import { createFaultyProxy } from "./postgres/faulty-proxy.ts";
 import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
 import { loseMessages } from "./postgres/lose-messages.ts";
 import { emptyDatabase, runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
-
-/** The figure of a short run; a longer one sets its own. */
-const pairs = Number(process.env.LIMIT_PAIRS ?? 60);
 
 /** Sends these requests at once, and returns the code of each refusal. The others must have begun. */
 async function refusalsOf(client: WireClient, ids: readonly string[]): Promise<string[]> {
@@ -77,22 +73,6 @@ describe("limits over nodes on one PostgreSQL", withPostgres, () => {
         await sleep(100);
       }
     });
-
-  it(`call the provider once for each of ${pairs} requests that are sent to two nodes at once`, async () => {
-    await using system = await startGatedNodes();
-    system.gate.open();
-    const clients = [await system.first.connect(), await system.second.connect()];
-    const texts = await Promise.all(
-      idsOf("pair", pairs).map(async (id, index) => {
-        const both = index % 2 === 0 ? clients : clients.toReversed();
-        for (const client of both) client.send(chat(id));
-        return Promise.all(both.map(async (client) => textOf(await client.untilTerminal(id))));
-      }),
-    );
-    for (const [one, other] of texts) assert.equal(one, other);
-    await system.upstream.received(pairs);
-    assert.equal(system.upstream.calls, pairs);
-  });
 
   it("open one socket with a ticket that comes to two nodes at once", async () => {
     await using system = await startGatedNodes({ adminKey });

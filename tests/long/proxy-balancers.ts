@@ -12,14 +12,34 @@ import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { startNodes, type TestNodes } from "./postgres/start-nodes.ts";
 import { type BalancerName, startBalancer, withBalancer } from "./proxy/balancers.ts";
-import { report } from "./record/report.ts";
+import { writeRecord } from "./record/report.ts";
 
 /** The figures of a short run; a longer one sets its own. */
 const rounds = Number(process.env.ROLLING_ROUNDS ?? 1);
 const streams = Number(process.env.CRASH_STREAMS ?? 15);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
+/** The figures of the rolling restarts, by balancer. */
+const columns = new Map<BalancerName, Readonly<Record<string, number>>>();
+const words: Readonly<Record<string, string>> = {
+  restarts: "answers begun anew",
+  restarted: "answered anew",
+  otherEnds: "other ends",
+};
+
+/** Prints the figures of both balancers next to one another. */
+function finish(): void {
+  const names = Object.keys([...columns.values()][0] ?? {});
+  const rows = names.map((name) => [name, ...[...columns.values()].map((figures) => figures[name] ?? "")]);
+  const head = [`${rounds * 3} restarts behind`, ...columns.keys()];
+  const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  console.log(lines.join("\n"));
+  const settings = { ROLLING_ROUNDS: rounds, CRASH_STREAMS: streams, CRASH_SEED: seed };
+  writeRecord("proxy-balancers", settings, lines.join("\n"));
+}
+
 after(stopShared);
+after(finish);
 
 const key = "troupe_".padEnd(43, "x");
 const variables = {
@@ -78,11 +98,11 @@ for (const name of ["HAProxy", "nginx"] as const)
             await sleep(1_500);
           }
       });
-      report({
-        program: "proxy-balancers",
-        settings: { ROLLING_ROUNDS: rounds, CRASH_STREAMS: streams, CRASH_SEED: seed },
-        figures: { balancer: name, connections: run.counts.connections, ...run.endings },
-        findings: run.findings,
+      const { connections, resumes } = run.counts;
+      columns.set(name, {
+        ...{ streams, connections, resumes },
+        ...Object.fromEntries(Object.entries(run.endings).map(([end, count]) => [words[end] ?? end, count])),
+        ...Object.fromEntries(run.findings.rows()),
       });
       assert.deepEqual(
         [run.findings.total, run.unread, run.endings.interrupted, run.endings.restarts],
