@@ -21,6 +21,8 @@ export interface CrowdOptions extends ReturningClientOptions {
   readonly cancelShare?: number;
   /** The share of requests that outlast the process that answers them. Default 0. */
   readonly outlastingShare?: number;
+  /** Compares two frames of one number. Default: byte by byte. */
+  readonly isSame?: (one: string, other: string) => boolean;
 }
 
 /** Clients that ask one question after another until they are told to finish. */
@@ -52,6 +54,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
     cancelShare = 0,
     outlastingShare = 0,
     name = "",
+    isSame,
   } = options;
   const clients: ReturningClient[] = [];
   const unread = new Set<RequestRecord>();
@@ -62,7 +65,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
   function record(ask: Ask): RequestRecord {
     const isStopped = cancelShare > 0 && random.chance(cancelShare);
     const stop = isStopped ? { cancelAt: random.whole(1, mostBeforeCancel) } : {};
-    const made = createRequestRecord({ ...ask, ...stop }, findings);
+    const made = createRequestRecord({ ...ask, ...stop }, findings, isSame);
     unread.add(made);
     return made;
   }
@@ -144,7 +147,15 @@ export function createCrowd(options: CrowdOptions): Crowd {
 }
 
 function sumCounts(all: readonly ClientCounts[]): ClientCounts {
-  const sum = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0, cancels: 0 };
+  const sum = {
+    connections: 0,
+    cutInAnswer: 0,
+    cutInReplay: 0,
+    resumes: 0,
+    repeatedAsks: 0,
+    cancels: 0,
+    sentAway: 0,
+  };
   for (const counts of all) {
     for (const key of Object.keys(sum) as (keyof ClientCounts)[]) sum[key] += counts[key];
   }

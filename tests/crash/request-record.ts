@@ -23,7 +23,12 @@ export interface RequestRecord {
   putAway(folder: string): void;
 }
 
-export function createRequestRecord(ask: Ask, findings: Findings): RequestRecord {
+/** `isSame` compares two frames of one number. Default: byte by byte. */
+export function createRequestRecord(
+  ask: Ask,
+  findings: Findings,
+  isSame = (one: string, other: string) => one === other,
+): RequestRecord {
   let frames: (string | undefined)[] = [];
   let file: string | undefined;
   let terminalSeq: number | undefined;
@@ -44,7 +49,7 @@ export function createRequestRecord(ask: Ask, findings: Findings): RequestRecord
     keep(message, frame, life) {
       const { seq } = message;
       const known = frames[seq - 1];
-      if (known !== undefined && known !== frame) findings.note("changed", `${known} became ${frame}`);
+      if (known !== undefined && !isSame(known, frame)) findings.note("changed", `${known} became ${frame}`);
       frames[seq - 1] ??= frame;
       firstLife ||= life;
       begun.resolve();

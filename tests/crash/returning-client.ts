@@ -31,6 +31,8 @@ export interface ClientCounts {
   resumes: number;
   repeatedAsks: number;
   cancels: number;
+  /** Requests that a stopping server refused. The client drops such a connection, and asks again on the next. */
+  sentAway: number;
 }
 
 /** A client that knows only frames, and that reconnects whenever its connection is lost. */
@@ -60,7 +62,15 @@ interface Reading {
 export function createReturningClient(options: ReturningClientOptions): ReturningClient {
   const { url, headers = {}, random, findings, life } = options;
   const readings = new Map<string, Reading>();
-  const counts = { connections: 0, cutInAnswer: 0, cutInReplay: 0, resumes: 0, repeatedAsks: 0, cancels: 0 };
+  const counts = {
+    connections: 0,
+    cutInAnswer: 0,
+    cutInReplay: 0,
+    resumes: 0,
+    repeatedAsks: 0,
+    cancels: 0,
+    sentAway: 0,
+  };
   let socket: WebSocket | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
@@ -164,6 +174,11 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     const reading = readings.get(id);
     if (message.code === "request_not_found" && reading?.seen === 0 && reading.owns) {
       ask(from, reading);
+      return;
+    }
+    if (message.code === "shutting_down" && reading !== undefined) {
+      counts.sentAway += 1;
+      from.terminate();
       return;
     }
     const isForgotten = message.code === "request_not_found" || message.code === "seq_out_of_range";

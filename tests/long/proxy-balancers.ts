@@ -98,9 +98,9 @@ for (const name of ["HAProxy", "nginx"] as const)
             await sleep(1_500);
           }
       });
-      const { connections, resumes } = run.counts;
+      const { connections, resumes, sentAway } = run.counts;
       columns.set(name, {
-        ...{ streams, connections, resumes },
+        ...{ streams, connections, resumes, refused: sentAway },
         ...Object.fromEntries(Object.entries(run.endings).map(([end, count]) => [words[end] ?? end, count])),
         ...Object.fromEntries(run.findings.rows()),
       });
@@ -108,7 +108,7 @@ for (const name of ["HAProxy", "nginx"] as const)
         [run.findings.total, run.unread, run.endings.interrupted, run.endings.restarts],
         [0, 0, 0, 0],
       );
-      assert.equal(run.endings.otherEnds, 0);
+      assert.deepEqual([run.endings.otherEnds, run.counts.sentAway], [0, 0]);
     });
 
     it("send the clients of a stopping node away themselves, and no others", async () => {
