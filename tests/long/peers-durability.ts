@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { type Fault, faults } from "./peers/faults.ts";
+import type { Outcome } from "./peers/outcome.ts";
+import { createTable } from "./peers/outcome-table.ts";
 import type { Peer } from "./peers/peer.ts";
-import { canSuffer, type Outcome, playFault } from "./peers/play-fault.ts";
+import { canSuffer, playFault } from "./peers/play-fault.ts";
 import { hasRedis, startRedis } from "./peers/redis-process.ts";
 import { resumableStreamPeer } from "./peers/resumable-stream-peer.ts";
 import { chunkCount } from "./peers/script.ts";
@@ -17,27 +19,6 @@ const peers = [troupePeer, resumableStreamPeer, ...socketIoPeers];
  */
 const rounds = Number(process.env.PEERS_ROUNDS ?? 1);
 
-const columns = ["fault", "by", "answers", "whole", "lost", "doubled", "reordered", "ends", "further calls"];
-
-/** A peer's results for a fault, over all rounds. */
-function row(fault: Fault, peer: Peer, outcomes: readonly Outcome[]): string {
-  const sum = (figure: (outcome: Outcome) => number) =>
-    outcomes.reduce((total, outcome) => total + figure(outcome), 0);
-  const ends = Map.groupBy(outcomes, ({ end }) => end);
-  const cells = [
-    fault.name,
-    peer.name,
-    outcomes.length,
-    outcomes.filter(({ shown }) => shown === chunkCount).length,
-    sum(({ lost }) => lost),
-    sum(({ doubled }) => doubled),
-    sum(({ reordered }) => reordered),
-    [...ends].map(([end, { length }]) => `${length} ${end}`).join(", "),
-    sum(({ furtherCalls }) => furtherCalls),
-  ];
-  return `| ${cells.join(" | ")} |`;
-}
-
 /** Runs all peers at the same time. Each has its own Redis, so they do not affect one another. */
 async function playRound(fault: Fault): Promise<Map<Peer, Outcome>> {
   const able = peers.filter((peer) => canSuffer(peer, fault));
@@ -51,19 +32,19 @@ async function playRound(fault: Fault): Promise<Map<Peer, Outcome>> {
 it("the same answer through peers, with the same faults", {
   skip: !hasRedis() && process.env.CI !== "true" && "no redis-server",
 }, async () => {
-  const table = [`| ${columns.join(" | ")} |`, `|${" --- |".repeat(columns.length)}`];
+  const table = createTable();
   const ours: [Fault, Outcome][] = [];
   for (const fault of faults) {
     const played: Map<Peer, Outcome>[] = [];
     for (let round = 0; round < rounds; round += 1) played.push(await playRound(fault));
     for (const peer of played[0]?.keys() ?? []) {
       const outcomes = played.flatMap((outcomesByPeer) => outcomesByPeer.get(peer) ?? []);
-      table.push(row(fault, peer, outcomes));
+      table.add(fault.name, peer.name, outcomes);
       if (peer === troupePeer) ours.push(...outcomes.map((outcome): [Fault, Outcome] => [fault, outcome]));
     }
   }
-  console.log(table.join("\n"));
-  writeRecord("peers-durability", { PEERS_ROUNDS: rounds }, table.join("\n"));
+  console.log(table.text());
+  writeRecord("peers-durability", { PEERS_ROUNDS: rounds }, table.text());
 
   for (const [{ kills = false }, { shown, ...rest }] of ours) {
     const end = kills ? "error `interrupted`" : "completed";

@@ -6,6 +6,8 @@ export interface Surroundings {
   readonly redisUrl: string;
   /** A folder for its files. */
   readonly folder: string;
+  /** A PostgreSQL for all nodes of a peer that uses one. */
+  readonly databaseUrl?: string;
 }
 
 /** A client that asked, and reconnects as the peer's documentation says. */

@@ -34,3 +34,6 @@ const server = createServer(async ({ url = "" }, response) => {
 server.listen(Number(PORT), "127.0.0.1", () => {
   console.log(`listens on ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
+
+// Answers that are being read go on to their end, and then the process ends.
+process.on("SIGTERM", () => server.close(() => process.exit(0)));

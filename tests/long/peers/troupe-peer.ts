@@ -6,11 +6,23 @@ import manifest from "../../../package.json" with { type: "json" };
 import { troupeEnvironment } from "../../crash/server-process.ts";
 import { comeBackMs, type Peer } from "./peer.ts";
 
+/** No balancer has to notice that a node stops, and the few clients need not come back spread over a time. */
+const nodeSettings = {
+  TROUPE_LAME_DUCK_MS: "0",
+  TROUPE_RECONNECT_SPREAD_MS: "100",
+  TROUPE_DRAIN_MS: "60000",
+};
+
 /** Troupe with its own client, as in its README. */
 export const troupePeer: Peer = {
   name: `Troupe ${manifest.version}`,
   usesRedis: false,
-  server: ({ folder, upstreamUrl }) => ({ environment: troupeEnvironment({ data: folder, upstreamUrl }) }),
+  server: ({ folder, upstreamUrl, databaseUrl }) => ({
+    environment: {
+      ...troupeEnvironment({ data: folder, upstreamUrl }),
+      ...(databaseUrl === undefined ? {} : { TROUPE_DATABASE_URL: databaseUrl, ...nodeSettings }),
+    },
+  }),
   ask(port, id, onText) {
     const troupe = createTroupeClient({ url: `ws://127.0.0.1:${port}/ws`, backoff: () => comeBackMs });
     const data = { input_text: "Count.", pacing: { mode: "raw" } } as const;
