@@ -53,7 +53,7 @@ function errorList(scope: (typeof scopes)[number][0]): string {
 const toldElsewhere = [
   "serverMessageBytes",
   ...["idChars", "modelChars", "apiChars", "vendorIdChars", "textChars"],
-  ...["personas", "tools", "contextManagement", "metadataPairs", "stops"],
+  ...["personas", "fallbackLinks", "tools", "contextManagement", "metadataPairs", "stops"],
 ];
 
 function isOfFrames([name]: readonly [name: string, value: number]): boolean {

@@ -161,9 +161,10 @@ const pacing = z.looseObject({
   intervalMs: number,
   maxLagMs: number,
 });
+const namedChoice = { api: text.exactOptional(), model: text.exactOptional() };
 const ofRequest = {
-  api: text.exactOptional(),
-  model: text.exactOptional(),
+  ...namedChoice,
+  fallback: z.array(z.looseObject(namedChoice)).exactOptional(),
   input: storedItems,
   functions: storedFunctions.exactOptional(),
   includeSources: z.literal(true).exactOptional(),
@@ -193,9 +194,7 @@ export const storedTurnRequest = z.discriminatedUnion("kind", [
     kind: z.literal("personas"),
     ...ofPersonas,
     showText: flag,
-    members: z
-      .array(z.looseObject({ personaId: text, api: text.exactOptional(), model: text.exactOptional() }))
-      .exactOptional(),
+    members: z.array(z.looseObject({ personaId: text, ...namedChoice })).exactOptional(),
   }),
 ]);
 

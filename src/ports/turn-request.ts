@@ -14,11 +14,19 @@ export interface Pacing {
   readonly maxLagMs: number;
 }
 
+/** An endpoint, a model, both or neither: the server's own choice. Each of two names goes with the other. */
+export interface NamedChoice {
+  readonly api?: string;
+  readonly model?: string;
+}
+
 interface AnyRequest {
   /** The endpoint that answers. Left out: the one that has the model, otherwise the server's first one. */
   readonly api?: string;
   /** Left out: the server's, for that endpoint. */
   readonly model?: string;
+  /** Answer in its place, in this order, if a call fails before anything of it was shown. Left out: the server's chain. */
+  readonly fallback?: readonly NamedChoice[];
   /** The items that the request brings, oldest first. The last one is the question, or the result of a tool. */
   readonly input: readonly Item[];
   /** Functions that the client runs itself. */
@@ -39,12 +47,9 @@ interface PersonaRequest extends AnyRequest {
   readonly temperature?: number;
 }
 
-/** The endpoint and the model that answer for one persona of a request. */
-export interface MemberChoice {
+/** The endpoint and the model that answer for one persona of a request. A model alone is asked at the request's endpoint. */
+export interface MemberChoice extends NamedChoice {
   readonly personaId: string;
-  readonly api?: string;
-  /** Without an `api`, the request's endpoint is asked for it. */
-  readonly model?: string;
 }
 
 /** A request for an answer, independent of doors, with every default filled in. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   api,
   conversationId,
+  fallbackLink,
   list,
   member,
   model,
@@ -28,6 +29,9 @@ import { openaiChatOptions } from "./responses-options.ts";
 const requestFields = {
   api: optional(api).describe("Which provider answers. Default: the server's."),
   model: optional(model).describe("Which model answers. Default: the server's."),
+  fallback: optional(list(fallbackLink, { max: wireLimits.fallbackLinks })).describe(
+    "Answer in its place if a call fails. Default: the server's.",
+  ),
   budget_tokens: optional(tokenBudget).describe(
     "Max tokens of the request, input and output of all its lanes together.",
   ),

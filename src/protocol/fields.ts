@@ -98,6 +98,9 @@ export const responseId = opaqueName(wireLimits.vendorIdChars);
 /** An upstream tool; only its type is checked here. */
 export const tool = z.looseObject({ type: z.string().min(1).max(64) });
 
+/** An endpoint and a model that answer if the ones before fail. */
+export const fallbackLink = z.object({ api: optional(api), model: optional(model) });
+
 /** The endpoint and the model that answer for one persona of a request. */
 export const member = z.object({
   persona_id: personaId.describe("One of `persona_ids`."),

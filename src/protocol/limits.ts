@@ -32,6 +32,8 @@ export const wireLimits = {
   textChars: 1_000_000,
   /** Max personas of one `multi_chat`. */
   personas: 16,
+  /** Max links of one request's `fallback`. */
+  fallbackLinks: 8,
   /** Max items of one request's `input`, and parts of one item. */
   inputItems: 1_000,
   inputParts: 256,

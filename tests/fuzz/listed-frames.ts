@@ -100,6 +100,9 @@ const oddRequests = [
   multiChat(["skeptic", "nobody"]),
   multiChat(["skeptic", null]),
   multiChat({ 0: "skeptic", length: 1 }),
+  ...[[{}], [{ api: "nowhere" }], ["openai"], Array(wireLimits.fallbackLinks + 1).fill({})].map((fallback) =>
+    chat({ fallback }),
+  ),
   members(),
   members({ persona_id: "teacher", api: "nowhere", model: "m" }),
   members({ persona_id: "historian" }),

@@ -129,6 +129,7 @@ const pacing = { mode: "natural", chunkChars: 50, intervalMs: 100, maxLagMs: 400
 const ofPersonas = {
   ...{ pacing, budgetTokens: 9, input: fullItems, functions, personaIds: ["teacher"], api: "openai" },
   ...{ model: "gpt", temperature: 0.5, maxTokens: 7 },
+  fallback: [{ api: "house", model: "m" }, {}],
   bringsHistory: true,
 } as const;
 

@@ -9,6 +9,7 @@ type Fields = Readonly<Record<string, readonly [kind: FieldKindName, presence: "
 
 const forAnyRequest: Fields = {
   api: ["api", "optional"],
+  fallback: ["fallback", "optional"],
   model: ["model", "optional"],
   budget_tokens: ["tokenBudget", "optional"],
   include_sources: ["flag", "optional"],

@@ -71,6 +71,18 @@ export const fieldKinds = {
   seqOfError: of([1, 1000, 1_000_000_000], 0, -1, 1.5, 1_000_000_001, 1e308, ...notNumbers),
   flag: of([true, false], ...notBooleans),
   conversation: nameOf(128),
+  fallback: {
+    good: [[], [{}], [{ api: "a" }, { model: "m" }, { api: "a", model: "m" }], Array(8).fill({})],
+    bad: [
+      [Array(9).fill({})],
+      [[{ api: "" }], "0.api"],
+      [[{}, { model: "x".repeat(257) }], "1.model"],
+      [["openai"], "0"],
+      [[null], "0"],
+      [{ api: "a" }],
+      ["openai"],
+    ],
+  },
   members: {
     good: [
       [],

@@ -3,7 +3,7 @@ import type { ProviderChoice } from "../../ports/provider-catalog.ts";
 import type { MemberChoice } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies } from "../chat-context.ts";
-import { chooseProvider } from "../choose-provider.ts";
+import { chooseForMember, chooseProvider } from "../choose-provider.ts";
 import type { PersonaRequest } from "../prompt/persona-request.ts";
 
 /** A persona with the model that speaks for it. */
@@ -25,7 +25,12 @@ export async function findMembers(request: PersonaRequest, owner: string, known:
   refuseOthers(named, request.personaIds);
   return personas.map((persona) => {
     const at = named.findIndex(({ personaId }) => personaId === persona.id);
-    return { persona, choice: chooseFor(request, { persona, named: named[at], at }, known) };
+    const own = named[at];
+    const isNamed = own?.api !== undefined || own?.model !== undefined;
+    const choice = isNamed
+      ? chooseForMember(request, { named: own, at }, known)
+      : chooseProvider(request, known, persona);
+    return { persona, choice };
   });
 }
 
@@ -53,38 +58,4 @@ function refuseOthers(named: readonly MemberChoice[], ids: readonly string[]): v
     if (seen.has(personaId)) throw new TroupeError("persona_repeated", { field });
     seen.add(personaId);
   }
-}
-
-interface AskedMember {
-  readonly persona: Persona;
-  /** The request's own choice for this persona. */
-  readonly named: MemberChoice | undefined;
-  /** Its place in the request's list. */
-  readonly at: number;
-}
-
-function chooseFor(
-  request: PersonaRequest,
-  { persona, named, at }: AskedMember,
-  known: Known,
-): ProviderChoice {
-  if (named?.api === undefined && named?.model === undefined) return chooseProvider(request, known, persona);
-  const api = named.api ?? request.api;
-  try {
-    return chooseProvider({ ...(api === undefined ? {} : { api }), model: named.model }, known);
-  } catch (error) {
-    throw named.api === undefined ? error : inMember(at, error);
-  }
-}
-
-/** A catalog's refusal, with the member's field in the place of the request's field of the same name. */
-function inMember(at: number, error: unknown): unknown {
-  if (!(error instanceof TroupeError)) return error;
-  const { code, detail, retryable } = error;
-  const name = error.field?.split(".").at(-1);
-  return new TroupeError(code, {
-    retryable,
-    field: name === undefined ? `members.${at}` : `members.${at}.${name}`,
-    ...(detail === undefined ? {} : { detail }),
-  });
 }

@@ -1,12 +1,12 @@
 import { textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject } from "../../ports/json.ts";
-import type { MemberChoice, Pacing, TurnRequest } from "../../ports/turn-request.ts";
-import type { MultiChatMessage, RequestMessage } from "../../protocol/client-messages.ts";
+import type { NamedChoice, Pacing, TurnRequest } from "../../ports/turn-request.ts";
+import type { RequestMessage } from "../../protocol/client-messages.ts";
 import type { OpenaiChatOptions } from "../../protocol/responses-options.ts";
 import type { SessionAsk } from "../../server/session.ts";
 import { readItems } from "./read-items.ts";
 
-type Member = NonNullable<MultiChatMessage["data"]["members"]>[number];
+type WireChoice = Pick<RequestMessage["data"], "api" | "model">;
 
 /** The server's own pacing. A request overrides the values that it names. */
 export interface DefaultPacing extends Omit<Pacing, "chunkChars"> {
@@ -61,8 +61,8 @@ function isEmpty(value: unknown): boolean {
 function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequest {
   const any = {
     pacing: readPacing(message, defaults),
-    ...(message.data.api === undefined ? {} : { api: message.data.api }),
-    ...(message.data.model === undefined ? {} : { model: message.data.model }),
+    ...readChoice(message.data),
+    ...(message.data.fallback === undefined ? {} : { fallback: message.data.fallback.map(readChoice) }),
     ...(message.data.include_sources === true ? { includeSources: true as const } : {}),
     ...(message.data.budget_tokens === undefined ? {} : { budgetTokens: message.data.budget_tokens }),
   };
@@ -93,12 +93,14 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
   const { persona_ids: personaIds, stream, members } = message.data;
   return {
     ...{ kind: "personas", personaIds, showText: stream ?? true, ...shared },
-    ...(members === undefined ? {} : { members: members.map(readMember) }),
+    ...(members === undefined
+      ? {}
+      : { members: members.map((member) => ({ personaId: member.persona_id, ...readChoice(member) })) }),
   };
 }
 
-function readMember({ persona_id: personaId, api, model }: Member): MemberChoice {
-  return { personaId, ...(api === undefined ? {} : { api }), ...(model === undefined ? {} : { model }) };
+function readChoice({ api, model }: WireChoice): NamedChoice {
+  return { ...(api === undefined ? {} : { api }), ...(model === undefined ? {} : { model }) };
 }
 
 /** The options in the words of the Responses API, which all providers translate. */
@@ -125,6 +127,7 @@ const wireNames: ReadonlyMap<string, string> = new Map([
   ["after", "after"],
   ["afterSeq", "after_seq"],
   ["conversationId", "conversation_id"],
+  ["fallback", "fallback"],
   ["input", "input"],
   ["members", "members"],
   ["options", "options"],

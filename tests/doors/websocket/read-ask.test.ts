@@ -48,6 +48,7 @@ const rows: readonly (readonly [string, object, object])[] = [
           input_text: "Hi",
           api: "groq",
           model: "m",
+          fallback: [{ api: "a", model: null }, {}],
           previous_response_id: "resp_1",
           include_reasoning: true,
         },
@@ -58,6 +59,7 @@ const rows: readonly (readonly [string, object, object])[] = [
       ...{ id: "r", whenUnwatched: 0, whenInterrupted: "restart" },
       request: {
         ...{ kind: "responses", input, includeReasoning: true, options: { top_p: 0.5 } },
+        fallback: [{ api: "a" }, {}],
         ...{ api: "groq", model: "m", previousResponseId: "resp_1", tools: [tool], budgetTokens: 900 },
         pacing: saidPacing,
       },
@@ -219,6 +221,7 @@ it("a refusal names the client's own field, also if the server's inside has anot
   const fields = {
     conversationId: "data.conversation_id",
     "personaIds.3": "data.persona_ids.3",
+    "fallback.0.api": "data.fallback.0.api",
     "members.2.personaId": "data.members.2.persona_id",
     personaId: "data.persona_id",
     previousResponseId: "data.previous_response_id",
