@@ -1,9 +1,12 @@
-import { after, before, describe } from "node:test";
+import { after, before, describe, it } from "node:test";
+import { createTroupe, type TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { describeTurnsElsewhere } from "../cluster/turns-elsewhere-contract.ts";
+import { moveConversation } from "../server/move-conversation.ts";
+import { serveTroupe } from "../support/start-troupe.ts";
 import { type RedisProcess, startRedis, withRedis } from "./peers/redis-process.ts";
 import { startGatedNodes } from "./postgres/gated-nodes.ts";
 import { loseMessages } from "./postgres/lose-messages.ts";
-import { stopShared } from "./postgres/open-store.ts";
+import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 
 describe("nodes on one PostgreSQL", withPostgres, () => {
@@ -26,6 +29,13 @@ describe("nodes on one PostgreSQL", withPostgres, () => {
     describeTurnsElsewhere("nodes that hear each other only there", () =>
       startGatedNodes({ redisUrl: redis.url }),
     );
+  });
+
+  it("carry a conversation with a picture and a function call through four APIs, each turn at the other node", async () => {
+    const databaseUrl = await emptyDatabase();
+    const start = async (options: TroupeOptions) =>
+      serveTroupe(await createTroupe({ localProviders: [], databaseUrl, ...options }));
+    await moveConversation(start, 2);
   });
 
   describe("without messages", () => {
