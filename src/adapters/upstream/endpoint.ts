@@ -35,7 +35,9 @@ export function createEndpoint(
   const named = settings && { keySetting: settings.key, urlSetting: settings.baseUrl };
   const words = { ...vendorWords, ...named };
   const isNearby = placeOf(new URL(baseUrl)) !== "internet";
-  const withoutKey = createSecretMask(apiKey, ...Object.values(headers), ...agents.secrets);
+  // A vendor quotes the key of `Bearer <key>` alone.
+  const secrets = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
+  const withoutKey = createSecretMask(apiKey, ...secrets, ...agents.secrets);
 
   return {
     baseUrl,

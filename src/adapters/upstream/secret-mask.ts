@@ -29,7 +29,7 @@ export function createSecretMask(...secrets: readonly string[]) {
 
   function cause(thrown: unknown, textsOf: RequestTexts = none): unknown {
     const texts = textsOf();
-    const mask = (text: string) => maskRequestTexts(withoutSecret(text), texts);
+    const mask = (text: string) => maskRequestTexts(withoutSecret(text), texts, withoutSecret);
     function plain(error: unknown): unknown {
       if (!(error instanceof Error)) return typeof error === "string" ? mask(error) : undefined;
       const copy = new Error(
@@ -82,10 +82,15 @@ const placeholder = "[text]";
 
 /**
  * Masks every word of a vendor's message that also occurs in the texts of its request. Vendors quote texts that they refuse, and neither
- * the log nor a client may read those. The rest is cut to 300 characters.
+ * the log nor a client may read those. The rest is cut to 300 characters. `withoutSecret` takes out the secrets that are quoted with escaped
+ * characters.
  */
-export function maskRequestTexts(message: string, texts: readonly string[]): string {
-  const shown = withoutEscapes(message);
+export function maskRequestTexts(
+  message: string,
+  texts: readonly string[],
+  withoutSecret = (text: string) => text,
+): string {
+  const shown = withoutSecret(withoutEscapes(message));
   const cut = shown.length > maxMessageChars ? `${shown.slice(0, maxMessageChars)}…` : shown;
   // The cut may have halved the last word.
   const whole = cut === shown ? cut : cut.replace(/[\p{L}\p{M}\p{N}_]*…$/u, "…");
