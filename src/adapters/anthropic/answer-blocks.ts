@@ -1,6 +1,6 @@
 import { carryReasoning } from "../../ports/carried-reasoning.ts";
 import { type Item, itemLimits, type SourceItem, sourceItem, textMessage } from "../../ports/item.ts";
-import { isObject, type JsonObject } from "../../ports/json.ts";
+import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { DeltaKind } from "../upstream/event-format.ts";
@@ -16,7 +16,7 @@ import { ServerTool } from "./server-tool.ts";
 
 /** Max characters of an answer that are held for its items and its response object. */
 const maxHeldChars = 16 * 1024 * 1024;
-/** Counted for a block beside its texts. A vendor may send any number of them. */
+/** Counted for a block or a citation beside its texts. A vendor may send any number of them. */
 const blockChars = 256;
 
 /** A content block of an answer, as far as it was streamed. Results of the vendor's own tools end those tools. */
@@ -32,7 +32,9 @@ export type AnswerBlock =
 export class AnswerBlocks {
   readonly #blocks: AnswerBlock[] = [];
   /** The blocks that may still grow, by their index at the vendor. */
-  readonly #open = new Map<unknown, AnswerBlock>();
+  readonly #open = new Map<number | undefined, AnswerBlock>();
+  /** The vendor's own tools, by their ids. */
+  readonly #tools = new Map<string, ServerTool>();
   #heldChars = 0;
 
   get calls(): FunctionCall[] {
@@ -55,12 +57,13 @@ export class AnswerBlocks {
   start(index: unknown, given: JsonObject): { readonly events: ProviderEvent[]; readonly text: string } {
     const ended = this.#endTool(given);
     const block = blockOf(given);
-    const text = textIn(block);
-    this.#heldChars += blockChars;
+    const text = block.type === "text" || block.type === "thinking" ? block.text : "";
+    const chars = blockChars + (block.type === "other" ? 0 : jsonChars(given));
     // The answer then ends as too large.
-    if (!this.holds(text)) return { events: ended, text };
+    if (!this.holds(chars)) return { events: ended, text };
     this.#blocks.push(block);
-    this.#open.set(index, block);
+    this.#open.set(keyOf(index), block);
+    if (block instanceof ServerTool) this.#tools.set(block.id, block);
     if (block.type === "call") {
       if (block.name === "" || block.callId === "") throw unnamedCall();
       return { events: [callEvent({ ...callOf(block), arguments: "" }, "in_progress")], text };
@@ -69,17 +72,21 @@ export class AnswerBlocks {
   }
 
   at(index: unknown): AnswerBlock | undefined {
-    return this.#open.get(index);
+    return this.#open.get(keyOf(index));
   }
 
   stop(index: unknown): void {
-    this.#open.delete(index);
+    this.#open.delete(keyOf(index));
   }
 
   /** Counts characters. Returns whether they may be held. */
-  holds(text: string): boolean {
-    this.#heldChars += text.length;
+  holds(chars: number): boolean {
+    this.#heldChars += chars;
     return this.#heldChars <= maxHeldChars;
+  }
+
+  cite({ citations }: AnswerBlock & { readonly type: "text" }, source: SourceItem): void {
+    if (this.holds(blockChars + jsonChars(source))) citations.push(source);
   }
 
   /** The events that tell how each call ended. The vendor's own tools without a result end with the answer. */
@@ -121,7 +128,7 @@ export class AnswerBlocks {
     for (const block of this.#blocks) {
       const last = joined.at(-1);
       if (block.type !== "text") joined.push(block);
-      else if (last?.type === "text") joined[joined.length - 1] = join(last, block);
+      else if (last?.type === "text") join(last, block);
       else joined.push(join({ type: "text", text: "", annotations: [] }, block));
     }
     return joined;
@@ -129,9 +136,7 @@ export class AnswerBlocks {
 
   #endTool({ tool_use_id: id, ...result }: JsonObject): ProviderEvent[] {
     if (typeof id !== "string") return [];
-    const tool = this.#blocks.find(
-      (block): block is ServerTool => block instanceof ServerTool && block.id === id,
-    );
+    const tool = this.#tools.get(id);
     return tool === undefined ? [] : [tool.endWith(result)];
   }
 }
@@ -150,22 +155,19 @@ function carriedIn(block: JoinedBlock, origin: string): string | undefined {
 
 interface JoinedText {
   readonly type: "text";
-  readonly text: string;
-  readonly annotations: readonly JsonObject[];
+  text: string;
+  readonly annotations: JsonObject[];
 }
 
 type JoinedBlock = JoinedText | Exclude<AnswerBlock, { readonly type: "text" }>;
 
-/** The API cites whole blocks. */
+/** Adds a block to the text before it. The API cites whole blocks. */
 function join(before: JoinedText, { text, citations }: AnswerBlock & { readonly type: "text" }): JoinedText {
   const place = { start_index: before.text.length, end_index: before.text.length + text.length };
-  const annotations = citations.map(({ url, title = "" }) => ({
-    type: "url_citation",
-    url,
-    title,
-    ...place,
-  }));
-  return { type: "text", text: before.text + text, annotations: [...before.annotations, ...annotations] };
+  for (const { url, title = "" } of citations)
+    before.annotations.push({ type: "url_citation", url, title, ...place });
+  before.text += text;
+  return before;
 }
 
 function toItems(block: JoinedBlock, origin: string): Item[] {
@@ -218,10 +220,9 @@ function blockOf(given: JsonObject): AnswerBlock {
   }
 }
 
-/** The texts of a block that count against the bound. */
-function textIn(block: AnswerBlock): string {
-  if (block.type === "text" || block.type === "thinking") return block.text;
-  return block.type === "redacted" ? block.data : "";
+/** A vendor's index as a key: anything but a number would be kept with its block. */
+function keyOf(index: unknown): number | undefined {
+  return typeof index === "number" ? index : undefined;
 }
 
 /** Only an answer that is not streamed has its arguments here; in a stream the object is empty. */
@@ -244,7 +245,7 @@ export function stringIn(value: unknown): string {
 }
 
 /** The kind of text that a delta extends. */
-export const kindOfDelta: Readonly<Record<string, DeltaKind>> = {
-  text_delta: "text",
-  thinking_delta: "reasoning",
-};
+export const kindOfDelta: ReadonlyMap<unknown, DeltaKind> = new Map([
+  ["text_delta", "text"],
+  ["thinking_delta", "reasoning"],
+]);

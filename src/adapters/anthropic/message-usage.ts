@@ -1,22 +1,30 @@
 import { isObject } from "../../ports/json.ts";
 import type { Usage } from "../../ports/provider.ts";
-import { toldUsage } from "../upstream/told-usage.ts";
+import { isCount, toldUsage } from "../upstream/told-usage.ts";
+
+const countNames = [
+  "input_tokens",
+  "output_tokens",
+  "cache_read_input_tokens",
+  "cache_creation_input_tokens",
+] as const;
 
 /**
  * The tokens of one answer. The counts of later events are cumulative, so they replace earlier ones. Gateways send zeros or nothing at the
  * end; then the earlier counts stay.
  */
 export class MessageUsage {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<(typeof countNames)[number], number>();
   #thinking: unknown;
   /** The model that answered, if another one than the first was needed. */
   model: string | undefined;
 
   note(usage: unknown): void {
     if (!isObject(usage)) return;
-    for (const [name, value] of Object.entries(usage))
-      if (Number.isInteger(value) && Number(value) >= 0 && (Number(value) > 0 || !this.#counts.has(name)))
-        this.#counts.set(name, Number(value));
+    for (const name of countNames) {
+      const value = usage[name];
+      if (isCount(value) && (value > 0 || !this.#counts.has(name))) this.#counts.set(name, value);
+    }
     if (isObject(usage.output_tokens_details)) this.#thinking = usage.output_tokens_details.thinking_tokens;
     const last = Array.isArray(usage.iterations) ? usage.iterations.at(-1) : undefined;
     if (isObject(last) && typeof last.model === "string" && last.model !== "") this.model = last.model;

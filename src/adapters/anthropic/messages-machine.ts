@@ -16,13 +16,13 @@ const messagesFormat = new EventFormat(
 );
 
 /** The reasons of an end for another cause than that the answer is complete. A reason without a row is an ordinary end. */
-const finishReasons: Readonly<Record<string, FinishReason>> = {
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  refusal: "content_filter",
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["refusal", "content_filter"],
   // MiniMax, in this format.
-  sensitive: "content_filter",
-};
+  ["sensitive", "content_filter"],
+]);
 
 /**
  * Turns the events of the Messages API into provider events. An answer is whole once it has a stop reason; its end is told at
@@ -139,7 +139,7 @@ export class MessagesMachine implements AnswerMachine {
   #extend({ index, delta }: JsonObject): ProviderEvent[] {
     if (!isObject(delta)) return [];
     const block = this.#blocks.at(index) ?? this.#unannounced(index, delta);
-    const kind = kindOfDelta[stringIn(delta.type)];
+    const kind = kindOfDelta.get(delta.type);
     if (block === undefined) return [];
     if (kind === undefined) {
       this.#extendSilently(block, delta);
@@ -147,7 +147,7 @@ export class MessagesMachine implements AnswerMachine {
     }
     const text = stringIn(kind === "text" ? delta.text : delta.thinking);
     const extend = (more: string): void => {
-      const isHeld = this.#blocks.holds(more);
+      const isHeld = this.#blocks.holds(more.length);
       if (isHeld && (block.type === "text" || block.type === "thinking")) block.text += more;
     };
     extend(text);
@@ -164,15 +164,14 @@ export class MessagesMachine implements AnswerMachine {
 
   #extendSilently(block: AnswerBlock, { type, signature, partial_json, citation }: JsonObject): void {
     const [sign, args] = [stringIn(signature), stringIn(partial_json)];
-    const isHeld = this.#blocks.holds(sign + args);
+    const isHeld = this.#blocks.holds(sign.length + args.length);
     if (!isHeld) return;
     if (type === "signature_delta" && block.type === "thinking") block.signature += sign;
     if (type === "input_json_delta" && (block.type === "call" || block.type === "tool"))
       block.arguments += args;
     if (type !== "citations_delta" || block.type !== "text") return;
     const source = citationIn(citation);
-    if (source !== undefined && this.#blocks.holds(source.url + (source.title ?? "")))
-      block.citations.push(source);
+    if (source !== undefined) this.#blocks.cite(block, source);
   }
 
   #show(kind: DeltaKind, text: string): ProviderEvent[] {
@@ -197,7 +196,7 @@ export class MessagesMachine implements AnswerMachine {
     const started = this.#start(undefined);
     this.#blocks.checkSize();
     const { calls, isEmpty } = this.#blocks;
-    const finishReason = finishReasons[this.#stopReason] ?? (calls.length > 0 ? "tool_calls" : "stop");
+    const finishReason = finishReasons.get(this.#stopReason) ?? (calls.length > 0 ? "tool_calls" : "stop");
     if (isEmpty && finishReason === "stop") throw new TroupeError("upstream_empty", { safeToRepeat: true });
     const cut = cutBy(finishReason);
     const status = cut === undefined ? "completed" : "incomplete";

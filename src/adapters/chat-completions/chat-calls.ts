@@ -18,6 +18,9 @@ interface OpenCall {
   isTold: boolean;
 }
 
+/** Counted for a call beside its texts. A vendor may send any number of them. */
+const callChars = 256;
+
 /**
  * Joins the pieces of tool calls. A piece belongs to the call with its `index`. Gemini's and Mistral's endpoints send none: then its `id`
  * decides, and then its place. A new id begins a new call, and so does a second JSON object of arguments, because some servers put several
@@ -27,7 +30,7 @@ export class ChatCalls {
   readonly #calls: OpenCall[] = [];
   /** The last call under each index, id or place. */
   readonly #byKey = new Map<string, OpenCall>();
-  /** Characters of names, arguments and signatures, against a bound. */
+  /** Characters of ids, names, arguments and signatures, against a bound. */
   chars = 0;
 
   get isEmpty(): boolean {
@@ -72,6 +75,7 @@ export class ChatCalls {
   #begin(id: string, name = ""): OpenCall {
     const callId = id === "" ? `call_${this.#calls.length}` : id;
     const call = { callId, name, arguments: "", isTold: false };
+    this.chars += callChars + callId.length;
     this.#calls.push(call);
     return call;
   }

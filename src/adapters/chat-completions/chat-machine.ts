@@ -131,6 +131,7 @@ export class ChatMachine implements AnswerMachine {
     const texts = textsIn(change);
     const shown = texts.flatMap((text) => this.#show(text));
     const calls = this.#calls.accept(change.tool_calls ?? legacyCall(change));
+    if (this.#calls.chars > maxHeldChars) throw new TroupeError("answer_too_large");
     const { finish_reason: reason } = choice;
     if (typeof reason === "string" && reason !== "") this.#noteFinish(reason);
     else if (usage === undefined && change.tool_calls == null) this.#open(chunk, texts);

@@ -68,21 +68,21 @@ function plainOf(kind: DeltaKind, text: unknown): DeltaText[] {
 }
 
 /** The names of an end for another reason than that the answer is complete. A finish reason without a row is an ordinary end. */
-const finishReasons: Readonly<Record<string, FinishReason>> = {
-  length: "length",
-  model_length: "length",
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  content_filter: "content_filter",
-  sensitive: "content_filter",
-};
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
+  ["length", "length"],
+  ["model_length", "length"],
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["content_filter", "content_filter"],
+  ["sensitive", "content_filter"],
+]);
 
 /** With these names a server ends an answer that failed (Mistral, OpenRouter; DeepSeek). */
 export const failedReasons: ReadonlySet<unknown> = new Set(["error", "insufficient_system_resource"]);
 
 /** Our finish reason. Some servers say `stop` after tool calls. */
 export function finishReasonOf(told: string, hasCalls: boolean, hasRefusal: boolean): FinishReason {
-  const reason = finishReasons[told];
+  const reason = finishReasons.get(told);
   if (reason !== undefined) return reason;
   if (hasRefusal) return "content_filter";
   return hasCalls ? "tool_calls" : "stop";

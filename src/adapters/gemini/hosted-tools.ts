@@ -2,6 +2,9 @@ import { isObject, type JsonObject, jsonChars } from "../../ports/json.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { partChars } from "./gemini-calls.ts";
 
+/** Max searches of an answer. Each is told with all sources, and a vendor may send any number of them. */
+const maxSearches = 64;
+
 /**
  * The work of Google's own tools, as items of the Responses API's output, which every client of `tool` messages knows: code that ran,
  * images that were made, and searches.
@@ -22,7 +25,7 @@ export class HostedTools {
   /** Notes the searches of the answer, with all sources that they found. */
   search({ webSearchQueries: queries }: JsonObject, urls: readonly string[]): ProviderEvent[] {
     const words = Array.isArray(queries) ? queries.filter((query) => typeof query === "string") : [];
-    return words.flatMap((query) =>
+    return words.slice(0, maxSearches).flatMap((query) =>
       this.#tell("web_search", {
         type: "web_search_call",
         ...{ id: `ws_${this.items.length}`, status: "completed" },

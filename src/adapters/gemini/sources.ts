@@ -1,6 +1,9 @@
 import { itemLimits, type SourceItem, sourceItem } from "../../ports/item.ts";
 import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 
+/** Max annotations of an answer. */
+const maxAnnotations = 1_024;
+
 /** The sources that an answer tells of. Only the last list of each kind counts, because each chunk repeats it. */
 export class Sources {
   #grounding: JsonObject = {};
@@ -11,7 +14,7 @@ export class Sources {
     if (!isObject(citationMetadata)) return;
     // The Gemini API and Vertex AI have a name each.
     const { citationSources, citations = citationSources } = citationMetadata;
-    this.#citations = objectsIn(citations);
+    this.#citations = objectsIn(citations).slice(0, itemLimits.sources);
   }
 
   /** The searches of the answer: Google's own description. */
@@ -27,7 +30,7 @@ export class Sources {
 
   /** The parts of the text with their sources, as annotations of the Responses API. */
   annotations(text: string): JsonObject[] {
-    return [...this.#supported(text), ...this.#cited(text)];
+    return [...this.#supported(text), ...this.#cited(text)].slice(0, maxAnnotations);
   }
 
   #places(): (JsonObject | undefined)[] {
@@ -37,18 +40,19 @@ export class Sources {
   #supported(text: string): JsonObject[] {
     const sources = this.#places().map(sourceOf);
     let from = 0;
-    return objectsIn(this.#grounding.groundingSupports).flatMap(
-      ({ segment, groundingChunkIndices: indices }) => {
+    // Each support is looked for in the whole text.
+    return objectsIn(this.#grounding.groundingSupports)
+      .slice(0, maxAnnotations)
+      .flatMap(({ segment, groundingChunkIndices: indices }) => {
         const words = isObject(segment) && typeof segment.text === "string" ? segment.text : "";
         // Its own figures count bytes of one part; the words are the same in every count.
         const after = text.indexOf(words, from);
         const start = after < 0 ? text.indexOf(words) : after;
         if (words === "" || start < 0 || !Array.isArray(indices)) return [];
         from = start;
-        const cited = indices.flatMap((index) => sources[Number(index)] ?? []);
+        const cited = indices.slice(0, itemLimits.sources).flatMap((index) => sources[Number(index)] ?? []);
         return cited.map((source) => annotationOf(source, start, start + words.length));
-      },
-    );
+      });
   }
 
   #cited(text: string): JsonObject[] {

@@ -18,6 +18,9 @@ export interface LateText {
   readonly isUnannounced: boolean;
 }
 
+/** Counted for an item or a part beside its JSON. A vendor may send any number of them. */
+const placeChars = 256;
+
 interface StreamedOutputOptions {
   /** Above this, nothing is held any more. */
   readonly maxChars: number;
@@ -187,7 +190,10 @@ export class StreamedOutput {
     const { output_index: index, item_id: id } = event;
     const item = this.#findItem(growth.item, index, id) ?? this.#addItem(namedItem(growth.item, id), index);
     const place = growth.list === "summary" ? event.summary_index : event.content_index;
-    return isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
+    const before = item.parts.length;
+    const part = isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
+    this.#count(placeChars * (item.parts.length - before));
+    return part;
   }
 
   /**
@@ -220,7 +226,7 @@ export class StreamedOutput {
     const index = isLoose ? 1 + Math.max(-1, ...this.#items.map((item) => item.index)) : place;
     const item = new StreamedItem(json, { index, isLoose });
     this.#items.push(item);
-    this.#count(item.ownChars);
+    this.#count(placeChars + item.ownChars);
     return item;
   }
 

@@ -37,9 +37,12 @@ function figureOf(value: unknown): number | undefined {
   return typeof figure === "number" && figure >= 0 && Number.isFinite(figure) ? figure : undefined;
 }
 
+/** A longer text is no duration, and reading one of many digits would take seconds. */
+const maxDurationChars = 64;
+
 function durationMs(text: string): number | undefined {
   let sum: number | undefined;
-  for (const [, figure, unit = ""] of text.matchAll(duration)) {
+  for (const [, figure, unit = ""] of text.slice(0, maxDurationChars).matchAll(duration)) {
     const name = /^m(s|illi)/i.test(unit) ? "ms" : unit.charAt(0).toLowerCase();
     sum = (sum ?? 0) + Number(figure) * (unitMs[name] ?? 0);
   }

@@ -240,18 +240,55 @@ describe("an answer of the Messages API that is larger than what is held", () =>
     assert.ok(thrown instanceof TroupeError && thrown.code === "answer_too_large");
   });
 
-  it("counts its blocks too", () => {
-    const machine = new MessagesMachine(question, "origin");
-    const accept = (...events: readonly object[]) => {
-      for (const event of events) machine.accept({ name: "", data: JSON.stringify(event) });
-    };
-    const content_block = { type: "text", text: "" };
-    for (let index = 0; index < 70_000; index += 1)
-      accept({ type: "content_block_start", index, content_block });
-    accept({ type: "message_delta", delta: { stop_reason: "end_turn" } });
-    assert.throws(
-      () => machine.finish(),
-      (error) => error instanceof TroupeError && error.code === "answer_too_large",
-    );
+  const long = "a".repeat(9 * 1024 * 1024);
+  const blockStart = (content_block: object, index: number) => ({
+    type: "content_block_start",
+    ...{ index, content_block },
+  });
+  const citation = {
+    type: "citations_delta",
+    citation: { type: "web_search_result_location", url: "http:" },
+  };
+  for (const [what, events] of [
+    ["blocks", Array.from({ length: 70_000 }, (_, index) => blockStart({ type: "text", text: "" }, index))],
+    [
+      "whole calls",
+      [1, 2].map((at) => blockStart({ type: "tool_use", id: "t", name: "n", input: { long } }, at)),
+    ],
+    ["ids", [1, 2].map((at) => blockStart({ type: "tool_use", id: long, name: "n", input: {} }, at))],
+    [
+      "whole calls of the vendor's tools",
+      [1, 2].map((at) => blockStart({ type: "server_tool_use", id: "s", name: "x", input: { long } }, at)),
+    ],
+    [
+      "whole signatures",
+      [1, 2].map((at) => blockStart({ type: "thinking", thinking: "", signature: long }, at)),
+    ],
+    [
+      "citations",
+      [
+        blockStart({ type: "text", text: "" }, 0),
+        ...Array.from({ length: 70_000 }, () => ({ type: "content_block_delta", index: 0, delta: citation })),
+      ],
+    ],
+  ] as const)
+    it(`counts its ${what} too`, () => {
+      const machine = new MessagesMachine(question, "origin");
+      const end = { type: "message_delta", delta: { stop_reason: "end_turn" } };
+      for (const event of [...events, end]) machine.accept({ name: "", data: JSON.stringify(event) });
+      assert.throws(
+        () => machine.finish(),
+        (error) => error instanceof TroupeError && error.code === "answer_too_large",
+      );
+    });
+
+  it("does not count the results of the vendor's tools, which are not held", async () => {
+    const result = (index: number) =>
+      open({ type: "web_fetch_tool_result", tool_use_id: "s", content: { long } }, index);
+    const { end } = await hearEvents([
+      ...[begin(), result(0), result(1), openText(2), text("Yes.", 2), close(2)],
+      ...[reason("end_turn"), stop],
+    ]);
+    assert.equal(end?.finishReason, "stop");
   });
 });

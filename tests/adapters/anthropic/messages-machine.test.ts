@@ -65,6 +65,7 @@ describe("the events of the Messages API", () => {
     ["pause_turn", "stop"],
     ["a_new_reason", "stop"],
     ["max_tokens", "length"],
+    ["constructor", "stop"],
     ["model_context_window_exceeded", "length"],
     ["refusal", "content_filter"],
     ["sensitive", "content_filter"],

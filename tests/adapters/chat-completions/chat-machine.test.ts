@@ -218,6 +218,29 @@ it("ends as too large if it is more than can be held", async () => {
   assert.deepEqual([codeOf(heard), heard.end], ["answer_too_large", undefined]);
 });
 
+it("ends as too large in the middle of calls that are more than can be held", async () => {
+  const long = "a".repeat(9 * 1024 * 1024);
+  const call = (id: string, args: string) =>
+    chunk({ tool_calls: [{ id, type: "function", function: { name: "rain", arguments: args } }] });
+  for (const calls of [
+    [call("1", long), call("1", long)],
+    [call(`1${long}`, ""), call(`2${long}`, "")],
+    [chunk({ tool_calls: Array.from({ length: 70_000 }, (_, index) => ({ index, function: {} })) })],
+  ]) {
+    await using under = await createChatSetup();
+    under.double.respond([...streamScript([head, ...calls]), { hang: true }]);
+    const heard = await hear(under);
+    assert.deepEqual([codeOf(heard), heard.end], ["answer_too_large", undefined]);
+  }
+});
+
+it("ends as usual with a finish reason that no server has", async () => {
+  await using under = await createChatSetup();
+  under.double.respond(streamScript([head, text("Yes."), finish("constructor"), done]));
+  const heard = await hear(under);
+  assert.equal(heard.end?.finishReason, "stop");
+});
+
 describe("a body that is not a stream", () => {
   const message = { role: "assistant", content: "It rains.", refusal: null, reasoning_content: "Hm." };
   const whole = {

@@ -122,6 +122,26 @@ describe("the work of Google's own tools", () => {
     });
   });
 
+  it("are told with at most 64 searches, because each names them all", async () => {
+    const queries = Array.from({ length: 100 }, (_, index) => `query ${index}`);
+    const { events } = await hearEvents([
+      text(said),
+      grounded({ webSearchQueries: queries, groundingChunks: [web(1)] }),
+      finish("STOP"),
+    ]);
+    assert.equal(events.filter(({ type }) => type === "tool").length, 64);
+  });
+
+  it("are cited in at most 1,024 places", async () => {
+    const supports = Array.from({ length: 1_100 }, () => support("Ränn falls in Oslo.", 0));
+    const { end } = await hearEvents([
+      text(said),
+      grounded({ groundingChunks: [web(1)], groundingSupports: supports }),
+      finish("STOP"),
+    ]);
+    assert.equal(JSON.stringify(end?.response).split("url_citation").length - 1, 1_024);
+  });
+
   it("are within the limits of stored items", async () => {
     const longest = `https://a.b/${"a".repeat(itemLimits.urlChars - 12)}`;
     const place = (uri: string) => ({ web: { uri, title: "t".repeat(2_000) } });

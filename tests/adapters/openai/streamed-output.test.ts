@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { growthOfEvent } from "../../../src/adapters/openai/streamed-item.ts";
+import { StreamedOutput } from "../../../src/adapters/openai/streamed-output.ts";
 import {
   added,
   at,
@@ -236,4 +238,15 @@ it("the held part of an answer is bounded: beyond the bound the end stays as it 
   assert.deepEqual(heard.output, []);
   const whole = hear([created, ...events, completed({ output: [message(large.repeat(15))] })]);
   assert.equal(whole.text.length, 18 * large.length);
+});
+
+it("an answer of very many empty parts or items is not held", () => {
+  const { growth } = growthOfEvent("response.output_text.delta") ?? {};
+  assert.ok(growth !== undefined);
+  for (const name of ["content_index", "output_index"]) {
+    const output = new StreamedOutput({ maxChars: 100_000, isFromStart: true });
+    const places = { output_index: 0, content_index: 0 };
+    for (let index = 0; index < 1_000; index += 1) output.grow(growth, { ...places, [name]: index }, "");
+    assert.deepEqual(output.items("completed"), []);
+  }
 });

@@ -127,6 +127,7 @@ describe("the pause that an error inside a stream asks for", () => {
     [{ metadata: { headers: { "retry-after-ms": "40" } } }, 40],
     [{ metadata: { retry_after_seconds: 2 } }, 2_000],
     [{ details: [{ "@type": "x" }, { retryDelay: "34s" }] }, 34_000],
+    [{ details: [{ retryDelay: `${"1".repeat(100)}s` }] }, undefined],
     [{ message: "Limit 10000. Please try again in 1.242s. Visit us." }, 1_242],
     [{ message: "Please try again in 340ms." }, 340],
     [{ message: "Please try again in 6m0s." }, 360_000],
