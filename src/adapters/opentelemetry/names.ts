@@ -10,6 +10,8 @@ export const names = {
   agent: "gen_ai.agent.id",
   inputTokens: "gen_ai.usage.input_tokens",
   outputTokens: "gen_ai.usage.output_tokens",
+  cachedTokens: "gen_ai.usage.cache_read.input_tokens",
+  cacheWriteTokens: "gen_ai.usage.cache_creation.input_tokens",
   timeToFirstChunk: "gen_ai.response.time_to_first_chunk",
   errorType: "error.type",
   request: "troupe.request.id",
@@ -20,4 +22,7 @@ export const names = {
   firstChunk: "troupe.turn.time_to_first_chunk",
   overhead: "troupe.turn.overhead",
   attempts: "troupe.call.attempts",
+  // The conventions have no name for a cost.
+  cost: "troupe.call.cost_usd",
+  isCostApproximate: "troupe.call.cost_approximate",
 } as const;

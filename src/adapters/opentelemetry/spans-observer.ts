@@ -1,5 +1,8 @@
 import { context, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from "@opentelemetry/api";
 import type { CallEnd, CallFacts, LaneFailure, Observer, TurnEnd, TurnFacts } from "../../ports/observer.ts";
+import { roundedUsd } from "../../ports/prices.ts";
+import type { Usage } from "../../ports/provider.ts";
+import { recordedCost } from "../../ports/usage-store.ts";
 import { names } from "./names.ts";
 
 /**
@@ -72,9 +75,7 @@ export class SpansObserver implements Observer {
       [names.outcome]: outcome,
       [names.attempts]: attempts,
       ...secondsOf(names.timeToFirstChunk, timeToFirstChunkMs),
-      ...(usage === undefined
-        ? {}
-        : { [names.inputTokens]: usage.inputTokens, [names.outputTokens]: usage.outputTokens }),
+      ...(usage === undefined ? {} : usageOf(usage)),
     });
     if (span !== undefined) finish(span, errorCode);
   }
@@ -86,6 +87,21 @@ function finish(span: Span, errorCode: string | undefined): void {
     span.setStatus({ code: SpanStatusCode.ERROR });
   }
   span.end();
+}
+
+/** A part that is not known has no attribute. */
+function usageOf(usage: Usage): Record<string, number | boolean> {
+  const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens } = usage;
+  const cost = recordedCost(usage);
+  return {
+    [names.inputTokens]: inputTokens,
+    [names.outputTokens]: outputTokens,
+    ...(cachedTokens === undefined ? {} : { [names.cachedTokens]: cachedTokens }),
+    ...(cacheWriteTokens === undefined ? {} : { [names.cacheWriteTokens]: cacheWriteTokens }),
+    ...(cost === undefined
+      ? {}
+      : { [names.cost]: roundedUsd(cost.usd), [names.isCostApproximate]: cost.approximate }),
+  };
 }
 
 function agentOf(personaId: string | undefined): Record<string, string> {

@@ -10,6 +10,7 @@ const operationSeconds = Array.from({ length: 14 }, (_, power) => 0.01 * 2 ** po
 
 /** The labels of OpenTelemetry's GenAI conventions, with `_` in place of each dot. */
 const genAi = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"] as const;
+const ofModel = ["gen_ai_provider_name", "gen_ai_request_model"] as const;
 
 /** Creates every metric of the server. Names follow Prometheus: base units, and `_total` for counters. */
 export function createInstruments(registry: Registry) {
@@ -43,6 +44,12 @@ export function createInstruments(registry: Registry) {
       ...genAi,
       "gen_ai_token_type",
     ]),
+    callCost: counter(
+      "troupe_call_cost_usd_total",
+      "Cost of calls in US dollars, of those whose cost is known.",
+      ofModel,
+    ),
+    unpricedCalls: counter("troupe_unpriced_calls_total", "Ended calls whose cost is not known.", ofModel),
     callsRunning: gauge("troupe_calls_running", "Calls of a provider under way."),
     breakerOpenings: counter(
       "troupe_breaker_openings_total",

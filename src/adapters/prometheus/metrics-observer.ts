@@ -13,6 +13,7 @@ import type {
   TurnEnd,
   TurnFacts,
 } from "../../ports/observer.ts";
+import { recordedCost } from "../../ports/usage-store.ts";
 import { firstNames, knownNames } from "./bounded-names.ts";
 import type { Instruments } from "./instruments.ts";
 
@@ -62,12 +63,13 @@ export class MetricsObserver implements Observer {
 
   callEnded({ providerName, requestModel }: CallFacts, end: CallEnd): void {
     const { callsRunning, callRetries, callDuration, callFirstChunk, tokenUsage } = this.#instruments;
+    const { callCost, unpricedCalls } = this.#instruments;
     const { errorCode, usage, attempts, durationMs, timeToFirstChunkMs } = end;
-    const labels = {
-      gen_ai_operation_name: "chat",
+    const ofModel = {
       gen_ai_provider_name: this.#provider(providerName),
       gen_ai_request_model: this.#model(requestModel),
     };
+    const labels = { gen_ai_operation_name: "chat", ...ofModel };
     callsRunning.dec();
     callRetries.inc(attempts - 1);
     callDuration.observe(
@@ -78,6 +80,9 @@ export class MetricsObserver implements Observer {
     if (usage === undefined) return;
     tokenUsage.observe({ ...labels, gen_ai_token_type: "input" }, usage.inputTokens);
     tokenUsage.observe({ ...labels, gen_ai_token_type: "output" }, usage.outputTokens);
+    const cost = recordedCost(usage);
+    if (cost === undefined) unpricedCalls.inc(ofModel);
+    else callCost.inc(ofModel, cost.usd);
   }
 
   breakerChanged({ providerName, state, code }: BreakerChange): void {

@@ -4,6 +4,7 @@ import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { SpansObserver } from "../../../src/adapters/opentelemetry/spans-observer.ts";
 import type { CallFacts, TurnFacts } from "../../../src/ports/observer.ts";
+import type { Usage } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const turn: TurnFacts = {
@@ -75,6 +76,23 @@ test("a turn is a span, and its call one below it, under the GenAI names", () =>
   const [startedAt = 0] = ofTurn?.startTime ?? [];
   const [calledAt = 0] = ofCall?.startTime ?? [];
   assert.ok(calledAt - startedAt >= 3, `${startedAt} and ${calledAt}`);
+});
+
+test("a call tells its cost and the parts of its input, if they are known", () => {
+  const { observer, spans } = observe();
+  const counts = { ...usage, cachedTokens: 3, cacheWriteTokens: 1 };
+  const end = { outcome: "completed", attempts: 1, durationMs: 1 } as const;
+  const told = (used: Usage) => {
+    const each = { ...call };
+    observer.callStarted(each);
+    observer.callEnded(each, { ...end, usage: used });
+    const { attributes } = spans().at(-1) ?? {};
+    return ["gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"]
+      .concat("troupe.call.cost_usd", "troupe.call.cost_approximate")
+      .map((name) => attributes?.[name]);
+  };
+  assert.deepEqual(told({ ...counts, cost: { usd: 0.1 + 0.2, approximate: true } }), [3, 1, 0.3, true]);
+  assert.deepEqual(told({ ...counts, cost: null }), [3, 1, undefined, undefined]);
 });
 
 test("a failure has its code as error.type, and a failed voice is an event of its turn", () => {

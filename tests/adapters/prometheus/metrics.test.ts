@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createMetrics } from "../../../src/adapters/prometheus/metrics.ts";
 import { decodeSnapshot, encodeText } from "../../../src/adapters/prometheus/snapshot.ts";
 import type { CallFacts, TurnFacts } from "../../../src/ports/observer.ts";
+import type { Usage } from "../../../src/ports/provider.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";
 
 const turn: TurnFacts = {
@@ -67,6 +68,22 @@ test("turns, calls, tokens, sockets, refusals and commits are counted and timed,
     'troupe_turns_recovered_total{outcome="continued"} 2',
   ])
     assert.ok(text.split("\n").includes(line), `${line}\nin\n${text}`);
+});
+
+test("costs are added up by provider and model, and calls without a known cost are counted", async () => {
+  using metrics = createMetrics({ models: ["m-1"] });
+  const end = (of: Partial<Usage>) => {
+    const told = { outcome: "completed", usage: { ...usage, ...of }, attempts: 1, durationMs: 1 } as const;
+    metrics.observer.callEnded?.(call("m-1"), told);
+  };
+  end({ cost: { usd: 0.5, approximate: false } });
+  end({ cost: { usd: 0.25, approximate: true } });
+  end({ cost: { usd: 7, approximate: false, partial: true } });
+  end({});
+  const lines = (await textOf(metrics)).split("\n");
+  const labels = '{gen_ai_provider_name="openai",gen_ai_request_model="m-1"}';
+  for (const line of [`troupe_call_cost_usd_total${labels} 0.75`, `troupe_unpriced_calls_total${labels} 2`])
+    assert.ok(lines.includes(line), `${line}\nin\n${lines.join("\n")}`);
 });
 
 test("the callers' own text is in no label, and a thousand models that callers made up are one value", async () => {
