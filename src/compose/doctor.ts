@@ -5,9 +5,12 @@ import type { Clock } from "../ports/clock.ts";
 import { textMessage } from "../ports/item.ts";
 import type { Provider } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { chainReport } from "./chain-report.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import { lookForServer } from "./local-server.ts";
+import { openPrices } from "./open-prices.ts";
 import { createCatalog } from "./providers/catalog.ts";
+import { chainsOf } from "./providers/chains.ts";
 import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
 import { createModelLists } from "./providers/model-lists.ts";
 import { type Endpoint, openEndpoint } from "./providers/open-endpoint.ts";
@@ -20,7 +23,7 @@ interface DoctorOptions {
   readonly clock: Clock;
 }
 
-/** The report on all endpoints, for the operator. */
+/** The report on all endpoints and fallback chains, for the operator. */
 interface Report {
   readonly lines: readonly string[];
   /** Whether some model can answer. */
@@ -71,7 +74,7 @@ export async function examineProviders(options: DoctorOptions): Promise<Report> 
 }
 
 async function report(endpoints: readonly Endpoint[], options: DoctorOptions): Promise<Report> {
-  const { settings, agents, clock } = options;
+  const { settings, configuration, agents, clock } = options;
   const parts = { agents, clock, random: Math.random, observer: {} };
   const lists = createModelLists({ agents, clock, signal: new AbortController().signal });
   const [first, ...more] = endpoints.map((endpoint) => ({
@@ -81,7 +84,8 @@ async function report(endpoints: readonly Endpoint[], options: DoctorOptions): P
   if (first === undefined) throw new Error("There is no endpoint to report on.");
   const opened = [first, ...more] as const;
   await Promise.all(endpoints.map((endpoint) => lists.ask(endpoint)));
-  const catalog = createCatalog({ opened, lists, settings });
+  const chains = chainsOf(settings, configuration);
+  const catalog = createCatalog({ opened, lists, settings, chains });
   const listed = await catalog.list();
   const findings = await Promise.all(
     opened.map(async ({ endpoint, provider }, at) => {
@@ -102,10 +106,40 @@ async function report(endpoints: readonly Endpoint[], options: DoctorOptions): P
   const answering = `Requests that name no api go to "${usual}"${catalog.model === undefined ? "" : `, model ${catalog.model}`}.`;
   const isUsualAble = able.some(({ endpoint }) => endpoint.name === usual);
   const remedy = able.length === 0 ? "" : ": name another in the request, or put it first in the config file";
+  const isAble = (api: string) =>
+    endpoints.some(({ name }) => name === api)
+      ? able.some(({ endpoint }) => endpoint.name === api)
+      : undefined;
+  const ofChains =
+    chains.size === 0
+      ? []
+      : chainReport({
+          ...{ chains, catalog },
+          canAnswer: isAble,
+          lists(api, model) {
+            const models =
+              listed.find((one) => one.api === api)?.models.filter(({ isListed }) => isListed) ?? [];
+            return models.length === 0 ? undefined : models.some(({ id }) => id === model);
+          },
+          prices: await openPrices(settings, {
+            models: {
+              model: catalog.model,
+              ...(catalog.vendorOf === undefined ? {} : { vendorOf: catalog.vendorOf }),
+              isFree: false,
+            },
+            configuration,
+            clock,
+          }),
+        });
   const count = `${able.length} of ${endpoints.length} can answer.`;
   return {
     canAnswer: able.length > 0,
-    lines: [...rows, "", `${count} ${answering}${isUsualAble ? "" : ` That one cannot answer${remedy}.`}`],
+    lines: [
+      ...rows,
+      "",
+      `${count} ${answering}${isUsualAble ? "" : ` That one cannot answer${remedy}.`}`,
+      ...ofChains,
+    ],
   };
 }
 

@@ -23,5 +23,14 @@ test("troupe doctor ends with 0 if something can answer, and with 1 if nothing c
     assert.match(run.output(), /^ {2}ready {3}house {2}127\.0\.0\.1:\d+ answers with house-1\n/);
     assert.equal(run.errors(), "");
   }
+  {
+    const fallback = { TROUPE_FALLBACK: "house>groq", TROUPE_PRICES: "house-1=1/2" };
+    await using run = await startCommand(doctor, fallback, folder);
+    assert.equal(await run.ended, 0);
+    assert.match(
+      run.output(),
+      /\n\nFallback of house: 1 of 2 links can answer\.\n {2}ready {3}house\/house-1 {2}costs \$1 .*\n {2}missing groq /,
+    );
+  }
   await rm(folder, { recursive: true });
 });

@@ -14,17 +14,16 @@ import { createTestClock } from "../support/test-clock.ts";
 const key = "s3cret-key-0123456789";
 const kind = "responses";
 
-interface Examined {
+interface Examined extends Pick<TroupeConfig, "providers" | "fallback" | "prices"> {
   readonly settings?: Partial<Settings>;
-  readonly providers?: TroupeConfig["providers"];
   readonly clock?: ReturnType<typeof createTestClock>;
   readonly proxy?: string;
 }
 
 /** The report, with ports left out. */
-async function examine({ settings = {}, providers, clock = createTestClock(), proxy }: Examined) {
+async function examine({ settings = {}, clock = createTestClock(), proxy, ...file }: Examined) {
   using agents = createUpstreamAgents({ all: proxy });
-  const configuration = providers === undefined ? undefined : { providers };
+  const configuration = file.providers === undefined ? undefined : file;
   const { lines, canAnswer } = await examineProviders({
     settings: completeSettings({ localProviders: [], ...settings }),
     ...{ configuration, agents, clock },
@@ -142,5 +141,62 @@ describe("troupe doctor", () => {
     });
     assert.equal(lines[0], "  ready   openai  vendor.example lists 1 model; gpt-4o-mini answers");
     assert.equal(upstream.calls, 0);
+  });
+
+  it("prints the links of each fallback chain, whether they can answer, and their prices", async () => {
+    await using first = await createUpstreamDouble({ models: ["gpt-4o-mini", "house-1"] });
+    await using second = await createUpstreamDouble({ models: ["house-1"] });
+    const [main, spare] = [first, second].map(({ baseUrl }) => ({ kind, baseUrl, key }) as const);
+    assert.ok(main !== undefined && spare !== undefined);
+    const { lines, canAnswer } = await examine({
+      providers: {
+        main: { ...main, pricedAs: "openai", model: "gpt-4o-mini" },
+        spare,
+        gone: { kind, baseUrl: "http://127.0.0.1:9/v1", key, model: "m" },
+      },
+      fallback: {
+        main: ["spare", "spare/house-9", "gone", "anthropic/claude-sonnet-4-5"],
+        spare: ["main/house-1"],
+      },
+      prices: { "spare/house-1": { input: 0, output: 0 }, "house-1": { input: 1, output: 2 } },
+      settings: { fallback: [["gone", "main"]] },
+    });
+    assert.equal(canAnswer, true);
+    assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("Fallback of"))), [
+      "Fallback of gone: 1 of 2 links can answer.",
+      "  fails   gone/m            cannot answer: see above",
+      "  ready   main/gpt-4o-mini  costs $0.15 for a million tokens of input, $0.6 of output",
+      "",
+      "Fallback of main: 3 of 5 links can answer.",
+      "  ready   main/gpt-4o-mini             costs $0.15 for a million tokens of input, $0.6 of output",
+      "  ready   spare/house-1                is free",
+      "  unsure  spare/house-9                is not in the list of spare; has no known price",
+      "  fails   gone/m                       cannot answer: see above",
+      "  missing anthropic/claude-sonnet-4-5  is not configured, or its key is not set",
+      "",
+      "Fallback of spare: 2 of 2 links can answer.",
+      "  ready   spare/house-1  is free",
+      "  ready   main/house-1   costs $1 for a million tokens of input, $2 of output",
+    ]);
+  });
+
+  it("prints a chain whose first endpoint is not there, or has told no model", async () => {
+    await using spare = await createUpstreamDouble({ models: ["house-1"] });
+    const { lines } = await examine({
+      providers: {
+        spare: { kind, baseUrl: spare.baseUrl, key },
+        gone: { kind, baseUrl: "http://127.0.0.1:9/v1", key },
+      },
+      fallback: { groq: ["spare"], gone: ["spare"] },
+    });
+    assert.deepEqual(lines.slice(lines.findIndex((line) => line.startsWith("Fallback of"))), [
+      "Fallback of groq: 1 of 2 links can answer.",
+      "  missing groq   is not configured, or its key is not set",
+      "  ready   spare  answers with its own model",
+      "",
+      "Fallback of gone: 1 of 2 links can answer.",
+      "  fails   gone   cannot answer: see above",
+      "  ready   spare  answers with its own model",
+    ]);
   });
 });

@@ -42,14 +42,15 @@ export function chainsOf(
 
 type ConfiguredLink = string | { readonly to: string; readonly largerContext?: boolean };
 
-/** An `api` has no slash, but a model may. */
-function linkOf(written: ConfiguredLink): NamedLink {
+/** Reads a link as it is written. An `api` has no slash, but a model may. */
+export function linkOf(written: ConfiguredLink): NamedLink {
   const { to, largerContext = false } = typeof written === "string" ? { to: written } : written;
   const [, api = to, model] = /^([^/]*)\/(.*)$/s.exec(to) ?? [];
   return { api, model, hasLargerContext: largerContext };
 }
 
-function nameOf({ api, model }: Pick<NamedLink, "api" | "model">): string {
+/** A link as it is written. */
+export function nameOf({ api, model }: Pick<NamedLink, "api" | "model">): string {
   return model === undefined ? api : `${api}/${model}`;
 }
 
