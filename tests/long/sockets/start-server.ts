@@ -1,17 +1,32 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
 import { startWordUpstream } from "./word-upstream.ts";
 
-/** Starts the real server in its own process, with an upstream of words. */
-export async function startServer(environment: Readonly<Record<string, string>> = {}) {
+/**
+ * Starts the real server in its own process, with an upstream of words. `kinds` names the endpoints of a config file, each after the API over
+ * which it asks that upstream. Default: no such file, and `openai` asks it.
+ */
+export async function startServer(
+  environment: Readonly<Record<string, string>> = {},
+  kinds: readonly string[] = [],
+) {
   const stack = new AsyncDisposableStack();
   const data = await mkdtemp(path.join(tmpdir(), "troupe-sockets-"));
   stack.defer(() => rm(data, { recursive: true }));
   const upstream = stack.use(await startWordUpstream());
+  const { baseUrl } = upstream;
+  const configFile = path.join(data, "troupe.json");
+  const endpoints = kinds.map((kind) => [kind, { kind, baseUrl, key: "test-key", model: "m-1" }] as const);
+  if (kinds.length > 0)
+    await writeFile(configFile, JSON.stringify({ providers: Object.fromEntries(endpoints) }));
   const server = createServerProcess({
-    environment: { ...troupeEnvironment({ data, upstreamUrl: upstream.baseUrl }), ...environment },
+    environment: {
+      ...troupeEnvironment({ data, upstreamUrl: baseUrl }),
+      ...(kinds.length > 0 ? { TROUPE_CONFIG: configFile } : {}),
+      ...environment,
+    },
   });
   stack.defer(() => server.kill());
   server.start();

@@ -1,8 +1,13 @@
+import { apiOf, apis } from "../../../bench/upstream/api-events.ts";
 import { answerParts, eventsOf } from "../../doubles/answer.ts";
 import { eventTexts } from "../../doubles/event-text.ts";
-import { type CallInput, lastQuestion } from "../../doubles/read-call.ts";
 import { httpError, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../../doubles/upstream-double.ts";
+import { responsesVendor } from "../../faults/vendors/fault-vendor.ts";
+import { otherVendors } from "../../faults/vendors/other-vendors.ts";
+
+/** The APIs that the upstream speaks, by the kinds of endpoints. */
+export const spokenApis = [responsesVendor, ...otherVendors];
 
 /** A question's content: its name, so that no word can be taken for another answer's, and how it is answered. */
 export interface WordPlan {
@@ -25,13 +30,34 @@ export const questionOf = (plan: WordPlan): string => JSON.stringify(plan);
 export const wordsOf = ({ name, words, wordChars = 0 }: WordPlan): string[] =>
   Array.from({ length: words }, (_, index) => `${`${name}/${index}`.padEnd(wordChars, ".")} `);
 
-/** The question of a provider call, which is the whole input or its last message. */
-export function planOf({ body }: RecordedRequest): WordPlan {
-  const { input } = body as { input: CallInput };
-  return JSON.parse(lastQuestion(input));
+/** The question of a provider call, over any API. */
+export function planOf({ path, body }: RecordedRequest): WordPlan {
+  const vendor = spokenApis.find(({ isCall }) => isCall(path));
+  if (vendor === undefined) throw new Error(`no API has the path ${path}`);
+  return JSON.parse(vendor.readCall(body).question);
 }
 
-/** An upstream that answers each question with its own words. Every call gets its own connection. */
+/** The events of an answer over the API of a path: those before the words, of each word, and after them. */
+function eventsFor(path: string, plan: WordPlan) {
+  const words = wordsOf(plan);
+  const api = apiOf(path) ?? "responses";
+  if (api !== "responses") {
+    const { opening, delta, closing } = apis[api].events;
+    return { before: opening(), ofWords: words.map(delta), after: closing(words.length) };
+  }
+  // Unlike the events of the benchmark, these end with the whole text.
+  const parts = answerParts({ deltas: words });
+  const events = eventTexts(eventsOf(parts));
+  const from = parts.prologue.length;
+  const end = from + words.length;
+  return {
+    before: events.slice(0, from).join(""),
+    ofWords: events.slice(from, end),
+    after: events.slice(end).join(""),
+  };
+}
+
+/** An upstream that answers each question with its own words, over the API that it is asked. Every call gets its own connection. */
 export async function startWordUpstream() {
   const double = await createUpstreamDouble({ keepAlive: false });
   const callsByName = new Map<string, number>();
@@ -42,17 +68,13 @@ export async function startWordUpstream() {
     if (calls < (plan.refusals ?? 0)) {
       return httpError(503, { message: "Busy.", type: "server_error", code: "server_is_overloaded" });
     }
-    const parts = answerParts({ deltas: wordsOf(plan) });
-    const events = eventTexts(eventsOf(parts));
-    const wordsFrom = parts.prologue.length;
-    const packets = [events.slice(0, wordsFrom).join("")];
+    const { before, ofWords, after } = eventsFor(request.path, plan);
+    const packets = [before];
     const wordsAtOnce = plan.wordsAtOnce ?? 1;
-    for (let word = 0; word < plan.words; word += wordsAtOnce) {
-      const end = Math.min(word + wordsAtOnce, plan.words);
-      packets.push(events.slice(wordsFrom + word, wordsFrom + end).join(""));
-    }
-    const rest = events.slice(wordsFrom + plan.words).join("");
-    const answer = streamScript([...packets, rest], { betweenEvents: () => [{ delayMs: plan.intervalMs }] });
+    for (let word = 0; word < plan.words; word += wordsAtOnce)
+      packets.push(ofWords.slice(word, word + wordsAtOnce).join(""));
+    const sent = [...packets, after].filter((packet) => packet !== "");
+    const answer = streamScript(sent, { betweenEvents: () => [{ delayMs: plan.intervalMs }] });
     return [{ delayMs: plan.firstByteMs ?? 0 }, ...answer];
   });
   return double;
