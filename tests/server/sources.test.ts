@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { ServerMessage } from "../../src/protocol/server-messages.ts";
 import * as claude from "../adapters/anthropic/anthropic-setup.ts";
 import * as chat from "../adapters/chat-completions/chat-setup.ts";
+import { readChatInFull, recordedChats } from "../adapters/chat-completions/recorded-chunks.ts";
 import * as gemini from "../adapters/gemini/gemini-setup.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { answerParts } from "../doubles/answer.ts";
@@ -157,6 +158,29 @@ describe("sources", () => {
       },
       { index: 1, ...rome, places: [{ start: 12, end: 15 }] },
     ]);
+  });
+
+  it("of a recorded stream of Perplexity are those of its last chunk, with the places of its marks", async () => {
+    await using stage = await startFourApis();
+    const recorded = recordedChats().find(({ name }) => name === "perplexity-citations");
+    assert.ok(recorded !== undefined);
+    const { lines } = recorded;
+    const { text, sources } = readChatInFull(lines);
+    stage.upstreams.llama.respond(streamScript([...lines.map((line) => `data: ${line}\n\n`), chat.done]));
+    const told = sourcesIn(await stage.ask("llama", { include_sources: true }));
+    assert.deepEqual(
+      told.map(({ url }) => url),
+      sources,
+    );
+    assert.deepEqual(
+      told.flatMap(({ index, places = [] }) =>
+        places.map(({ start, end }) => [index, text.slice(start, end)]),
+      ),
+      [
+        [1, "[2]"],
+        [2, "[3]"],
+      ],
+    );
   });
 
   it("are limited in number, places and size, and have addresses of the web only", async () => {

@@ -29,6 +29,7 @@ const recordedChunk = z.object({
   model: z.string(),
   choices: z.array(z.object({ delta: delta.optional(), finish_reason: z.string().nullish() })),
   usage: usage.nullish(),
+  citations: z.array(z.string()).optional(),
 });
 
 export interface RecordedChat {
@@ -42,6 +43,10 @@ export interface FullChat {
   readonly text: string;
   readonly reasoning: string;
   readonly calls: readonly { readonly callId: string; readonly name: string; readonly arguments: string }[];
+  /** The addresses of the sources, each once. */
+  readonly sources: readonly string[];
+  /** The addresses that the marks in the text mean, such as `[2]`. */
+  readonly marked: readonly string[];
   readonly usage: z.output<typeof usage> | undefined;
   /** The vendor's finish reason; `undefined` if it did not come. */
   readonly finish: string | undefined;
@@ -66,9 +71,14 @@ export function readChatInFull(lines: readonly string[]): FullChat {
   const chunks = lines.map((line) => recordedChunk.parse(JSON.parse(line)));
   const deltas = chunks.flatMap(({ choices }) => choices.flatMap((choice) => choice.delta ?? []));
   const usages = chunks.flatMap((chunk) => chunk.usage ?? []);
+  const text = deltas.map(({ content }) => partsOf(content).text).join("");
+  const sources = [...new Set(chunks.flatMap(({ citations = [] }) => citations))];
+  const marks = sources.length === 0 ? [] : text.matchAll(/\[(\d+)\]/g);
   const finishes = chunks.flatMap(({ choices }) => choices.flatMap((choice) => choice.finish_reason ?? []));
   return {
-    text: deltas.map(({ content }) => partsOf(content).text).join(""),
+    text,
+    sources,
+    marked: [...marks].flatMap(([, number]) => sources[Number(number) - 1] ?? []),
     reasoning: deltas
       .map((one) => one.reasoning_content ?? one.reasoning ?? partsOf(one.content).thoughts)
       .join(""),
