@@ -92,6 +92,14 @@ export const fields: readonly Field[] = [
     usual: false,
   },
   {
+    path: "include_sources",
+    kind: "flag",
+    label: "Show the sources of the answer",
+    types: everyType,
+    group: "model",
+    usual: false,
+  },
+  {
     path: "tools",
     kind: "json",
     label: "Tools, a JSON array",

@@ -1,5 +1,6 @@
 import type { Lane } from "../client/index.ts";
 import { element, showText } from "./elements.ts";
+import { createSourceList } from "./source-list.ts";
 import { stickToBottom } from "./stick-to-bottom.ts";
 import { withFocusKept } from "./with-focus-kept.ts";
 import { failureWords, laneWords, type Standstill } from "./words.ts";
@@ -46,7 +47,8 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
     role: "region",
     "aria-label": `Answer of ${title}`,
   });
-  body.append(reasoning, tools, element("p", { class: "prose" }, words), problem);
+  const sources = createSourceList();
+  body.append(reasoning, tools, element("p", { class: "prose" }, words), sources.root, problem);
 
   const root = element(
     "section",
@@ -92,6 +94,7 @@ export function createLaneView({ title, index, onStop }: LaneViewOptions): LaneV
           ),
         );
       }
+      if (lane.sources !== shown?.sources) sources.show(lane.sources);
       if (lane.name !== undefined && lane.name !== name.textContent) name.textContent = lane.name;
       root.dataset.status = lane.status;
       showText(problem, lane.error === undefined ? "" : failureWords(lane.error));
