@@ -68,6 +68,22 @@ export const fields: readonly Field[] = [
     list: "models",
   },
   {
+    path: "members",
+    kind: "json",
+    label: "Providers of single personas, a JSON array",
+    types: ["multi_chat"],
+    group: "model",
+    placeholder: '[{"persona_id": "teacher", "api": "anthropic"}]',
+  },
+  {
+    path: "fallback",
+    kind: "json",
+    label: "If a call fails, a JSON array",
+    types: everyType,
+    group: "model",
+    placeholder: '[{"api": "groq"}]',
+  },
+  {
     path: "temperature",
     kind: "number",
     label: "Temperature, 0 to 2",

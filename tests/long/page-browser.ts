@@ -164,6 +164,14 @@ describe("the page, served by the server", withBrowser, () => {
     await playground.send();
     await page.locator("#field-personas-problem").getByText("persona").waitFor();
 
+    await page.getByLabel("Or another id").fill("");
+    await playground.choose("multi_chat");
+    const members = [{ persona_id: "nobody", api: "openai" }];
+    await playground.fill("members", JSON.stringify(members));
+    await playground.send();
+    await page.locator("#field-members-problem").getByText("persona").waitFor();
+    assert.deepEqual(playground.sent.at(-1)?.data?.members, members);
+
     await playground.choose("openai_chat");
     await playground.fill("options", '{"instruction": "misspelt"}');
     await playground.send();
