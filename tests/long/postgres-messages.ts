@@ -26,6 +26,7 @@ describe("messages between nodes", { skip: withPostgres.skip || withRedis.skip }
     open: (url, options) => openNotifyBus({ ...options, url }),
     publish: (payload) => runOn(databaseUrl, "SELECT pg_notify('troupe', $1)", [payload]),
     maxBytes: 7_900,
+    carriesRows: false,
   });
 
   describeBus("Redis", {
@@ -33,6 +34,7 @@ describe("messages between nodes", { skip: withPostgres.skip || withRedis.skip }
     open: (url, options) =>
       openRedisBus({ ...options, url, channel: "nodes", random: () => 0, onChange: () => undefined }),
     publish: (payload) => client.publish("nodes", payload),
-    maxBytes: 65_536,
+    maxBytes: 131_072,
+    carriesRows: true,
   });
 });

@@ -15,14 +15,17 @@ import type { StepsItem } from "./beat-item.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
 
+/** A row of events, as it is stored. */
+export type StoredSteps = Pick<StepsItem, "firstSeq" | "steps">;
+
 interface PostgresLogOptions {
   readonly store: PostgresStore;
   readonly served: ServedTime;
   readonly number: number;
   /** The log in memory, which readers follow. */
   readonly inner: MemoryTurnLog;
-  /** Called when events are stored, with the number of the last one. */
-  readonly onHead: (head: number) => void;
+  /** Called when events are stored, with the number of the last one and their row. */
+  readonly onHead: (head: number, row: StoredSteps) => void;
   /** Called when the turn is this node's no more: its end is committed, or it was let go. */
   readonly onOver: () => void;
   /** The `part` of the last row that has no event. Default 0. */
@@ -61,12 +64,12 @@ export class PostgresLog extends StoredLog {
       return;
     }
     this.#part = item.part;
-    this.#add(steps);
+    this.#add(steps, item);
   }
 
-  #add(steps: readonly TurnStep[]): void {
+  #add(steps: readonly TurnStep[], item: StepsItem): void {
     this.inner.add(steps);
-    this.#options.onHead(this.headSeq);
+    if (item.events > 0) this.#options.onHead(this.headSeq, item);
     if (this.ended) this.#options.onOver();
   }
 
@@ -91,7 +94,7 @@ export class PostgresLog extends StoredLog {
   #loseEnd(steps: readonly TurnStep[], item: StepsItem, fault: unknown): void {
     const { store } = this.#options;
     this.inner.loseEnd(TroupeError.from(fault).asData());
-    store.commitInTheEnd(item).then(() => this.#add(steps), store.report);
+    store.commitInTheEnd(item).then(() => this.#add(steps, item), store.report);
   }
 
   /** The row of these steps; `undefined` if there are none. */

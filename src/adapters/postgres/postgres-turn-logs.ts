@@ -19,7 +19,7 @@ import { indexedRows } from "./message-rows.ts";
 import type { NodeLogs, TurnNews } from "./nodes/node-peers.ts";
 import { createOwnTurns } from "./nodes/own-turns.ts";
 import { createWatchList } from "./nodes/watch-list.ts";
-import { PostgresLog } from "./postgres-log.ts";
+import { PostgresLog, type StoredSteps } from "./postgres-log.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
 import { claimTurns, findTurn, type RunningRow, readAnswer, readEnded } from "./turn-rows.ts";
@@ -128,7 +128,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
 
   /** Makes the log of a turn that runs here. */
   function logOf(number: number, inner: MemoryTurnLog, part?: number): PostgresLog {
-    const onHead = (head: number) => told.onHead(number, head);
+    const onHead = (head: number, row: StoredSteps) => told.onHead(number, head, row);
     const onOver = () => {
       own.end(number);
       if (!inner.ended) told.onLeft();
@@ -160,7 +160,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
 
   return {
     isLasting: true,
-    ...{ told, runningElsewhere, noteHead: watched.noteHead, ownTurn: own.find },
+    ...{ told, runningElsewhere, noteHead: watched.noteHead, noteRow: watched.noteRow, ownTurn: own.find },
     ownNumber({ owner, id }) {
       const log = memory.peek(owner, id)?.log;
       return log instanceof PostgresLog ? log.number : undefined;

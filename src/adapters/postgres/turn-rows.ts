@@ -233,6 +233,15 @@ export function eventsOfRow(row: Row, onFault: (fault: unknown) => void): readon
   }
 }
 
+/** The events of a row that another node has sent; `undefined` if it cannot be read. */
+export function eventsOfMessage(version: number, steps: string): readonly TurnEvent[] | undefined {
+  try {
+    return stepsOf({ version, steps }).filter(isEvent);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The log of an ended turn whose events are no longer stored; `undefined` if the turn is gone. */
 export async function readAnswer(store: PostgresStore, number: number): Promise<TurnLog | undefined> {
   const [row] = await store.query("", statements.endedTurn, [number]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bus, BusOptions } from "../../../src/adapters/postgres/nodes/bus.ts";
-import type { NodeMessage } from "../../../src/adapters/postgres/nodes/messages.ts";
+import type { NodeMessage, SentRow } from "../../../src/adapters/postgres/nodes/messages.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 import { createFaultyProxy, type FaultyProxy } from "./faulty-proxy.ts";
 
@@ -15,12 +15,14 @@ export interface BusKind {
   readonly publish: (payload: string) => Promise<unknown>;
   /** The maximum of a payload, bytes. */
   readonly maxBytes: number;
+  readonly carriesRows: boolean;
 }
 
 /** One message of each type, without probes. */
 const messages: readonly NodeMessage[] = [
   { type: "watch", turns: [1, 2] },
   { type: "heads", heads: [[1, 7]] },
+  { type: "rows", rows: [[1, 6, 7, 3, '[{"type":"text"}]']] },
   { type: "unwatch", turns: [2] },
   { type: "cancel", turn: 1, personaId: null, call: 3 },
   { type: "cancelled", to: 1, call: 3, refusal: "request_ended" },
@@ -87,6 +89,16 @@ export function describeBus(name: string, kind: BusKind): void {
       assert.deepEqual(third.heard, messages);
     });
 
+    it("carries a message for one node to it", async () => {
+      await using nodes = await openNodes(kind, 2);
+      const [first, second] = nodes.all;
+      assert.ok(first && second);
+      first.bus.send({ type: "left" }, 3);
+      first.bus.send({ type: "revoked", keyId: "key" }, 2);
+      await nodes.until(() => second.heard.some(({ type }) => type === "revoked"));
+      assert.deepEqual(first.heard, []);
+    });
+
     it("carries long lists, in several messages", async () => {
       await using nodes = await openNodes(kind, 2);
       const [first, second] = nodes.all;
@@ -97,6 +109,22 @@ export function describeBus(name: string, kind: BusKind): void {
       await nodes.until(() => told().length === turns.length);
       assert.deepEqual(told(), turns);
     });
+
+    if (kind.carriesRows)
+      it("carries many rows, in several messages, without those that are too large", async () => {
+        await using nodes = await openNodes(kind, 2);
+        const [first, second] = nodes.all;
+        assert.ok(first && second);
+        const rows = Array.from({ length: 500 }, (_, seq): SentRow => [7, seq, seq, 3, "s".repeat(1_000)]);
+        const tooLarge: SentRow = [8, 1, 1, 3, "s".repeat(2 * kind.maxBytes)];
+        first.bus.send({ type: "rows", rows: [...rows.slice(0, 34), tooLarge] });
+        first.bus.send({ type: "rows", rows });
+        const brought = () =>
+          second.heard.flatMap((message) => (message.type === "rows" ? message.rows : []));
+        await nodes.until(() => brought().length >= rows.length + 34);
+        assert.deepEqual(brought().slice(-rows.length), rows);
+        assert.ok(!brought().some(([turn]) => turn === 8));
+      });
 
     it("ignores payloads of other programs, of other versions, and too large ones", async () => {
       await using nodes = await openNodes(kind, 2);

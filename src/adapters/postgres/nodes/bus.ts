@@ -22,7 +22,8 @@ export interface BusOptions {
  * - payloads that are too large or no message of a node are ignored.
  */
 export interface Bus extends AsyncDisposable {
-  send(message: NodeMessage): void;
+  /** `to`: the only node that needs it. Others may be sent it all the same. */
+  send(message: NodeMessage, to?: number): void;
   /** Whether a message of this node to itself arrived within the last 3 s. */
   readonly isHeard: boolean;
 }

@@ -10,6 +10,11 @@ const incarnation = z.int();
 const message = z.discriminatedUnion("type", [
   /** The sender has stored events of these turns up to these numbers. */
   z.object({ type: z.literal("heads"), heads: z.array(z.tuple([turn, z.int()])) }),
+  /** The same with the rows themselves, in their order: turn, first number, last number, version, and the steps as they are stored. */
+  z.object({
+    type: z.literal("rows"),
+    rows: z.array(z.tuple([turn, z.int(), z.int(), z.int(), z.string()])),
+  }),
   /** The sender follows these turns, said again every second. */
   z.object({ type: z.literal("watch"), turns: z.array(turn) }),
   z.object({ type: z.literal("unwatch"), turns: z.array(turn) }),
@@ -38,11 +43,14 @@ const message = z.discriminatedUnion("type", [
 ]);
 
 export type NodeMessage = z.infer<typeof message>;
+export type SentRow = Extract<NodeMessage, { type: "rows" }>["rows"][number];
 
 const envelope = z.object({ from: incarnation, message });
 
 /** Numbers of turns in one message, so that no message is too long. */
 const maxTurns = 200;
+/** Characters of steps in one message of rows, before its last row. */
+const maxStepChars = 16_384;
 
 /** Encodes a message, in several ones if it lists many turns; none if it has more than `maxBytes`. */
 export function encodeMessage(from: number, sent: NodeMessage, maxBytes: number): string[] {
@@ -52,6 +60,7 @@ export function encodeMessage(from: number, sent: NodeMessage, maxBytes: number)
 
 function inParts(sent: NodeMessage): NodeMessage[] {
   if (sent.type === "heads") return lotsOf(sent.heads).map((heads) => ({ ...sent, heads }));
+  if (sent.type === "rows") return lotsOfRows(sent.rows).map((rows) => ({ ...sent, rows }));
   if (sent.type === "watch" || sent.type === "unwatch")
     return lotsOf(sent.turns).map((turns) => ({ ...sent, turns }));
   return [sent];
@@ -61,6 +70,20 @@ function lotsOf<Item>(items: readonly Item[]): Item[][] {
   const lots: Item[][] = [];
   for (let start = 0; start < items.length; start += maxTurns)
     lots.push(items.slice(start, start + maxTurns));
+  return lots;
+}
+
+function lotsOfRows(rows: readonly SentRow[]): SentRow[][] {
+  const lots: SentRow[][] = [];
+  let chars = maxStepChars;
+  for (const row of rows) {
+    if (chars >= maxStepChars) {
+      lots.push([]);
+      chars = 0;
+    }
+    lots.at(-1)?.push(row);
+    chars += row[4].length;
+  }
   return lots;
 }
 

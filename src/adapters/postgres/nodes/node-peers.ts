@@ -3,9 +3,11 @@ import type { Observer } from "../../../ports/observer.ts";
 import type { PeerAudience, Peers } from "../../../ports/peers.ts";
 import type { KeptTurn, TurnRecord } from "../../../ports/turn-log.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
+import type { StoredSteps } from "../postgres-log.ts";
 import type { PostgresStore } from "../postgres-store.ts";
 import type { RunningRow } from "../turn-rows.ts";
-import type { NodeMessage } from "./messages.ts";
+import { createHeadNews } from "./head-news.ts";
+import type { NodeMessage, SentRow } from "./messages.ts";
 import { type NodeBus, openBus } from "./open-bus.ts";
 import { createPeerRows, type PeerRow } from "./peer-rows.ts";
 import type { RedisPlace } from "./redis-bus.ts";
@@ -33,14 +35,16 @@ export interface NodeLogs {
   runningElsewhere(row: RunningRow): KeptTurn;
   /** The turn of another node, which is followed here, has events up to this number. */
   noteHead(turn: number, head: number): void;
+  /** The same, with the row that has the last of these events. */
+  noteRow(row: SentRow): void;
   /** The turns of other nodes that are followed here. */
   readonly followed: Iterable<number>;
 }
 
 /** The news of the logs for other nodes. The functions do nothing until they are set. */
 export interface TurnNews {
-  /** A turn here has events up to this number. */
-  onHead: (turn: number, head: number) => void;
+  /** A turn here has events up to this number, the last of them in this row. */
+  onHead: (turn: number, head: number, row: StoredSteps) => void;
   /** A turn of another node has its first follower here, or has lost the last one. */
   onFollowed: (turn: number, isFollowed: boolean) => void;
   /** A turn was let go. */
@@ -77,7 +81,6 @@ export function createNodePeers(options: NodePeersOptions): NodePeers {
   const subscriptions = new Map<string, number>();
   /** The turns of subscribed conversations that were reported in the last round. */
   let reported: ReadonlySet<number> = new Set();
-  const heads = new Map<number, number>();
   const calls = new Map<number, (refusal: "persona_not_found" | "request_ended" | null) => void>();
   let lastCall = 0;
   const bus: NodeBus = openBus({
@@ -87,23 +90,17 @@ export function createNodePeers(options: NodePeersOptions): NodePeers {
       observer.messengerChanged?.(error === undefined ? { state: "working" } : { state: "away", error }),
   });
 
-  told.onHead = (turn, head) => {
-    if (!watchers.has(turn)) return;
-    if (heads.size === 0) setImmediate(sendHeads);
-    heads.set(turn, head);
-  };
+  told.onHead = createHeadNews(bus, watchers);
   told.onFollowed = (turn, isFollowed) => bus.send({ type: isFollowed ? "watch" : "unwatch", turns: [turn] });
   told.onLeft = () => bus.send({ type: "left" });
-
-  function sendHeads(): void {
-    bus.send({ type: "heads", heads: [...heads] });
-    heads.clear();
-  }
 
   function hear(message: NodeMessage, from: number): void {
     switch (message.type) {
       case "heads":
         for (const [turn, head] of message.heads) logs.noteHead(turn, head);
+        return;
+      case "rows":
+        for (const row of message.rows) logs.noteRow(row);
         return;
       case "watch":
         noteWatch(message.turns, from);

@@ -18,6 +18,8 @@ interface NodeBusOptions extends Omit<BusOptions, "probe"> {
 export interface NodeBus extends Bus {
   /** Whether a node hears Redis, as far as this one knows; `undefined` if it does not use any. */
   hearsRedis(incarnation: number): boolean | undefined;
+  /** Whether messages may bring rows. Those of `NOTIFY` are too small. */
+  readonly carriesRows: boolean;
 }
 
 /** A node that no probe through Redis came from for this time uses another Redis, milliseconds. */
@@ -40,7 +42,7 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
   const { clock, incarnation, onMessage } = options;
   if (place === undefined) {
     const notify = openNotifyBus({ ...options, url });
-    return Object.assign(notify, { hearsRedis: () => undefined });
+    return Object.assign(notify, { hearsRedis: () => undefined, carriesRows: false });
   }
   const nodes = new Map<number, Probes>();
 
@@ -97,7 +99,10 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
   }
 
   return {
-    send: (message: NodeMessage) => (isHeardByAll() ? redis : notify).send(message),
+    send: (message: NodeMessage, to?: number) => (isHeardByAll() ? redis : notify).send(message, to),
+    get carriesRows() {
+      return isHeardByAll();
+    },
     get isHeard() {
       return redis.isHeard || notify.isHeard;
     },

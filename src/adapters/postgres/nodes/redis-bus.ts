@@ -17,8 +17,8 @@ interface RedisBusOptions extends BusOptions, RedisPlace {
   readonly onChange: (cause: Error | undefined) => void;
 }
 
-/** The bound of a payload, bytes. */
-const maxBytes = 65_536;
+/** The bound of a payload, bytes. A larger row is read from the database. */
+const maxBytes = 131_072;
 /** Messages that Redis has not taken yet, bytes; further ones are lost. */
 const maxUnderWay = 1_048_576;
 /** A connection must be open after this time, milliseconds. */
@@ -59,7 +59,9 @@ export function openRedisBus(options: RedisBusOptions): Bus {
     }
   }
 
-  function send(message: NodeMessage): void {
+  const channelOf = (node: number) => `${channel}:${node}`;
+
+  function send(message: NodeMessage, to?: number): void {
     const current = client;
     if (current === undefined) return;
     for (const payload of encodeMessage(incarnation, message, maxBytes)) {
@@ -70,7 +72,7 @@ export function openRedisBus(options: RedisBusOptions): Bus {
         if (client === current) underWay -= bytes;
       };
       // A failure ends the connection, or the probe that stays away does.
-      current.publish(payload).then(taken, taken);
+      current.publish(to === undefined ? channel : channelOf(to), payload).then(taken, taken);
     }
   }
 
@@ -81,7 +83,8 @@ export function openRedisBus(options: RedisBusOptions): Bus {
     const fallSilent = () => ending.abort(new Error("it does not answer"));
     const giveUp = clock.callAfter(patienceMs, fallSilent);
     const onEnd = (cause: Error) => ending.abort(cause);
-    client = await openRedisClient({ url, channel, signal, onPayload: hear, onEnd }).finally(giveUp);
+    const channels = [channel, channelOf(incarnation)];
+    client = await openRedisClient({ url, channels, signal, onPayload: hear, onEnd }).finally(giveUp);
     underWay = 0;
     const openedAtMs = clock.now();
     while (!signal.aborted) {

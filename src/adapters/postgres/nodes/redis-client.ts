@@ -3,8 +3,8 @@ import type { Redis, RedisOptions } from "ioredis";
 interface RedisClientOptions {
   /** `redis://` or `rediss://` (TLS), with the user and the password. */
   readonly url: string;
-  /** The channel to listen to. */
-  readonly channel: string;
+  /** The channels to listen to. */
+  readonly channels: readonly string[];
   /** Gives up while the connections open. */
   readonly signal: AbortSignal;
   readonly onPayload: (payload: Buffer) => void;
@@ -15,7 +15,7 @@ interface RedisClientOptions {
 /** Two connections, because one that listens can send nothing. */
 export interface RedisClient {
   /** Rejects if the message was not taken. */
-  publish(payload: string): Promise<unknown>;
+  publish(channel: string, payload: string): Promise<unknown>;
   /** Ends both connections at once, even if the other side does not answer. */
   drop(): void;
 }
@@ -29,7 +29,7 @@ const maxCause = 200;
 
 /** Connects once, and listens. Rejects with an error that has no secret in it. The caller connects again. */
 export async function openRedisClient(options: RedisClientOptions): Promise<RedisClient> {
-  const { url, channel, signal, onPayload, onEnd } = options;
+  const { url, channels, signal, onPayload, onEnd } = options;
   const { Redis } = await import("ioredis");
   const connections: Redis[] = [];
   let cause: Error | undefined;
@@ -61,8 +61,8 @@ export async function openRedisClient(options: RedisClientOptions): Promise<Redi
     listening.on("messageBuffer", (_channel: Buffer, payload: Buffer) => {
       if (!isOver) onPayload(payload);
     });
-    await listening.subscribe(channel);
-    return { publish: (payload) => sending.publish(channel, payload), drop };
+    await listening.subscribe(...channels);
+    return { publish: (channel, payload) => sending.publish(channel, payload), drop };
   } catch (fault) {
     drop();
     throw signal.aborted ? signal.reason : (cause ?? withoutSecret(fault, url));

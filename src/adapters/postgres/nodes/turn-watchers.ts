@@ -11,11 +11,13 @@ interface Watcher {
 }
 
 /** The nodes that follow turns of this one. */
-interface TurnWatchers {
+export interface TurnWatchers {
   note(turn: number, record: TurnRecord, from: number): void;
   forget(turn: number, from: number): void;
   /** Whether another node follows the turn. */
   has(turn: number): boolean;
+  /** The nodes that follow the turn. */
+  of(turn: number): Iterable<number>;
   /** Forgets nodes that have said nothing for a while. */
   sweep(): void;
 }
@@ -44,6 +46,7 @@ export function createTurnWatchers(
     },
     forget,
     has: (turn) => watchers.has(turn),
+    of: (turn) => watchers.get(turn)?.keys() ?? [],
     sweep() {
       const nowMs = clock.now();
       for (const [turn, nodes] of watchers)

@@ -4,7 +4,8 @@ import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
 import type { Row } from "../../database/row.ts";
 import { named } from "../connection.ts";
 import type { PostgresStore } from "../postgres-store.ts";
-import { eventsOfRow } from "../turn-rows.ts";
+import { eventsOfMessage, eventsOfRow } from "../turn-rows.ts";
+import type { SentRow } from "./messages.ts";
 import { RowReader } from "./row-reader.ts";
 
 /** A place without a message is read after this time all the same, milliseconds: the message may be lost. */
@@ -47,6 +48,8 @@ interface WatchList {
   open(turn: number, after: number, wake: () => void): LogReader;
   /** The turn has events up to this number. */
   noteHead(turn: number, head: number): void;
+  /** The same, with the row that has the last of these events. Readers that wait for it get it without a read. */
+  noteRow(row: SentRow): void;
   /** The turns that have readers. */
   readonly turns: Iterable<number>;
 }
@@ -150,11 +153,37 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
     }
   }
 
-  function take({ turn, position, isAtRow, readers }: Place): RowReader[] {
+  /** Readers of a place are given its events once, though a message and a read may both bring them. */
+  function take(place: Place): RowReader[] {
+    const { turn, position, isAtRow, readers } = place;
     const key = `${turn} ${position} ${isAtRow}`;
     const all = [...readers];
-    waiting.delete(key);
+    readers.clear();
+    if (waiting.get(key) === place) waiting.delete(key);
     return all;
+  }
+
+  function deliver(place: Place, events: readonly TurnEvent[], last: TurnEvent): void {
+    const readers = take(place);
+    for (const reader of readers) reader.deliver(events, isTerminal(last), readers.length > 1);
+  }
+
+  function noteHead(turn: number, head: number): void {
+    const known = watched.get(turn);
+    if (known === undefined || known.head >= head) return;
+    known.head = head;
+    for (const [key, place] of waiting) if (place.turn === turn && place.position < head) due.add(key);
+    start();
+  }
+
+  function noteRow([turn, firstSeq, head, version, steps]: SentRow): void {
+    const place = waiting.get(`${turn} ${firstSeq - 1} true`);
+    const events = place && eventsOfMessage(version, steps);
+    const last = events?.at(-1);
+    // A row that cannot be read here is read, and reported, as it is stored.
+    if (place !== undefined && events?.length === head - firstSeq + 1 && last !== undefined)
+      deliver(place, events, last);
+    noteHead(turn, head);
   }
 
   function give(place: Place, rows: readonly Row[]): void {
@@ -178,8 +207,7 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
       // After a read that was cut there is at least one more event.
       const head = place.position + events.length + (isCut ? 1 : 0);
       if (turn !== undefined) turn.head = Math.max(turn.head, head);
-      const readers = take(place);
-      for (const reader of readers) reader.deliver(events, isTerminal(last), readers.length > 1);
+      deliver(place, events, last);
     } else if (first?.is_there !== true || (first.has_ended === true && first.has_log === true)) {
       for (const reader of take(place)) reader.end();
     } else if (first.has_ended === true) void restore(place);
@@ -210,12 +238,7 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
       } else known.readers += 1;
       return new RowReader(turn, after, wake, { wait, leave });
     },
-    noteHead(turn, head) {
-      const known = watched.get(turn);
-      if (known === undefined || known.head >= head) return;
-      known.head = head;
-      for (const [key, place] of waiting) if (place.turn === turn && place.position < head) due.add(key);
-      start();
-    },
+    noteHead,
+    noteRow,
   };
 }
