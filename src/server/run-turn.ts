@@ -161,9 +161,10 @@ function keepBeside(
   if (record.transient === true) return log;
   return {
     append(steps) {
+      // Nearly every append is text.
+      if (!steps.some(namesIds)) return log.append(steps);
       const shown = idsShownIn(steps);
       const kept = steps.at(-1)?.type === "answer" ? response() : undefined;
-      if (shown.length === 0 && kept === undefined) return log.append(steps);
       const beside = [
         ...(shown.length === 0 ? [] : [vendorIds.note(record.owner, shown)]),
         ...(kept === undefined ? [] : [responses.keep(record.owner, kept)]),
@@ -171,6 +172,10 @@ function keepBeside(
       return Promise.all([...beside, log.append(steps)]).then(() => undefined);
     },
   };
+}
+
+function namesIds({ type }: TurnStep): boolean {
+  return type === "answer" || type === "tool";
 }
 
 /** The ids that a vendor makes for a request: the response's, its conversation's, and those of containers in which its tools ran. */

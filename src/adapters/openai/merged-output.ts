@@ -99,9 +99,9 @@ function insertAll(
  */
 export function enrichedItem(final: JsonObject, streamed: JsonObject): JsonObject {
   let richer: JsonObject | undefined;
-  for (const [name, value] of Object.entries(streamed)) {
+  for (const name of Object.keys(streamed)) {
     const own = final[name];
-    const better = betterValue(name, own, value);
+    const better = betterValue(name, own, streamed[name]);
     if (better === own) continue;
     richer ??= { ...final };
     richer[name] = better;
