@@ -6,6 +6,8 @@ export interface BenchOptions {
   readonly names: readonly string[];
   readonly isQuick: boolean;
   readonly isProfile: boolean;
+  /** Measures the stores of Troupe, and no others. */
+  readonly isPostgres: boolean;
   /** A folder with another checkout of this repository, measured beside this one. */
   readonly before?: string;
   readonly rounds?: number;
@@ -20,17 +22,19 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       quick: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
+      postgres: { type: "boolean", default: false },
       before: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
     },
     allowPositionals: true,
   });
-  const { quick, profile, before, rounds, seconds } = values;
+  const { quick, profile, postgres, before, rounds, seconds } = values;
   return {
     names,
     isQuick: quick,
     isProfile: profile,
+    isPostgres: postgres,
     ...(before === undefined ? {} : { before }),
     ...(rounds === undefined ? {} : { rounds: readRounds(rounds) }),
     ...(seconds === undefined ? {} : { windowMs: readSeconds(seconds) * 1_000 }),

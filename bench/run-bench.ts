@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { root } from "../scripts/repository.ts";
 import type { RunFigures, SideFigures } from "./figures.ts";
 import { addLimits } from "./measure-limits.ts";
+import { runStores } from "./nodes/run-stores.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { createPlan, type Plan } from "./plan.ts";
 import { profileSide } from "./profile/profile-side.ts";
@@ -22,7 +23,7 @@ const page = "docs/BENCHMARKS.md";
 /**
  * `npm run bench`: measures Troupe beside other ways of bringing a provider's streams to clients, under the same load in
  * the same run, and writes the page of results. With any argument it only prints: names choose sides, `--quick` takes four
- * minutes, and `--before` adds another checkout. `--profile` says instead where one side's time goes. Returns the exit
+ * minutes, and `--before` adds another checkout. `--postgres` measures Troupe's stores, and `--profile` says instead where one side's time goes. Returns the exit
  * code.
  */
 export async function main(args: readonly string[]): Promise<number> {
@@ -37,7 +38,11 @@ export async function main(args: readonly string[]): Promise<number> {
     rhythmMs: 0,
   });
   if (!rig.isPinned) console.log("The cores can't be told apart here: the load disturbs what is measured.");
-  const { names, isProfile } = options;
+  const { names, isProfile, isPostgres } = options;
+  if (isPostgres) {
+    await runStores(rig, options);
+    return 0;
+  }
   if (isProfile) {
     const profiled = names.length === 0 ? ["troupe"] : names;
     for (const side of sides.filter(({ name }) => profiled.includes(name)))

@@ -3,7 +3,7 @@ import { pageGenerator } from "./build-page.ts";
 import { configSchemaGenerator } from "./config-schema.ts";
 import type { Generator } from "./generator.ts";
 import { protocolGenerator } from "./protocol-tables.ts";
-import { recordsGenerator } from "./record-tables.ts";
+import { recordGenerators } from "./record-tables.ts";
 import { settingsGenerator } from "./settings-table.ts";
 
 /** Every generated file. `npm run generate` writes them all; `npm run check` compares them. */
@@ -13,5 +13,5 @@ export const generators: readonly Generator[] = [
   asyncApiGenerator,
   settingsGenerator,
   configSchemaGenerator,
-  recordsGenerator,
+  ...recordGenerators,
 ];

@@ -31,12 +31,13 @@ export interface PostgresServer extends AsyncDisposable {
   createDatabase(copyOf?: string): Promise<string>;
   /** Stops it, by default as a crash would, and starts it again on the same port. */
   restart(how?: "fast" | "immediate"): Promise<void>;
+  /** Its first process, whose children are all others. */
+  readonly pid: number;
 }
 
 /** Settings of a server that need not survive a crash of the machine. */
 const settings = [
   "listen_addresses = '127.0.0.1'",
-  "fsync = off",
   "max_connections = 200",
   "autovacuum_naptime = 5s",
   "logging_collector = off",
@@ -58,11 +59,20 @@ interface PostgresOptions {
   readonly within?: string;
   /** Whether a signal of the terminal does not reach it. Default false. */
   readonly detached?: boolean;
+  /** Whether a commit waits for the disk. Default false. */
+  readonly isSynced?: boolean;
+  /** A command that runs it, such as `taskset -c 0`. Default: none. */
+  readonly runner?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function startPostgres({
   within = tmpdir(),
   detached = false,
+  isSynced = false,
+  runner = [],
+  environment = {},
 }: PostgresOptions = {}): Promise<PostgresServer> {
   assert.ok(programs !== undefined, "no PostgreSQL in /usr/lib/postgresql");
   const program = (name: string) => path.join(programs, name);
@@ -78,7 +88,12 @@ export async function startPostgres({
   run("initdb", "-D", data, "-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
   await writeFile(
     path.join(data, "postgresql.conf"),
-    [...settings, `port = ${port}`, `unix_socket_directories = '${folder}'`].join("\n"),
+    [
+      ...settings,
+      `fsync = ${isSynced ? "on" : "off"}`,
+      `port = ${port}`,
+      `unix_socket_directories = '${folder}'`,
+    ].join("\n"),
   );
 
   const urlOf = (database: string) => `postgres://troupe@127.0.0.1:${port}/${database}`;
@@ -87,8 +102,9 @@ export async function startPostgres({
 
   async function start(): Promise<void> {
     let output = "";
-    child = spawn(program("postgres"), ["-D", data], {
-      ...{ ...user, detached },
+    const [command = "", ...args] = [...runner, program("postgres"), "-D", data];
+    child = spawn(command, args, {
+      ...{ ...user, detached, env: { ...process.env, ...environment } },
       cwd: folder,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -124,6 +140,9 @@ export async function startPostgres({
       await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
       await client.end();
       return urlOf(name);
+    },
+    get pid() {
+      return child?.pid ?? 0;
     },
     async restart(how = "immediate") {
       await stop(how);
