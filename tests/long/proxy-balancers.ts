@@ -22,8 +22,8 @@ const seed = Number(process.env.CRASH_SEED ?? 1);
 /** The figures of the rolling restarts, by balancer. */
 const columns = new Map<BalancerName, Readonly<Record<string, number>>>();
 const words: Readonly<Record<string, string>> = {
-  restarts: "answers begun anew",
-  restarted: "answered anew",
+  restarts: "answers begun again",
+  restarted: "answered again",
   otherEnds: "other ends",
 };
 
