@@ -16,6 +16,7 @@ const kinds = [
   "wrong replays",
   "wrong logs on disk",
   "wrong journal entries",
+  "wrong writes",
   "wrong messages on disk",
   "wrong questions on disk",
   "wrong heads on disk",

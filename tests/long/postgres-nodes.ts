@@ -28,12 +28,4 @@ describe("three nodes on one PostgreSQL", withPostgres, () => {
     });
     assert.deepEqual([run.findings.total, run.unread, run.inRows], [0, 0, []]);
   });
-
-  const sabotages = { "no fence": "stop", "no second try": "restart of the database" } as const;
-  for (const [sabotage, fault] of Object.entries(sabotages) as [keyof typeof sabotages, NodeFault][])
-    it(`are caught with ${sabotage}`, async () => {
-      const faults = [fault, fault];
-      const run = await runNodeFaults({ faults, streams, seed, patienceMs: 15_000, sabotage });
-      assert.ok(run.findings.total + run.endings.otherEnds > 0);
-    });
 });

@@ -24,8 +24,6 @@ interface NodeFaultOptions {
   readonly patienceMs: number;
   /** The Redis of the nodes, for its faults. Default: none. */
   readonly redis?: RedisProcess;
-  /** The guard that is missing in the nodes; see `sabotage-preload.ts`. */
-  readonly sabotage?: "no fence" | "no second try";
 }
 
 interface NodeFaultRun {
@@ -38,8 +36,6 @@ interface NodeFaultRun {
   readonly inAnswer: number;
 }
 
-const preload = new URL("sabotage-preload.ts", import.meta.url).pathname;
-
 /** Three nodes under faults, and clients that go to any of them. */
 export async function runNodeFaults({
   faults,
@@ -47,7 +43,6 @@ export async function runNodeFaults({
   seed,
   patienceMs,
   redis,
-  sabotage,
 }: NodeFaultOptions): Promise<NodeFaultRun> {
   const random = createSeededRandom(seed);
   const findings = createFindings();
@@ -57,11 +52,7 @@ export async function runNodeFaults({
   await using upstream = await createCountingUpstream({ delayMs: () => random.whole(20, 100) });
   await using nodes = await startNodes({
     ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3 },
-    ...(sabotage === undefined ? {} : { preload }),
-    variables: {
-      ...(sabotage === undefined ? {} : { SABOTAGE: sabotage }),
-      ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
-    },
+    variables: redis === undefined ? {} : { REDIS_URL: redis.url },
   });
   const crowd = createCrowd({
     ...{ streams, random, findings, life: () => 1, onRead: shelf.put },
@@ -82,12 +73,9 @@ export async function runNodeFaults({
     crowd.close();
     const records = [...shelf.records, ...crowd.unread];
     const endings = checkRequests(records, upstream, findings);
-    const run = { findings, endings, unread, inAnswer };
-    // Nodes without a guard may not be able to stop.
-    if (sabotage !== undefined) return { ...run, inRows: [] };
     for (const node of nodes.all) await checkReplays(node.url ?? "", records, findings);
     assert.deepEqual(await Promise.all(nodes.all.map((node) => node.stop())), [0, 0, 0]);
-    return { ...run, inRows: await rowFaults(databaseUrl) };
+    return { findings, endings, unread, inAnswer, inRows: await rowFaults(databaseUrl) };
   } finally {
     crowd.close();
   }

@@ -6,6 +6,8 @@ interface NodesOptions {
   readonly databaseUrl: string;
   readonly upstreamUrl: string;
   readonly count: number;
+  /** The database's address for each node, by its place. Default: the same for all. */
+  readonly databaseUrlOf?: (place: number) => string;
   readonly variables?: Readonly<Record<string, string>>;
   readonly preload?: string;
 }
@@ -23,6 +25,7 @@ export async function startNodes({
   databaseUrl,
   upstreamUrl,
   count,
+  databaseUrlOf = () => databaseUrl,
   variables = {},
   preload,
 }: NodesOptions): Promise<TestNodes> {
@@ -32,7 +35,12 @@ export async function startNodes({
     const { folder: data } = opening.use(await createDataFolder());
     const environment = troupeEnvironment({ data, upstreamUrl });
     const node = createServerProcess({
-      environment: { ...environment, LOG_LEVEL: "fatal", TROUPE_DATABASE_URL: databaseUrl, ...variables },
+      environment: {
+        ...environment,
+        LOG_LEVEL: "fatal",
+        TROUPE_DATABASE_URL: databaseUrlOf(number),
+        ...variables,
+      },
       ...(preload === undefined ? {} : { preload }),
     });
     all.push(node);
