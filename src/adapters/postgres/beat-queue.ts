@@ -16,9 +16,16 @@ export interface QueuedItem {
 /** The items that wait for a beat, in their order. */
 export class BeatQueue {
   #waiting: QueuedItem[] = [];
+  /** The last beat. */
+  #taken: readonly QueuedItem[] = [];
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
+  }
+
+  /** Settles when all items of now, with those of the last beat, are committed or refused. */
+  settled(): Promise<unknown> {
+    return Promise.allSettled([...this.#taken, ...this.#waiting].map(({ settled }) => settled.promise));
   }
 
   add(item: BeatItem): Promise<Outcome> {
@@ -44,6 +51,7 @@ export class BeatQueue {
       for (const key of own) keys.add(key);
     }
     this.#waiting = left;
+    this.#taken = taken;
     return taken;
   }
 

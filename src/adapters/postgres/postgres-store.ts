@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type pg from "pg";
 import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
@@ -13,6 +12,8 @@ import { type JournalLine, openJournalLine } from "./journal-line.ts";
 import { migrate } from "./migrations.ts";
 import { createReader } from "./pool-reader.ts";
 import { createStoreHealth } from "./store-health.ts";
+import { blockIn, nextBlock, numberTurns } from "./turn-numbers.ts";
+import { within } from "./within.ts";
 
 interface PostgresStoreOptions {
   readonly url: string;
@@ -64,28 +65,28 @@ export interface PostgresStore extends AsyncDisposable {
   canStore(): Promise<boolean>;
   /** Settles after a commit that began after this call; rejects if the fence is gone. */
   confirm(): Promise<unknown>;
-  /** Settles when all items of before are committed or refused. */
-  flushed(): Promise<void>;
-  /** A number that no turn ever had. */
+  /** Settles when all items of before are committed or refused. Rejects with `storage_unavailable` after `limitMs` (default: no limit). */
+  flushed(limitMs?: number): Promise<unknown>;
+  /** Settles when no item waits. On a busy server that may never be. */
+  idle(): Promise<void>;
+  /** A number that no turn ever had. Rejects with `storage_unavailable` if it must be read and the database is away for 2 s. */
   nextTurn(): Promise<number>;
   /** Tells the observer why a write failed that no caller waits for. */
   readonly report: (fault: unknown) => void;
 }
 
 /** How long a request waits for a database that is away. */
-const patienceMs = 2_000;
+export const patienceMs = 2_000;
 /** As much text as a busy beat writes, in bytes: storage with less room does not count as working. */
 const probeBytes = 131_072;
 
 const statements = named({
   look: "SELECT 1",
+  nextBlock,
   endProbe: "DELETE FROM events WHERE turn = $1",
   leaveFence: "DELETE FROM fences WHERE incarnation = $1",
   leaveNode: "DELETE FROM nodes WHERE incarnation = $1",
 });
-
-/** Turns that are numbered without asking the database: a block of the incarnations' sequence. */
-const turnsPerBlock = 2 ** 16;
 
 /** Connects, and brings the schema up to date. Rejects with one clear line if the database cannot be used. */
 export async function createPostgresStore({
@@ -103,7 +104,7 @@ export async function createPostgresStore({
   await migrate(client);
   const pool = openPool(url, poolConnections);
   opening.defer(() => pool.end());
-  const incarnation = await nextBlock(client);
+  const incarnation = blockIn((await client.query(nextBlock)).rows[0]);
   const lost = new AbortController();
   // No turn has this number.
   const probeTurn = -incarnation;
@@ -132,8 +133,6 @@ export async function createPostgresStore({
   let isCommitting = false;
   let isWaking = false;
   let isDue = false;
-  let block = incarnation;
-  let turnsInBlock = 0;
   let probes = 0;
 
   async function commitAll(): Promise<void> {
@@ -215,7 +214,14 @@ export async function createPostgresStore({
     });
   }
 
-  async function flush(): Promise<void> {
+  function flushed(limitMs = Number.POSITIVE_INFINITY): Promise<unknown> {
+    const before = queue.settled();
+    isDue = true;
+    void start();
+    return limitMs === Number.POSITIVE_INFINITY ? before : within(clock, limitMs, before);
+  }
+
+  async function idle(): Promise<void> {
     while (isCommitting || !queue.isEmpty) {
       isDue = true;
       await start();
@@ -252,20 +258,15 @@ export async function createPostgresStore({
       );
     },
     confirm: () => add({ kind: "nothing" }, true),
-    flushed: flush,
-    async nextTurn() {
-      if (turnsInBlock === turnsPerBlock) {
-        block = await nextBlock(pool);
-        turnsInBlock = 0;
-      }
-      turnsInBlock += 1;
-      return block * turnsPerBlock + turnsInBlock - 1;
-    },
+    ...{ flushed, idle },
+    nextTurn: numberTurns(incarnation, async () =>
+      blockIn((await query("", statements.nextBlock, [], patienceMs))[0]),
+    ),
     report: faultsOf(observer, "storage"),
     async [Symbol.asyncDispose]() {
       stopped.abort();
       const cancel = clock.callAfter(closeLimitMs, () => line.stop());
-      await flush();
+      await idle();
       cancel();
       // From now on any node may take up the turns that were left here.
       for (const statement of [statements.leaveFence, statements.leaveNode])
@@ -284,12 +285,4 @@ function reject(items: readonly QueuedItem[], fault: unknown): void {
 /** Whether a statement was rolled back because of its values. */
 function isOfData(fault: unknown): boolean {
   return !(fault instanceof FenceLostError) && kindOf(fault) === "data";
-}
-
-async function nextBlock(client: Pick<pg.ClientBase, "query"> | pg.Pool): Promise<number> {
-  const { rows } = await client.query("SELECT nextval('incarnations') AS block");
-  const block = Number(rows[0]?.block);
-  if (!Number.isSafeInteger(block * turnsPerBlock))
-    throw new DatabaseFault("the database has no more numbers for turns");
-  return block;
 }

@@ -3,7 +3,7 @@ import { firstPlace, sumsStatement, wholeCost } from "../database/usage-groups.t
 import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { BeatItem } from "./beat-item.ts";
 import { named } from "./connection.ts";
-import type { PostgresStore } from "./postgres-store.ts";
+import { type PostgresStore, patienceMs } from "./postgres-store.ts";
 
 const dialect = {
   // The day of a place: without a type, it would be compared as a text.
@@ -74,7 +74,7 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
 
   /** Settles when a read would see all earlier writes. */
   async function written(): Promise<void> {
-    if (waiting.size > 0) await store.flushed();
+    if (waiting.size > 0) await store.flushed(patienceMs);
   }
 
   endLeftUsage(store).catch(store.report);

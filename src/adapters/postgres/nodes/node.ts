@@ -177,7 +177,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     async [Symbol.asyncDispose]() {
       const patience = new AbortController();
       // Without a heartbeat, others would take over before the last commits.
-      await Promise.race([store.flushed(), clock.sleep(leaveLimitMs, patience.signal)]);
+      await Promise.race([store.idle(), clock.sleep(leaveLimitMs, patience.signal)]);
       patience.abort();
       stopped.abort();
       cancelCutOff();
