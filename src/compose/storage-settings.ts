@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { count, duration, text } from "./setting-kinds.ts";
 
+/** The client of PostgreSQL would look for a host with a comma in its name, and no failover would work. */
+function hasOneHost(url: string): boolean {
+  const [authority = "", ...queries] = url.replace(/^.*?:\/\//, "").split(/[/?]/);
+  const hosts = queries.join("&").match(/(?<=(^|&)host=)[^&]*/g) ?? [];
+  return ![authority.split("@").at(-1), ...hosts].some((host) => /,|%2c/i.test(host ?? ""));
+}
+
 /** The number of a database means nothing to messages, and a query would look as if it had an effect. */
 function isRedisUrl(written: string): boolean {
   const url = URL.parse(written);
@@ -31,6 +38,7 @@ export const storageSettings = {
         (url) => /^postgres(ql)?:\/\//.test(url),
         "write it as postgres://user:password@host:5432/database",
       )
+      .refine(hasOneHost, "it must name one host, such as an address that always leads to the primary")
       .optional(),
     help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE; several servers may share it",
   },

@@ -117,6 +117,15 @@ describe("a value that a setting cannot have", () => {
         { REDIS_URL: url },
         "REDIS_URL: write it as redis://user:password@host:6379, or rediss:// with TLS",
       ]),
+      ...[
+        "postgresql://a,b/db?target_session_attrs=read-write",
+        "postgres://u:s3cret@10.0.0.1:5432,10.0.0.2:5432/db",
+        "postgres:///db?host=a,b",
+        "postgres://u@h/db?sslmode=require&host=a%2Cb",
+      ].map((url): [Record<string, string>, string] => [
+        { TROUPE_DATABASE_URL: url },
+        "TROUPE_DATABASE_URL: it must name one host, such as an address that always leads to the primary",
+      ]),
       [{ PORT: "abc" }, "PORT: it must be a whole number from 0 to 65535"],
       [{ PORT: "99999" }, "PORT: it must be a whole number from 0 to 65535"],
       [{ TROUPE_WORKERS: "0" }, "TROUPE_WORKERS: it must be a whole number from 1 to 64"],
