@@ -6,12 +6,13 @@ describe("the fallback of a request", () => {
   it("answers in its place, over another API, and is told", async () => {
     await using stage = await openStage({ links: {} });
     stage.house.respond(failing);
-    const fallback = [{ api: "spare", model: "spare-2" }, { api: "last" }];
+    const fallback = [{ api: "spare", model: "spare-2" }, { model: "last-1" }];
     const asked = await ask(stage.client, { fallback });
     assert.deepEqual(answerOf(asked), ["From the spare.", "spare"]);
     assert.deepEqual(asked.details.at(-1), { ...moved("upstream_error", 1, "spare"), model: "spare-2" });
     assert.equal(bodyOf(stage.spare).model, "spare-2");
     stage.spare.respond(failing);
+    // A model alone finds the endpoint that was given it, although no list of models was read.
     assert.deepEqual(answerOf(await ask(stage.client, { fallback })), ["From the last.", "last"]);
   });
 

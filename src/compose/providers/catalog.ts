@@ -60,7 +60,8 @@ export function createCatalog({
     const list = lists.known(endpoint);
     const last = joined.get(endpoint);
     if (last !== undefined && last.list === list) return last.models;
-    const models = [...new Set([...endpoint.models, ...namesIn(list)])];
+    const own = endpoint.model === undefined ? [] : [endpoint.model];
+    const models = [...new Set([...own, ...endpoint.models, ...namesIn(list)])];
     joined.set(endpoint, { list, models });
     return models;
   }
