@@ -46,6 +46,7 @@ export async function answerResponses(
       request.previousResponseId === undefined ? undefined : () => withContext(call, owner, dependencies),
     pacing: request.pacing,
     includeSources: request.includeSources === true,
+    includeUsage: request.includeUsage === true,
     showText: true,
     signal,
     budget,

@@ -17,6 +17,8 @@ interface LaneStepsOptions {
   readonly showText: boolean;
   readonly isFull: () => boolean;
   readonly begun?: BegunLane | undefined;
+  /** The usage so far if it is to be told now. Asked once for each batch that shows text, if the client wants it. */
+  readonly runningUsage?: (() => Usage | undefined) | undefined;
   /** Stops the lane's call if the log is full. */
   readonly stop: AbortController;
   readonly emit: Emit;
@@ -134,8 +136,17 @@ export class LaneSteps {
       batch.length === 1 && only !== undefined ? this.#translate(only) : batch.flatMap(this.#translate);
     const waits = isLast && !this.#options.stop.signal.aborted;
     if (waits) this.#waiting = steps;
+    else this.#addUsage(steps);
     return waits || steps.length === 0 ? Promise.resolve() : this.#options.emit(steps);
   };
+
+  /** Tells the usage so far, from the call's first text on: a client sees `streaming` only then. */
+  #addUsage(steps: TurnStep[]): void {
+    if (this.#options.runningUsage === undefined || !this.#isStreaming || this.#isFull || steps.length === 0)
+      return;
+    const usage = this.#options.runningUsage();
+    if (usage !== undefined) steps.push({ ...this.#status("streaming"), usage });
+  }
 
   /** The length of the text before the current call. */
   get callStart(): number {

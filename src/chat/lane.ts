@@ -4,6 +4,7 @@ import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { AnswerSource } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { AnswerSize } from "./answer-size.ts";
 import { itemsWithSources, sourcesOf } from "./answer-sources.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
@@ -11,7 +12,7 @@ import { Chain } from "./fallback.ts";
 import { type LaneResult, recordedOutcome } from "./lane-result.ts";
 import { LaneSteps } from "./lane-steps.ts";
 import { linkAbort } from "./linked-abort.ts";
-import { AnswerSize, answerTooLarge } from "./meter.ts";
+import { answerTooLarge } from "./meter.ts";
 import { type PaceResult, pace } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { isUnpaid, sumUsage } from "./usage.ts";
@@ -35,6 +36,8 @@ export interface Lane {
   readonly pacing: Pacing;
   /** Whether the sources of a completed answer are told. Default false. */
   readonly includeSources?: boolean;
+  /** Whether the usage so far is told while the text streams. Default false. */
+  readonly includeUsage?: boolean;
   /** False leaves the text events out. */
   readonly showText: boolean;
   /** The budget that pays for its calls. */
@@ -59,6 +62,9 @@ export async function runLane(lane: Lane, dependencies: ChatDependencies, emit: 
   return await new LaneCalls(lane, dependencies, { stop, emit }).run();
 }
 
+/** Least time between two statuses with the usage so far. */
+const usageIntervalMs = 1_000;
+
 /** Makes the calls of one lane, one after the other. */
 class LaneCalls {
   readonly #lane: Lane;
@@ -78,6 +84,9 @@ class LaneCalls {
   /** The sources of the last call. */
   #sources: readonly AnswerSource[] = [];
   #isSent = false;
+  #call: Call | undefined;
+  /** When the usage so far was last told, by the clock's `now`. */
+  #usageToldAt = -Infinity;
 
   constructor(
     lane: Lane,
@@ -87,7 +96,9 @@ class LaneCalls {
     this.#lane = lane;
     this.#dependencies = dependencies;
     this.#stop = stop;
-    this.#steps = new LaneSteps({ ...lane, simulated: lane.choice.provider.simulated, stop, emit });
+    const runningUsage = lane.includeUsage === true ? () => this.#runningUsage() : undefined;
+    const { simulated } = lane.choice.provider;
+    this.#steps = new LaneSteps({ ...lane, simulated, runningUsage, stop, emit });
     this.#size = new AnswerSize(dependencies.maxAnswerChars, this.#steps.text.length);
     this.#chain = new Chain(lane.choice, stop.signal);
     this.#index = lane.begun?.checkpoint.call ?? 0;
@@ -119,6 +130,7 @@ class LaneCalls {
       return this.#afterRefusal(TroupeError.from(refused));
     }
     await this.#start(call);
+    this.#call = call;
     let outcome = this.#outcomeOf(await this.#pace(call));
     const error = outcome.type === "failed" ? TroupeError.from(outcome.error) : undefined;
     if (error !== undefined && !call.hasShown) {
@@ -143,6 +155,14 @@ class LaneCalls {
     this.#earlierUsage = usage;
     this.#lastEnd = outcome.end;
     return undefined;
+  }
+
+  /** The usage of the lane so far; `undefined` if that was told a short time ago. */
+  #runningUsage(): Usage | undefined {
+    const now = this.#dependencies.clock.now();
+    if (now - this.#usageToldAt < usageIntervalMs) return undefined;
+    this.#usageToldAt = now;
+    return sumUsage([this.#earlierUsage, this.#call?.usage()]);
   }
 
   /** The request for a link that is not the first. Another endpoint lacks the response to continue, but may be sent its context. */

@@ -1,17 +1,14 @@
-import { jsonChars } from "../ports/json.ts";
 import type { Cost, ProviderEnd, ProviderEvent, Usage } from "../ports/provider.ts";
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
+import { type AnswerSize, keptChars } from "./answer-size.ts";
 import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./pacing/paced-source.ts";
 import { estimateTokens, isUnread, sumUsage, utf8Bytes } from "./usage.ts";
 
 /** The reason why a call is stopped whose answer has no more room. */
 export const answerTooLarge = new TroupeError("answer_too_large");
-
-/** Maximum size of an answer, as a multiple of its maximum text: a response object repeats that, and there are tools and reasoning. */
-const allOfText = 4;
 
 interface MeteredCall {
   readonly call: CallBudget;
@@ -82,6 +79,8 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   readonly #stop: ReturnType<typeof linkAbort>;
   readonly #source: AsyncIterator<ProviderEvent[]>;
   #outputBytes: number;
+  /** The vendor's count of the current attempt's input, if it told one at the start. */
+  #toldInput: Usage | undefined;
   /** Input of earlier attempts that may have been read. */
   #readInput = 0;
   /** The usage of a call that is over. */
@@ -114,8 +113,14 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
   }
 
   #estimated(): Usage {
-    const inputTokens = this.stoppedBy === "refusal" ? 0 : this.#metered.inputTokens();
-    return estimatedUsage(inputTokens, estimateTokens(this.#outputBytes));
+    const output = estimateTokens(this.#outputBytes);
+    if (this.stoppedBy === "refusal") return estimatedUsage(0, output);
+    const { inputTokens, cachedTokens, cacheWriteTokens } = this.#toldInput ?? {};
+    return {
+      ...estimatedUsage(inputTokens ?? this.#metered.inputTokens(), output),
+      ...(cachedTokens === undefined ? {} : { cachedTokens }),
+      ...(cacheWriteTokens === undefined ? {} : { cacheWriteTokens }),
+    };
   }
 
   /** A vendor's own cost stays. */
@@ -148,10 +153,12 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     const [first] = batch;
     // It is alone in its batch, because nothing of the attempt was shown.
     if (first?.type === "retrying") {
+      this.#toldInput = undefined;
       this.#life = this.#lifeAtFirst();
       return first.isUnread ? step : this.#repeat(step);
     }
     this.#life = "answering";
+    if (first?.type === "started") this.#toldInput = first.usage;
     for (const event of batch) this.#outputBytes += outputBytes(event);
     const fitting = size.fitting(batch);
     if (fitting !== batch) {
@@ -243,58 +250,4 @@ function cutByLimit(end: ProviderEnd, { maxOutputTokens }: CallBudget): Provider
   return maxOutputTokens !== undefined && end.finishReason === "length"
     ? { ...end, finishReason: "budget" }
     : end;
-}
-
-/** Counts the characters that a provider makes the server keep, and lets only the allowed ones through. */
-export class AnswerSize {
-  readonly #maxTextChars: number;
-  #textChars: number;
-  #allChars: number;
-
-  /** `begunChars`: text that another process has already shown. */
-  constructor(maxTextChars: number, begunChars: number) {
-    this.#maxTextChars = maxTextChars;
-    this.#textChars = begunChars;
-    this.#allChars = begunChars;
-  }
-
-  /** The part of a batch that fits; the batch itself if all of it does. */
-  fitting(batch: ProviderEvent[]): ProviderEvent[] {
-    let index = 0;
-    for (const event of batch) {
-      const chars = keptChars(event);
-      const allRoom = allOfText * this.#maxTextChars - this.#allChars;
-      const room = event.type === "text" ? Math.min(allRoom, this.#maxTextChars - this.#textChars) : allRoom;
-      if (chars > room) return [...batch.slice(0, index), ...beginningOf(event, room)];
-      this.#allChars += chars;
-      if (event.type === "text") this.#textChars += chars;
-      index += 1;
-    }
-    return batch;
-  }
-}
-
-/** Characters of an event that are logged, or held until the answer ends. */
-function keptChars(event: ProviderEvent): number {
-  switch (event.type) {
-    case "text":
-    case "reasoning":
-      return event.text.length;
-    case "tool":
-      return event.payload === undefined ? 0 : jsonChars(event.payload);
-    case "started":
-    case "end":
-      return event.response === undefined ? 0 : jsonChars(event.response);
-    default:
-      return 0;
-  }
-}
-
-/** The start of a text, never cut inside a surrogate pair. Other events are of no use in part. */
-function beginningOf(event: ProviderEvent, chars: number): ProviderEvent[] {
-  if (event.type !== "text" || chars <= 0) return [];
-  const text = event.text.slice(0, chars);
-  const last = text.charCodeAt(text.length - 1);
-  const isHalf = last >= 0xd800 && last <= 0xdbff;
-  return [{ type: "text", text: isHalf ? text.slice(0, -1) : text }];
 }

@@ -76,9 +76,15 @@ export type ProviderEvent =
   | { readonly type: "checkpoint"; readonly place: JsonObject }
   /**
    * The vendor accepted the call; `response` is its own response object as first sent, if it has one. `ignored` names the parameters of the
-   * request that the model does not take, so that the call went without them.
+   * request that the model does not take, so that the call went without them. `usage` is the vendor's count of the input, if it tells that
+   * at the start; its output is not final.
    */
-  | { readonly type: "started"; readonly response?: JsonObject; readonly ignored?: readonly string[] }
+  | {
+      readonly type: "started";
+      readonly response?: JsonObject;
+      readonly ignored?: readonly string[];
+      readonly usage?: Usage;
+    }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "reasoning"; readonly text: string }
   /** A tool call changed its state. `payload` is the vendor's own item or event. */

@@ -91,6 +91,8 @@ export type TurnEvent =
       readonly simulated: boolean;
       /** Present on `completed` if the model does not take these parameters of the request, so that it answered without them. */
       readonly ignored?: readonly string[];
+      /** On `streaming`: the tokens of the lane so far, if the request asked for them. The output is an estimate. */
+      readonly usage?: Usage;
       /** On `starting`: false if the lane shows its text only as a whole, so that it has no final text event. Default true. */
       readonly showsText?: boolean;
     }

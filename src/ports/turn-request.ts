@@ -33,6 +33,8 @@ interface AnyRequest {
   readonly functions?: readonly FunctionTool[];
   /** The client is told the sources of answers. */
   readonly includeSources?: true;
+  /** The client is told the usage while an answer streams. */
+  readonly includeUsage?: true;
   /** Maximum tokens, input and output of all lanes together. */
   readonly budgetTokens?: number;
   /** Maximum length of each lane's answer, in tokens. */

@@ -36,6 +36,7 @@ const requestFields = {
     "Max tokens of the request, input and output of all its lanes together.",
   ),
   include_sources: optional(z.boolean()).describe("Send sources. Default false."),
+  include_usage: optional(z.boolean()).describe("Send running usage. Default false."),
   pacing: optional(pacing).describe("How the text is cut and timed. Default: the server's, `natural`."),
   on_disconnect: optional(onDisconnect).describe(
     "If the socket drops: `finish`, `cancel`, or milliseconds without a follower until the request is cancelled. Default: `finish` with an `id`, 10000 without.",

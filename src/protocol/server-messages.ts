@@ -13,6 +13,7 @@ import {
   response,
   simulated,
   speech,
+  usage,
 } from "./message-fields.ts";
 
 /** Every message that the server sends, by its type. */
@@ -29,6 +30,7 @@ export const serverMessages = {
         .describe("With `starting`: the conversation of a `chat` or `multi_chat`."),
       detail: repeated.optional(),
       ignored: z.array(z.string()).optional().describe("With `completed`: parameters that were left out."),
+      usage: usage.optional().describe("The lane's so far."),
       simulated,
       ...position,
     })

@@ -13,6 +13,7 @@ const forAnyRequest: Fields = {
   model: ["model", "optional"],
   budget_tokens: ["tokenBudget", "optional"],
   include_sources: ["flag", "optional"],
+  include_usage: ["flag", "optional"],
   pacing: ["pacing", "optional"],
   on_disconnect: ["onDisconnect", "optional"],
   on_interrupt: ["onInterrupt", "optional"],

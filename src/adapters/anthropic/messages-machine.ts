@@ -117,7 +117,9 @@ export class MessagesMachine implements AnswerMachine {
       this.#noteModel(message.model);
       this.#usage.note(message.usage);
     }
-    return [{ type: "started", response: this.#response("in_progress") }];
+    const { usage } = this.#usage;
+    const response = this.#response("in_progress");
+    return [{ type: "started", response, ...(usage === undefined ? {} : { usage }) }];
   }
 
   #noteModel(model: unknown): void {

@@ -143,7 +143,9 @@ export class ChatMachine implements AnswerMachine {
     this.#state = "started";
     if (typeof id === "string" && id !== "") this.#id = id;
     if (Number.isSafeInteger(created)) this.#createdAt = Number(created);
-    return [{ type: "started", response: this.#response("in_progress") }];
+    const usage = this.#usage;
+    const response = this.#response("in_progress");
+    return [{ type: "started", response, ...(usage === undefined ? {} : { usage }) }];
   }
 
   /** Lets the events after this one be read without being parsed, if this one only extends one text. */

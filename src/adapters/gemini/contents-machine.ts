@@ -103,8 +103,8 @@ export class ContentsMachine implements AnswerMachine {
   }
 
   #take(chunk: JsonObject): ProviderEvent[] {
-    const started = this.#start(chunk);
     this.#usage.note(chunk);
+    const started = this.#start(chunk);
     if (typeof chunk.modelVersion === "string" && chunk.modelVersion !== "") this.#model = chunk.modelVersion;
     if (isBlocked(chunk)) this.#noteFinish("SAFETY");
     const candidate = candidateIn(chunk);
@@ -126,7 +126,9 @@ export class ContentsMachine implements AnswerMachine {
     if (typeof responseId === "string" && responseId !== "") this.#id = responseId;
     const createdAt = typeof createTime === "string" ? Date.parse(createTime) / 1_000 : Number.NaN;
     if (Number.isFinite(createdAt)) this.#createdAt = Math.floor(createdAt);
-    return [{ type: "started", response: this.#response("in_progress") }];
+    const { usage } = this.#usage;
+    const response = this.#response("in_progress");
+    return [{ type: "started", response, ...(usage === undefined ? {} : { usage }) }];
   }
 
   #takePart(part: JsonObject): ProviderEvent[] {

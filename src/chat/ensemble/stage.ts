@@ -66,6 +66,7 @@ export async function runStage(
       request: personaRequest(request, { speech, persona, personas, choice, conversation }, dependencies),
       pacing: request.pacing,
       includeSources: request.includeSources === true,
+      includeUsage: request.includeUsage === true,
       showText: whenOne || request.showText,
       budget: context.budget,
       onSent: context.onSent,

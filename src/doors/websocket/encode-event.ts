@@ -5,7 +5,7 @@ import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
 import type { ServerMessages } from "../../protocol/server-messages.ts";
-import { cost, usage } from "./encode-usage.ts";
+import { cost, tokens, usage } from "./encode-usage.ts";
 import { wireField } from "./read-ask.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
@@ -64,6 +64,7 @@ function toMessage(event: Exclude<TurnEvent, TextEvent>): Unnumbered {
         ...(event.conversationId === undefined ? {} : { conversation_id: event.conversationId }),
         ...repeated(event),
         ...(event.ignored === undefined ? {} : { ignored: [...event.ignored] }),
+        ...(event.usage === undefined ? {} : { usage: tokens(event.usage) }),
         ...simulated(event),
       };
     case "reasoning":

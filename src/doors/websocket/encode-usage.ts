@@ -2,21 +2,22 @@ import { roundedUsd } from "../../ports/prices.ts";
 import type { Cost, Usage } from "../../ports/provider.ts";
 
 /** The fields `usage` and `cost` of an answer; none if nothing is known of its tokens. */
-export function usage(tokens: Usage | undefined) {
-  if (tokens === undefined) return {};
-  const { inputTokens, cachedTokens, cacheWriteTokens } = tokens;
-  const { outputTokens, reasoningTokens, totalTokens, estimated } = tokens;
+export function usage(used: Usage | undefined) {
+  return used === undefined ? {} : { usage: tokens(used), ...cost(used.cost) };
+}
+
+/** The tokens of an answer, without their cost. */
+export function tokens(used: Usage) {
+  const { inputTokens, cachedTokens, cacheWriteTokens } = used;
+  const { outputTokens, reasoningTokens, totalTokens, estimated } = used;
   return {
-    usage: {
-      input_tokens: inputTokens,
-      ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
-      ...(cacheWriteTokens === undefined ? {} : { cache_write_tokens: cacheWriteTokens }),
-      output_tokens: outputTokens,
-      ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
-      total_tokens: totalTokens,
-      estimated,
-    },
-    ...cost(tokens.cost),
+    input_tokens: inputTokens,
+    ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
+    ...(cacheWriteTokens === undefined ? {} : { cache_write_tokens: cacheWriteTokens }),
+    output_tokens: outputTokens,
+    ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
+    total_tokens: totalTokens,
+    estimated,
   };
 }
 

@@ -36,6 +36,7 @@ const wireDefaults: Readonly<Record<string, unknown>> = {
   stream: true,
   include_reasoning: false,
   include_sources: false,
+  include_usage: false,
 };
 
 /** Fields that control how a request is run, not its content. */
@@ -64,6 +65,7 @@ function readRequest(message: RequestMessage, defaults: DefaultPacing): TurnRequ
     ...readChoice(message.data),
     ...(message.data.fallback === undefined ? {} : { fallback: message.data.fallback.map(readChoice) }),
     ...(message.data.include_sources === true ? { includeSources: true as const } : {}),
+    ...(message.data.include_usage === true ? { includeUsage: true as const } : {}),
     ...(message.data.budget_tokens === undefined ? {} : { budgetTokens: message.data.budget_tokens }),
   };
   if (message.type === "openai_chat") {
