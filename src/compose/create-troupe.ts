@@ -101,6 +101,17 @@ function troupeOf(
   const { logs } = stores;
   const { sockets, pages, listener } = doors;
   const closing = new AbortController();
+  let moved: Promise<void> | undefined;
+
+  /** Closes the sockets whose clients can go on at other servers. */
+  function moveClients(): Promise<void> {
+    if (moved === undefined) {
+      turns.retire(absenceMs);
+      moved = sockets.move(closePatienceMs);
+    }
+    return moved;
+  }
+
   return {
     attach: sockets.attach,
     listener,
@@ -128,15 +139,14 @@ function troupeOf(
       doors.leave();
       nodes.drain();
       await parts.clock.sleep(settings.lameDuckMs, closing.signal);
+      // While the server listens, a balancer that asks leaves the open sockets alone.
+      if (nodes.hasOthers) await moveClients();
     },
     async close({ drainMs = settings.drainMs } = {}) {
       closing.abort();
       doors.leave();
       const { hasOthers } = nodes;
-      if (hasOthers) {
-        turns.retire(absenceMs);
-        await sockets.move(closePatienceMs);
-      }
+      if (hasOthers) await moveClients();
       const turnsEnded = turns.close(drainMs, hasOthers);
       await Promise.all([turnsEnded, sockets.close(turnsEnded, closePatienceMs)]);
       await parts.close();

@@ -83,7 +83,8 @@ export interface Troupe {
   readonly lost: Promise<void>;
   /**
    * Before `close`, tells balancers to send clients elsewhere: from now on `/readyz` answers 503, and everything else is served as always.
-   * Settles after `lameDuckMs`, or when `close` is called.
+   * After `lameDuckMs`, or when `close` is called, sockets whose clients can go on at another node are closed, each at a moment of its own.
+   * Then it settles. Accept connections until then: a balancer that finds a closed port would cut the other sockets.
    */
   leaveBalancer(): Promise<void>;
   /**

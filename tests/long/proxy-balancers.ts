@@ -114,7 +114,9 @@ for (const name of ["HAProxy", "nginx"] as const)
     it("send the clients of a stopping node away themselves, and no others", async () => {
       await using upstream = await createCountingUpstream({ delayMs: () => 1 });
       await using nodes = await startNodes({
-        ...{ databaseUrl: await emptyDatabase(), upstreamUrl: upstream.baseUrl, count: 3, variables },
+        ...{ databaseUrl: await emptyDatabase(), upstreamUrl: upstream.baseUrl, count: 3 },
+        // Longer than a balancer needs to find that a port is closed.
+        variables: { ...variables, TROUPE_RECONNECT_SPREAD_MS: "4000" },
       });
       const ports = nodes.all.map(({ url = "" }) => Number(new URL(url).port));
       await using balancer = await startBalancer(name, ports);
