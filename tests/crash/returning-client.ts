@@ -19,6 +19,8 @@ export interface ReturningClientOptions {
   readonly findings: Findings;
   /** The server's present life, counted from 1. */
   readonly life: () => number;
+  /** Whether it comes again after `storage_unavailable`, as that error asks. Default: that is a finding. */
+  readonly waitsForStorage?: boolean;
 }
 
 /** Counts of events on a client's connections. */
@@ -60,7 +62,7 @@ interface Reading {
 }
 
 export function createReturningClient(options: ReturningClientOptions): ReturningClient {
-  const { url, headers = {}, random, findings, life } = options;
+  const { url, headers = {}, random, findings, life, waitsForStorage = false } = options;
   const readings = new Map<string, Reading>();
   const counts = {
     connections: 0,
@@ -179,6 +181,13 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     if (message.code === "shutting_down" && reading !== undefined) {
       counts.sentAway += 1;
       from.terminate();
+      return;
+    }
+    if (waitsForStorage && reading !== undefined && message.code === "storage_unavailable") {
+      reading.following = undefined;
+      setTimeout(() => {
+        if (socket === from) join(from, reading);
+      }, message.retry_after_ms);
       return;
     }
     const isForgotten = message.code === "request_not_found" || message.code === "seq_out_of_range";

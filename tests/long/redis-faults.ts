@@ -5,9 +5,10 @@ import { createSeededRandom } from "../crash/seeded-random.ts";
 import { adminKey, bearer } from "../support/key-system.ts";
 import { startRedis, withRedis } from "./peers/redis-process.ts";
 import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
+import type { RedisFault } from "./postgres/node-faults.ts";
 import { stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
-import { type RedisFault, runNodeFaults } from "./postgres/run-node-faults.ts";
+import { runNodeFaults } from "./postgres/run-node-faults.ts";
 import { spyOnMessages } from "./postgres/spy-on-messages.ts";
 import { report } from "./record/report.ts";
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import type { Ask } from "../../crash/any-ask.ts";
 import { type CountingUpstream, createCountingUpstream } from "../../crash/counting-upstream.ts";
 import { createFindings, type Findings } from "../../crash/findings.ts";
@@ -16,7 +17,13 @@ import { startNodes } from "./start-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
 /** A guard that the nodes do without; see `sabotage-preload.ts`. */
-export type Sabotage = "no fence" | "no second try";
+export type Sabotage =
+  | "no fence"
+  | "no second try"
+  | "no count"
+  | "a claim by not exists"
+  | "a takeover in one statement"
+  | "told before the commit";
 
 /** A node of a stage, and its own way to the database. */
 export interface StagedNode {
@@ -40,6 +47,11 @@ export interface FaultStage extends AsyncDisposable {
   readonly nodes: readonly [StagedNode, StagedNode, StagedNode];
   readonly databaseUrl: string;
   readonly upstream: CountingUpstream;
+  readonly sabotage: Sabotage | undefined;
+  /** Kills a node for good, as a crash would, with its connections to the database. */
+  kill(node: StagedNode): Promise<void>;
+  /** From now on this change of the database waits inside its transaction, until `release`. */
+  holdUp(change: string): Promise<HeldUp>;
   /** Asks at this node. */
   ask(node: StagedNode, ask: Ask): StagedReader;
   /** Follows another client's request at this node, from its start. */
@@ -50,6 +62,14 @@ export interface FaultStage extends AsyncDisposable {
   judge(): Promise<Findings>;
 }
 
+/** Changes of the database that wait. */
+export interface HeldUp {
+  release(): Promise<void>;
+}
+
+/** Numbers from here on are locked by no node. */
+const firstLock = 77;
+
 const preload = new URL("sabotage-preload.ts", import.meta.url).pathname;
 /** Between two looks at a condition, milliseconds. */
 const lookMs = 20;
@@ -57,6 +77,16 @@ const lookMs = 20;
 /** Waits for a condition. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await sleep(lookMs);
+}
+
+/** The number of statements with this text that wait for a lock. */
+export async function waiting(stage: Pick<FaultStage, "databaseUrl">, text: string): Promise<number> {
+  const [row] = await runOn(
+    stage.databaseUrl,
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%' || $1::text || '%'",
+    [text],
+  );
+  return Number(row?.count);
 }
 
 /** The text that clients have been shown since the last reset. */
@@ -80,7 +110,7 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
     await startNodes({
       ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3 },
       databaseUrlOf: (place) => proxies[place]?.url ?? databaseUrl,
-      ...(sabotage === undefined ? {} : { preload, variables: { SABOTAGE: sabotage } }),
+      ...{ preload, variables: sabotage === undefined ? {} : { SABOTAGE: sabotage } },
     }),
   );
   const incarnations = await runOn(databaseUrl, "SELECT incarnation, name FROM nodes");
@@ -95,6 +125,8 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
   const findings = createFindings();
   const records = new Set<RequestRecord>();
   const reads: Promise<void>[] = [];
+  const living = new Set(nodes);
+  let holdings = 0;
 
   function read(node: StagedNode, record: RequestRecord, owns: boolean): StagedReader {
     let at = node;
@@ -115,13 +147,34 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
   }
 
   async function isWrong(): Promise<boolean> {
-    for (const write of await wrongWrites(databaseUrl)) findings.note("wrong writes", write);
+    for (const [what, count] of Object.entries(await wrongWrites(databaseUrl)))
+      if (count > 0) findings.note("wrong writes", what, count);
     return findings.total > 0;
   }
 
   const opened = opening.move();
   return {
-    ...{ nodes, databaseUrl, upstream },
+    ...{ nodes, databaseUrl, upstream, sabotage },
+    async kill(node) {
+      living.delete(node);
+      await node.process.kill();
+      node.proxy.heal();
+    },
+    async holdUp(change) {
+      const lock = firstLock + holdings;
+      holdings += 1;
+      const client = new pg.Client(databaseUrl);
+      await client.connect();
+      await client.query("SELECT pg_advisory_lock($1)", [lock]);
+      await client.query(`
+        CREATE FUNCTION hold_up_${lock}() RETURNS trigger LANGUAGE plpgsql AS $$
+          BEGIN
+            PERFORM pg_advisory_xact_lock_shared(${lock});
+            RETURN coalesce(NEW, OLD);
+          END $$;
+        CREATE TRIGGER hold_up_${lock} ${change} EXECUTE FUNCTION hold_up_${lock}();`);
+      return { release: () => client.end() };
+    },
     ask: (node, ask) => read(node, createRequestRecord(ask, findings), true),
     follow: (node, record) => read(node, record, false),
     async storedEvents() {
@@ -134,9 +187,9 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
       while (!(await Promise.race([ended, sleep(200, false)]))) if (await isWrong()) return findings;
       const all = [...records];
       checkRequests(all, upstream, findings);
-      for (const { process } of nodes) await checkReplays(process.url ?? "", all, findings);
+      for (const { process } of living) await checkReplays(process.url ?? "", all, findings);
       if (await isWrong()) return findings;
-      const codes = await Promise.all(nodes.map(({ process }) => process.stop()));
+      const codes = await Promise.all([...living].map(({ process }) => process.stop()));
       if (codes.some((code) => code !== 0)) findings.note("faults in the server's log", `ends: ${codes}`);
       for (const fault of await rowFaults(databaseUrl)) findings.note("wrong logs on disk", fault);
       return findings;

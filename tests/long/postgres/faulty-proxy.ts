@@ -9,8 +9,15 @@ export interface FaultyProxy extends AsyncDisposable {
   swallow(): void;
   /** From now on, statements on the open connections wait here. Settles when the next one has come. */
   hold(): Promise<void>;
-  /** From now on nothing passes, neither on the open connections nor on new ones, and the database notices no closed one. */
+  /**
+   * From now on nothing of this way passes, neither on the open connections nor on new ones, and the database notices no closed one.
+   * Without `statements` nothing arrives there, without `answers` nothing comes back.
+   */
+  block(way: "statements" | "answers"): void;
+  /** As without `statements`, with which no answer can come either. */
   freeze(): void;
+  /** Ends a block. The connections that it held break on both sides. */
+  heal(): void;
   /** From now on new connections are open again. */
   thaw(): void;
   /** Breaks the open connections for the clients only. */
@@ -55,6 +62,11 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
     });
   }
 
+  function block(way: "statements" | "answers"): void {
+    wayOfNew = way === "statements" ? "held" : "swallowed";
+    for (const pair of pairs) pair.way = wayOfNew;
+  }
+
   const listener = createServer(carry).listen(0, "127.0.0.1");
   await once(listener, "listening");
   const url = new URL(targetUrl);
@@ -70,9 +82,12 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
         for (const pair of pairs) Object.assign(pair, { way: "held", onKept: resolve });
       });
     },
-    freeze() {
-      wayOfNew = "held";
-      for (const pair of pairs) pair.way = "held";
+    block,
+    freeze: () => block("statements"),
+    heal() {
+      wayOfNew = "open";
+      for (const { way, client, server } of pairs)
+        if (way !== "open") for (const socket of [client, server]) socket.destroy();
     },
     thaw() {
       wayOfNew = "open";

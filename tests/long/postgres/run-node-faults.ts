@@ -5,16 +5,17 @@ import { createCrowd } from "../../crash/crowd.ts";
 import { createFindings, type Findings } from "../../crash/findings.ts";
 import { createRecordShelf } from "../../crash/record-shelf.ts";
 import { checkReplays } from "../../crash/replay-check.ts";
-import { createSeededRandom, type SeededRandom } from "../../crash/seeded-random.ts";
+import { createSeededRandom } from "../../crash/seeded-random.ts";
 import { checkRequests, type Endings } from "../../crash/verdict.ts";
 import type { RedisProcess } from "../peers/redis-process.ts";
 import { rowFaults } from "./check-rows.ts";
-import { sharedServer } from "./open-store.ts";
-import type { PostgresServer } from "./postgres-server.ts";
-import { startNodes, type TestNodes } from "./start-nodes.ts";
-
-export type RedisFault = "kill of Redis" | "freeze of Redis" | "flush of Redis";
-export type NodeFault = "kill" | "stop" | "restart of the database" | RedisFault;
+import { createDeathGaps } from "./death-gaps.ts";
+import { createFaultyProxy } from "./faulty-proxy.ts";
+import { countInvariants } from "./invariants.ts";
+import { type NodeFault, playFault } from "./node-faults.ts";
+import { emptyDatabase, sharedServer } from "./open-store.ts";
+import { startNodes } from "./start-nodes.ts";
+import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
 interface NodeFaultOptions {
   readonly faults: readonly NodeFault[];
@@ -34,6 +35,10 @@ interface NodeFaultRun {
   /** The faults in the rows of the database. */
   readonly inRows: readonly string[];
   readonly inAnswer: number;
+  /** The promises of several nodes with their faults; see `countInvariants`. */
+  readonly invariants: Readonly<Record<string, number | string>>;
+  /** From the death of a turn's node to its next event or end, as clients saw it, in ascending order. */
+  readonly deathGapsMs: readonly number[];
 }
 
 /** Three nodes under faults, and clients that go to any of them. */
@@ -47,11 +52,16 @@ export async function runNodeFaults({
   const random = createSeededRandom(seed);
   const findings = createFindings();
   const database = await sharedServer();
-  const databaseUrl = await database.createDatabase();
+  const databaseUrl = await emptyDatabase();
+  await watchWrites(databaseUrl);
   await using shelf = await createRecordShelf();
   await using upstream = await createCountingUpstream({ delayMs: () => random.whole(20, 100) });
+  await using stack = new AsyncDisposableStack();
+  const open = async () => stack.use(await createFaultyProxy(databaseUrl));
+  const proxies = [await open(), await open(), await open()];
   await using nodes = await startNodes({
     ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3 },
+    databaseUrlOf: (place) => proxies[place]?.url ?? databaseUrl,
     variables: redis === undefined ? {} : { REDIS_URL: redis.url },
   });
   const crowd = createCrowd({
@@ -59,14 +69,18 @@ export async function runNodeFaults({
     url: () => nodes.anyUrl(random),
     outlastingShare: 0.5,
     cancelShare: 0.1,
+    // New requests are refused while the database is away for longer than 2 s.
+    waitsForStorage: true,
   });
+  const gaps = createDeathGaps(crowd, databaseUrl);
+  const place = { ...{ database, databaseUrl, redis, nodes, proxies, random }, onKill: gaps.note };
   let inAnswer = 0;
   try {
     for (const fault of faults) {
       await sleep(random.between(500, 3_000));
       crowd.cut(0.3);
       inAnswer += crowd.inAnswer;
-      await play(fault, { database, redis, nodes, random });
+      await playFault(fault, place);
     }
     await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
     const unread = crowd.unread.length;
@@ -75,48 +89,13 @@ export async function runNodeFaults({
     const endings = checkRequests(records, upstream, findings);
     for (const node of nodes.all) await checkReplays(node.url ?? "", records, findings);
     assert.deepEqual(await Promise.all(nodes.all.map((node) => node.stop())), [0, 0, 0]);
-    return { findings, endings, unread, inAnswer, inRows: await rowFaults(databaseUrl) };
+    const inRows = await rowFaults(databaseUrl);
+    const writes = await wrongWrites(databaseUrl);
+    for (const [what, count] of Object.entries(writes))
+      if (count > 0) findings.note("wrong writes", what, count);
+    const invariants = await countInvariants(databaseUrl, findings, inRows, writes);
+    return { findings, endings, unread, inAnswer, inRows, invariants, deathGapsMs: await gaps.read() };
   } finally {
     crowd.close();
-  }
-}
-
-interface FaultPlace {
-  readonly database: PostgresServer;
-  readonly redis: RedisProcess | undefined;
-  readonly nodes: TestNodes;
-  readonly random: SeededRandom;
-}
-
-/** Settles when the fault is over. */
-async function play(fault: NodeFault, { database, redis, nodes, random }: FaultPlace): Promise<void> {
-  switch (fault) {
-    case "restart of the database":
-      return database.restart("immediate");
-    case "kill of Redis":
-      await redis?.kill();
-      await sleep(random.between(0, 2_000));
-      return redis?.start();
-    case "freeze of Redis":
-      redis?.freeze();
-      // Longer than the nodes need to find it.
-      await sleep(5_000);
-      return redis?.thaw();
-    case "flush of Redis":
-      return redis?.flush();
-    case "stop": {
-      const node = nodes.any(random);
-      // Others take over a process that stands still, and it starts again once it goes on.
-      nodes.signal(node, "SIGSTOP");
-      await sleep(10_000);
-      return nodes.signal(node, "SIGCONT");
-    }
-    case "kill": {
-      const node = nodes.any(random);
-      await node.kill();
-      await sleep(random.between(0, 3_000));
-      node.start();
-      await node.listening();
-    }
   }
 }

@@ -4,12 +4,13 @@ import { runOn } from "./open-store.ts";
 const tables = ["events", "turns", "messages", "usage"];
 
 /**
- * The writer is known by the name of its connection. Writes without a fence are counted by a sequence before they are made, because a
- * rollback would take back everything else.
+ * The writer is known by the name of its connection. Refused writes are counted by sequences before they are made, because a rollback
+ * would take back everything else.
  */
 const schema = `
   CREATE SEQUENCE unfenced_writes;
-  CREATE TABLE wrong_writes (what text NOT NULL);
+  CREATE SEQUENCE doubled_events;
+  CREATE TABLE foreign_writes (turn bigint NOT NULL, writer bigint NOT NULL);
   CREATE TABLE beats_done (incarnation bigint NOT NULL, sent bigint NOT NULL);
   CREATE FUNCTION writer() RETURNS bigint LANGUAGE sql AS $$
     SELECT substring(current_setting('application_name') FROM '^troupe journal ([0-9]+)$')::bigint $$;
@@ -20,10 +21,17 @@ const schema = `
       END IF;
       RETURN NEW;
     END $$;
+  CREATE FUNCTION check_doubled() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF EXISTS (SELECT 1 FROM events WHERE turn = NEW.turn AND first_seq = NEW.first_seq AND part = NEW.part) THEN
+        PERFORM nextval('doubled_events');
+      END IF;
+      RETURN NEW;
+    END $$;
   CREATE FUNCTION check_owner() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF EXISTS (SELECT 1 FROM turns WHERE number = NEW.turn AND node <> writer()) THEN
-        INSERT INTO wrong_writes VALUES ('events of turn ' || NEW.turn || ' by ' || writer() || ', which does not run it');
+        INSERT INTO foreign_writes VALUES (NEW.turn, writer());
       END IF;
       RETURN NULL;
     END $$;
@@ -33,6 +41,7 @@ const schema = `
       RETURN NULL;
     END $$;
   ${tables.map((table) => `CREATE TRIGGER check_writer BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION check_writer();`).join("\n")}
+  CREATE TRIGGER check_doubled BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION check_doubled();
   CREATE TRIGGER check_owner AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION check_owner();
   CREATE TRIGGER count_beat AFTER UPDATE ON fences FOR EACH ROW WHEN (NEW.line = 0) EXECUTE FUNCTION count_beat();`;
 
@@ -41,14 +50,29 @@ export async function watchWrites(databaseUrl: string): Promise<void> {
   await runOn(databaseUrl, schema);
 }
 
-/** The writes that no node may try or make: without its fence, to a turn of another node, or a beat for the second time. */
-export async function wrongWrites(databaseUrl: string): Promise<readonly string[]> {
-  const rows = await runOn(
+/** The writes that no node may try or make. */
+export interface WrongWrites {
+  /** 1 if a node tried to write after its fence was gone. */
+  readonly unfenced: number;
+  /** 1 if a node tried to write events under a number that has some already. */
+  readonly doubled: number;
+  /** Events of a turn that another node runs. */
+  readonly foreign: number;
+  /** Beats that were committed more than once. */
+  readonly repeated: number;
+}
+
+export async function wrongWrites(databaseUrl: string): Promise<WrongWrites> {
+  const [row] = await runOn(
     databaseUrl,
-    `SELECT 'rows of a node whose fence is gone' AS what FROM unfenced_writes WHERE is_called
-      UNION ALL SELECT DISTINCT what FROM wrong_writes
-      UNION ALL SELECT 'beat ' || sent || ' of ' || incarnation || ' more than once' FROM beats_done
-        GROUP BY incarnation, sent HAVING count(*) > 1`,
+    `SELECT (SELECT is_called::int FROM unfenced_writes) AS unfenced, (SELECT is_called::int FROM doubled_events) AS doubled,
+      (SELECT count(*) FROM foreign_writes) AS foreign,
+      (SELECT count(*) FROM (SELECT 1 FROM beats_done GROUP BY incarnation, sent HAVING count(*) > 1) AS again) AS repeated`,
   );
-  return rows.map(({ what }) => String(what));
+  return {
+    unfenced: Number(row?.unfenced),
+    doubled: Number(row?.doubled),
+    foreign: Number(row?.foreign),
+    repeated: Number(row?.repeated),
+  };
 }

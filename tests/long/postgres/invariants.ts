@@ -1,0 +1,57 @@
+import type { Findings } from "../../crash/findings.ts";
+import { answerTo } from "../../crash/numbered-answer.ts";
+import { runOn } from "./open-store.ts";
+import type { WrongWrites } from "./watch-writes.ts";
+
+const doubleMessages = `SELECT count(*) FROM (
+  SELECT 1 FROM messages WHERE request_id IS NOT NULL
+  GROUP BY conversation_id, request_id, persona_id, role HAVING count(*) > 1) AS doubled`;
+const wholeAnswers = `SELECT request_id, persona_id, convert_from(content, 'UTF8') AS text FROM messages
+  WHERE role = 'assistant' AND status = 'completed'`;
+
+/** The stored answers that are not the provider's, and messages that are stored twice. */
+async function wrongMessages(databaseUrl: string): Promise<number> {
+  const [doubled] = await runOn(databaseUrl, doubleMessages);
+  const answers = await runOn(databaseUrl, wholeAnswers);
+  const wrong = answers.filter(
+    (row) => row.text !== answerTo(String(row.request_id), String(row.persona_id)),
+  );
+  return Number(doubled?.count) + wrong.length;
+}
+
+/**
+ * The promises of several nodes, each with its count of faults. For a run whose requests have ended and whose nodes have stopped. A promise
+ * that the run cannot break is said to be not seen.
+ */
+export async function countInvariants(
+  databaseUrl: string,
+  findings: Findings,
+  inRows: readonly string[],
+  writes: WrongWrites,
+): Promise<Readonly<Record<string, number | string>>> {
+  const counts = new Map(findings.rows());
+  const found = (...kinds: Parameters<Findings["note"]>[0][]) =>
+    kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0);
+  const rows = (...faults: string[]) => inRows.filter((fault) => faults.includes(fault)).length;
+  return {
+    "1 numbers without gap or overlap":
+      found("lost", "doubled", "reordered") + rows("numbers that overlap or are missing"),
+    "2 one content for each number": found("changed", "wrong replays"),
+    "3 shown means stored": found("forgotten requests", "wrong replays"),
+    "4 no row without a fence": writes.unfenced,
+    "5 one owner of a turn": writes.foreign,
+    "6 one end, and it is the last event":
+      found("missing terminals", "second terminals") + rows("ends that are not the last event"),
+    "7 each beat once": writes.repeated + writes.doubled,
+    "8 one call for each id": found("repeated provider calls"),
+    "9 no call after a cancel": "not seen here",
+    "10 no cancel by a node without a fence": "not seen here",
+    "11 no more than the cap": "not seen here (postgres-budgets)",
+    "12 no byte after a revocation": "not seen here (postgres-limits)",
+    "13 one socket for each ticket": "not seen here (postgres-limits)",
+    "14 one message for each lane, as it was shown":
+      found("wrong texts") + (await wrongMessages(databaseUrl)),
+    "15 no turn left, no byte of another":
+      found("given up") + rows("turns that run", "turns without an answer", "events of no turn"),
+  };
+}
