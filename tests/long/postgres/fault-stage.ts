@@ -13,7 +13,7 @@ import { checkRequests } from "../../crash/verdict.ts";
 import { rowFaults } from "./check-rows.ts";
 import { createFaultyProxy, type FaultyProxy } from "./faulty-proxy.ts";
 import { emptyDatabase, runOn } from "./open-store.ts";
-import { startNodes } from "./start-nodes.ts";
+import { startNodes, untilServing } from "./start-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
 /** A guard that the nodes do without; see `sabotage-preload.ts`. */
@@ -187,7 +187,10 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
       while (!(await Promise.race([ended, sleep(200, false)]))) if (await isWrong()) return findings;
       const all = [...records];
       checkRequests(all, upstream, findings);
-      for (const { process } of living) await checkReplays(process.url ?? "", all, findings);
+      for (const { process } of living) {
+        await untilServing(process);
+        await checkReplays(process.url ?? "", all, findings);
+      }
       if (await isWrong()) return findings;
       const codes = await Promise.all([...living].map(({ process }) => process.stop()));
       if (codes.some((code) => code !== 0)) findings.note("faults in the server's log", `ends: ${codes}`);

@@ -14,7 +14,7 @@ import { createFaultyProxy } from "./faulty-proxy.ts";
 import { countInvariants } from "./invariants.ts";
 import { type NodeFault, playFault } from "./node-faults.ts";
 import { emptyDatabase, sharedServer } from "./open-store.ts";
-import { startNodes } from "./start-nodes.ts";
+import { startNodes, untilServing } from "./start-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
 interface NodeFaultOptions {
@@ -87,7 +87,10 @@ export async function runNodeFaults({
     crowd.close();
     const records = [...shelf.records, ...crowd.unread];
     const endings = checkRequests(records, upstream, findings);
-    for (const node of nodes.all) await checkReplays(node.url ?? "", records, findings);
+    for (const node of nodes.all) {
+      await untilServing(node);
+      await checkReplays(node.url ?? "", records, findings);
+    }
     assert.deepEqual(await Promise.all(nodes.all.map((node) => node.stop())), [0, 0, 0]);
     const inRows = await rowFaults(databaseUrl);
     const writes = await wrongWrites(databaseUrl);

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createDataFolder } from "../../crash/data-folder.ts";
 import type { SeededRandom } from "../../crash/seeded-random.ts";
 import { createServerProcess, type ServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
+import { connect } from "../../support/wire-client.ts";
 
 interface NodesOptions {
   readonly databaseUrl: string;
@@ -58,4 +60,16 @@ export async function startNodes({
     signal: (node, signal) => void process.kill(node.pid, signal),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** Waits until a node can be connected to: one that was taken over closes its port until it has started again. */
+export async function untilServing({ url = "" }: ServerProcess): Promise<void> {
+  for (;;) {
+    try {
+      (await connect(url)).terminate();
+      return;
+    } catch {
+      await sleep(50);
+    }
+  }
 }
