@@ -94,7 +94,7 @@ async function start({ settings, configuration, args }: StartOptions): Promise<v
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
   const runsTurns = settings.workers === 1 || cluster.isWorker;
-  const observing = await openObserving(settings, { logger, runsTurns });
+  const observing = await openObserving(settings, { configuration, logger, runsTurns });
   const options = {
     ...{ logger, pageToken, onAnswering: announcement.tellAnswering },
     ...(configuration === undefined ? {} : { configuration }),

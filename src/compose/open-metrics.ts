@@ -19,8 +19,10 @@ export interface OpenedMetrics extends Metrics {
   serve(): Promise<Listening>;
 }
 
-interface MetricsSettings extends Pick<Settings, "model" | "prices" | "metricsHost"> {
+interface MetricsSettings extends Pick<Settings, "metricsHost"> {
   readonly port: number;
+  /** The models that have labels of their own. */
+  readonly models: Iterable<string>;
 }
 
 interface MetricsParts {
@@ -30,12 +32,12 @@ interface MetricsParts {
   readonly say?: (line: string) => void;
 }
 
-/** Opens the metrics of a process. The models that the settings name have labels of their own. */
+/** Opens the metrics of a process. */
 export function openMetrics(
-  { port, metricsHost: host, model, prices }: MetricsSettings,
+  { port, metricsHost: host, models }: MetricsSettings,
   { logger, clock = systemClock, say = (line) => process.stdout.write(line) }: MetricsParts,
 ): OpenedMetrics {
-  const metrics = createMetrics({ models: [model, ...prices.map((priced) => priced.model)] });
+  const metrics = createMetrics({ models });
   const processes = new Processes(metrics, clock);
   const onFault = (error: unknown) => logger.error({ err: error }, "the metrics could not be read");
   return {

@@ -1,8 +1,10 @@
 import { systemClock } from "../adapters/system/system-clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import { combineObservers } from "./combine-observers.ts";
+import type { TroupeConfig } from "./config-file.ts";
 import type { Logger } from "./log-observer.ts";
 import type { OpenedMetrics } from "./open-metrics.ts";
+import { modelsNamedIn } from "./providers/named-models.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /** The metrics and the spans of this process, as far as the settings ask for them. */
@@ -15,6 +17,7 @@ export interface Observing {
 }
 
 interface ObservingParts {
+  readonly configuration: TroupeConfig | undefined;
   readonly logger: Logger;
   /** Whether turns run in this process: the first one of several has metrics, but no spans. */
   readonly runsTurns: boolean;
@@ -23,9 +26,9 @@ interface ObservingParts {
 /** Opens them. Their libraries are loaded only then. Rejects with a `SettingError` if the packages for spans are not installed. */
 export async function openObserving(
   settings: Settings,
-  { logger, runsTurns }: ObservingParts,
+  { configuration, logger, runsTurns }: ObservingParts,
 ): Promise<Observing> {
-  const metrics = await openMetricsIfAsked(settings, logger);
+  const metrics = await openMetricsIfAsked(settings, configuration, logger);
   const spans = runsTurns ? await openSpansIfAsked(settings, logger) : undefined;
   const observers = [metrics, spans].flatMap((one) => (one === undefined ? [] : [one.observer]));
   return {
@@ -35,11 +38,15 @@ export async function openObserving(
   };
 }
 
-async function openMetricsIfAsked(settings: Settings, logger: Logger): Promise<OpenedMetrics | undefined> {
+async function openMetricsIfAsked(
+  settings: Settings,
+  configuration: TroupeConfig | undefined,
+  logger: Logger,
+): Promise<OpenedMetrics | undefined> {
   const { metricsPort: port } = settings;
   if (port === undefined) return undefined;
   const { openMetrics } = await import("./open-metrics.ts");
-  return openMetrics({ ...settings, port }, { logger });
+  return openMetrics({ ...settings, port, models: modelsNamedIn(settings, configuration) }, { logger });
 }
 
 async function openSpansIfAsked({ otlpEndpoint: endpoint, nodeName }: Settings, logger: Logger) {

@@ -5,7 +5,7 @@ import { openMetrics } from "../../src/compose/open-metrics.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: assert.fail };
-const settings = { port: 0, metricsHost: "127.0.0.1", model: "m-1", prices: [] };
+const settings = { port: 0, metricsHost: "127.0.0.1", models: ["m-1"] };
 
 /** Serves the metrics of a process that adds up others. */
 async function serve() {
