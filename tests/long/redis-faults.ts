@@ -13,7 +13,7 @@ import { spyOnMessages } from "./postgres/spy-on-messages.ts";
 import { report } from "./record/report.ts";
 
 /** The figures of a short run; a longer one sets its own. */
-const count = Number(process.env.CRASH_KILLS ?? 3);
+const count = Number(process.env.REDIS_FAULTS ?? 3);
 const streams = Number(process.env.CRASH_STREAMS ?? 15);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
@@ -31,7 +31,7 @@ describe("three nodes with Redis", { skip: withPostgres.skip || withRedis.skip }
     const run = await runNodeFaults({ faults, streams, seed, patienceMs: 60_000, redis });
     report({
       program: "redis-faults",
-      settings: { CRASH_KILLS: count, CRASH_STREAMS: streams, CRASH_SEED: seed },
+      settings: { REDIS_FAULTS: count, CRASH_STREAMS: streams, CRASH_SEED: seed },
       figures: { "requests in the middle of their answer at a fault": run.inAnswer, ...run.endings },
       findings: run.findings,
     });
