@@ -27,7 +27,7 @@ interface Dialect {
  * The statement that reads a page of a group's sums. Parameters: the owner, the first and the last day, the three values of the place before
  * the page, and the size of a page. A sum's cost is NULL if it is known of no call. `costed` is the number of calls whose cost is known.
  */
-export function sumsStatement(group: UsageGroup, { parameter, byBytes, any }: Dialect): string {
+function sumsStatement(group: UsageGroup, { parameter, byBytes, any }: Dialect): string {
   const [owner, from, to, ...after] = [1, 2, 3, 4, 5, 6].map(parameter);
   const [day, first, second] = places[group];
   const place = `${day} AS place_day, ${first} AS place_first, ${second} AS place_second`;
@@ -48,6 +48,28 @@ export function sumsStatement(group: UsageGroup, { parameter, byBytes, any }: Di
     ) AS used WHERE (place_day, place_first ${byBytes}, place_second ${byBytes}) > (${after.join(", ")})
     GROUP BY place_day, place_first, place_second ORDER BY ${order} LIMIT ${parameter(7)}`;
 }
+
+/** The statements of all groups. */
+export function sumsStatements(dialect: Dialect) {
+  return {
+    sumUsageByModel: sumsStatement("model", dialect),
+    sumUsageByDay: sumsStatement("day", dialect),
+    sumUsageByKey: sumsStatement("key", dialect),
+    sumUsageByConversation: sumsStatement("conversation", dialect),
+    sumUsageByRequest: sumsStatement("request", dialect),
+    sumUsageByCall: sumsStatement("call", dialect),
+  };
+}
+
+/** The statement of each group. */
+export const sumsNames = {
+  model: "sumUsageByModel",
+  day: "sumUsageByDay",
+  key: "sumUsageByKey",
+  conversation: "sumUsageByConversation",
+  request: "sumUsageByRequest",
+  call: "sumUsageByCall",
+} as const satisfies Record<UsageGroup, keyof ReturnType<typeof sumsStatements>>;
 
 /** The place before the first page. */
 export const firstPlace = { day: -1, first: "", second: "" } as const;

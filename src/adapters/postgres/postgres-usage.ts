@@ -1,5 +1,5 @@
-import { recordedCost, sumsOfPage, type UsageGroup, type UsageStore } from "../../ports/usage-store.ts";
-import { firstPlace, sumsStatement, wholeCost } from "../database/usage-groups.ts";
+import { recordedCost, sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { firstPlace, sumsNames, sumsStatements, wholeCost } from "../database/usage-groups.ts";
 import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { BeatItem } from "./beat-item.ts";
 import { named } from "./connection.ts";
@@ -28,26 +28,12 @@ const statements = named({
     WHERE day = $1 AND request_id IS NOT NULL AND (outcome IS NULL OR outcome = 'interrupted' OR EXISTS (
       SELECT 1 FROM turns WHERE turns.owner = u.owner AND turns.id = u.request_id AND turns.ended_ms IS NULL
     )) ORDER BY number`,
-  sumUsageByModel: sumsStatement("model", dialect),
-  sumUsageByDay: sumsStatement("day", dialect),
-  sumUsageByKey: sumsStatement("key", dialect),
-  sumUsageByConversation: sumsStatement("conversation", dialect),
-  sumUsageByRequest: sumsStatement("request", dialect),
-  sumUsageByCall: sumsStatement("call", dialect),
+  ...sumsStatements(dialect),
 });
 
 interface PostgresUsageOptions {
   readonly store: PostgresStore;
 }
-
-const sumsOf = {
-  model: statements.sumUsageByModel,
-  day: statements.sumUsageByDay,
-  key: statements.sumUsageByKey,
-  conversation: statements.sumUsageByConversation,
-  request: statements.sumUsageByRequest,
-  call: statements.sumUsageByCall,
-} as const satisfies Record<UsageGroup, unknown>;
 
 /** Maximum number of writes that wait for the database; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
@@ -100,7 +86,7 @@ export function createPostgresUsage({ store }: PostgresUsageOptions): UsageStore
     async sums(owner, from, to, group = "model", { day, first, second } = firstPlace) {
       await written();
       const values = [owner, from, to, day, first, second, sumsOfPage];
-      const rows = await store.query(owner, sumsOf[group], values);
+      const rows = await store.query(owner, statements[sumsNames[group]], values);
       return rows.map((row) => toUsageSum(group, row));
     },
   };

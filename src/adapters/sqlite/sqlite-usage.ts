@@ -1,8 +1,8 @@
-import { recordedCost, sumsOfPage, type UsageGroup, type UsageStore } from "../../ports/usage-store.ts";
-import { firstPlace } from "../database/usage-groups.ts";
+import { recordedCost, sumsOfPage, type UsageStore } from "../../ports/usage-store.ts";
+import { firstPlace, sumsNames } from "../database/usage-groups.ts";
 import { toLeftCall, toSpending, toUsageSum } from "../database/usage-rows.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { StatementName, Write } from "./statements.ts";
+import type { Write } from "./statements.ts";
 
 interface SqliteUsageOptions {
   readonly store: SqliteStore;
@@ -12,15 +12,6 @@ interface SqliteUsageOptions {
 
 /** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
-
-const sumsOf = {
-  model: "sumUsageByModel",
-  day: "sumUsageByDay",
-  key: "sumUsageByKey",
-  conversation: "sumUsageByConversation",
-  request: "sumUsageByRequest",
-  call: "sumUsageByCall",
-} as const satisfies Record<UsageGroup, StatementName>;
 
 /** Usage in the database, committed together with the turns' events. */
 export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): UsageStore {
@@ -78,7 +69,7 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
       return { spent: spent.map(toSpending), left: left.map(toLeftCall) };
     },
     async sums(owner, from, to, group = "model", { day, first, second } = firstPlace) {
-      const rows = await store.read(sumsOf[group], owner, from, to, day, first, second, sumsOfPage);
+      const rows = await store.read(sumsNames[group], owner, from, to, day, first, second, sumsOfPage);
       return rows.map((row) => toUsageSum(group, row));
     },
   };

@@ -1,4 +1,4 @@
-import { sumsStatement, wholeCost } from "../database/usage-groups.ts";
+import { sumsStatements, wholeCost } from "../database/usage-groups.ts";
 
 const dialect = { parameter: (number: number) => `?${number}`, byBytes: "", any: "max" };
 
@@ -32,12 +32,7 @@ export const usageStatements = {
     WHERE day = ? AND request_id IS NOT NULL AND (outcome IS NULL OR outcome = 'interrupted' OR EXISTS (
       SELECT 1 FROM turns WHERE turns.owner = usage.owner AND turns.id = usage.request_id AND turns.ended_at_ms IS NULL
     )) ORDER BY number`,
-  sumUsageByModel: sumsStatement("model", dialect),
-  sumUsageByDay: sumsStatement("day", dialect),
-  sumUsageByKey: sumsStatement("key", dialect),
-  sumUsageByConversation: sumsStatement("conversation", dialect),
-  sumUsageByRequest: sumsStatement("request", dialect),
-  sumUsageByCall: sumsStatement("call", dialect),
+  ...sumsStatements(dialect),
   foldUsage: `INSERT INTO usage_days
       (owner, day, key_id, api, model, calls, input_tokens, output_tokens, estimated, cost_usd, cost_approximate, costed_calls)
     SELECT owner, day, key_id, api, model, count(*), sum(input_tokens), sum(output_tokens), max(estimated), total(cost_usd),
