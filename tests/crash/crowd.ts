@@ -3,6 +3,7 @@ import { createRequestRecord, type RequestRecord } from "./request-record.ts";
 import {
   type ClientCounts,
   createReturningClient,
+  noCounts,
   type ReturningClient,
   type ReturningClientOptions,
 } from "./returning-client.ts";
@@ -147,15 +148,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 }
 
 function sumCounts(all: readonly ClientCounts[]): ClientCounts {
-  const sum = {
-    connections: 0,
-    cutInAnswer: 0,
-    cutInReplay: 0,
-    resumes: 0,
-    repeatedAsks: 0,
-    cancels: 0,
-    sentAway: 0,
-  };
+  const sum = noCounts();
   for (const counts of all) {
     for (const key of Object.keys(sum) as (keyof ClientCounts)[]) sum[key] += counts[key];
   }

@@ -37,6 +37,19 @@ export interface ClientCounts {
   sentAway: number;
 }
 
+/** The counts of a client that has not connected yet. */
+export function noCounts(): ClientCounts {
+  return {
+    connections: 0,
+    cutInAnswer: 0,
+    cutInReplay: 0,
+    resumes: 0,
+    repeatedAsks: 0,
+    cancels: 0,
+    sentAway: 0,
+  };
+}
+
 /** A client that knows only frames, and that reconnects whenever its connection is lost. */
 export interface ReturningClient {
   readonly counts: ClientCounts;
@@ -64,15 +77,7 @@ interface Reading {
 export function createReturningClient(options: ReturningClientOptions): ReturningClient {
   const { url, headers = {}, random, findings, life, waitsForStorage = false } = options;
   const readings = new Map<string, Reading>();
-  const counts = {
-    connections: 0,
-    cutInAnswer: 0,
-    cutInReplay: 0,
-    resumes: 0,
-    repeatedAsks: 0,
-    cancels: 0,
-    sentAway: 0,
-  };
+  const counts = noCounts();
   let socket: WebSocket | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;

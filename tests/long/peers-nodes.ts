@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
 import { after, it } from "node:test";
+import { assertKept } from "./peers/assert-kept.ts";
 import { type NodeFault, nodeFaults } from "./peers/node-faults.ts";
 import type { Outcome } from "./peers/outcome.ts";
 import { createTable } from "./peers/outcome-table.ts";
@@ -7,7 +7,6 @@ import type { Peer } from "./peers/peer.ts";
 import { playNodeFault } from "./peers/play-node-fault.ts";
 import { hasRedis } from "./peers/redis-process.ts";
 import { resumableStreamPeer } from "./peers/resumable-stream-peer.ts";
-import { chunkCount } from "./peers/script.ts";
 import { socketIoPeers } from "./peers/socket-io-peer.ts";
 import { troupePeer } from "./peers/troupe-peer.ts";
 import { stopShared } from "./postgres/open-store.ts";
@@ -53,9 +52,5 @@ it("the same answer through three nodes of each peer, with the same faults", {
   console.log(table.text());
   writeRecord("peers-nodes", { PEERS_ROUNDS: rounds }, table.text());
 
-  for (const [{ kills = false }, { shown, ...rest }] of ours) {
-    const end = kills ? "error `interrupted`" : "completed";
-    assert.deepEqual(rest, { lost: 0, doubled: 0, reordered: 0, end, furtherCalls: 0 });
-    assert.ok(kills || shown === chunkCount);
-  }
+  assertKept(ours);
 });
