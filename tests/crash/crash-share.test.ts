@@ -6,7 +6,7 @@ import { formatRun } from "./verdict.ts";
 
 // The quick part of tests/long/crash-recovery.ts and tests/long/client-cuts.ts.
 it("killed and started again, a server keeps everything its clients saw and ends the open requests", async () => {
-  const { figures, findings } = await runCrashes({ kills: 2, streams: 10, seed: 7, mostServingMs: 700 });
+  const { figures, findings } = await runCrashes({ kills: 2, streams: 10, seed: 7, maxServingMs: 700 });
   assert.equal(findings.total, 0, formatRun(figures, findings));
 });
 

@@ -43,7 +43,7 @@ export interface Crowd {
 /** Maximum number of requests in one conversation. */
 const conversationLength = 6;
 /** Maximum number of messages before a client cancels its request. The shortest answers have about as many. */
-const mostBeforeCancel = 30;
+const maxBeforeCancel = 30;
 
 export function createCrowd(options: CrowdOptions): Crowd {
   const {
@@ -65,7 +65,7 @@ export function createCrowd(options: CrowdOptions): Crowd {
 
   function record(ask: Ask): RequestRecord {
     const isStopped = cancelShare > 0 && random.chance(cancelShare);
-    const stop = isStopped ? { cancelAt: random.whole(1, mostBeforeCancel) } : {};
+    const stop = isStopped ? { cancelAt: random.whole(1, maxBeforeCancel) } : {};
     const made = createRequestRecord({ ...ask, ...stop }, findings, isSame);
     unread.add(made);
     return made;

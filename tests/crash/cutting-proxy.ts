@@ -26,9 +26,9 @@ export interface CuttingProxy extends AsyncDisposable {
 }
 
 /** Maximum bytes to the client before a cut. Few connections carry much more, so replays are cut as often as answers. */
-const mostBytesDown = 12_000;
+const maxBytesDown = 12_000;
 /** The handshake has about 200 bytes, and so does a request. */
-const mostBytesUp = 800;
+const maxBytesUp = 800;
 
 export async function createCuttingProxy(targetPort: number, random: SeededRandom): Promise<CuttingProxy> {
   const cuts = { reset: 0, end: 0, silent: 0, upward: 0 };
@@ -70,23 +70,23 @@ export async function createCuttingProxy(targetPort: number, random: SeededRando
     const server = connect({ port: targetPort, host: "127.0.0.1" });
     const way = random.pick(ways);
     // Small numbers are the most likely.
-    const bytesDown = way === "upward" ? Infinity : Math.floor(mostBytesDown * random.next() ** 3);
-    const bytesUp = way === "upward" ? Math.floor(mostBytesUp * random.next()) : Infinity;
+    const bytesDown = way === "upward" ? Infinity : Math.floor(maxBytesDown * random.next() ** 3);
+    const bytesUp = way === "upward" ? Math.floor(maxBytesUp * random.next()) : Infinity;
     let isCut = false;
     hold(client);
     hold(server);
 
-    function carryUpTo(mostBytes: number, from: Socket, to: Socket): void {
+    function carryUpTo(maxBytes: number, from: Socket, to: Socket): void {
       let carried = 0;
       from.on("data", (bytes) => {
         if (isCut) return;
-        if (healed || carried + bytes.length <= mostBytes) {
+        if (healed || carried + bytes.length <= maxBytes) {
           carried += bytes.length;
           to.write(bytes);
           return;
         }
         isCut = true;
-        to.write(bytes.subarray(0, mostBytes - carried), () => cut(way, client, server));
+        to.write(bytes.subarray(0, maxBytes - carried), () => cut(way, client, server));
       });
       from.on("close", () => {
         if (!isCut) to.destroy();

@@ -35,7 +35,7 @@ export interface Findings {
   readonly examples: readonly string[];
 }
 
-const mostExamples = 5;
+const maxExamples = 5;
 
 export function createFindings(): Findings {
   const counts = new Map<FindingKind, number>(kinds.map((kind) => [kind, 0]));
@@ -46,7 +46,7 @@ export function createFindings(): Findings {
       counts.set(kind, (counts.get(kind) ?? 0) + count);
       const before = noted.get(kind) ?? 0;
       noted.set(kind, before + 1);
-      if (before < mostExamples) examples.push(`${kind}: ${what}`);
+      if (before < maxExamples) examples.push(`${kind}: ${what}`);
     },
     get total() {
       return [...counts.values()].reduce((sum, count) => sum + count, 0);

@@ -15,7 +15,7 @@ export interface CrashRunOptions {
   readonly streams: number;
   readonly seed: number;
   /** Maximum time that the server serves between its start and its end. */
-  readonly mostServingMs: number;
+  readonly maxServingMs: number;
 }
 
 export interface CrashRun {
@@ -33,7 +33,7 @@ const patienceMs = 60_000;
  * reconnect. At the end it compares the frames seen, a replay, and the content of the disk.
  */
 export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
-  const { kills, streams, seed, mostServingMs } = options;
+  const { kills, streams, seed, maxServingMs } = options;
   const random = createSeededRandom(seed);
   const findings = createFindings();
   await using place = await createDataFolder();
@@ -53,7 +53,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
   let inAnswer = 0;
   let inStart = 0;
   let leftRunning = 0;
-  let mostWalBytes = 0;
+  let maxWalBytes = 0;
   let newestTurn = 0;
 
   /** Kills the server. If it had started fully, checks that it had ended the turns left by the kill before. */
@@ -65,7 +65,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
     if (hasListened && forgotten.length > 0)
       findings.note("still running after a crash", `turns ${forgotten}`, forgotten.length);
     leftRunning += left.running.length;
-    mostWalBytes = Math.max(mostWalBytes, left.walBytes);
+    maxWalBytes = Math.max(maxWalBytes, left.walBytes);
     newestTurn = left.newest;
     server.start();
   }
@@ -78,7 +78,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
         await sleep(random.between(0, meanStartMs));
       } else {
         if (count > 0) startsMs.push(await server.listening());
-        await sleep(random.between(0, mostServingMs));
+        await sleep(random.between(0, maxServingMs));
       }
       await kill(!isInStart);
     }
@@ -101,7 +101,7 @@ export async function runCrashes(options: CrashRunOptions): Promise<CrashRun> {
       resumes: counts.resumes,
       "requests sent again": counts.repeatedAsks,
       ...judged,
-      "write-ahead log bytes, most": mostWalBytes,
+      "write-ahead log bytes, most": maxWalBytes,
       "database bytes": (await stat(file)).size,
       "start to listening, longest": `${Math.round(Math.max(...startsMs))} ms`,
     };

@@ -25,7 +25,7 @@ const expectedFault = '"msg":"a worker ended; another takes its place"';
  * reconnect.
  */
 export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<CrashRun> {
-  const { kills, streams, seed, mostServingMs, workers } = options;
+  const { kills, streams, seed, maxServingMs, workers } = options;
   const random = createSeededRandom(seed);
   const findings = createFindings();
   await using place = await createDataFolder();
@@ -66,7 +66,7 @@ export async function runWorkerCrashes(options: WorkerCrashOptions): Promise<Cra
 
   try {
     for (let count = 0; count < kills; count += 1) {
-      await sleep(random.between(0, mostServingMs));
+      await sleep(random.between(0, maxServingMs));
       await killOne();
     }
     // Starts after the last kill: before it, kills may follow one another faster than a new worker can end the requests

@@ -5,7 +5,7 @@ import type { Numbered, RequestRecord } from "./request-record.ts";
 import { checkTexts, messagesOf, seenVoices } from "./seen-texts.ts";
 
 /** Maximum number of times that a turn may be answered again (PROTOCOL.md). */
-const mostRestarts = 3;
+const maxRestarts = 3;
 
 /** How the requests of a run ended. */
 export interface Endings {
@@ -67,7 +67,7 @@ function isGivenUp({ ask }: RequestRecord, messages: readonly Numbered[], resets
   if (ask.outlasts === "continued") return voices.some(({ text }) => text !== "");
   // An answer that has had its last chunk is not made again.
   const isWhole = voices.every(({ voice, text }) => text === answerTo(ask.id, voice));
-  return ask.outlasts === "anew" && resets < mostRestarts && !isWhole;
+  return ask.outlasts === "anew" && resets < maxRestarts && !isWhole;
 }
 
 /** Checks that exactly one terminal message arrived, and that it was the last. */

@@ -13,7 +13,7 @@ const streams = Number(process.env.CRASH_STREAMS ?? 50);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
 it(`${kills} kills under ${streams} streams, seed ${seed}`, async () => {
-  const { figures, findings } = await runCrashes({ kills, streams, seed, mostServingMs: 2_500 });
+  const { figures, findings } = await runCrashes({ kills, streams, seed, maxServingMs: 2_500 });
   report({
     program: "crash-recovery",
     settings: { CRASH_KILLS: kills, CRASH_STREAMS: streams, CRASH_SEED: seed },

@@ -13,7 +13,7 @@ it(`${kills} kills of one of 2 workers under ${streams} streams, seed ${seed}`, 
     kills,
     streams,
     seed,
-    mostServingMs: 2_500,
+    maxServingMs: 2_500,
     workers: 2,
   });
   console.log(formatRun(figures, findings));
