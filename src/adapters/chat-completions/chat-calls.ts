@@ -3,6 +3,7 @@ import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
 import { callEvent, type FunctionCall } from "../upstream/response-object.ts";
+import { ObjectEnd } from "./object-end.ts";
 
 /** A call and Google's signature of the reasoning before it, which Gemini's compatible endpoint wants back. */
 export interface SignedCall extends FunctionCall {
@@ -13,6 +14,7 @@ interface OpenCall {
   readonly callId: string;
   name: string;
   arguments: string;
+  readonly argumentsEnd: ObjectEnd;
   signature?: string;
   /** Its event was given. */
   isTold: boolean;
@@ -64,17 +66,18 @@ export class ChatCalls {
     const name = textOf(given.name);
     if (name !== "") call.name = name;
     call.arguments += args;
+    call.argumentsEnd.add(args);
     const signature = signatureOf(piece);
     if (signature !== "") call.signature = signature;
     this.chars += name.length + args.length + signature.length;
     if (call.isTold || call.name === "") return [];
     call.isTold = true;
-    return [callEvent({ ...call, arguments: "" }, "in_progress")];
+    return [callEvent({ callId: call.callId, name: call.name, arguments: "" }, "in_progress")];
   }
 
   #begin(id: string, name = ""): OpenCall {
     const callId = id === "" ? `call_${this.#calls.length}` : id;
-    const call = { callId, name, arguments: "", isTold: false };
+    const call = { callId, name, arguments: "", argumentsEnd: new ObjectEnd(), isTold: false };
     this.chars += callChars + callId.length;
     this.#calls.push(call);
     return call;
@@ -86,11 +89,10 @@ function keyOf({ index }: JsonObject, id: string, place: number): string {
   return id === "" ? `place ${place}` : `id ${id}`;
 }
 
-function isAnother(earlier: FunctionCall, id: string, args: string): boolean {
+function isAnother(earlier: OpenCall, id: string, args: string): boolean {
   if (id !== "") return id !== earlier.callId;
-  return (
-    args.startsWith("{") && earlier.arguments.endsWith("}") && parseJson(earlier.arguments) !== undefined
-  );
+  // Arguments are parsed at most once: either another call begins then, or they go on after their end and are no JSON.
+  return args.startsWith("{") && earlier.argumentsEnd.isClosed && parseJson(earlier.arguments) !== undefined;
 }
 
 function argumentsOf(given: unknown): string {

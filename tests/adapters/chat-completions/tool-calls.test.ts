@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { ChatCalls } from "../../../src/adapters/chat-completions/chat-calls.ts";
 import { streamScript } from "../../doubles/stream-script.ts";
 import { hear } from "../../ports/hear.ts";
 import { chunk, createChatSetup, done, finish, text } from "./chat-setup.ts";
@@ -100,6 +101,23 @@ describe("tool calls of Chat Completions", () => {
       [calls({ index: 0, id: "a", function: { name: "rain", arguments: '{"city":"Oslo"}}' } })],
       [`a rain ${oslo}}`],
     ],
+    [
+      "with brackets in a string",
+      [
+        calls({ index: 0, function: { name: "rain", arguments: '{"city":"}' } }),
+        calls({ index: 0, function: { arguments: '{\\"]"}' } }),
+        calls({ index: 0, function: { arguments: rome } }),
+      ],
+      ['call_0 rain {"city":"}{\\"]"}', `call_1 rain ${rome}`],
+    ],
+    [
+      "with an end that is no JSON",
+      [
+        calls({ index: 0, function: { name: "rain", arguments: "{Oslo}" } }),
+        calls({ index: 0, function: { arguments: rome } }),
+      ],
+      [`call_0 rain {Oslo}${rome}`],
+    ],
     ["in the form of before", [chunk({ function_call: rain("Oslo") })], [`call_0 rain ${oslo}`]],
     [
       "with the id in every piece",
@@ -114,6 +132,17 @@ describe("tool calls of Chat Completions", () => {
     it(`are told apart ${name}`, async () => {
       assert.deepEqual(await itemsOf(...events), expected);
     });
+
+  it("are read once, however many pieces look like another call", (t) => {
+    const parse = t.mock.method(JSON, "parse");
+    const calls = new ChatCalls();
+    const pieces = 1_000;
+    for (const args of ['{"code":"', ...Array<string>(pieces).fill("{}")])
+      calls.accept([{ index: 0, function: { name: "run", arguments: args } }]);
+    const parsed = parse.mock.calls.reduce((chars, { arguments: [text] }) => chars + text.length, 0);
+    assert.ok(parsed <= 10 * pieces, `${parsed} characters`);
+    assert.equal(calls.whole().length, 1);
+  });
 
   it("are the reason of the end, although the server says stop", async () => {
     const { end } = await hearCalls(
