@@ -20,6 +20,8 @@ export interface LateText {
 
 /** Counted for an item or a part beside its JSON. A vendor may send any number of them. */
 const placeChars = 256;
+/** Maximum items and parts together: each event looks for its own among them. */
+const maxPlaces = 2_000;
 
 interface StreamedOutputOptions {
   /** Above this, nothing is held any more. */
@@ -39,6 +41,7 @@ export class StreamedOutput {
   readonly #isFromStart: boolean;
   #items: StreamedItem[] = [];
   #chars = 0;
+  #places = 0;
   #isFull = false;
   #lastShown: StreamedPart | undefined;
 
@@ -155,6 +158,7 @@ export class StreamedOutput {
     item.isAnnounced = true;
     item.isDone ||= !isAdded;
     const late: LateText[] = [];
+    const before = item.parts.length;
     for (const list of ["summary", "content"] as const) {
       for (const [place, value] of listOf(given[list]).entries()) {
         const growth = isObject(value) ? growthOfPart(value.type) : undefined;
@@ -163,6 +167,7 @@ export class StreamedOutput {
         if (typeof text === "string") late.push(...this.#replace(item.part(growth, place), text));
       }
     }
+    this.#countPlaces(item.parts.length - before);
     this.#count(-item.ownChars);
     item.describe(given);
     this.#count(item.ownChars);
@@ -192,7 +197,7 @@ export class StreamedOutput {
     const place = growth.list === "summary" ? event.summary_index : event.content_index;
     const before = item.parts.length;
     const part = isNew && typeof place !== "number" ? item.nextPart(growth) : item.part(growth, place);
-    this.#count(placeChars * (item.parts.length - before));
+    this.#countPlaces(item.parts.length - before);
     return part;
   }
 
@@ -226,13 +231,19 @@ export class StreamedOutput {
     const index = isLoose ? 1 + Math.max(-1, ...this.#items.map((item) => item.index)) : place;
     const item = new StreamedItem(json, { index, isLoose });
     this.#items.push(item);
-    this.#count(placeChars + item.ownChars);
+    this.#countPlaces(1);
+    this.#count(item.ownChars);
     return item;
+  }
+
+  #countPlaces(places: number): void {
+    this.#places += places;
+    this.#count(placeChars * places);
   }
 
   #count(chars: number): void {
     this.#chars += chars;
-    if (this.#chars <= this.#maxChars) return;
+    if (this.#chars <= this.#maxChars && this.#places <= maxPlaces) return;
     this.#isFull = true;
     for (const { parts } of this.#items) for (const part of parts) part.text = "";
     this.#items = [];

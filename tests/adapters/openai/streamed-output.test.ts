@@ -244,9 +244,12 @@ it("an answer of very many empty parts or items is not held", () => {
   const { growth } = growthOfEvent("response.output_text.delta") ?? {};
   assert.ok(growth !== undefined);
   for (const name of ["content_index", "output_index"]) {
-    const output = new StreamedOutput({ maxChars: 100_000, isFromStart: true });
+    const output = new StreamedOutput({ maxChars: Number.MAX_SAFE_INTEGER, isFromStart: true });
     const places = { output_index: 0, content_index: 0 };
-    for (let index = 0; index < 1_000; index += 1) output.grow(growth, { ...places, [name]: index }, "");
+    const grow = (index: number) => output.grow(growth, { ...places, [name]: index }, "");
+    for (let index = 0; index < 1_000; index += 1) grow(index);
+    assert.notEqual(output.items("completed").length, 0);
+    for (let index = 1_000; index < 2_000; index += 1) grow(index);
     assert.deepEqual(output.items("completed"), []);
   }
 });
