@@ -72,7 +72,7 @@ const queries: Readonly<Record<ListForm, string>> = {
 const otherUse =
   /embed|rerank|whisper|diffusion|minilm|colbert|(^|[^a-z])(bge|gte|e5|tts|asr|clip|siglip|sdxl|flux|kokoro|piper|paraphrase|sentence|instructor|stsb)([^a-z]|$)/i;
 
-/** Asks a server for its models. Never rejects. Leaves out models that only make embeddings and the like. */
+/** Asks a server for its models. Never rejects, and asks nothing once `signal` has aborted. Leaves out models that only make embeddings and the like. */
 export async function listModels(baseUrl: string, options: ListModelsOptions): Promise<ModelList> {
   const { clock, signal, agents, headers = {}, form = "openai" } = options;
   const patience = new AbortController();
@@ -82,7 +82,8 @@ export async function listModels(baseUrl: string, options: ListModelsOptions): P
     patience.abort();
   });
   const end = () => patience.abort();
-  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
   try {
     const url = new URL(`${baseUrl}/models${queries[form]}`);
     return read(await get(url, { agents, headers, signal: patience.signal }), baseUrl, form);
