@@ -7,6 +7,7 @@ import type { CallPlan } from "../../ports/turn-budget.ts";
 import type { LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
+import { KeyLedgers } from "./key-ledgers.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
 import { openSlices, type SharedPurse, type Slices } from "./slices.ts";
 
@@ -81,21 +82,18 @@ export function createDayBudgets({
   shared,
 }: DayBudgetOptions): DayBudgets {
   /** By key and by group of callers. */
-  const keys = new Map<string, Ledger>();
+  const keys = new KeyLedgers({ mayDrop: (keyId) => slices?.release(keyName(keyId)) ?? true });
   const tokens = new Ledger();
   const money = new Ledger();
   const left = new Map<string, LeftCall>();
   const day = createBudgetDay(clock, () => {
-    for (const [keyId, ledger] of keys) {
-      ledger.renew();
-      if (ledger.reserved === 0) keys.delete(keyId);
-    }
+    keys.renew();
     tokens.renew();
     money.renew();
     left.clear();
     slices?.renew();
   });
-  const slices =
+  const slices: Slices | undefined =
     shared === undefined ? undefined : openSlices({ ...shared, clock, day: () => day.current(), amountsOf });
 
   /** The amounts that usage takes from the purses, by their names. */
@@ -128,16 +126,10 @@ export function createDayBudgets({
   /** Counts usage, or takes it back with -1. */
   function add(spending: Spending, times: 1 | -1): void {
     const { keyId, inputTokens, outputTokens } = spending;
-    const groups = groupIdsOf(keyId).map((id) => ofKey(groupName(id)));
-    for (const ledger of [ofKey(keyId), ...groups, tokens])
+    const groups = groupIdsOf(keyId).map((id) => keys.of(groupName(id)));
+    for (const ledger of [keys.of(keyId), ...groups, tokens])
       ledger.settle(0, times * (inputTokens + outputTokens));
     money.settle(0, times * (moneyOf(spending) ?? 0));
-  }
-
-  function ofKey(keyId: string): Ledger {
-    const ledger = keys.get(keyId) ?? new Ledger();
-    keys.set(keyId, ledger);
-    return ledger;
   }
 
   function purse(name: string, ledger: Ledger, limit: number, price: Price, allowance: string): Purse {
@@ -156,7 +148,7 @@ export function createDayBudgets({
     return [
       purse(
         keyName(keyId),
-        ofKey(keyId),
+        keys.of(keyId),
         tokensPerKey,
         byToken,
         `This key may use ${tokensPerKey} tokens a day`,
@@ -164,7 +156,7 @@ export function createDayBudgets({
       ...groups.map(({ id, name, limits: { tokensPerDay = Infinity } }) => {
         const allowance = `${name} may use ${tokensPerDay} tokens a day`;
         const group = groupName(id);
-        return purse(keyName(group), ofKey(group), tokensPerDay, byToken, allowance);
+        return purse(keyName(group), keys.of(group), tokensPerDay, byToken, allowance);
       }),
       purse("tokens", tokens, limits.tokens ?? Infinity, byToken, "The server's tokens of a day are limited"),
     ];

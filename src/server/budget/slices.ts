@@ -38,6 +38,8 @@ export interface Slices {
   spare(needs: readonly Need[], times: 1 | -1): void;
   /** Soon counts again how much the nodes that are gone have spent, after this node has taken over a call of one of them. */
   recountSoon(): void;
+  /** Forgets a purse here, whose slice stays as it was told last. False, and nothing happens, if that is not its final expense. */
+  release(name: string): boolean;
   /** A new day has begun, and no slice of it is held yet. */
   renew(): void;
 }
@@ -234,12 +236,13 @@ export function openSlices(options: SlicesOptions): Slices {
     );
   }
 
-  function forgetUnused(): void {
-    for (const [name, { purse, spare }] of held) {
-      const { slice, used } = purse.ledger;
-      const isWaitedFor = waiting.some(({ needs }) => needs.some((need) => need.purse.name === name));
-      if (slice === 0 && used === 0 && spare === 0 && !isWaitedFor) held.delete(name);
-    }
+  function release(name: string): boolean {
+    const one = held.get(name);
+    if (one === undefined) return true;
+    const { slice, used, spent } = one.purse.ledger;
+    const isTold = used === 0 || (used === one.toldUsed && spent === one.toldSpent);
+    const isWaitedFor = waiting.some(({ needs }) => needs.some((need) => need.purse.name === name));
+    return isTold && slice <= used && one.spare === 0 && !isWaitedFor && held.delete(name);
   }
 
   async function lookAfter(): Promise<void> {
@@ -247,7 +250,7 @@ export function openSlices(options: SlicesOptions): Slices {
       await clock.sleep(roundMs, closing);
       if (closing.aborted) return;
       if (!isAsking) {
-        forgetUnused();
+        for (const [name, { purse }] of held) if (purse.ledger.used === 0) release(name);
         await ask();
       }
       if (isRecountDue || round % roundsBetweenLooks === 0) await returnLeft().catch(onFault);
@@ -280,6 +283,7 @@ export function openSlices(options: SlicesOptions): Slices {
     spare(needs, times) {
       for (const { purse, amount } of needs) hold(purse).spare += times * amount;
     },
+    release,
     recountSoon() {
       isRecountDue = true;
     },

@@ -131,4 +131,19 @@ describe("the check of a request", () => {
     const limited = { ...free, limits: { tokensPerDay: 100 } };
     assert.throws(() => days.check(limited, 10), { code: "day_budget_spent" });
   });
+
+  it("counts a caller's calls although very many other callers come", () => {
+    const days = daysWith({ tokensPerKey: 100 });
+    const plan = { api: "openai", model: "m", inputTokens: 10, isBegun: false };
+    const pay = (keyId: string, outputTokens: number) => {
+      const purses = days.purses({ ...free, keyId }, plan);
+      const call = new Reservation(purses, plan, { stepTokens: 16, shareTokens: 16 });
+      call.settle({ inputTokens: 10, outputTokens, totalTokens: 10 + outputTokens, estimated: false });
+    };
+    pay("spent", 90);
+    for (let one = 0; one < 250_000; one += 1) pay(`caller ${one}`, one % 5);
+    assert.throws(() => pay("spent", 0), { code: "budget_exhausted" });
+    // They may be counted as larger, and still have most of their budget.
+    for (const keyId of ["caller 0", "new"]) pay(keyId, 16);
+  });
 });

@@ -190,6 +190,20 @@ describe("slices of a shared purse", () => {
     assert.equal(nodes.heldOf(day + 1), 100);
   });
 
+  it("are released with their final expense, and not before it is told", async () => {
+    using nodes = createNodes();
+    const { first, second, clock } = nodes;
+    await first.take(40);
+    assert.equal(first.slices.release("purse"), false);
+    first.purse.ledger.settle(40, 30);
+    assert.equal(first.slices.release("purse"), false);
+    await clock.advance(61_000);
+    assert.equal(first.slices.release("purse"), true);
+    assert.equal(nodes.heldOf(), 30);
+    assert.equal(await after(clock, second.take(71)), false);
+    assert.equal(await second.take(70), true);
+  });
+
   it("fail the takes that wait if the purses cannot be asked, and are told again later", async () => {
     using nodes = createNodes();
     const { first, purses, faults } = nodes;
