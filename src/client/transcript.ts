@@ -58,6 +58,7 @@ export interface Lane {
   readonly statusMessage: string;
   readonly model: string | undefined;
   readonly finishReason: Response["finish_reason"] | undefined;
+  /** All of its tokens once it has ended. Before, its tokens so far if the request has `include_usage`; otherwise `undefined`. */
   readonly usage: Usage | undefined;
   readonly error: RequestFailure | undefined;
 }
@@ -76,6 +77,7 @@ export interface Transcript {
   readonly error: RequestFailure | undefined;
   /** An error that did not end the request, such as a refused cancel. */
   readonly notice: RequestFailure | undefined;
+  /** The tokens of all lanes, from the `response`. `undefined` before. */
   readonly usage: Usage | undefined;
   /** No model was called: the built-in demonstration answered. */
   readonly simulated: boolean;
@@ -102,9 +104,10 @@ export function foldMessage(before: Transcript, message: ServerMessage): Transcr
   const transcript = withPosition(followAgain(before), message);
   switch (message.type) {
     case "status":
-      return withLane(transcript, message, () => ({
+      return withLane(transcript, message, (lane) => ({
         status: message.status,
         statusMessage: message.message,
+        usage: message.usage ?? lane.usage,
       }));
     case "chunk":
       return withLane(transcript, message, (lane) => ({ text: lane.text + message.chunk }));

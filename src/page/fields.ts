@@ -116,6 +116,14 @@ export const fields: readonly Field[] = [
     usual: false,
   },
   {
+    path: "include_usage",
+    kind: "flag",
+    label: "Count the tokens while it answers",
+    types: everyType,
+    group: "model",
+    usual: false,
+  },
+  {
     path: "tools",
     kind: "json",
     label: "Tools, a JSON array",

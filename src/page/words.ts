@@ -65,22 +65,29 @@ export function isOver({ status }: Transcript): boolean {
 /** The state of a lane, or how it ended; short, so that it fits on its line. */
 export function laneWords(lane: Lane, standstill: Standstill): string {
   const { status, statusMessage, finishReason, usage, model } = lane;
+  const tokens = usage && tokenWords(usage);
   switch (status) {
     case "starting":
     case "processing":
       return standstill ?? statusMessage;
     case "streaming":
-      return standstill ?? "speaking";
+      return standstill ?? joined("speaking", tokens);
     case "waiting":
       return standstill ?? "waiting";
     default: {
       const words = { completed: "done", failed: "failed", cancelled: "stopped" }[status];
-      const tokens = usage && `${usage.estimated ? "about " : ""}${usage.output_tokens} tokens`;
       const reason = finishReason === "stop" ? undefined : finishReason?.replace("_", " ");
-      const parts = [words, reason === "cancelled" ? undefined : reason, tokens, model];
-      return parts.filter((part) => part !== undefined).join(" · ");
+      return joined(words, reason === "cancelled" ? undefined : reason, tokens, model);
     }
   }
+}
+
+function tokenWords({ output_tokens: tokens, estimated }: NonNullable<Lane["usage"]>): string {
+  return `${estimated ? "about " : ""}${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+}
+
+function joined(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined).join(" · ");
 }
 
 export function transcriptWords({ status }: Transcript, standstill: Standstill): string {

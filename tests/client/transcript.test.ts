@@ -90,6 +90,29 @@ describe("a transcript", () => {
     ]);
   });
 
+  it("has the newest usage of a running lane, until its end tells all of it", () => {
+    const usage = (output: number, estimated: boolean) => ({
+      ...{ input_tokens: 5, output_tokens: output, total_tokens: 5 + output },
+      estimated,
+    });
+    const status = (seq: number, told: object = {}): ServerMessage => ({
+      ...{ type: "status", status: "streaming", message: "Receiving...", persona_id: "ada" },
+      ...{ ...at(seq), ...told },
+    });
+    const running = fold([status(1), status(2, { usage: usage(7, true) }), status(3)]);
+    assert.deepEqual(running.lanes[0]?.usage, usage(7, true));
+    assert.equal(running.usage, undefined);
+    const later = fold([status(4, { usage: usage(9, true) })], running);
+    assert.deepEqual(later.lanes[0]?.usage, usage(9, true));
+    const ended = fold([personaResponse("ada", 5, { usage: usage(12, false) })], later);
+    assert.deepEqual(ended.lanes[0]?.usage, usage(12, false));
+    const again = fold(
+      [{ type: "reset", lanes: [{ persona_id: "ada", text: "" }], ...at(6) }, status(7)],
+      ended,
+    );
+    assert.equal(again.lanes[0]?.usage, undefined);
+  });
+
   it("keeps a failed lane apart from the request", () => {
     const error = {
       code: "upstream_stalled",

@@ -6,9 +6,11 @@ import {
   failTranscript,
   foldMessage,
   type RequestStanding,
+  type Transcript,
 } from "../../src/client/index.ts";
 import {
   activityWords,
+  laneWords,
   noticeWords,
   problemWords,
   standstillOf,
@@ -48,6 +50,21 @@ describe("a request on the page", () => {
       assert.equal(transcriptWords(transcript, found), words);
     });
   }
+
+  it("tells the tokens of a lane while it speaks and when it is done", () => {
+    const usage = { input_tokens: 5, output_tokens: 7, total_tokens: 12, estimated: true };
+    const words = (transcript: Transcript) => transcript.lanes.map((lane) => laneWords(lane, undefined));
+    assert.deepEqual(words(running), ["speaking"]);
+    const tell = (told: typeof usage) =>
+      foldMessage(running, {
+        ...{ type: "status", status: "streaming", message: "Receiving...", persona_id: "ada" },
+        ...{ usage: told, request_id: "r", seq: 6 },
+      });
+    const told = tell(usage);
+    assert.deepEqual(words(told), ["speaking · about 7 tokens"]);
+    assert.deepEqual(words(tell({ ...usage, output_tokens: 1 })), ["speaking · about 1 token"]);
+    assert.match(words(chatAnswer("r", 8).slice(5).reduce(foldMessage, told))[0] ?? "", /^done · .* tokens/);
+  });
 
   it("has a problem only if it failed, and else a hint", () => {
     const failed = failTranscript(running, failure("upstream_error"));
