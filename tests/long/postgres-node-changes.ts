@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
 import { adminKey } from "../support/key-system.ts";
 import { textOf } from "../support/wire-client.ts";
@@ -74,4 +75,36 @@ describe("nodes that come and go", withPostgres, () => {
     assert.equal(messages.at(-1)?.type, "response");
     assert.deepEqual(messages.slice(1, asking.received.length + 1), asking.received);
   });
+
+  it("take the lock that tells of their connection again, if their last session kept it for longer than the connection", async () => {
+    await using system = await startGatedNodes();
+    const { databaseUrl } = system;
+    const [node] = await nodeLocks(databaseUrl);
+    const session = new pg.Client(databaseUrl);
+    await session.connect();
+    const taken = session.query("SELECT pg_advisory_lock($1)", [node?.lock]);
+    await runOn(databaseUrl, "SELECT pg_terminate_backend($1)", [node?.pid]);
+    await taken;
+    const [beaten] = await heartbeats(databaseUrl);
+    // Now the node has its new connection, and could not take the lock.
+    while ((await heartbeats(databaseUrl))[0] === beaten) await sleep(50);
+    await session.end();
+    while ((await nodeLocks(databaseUrl)).length < 2) await sleep(50);
+  });
 });
+
+/** The sessions that hold the locks of nodes, in the order of the nodes. */
+function nodeLocks(databaseUrl: string) {
+  return runOn(
+    databaseUrl,
+    `SELECT pid, (classid::bigint << 32) + objid::bigint AS lock FROM pg_locks
+      WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      ORDER BY lock`,
+  );
+}
+
+async function heartbeats(databaseUrl: string): Promise<readonly number[]> {
+  const rows = await runOn(databaseUrl, "SELECT beat FROM nodes ORDER BY incarnation");
+  return rows.map(({ beat }) => Number(beat));
+}

@@ -65,6 +65,16 @@ describe("the watch for dead nodes", () => {
     assert.equal(look({ isConnected: false }), true);
   });
 
+  it("does not suspect a node without a connection whose heartbeats go on", () => {
+    const { look, watch } = observe();
+    look({ isConnected: false, beat: 3 });
+    assert.equal(watch.hasSuspects, true);
+    look({ isConnected: false, beat: 4 });
+    assert.equal(watch.hasSuspects, false);
+    look({ isConnected: false, beat: 4 });
+    assert.equal(watch.hasSuspects, true);
+  });
+
   it("gives nodes time to connect again, after a restart of the database and after their start", () => {
     const { look } = observe();
     assert.equal(look({ isConnected: false }, 6, { isSettled: false }), false);

@@ -43,7 +43,7 @@ interface DeathWatch {
   note(look: Look): readonly number[];
   /** Notes a look without an answer. */
   fail(nowMs: number): void;
-  /** Whether the next look may find that a node is dead. */
+  /** Whether the next look may find that a node without a connection is dead. One whose heartbeats go on lives. */
   readonly hasSuspects: boolean;
 }
 
@@ -79,7 +79,7 @@ export function createDeathWatch(): DeathWatch {
         seen.looksUnconnected = isGone ? seen.looksUnconnected + 1 : 0;
         still.set(incarnation, seen);
         if (isDead(node, seen, look)) dead.push(incarnation);
-        else if (isGone) hasSuspects = true;
+        else if (isGone && (known === undefined || known === seen)) hasSuspects = true;
       }
       return dead;
     },

@@ -69,6 +69,7 @@ const statements = named({
       EXISTS (SELECT 1 FROM turns WHERE node = $1 AND cancels IS NOT NULL) AS has_cancels,
       (SELECT value FROM counters WHERE name = 'revocations') AS revocations
     FROM nodes n`,
+  lock: "SELECT pg_try_advisory_lock($1)",
   list: `SELECT incarnation, name, state, beat,
       (SELECT count(*) FROM turns WHERE node = n.incarnation) AS turns
     FROM nodes n ORDER BY incarnation LIMIT ${maxListed}`,
@@ -90,7 +91,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     ...{ url, clock, deadlineMs },
     onOpen: async (client) => {
       await client.query(`SET lock_timeout = '${fenceLockTimeout}'`);
-      await client.query("SELECT pg_try_advisory_lock($1)", [lockBase + incarnation]);
+      await client.query(statements.lock.text, [lockBase + incarnation]);
     },
   });
 
@@ -116,6 +117,8 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     const rows = await connection.ask(statements.look, [incarnation, state]);
     const own = rows.find((row) => Number(row.incarnation) === incarnation);
     if (own?.has_fence !== true) return store.lose();
+    // The session before this one may have held the lock for longer than the connection.
+    if (own.is_connected !== true) await connection.ask(statements.lock, [lockBase + incarnation]);
     const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
     const isSettled = own.is_settled === true;
     const dead = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
