@@ -13,16 +13,20 @@ export function idOfQuestion(question: string): string {
   return id;
 }
 
+/** Characters that stores cannot hold as they are, and half a character. */
+const hardToStore = "\u0000\u001a\u001e\ud83d";
+
 /** Every piece names its voice and its place, so a lost, doubled or misplaced piece shows in the text. */
 export function piecesOf(id: string, voice: string): string[] {
-  return Array.from({ length: pieceCount(id, voice) }, (_, index) =>
-    index % 7 === 3 ? `${index}é😀👩‍👩‍👧\n` : `${id}/${voice}/${index} `,
-  );
+  return Array.from({ length: pieceCount(id, voice) }, (_, index) => {
+    if (index % 7 === 3) return `${index}é😀👩‍👩‍👧\n`;
+    return index % 7 === 5 ? `${index}${hardToStore} ` : `${id}/${voice}/${index} `;
+  });
 }
 
-/** The whole answer of one voice. */
+/** The whole answer of one voice, as clients get it. */
 export function answerTo(id: string, voice: string): string {
-  return piecesOf(id, voice).join("");
+  return piecesOf(id, voice).join("").toWellFormed();
 }
 
 /** 30 to 69, always the same for one request and voice. */

@@ -6,7 +6,7 @@ import type { WrongWrites } from "./watch-writes.ts";
 const doubleMessages = `SELECT count(*) FROM (
   SELECT 1 FROM messages WHERE request_id IS NOT NULL
   GROUP BY conversation_id, request_id, persona_id, role HAVING count(*) > 1) AS doubled`;
-const wholeAnswers = `SELECT request_id, persona_id, convert_from(content, 'UTF8') AS text FROM messages
+const wholeAnswers = `SELECT request_id, persona_id, content FROM messages
   WHERE role = 'assistant' AND status = 'completed'`;
 
 /** The stored answers that are not the provider's, and messages that are stored twice. */
@@ -14,7 +14,7 @@ async function wrongMessages(databaseUrl: string): Promise<number> {
   const [doubled] = await runOn(databaseUrl, doubleMessages);
   const answers = await runOn(databaseUrl, wholeAnswers);
   const wrong = answers.filter(
-    (row) => row.text !== answerTo(String(row.request_id), String(row.persona_id)),
+    (row) => String(row.content) !== answerTo(String(row.request_id), String(row.persona_id)),
   );
   return Number(doubled?.count) + wrong.length;
 }

@@ -1,25 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SeededRandom } from "../../crash/seeded-random.ts";
-import type { ServerProcess } from "../../crash/server-process.ts";
-import type { RedisProcess } from "../peers/redis-process.ts";
+import { databaseFaults } from "./database-faults.ts";
+import type { FaultPlace } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
-import type { PostgresServer } from "./postgres-server.ts";
-import type { TestNodes } from "./start-nodes.ts";
-
-/** Where a fault is played. */
-export interface FaultPlace {
-  readonly database: PostgresServer;
-  /** The database's address without a proxy. */
-  readonly databaseUrl: string;
-  readonly redis: RedisProcess | undefined;
-  readonly nodes: TestNodes;
-  /** The way of each node to the database, in the order of the nodes. */
-  readonly proxies: readonly FaultyProxy[];
-  readonly random: SeededRandom;
-  /** Called just before a node is killed. */
-  readonly onKill: (node: ServerProcess) => Promise<void>;
-}
 
 async function kill({ nodes, random, onKill }: FaultPlace, count: number): Promise<void> {
   const first = nodes.any(random);
@@ -111,13 +94,18 @@ const redisKinds = {
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
 
 export type RedisFault = keyof typeof redisKinds;
-export type NodeFault = keyof typeof kinds | RedisFault;
+export type DatabaseFault = keyof typeof databaseFaults;
+export type NodeFault = keyof typeof kinds | RedisFault | DatabaseFault;
 
-/** The kinds of fault that need no Redis. */
+/** The kinds of fault that are short and need no Redis. */
 export const nodeFaults = Object.keys(kinds) as readonly (keyof typeof kinds)[];
 
 /** Plays a fault; settles when it is over. */
 export function playFault(fault: NodeFault, place: FaultPlace): Promise<void> {
-  const all: Readonly<Record<NodeFault, (place: FaultPlace) => Promise<void>>> = { ...kinds, ...redisKinds };
+  const all: Readonly<Record<NodeFault, (place: FaultPlace) => Promise<void>>> = {
+    ...kinds,
+    ...redisKinds,
+    ...databaseFaults,
+  };
   return all[fault](place);
 }

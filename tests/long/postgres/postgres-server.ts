@@ -5,6 +5,7 @@ import { existsSync, globSync } from "node:fs";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { freePort } from "../../support/free-port.ts";
 
@@ -12,6 +13,12 @@ import { freePort } from "../../support/free-port.ts";
 const programs = globSync("/usr/lib/postgresql/*/bin/initdb")
   .map((file) => path.dirname(file))
   .sort((one, other) => versionOf(other) - versionOf(one))[0];
+
+/** The path of a program of PostgreSQL. */
+export function programOf(name: string): string {
+  assert.ok(programs !== undefined, "no PostgreSQL in /usr/lib/postgresql");
+  return path.join(programs, name);
+}
 
 function versionOf(folder: string): number {
   return Number(path.basename(path.dirname(folder)));
@@ -25,12 +32,21 @@ export const withPostgres = {
   skip: !hasPostgres && process.env.CI !== "true" && "no PostgreSQL in /usr/lib/postgresql",
 };
 
+/** How a server ends: in order, at once with all its processes, or by a kill of its first process alone. */
+type Ending = "fast" | "immediate" | "kill";
+const signals = { fast: "SIGINT", immediate: "SIGQUIT", kill: "SIGKILL" } as const;
+/** How a server refuses to start while processes of a killed one are still there. */
+const leftProcesses = "is still in use";
+
 /** A PostgreSQL server of its own, in a temporary folder. */
 export interface PostgresServer extends AsyncDisposable {
   /** Creates a database, empty or as a copy of another that nothing is connected to, and returns its URL. */
   createDatabase(copyOf?: string): Promise<string>;
   /** Stops it, by default as a crash would, and starts it again on the same port. */
-  restart(how?: "fast" | "immediate"): Promise<void>;
+  restart(how?: Ending): Promise<void>;
+  stop(how: Ending): Promise<void>;
+  /** Starts it again after `stop`, with these variables beside those of every start. */
+  start(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** Its first process, whose children are all others. */
   readonly pid: number;
 }
@@ -74,15 +90,13 @@ export async function startPostgres({
   runner = [],
   environment = {},
 }: PostgresOptions = {}): Promise<PostgresServer> {
-  assert.ok(programs !== undefined, "no PostgreSQL in /usr/lib/postgresql");
-  const program = (name: string) => path.join(programs, name);
   const user = unprivileged();
   const folder = await mkdtemp(path.join(within, "troupe-postgres-"));
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
   const data = path.join(folder, "data");
   const port = await freePort();
   const run = (name: string, ...args: string[]) => {
-    const { status, stderr } = spawnSync(program(name), args, { ...user, cwd: folder, encoding: "utf8" });
+    const { status, stderr } = spawnSync(programOf(name), args, { ...user, cwd: folder, encoding: "utf8" });
     assert.equal(status, 0, `${name}: ${stderr}`);
   };
   run("initdb", "-D", data, "-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
@@ -100,11 +114,11 @@ export async function startPostgres({
   let databases = 0;
   let child: ReturnType<typeof spawn> | undefined;
 
-  async function start(): Promise<void> {
+  async function startOnce(more: Readonly<Record<string, string>>): Promise<void> {
     let output = "";
-    const [command = "", ...args] = [...runner, program("postgres"), "-D", data];
+    const [command = "", ...args] = [...runner, programOf("postgres"), "-D", data];
     child = spawn(command, args, {
-      ...{ ...user, detached, env: { ...process.env, ...environment } },
+      ...{ ...user, detached, env: { ...process.env, ...environment, ...more } },
       cwd: folder,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -119,10 +133,22 @@ export async function startPostgres({
     await Promise.race([ready, ended]);
   }
 
-  async function stop(how: "fast" | "immediate" = "fast"): Promise<void> {
-    if (child === undefined || child.exitCode !== null) return;
+  /** The other processes of a killed server end by themselves, and no new one can start before. */
+  async function start(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    for (;;) {
+      try {
+        return await startOnce(more);
+      } catch (fault) {
+        if (!String(fault).includes(leftProcesses)) throw fault;
+        await sleep(50);
+      }
+    }
+  }
+
+  async function stop(how: Ending): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
-    child.kill(how === "fast" ? "SIGINT" : "SIGQUIT");
+    child.kill(signals[how]);
     await ended;
   }
 
@@ -148,6 +174,7 @@ export async function startPostgres({
       await stop(how);
       await start();
     },
+    ...{ stop, start },
     async [Symbol.asyncDispose]() {
       await stop("immediate");
       process.off("exit", killAtExit);

@@ -14,6 +14,7 @@ import { createFaultyProxy } from "./faulty-proxy.ts";
 import { countInvariants } from "./invariants.ts";
 import { type NodeFault, playFault } from "./node-faults.ts";
 import { emptyDatabase, sharedServer } from "./open-store.ts";
+import { checkRefused } from "./refused-rows.ts";
 import { startNodes, untilServing } from "./start-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
@@ -30,6 +31,8 @@ interface NodeFaultOptions {
 interface NodeFaultRun {
   readonly findings: Findings;
   readonly endings: Endings;
+  /** Requests of which the database has refused a row. */
+  readonly refusals: number;
   /** Requests without an end. */
   readonly unread: number;
   /** The faults in the rows of the database. */
@@ -73,7 +76,12 @@ export async function runNodeFaults({
     waitsForStorage: true,
   });
   const gaps = createDeathGaps(crowd, databaseUrl);
-  const place = { ...{ database, databaseUrl, redis, nodes, proxies, random }, onKill: gaps.note };
+  const refused = new Set<string>();
+  const place = {
+    ...{ database, databaseUrl, redis, nodes, proxies, random },
+    onKill: gaps.note,
+    onRefused: (id: string) => void refused.add(id),
+  };
   let inAnswer = 0;
   try {
     for (const fault of faults) {
@@ -87,6 +95,7 @@ export async function runNodeFaults({
     crowd.close();
     const records = [...shelf.records, ...crowd.unread];
     const endings = checkRequests(records, upstream, findings);
+    checkRefused(records, refused, findings);
     for (const node of nodes.all) {
       await untilServing(node);
       await checkReplays(node.url ?? "", records, findings);
@@ -97,7 +106,17 @@ export async function runNodeFaults({
     for (const [what, count] of Object.entries(writes))
       if (count > 0) findings.note("wrong writes", what, count);
     const invariants = await countInvariants(databaseUrl, findings, inRows, writes);
-    return { findings, endings, unread, inAnswer, inRows, invariants, deathGapsMs: await gaps.read() };
+    const { size: refusals } = refused;
+    return {
+      findings,
+      endings,
+      refusals,
+      unread,
+      inAnswer,
+      inRows,
+      invariants,
+      deathGapsMs: await gaps.read(),
+    };
   } finally {
     crowd.close();
   }

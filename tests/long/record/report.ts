@@ -6,7 +6,7 @@ export interface RunReport {
   /** The name of its file in this folder's parent, without the ending. */
   readonly program: string;
   /** The variables that repeat the run. */
-  readonly settings: Readonly<Record<string, number>>;
+  readonly settings: Readonly<Record<string, number | string>>;
   readonly figures: Readonly<Record<string, number | string>>;
   readonly findings: Findings;
 }
