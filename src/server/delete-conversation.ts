@@ -34,12 +34,17 @@ export function createConversationDeletion({
     const removed = await conversations.remove(owner, conversationId);
     const ended = turns.endIn(owner, conversationId);
     const patience = new AbortController();
-    const isOver = await Promise.race([
-      ended.then(() => true),
-      clock.sleep(patienceMs, patience.signal).then(() => false),
-    ]).finally(() => patience.abort());
-    // Also if the conversation was already gone: a server may have stopped between the two steps.
-    await logs.forget(owner, conversationId);
+    let isOver = true;
+    try {
+      isOver = await Promise.race([
+        ended.then(() => true),
+        clock.sleep(patienceMs, patience.signal).then(() => false),
+      ]);
+    } finally {
+      patience.abort();
+      // Also if the turns elsewhere could not be asked, or if the conversation was already gone: a server may have stopped between the steps.
+      await logs.forget(owner, conversationId);
+    }
     if (!isOver) ended.then(() => logs.forget(owner, conversationId)).catch(faultsOf(observer, "connection"));
     return removed;
   };

@@ -1,13 +1,29 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { createPostgresConversations } from "../../src/adapters/postgres/postgres-conversations.ts";
+import type { PostgresStore } from "../../src/adapters/postgres/postgres-store.ts";
 import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.ts";
 import { retireRows } from "../../src/adapters/postgres/retire-rows.ts";
+import type { Observer } from "../../src/ports/observer.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
 import { followed, terminal, textOf } from "../ports/log-reading.ts";
 import { created, recordOf } from "../ports/turn-log-store-contract.ts";
 import { callOf, paid, used } from "../ports/usage-store-contract.ts";
 import { createTestClock } from "../support/test-clock.ts";
+import { createNotes } from "./postgres/noted-faults.ts";
 import { openLogs, openStore, runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
+
+/** A store on which a statement fails, as while the database is away. */
+function lacking(store: PostgresStore, name: string): PostgresStore {
+  return {
+    ...store,
+    query: (owner, statement, values) =>
+      statement.name === name
+        ? Promise.reject(new TroupeError("storage_unavailable"))
+        : store.query(owner, statement, values),
+  };
+}
 
 describe("the retention in PostgreSQL", withPostgres, () => {
   after(stopShared);
@@ -15,9 +31,10 @@ describe("the retention in PostgreSQL", withPostgres, () => {
   const ages = { retentionMs: 1_000, answerRetentionMs: 5_000 };
 
   /** Logs that are looked at again by other processes, and everything that is due done. */
-  async function open(url?: string) {
+  async function open(url?: string, observer?: Observer) {
     const clock = createTestClock();
-    const at = await openLogs({ ...ages, clock, ...(url === undefined ? {} : { url }) });
+    const given = { ...(url === undefined ? {} : { url }), ...(observer === undefined ? {} : { observer }) };
+    const at = await openLogs({ ...ages, clock, ...given });
     return {
       ...at,
       clock,
@@ -79,6 +96,34 @@ describe("the retention in PostgreSQL", withPostgres, () => {
       rows.map(({ id }) => id),
       ["gone 0", "kept 0", "kept 1"],
     );
+  });
+
+  it("erases a conversation that was removed while the database went away", async () => {
+    const notes = createNotes();
+    await using at = await open(undefined, notes.observer);
+    const conversations = createPostgresConversations({ ...at, store: lacking(at.store, "eraseMessages") });
+    await conversations.create("owner", "gone");
+    const say = { role: "user", text: "a secret", status: "completed" } as const;
+    await conversations.append("owner", "gone", undefined, [say]);
+    const running = await at.logs.create({ ...recordOf("owner", "id"), conversationId: "gone" });
+    assert.ok(running.type === "created");
+    assert.equal(await conversations.remove("owner", "gone"), true);
+    assert.equal(notes.faults.length, 1);
+
+    const left =
+      "SELECT (SELECT count(*) FROM messages)::int AS messages, (SELECT count(*) FROM conversations)::int AS rows";
+    // Its remover of a moment ago may still be at work.
+    await at.retire();
+    assert.deepEqual(await runOn(at.url, left), [{ messages: 1, rows: 1 }]);
+    await runOn(at.url, "UPDATE conversations SET removed_at = removed_at - interval '61 s'");
+    await at.clock.advance(1);
+    await at.retire();
+    assert.deepEqual(await runOn(at.url, left), [{ messages: 0, rows: 1 }]);
+    await running.log.append([terminal]);
+    await at.clock.advance(1);
+    await at.retire();
+    assert.deepEqual(await runOn(at.url, left), [{ messages: 0, rows: 0 }]);
+    assert.deepEqual(await runOn(at.url, counts), [{ turns: 0, events: 0 }]);
   });
 
   it("sums up old calls without changing the sums, ends the calls of dead processes, and takes up a day", async () => {

@@ -47,6 +47,7 @@ describe("the schema in PostgreSQL", withPostgres, () => {
       { step: 5, needs: 3 },
       { step: 6, needs: 3 },
       { step: 7, needs: 3 },
+      { step: 8, needs: 3 },
     ]);
   });
 

@@ -271,7 +271,7 @@ test("turns that do not end are not waited for without end; their data is delete
   assert.equal(clock.sleeping, 0);
 });
 
-test("if requests cannot be ended the deletion says so, and a second one ends them", async () => {
+test("if requests cannot be ended the deletion says so, forgets those that have, and a second one ends them", async () => {
   const clock = createTestClock();
   const conversations = createMemoryConversations({ clock, maxBytes: 1_000_000 });
   const forgotten: string[] = [];
@@ -290,7 +290,8 @@ test("if requests cannot be ended the deletion says so, and a second one ends th
   });
   const id = await conversations.create("ada");
   await assert.rejects(deleteConversation("ada", id), /no line/);
-  assert.equal(await deleteConversation("ada", id), false);
   assert.deepEqual(forgotten, [id]);
+  assert.equal(await deleteConversation("ada", id), false);
+  assert.deepEqual(forgotten, [id, id]);
   assert.equal(clock.sleeping, 0);
 });

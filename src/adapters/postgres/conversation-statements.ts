@@ -19,11 +19,9 @@ export const conversationStatements = named({
     WHERE owner = $1 AND changed > 0 AND changed < $2 ORDER BY changed DESC LIMIT $3`,
   renameConversation: `UPDATE conversations SET title = $1, updated_at_ms = $2, changed = nextval('changes')
     WHERE id = $3 AND owner = $4 RETURNING id`,
-  // The messages are deleted after this, when no beat can add any more.
-  removeConversation: `UPDATE conversations SET owner = NULL, title = NULL WHERE id = $1 AND owner = $2 RETURNING id`,
-  eraseMessages: `DELETE FROM messages WHERE conversation_id = $1`,
-  eraseConversation: `DELETE FROM conversations WHERE id = $1 AND owner IS NULL`,
-  removedConversations: `SELECT id FROM conversations WHERE owner IS NULL LIMIT 100`,
+  // The messages are deleted after this, when no beat can add any more. The same attempt may come twice.
+  removeConversation: `UPDATE conversations SET owner = NULL, title = NULL, removed_by = $3, removed_at = clock_timestamp()
+    WHERE id = $1 AND (owner = $2 OR (owner IS NULL AND removed_by = $3)) RETURNING id`,
 
   findMessage: `SELECT m.path_chars FROM messages m JOIN conversations c ON c.id = m.conversation_id
     WHERE m.id = $1 AND c.id = $2 AND c.owner = $3`,

@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { attemptColumns } from "./attempt-columns.ts";
 import { statementTimeout } from "./connection.ts";
 import { DatabaseFault, isLockTimeout } from "./database-faults.ts";
 import { sharedPurses } from "./purse-schema.ts";
@@ -245,6 +246,7 @@ const steps: readonly Step[] = [
     `,
   },
   { needs: 3, sql: usageCostColumns },
+  { needs: 3, sql: attemptColumns },
 ];
 
 /** Any number that no other program is likely to lock in the same database. */

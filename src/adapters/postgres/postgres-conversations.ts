@@ -5,6 +5,7 @@ import { excerptOf, matchesTerms, searchTerms } from "../../ports/search-terms.t
 import { placeBefore, titleFrom, toListPage, toPage, toSummary } from "../database/conversation-rows.ts";
 import type { Row } from "../database/row.ts";
 import { conversationStatements as statements } from "./conversation-statements.ts";
+import { eraseConversation } from "./erase-removed.ts";
 import { bytesIn, indexedRows, toPathMessage, toWholeMessage } from "./message-rows.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import { indexQuery } from "./search-words.ts";
@@ -36,17 +37,6 @@ export function createPostgresConversations({
     const [row] = await queryInTurn(owner, statements.findMessage, [messageId, id, owner]);
     return row === undefined ? undefined : Number(row.path_chars);
   }
-
-  async function erase(owner: string, id: string): Promise<void> {
-    await query(owner, statements.eraseMessages, [id]);
-    await query(owner, statements.eraseConversation, [id]);
-  }
-
-  /** Erases the rest of conversations whose deletion a crash cut off. */
-  async function eraseRest(): Promise<void> {
-    for (const { id } of await query("", statements.removedConversations)) await erase("", String(id));
-  }
-  eraseRest().catch(store.report);
 
   return {
     async create(owner, id = clock.newId()) {
@@ -130,8 +120,10 @@ export function createPostgresConversations({
       return (await query(owner, statements.renameConversation, values)).length > 0;
     },
     async remove(owner, id) {
-      if ((await query(owner, statements.removeConversation, [id, owner])).length === 0) return false;
-      await erase(owner, id);
+      const removed = await query(owner, statements.removeConversation, [id, owner, clock.newId()]);
+      if (removed.length === 0) return false;
+      // It is removed all the same: `retireRows` erases the rest.
+      await eraseConversation(store, owner, id).catch(store.report);
       return true;
     },
     search: (owner, query, limit) => search({ store, clock }, owner, query, limit),

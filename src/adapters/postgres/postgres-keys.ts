@@ -10,11 +10,13 @@ const statements = named({
     ON CONFLICT (id) DO NOTHING`,
   listKeys: `SELECT * FROM keys ORDER BY number`,
   findKey: `SELECT * FROM keys WHERE digest = $1`,
+  // The same attempt may come twice, and also wait for itself: then it gets a second number, which does no harm.
   revokeKey: `WITH revoked AS (
       INSERT INTO counters AS c (name, value) SELECT 'revocations', 1 FROM keys WHERE id = $2 AND revoked_at_ms IS NULL
       ON CONFLICT (name) DO UPDATE SET value = c.value + 1 RETURNING value)
-    UPDATE keys SET digest = NULL, revoked_at_ms = $1, revocation = (SELECT value FROM revoked)
-    WHERE id = $2 AND revoked_at_ms IS NULL RETURNING *`,
+    UPDATE keys SET digest = NULL, revoked_at_ms = coalesce(revoked_at_ms, $1), revoked_by = $3,
+      revocation = coalesce((SELECT value FROM revoked), revocation)
+    WHERE id = $2 AND (revoked_at_ms IS NULL OR revoked_by = $3) RETURNING *`,
   revokedSince: "SELECT id, revocation FROM keys WHERE revocation > $1 ORDER BY revocation",
   lastRevocation: "SELECT value FROM counters WHERE name = 'revocations'",
   noteSeen: "UPDATE nodes SET keys_seen = $2 WHERE incarnation = $1 AND keys_seen < $2",
@@ -77,7 +79,8 @@ export function createPostgresKeys({
       return row === undefined ? undefined : toKey(row);
     },
     async revoke(id) {
-      const [row] = await store.query("", statements.revokeKey, [clock.wallTimeMs(), id]);
+      const values = [clock.wallTimeMs(), id, clock.newId()];
+      const [row] = await store.query("", statements.revokeKey, values);
       if (row === undefined) return undefined;
       noteRevoked(id);
       tellOthers(id);

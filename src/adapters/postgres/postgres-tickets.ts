@@ -11,15 +11,17 @@ const maxPerCaller = 100;
 const life = `interval '${ticketLifeMs} milliseconds'`;
 
 const statements = named({
-  // Each new ticket also deletes a few that have run out, so that they never pile up.
+  // Each new ticket also deletes a few that have run out, so that they never pile up. A used one stays for at least a life after its use.
   issueTicket: `WITH dropped AS (
       DELETE FROM tickets WHERE digest IN (
         (SELECT digest FROM tickets WHERE holder = $2 ORDER BY issued DESC OFFSET ${maxPerCaller - 1})
         UNION ALL
-        (SELECT digest FROM tickets WHERE issued <= clock_timestamp() - ${life} ORDER BY issued LIMIT 10)))
+        (SELECT digest FROM tickets WHERE issued <= clock_timestamp() - 3 * ${life} ORDER BY issued LIMIT 10)))
     INSERT INTO tickets (digest, holder, caller) VALUES ($1, $2, $3)
     ON CONFLICT (digest) DO NOTHING`,
-  redeemTicket: `DELETE FROM tickets WHERE digest = $1 RETURNING caller, issued > clock_timestamp() - ${life} AS is_valid`,
+  // The same redemption may come twice. Dated back, a used ticket is dropped before all valid ones of its holder.
+  redeemTicket: `UPDATE tickets SET used_by = $2, issued = CASE WHEN used_by IS NULL THEN issued - ${life} ELSE issued END
+    WHERE digest = $1 AND (used_by = $2 OR (used_by IS NULL AND issued > clock_timestamp() - ${life})) RETURNING caller`,
 });
 
 interface PostgresTicketOptions {
@@ -42,8 +44,8 @@ export function createPostgresTickets({ store, clock }: PostgresTicketOptions): 
       return ticket;
     },
     async redeem(ticket) {
-      const [row] = await store.query("", statements.redeemTicket, [sha256(ticket)]);
-      if (row === undefined || row.is_valid !== true) return undefined;
+      const [row] = await store.query("", statements.redeemTicket, [sha256(ticket), clock.newId()]);
+      if (row === undefined) return undefined;
       const caller: unknown = JSON.parse(String(row.caller));
       check(storedCaller, caller);
       return caller;

@@ -35,6 +35,9 @@ const statements = named({
     DELETE FROM turns WHERE number IN (SELECT number FROM due) RETURNING 1`,
 });
 
+/** Attempts to begin a turn whose id is taken and freed again. */
+const maxBeginnings = 5;
+
 export interface PostgresTurnLogOptions extends MemoryTurnLogOptions {
   readonly store: PostgresStore;
   readonly served: ServedTime;
@@ -176,7 +179,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
     },
     async create(record, { asked, request = asked, isNew = false, question } = {}) {
       const { owner, id, afterSeq } = record;
-      for (;;) {
+      for (let tries = 1; ; tries += 1) {
         await beginning.get(keyOf(record));
         const kept = isNew ? undefined : await find(owner, id);
         const replaces = kept?.log.ended === true && kept.log.headSeq === afterSeq;
@@ -197,10 +200,12 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
         if ((await begun) === "done") return adopted;
         const there = await find(owner, id);
         if (there !== undefined) return { type: "exists", turn: there };
-        if ((await store.query(owner, statements.forgetExpired, [owner, id, forgottenMs()])).length > 0)
-          continue;
-        if (question === undefined) throw storageUnavailable(new Error("another process runs this turn"));
-        return { type: "moved" };
+        const forgotten = await store.query(owner, statements.forgetExpired, [owner, id, forgottenMs()]);
+        if (forgotten.length > 0) continue;
+        if (question !== undefined) return { type: "moved" };
+        // Only its id can have been taken, and it is free now: the answer to its freeing was lost, or another node has freed it.
+        if (tries >= maxBeginnings)
+          throw storageUnavailable(new Error("the turn's id is taken and freed again and again"));
       }
     },
     find,

@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import { vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
 import { named, type Statement, type Value } from "./connection.ts";
+import { eraseRemoved } from "./erase-removed.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
 
@@ -56,8 +57,8 @@ export interface RetirementOptions {
 const intervalMs = 60_000;
 
 /**
- * Deletes the events of ended turns when the time of their logs is over, then the turns, and old responses, usage and vendor ids. Starts with the work that
- * came due while no server ran. A failure is reported and tried again.
+ * Deletes the events of ended turns when the time of their logs is over, then the turns, and old responses, usage and vendor ids. Erases removed
+ * conversations. Starts with the work that came due while no server ran. A failure is reported and tried again.
  */
 export function retireRows(options: RetirementOptions): AsyncDisposable {
   const { store, clock, served, retentionMs, answerRetentionMs, firstUsageDay } = options;
@@ -75,6 +76,7 @@ export function retireRows(options: RetirementOptions): AsyncDisposable {
     await repeat(statements.forgetResponses, [nowMs - Math.max(retentionMs, answerRetentionMs)]);
     await repeat(statements.foldUsage, [firstUsageDay()]);
     await repeat(statements.forgetVendorIds, [nowMs - vendorIdRetentionMs]);
+    await eraseRemoved(store, stopped.signal);
     await served.keep();
   }
 

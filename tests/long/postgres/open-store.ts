@@ -66,7 +66,7 @@ export async function runOn(url: string, text: string, values: readonly unknown[
 }
 
 /** Keeps the locks of a statement until `release`. */
-async function lockOn(url: string, text: string): Promise<{ release(): Promise<void> }> {
+export async function lockOn(url: string, text: string): Promise<{ release(): Promise<void> }> {
   const client = new pg.Client(url);
   await client.connect();
   await client.query("BEGIN");
