@@ -4,7 +4,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Provider, ProviderCall, ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { fromSdkError } from "../openai/openai-errors.ts";
-import { createSdkClient, over, type SdkClientOptions } from "../openai/sdk-client.ts";
+import { createSdkClient, type SdkClientOptions } from "../openai/sdk-client.ts";
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
@@ -43,7 +43,7 @@ export function createChatProvider(options: ChatProviderOptions): Provider {
         const sent = omissions.apply(chatParams(request, dialect, origin));
         ignored = ignoredParameters(request, sent, chatPlaces);
         try {
-          return await sdk.chat.completions.create(sent, over(fetch)).asResponse();
+          return await sdk.postOver(fetch, "/chat/completions", sent);
         } catch (thrown) {
           if (thrown instanceof APIError && omissions.learn(sent, thrown)) noteLearned();
           throw thrown;

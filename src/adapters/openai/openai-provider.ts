@@ -57,12 +57,15 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 
   function create(request: ProviderRequest): AnswerStreamOptions["open"] {
     const params = () => responsesParams(request, dialect, originOf(request));
-    return (fetch) => sdk.responses.create(params(), over(fetch)).asResponse();
+    return (fetch) => sdk.postOver(fetch, "/responses", params());
   }
 
   function continueFrom({ responseId, sequenceNumber }: ResponsePlace): AnswerStreamOptions["open"] {
     const query = { stream: true, starting_after: sequenceNumber } as const;
-    return (fetch) => sdk.responses.retrieve(responseId, query, over(fetch)).asResponse();
+    return async (fetch) => {
+      const { headers } = await sdk.responses.retrieve(responseId, query, over(fetch)).asResponse();
+      return { contentType: headers.get("content-type") ?? undefined };
+    };
   }
 
   function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {

@@ -22,7 +22,7 @@ export interface AnswerStreamOptions {
   readonly machine: AnswerMachine;
   readonly signal: AbortSignal;
   /** Sends the request over the given `fetch`. Rejects if the answer is a refusal. */
-  readonly open: (fetch: UpstreamFetch) => Promise<Response>;
+  readonly open: (fetch: UpstreamFetch) => Promise<{ readonly contentType: string | undefined }>;
   /** Once `open` has settled: the parameters that the call left out. They are told with the first event. */
   readonly ignored?: () => readonly string[];
   /** Maps an error of `open`. */
@@ -173,11 +173,11 @@ export class AnswerStream
     signal.throwIfAborted();
     signal.addEventListener("abort", this.#onAbort, { once: true });
     this.#watchdog.start(firstByteMs);
-    const response = await open(this.#call.fetch).catch((thrown: unknown) => {
+    const { contentType = "" } = await open(this.#call.fetch).catch((thrown: unknown) => {
       throw fromOpenFault(thrown);
     });
     // Matters only if the body has no event: servers and proxies send event streams under any content type.
-    this.#isMisnamed = !/^text\/event-stream\b/i.test(response.headers.get("content-type") ?? "");
+    this.#isMisnamed = !/^text\/event-stream\b/i.test(contentType);
     this.#body = this.#call.read(this);
     this.#body.ask();
   }

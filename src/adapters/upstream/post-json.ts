@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from "../../ports/json.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { parseJson } from "./event-stream-parser.ts";
 import { fromConnectionError, fromRefusal, type VendorNames } from "./http-fault.ts";
-import type { UpstreamFetch } from "./upstream-call.ts";
+import type { UpstreamAnswer, UpstreamFetch } from "./upstream-call.ts";
 
 interface Post {
   readonly url: string;
@@ -62,7 +62,7 @@ function textIn(value: unknown): string | undefined {
 export async function postJson(
   fetch: UpstreamFetch,
   { url, headers, body, signal }: Post,
-): Promise<Response> {
+): Promise<UpstreamAnswer> {
   const answer = await fetch(url, {
     method: "POST",
     headers: { accept: "text/event-stream", "content-type": "application/json", ...headers },

@@ -21,12 +21,56 @@ export class NotAnAnswerError extends Error {
   override readonly name = "NotAnAnswerError";
 }
 
-/** `fetch`, as far as SDKs need it. */
-export type UpstreamFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+/** The part of `fetch` that calls need, without the objects that a `fetch` makes for each call. */
+export type UpstreamFetch = (url: string | URL, init?: UpstreamInit) => Promise<UpstreamAnswer>;
+
+interface UpstreamInit {
+  /** Default `GET`. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** An abort closes the connection before the answer has come. */
+  readonly signal?: AbortSignal;
+}
+
+/** An answer to a call. The body of a successful one is read by the call's `read`. */
+export class UpstreamAnswer {
+  readonly status: number;
+  readonly #message: IncomingMessage;
+  readonly #refusal: string;
+
+  /** `refusal`: the start of the body of an answer that is not successful. */
+  constructor(status: number, message: IncomingMessage, refusal = "") {
+    this.status = status;
+    this.#message = message;
+    this.#refusal = refusal;
+  }
+
+  get ok(): boolean {
+    return this.status <= 299;
+  }
+
+  get contentType(): string | undefined {
+    return this.#message.headers["content-type"];
+  }
+
+  /** Made when it is asked for: only refusals need more than the content type. */
+  get headers(): Headers {
+    const headers = new Headers();
+    for (const [name, values] of Object.entries(this.#message.headersDistinct)) {
+      for (const value of values ?? []) headers.append(name, value);
+    }
+    return headers;
+  }
+
+  async text(): Promise<string> {
+    return this.#refusal;
+  }
+}
 
 /**
- * One HTTP call that an SDK makes through `fetch`. It exposes two things that `fetch` hides: the raw body of a successful answer, and
- * when the connection is closed. Redirects are not followed, so no credential reaches another host.
+ * One HTTP call. It exposes two things that `fetch` hides: the raw body of a successful answer, and when the connection is closed.
+ * Redirects are not followed, so no credential reaches another host.
  */
 export function createUpstreamCall(agents: UpstreamAgents) {
   let request: ClientRequest | undefined;
@@ -37,17 +81,10 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   let isConnected = false;
   const closed = Promise.withResolvers<void>();
 
-  function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
+  function send(url: URL, { method = "GET", headers = {}, body }: UpstreamInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    // SDKs pass `Headers`, which a copy would sort again.
-    const given = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
-    const headers = Object.fromEntries(given);
-    const outgoing = (secure ? https : http).request(url, {
-      method: init.method ?? "GET",
-      headers,
-      agent: agents.agentFor(url),
-    });
+    const outgoing = (secure ? https : http).request(url, { method, headers, agent: agents.agentFor(url) });
     request = outgoing;
     outgoing.on("socket", (socket) => {
       skimmer = agents.fastReads.open(socket);
@@ -79,29 +116,28 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       closed.resolve();
     });
     outgoing.setNoDelay(true);
-    outgoing.end(typeof init.body === "string" ? init.body : undefined);
+    outgoing.end(body);
     return promise;
   }
 
   return {
     /** The call may have been sent, because a connection was made. */
     isConnected: () => isConnected,
-    /** The `fetch` for the SDK. A successful answer comes without its body: see `read`. */
-    async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    /** Makes the call. A successful answer comes without its body: see `read`. */
+    async fetch(url: string | URL, init: UpstreamInit = {}): Promise<UpstreamAnswer> {
+      const { signal } = init;
       const abort = () => request?.destroy();
-      init.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (mustClose) throw new Error("The call was closed before it began.");
-      init.signal?.addEventListener("abort", abort, { once: true });
+      signal?.addEventListener("abort", abort, { once: true });
       try {
-        message = await send(new URL(input instanceof Request ? input.url : input), init);
+        message = await send(url instanceof URL ? url : new URL(url), init);
         const { statusCode: status = 0 } = message;
         if (status < 200 || status > 599) throw new NotAnAnswerError(`The answer's status is ${status}.`);
-        const head = { status, headers: headersOf(message) };
-        if (status <= 299) return new Response(null, head);
-        const text = await readErrorBody(unpack(message));
-        return new Response(status === 304 ? null : text, head);
+        if (status <= 299) return new UpstreamAnswer(status, message);
+        return new UpstreamAnswer(status, message, await readErrorBody(unpack(message)));
       } finally {
-        init.signal?.removeEventListener("abort", abort);
+        signal?.removeEventListener("abort", abort);
       }
     },
     /** Reads the body of a successful answer, decompressed. A caller that stops early must call `release` or `close`. */
@@ -127,14 +163,6 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       await closed.promise;
     },
   };
-}
-
-function headersOf(message: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(message.headersDistinct)) {
-    for (const value of values ?? []) headers.append(name, value);
-  }
-  return headers;
 }
 
 async function readErrorBody(body: Readable): Promise<string> {

@@ -13,7 +13,7 @@ describe("an upstream call", () => {
     at.double.respond(streamScript(["data: 雨\n\n", "data: b\n\n"], { headers: { "x-b": "2" } }));
     const call = at.call();
     const response = await call.fetch(at.url, post);
-    assert.deepEqual([response.status, response.headers.get("x-b"), response.body], [200, "2", null]);
+    assert.deepEqual([response.status, response.headers.get("x-b"), await response.text()], [200, "2", ""]);
     assert.equal(await textOf(readBody(call.read)), "data: 雨\n\ndata: b\n\n");
     const [request] = at.double.requests;
     assert.deepEqual([request?.method, request?.path, request?.body], ["POST", "/v1/responses", { a: 1 }]);
@@ -69,7 +69,7 @@ describe("an upstream call", () => {
     at.double.respond(httpError(429, { message: "no", type: "t", code: "c" }));
     const response = await at.call().fetch(at.url, post);
     assert.deepEqual(
-      [response.status, await response.json()],
+      [response.status, JSON.parse(await response.text())],
       [429, { error: { message: "no", type: "t", param: null, code: "c" } }],
     );
 
@@ -77,7 +77,7 @@ describe("an upstream call", () => {
       { head: { status: 400, headers: { "content-encoding": "gzip" }, framing: "chunked" } },
       { write: gzipSync('{"packed":true}') },
     ]);
-    assert.deepEqual(await (await at.call().fetch(at.url, post)).json(), { packed: true });
+    assert.equal(await (await at.call().fetch(at.url, post)).text(), '{"packed":true}');
 
     at.double.respond([
       { head: { status: 500, framing: "chunked" } },
