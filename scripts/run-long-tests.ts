@@ -5,7 +5,7 @@ import { chooseFiles, runTestFiles, splitArguments } from "./run-test-files.ts";
 
 /** Programs that only wait and compare. The others load the machine or measure pauses, so each of them runs alone. */
 const patient =
-  /^(binary|client-cuts|crash-recovery|path-scan|endings|fail-points|fault-matrix|fuzz-frames|metrics-|deploy-|packed-|page-|postgres-|proxy-|python-|redis-|storage-faults|worker-crashes)/;
+  /^(binary|client-cuts|crash-recovery|path-scan|endings|fail-points|fault-matrix|fuzz-frames|metrics-|deploy-|packed-|page-|peers-|postgres-|proxy-|python-|redis-|storage-faults|worker-crashes)/;
 
 /**
  * `npm run test:long`: runs the programs in `tests/long`, each for at most ten minutes, and shows all their output.
