@@ -9,6 +9,10 @@ import { startCommand } from "../cli/start-cli.ts";
 import { aMoment } from "../cluster/start-processes.ts";
 import { freePort } from "../support/free-port.ts";
 import { connect } from "../support/wire-client.ts";
+import { startRedis, withRedis } from "./peers/redis-process.ts";
+import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
+import { withPostgres } from "./postgres/postgres-server.ts";
+import { spyOnMessages } from "./postgres/spy-on-messages.ts";
 
 describe("the executable of `npm run build:binary`", () => {
   let folder = "";
@@ -22,6 +26,7 @@ describe("the executable of `npm run build:binary`", () => {
     await copyFile(path.join(root, "artifacts/binary/troupe"), binary);
   });
   after(() => rm(folder, { recursive: true }));
+  after(stopShared);
 
   for (const workers of [1, 2])
     it(`answers a chat, and serves its page, with TROUPE_WORKERS=${workers}`, async () => {
@@ -44,6 +49,28 @@ describe("the executable of `npm run build:binary`", () => {
       run.child.kill("SIGTERM");
       assert.equal(await run.ended, 0);
     });
+
+  it("is a node on PostgreSQL and Redis", { skip: withPostgres.skip || withRedis.skip }, async () => {
+    await using redis = await startRedis();
+    const databaseUrl = await emptyDatabase();
+    const environment = { TROUPE_DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
+    await using spy = await spyOnMessages(databaseUrl, redis.url);
+    await using first = await startCommand([binary, "--port=0"], environment, folder);
+    await using second = await startCommand([binary, "--port=0"], environment, folder);
+    const [asking, following] = await Promise.all(
+      [first, second].map(async (run) => connect(`ws://127.0.0.1:${await run.listening()}/ws`)),
+    );
+    assert.ok(asking !== undefined && following !== undefined);
+    asking.send({ type: "chat", id: "r", data: { message: "Hello", persona_id: "teacher" } });
+    await asking.next(({ type }) => type === "chunk");
+    following.send({ type: "resume", data: { request_id: "r", after_seq: 0 } });
+    const [told, followed] = await Promise.all(
+      [asking, following].map((client) => client.untilTerminal("r")),
+    );
+    assert.ok(told?.at(-1)?.type === "response");
+    assert.deepEqual(followed?.slice(1), told);
+    assert.ok(spy.counts("rows").redis > 0);
+  });
 
   it("copies its database", async () => {
     await using run = await startCommand([binary, "--port=0"], {}, folder);
