@@ -32,7 +32,8 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   const store = opening.use(await createPostgresStore({ url, clock, observer, name }));
   const served = await openServedTime(store, clock);
   const retention = { store, clock, served, retentionMs, answerRetentionMs };
-  const firstUsageDay = () => Math.floor(clock.wallTimeMs() / msPerDay) - settings.usageDays;
+  const purses = createPostgresPurses(store);
+  const firstUsageDay = async () => Math.floor((await purses.wallTimeMs()) / msPerDay) - settings.usageDays;
   opening.use(retireRows({ ...retention, firstUsageDay }));
   const keys = createPostgresKeys({ store, clock });
   await keys.start();
@@ -55,7 +56,6 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
   };
   const { hearsRedis } = peers;
   const nodes = opening.use(await joinNodes({ url, clock, store, onDeath, onLook, hearsRedis }));
-  const purses = createPostgresPurses(store);
   const shared = { purses, closing: store.closing, onFault: store.report };
   const inMemory = () => createRateCounter({ clock, windowMs: 60_000 });
   const minutes = createPostgresRateCounter({

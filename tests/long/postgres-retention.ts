@@ -39,7 +39,7 @@ describe("the retention in PostgreSQL", withPostgres, () => {
       ...at,
       clock,
       async retire(firstUsageDay = 0) {
-        const rest = { store: at.store, served: at.served, firstUsageDay: () => firstUsageDay };
+        const rest = { store: at.store, served: at.served, firstUsageDay: async () => firstUsageDay };
         const retirement = retireRows({ ...ages, ...rest, clock });
         await at.store.query("", { name: "wait", text: "SELECT 1" });
         while ((await runOn(at.url, "SELECT value FROM counters"))[0]?.value !== String(at.served.now()))

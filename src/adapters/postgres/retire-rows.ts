@@ -49,8 +49,8 @@ export interface RetirementOptions {
   readonly retentionMs: number;
   /** How long its answer is kept after its end, milliseconds. */
   readonly answerRetentionMs: number;
-  /** The first day (since 1970) whose single calls are kept. */
-  readonly firstUsageDay: () => number;
+  /** The first day (since 1970) whose single calls are kept, by the clock of all nodes. */
+  readonly firstUsageDay: () => Promise<number>;
 }
 
 /** How often to look for rows whose time is over. */
@@ -74,7 +74,7 @@ export function retireRows(options: RetirementOptions): AsyncDisposable {
     await repeat(statements.forgetTurns, [nowMs - Math.max(retentionMs, answerRetentionMs)]);
     await repeat(statements.forgetLogs, [nowMs - retentionMs]);
     await repeat(statements.forgetResponses, [nowMs - Math.max(retentionMs, answerRetentionMs)]);
-    await repeat(statements.foldUsage, [firstUsageDay()]);
+    await repeat(statements.foldUsage, [await firstUsageDay()]);
     await repeat(statements.forgetVendorIds, [nowMs - vendorIdRetentionMs]);
     await eraseRemoved(store, stopped.signal);
     await served.keep();

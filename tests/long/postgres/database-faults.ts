@@ -5,6 +5,7 @@ import type { FaultPlace } from "./fault-place.ts";
 import { startHeldDump } from "./held-dump.ts";
 import { runOn } from "./open-store.ts";
 import { refuseSomeRows } from "./refused-rows.ts";
+import { shiftedClock } from "./shifted-clock.ts";
 
 /** Changes a setting of the whole server, also for connections that are open. */
 async function configure(databaseUrl: string, change: string): Promise<void> {
@@ -65,7 +66,7 @@ async function flap({ proxies, random }: FaultPlace, rounds: number): Promise<vo
   }
 }
 
-/** Faults of the database or of the ways to it that may interrupt no request; see `playFault`. */
+/** Faults of the database, of the ways to it and of clocks that may interrupt no request; see `playFault`. */
 export const databaseFaults = {
   async "read-only database"({ databaseUrl, random }) {
     await configure(databaseUrl, "SET default_transaction_read_only = on");
@@ -95,6 +96,15 @@ export const databaseFaults = {
     await node.listening();
     await sleep(5_000);
     await dump.finish();
+  },
+  async "clock that is 10 minutes wrong"({ nodes, random }) {
+    const node = nodes.any(random);
+    for (const shiftMs of [random.pick([-600_000, 600_000]), 0]) {
+      await node.stop();
+      node.start(shiftedClock(shiftMs));
+      await node.listening();
+      await sleep(10_000);
+    }
   },
   "rows that the database refuses": refuseSomeRows,
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
