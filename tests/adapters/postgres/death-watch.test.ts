@@ -50,11 +50,11 @@ describe("the watch for dead nodes", () => {
     for (let beat = 0; beat < 10; beat += 1) assert.equal(look({ beat }, 6), false);
   });
 
-  it("takes nobody for dead for 20 s after a look that failed", () => {
+  it("takes nobody for dead for 15 s after a look that failed", () => {
     const { look, fail } = observe();
     look({}, 6);
     fail();
-    assert.equal(look({}, 19), false);
+    assert.equal(look({}, 14), false);
     assert.equal(look({}, 1), true);
   });
 

@@ -27,8 +27,11 @@ const minWaitMs = 6_000;
  * meanwhile. One without any heartbeat has just started and has no connection yet.
  */
 const maxLooksUnconnected = 3;
-/** After a failed look no node counts as dead for this time: nodes find a database that was away at different moments. */
-const quietMs = 20_000;
+/**
+ * After a failed look no node counts as dead for this time. Nodes find a database that was away at moments that differ by up to 10 s, and
+ * then need a heartbeat.
+ */
+const quietMs = 15_000;
 
 interface Standstill {
   readonly beat: number;

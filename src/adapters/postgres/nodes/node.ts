@@ -54,7 +54,7 @@ const leaveLimitMs = 5_000;
 /** A session holds the lock of its node. The base makes numbers that no other program is likely to lock in the same database. */
 const lockBase = 7_402_386_692_000_000;
 /** After a restart of the database, nodes get this time to connect again. */
-const settledAfter = "20 s";
+const settledAfter = "15 s";
 
 const statements = named({
   // The update is not seen by the rest of the statement.
