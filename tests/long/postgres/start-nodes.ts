@@ -11,6 +11,8 @@ interface NodesOptions {
   /** The database's address for each node, by its place. Default: the same for all. */
   readonly databaseUrlOf?: (place: number) => string;
   readonly variables?: Readonly<Record<string, string>>;
+  /** The variables of the first life of a node, by its place. Default: none. */
+  readonly variablesOf?: (place: number) => Readonly<Record<string, string>>;
   readonly preload?: string;
 }
 
@@ -29,6 +31,7 @@ export async function startNodes({
   count,
   databaseUrlOf = () => databaseUrl,
   variables = {},
+  variablesOf = () => ({}),
   preload,
 }: NodesOptions): Promise<TestNodes> {
   await using opening = new AsyncDisposableStack();
@@ -47,7 +50,7 @@ export async function startNodes({
     });
     all.push(node);
     opening.defer(() => node.kill());
-    node.start();
+    node.start(variablesOf(number));
   }
   await Promise.all(all.map((node) => node.listening()));
   const opened = opening.move();
