@@ -1,8 +1,9 @@
+import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { faultsOf, type Observer } from "../ports/observer.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
-import { TroupeError } from "../protocol/errors.ts";
+import { isStorageUnavailable, TroupeError } from "../protocol/errors.ts";
 import type { Followers } from "./followers.ts";
 import { checkPosition } from "./known-position.ts";
 import { type Question, questionOf, questionOfEnded } from "./question.ts";
@@ -26,6 +27,7 @@ export interface FollowPlace {
 interface ConversationFollowsOptions {
   readonly turns: Pick<Turns, "find" | "runningIn" | "subscribe">;
   readonly conversations: ConversationStore;
+  readonly clock: Clock;
   /** Is told if turns could not be looked up. */
   readonly observer: Observer;
 }
@@ -57,6 +59,9 @@ interface CatchUp {
   readonly asked: readonly string[];
   readonly running: readonly LiveTurn[];
 }
+
+/** From one attempt to read a missed turn to the next, while the storage does not answer, milliseconds. */
+const readAgainMs = 1_000;
 
 /** The conversations that one connection follows, with every turn of them. */
 export class ConversationFollows {
@@ -161,11 +166,34 @@ export class ConversationFollows {
     }
     for (const id of asked) {
       if (running.some(({ record }) => record.id === id)) continue;
-      const turn = await turns.find(this.#owner, id);
-      const question = turn === undefined ? undefined : await questionOfEnded(turn, conversations);
-      if (turn !== undefined && question !== undefined) await this.#join(subscription, turn, question);
-      if (subscription.isOver || this.#client.followers.isClosed) return;
+      const found = await this.#patiently(subscription, async () => {
+        const turn = await turns.find(this.#owner, id);
+        const question = turn === undefined ? undefined : await questionOfEnded(turn, conversations);
+        return turn === undefined || question === undefined ? undefined : { turn, question };
+      });
+      if (found !== undefined) await this.#join(subscription, found.turn, found.question);
+      if (this.#isLeft(subscription)) return;
     }
+  }
+
+  /** Reads until the storage answers: a client would not notice a turn that is left out. `undefined` if the client has left meanwhile. */
+  async #patiently<Found>(
+    subscription: Subscription,
+    read: () => Promise<Found>,
+  ): Promise<Found | undefined> {
+    for (;;) {
+      try {
+        return await read();
+      } catch (fault) {
+        if (!isStorageUnavailable(fault)) throw fault;
+      }
+      await this.#options.clock.sleep(readAgainMs);
+      if (this.#isLeft(subscription)) return undefined;
+    }
+  }
+
+  #isLeft({ isOver }: Subscription): boolean {
+    return isOver || this.#client.followers.isClosed;
   }
 
   /** Follows a turn of a followed conversation from its start, unless this connection already follows it. */

@@ -1,5 +1,7 @@
 import type { Observer } from "../ports/observer.ts";
+import { SocketEndedError } from "../ports/socket.ts";
 import type { KeptTurn, LogBatch, LogReader } from "../ports/turn-log.ts";
+import { TroupeError } from "../protocol/errors.ts";
 
 /** The receiver of followed turns' batches. */
 export interface Recipient {
@@ -23,7 +25,7 @@ class Follower {
   readonly #recipient: Recipient;
   readonly #onEnd: (fault?: unknown) => void;
   #reader: LogReader | undefined;
-  #life: "coming" | "waiting" | "delivering" | "stopping" | "ended" = "coming";
+  #life: "coming" | "waiting" | "delivering" | "telling" | "stopping" | "ended" = "coming";
 
   /** `onEnd` is called once, with the fault if there was one, unless the follower had been stopped before. */
   constructor(turn: KeptTurn, recipient: Recipient, onEnd: (fault?: unknown) => void) {
@@ -48,12 +50,18 @@ class Follower {
   /** Delivers the current batch and then ends. */
   stop(): void {
     if (this.#life === "waiting") this.#end();
-    else if (this.#life !== "ended") this.#life = "stopping";
+    else if (this.#life !== "ended" && this.#life !== "telling") this.#life = "stopping";
   }
 
+  /** Tells the client that it gets no more: without a word it would wait for ever. A `resume` begins again after its last message. */
   fail(fault: unknown): void {
     if (this.#life === "stopping") this.#end();
-    else this.#end(fault);
+    else if (this.#life === "telling" || fault instanceof SocketEndedError) this.#end(fault);
+    else {
+      this.#life = "telling";
+      const told: LogBatch = { type: "unkept", error: TroupeError.from(fault) };
+      this.#recipient.deliver(this.turn.record.id, told, () => this.#end(fault));
+    }
   }
 
   readonly #goOn = (): void => {

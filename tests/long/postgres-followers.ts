@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
+import type { PostgresStore } from "../../src/adapters/postgres/postgres-store.ts";
+import { createPostgresTurnLogs } from "../../src/adapters/postgres/postgres-turn-logs.ts";
+import { openServedTime } from "../../src/adapters/postgres/served-time.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import type { KeptTurn } from "../../src/ports/turn-log.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
@@ -8,7 +11,7 @@ import { checkpoint, followed, terminal, textOf } from "../ports/log-reading.ts"
 import { fullResumables } from "../ports/stored-samples.ts";
 import { created, recordOf } from "../ports/turn-log-store-contract.ts";
 import { createNotes } from "./postgres/noted-faults.ts";
-import { openLogs, runOn, stopShared } from "./postgres/open-store.ts";
+import { openLogs, openStore, runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 
 const texts = (from: number, to: number): TurnEvent[] =>
@@ -103,6 +106,46 @@ describe("several nodes on one PostgreSQL", withPostgres, () => {
       const tooLate = followed(elsewhere, 2);
       await tooLate.ended;
       assert.equal(tooLate.read(), "");
+    });
+
+    it("read the answer of an ended turn again until the database gives it", async () => {
+      await using first = await openLogs();
+      await using second = await openStore({ url: first.url });
+      let refused = 0;
+      // No row is read until the turn has ended and has only its answer left.
+      const [held, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      let isHeld = false;
+      const store: PostgresStore = {
+        ...second.store,
+        query(owner, statement, values) {
+          if (statement.name !== "endedTurn" || refused === 3)
+            return second.store.query(owner, statement, values);
+          refused += 1;
+          return Promise.reject(new TroupeError("storage_unavailable"));
+        },
+        async queryInTurn(owner, statement, values) {
+          if (isHeld) held.resolve();
+          if (isHeld) await opened.promise;
+          return second.store.queryInTurn(owner, statement, values);
+        },
+      };
+      const served = await openServedTime(store, second.clock);
+      const ages = { retentionMs: 60_000, answerRetentionMs: 60_000, maxBytes: 1_000_000 };
+      const logs = createPostgresTurnLogs({ store, served, clock: second.clock, ...ages });
+      const log = await created(first.logs, "owner", "id");
+      await log.append(texts(1, 1));
+      const { log: elsewhere } = await foundAt({ logs });
+      const follower = followed(elsewhere, 0);
+      await untilRead(follower, "1:1");
+      isHeld = true;
+      await held.promise;
+      await log.append([...texts(2, 2), terminal]);
+      await runOn(first.url, "DELETE FROM events");
+      await runOn(first.url, "UPDATE turns SET has_log = false");
+      opened.resolve();
+      await follower.ended;
+      assert.equal(refused, 3);
+      assert.equal(follower.read(), "1:1 trimmed-2 3:answer");
     });
 
     it("go on after the turn's node is gone and another one has claimed it", async () => {

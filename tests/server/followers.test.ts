@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SocketEndedError } from "../../src/ports/socket.ts";
 import type { KeptTurn, LogReader, TurnLog } from "../../src/ports/turn-log.ts";
+import { TroupeError } from "../../src/protocol/errors.ts";
 import { Followers } from "../../src/server/followers.ts";
 
 const fault = new Error("The log cannot be read.");
@@ -18,9 +20,15 @@ function turnWith(open: TurnLog["open"]): KeptTurn {
 
 function setUp() {
   const faults: unknown[] = [];
+  const told: string[] = [];
   const counts = { watchers: 0 };
   const followers = new Followers(
-    { deliver: () => undefined },
+    {
+      deliver(requestId, batch, onTaken) {
+        told.push(`${requestId} ${batch.type} ${batch.type === "unkept" ? batch.error.code : ""}`);
+        setImmediate(onTaken);
+      },
+    },
     {
       turns: {
         watch() {
@@ -33,7 +41,7 @@ function setUp() {
       observer: { faulted: ({ error }) => void faults.push(error) },
     },
   );
-  return { faults, counts, followers };
+  return { faults, told, counts, followers };
 }
 
 const failing = () => {
@@ -46,14 +54,38 @@ const broken: readonly (readonly [string, TurnLog["open"], () => Promise<void>])
 ];
 
 for (const [name, open, before] of broken)
-  test(`a follower ends, is reported once and no longer counts when ${name}`, async () => {
-    const { faults, counts, followers } = setUp();
+  test(`a follower ends, tells its client, is reported once and no longer counts when ${name}`, async () => {
+    const { faults, told, counts, followers } = setUp();
     await followers.follow(turnWith(open), 0, before);
+    assert.deepEqual(told, ["r unkept internal_error"]);
     assert.deepEqual(faults, [fault]);
     assert.equal(counts.watchers, 0);
     assert.equal(followers.has("r"), false);
     await followers.settle();
   });
+
+test("a follower tells its client that the storage is away", async () => {
+  const { told, followers } = setUp();
+  const away = () => {
+    throw new TroupeError("storage_unavailable");
+  };
+  await followers.follow(
+    turnWith(() => ({ ...unread, take: away })),
+    0,
+  );
+  assert.deepEqual(told, ["r unkept storage_unavailable"]);
+});
+
+test("a follower tells nothing to a connection that has ended", async () => {
+  const { told, followers } = setUp();
+  const ended = () => Promise.reject(new SocketEndedError("The connection has ended."));
+  await followers.follow(
+    turnWith(() => unread),
+    0,
+    ended,
+  );
+  assert.deepEqual(told, []);
+});
 
 test("a follower that fails after its connection has gone is no fault", async () => {
   const { faults, counts, followers } = setUp();

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../ports/clock.ts";
 import { isTerminal, type TurnEvent } from "../../../ports/turn-event.ts";
 import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
+import { isStorageUnavailable } from "../../../protocol/errors.ts";
 import type { Row } from "../../database/row.ts";
 import { named } from "../connection.ts";
 import type { PostgresStore } from "../postgres-store.ts";
@@ -74,6 +75,8 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
   const watched = new Map<number, Watched>();
   const waiting = new Map<string, Place>();
   const due = new Set<string>();
+  /** Places whose turn has ended, while its answer is read. */
+  const restoring = new Set<Place>();
   let isReading = false;
   let isPolling = false;
 
@@ -215,14 +218,19 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
   }
 
   async function restore(place: Place): Promise<void> {
-    const readers = take(place);
+    if (restoring.has(place)) return;
+    restoring.add(place);
     try {
       const log = await readEnded(place.turn);
-      for (const reader of readers)
+      for (const reader of take(place))
         if (log === undefined) reader.end();
         else reader.goOnIn(log);
     } catch (fault) {
-      for (const reader of readers) reader.fail(fault);
+      // The database is away, and the place is read again until it is back.
+      if (isStorageUnavailable(fault)) poll();
+      else for (const reader of take(place)) reader.fail(fault);
+    } finally {
+      restoring.delete(place);
     }
   }
 
