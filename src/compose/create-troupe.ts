@@ -142,13 +142,14 @@ function troupeOf(
       // While the server listens, a balancer that asks leaves the open sockets alone.
       if (nodes.hasOthers) await moveClients();
     },
-    async close({ drainMs = settings.drainMs } = {}) {
+    async close({ drainMs = settings.drainMs, onDrained } = {}) {
       closing.abort();
       doors.leave();
       const { hasOthers } = nodes;
       if (hasOthers) await moveClients();
       const turnsEnded = turns.close(drainMs, hasOthers);
       await Promise.all([turnsEnded, sockets.close(turnsEnded, closePatienceMs)]);
+      await onDrained?.();
       await parts.close();
     },
   };

@@ -5,6 +5,7 @@ import type { Logger } from "./log-observer.ts";
 import type { Observing } from "./open-observing.ts";
 import type { Settings } from "./settings.ts";
 import type { Stoppable } from "./stop-on-signals.ts";
+import { stopServing } from "./stop-serving.ts";
 
 interface AloneOptions
   extends Pick<TroupeOptions, "pageToken" | "onAnswering" | "configuration" | "observer"> {
@@ -47,8 +48,7 @@ export async function runAlone(
       const listening = await listen(troupe, { ...settings, port });
       whenAsked({
         async stop() {
-          await troupe.leaveBalancer();
-          await listening.stop(troupe.close());
+          await stopServing(troupe, listening, settings.lameDuckMs);
           // Until here the last requests can be watched.
           await metrics?.stop(Promise.resolve());
           await observing.close();

@@ -14,6 +14,7 @@ import { openRemoteStores } from "./open-remote-stores.ts";
 import { gatherMs } from "./run-primary.ts";
 import type { Settings } from "./settings.ts";
 import { stopSignals } from "./stop-on-signals.ts";
+import { stopServing } from "./stop-serving.ts";
 
 /**
  * Serves as one of several processes. The primary process keeps their shared stores; if it exits, the worker exits.
@@ -40,8 +41,7 @@ export async function runWorker(
   const listening = await listen(troupe, { ...settings, reusePort: process.platform === "linux" });
   servePort(channel, "control", workerControlMethods, {
     async stop() {
-      await troupe.leaveBalancer();
-      await listening.stop(troupe.close());
+      await stopServing(troupe, listening, settings.lameDuckMs);
       await close();
       exitCode = 0;
     },

@@ -84,12 +84,13 @@ export interface Troupe {
   /**
    * Before `close`, tells balancers to send clients elsewhere: from now on `/readyz` answers 503, and everything else is served as always.
    * After `lameDuckMs`, or when `close` is called, sockets whose clients can go on at another node are closed, each at a moment of its own.
-   * Then it settles. Accept connections until then: a balancer that finds a closed port would cut the other sockets.
+   * Then it settles. Accept connections until `onDrained` of `close`: a balancer that finds a closed port cuts the other sockets.
    */
   leaveBalancer(): Promise<void>;
   /**
    * Stops the server: refuses new requests, lets running ones end for up to `drainMs` (default: the setting), ends the rest as
-   * `interrupted`, and tells every client to reconnect.
+   * `interrupted`, and tells every client to reconnect. `onDrained` is called when no socket and no request is left, and awaited before the
+   * stores close: close the port there.
    */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: { readonly drainMs?: number; readonly onDrained?: () => Promise<void> }): Promise<void>;
 }

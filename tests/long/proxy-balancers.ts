@@ -7,6 +7,10 @@ import { createFindings } from "../crash/findings.ts";
 import { createRecordShelf } from "../crash/record-shelf.ts";
 import { createSeededRandom } from "../crash/seeded-random.ts";
 import { checkRequests } from "../crash/verdict.ts";
+import { answer } from "../doubles/answer.ts";
+import { createGate } from "../doubles/script.ts";
+import { streamScript } from "../doubles/stream-script.ts";
+import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { connect } from "../support/wire-client.ts";
 import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
@@ -129,6 +133,38 @@ for (const name of ["HAProxy", "nginx"] as const)
       await sleep(3_000);
       await nodes.all[0]?.stop();
       assert.deepEqual(codes, [1012, 1012]);
+    });
+
+    it("let clients that cannot go elsewhere stay at a stopping node to the end of their answers", async () => {
+      await using upstream = await createUpstreamDouble({ keepAlive: false });
+      const gate = createGate();
+      const script = streamScript(answer({ deltas: ["One ", "two."] }));
+      upstream.respond([...script.slice(0, -3), { waitFor: gate.opened }, ...script.slice(-3)]);
+      await using nodes = await startNodes({
+        ...{ databaseUrl: await emptyDatabase(), upstreamUrl: upstream.baseUrl, count: 3, variables },
+      });
+      const ports = nodes.all.map(({ url = "" }) => Number(new URL(url).port));
+      await using balancer = await startBalancer(name, ports);
+      const url = `ws://127.0.0.1:${balancer.port}/ws`;
+      const headers = { authorization: `Bearer ${key}` };
+      const clients = await Promise.all(Array.from({ length: 3 }, () => connect(url, { headers })));
+      // Such an answer is kept nowhere else.
+      const data = { input_text: "Count.", options: { store: false }, pacing: { mode: "raw" } };
+      for (const client of clients) client.send({ type: "openai_chat", id: "transient", data });
+      await Promise.all(clients.map((client) => client.next(({ type }) => type === "chunk")));
+      // The nodes know of one another.
+      await sleep(3_000);
+      const stopped = nodes.all[0]?.stop();
+      // Longer than the balancer takes to notice a closed port, after the node has sent its other clients away.
+      await sleep(8_000);
+      gate.open();
+      for (const client of clients) {
+        const end = (await client.untilTerminal("transient")).at(-1);
+        assert.equal(end?.type, "response");
+      }
+      assert.equal(await stopped, 0);
+      const { code } = await Promise.race(clients.map(({ closed }) => closed));
+      assert.equal(code, 1012);
     });
 
     it("go on when one of them is killed", async () => {

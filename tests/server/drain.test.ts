@@ -89,6 +89,35 @@ test("requests without an id that still wait are refused before their connection
   await closing;
 });
 
+test("a port may be closed when the last socket and the last request are gone, before the stop is over", async () => {
+  await using system = await startGated();
+  const { troupe } = system.server;
+  const client = await system.server.connect();
+  client.send(ask());
+  await client.next((message) => message.type === "chunk");
+  const closesPort = Promise.withResolvers<void>();
+  let left: readonly number[] | undefined;
+  let isOver = false;
+  const closing = troupe
+    .close({
+      drainMs: 60_000,
+      onDrained() {
+        left = [troupe.stats().connections, troupe.stats().turns];
+        return closesPort.promise;
+      },
+    })
+    .then(() => {
+      isOver = true;
+    });
+  assert.equal(left, undefined);
+  system.gate.open();
+  assert.equal((await client.closed).code, 1012);
+  while (left === undefined) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([left, isOver], [[0, 0], false]);
+  closesPort.resolve();
+  await closing;
+});
+
 test("before it stops, a server says that it is not ready, and serves everything until balancers have noticed", async () => {
   const clock = createTestClock();
   await using server = await startTroupe({ clock, lameDuckMs: 5_000 });
