@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createPostgresUsage } from "../../src/adapters/postgres/postgres-usage.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { callOf } from "../ports/usage-store-contract.ts";
@@ -53,5 +54,28 @@ describe("a request that depends on PostgreSQL", withPostgres, () => {
     const closed = store[Symbol.asyncDispose]();
     await clock.advance(5_000);
     await closed;
+  });
+
+  it("waits while the database takes no writes, and the server says so", { timeout: 60_000 }, async () => {
+    const notes = createNotes();
+    await using at = await openStore({ observer: notes.observer });
+    const untilIt = async (canStore: boolean) => {
+      await at.change("SELECT pg_reload_conf()");
+      while ((await at.store.canStore()) !== canStore) await sleep(5);
+    };
+    await untilIt(true);
+    await at.change("ALTER SYSTEM SET default_transaction_read_only = on");
+    await untilIt(false);
+    let isWritten = false;
+    const written = at.store.confirm().then(() => {
+      isWritten = true;
+    });
+    for (let tries = 0; tries < 5; tries += 1) await at.clock.advance(500);
+    assert.equal(isWritten, false);
+    await at.change("ALTER SYSTEM RESET default_transaction_read_only");
+    await untilIt(true);
+    for (; !isWritten; await sleep(5)) await at.clock.advance(500);
+    await written;
+    assert.deepEqual([notes.faults, notes.states.at(-1)], [[], "working"]);
   });
 });

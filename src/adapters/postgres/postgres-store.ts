@@ -81,7 +81,8 @@ export const patienceMs = 2_000;
 const probeBytes = 131_072;
 
 const statements = named({
-  look: "SELECT 1",
+  // A server that is set to be read-only, or becomes a standby, answers all other looks.
+  look: "SELECT current_setting('transaction_read_only') = 'off' AS takes_writes",
   nextBlock,
   endProbe: "DELETE FROM events WHERE turn = $1",
   leaveFence: "DELETE FROM fences WHERE incarnation = $1",
@@ -253,7 +254,7 @@ export async function createPostgresStore({
     async canStore() {
       if (health.fault !== undefined) return false;
       return reader.query("", statements.look, [], 0).then(
-        () => true,
+        ([row]) => row?.takes_writes === true,
         () => false,
       );
     },
