@@ -178,6 +178,7 @@ function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): So
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     admit: createHandshakeAdmission({ access, callers, clientAddress }),
     isAdmitted: callers.isAdmitted,
+    maySpeak: () => stores.isCutOff?.() !== true,
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });

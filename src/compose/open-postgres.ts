@@ -82,6 +82,7 @@ export async function openPostgres(url: string, settings: Settings, parts: Store
     ...{ peers, nodes, shared },
     lost: store.lost,
     onCutOff: nodes.onCutOff,
+    isCutOff: nodes.isCutOff,
     canStore: store.canStore,
     openBudgets: (prices) => openNodeBudgets(settings, { ...parts, usage, prices, shared, minutes }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -49,6 +49,8 @@ export interface Stores extends AsyncDisposable {
    * others.
    */
   readonly onCutOff?: (listener: (isCutOff: boolean) => void) => void;
+  /** Whether this server cannot reach the stores now, but others may. Calls the listener of `onCutOff` first if that is new. */
+  readonly isCutOff?: () => boolean;
   /** Whether new data can be stored now. */
   canStore(): Promise<boolean>;
   /** The budgets of all processes that share these stores. Called once, at the start. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../../src/adapters/system/system-clock.ts";
 import { ask } from "../budget/budget-stage.ts";
 import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
 import { connect, type WireClient } from "../support/wire-client.ts";
@@ -104,6 +105,24 @@ describe("limits over nodes on one PostgreSQL", withPostgres, () => {
     } finally {
       restore();
     }
+  });
+
+  it("act on no frame after they stood still, before their timers run", async () => {
+    const databaseUrl = await emptyDatabase();
+    await using proxy = await createFaultyProxy(databaseUrl);
+    let stoodStillMs = 0;
+    const clock = { ...systemClock, now: () => systemClock.now() + stoodStillMs };
+    await using frozen = await startGatedNodes({ databaseUrl: proxy.url, clock });
+    await using other = await startGatedNodes({ databaseUrl });
+    const client = await frozen.first.connect();
+    await everyNodeLooks(databaseUrl);
+    await other.first.connect();
+    proxy.freeze();
+    stoodStillMs = 4_500;
+    client.send({ type: "ping", id: "late" });
+    assert.equal((await client.closed).code, 1012);
+    assert.deepEqual(client.received, []);
+    proxy.heal();
   });
 
   it("send clients away from a node that cannot reach the database while another one can", async () => {

@@ -10,6 +10,7 @@ import { wireLimits } from "../../protocol/limits.ts";
 import { callAfterReading } from "../system/system-clock.ts";
 import { attachDoor, type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
+import { always } from "./ws-socket.ts";
 
 export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   /** The one path that is served. Upgrades for other paths are left to other listeners. */
@@ -37,7 +38,7 @@ const subprotocol = "troupe";
 /** Serves WebSockets on HTTP servers that other code owns. */
 export function createWsServer(options: WsServerOptions) {
   const { clock, path, pingIntervalMs, maxConnections, retryAfterMs, admit, onRefused } = options;
-  const { observer, places } = options;
+  const { observer, places, isAdmitted, maySpeak = always } = options;
   const report = faultsOf(observer, "connection");
   const stopped = new AbortController();
   const connections = new Set<WsConnection>();
@@ -45,6 +46,7 @@ export function createWsServer(options: WsServerOptions) {
   let deciding = 0;
   const ofConnections: WsConnectionOptions = {
     ...options,
+    isAdmitted: (caller) => maySpeak() && isAdmitted(caller),
     onGone(connection) {
       connections.delete(connection);
       leave(connection.caller);

@@ -3,6 +3,8 @@ import type { WebSocket } from "ws";
 import type { OutgoingMessage, Socket } from "../../ports/socket.ts";
 import { type CloseName, closeReason, closeTable } from "../../protocol/closes.ts";
 
+export const always = () => true;
+
 /** An empty write: its callback fires once everything before it is flushed. */
 const nothing = Buffer.alloc(0);
 
@@ -10,17 +12,19 @@ const nothing = Buffer.alloc(0);
 export class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
+  readonly #maySpeak: () => boolean;
 
-  /** `stream` is the stream that the socket writes to. */
-  constructor(socket: WebSocket, stream: Duplex) {
+  /** `stream` is the stream that the socket writes to. `maySpeak` is called before every delivery. */
+  constructor(socket: WebSocket, stream: Duplex, maySpeak = always) {
     this.#socket = socket;
     this.#stream = stream;
+    this.#maySpeak = maySpeak;
   }
 
   send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error | null) => void): boolean {
     const stream = this.#stream;
     // Nothing may follow a close frame. Without compression `ws` also writes at once, so its own frames keep their order.
-    if (this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
+    if (!this.#maySpeak() || this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
       process.nextTick(onTaken, new Error("The connection is closing."));
       return false;
     }

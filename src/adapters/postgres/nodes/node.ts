@@ -36,6 +36,8 @@ export interface Node extends Nodes, AsyncDisposable {
    * answered again. Only if there are others.
    */
   onCutOff(listener: (isCutOff: boolean) => void): void;
+  /** Whether it is cut off now. A process that stood still is told here, before its timers run. */
+  isCutOff(): boolean;
 }
 
 /** After this time without an answered heartbeat a node counts as cut off, milliseconds: before others can call it dead. */
@@ -98,15 +100,19 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
   let isCutOff = false;
   let tellCutOff: (isCutOff: boolean) => void = () => undefined;
   let cancelCutOff: () => void = () => undefined;
+  let cutOffAtMs = Number.POSITIVE_INFINITY;
+
+  function cutOff(): void {
+    if (isCutOff || !hasOthers) return;
+    isCutOff = true;
+    tellCutOff(true);
+  }
 
   /** Counted from when the last answered heartbeat was sent. */
   function noteAnswered(sentAtMs: number): void {
     cancelCutOff();
-    cancelCutOff = clock.callAfter(Math.max(0, sentAtMs + cutOffMs - clock.now()), () => {
-      if (!hasOthers) return;
-      isCutOff = true;
-      tellCutOff(true);
-    });
+    cutOffAtMs = sentAtMs + cutOffMs;
+    cancelCutOff = clock.callAfter(Math.max(0, cutOffAtMs - clock.now()), cutOff);
     if (!isCutOff) return;
     isCutOff = false;
     tellCutOff(false);
@@ -176,6 +182,10 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     },
     onCutOff(listener) {
       tellCutOff = listener;
+    },
+    isCutOff() {
+      if (clock.now() >= cutOffAtMs) cutOff();
+      return isCutOff;
     },
     async [Symbol.asyncDispose]() {
       const patience = new AbortController();
