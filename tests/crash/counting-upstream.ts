@@ -6,6 +6,16 @@ import { streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
 import { idOfQuestion, namelessVoice, piecesOf } from "./numbered-answer.ts";
 
+/** A request that reached the provider. */
+export interface UpstreamRequest {
+  /** The id of the request that it answers. */
+  readonly id: string;
+  /** The key with which the provider was asked. */
+  readonly key: string;
+  /** When it had arrived, on the scale of `Date.now()`. */
+  readonly atMs: number;
+}
+
 /** A provider whose answers follow from the questions. It counts how often each question was asked. */
 export interface CountingUpstream extends AsyncDisposable {
   readonly baseUrl: string;
@@ -15,6 +25,10 @@ export interface CountingUpstream extends AsyncDisposable {
   /** Whether the background response to this question was asked for again. */
   continuedFor(id: string): boolean;
   callsFor(id: string, voice: string): number;
+  /** All calls, and all reads of background responses, in their order. */
+  readonly requests: readonly UpstreamRequest[];
+  /** The background responses that were cancelled, in their order. */
+  readonly cancelled: readonly UpstreamRequest[];
   /** Each call beyond the first for the same question and voice, as `id/voice`. */
   readonly repeatedCalls: readonly string[];
   openConnections(): number;
@@ -29,6 +43,7 @@ export interface CountingUpstreamOptions {
 }
 
 const responsePrefix = "resp_";
+const cancelledId = new RegExp(`/responses/${responsePrefix}([^/]+)/cancel$`);
 
 export async function createCountingUpstream({
   delayMs,
@@ -38,6 +53,7 @@ export async function createCountingUpstream({
   const counts = new Map<string, number>();
   const repeatedCalls: string[] = [];
   const continuedIds = new Set<string>();
+  const requests: UpstreamRequest[] = [];
   let continuations = 0;
   const keyOf = (id: string, voice: string) => `${id}\n${voice}`;
 
@@ -45,6 +61,7 @@ export async function createCountingUpstream({
     const id = idOfQuestion(lastQuestion((request.body as { input: CallInput }).input));
     const voice = voiceOf(request);
     const key = keyOf(id, voice);
+    requests.push(toUpstreamRequest(id, request));
     if (counts.has(key)) repeatedCalls.push(`${id}/${voice}`);
     counts.set(key, (counts.get(key) ?? 0) + 1);
     const pauseMs = delayMs();
@@ -57,9 +74,11 @@ export async function createCountingUpstream({
     return [...streamScript(events.slice(0, events.length / 2), { betweenEvents, headers }), ...broken];
   });
 
-  double.respondToRetrieval((retrieval) => {
+  double.respondToRetrieval((retrieval, index) => {
     const { responseId } = retrieval;
     const id = responseId.slice(responsePrefix.length);
+    const received = double.retrievals[index];
+    if (received !== undefined) requests.push(toUpstreamRequest(id, received));
     const events = answer({ responseId, deltas: piecesOf(id, namelessVoice) });
     const pauseMs = delayMs();
     continuations += 1;
@@ -75,13 +94,24 @@ export async function createCountingUpstream({
     get calls() {
       return double.calls;
     },
-    repeatedCalls,
+    ...{ repeatedCalls, requests },
+    get cancelled() {
+      return double.sideRequests.flatMap((request) => {
+        const id = cancelledId.exec(request.path)?.[1];
+        return id === undefined ? [] : [toUpstreamRequest(id, request)];
+      });
+    },
     continuedFor: (id) => continuedIds.has(id),
     callsFor: (id, voice) => counts.get(keyOf(id, voice)) ?? 0,
     openConnections: double.openConnections,
     hangUp: double.hangUp,
     [Symbol.asyncDispose]: () => double[Symbol.asyncDispose](),
   };
+}
+
+function toUpstreamRequest(id: string, { headers, receivedAtMs }: RecordedRequest): UpstreamRequest {
+  const key = headers.authorization?.replace(/^Bearer /, "") ?? "";
+  return { id, key, atMs: performance.timeOrigin + receivedAtMs };
 }
 
 function voiceOf({ body }: RecordedRequest): string {

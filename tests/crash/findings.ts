@@ -22,6 +22,7 @@ const kinds = [
   "wrong heads on disk",
   "repeated provider calls",
   "faults in the server's log",
+  "broken promises",
 ] as const;
 
 export type FindingKind = (typeof kinds)[number];

@@ -1,3 +1,4 @@
+import type { ClientOptions } from "ws";
 import { connect } from "../support/wire-client.ts";
 import type { Findings } from "./findings.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -9,12 +10,13 @@ export async function checkReplays(
   url: string,
   records: readonly RequestRecord[],
   findings: Findings,
+  handshake: ClientOptions = {},
 ): Promise<void> {
   // A request without an end is counted as such; waiting for its end would take for ever.
   const ended = records.filter(({ terminalSeq }) => terminalSeq !== undefined);
   for (let start = 0; start < ended.length; start += requestsPerConnection) {
     const some = ended.slice(start, start + requestsPerConnection);
-    const client = await connect(url);
+    const client = await connect(url, handshake);
     for (const { ask } of some) client.send({ type: "resume", data: { request_id: ask.id, after_seq: 0 } });
     for (const record of some) {
       const { id } = record.ask;

@@ -16,8 +16,11 @@ export interface RequestRecord {
   readonly terminalSeq: number | undefined;
   /** The life of the server in which it was first seen; 0 before that. */
   readonly firstLife: number;
+  /** When the server first told that it stops the request, on the scale of `Date.now()`; `undefined` if it did not. */
+  readonly cancelledAtMs: number | undefined;
   /** Settles with the first message. */
   readonly begun: Promise<void>;
+  noteCancelling(atMs: number): void;
   keep(message: Numbered, frame: string, life: number): void;
   /** Called when it has no more readers. Moves the frames to a file in this folder, from which later calls read them. */
   putAway(folder: string): void;
@@ -33,6 +36,7 @@ export function createRequestRecord(
   let file: string | undefined;
   let terminalSeq: number | undefined;
   let firstLife = 0;
+  let cancelledAtMs: number | undefined;
   const begun = Promise.withResolvers<void>();
   return {
     begun: begun.promise,
@@ -45,6 +49,12 @@ export function createRequestRecord(
     },
     get firstLife() {
       return firstLife;
+    },
+    get cancelledAtMs() {
+      return cancelledAtMs;
+    },
+    noteCancelling(atMs) {
+      cancelledAtMs ??= atMs;
     },
     keep(message, frame, life) {
       const { seq } = message;

@@ -139,7 +139,9 @@ export function createReturningClient(options: ReturningClientOptions): Returnin
     if (isNumbered(message)) see(from, message, frame);
     else if (message.type === "resumed") noteResumed(message, frame);
     else if (message.type === "error") noteRefusal(from, message, frame);
-    else if (message.type !== "cancelling") findings.note("refused frames", `unexpected: ${frame}`);
+    else if (message.type === "cancelling")
+      readings.get(message.request_id)?.record.noteCancelling(performance.timeOrigin + performance.now());
+    else findings.note("refused frames", `unexpected: ${frame}`);
   }
 
   function noteResumed({ request_id, head_seq, state }: ServerMessages["resumed"], frame: string): void {

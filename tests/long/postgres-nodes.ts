@@ -43,6 +43,7 @@ describe("three nodes on one PostgreSQL", withPostgres, () => {
         "turns of killed nodes that clients followed": deathGapsMs.length,
         "from the death to the next event or end, p50": gap(0.5),
         "from the death to the next event or end, p99": gap(0.99),
+        ...run.judged,
         ...run.invariants,
       },
       findings: run.findings,

@@ -1,5 +1,4 @@
 import type { SeededRandom } from "../../crash/seeded-random.ts";
-import type { ServerProcess } from "../../crash/server-process.ts";
 import type { RedisProcess } from "../peers/redis-process.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import type { PostgresServer } from "./postgres-server.ts";
@@ -15,8 +14,8 @@ export interface FaultPlace {
   /** The way of each node to the database, in the order of the nodes. */
   readonly proxies: readonly FaultyProxy[];
   readonly random: SeededRandom;
-  /** Called just before a node is killed. */
-  readonly onKill: (node: ServerProcess) => Promise<void>;
+  /** Called just before the node of this name is killed. */
+  readonly onKill: (node: string) => Promise<void>;
   /** Called for each request of which the database has refused a row. */
   readonly onRefused: (requestId: string) => void;
 }

@@ -23,7 +23,8 @@ export type Sabotage =
   | "no count"
   | "a claim by not exists"
   | "a takeover in one statement"
-  | "told before the commit";
+  | "told before the commit"
+  | "no limits";
 
 /** A node of a stage, and its own way to the database. */
 export interface StagedNode {
@@ -116,7 +117,7 @@ export async function openFaultStage(sabotage?: Sabotage): Promise<FaultStage> {
   const incarnations = await runOn(databaseUrl, "SELECT incarnation, name FROM nodes");
   const nodes = started.all.map((process, number): StagedNode => {
     const incarnation = Number(
-      incarnations.find(({ name }) => String(name).includes(String(process.pid)))?.incarnation,
+      incarnations.find(({ name }) => name === started.nameOf(process))?.incarnation,
     );
     return { process, proxy: proxies[number] as FaultyProxy, incarnation };
   }) as [StagedNode, StagedNode, StagedNode];

@@ -1,5 +1,6 @@
 import type { Findings } from "../../crash/findings.ts";
 import { answerTo } from "../../crash/numbered-answer.ts";
+import type { BrokenPromises } from "./broken-promises.ts";
 import { runOn } from "./open-store.ts";
 import type { WrongWrites } from "./watch-writes.ts";
 
@@ -20,15 +21,15 @@ async function wrongMessages(databaseUrl: string): Promise<number> {
 }
 
 /**
- * The promises of several nodes, each with its count of faults. For a run whose requests have ended and whose nodes have stopped. A promise
- * that the run cannot break is said to be not seen.
+ * The promises of several nodes, each with its count of faults. For a run whose requests have ended and whose nodes have stopped.
  */
 export async function countInvariants(
   databaseUrl: string,
   findings: Findings,
   inRows: readonly string[],
   writes: WrongWrites,
-): Promise<Readonly<Record<string, number | string>>> {
+  broken: BrokenPromises,
+): Promise<Readonly<Record<string, number>>> {
   const counts = new Map(findings.rows());
   const found = (...kinds: Parameters<Findings["note"]>[0][]) =>
     kinds.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0);
@@ -44,14 +45,17 @@ export async function countInvariants(
       found("missing terminals", "second terminals") + rows("ends that are not the last event"),
     "7 each beat once": writes.repeated + writes.doubled,
     "8 one call for each id": found("repeated provider calls"),
-    "9 no call after a cancel": "not seen here",
-    "10 no cancel by a node without a fence": "not seen here",
-    "11 no more than the cap": "not seen here (postgres-budgets)",
-    "12 no byte after a revocation": "not seen here (postgres-limits)",
-    "13 one socket for each ticket": "not seen here (postgres-limits)",
-    "14 one message for each lane, as it was shown":
-      found("wrong texts") + (await wrongMessages(databaseUrl)),
-    "15 no turn left, no byte of another":
-      found("given up") + rows("turns that run", "turns without an answer", "events of no turn"),
+    "9 no call after a cancel, and an end": broken.afterCancel.length,
+    "10 no cancel by a node without a fence": broken.fencelessCancels.length,
+    "11 no more than the cap, no slice of the dead": broken.overspent.length,
+    "12 no byte after a revocation": broken.afterRevocation.length,
+    "13 one socket for each ticket": broken.reusedTickets.length,
+    "14 one message for each lane, as it was shown, and the head moves on":
+      found("wrong texts") + (await wrongMessages(databaseUrl)) + broken.movedBack.length,
+    "15 no turn left or late, no byte of another":
+      found("given up") +
+      rows("turns that run", "turns without an answer", "events of no turn") +
+      broken.unowned.length +
+      broken.foreign.length,
   };
 }

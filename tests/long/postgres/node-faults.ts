@@ -8,7 +8,7 @@ async function kill({ nodes, random, onKill }: FaultPlace, count: number): Promi
   const first = nodes.any(random);
   const others = nodes.all.filter((node) => node !== first).slice(0, count - 1);
   const killed = [first, ...others];
-  for (const node of killed) await onKill(node);
+  for (const node of killed) await onKill(nodes.nameOf(node));
   await Promise.all(killed.map((node) => node.kill()));
   await sleep(random.between(0, 3_000));
   for (const node of killed) node.start();

@@ -7,15 +7,21 @@ import { createRecordShelf } from "../../crash/record-shelf.ts";
 import { checkReplays } from "../../crash/replay-check.ts";
 import { createSeededRandom } from "../../crash/seeded-random.ts";
 import { checkRequests, type Endings } from "../../crash/verdict.ts";
+import { adminKey, bearer } from "../../support/key-system.ts";
 import type { RedisProcess } from "../peers/redis-process.ts";
+import { findBroken } from "./broken-promises.ts";
 import { rowFaults } from "./check-rows.ts";
 import { createDeathGaps } from "./death-gaps.ts";
 import { createFaultyProxy } from "./faulty-proxy.ts";
 import { countInvariants } from "./invariants.ts";
+import { longestOf, waitsForClaims, waitsForEnds } from "./judge-nodes.ts";
+import { startGuests } from "./keyed-guests.ts";
 import { type NodeFault, playFault } from "./node-faults.ts";
-import { emptyDatabase, sharedServer } from "./open-store.ts";
+import { emptyDatabase, runOn, sharedServer } from "./open-store.ts";
 import { checkRefused } from "./refused-rows.ts";
 import { startNodes, untilServing } from "./start-nodes.ts";
+import { createTimeline, type PlayedFault, readHistory } from "./timeline.ts";
+import { noteDeath, watchNodes } from "./watch-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
 interface NodeFaultOptions {
@@ -31,7 +37,7 @@ interface NodeFaultOptions {
 interface NodeFaultRun {
   readonly findings: Findings;
   readonly endings: Endings;
-  /** Requests of which the database has refused a row. */
+  /** Requests of the crowd of which the database has refused a row. */
   readonly refusals: number;
   /** Requests without an end. */
   readonly unread: number;
@@ -39,9 +45,27 @@ interface NodeFaultRun {
   readonly inRows: readonly string[];
   readonly inAnswer: number;
   /** The promises of several nodes with their faults; see `countInvariants`. */
-  readonly invariants: Readonly<Record<string, number | string>>;
+  readonly invariants: Readonly<Record<string, number>>;
   /** From the death of a turn's node to its next event or end, as clients saw it, in ascending order. */
   readonly deathGapsMs: readonly number[];
+  /** The figures of the requests that the later promises were judged by. */
+  readonly judged: Readonly<Record<string, number | string>>;
+}
+
+/** The key of the crowd, so that its clients may follow each other's requests. */
+const crowdKey = "crowd-0123456789abcdef";
+/** Tokens that a budget reserves at a time, and the tokens a day of a key that guests spend. */
+const reservation = 64;
+const cap = 600;
+/** Requests of the crowd that a guest asks each node for. */
+const mostPeeked = 20;
+
+/** Waits until no turn runs any more: guests leave some of theirs before the end. */
+async function untilIdle(databaseUrl: string, limitMs: number): Promise<void> {
+  for (const untilMs = Date.now() + limitMs; Date.now() < untilMs; await sleep(100)) {
+    const running = await runOn(databaseUrl, "SELECT 1 FROM turns WHERE node IS NOT NULL LIMIT 1");
+    if (running.length === 0) return;
+  }
 }
 
 /** Three nodes under faults, and clients that go to any of them. */
@@ -57,6 +81,7 @@ export async function runNodeFaults({
   const database = await sharedServer();
   const databaseUrl = await emptyDatabase();
   await watchWrites(databaseUrl);
+  await watchNodes(databaseUrl);
   await using shelf = await createRecordShelf();
   await using upstream = await createCountingUpstream({ delayMs: () => random.whole(20, 100) });
   await using stack = new AsyncDisposableStack();
@@ -65,21 +90,35 @@ export async function runNodeFaults({
   await using nodes = await startNodes({
     ...{ databaseUrl, upstreamUrl: upstream.baseUrl, count: 3 },
     databaseUrlOf: (place) => proxies[place]?.url ?? databaseUrl,
-    variables: redis === undefined ? {} : { REDIS_URL: redis.url },
+    variables: {
+      TROUPE_ADMIN_KEY: adminKey,
+      TROUPE_API_KEYS: `crowd=${crowdKey}`,
+      TROUPE_RESERVED_TOKENS: String(reservation),
+      ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+    },
   });
   const crowd = createCrowd({
     ...{ streams, random, findings, life: () => 1, onRead: shelf.put },
     url: () => nodes.anyUrl(random),
+    ...bearer(crowdKey),
     outlastingShare: 0.5,
     cancelShare: 0.1,
     // New requests are refused while the database is away for longer than 2 s.
     waitsForStorage: true,
   });
   const gaps = createDeathGaps(crowd, databaseUrl);
+  const guests = startGuests({
+    ...{ random: createSeededRandom(seed + 1), upstream, cap },
+    urls: () => nodes.all.map(({ url = "" }) => url),
+  });
+  const played: PlayedFault[] = [];
+  const onKill = async (node: string) => {
+    await noteDeath(databaseUrl, node);
+    await gaps.note(node);
+  };
   const refused = new Set<string>();
   const place = {
-    ...{ database, databaseUrl, redis, nodes, proxies, random },
-    onKill: gaps.note,
+    ...{ database, databaseUrl, redis, nodes, proxies, random, onKill },
     onRefused: (id: string) => void refused.add(id),
   };
   let inAnswer = 0;
@@ -88,36 +127,73 @@ export async function runNodeFaults({
       await sleep(random.between(500, 3_000));
       crowd.cut(0.3);
       inAnswer += crowd.inAnswer;
+      const beganMs = Date.now();
       await playFault(fault, place);
+      played.push({ kind: fault, beganMs, endedMs: Date.now() });
     }
-    await Promise.race([crowd.finish(), sleep(patienceMs, undefined, { ref: false })]);
+    const guestsFinished = guests.finish();
+    await Promise.race([
+      Promise.all([crowd.finish(), guestsFinished]),
+      sleep(patienceMs, undefined, { ref: false }),
+    ]);
+    guests.close();
+    await guestsFinished;
+    const guestResults = guests.results();
     const unread = crowd.unread.length;
     crowd.close();
     const records = [...shelf.records, ...crowd.unread];
     const endings = checkRequests(records, upstream, findings);
     checkRefused(records, refused, findings);
+    const foreign: string[] = [];
     for (const node of nodes.all) {
-      await untilServing(node);
-      await checkReplays(node.url ?? "", records, findings);
+      await untilServing(node, bearer(crowdKey));
+      await checkReplays(node.url ?? "", records, findings, bearer(crowdKey));
+      const newest = records.slice(-mostPeeked).map(({ ask: { id } }) => id);
+      foreign.push(...(await guests.peek(node.url ?? "", newest)));
     }
+    await untilIdle(databaseUrl, patienceMs);
     assert.deepEqual(await Promise.all(nodes.all.map((node) => node.stop())), [0, 0, 0]);
     const inRows = await rowFaults(databaseUrl);
     const writes = await wrongWrites(databaseUrl);
     for (const [what, count] of Object.entries(writes))
       if (count > 0) findings.note("wrong writes", what, count);
-    const invariants = await countInvariants(databaseUrl, findings, inRows, writes);
-    const { size: refusals } = refused;
-    return {
-      findings,
-      endings,
-      refusals,
-      unread,
-      inAnswer,
-      inRows,
-      invariants,
-      deathGapsMs: await gaps.read(),
+    const gapsSeen = await gaps.read();
+    const timeline = createTimeline(await readHistory(databaseUrl, played));
+    const cancelled = records.flatMap(({ ask: { id }, cancelledAtMs: atMs }) =>
+      atMs === undefined ? [] : [{ id, atMs }],
+    );
+    const cancels = [...cancelled, ...guestResults.cancels];
+    const broken = await findBroken({
+      ...{
+        databaseUrl,
+        timeline,
+        cancels,
+        gaps: gapsSeen,
+        upstream,
+        guests: guestResults,
+        reservation,
+        foreign,
+      },
+    });
+    for (const [promise, faults] of Object.entries(broken))
+      for (const fault of faults) findings.note("broken promises", `${promise}: ${fault}`);
+    const invariants = await countInvariants(databaseUrl, findings, inRows, writes, broken);
+    const deathGapsMs = gapsSeen.map(({ fromMs, toMs }) => toMs - fromMs).sort((one, other) => one - other);
+    const { revoked, tickets, spentKeys } = guestResults;
+    const judged = {
+      "accepted cancels": cancels.length,
+      "from a cancel to the end, longest": longestOf(waitsForEnds(cancels, timeline), timeline),
+      "cancels at the provider": upstream.cancelled.length,
+      "budgets spent to their end": spentKeys,
+      "keys revoked in an answer": revoked,
+      "tickets at several nodes at once": tickets,
+      "turns of dead nodes": waitsForClaims(timeline).length,
+      "from the death to the claim or the end, longest": longestOf(waitsForClaims(timeline), timeline),
     };
+    const refusals = records.filter(({ ask: { id } }) => refused.has(id)).length;
+    return { findings, endings, refusals, unread, inAnswer, inRows, invariants, deathGapsMs, judged };
   } finally {
+    guests.close();
     crowd.close();
   }
 }

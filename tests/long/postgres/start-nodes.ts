@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientOptions } from "ws";
 import { createDataFolder } from "../../crash/data-folder.ts";
 import type { SeededRandom } from "../../crash/seeded-random.ts";
 import { createServerProcess, type ServerProcess, troupeEnvironment } from "../../crash/server-process.ts";
@@ -22,8 +23,12 @@ export interface TestNodes extends AsyncDisposable {
   any(random: SeededRandom): ServerProcess;
   /** The address of any of them, as a balancer would choose one. */
   anyUrl(random: SeededRandom): string;
+  /** Its name in the database, which is also its key at the provider. */
+  nameOf(node: ServerProcess): string;
   signal(node: ServerProcess, signal: NodeJS.Signals): void;
 }
+
+const nameAt = (place: number) => `node-${place}`;
 
 export async function startNodes({
   databaseUrl,
@@ -43,6 +48,8 @@ export async function startNodes({
       environment: {
         ...environment,
         LOG_LEVEL: "fatal",
+        TROUPE_NODE_NAME: nameAt(number),
+        OPENAI_API_KEY: nameAt(number),
         TROUPE_DATABASE_URL: databaseUrlOf(number),
         ...variables,
       },
@@ -60,16 +67,20 @@ export async function startNodes({
   return {
     ...{ all, any },
     anyUrl: (random) => any(random).url ?? "",
+    nameOf: (node) => nameAt(all.indexOf(node)),
     signal: (node, signal) => void process.kill(node.pid, signal),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
 /** Waits until a node can be connected to: one that was taken over closes its port until it has started again. */
-export async function untilServing({ url = "" }: ServerProcess): Promise<void> {
+export async function untilServing(
+  { url = "" }: ServerProcess,
+  handshake: ClientOptions = {},
+): Promise<void> {
   for (;;) {
     try {
-      (await connect(url)).terminate();
+      (await connect(url, handshake)).terminate();
       return;
     } catch {
       await sleep(50);

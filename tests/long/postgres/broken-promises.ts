@@ -1,0 +1,75 @@
+import type { CountingUpstream } from "../../crash/counting-upstream.ts";
+import {
+  type AcceptedCancel,
+  callsAfterCancels,
+  cancelsWithoutFence,
+  lateOnes,
+  type Wait,
+  waitsAfterDeaths,
+  waitsForClaims,
+  waitsForEnds,
+  waitsForSlices,
+} from "./judge-nodes.ts";
+import type { GuestResults } from "./keyed-guests.ts";
+import { runOn } from "./open-store.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Descriptions of the faults against each of these promises. */
+export interface BrokenPromises {
+  readonly afterCancel: readonly string[];
+  readonly fencelessCancels: readonly string[];
+  readonly overspent: readonly string[];
+  readonly afterRevocation: readonly string[];
+  readonly reusedTickets: readonly string[];
+  readonly movedBack: readonly string[];
+  readonly unowned: readonly string[];
+  readonly foreign: readonly string[];
+}
+
+interface Evidence {
+  readonly databaseUrl: string;
+  readonly timeline: Timeline;
+  readonly cancels: readonly AcceptedCancel[];
+  /** From a death to the next event or the end, as clients saw it. */
+  readonly gaps: readonly Wait[];
+  readonly upstream: Pick<CountingUpstream, "requests" | "cancelled">;
+  readonly guests: Pick<GuestResults, "afterRevocation" | "reusedTickets">;
+  /** Messages of one owner that another was sent. */
+  readonly foreign: readonly string[];
+  /** Tokens that a call may use beyond the budget of its key. */
+  readonly reservation: number;
+}
+
+const overspentKeys = `SELECT key_id, used, tokens_per_day FROM (
+    SELECT key_id, sum(input_tokens + output_tokens) AS used FROM usage GROUP BY key_id) AS spent
+  JOIN keys ON id = key_id WHERE used > tokens_per_day + $1`;
+const leftSlices = `SELECT incarnation, name FROM purse_slices s
+  WHERE NOT EXISTS (SELECT 1 FROM fences f WHERE f.incarnation = s.incarnation)`;
+
+/** Judges a run from the notes of its database (see `watchNodes`), of its provider and of its clients. */
+export async function findBroken(evidence: Evidence): Promise<BrokenPromises> {
+  const { databaseUrl, timeline, cancels, gaps, upstream, guests, reservation, foreign } = evidence;
+  const described = async (sql: string, values: readonly unknown[] = []) =>
+    (await runOn(databaseUrl, sql, values)).map((row) => JSON.stringify(row));
+  const left = (await runOn(databaseUrl, leftSlices)).map(({ incarnation, name }) => ({
+    incarnation: Number(incarnation),
+    name: String(name),
+  }));
+  return {
+    afterCancel: [
+      ...callsAfterCancels(cancels, upstream.requests, timeline),
+      ...lateOnes(waitsForEnds(cancels, timeline), timeline),
+    ],
+    fencelessCancels: cancelsWithoutFence(upstream.cancelled, timeline),
+    overspent: [
+      ...(await described(overspentKeys, [reservation])),
+      ...(await described("SELECT * FROM wrong_slices")),
+      ...lateOnes(waitsForSlices(left, timeline), timeline),
+    ],
+    afterRevocation: guests.afterRevocation,
+    reusedTickets: guests.reusedTickets,
+    movedBack: await described("SELECT * FROM wrong_heads"),
+    foreign,
+    unowned: lateOnes([...waitsForClaims(timeline), ...waitsAfterDeaths(gaps, timeline)], timeline),
+  };
+}
