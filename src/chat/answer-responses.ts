@@ -4,7 +4,7 @@ import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import { storableItems } from "../ports/stored-items.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
-import { checkOutput } from "./check-output.ts";
+import { checkOutput, isFormChecked } from "./check-output.ts";
 import { runLane } from "./lane.ts";
 import type { LaneResult } from "./lane-result.ts";
 import { pairedCalls } from "./prompt/persona-context.ts";
@@ -26,7 +26,7 @@ interface AskedResponse {
 export async function answerResponses(
   { request, owner, choice, begun }: AskedResponse,
   dependencies: ChatDependencies,
-  { signal, budget, onSent, isFull, onResponse, emit }: TurnContext,
+  { signal, budget, onSent, isFull, onResponse, emit, emitWithNext }: TurnContext,
 ): Promise<ReplyEnd> {
   const call: ProviderRequest = {
     model: choice.model,
@@ -53,6 +53,8 @@ export async function answerResponses(
     onSent,
     isFull,
     begun,
+    // The end of the turn follows at once, unless the answer is checked first.
+    emitEnd: isFormChecked(request.options) ? undefined : emitWithNext,
   };
   const result = await runLane(lane, dependencies, emit);
   if (result.error !== undefined) throw result.error;

@@ -57,6 +57,11 @@ export interface TurnContext extends TurnSignals {
   /** The log has no room for more of the answer, which then ends with `answer_too_large`. */
   readonly isFull: () => boolean;
   readonly emit: Emit;
+  /**
+   * Puts steps before the next ones, or before the turn's end, in the same append. One of them must follow at once. Throws if nothing of the
+   * turn is stored any more. Absent: `emit` is to be used.
+   */
+  readonly emitWithNext?: ((steps: readonly TurnStep[]) => void) | undefined;
 }
 
 /** The abort reason when a client stops a turn or a lane. */

@@ -16,6 +16,11 @@ function formOf({ text }: JsonObject): OutputForm | undefined {
   return format.type === "json_schema" && isObject(format.schema) ? { schema: format.schema } : undefined;
 }
 
+/** Whether the form of an answer to these options is checked once it is whole. */
+export function isFormChecked(options: JsonObject): boolean {
+  return formOf(options) !== undefined;
+}
+
 /**
  * Returns `invalid_output` if a whole answer does not have the form that the options ask for, or if that could not be found out. An answer
  * that was stopped, cut or refused, or that calls a tool, has no form.

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
 import type { AnswerSource, RepeatedAttempt, TurnEvent, TurnStep } from "../ports/turn-event.ts";
-import type { Emit } from "./chat-context.ts";
+import type { Emit, TurnContext } from "./chat-context.ts";
 import type { ChainStep } from "./fallback.ts";
 import { answerTooLarge } from "./meter.ts";
 import type { PacedEvent } from "./pacing/pace.ts";
@@ -22,6 +22,7 @@ interface LaneStepsOptions {
   /** Stops the lane's call if the log is full. */
   readonly stop: AbortController;
   readonly emit: Emit;
+  readonly emitEnd?: TurnContext["emitWithNext"];
 }
 
 /** One of the lane's calls, as far as it is shown. */
@@ -162,7 +163,9 @@ export class LaneSteps {
       for (const source of sources) steps.push(this.#named({ type: "source", ...source }));
       steps.push(this.#completed());
     }
-    if (steps.length > 0) await this.#options.emit(steps);
+    const { emit, emitEnd } = this.#options;
+    if (isCompleted && emitEnd !== undefined) emitEnd(steps);
+    else if (steps.length > 0) await emit(steps);
   }
 
   #callTextWith(batch: readonly PacedEvent[]): string {

@@ -7,7 +7,7 @@ import { TroupeError } from "../protocol/errors.ts";
 import { AnswerSize } from "./answer-size.ts";
 import { itemsWithSources, sourcesOf } from "./answer-sources.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
-import { Cancellation, type ChatDependencies, type Emit } from "./chat-context.ts";
+import { Cancellation, type ChatDependencies, type Emit, type TurnContext } from "./chat-context.ts";
 import { Chain } from "./fallback.ts";
 import { type LaneResult, recordedOutcome } from "./lane-result.ts";
 import { LaneSteps } from "./lane-steps.ts";
@@ -47,6 +47,8 @@ export interface Lane {
   /** Whether the log has no room for more of the answer. */
   readonly isFull: () => boolean;
   readonly signal: AbortSignal;
+  /** Takes the last steps if the lane completed; see `TurnContext.emitWithNext`. Default: they are emitted. */
+  readonly emitEnd?: TurnContext["emitWithNext"];
   /** The part that another process has shown: the lane continues after it. */
   readonly begun?: BegunLane | undefined;
 }

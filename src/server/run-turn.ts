@@ -1,4 +1,4 @@
-import type { ChatDependencies, Emit } from "../chat/chat-context.ts";
+import type { ChatDependencies, TurnContext } from "../chat/chat-context.ts";
 import type { PreparedReply } from "../chat/prepare-reply.ts";
 import type { Budgets, TurnExpense } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
@@ -82,8 +82,8 @@ export function createTurnRunner(
     const onResponse = (response: KeptResponse) => {
       shown = response;
     };
-    const reply = (emit: Emit) =>
-      prepared.reply({ ...turn.signals, budget, onSent, isFull, onResponse, emit });
+    const reply = ({ emit, emitWithNext }: Pick<TurnContext, "emit" | "emitWithNext">) =>
+      prepared.reply({ ...turn.signals, budget, onSent, isFull, onResponse, emit, emitWithNext });
     const done = writeReply(
       keepBeside(kept, chat, () => shown),
       reply,

@@ -1,4 +1,4 @@
-import type { Emit } from "../chat/chat-context.ts";
+import type { Emit, TurnContext } from "../chat/chat-context.ts";
 import type { ReplyEnd } from "../chat/reply.ts";
 import { Departure } from "../ports/provider.ts";
 import { asStored, laneOf, type TerminalEvent, type TurnEvent, type TurnStep } from "../ports/turn-event.ts";
@@ -31,6 +31,8 @@ export class TurnWriter {
   /** The steps of `#writing`. */
   #steps: readonly TurnStep[] = [];
   #next: Gathered | undefined;
+  /** Steps that go before the next ones. */
+  #held: readonly TurnStep[] = [];
   #failure: { readonly fault: unknown } | undefined;
 
   constructor(log: Pick<TurnLog, "append">, watch: TurnWatch) {
@@ -38,12 +40,32 @@ export class TurnWriter {
     this.#watch = watch;
   }
 
-  readonly emit: Emit = (steps) => {
+  readonly emit: Emit = (given) => {
+    const steps = this.#afterHeld(given);
     if (!this.#isWriting && this.#next === undefined) return this.#write(steps);
     this.#next ??= { steps: [], written: this.#writing.then(this.#writeNext, this.#writeNext) };
     for (const step of steps) this.#next.steps.push(step);
     return this.#next.written;
   };
+
+  /** See `TurnContext.emitWithNext`. */
+  readonly emitWithNext = (steps: readonly TurnStep[]): void => {
+    const failure = this.#failureNow();
+    if (failure !== undefined) throw failure.fault;
+    this.#held = this.#afterHeld(steps);
+  };
+
+  /** Appends the held steps, because something else than planned follows them. Never rejects. */
+  async flush(): Promise<void> {
+    if (this.#held.length > 0) await this.emit([]).catch(() => undefined);
+  }
+
+  #afterHeld(steps: readonly TurnStep[]): readonly TurnStep[] {
+    if (this.#held.length === 0) return steps;
+    const all = [...this.#held, ...steps];
+    this.#held = [];
+    return all;
+  }
 
   /**
    * Makes the last append, after the current one. `steps` is called once the current steps were observed. Anything emitted from now on is
@@ -53,16 +75,24 @@ export class TurnWriter {
     this.#failure ??= { fault: new Error("The turn has ended.") };
     // The emitter of those steps gets their failure.
     await this.#writing.catch(() => undefined);
-    await this.#append(steps());
+    const held = this.#afterHeld([]);
+    await this.#append([...held, ...steps()]);
+    this.#observe(held);
   }
 
   #write(steps: readonly TurnStep[]): Promise<void> {
-    if (this.#watch.isLeft()) this.#failure ??= { fault: new Departure() };
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.fault);
+    const failure = this.#failureNow();
+    if (failure !== undefined) return Promise.reject(failure.fault);
     this.#isWriting = true;
     this.#steps = steps;
     this.#writing = this.#append(steps).then(this.#onKept, this.#onFault);
     return this.#writing;
+  }
+
+  /** Why nothing is appended any more. */
+  #failureNow(): { readonly fault: unknown } | undefined {
+    if (this.#watch.isLeft()) this.#failure ??= { fault: new Departure() };
+    return this.#failure;
   }
 
   /** Only data goes into a log. The cause of an error goes to the listener for the turn's end. */
@@ -74,8 +104,12 @@ export class TurnWriter {
 
   readonly #onKept = (): void => {
     this.#isWriting = false;
-    for (const observer of this.#watch.observers) observer.observe(this.#steps);
+    this.#observe(this.#steps);
   };
+
+  #observe(steps: readonly TurnStep[]): void {
+    if (steps.length > 0) for (const observer of this.#watch.observers) observer.observe(steps);
+  }
 
   readonly #onFault = (fault: unknown): never => {
     this.#isWriting = false;
@@ -133,17 +167,18 @@ interface ReplyWatch extends TurnWatch {
  */
 export async function writeReply(
   log: Pick<TurnLog, "append">,
-  reply: (emit: Emit) => Promise<ReplyEnd>,
+  reply: (emitters: Pick<TurnContext, "emit" | "emitWithNext">) => Promise<ReplyEnd>,
   { observers, isLeft, onlyLane }: ReplyWatch,
 ): Promise<TerminalEvent | undefined> {
   const lanes = createOpenLanes();
   const writer = new TurnWriter(log, { isLeft, observers: [lanes, ...observers] });
   try {
-    const end = await reply(writer.emit);
+    const end = await reply(writer);
     await writer.end(() => [end]);
     return end;
   } catch (thrown) {
     if (isLeft()) return undefined;
+    await writer.flush();
     const failure: TerminalEvent = {
       type: "failure",
       error: TroupeError.from(thrown),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { answerResponses } from "../../src/chat/answer-responses.ts";
 import { textMessage } from "../../src/ports/item.ts";
-import type { TurnEvent } from "../../src/ports/turn-event.ts";
+import type { TurnEvent, TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { brief, type ChatSetup, createChatSetup, end, play, say, sayThenWait } from "./chat-setup.ts";
@@ -33,6 +33,27 @@ const atFirstText = (act: () => void) => (batch: readonly TurnEvent[]) => {
 };
 
 describe("answerResponses", () => {
+  it("leaves its last steps to the append of the turn's end, unless the answer is checked first", async () => {
+    const emittedOf = async (options: ResponsesRequest["options"]) => {
+      const { choice, dependencies, context } = createChatSetup(async function* () {
+        yield [say('{"a":1}'), end];
+      });
+      const withEnd: string[] = [];
+      const emitWithNext = (steps: readonly TurnStep[]) =>
+        void withEnd.push(...steps.map(({ type }) => type));
+      const asked = { request: { ...request, options }, owner: "ada", choice };
+      const { events } = await play((emit) =>
+        answerResponses(asked, dependencies, { ...context, emit, emitWithNext }),
+      );
+      return { emitted: events.map(({ type }) => type), withEnd };
+    };
+    const whole = await emittedOf({});
+    // Its only text is the first one as well.
+    assert.deepEqual(whole.withEnd, ["status", "text", "status"]);
+    const checked = await emittedOf({ text: { format: { type: "json_object" } } });
+    assert.deepEqual([checked.withEnd, checked.emitted], [[], [...whole.emitted, ...whole.withEnd]]);
+  });
+
   it("passes on all that the client asked for", async () => {
     const setup = createChatSetup(async function* () {
       yield [say("Hi."), end];

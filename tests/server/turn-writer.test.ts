@@ -4,7 +4,7 @@ import { Departure } from "../../src/ports/provider.ts";
 import type { TurnEvent, TurnStep } from "../../src/ports/turn-event.ts";
 import type { TurnLog } from "../../src/ports/turn-log.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
-import { TurnWriter } from "../../src/server/turn-writer.ts";
+import { TurnWriter, writeReply } from "../../src/server/turn-writer.ts";
 
 const text = (words: string): TurnEvent => ({ type: "text", text: words, final: false });
 const end: TurnEvent = { type: "failure", error: new TroupeError("interrupted") };
@@ -122,6 +122,40 @@ describe("writing the texts of a turn's voices", () => {
     assert.equal(appends.length, 2);
   });
 
+  it("puts steps that are to go with the next ones into their append, whichever they are", async () => {
+    const { writer, appends, observed, settle } = await setUp();
+    writer.emitWithNext([text("one")]);
+    assert.equal(appends.length, 0);
+    const said = writer.emit([text("two")]);
+    writer.emitWithNext([text("three")]);
+    const ended = writer.end(() => [end]);
+    await settle(0);
+    await said;
+    await settle(1);
+    await ended;
+    assert.deepEqual(
+      appends.map(({ steps }) => wordsOf(steps)),
+      [
+        ["one", "two"],
+        ["three", "failure"],
+      ],
+    );
+    assert.deepEqual(wordsOf(observed), ["one", "two", "three"]);
+  });
+
+  it("takes no steps for the next append once one has failed or the turn was left", async () => {
+    let isLeft = false;
+    const { writer, settle } = await setUp({ isLeft: () => isLeft });
+    const fault = new Error("no room");
+    const refused = assert.rejects(writer.emit([text("one")]), fault);
+    await settle(0, fault);
+    await refused;
+    assert.throws(() => writer.emitWithNext([text("two")]), fault);
+    const left = await setUp({ isLeft: () => isLeft });
+    isLeft = true;
+    assert.throws(() => left.writer.emitWithNext([text("two")]), Departure);
+  });
+
   it("writes nothing of a turn that was left", async () => {
     let isLeft = false;
     const { writer, appends, settle } = await setUp({ isLeft: () => isLeft });
@@ -132,5 +166,44 @@ describe("writing the texts of a turn's voices", () => {
     await said;
     await next;
     assert.equal(appends.length, 1);
+  });
+});
+
+describe("writing a reply", () => {
+  const lane = (status: "starting" | "completed"): TurnEvent => ({
+    type: "status",
+    status,
+    simulated: false,
+  });
+  const last: TurnEvent = { type: "text", text: "last", final: true };
+
+  /** Writes a reply that throws after its last text was put before the end. */
+  async function written(failsAt?: number) {
+    const appends: string[][] = [];
+    const log: Pick<TurnLog, "append"> = {
+      async append(steps) {
+        appends.push(wordsOf(steps));
+        if (appends.length === failsAt) throw new Error("no room");
+      },
+    };
+    const terminal = await writeReply(
+      log,
+      async ({ emit, emitWithNext }) => {
+        await emit([lane("starting")]);
+        emitWithNext?.([last, lane("completed")]);
+        throw new TroupeError("internal_error");
+      },
+      { isLeft: () => false, observers: [] },
+    );
+    assert.equal(terminal?.type, "failure");
+    return appends;
+  }
+
+  it("keeps the last text of a lane whose reply fails after it, and adds no other", async () => {
+    assert.deepEqual(await written(), [["status"], ["last", "status"], ["failure"]]);
+  });
+
+  it("gives such a lane an empty last text if its own could not be stored", async () => {
+    assert.deepEqual(await written(2), [["status"], ["last", "status"], ["", "failure"]]);
   });
 });

@@ -72,6 +72,8 @@ export async function runStage(
       onSent: context.onSent,
       isFull: context.isFull,
       signal: context.laneSignal(key),
+      // Among several, the lane's answer follows at once.
+      emitEnd: whenOne ? undefined : context.emitWithNext,
     };
     const result =
       kept === undefined
