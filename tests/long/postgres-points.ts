@@ -27,8 +27,9 @@ describe("a node that is killed", { ...withPostgres, concurrency: 3 }, () => {
 
   function dieAtAll(kind: PointKind, isAnew: boolean, dies: "owner" | "taker", points: NamedPoints): void {
     for (const [name, point] of Object.entries(points)) {
-      // A request that asked for no streaming is sent no chunks.
-      if (kind === "multi_chat_unstreamed" && point.containing === '"type":"chunk"') continue;
+      const isOfText = point.containing === '"type":"chunk"' || point.containing === '"type":"text"';
+      // A request that asked for no streaming has no chunks.
+      if (kind === "multi_chat_unstreamed" && isOfText) continue;
       die(`${kind}${isAnew ? ", answered again" : ""}: ${name}`, { kind, isAnew, point, dies });
     }
   }
