@@ -1,18 +1,24 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { callAfterReading } from "../system/system-clock.ts";
 import type { AnswerMachine } from "./answer-machine.ts";
 import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { notAStream } from "./event-stream-parser.ts";
-import type { BytesSink, OnDemandReader } from "./read-on-demand.ts";
-import { createUpstreamCall, type UpstreamAgents, type UpstreamFetch } from "./upstream-call.ts";
+import type { BytesReader, BytesSink } from "./read-on-demand.ts";
+import {
+  createUpstreamCall,
+  type UpstreamAgents,
+  type UpstreamCall,
+  type UpstreamFetch,
+} from "./upstream-call.ts";
+import { createWatchdog } from "./watchdog.ts";
 
-type UpstreamCall = ReturnType<typeof createUpstreamCall>;
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
 export interface AnswerStreamOptions {
   readonly agents: UpstreamAgents;
+  /** The connection that the answer comes over. Default: an HTTP call. */
+  readonly call?: UpstreamCall | undefined;
   readonly clock: Clock;
   /** Max wait for the first event. */
   readonly firstByteMs: number;
@@ -46,7 +52,7 @@ export class AnswerStream
   readonly #events: EventReader;
   readonly #watchdog: ReturnType<typeof createWatchdog>;
   readonly #onAbort = () => void this.#call.close();
-  #body: OnDemandReader | undefined;
+  #body: BytesReader | undefined;
   /** The content type is not that of an event stream. */
   #isMisnamed = false;
   #state: "open" | "at end" | "over" = "open";
@@ -64,8 +70,8 @@ export class AnswerStream
 
   constructor(options: AnswerStreamOptions) {
     this.#options = options;
-    const { agents, clock, firstByteMs, idleMs, machine } = options;
-    this.#call = createUpstreamCall(agents);
+    const { agents, call, clock, firstByteMs, idleMs, machine } = options;
+    this.#call = call ?? createUpstreamCall(agents);
     this.#events = new EventReader(machine);
     this.#limitMs = firstByteMs;
     this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
@@ -244,57 +250,4 @@ function fromStreamFault(thrown: unknown): TroupeError {
   const code = (thrown as { code?: unknown }).code;
   const broke = code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE";
   return new TroupeError(broke ? "upstream_disconnected" : "upstream_invalid", { cause: thrown });
-}
-
-/**
- * Watches for silence. Time counts only while it is armed, so that a pausing reader does not make the upstream look silent. Only
- * `progress` restarts the time; a keep-alive comment, for example, does not. It uses one timer at a time, not one per read. Before it
- * expires, the loop reads the bytes that have arrived, because a stalled process finds its timers due before its sockets are read.
- */
-export function createWatchdog(clock: Clock, minLimitMs: number, onExpire: () => void) {
-  let cancel: () => void = () => undefined;
-  let limitMs = minLimitMs;
-  let leftMs = minLimitMs;
-  let armedAtMs: number | undefined;
-
-  function timeLeft(): number {
-    return armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
-  }
-
-  function watch(): void {
-    const left = timeLeft();
-    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, minLimitMs), watch);
-  }
-
-  function decide(): void {
-    if (timeLeft() <= 0) onExpire();
-    else watch();
-  }
-
-  return {
-    /** Starts watching. */
-    start(firstLimitMs: number): void {
-      limitMs = firstLimitMs;
-      leftMs = firstLimitMs;
-      armedAtMs = clock.now();
-      watch();
-    },
-    /** Restarts the time, with this limit from now on. */
-    progress(nextLimitMs: number): void {
-      limitMs = nextLimitMs;
-      leftMs = nextLimitMs;
-      if (armedAtMs !== undefined) armedAtMs = clock.now();
-    },
-    rest(): void {
-      if (armedAtMs === undefined) return;
-      leftMs -= clock.now() - armedAtMs;
-      armedAtMs = undefined;
-    },
-    arm(): void {
-      armedAtMs ??= clock.now();
-    },
-    stop(): void {
-      cancel();
-    },
-  };
 }

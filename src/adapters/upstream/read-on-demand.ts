@@ -15,6 +15,14 @@ export interface BytesSink {
   onError(error: unknown): void;
 }
 
+/** Reads one answer, a piece per request. */
+export interface BytesReader {
+  /** Asks for all bytes that have come, or else for the next ones. Call it again only after the sink was called. */
+  ask(): void;
+  /** Stops reading and discards later bytes. */
+  leave(): void;
+}
+
 interface ReadOnDemandOptions {
   readonly stream: Readable;
   readonly sink: BytesSink;
@@ -27,7 +35,7 @@ interface ReadOnDemandOptions {
  * gathers the incoming bytes. So the cost depends on the number of requests and not on the sender's packets. Node's own `pause` reads one
  * more packet each time, and so twice as often.
  */
-export class OnDemandReader {
+export class OnDemandReader implements BytesReader {
   readonly #stream: Readable;
   readonly #sink: BytesSink;
   readonly #skimmer: ChunkSkimmer | undefined;
@@ -56,7 +64,6 @@ export class OnDemandReader {
     });
   }
 
-  /** Asks for all bytes that have come, or else for the next ones. Call it again only after the sink was called. */
   ask(): void {
     this.#demand = "asked";
     if (this.#pieces.length > 0 || this.#outcome !== undefined) {
@@ -68,7 +75,6 @@ export class OnDemandReader {
     this.#stream.resume();
   }
 
-  /** Stops reading and discards later bytes. */
   leave(): void {
     this.#demand = "none";
     this.#conclude({});

@@ -4,7 +4,7 @@ import { pipeline, type Readable } from "node:stream";
 import zlib from "node:zlib";
 import { type ChunkSkimmer, FastReads } from "./fast/fast-reads.ts";
 import { readNoProxy } from "./no-proxy.ts";
-import { type BytesSink, OnDemandReader } from "./read-on-demand.ts";
+import { type BytesReader, type BytesSink, OnDemandReader } from "./read-on-demand.ts";
 
 /** Error bodies are cut to this length: only their code and message matter. */
 const maxErrorBytes = 65_536;
@@ -33,14 +33,16 @@ interface UpstreamInit {
   readonly signal?: AbortSignal;
 }
 
+type AnswerHead = Pick<IncomingMessage, "headers" | "headersDistinct">;
+
 /** An answer to a call. The body of a successful one is read by the call's `read`. */
 export class UpstreamAnswer {
   readonly status: number;
-  readonly #message: IncomingMessage;
+  readonly #message: AnswerHead;
   readonly #refusal: string;
 
   /** `refusal`: the start of the body of an answer that is not successful. */
-  constructor(status: number, message: IncomingMessage, refusal = "") {
+  constructor(status: number, message: AnswerHead, refusal = "") {
     this.status = status;
     this.#message = message;
     this.#refusal = refusal;
@@ -68,11 +70,25 @@ export class UpstreamAnswer {
   }
 }
 
+/** One call of an upstream, and the connection that its answer comes over. */
+export interface UpstreamCall {
+  /** The call may have been sent, because a connection was made. */
+  isConnected(): boolean;
+  /** Makes the call. A successful answer comes without its body: see `read`. */
+  readonly fetch: UpstreamFetch;
+  /** Reads the body of a successful answer, decompressed. A caller that stops early must call `release` or `close`. */
+  read(sink: BytesSink): BytesReader;
+  /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
+  release(): void;
+  /** Closes the connection; settles when it is closed. */
+  close(): Promise<void>;
+}
+
 /**
  * One HTTP call. It exposes two things that `fetch` hides: the raw body of a successful answer, and when the connection is closed.
  * Redirects are not followed, so no credential reaches another host.
  */
-export function createUpstreamCall(agents: UpstreamAgents) {
+export function createUpstreamCall(agents: UpstreamAgents): UpstreamCall {
   let request: ClientRequest | undefined;
   let message: IncomingMessage | undefined;
   let unpacked: Readable | undefined;
@@ -121,10 +137,8 @@ export function createUpstreamCall(agents: UpstreamAgents) {
   }
 
   return {
-    /** The call may have been sent, because a connection was made. */
     isConnected: () => isConnected,
-    /** Makes the call. A successful answer comes without its body: see `read`. */
-    async fetch(url: string | URL, init: UpstreamInit = {}): Promise<UpstreamAnswer> {
+    async fetch(url, init = {}) {
       const { signal } = init;
       const abort = () => request?.destroy();
       signal?.throwIfAborted();
@@ -133,36 +147,39 @@ export function createUpstreamCall(agents: UpstreamAgents) {
       try {
         message = await send(url instanceof URL ? url : new URL(url), init);
         const { statusCode: status = 0 } = message;
-        if (status < 200 || status > 599) throw new NotAnAnswerError(`The answer's status is ${status}.`);
-        if (status <= 299) return new UpstreamAnswer(status, message);
-        return new UpstreamAnswer(status, message, await readErrorBody(unpack(message)));
+        if (status >= 200 && status <= 299) return new UpstreamAnswer(status, message);
+        return await readRefusal(message);
       } finally {
         signal?.removeEventListener("abort", abort);
       }
     },
-    /** Reads the body of a successful answer, decompressed. A caller that stops early must call `release` or `close`. */
-    read(sink: BytesSink): OnDemandReader {
+    read(sink) {
       if (message === undefined) throw new Error("There is no answer yet.");
       unpacked = unpack(message);
       // Decompressed bytes arrive later than they were read; by then the connection may serve another call.
       const own = unpacked === message ? { skimmer } : {};
       return new OnDemandReader({ stream: unpacked, sink, ...own });
     },
-    /** Lets the connection serve later calls if the answer ends soon, and closes it otherwise. */
-    release(): void {
+    release() {
       if (message === undefined || message.closed) return;
       const timer = setTimeout(() => request?.destroy(), maxDrainMs);
       message.once("close", () => clearTimeout(timer));
       (unpacked ?? message).resume();
     },
-    /** Closes the connection; settles when it is closed. */
-    async close(): Promise<void> {
+    async close() {
       mustClose = true;
       if (request === undefined) return;
       request.destroy();
       await closed.promise;
     },
   };
+}
+
+/** An answer that refuses a call, with the first 64 KiB of its body. */
+export async function readRefusal(message: IncomingMessage): Promise<UpstreamAnswer> {
+  const { statusCode: status = 0 } = message;
+  if (status < 200 || status > 599) throw new NotAnAnswerError(`The answer's status is ${status}.`);
+  return new UpstreamAnswer(status, message, await readErrorBody(unpack(message)));
 }
 
 async function readErrorBody(body: Readable): Promise<string> {
@@ -217,6 +234,7 @@ export function createUpstreamAgents(proxies: Proxies = {}, fastReads = new Fast
     "https:": over(proxyOf["https:"], (proxyEnv) => new https.Agent({ ...kept, proxyEnv })),
   };
   const schemeOf = (url: URL) => (url.protocol === "https:" ? "https:" : "http:");
+  const further = new DisposableStack();
   const isProxied = (url: URL) => proxied[schemeOf(url)] !== undefined && !noProxy.covers(url);
 
   return {
@@ -237,7 +255,10 @@ export function createUpstreamAgents(proxies: Proxies = {}, fastReads = new Fast
     },
     /** The passwords of the proxies, in each form that an error may quote. */
     secrets: Object.values(proxyOf).flatMap(secretsIn),
+    /** Closes further connections together with these. */
+    own: (close: () => void) => further.defer(close),
     [Symbol.dispose]() {
+      further.dispose();
       for (const agent of [...Object.values(direct), ...Object.values(proxied)]) agent?.destroy();
     },
   };

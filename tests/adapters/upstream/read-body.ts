@@ -1,8 +1,8 @@
-import type { BytesSink, OnDemandReader } from "../../../src/adapters/upstream/read-on-demand.ts";
+import type { BytesReader, BytesSink } from "../../../src/adapters/upstream/read-on-demand.ts";
 
 /** Yields the pieces of a body, and asks for each one only when the reader does. */
 export async function* readBody(
-  read: (sink: BytesSink) => OnDemandReader,
+  read: (sink: BytesSink) => BytesReader,
 ): AsyncGenerator<Uint8Array, undefined> {
   let heard = Promise.withResolvers<Uint8Array | undefined>();
   const reader = read({

@@ -29,12 +29,21 @@ export class FastReads {
 
   /** The fast way to read a connection to which a call was just given. `undefined` if it is to be read as Node reads it. */
   open(socket: Socket): ChunkSkimmer | undefined {
-    if (!this.#isOn) return undefined;
+    return this.#isWhole(socket) ? new ChunkSkimmer(socket) : undefined;
+  }
+
+  /** The way to hold a connection that is no longer HTTP. `undefined` if it is to be paused as Node pauses it. */
+  hold(socket: Socket): HeldSocket | undefined {
+    return this.#isWhole(socket) ? new HeldSocket(socket) : undefined;
+  }
+
+  #isWhole(socket: Socket): boolean {
+    if (!this.#isOn) return false;
     const missing = socket.destroyed ? undefined : missingPart(socket);
-    if (missing === undefined) return new ChunkSkimmer(socket);
+    if (missing === undefined) return true;
     this.#isOn = false;
     this.#onMissing(`this release of Node lacks ${missing}: answers of providers are read in the slower way`);
-    return undefined;
+    return false;
   }
 }
 
