@@ -7,7 +7,7 @@ import { model } from "../protocol/fields.ts";
 import { expandVariables } from "./expand-variables.ts";
 import { nearestName } from "./nearest-name.ts";
 import { framingHeaders, headerLine, linkPattern, whyNoBaseUrl } from "./provider-settings.ts";
-import { endpointKinds } from "./providers/open-endpoint.ts";
+import { endpointKinds, hasTransport } from "./providers/open-endpoint.ts";
 import { vendors } from "./providers/vendors.ts";
 import { SettingError } from "./settings.ts";
 import { whyUnclean } from "./unclean-value.ts";
@@ -69,6 +69,12 @@ const provider = z.strictObject({
   organization: line(256).exactOptional().describe("The organization to bill, at OpenAI."),
   project: line(256).exactOptional().describe("The project to bill, at OpenAI."),
   headers: headers.exactOptional().describe("Further headers of each call."),
+  transport: z
+    .enum(["http", "websocket"])
+    .exactOptional()
+    .describe(
+      "How calls of the Responses API travel. `websocket` is `http` where a server has none. Default: http.",
+    ),
   pricedAs: z
     .enum(pricedVendors)
     .exactOptional()
@@ -198,8 +204,14 @@ export function decodeConfig(
 ): TroupeConfig {
   const parsed = configSchema.safeParse(expandVariables(content, shown, variables), { error: inPlainWords });
   if (!parsed.success) throw new SettingError(`${shown}: ${sentenceOf(parsed.error.issues[0])}`);
-  for (const [api, { kind, baseUrl: address }] of Object.entries(parsed.data.providers ?? {})) {
+  for (const [api, given] of Object.entries(parsed.data.providers ?? {})) {
+    const { kind, baseUrl: address, transport } = given;
     const isKnown = Object.hasOwn(vendors, api);
+    const spoken = kind ?? (isKnown ? vendors[api]?.kind : undefined);
+    if (transport !== undefined && spoken !== undefined && !hasTransport(spoken))
+      throw new SettingError(
+        `${shown}: providers.${api}.transport is for the Responses API, not for ${spoken}`,
+      );
     const missing = kind === undefined ? "kind" : address === undefined ? "baseUrl" : undefined;
     if (isKnown || missing === undefined) continue;
     const near = nearestName(api, Object.keys(vendors), 2);

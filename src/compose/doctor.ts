@@ -13,7 +13,12 @@ import { createCatalog } from "./providers/catalog.ts";
 import { chainsOf } from "./providers/chains.ts";
 import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
 import { createModelLists } from "./providers/model-lists.ts";
-import { type Endpoint, openEndpoint } from "./providers/open-endpoint.ts";
+import {
+  type Endpoint,
+  type EndpointDependencies,
+  openEndpoint,
+  takesWebSockets,
+} from "./providers/open-endpoint.ts";
 import type { Settings } from "./settings.ts";
 
 interface DoctorOptions {
@@ -90,10 +95,8 @@ async function report(endpoints: readonly Endpoint[], options: DoctorOptions): P
   const findings = await Promise.all(
     opened.map(async ({ endpoint, provider }, at) => {
       const model = listed[at]?.defaultModel;
-      return {
-        endpoint,
-        ...(await examine({ endpoint, provider, model, list: await lists.ask(endpoint), clock })),
-      };
+      const finding = await examine({ endpoint, provider, model, list: await lists.ask(endpoint), clock });
+      return { endpoint, ...(await withTransport(finding, endpoint, { ...parts, settings })) };
     }),
   );
   const able = findings.filter(({ state }) => ["ready", "slow", "unsure"].includes(state));
@@ -165,6 +168,32 @@ async function examine(examined: Examined): Promise<Finding> {
   if (placeOf(new URL(endpoint.baseUrl)) === "internet")
     return { state: "ready", words: `${has}; ${model} answers` };
   return firstWord(provider, model, clock);
+}
+
+interface TransportOptions extends EndpointDependencies {
+  readonly settings: Settings;
+}
+
+/** A finding with the way that calls travel, if WebSockets are asked for. An endpoint that cannot answer is not asked. */
+async function withTransport(
+  finding: Finding,
+  endpoint: Endpoint,
+  { settings, ...parts }: TransportOptions,
+): Promise<Finding> {
+  if (finding.state !== "ready" && finding.state !== "unsure") return finding;
+  const patience = new AbortController();
+  const stopTimer = parts.clock.callAfter(patienceMs, () => patience.abort());
+  try {
+    const takes = await takesWebSockets(endpoint, settings, { ...parts, signal: patience.signal });
+    if (takes === undefined) return finding;
+    const way = takes ? ", over WebSocket" : ", over HTTP: it takes no WebSocket";
+    return { ...finding, words: `${finding.words}${way}` };
+  } catch (error) {
+    const { code, message } = TroupeError.from(error);
+    return { state: "failed", words: `fails to open a WebSocket: ${code}`, advice: message };
+  } finally {
+    stopTimer();
+  }
 }
 
 /** The finding about an endpoint that did not list its models. */

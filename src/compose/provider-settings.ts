@@ -117,6 +117,11 @@ export const providerSettings = {
     help: "further headers of calls with OPENAI_API_KEY or OPENAI_BASE_URL, as Name: value, a line each",
     hasLines: true,
   },
+  openaiTransport: {
+    name: "OPENAI_TRANSPORT",
+    schema: z.enum(["http", "websocket"]).default("http"),
+    help: "how calls with OPENAI_API_KEY or OPENAI_BASE_URL travel: http, or websocket, which is http where a server has none",
+  },
   model: {
     name: "TROUPE_MODEL",
     schema: text.default("gpt-4o-mini"),

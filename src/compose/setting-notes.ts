@@ -97,7 +97,7 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
     [provider !== undefined, ["localProviders"], `${provider} chooses the provider`],
     [
       !hasOpenai,
-      ["openaiOrganization", "openaiProject", "openaiHeaders"],
+      ["openaiOrganization", "openaiProject", "openaiHeaders", "openaiTransport"],
       "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
     ],
     [

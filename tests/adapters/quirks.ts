@@ -155,6 +155,14 @@ export const shownQuirks: Readonly<Record<string, Readonly<Record<string, readon
       [54, "A call goes back to OpenAI with its reasoning, and without ids that OpenAI would look up."],
     ],
   },
+  "adapters/openai/websocket/socket-ends.test.ts": {
+    "is a broken connection and never an end: …, … (Q56)": [
+      [56, "A socket that closes without a terminal event is a broken connection."],
+    ],
+    "is replaced, and the call is made again at once (…)": [
+      [57, "A socket that has reached its hour is replaced, and the call made again."],
+    ],
+  },
   "server/kept-history.test.ts": {
     "goes back to DeepSeek …": [[10, "DeepSeek is sent the reasoning that led to its calls."]],
   },
@@ -164,6 +172,4 @@ export const shownQuirks: Readonly<Record<string, Readonly<Record<string, readon
 export const openQuirks: Readonly<Record<number, string>> = {
   53: "Effort has one name and one list of words. The switches of z.ai and Qwen are not sent.",
   55: "Bedrock's own API is not built. Bedrock answers over its compatible endpoint, which has no cache points.",
-  56: "Responses over WebSocket are not built for calls to a provider, so there is no socket to close early.",
-  57: "Responses over WebSocket are not built for calls to a provider, so no socket reaches its hour.",
 };

@@ -50,6 +50,7 @@ const whole = {
       headers: { "X-Team": `chat \${WORK_KEY}` },
       dialect: { maxTokens: "max_tokens", asksForUsage: false },
       pricedAs: "openai",
+      transport: "websocket",
     },
   },
   fallback: { "groq/a/b": ["work", { to: "openai/gpt-4o", largerContext: true }] },
@@ -106,6 +107,15 @@ describe("the config file", () => {
     [
       of({ baseUrl: `https://u:${secret}@h/v1` }),
       "providers.work.baseUrl must have no user name or password in it",
+    ],
+    [of({ transport: "ws" }), "providers.work.transport must be http or websocket"],
+    [
+      of({ kind: "chat-completions", transport: "http" }),
+      "providers.work.transport is for the Responses API, not for chat-completions",
+    ],
+    [
+      { providers: { anthropic: { transport: "websocket" } } },
+      "providers.anthropic.transport is for the Responses API, not for anthropic",
     ],
     [of({ key: `\${OTHER}` }), "providers.work.key: the environment has no OTHER"],
     [of({ key: `\${EMPTY}` }), "providers.work.key: the environment has no EMPTY"],

@@ -10,6 +10,7 @@ import { createProxyDouble } from "../doubles/proxy-double.ts";
 import { plainResponse } from "../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { createTestClock } from "../support/test-clock.ts";
+import { until } from "../support/until.ts";
 
 const key = "s3cret-key-0123456789";
 const kind = "responses";
@@ -68,6 +69,31 @@ describe("troupe doctor", () => {
     ]);
     assert.ok(canAnswer);
     assert.equal(upstream.calls, 1);
+  });
+
+  it("opens a WebSocket where calls are to travel over one, and tells how they will", async () => {
+    await using taking = await createUpstreamDouble({ models: ["one"], webSocket: true });
+    await using lacking = await createUpstreamDouble({ models: ["two"] });
+    await using refusing = await createUpstreamDouble({ models: ["three"] });
+    await using unasked = await createUpstreamDouble({ models: ["four"], webSocket: true });
+    refusing.refuseUpgrades(plainResponse(403, { error: { message: `not with ${key}` } }));
+    const transport = "websocket";
+    const { lines } = await examine({
+      providers: {
+        taking: { kind, baseUrl: taking.baseUrl, key, transport },
+        lacking: { kind, baseUrl: lacking.baseUrl, key, transport },
+        refusing: { kind, baseUrl: refusing.baseUrl, key, transport },
+        unasked: { kind, baseUrl: unasked.baseUrl, key },
+      },
+    } as const);
+    assert.deepEqual(lines.slice(0, 2), [
+      "  ready   taking    HOST answers with one, over WebSocket",
+      "  ready   lacking   HOST answers with two, over HTTP: it takes no WebSocket",
+    ]);
+    assert.match(lines[2] ?? "", /failed {2}refusing {2}HOST fails with three: upstream_auth/);
+    assert.ok(lines.includes("  ready   unasked   HOST answers with four"));
+    assert.deepEqual([taking.calls, unasked.upgrades.length], [1, 0]);
+    await until(() => taking.openConnections() === 0);
   });
 
   it("tells a wrong key, a missing one, a dead server and one that fails, beside one that answers", async () => {

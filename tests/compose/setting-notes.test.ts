@@ -111,6 +111,7 @@ describe("a setting that changes nothing", () => {
     ],
     [{ OPENAI_ORG_ID: "o" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ OPENAI_PROJECT_ID: "p" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
+    [{ OPENAI_TRANSPORT: "websocket" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ OPENAI_CUSTOM_HEADERS: "a: b" }, "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"],
     [{ TROUPE_SYNCHRONOUS: "FULL", TROUPE_STORE: "memory" }, "TROUPE_STORE=memory has no database"],
     [{ TROUPE_ANSWER_RETENTION_MS: "1", TROUPE_STORE: "memory" }, "TROUPE_STORE=memory has no database"],

@@ -3,6 +3,7 @@ import { aborted, type Connection, createConnection } from "./connection.ts";
 import { createRequestReader, NotHttpError, type ReceivedMessage } from "./request-reader.ts";
 import type { Script } from "./script.ts";
 import { playScript } from "./script-player.ts";
+import { acceptUpgrade, isUpgrade, playOverSocket } from "./socket-player.ts";
 import {
   answerByDefault,
   answerSideRequest,
@@ -43,12 +44,16 @@ export interface UpstreamDouble extends AsyncDisposable {
   readonly retrievals: readonly RecordedRequest[];
   /** Number of model calls so far. */
   readonly calls: number;
+  /** The upgrades to a WebSocket, in order of arrival. */
+  readonly upgrades: readonly RecordedRequest[];
   /** The requests that the double answers by itself: `GET /v1/models`, `POST /v1/responses/{id}/cancel`, 404 for the rest. */
   readonly sideRequests: readonly RecordedRequest[];
   /** Number of connections that their client has not closed yet, including idle kept-alive ones. */
   openConnections(): number;
   /** Sets how calls are answered from now on: all alike, or by call and its index from 0. Default: a short answer. */
   respond(script: Script | Responder): void;
+  /** Sets the answer to upgrades to a WebSocket from now on. */
+  refuseUpgrades(script: Script): void;
   /** Sets the answer to requests for an existing response from now on. Default: 404. */
   respondToRetrieval(responder: RetrievalResponder): void;
   /** Settles when the client has closed the connection that carried the request. */
@@ -64,6 +69,8 @@ export interface UpstreamDoubleOptions {
   readonly keepAlive?: boolean;
   /** The list that `GET /v1/models` returns. Default `["gpt-4o-mini"]`. */
   readonly models?: readonly string[];
+  /** Whether upgrades to a WebSocket are accepted, so that calls come over them too. Default: they get 404. */
+  readonly webSocket?: boolean;
   /** False: calls are counted but not kept, for runs so long that they would fill the memory. Default true. */
   readonly keepsRequests?: boolean;
 }
@@ -76,6 +83,7 @@ type Recording = { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key
  */
 export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}): Promise<UpstreamDouble> {
   const { keepAlive = true, models = ["gpt-4o-mini"], keepsRequests = true } = options;
+  const upgrades: Recording[] = [];
   const requests: Recording[] = [];
   const sideRequests: Recording[] = [];
   const retrievals: Recording[] = [];
@@ -86,6 +94,7 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
   const failures: unknown[] = [];
   let responder: Responder = answerByDefault;
   let retrievalResponder: RetrievalResponder = responseNotFound;
+  let upgradeRefusal: Script | undefined;
   let calls = 0;
 
   const record = (message: ReceivedMessage, connection: Connection): Recording => {
@@ -99,20 +108,28 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     return recording;
   };
 
+  const noteCall = (recording: Recording): Script => {
+    calls += 1;
+    if (keepsRequests) requests.push(recording);
+    arrivals.get(calls)?.resolve(recording);
+    return responder(recording, calls - 1);
+  };
+
   const chooseScript = (recording: Recording): Script => {
     const retrieval = retrievalOf(recording);
     if (retrieval !== undefined) {
       retrievals.push(recording);
       return retrievalResponder(retrieval, retrievals.length - 1);
     }
+    if (isUpgrade(recording)) {
+      upgrades.push(recording);
+      return upgradeRefusal ?? answerSideRequest(recording, models);
+    }
     if (!isCall(recording)) {
       sideRequests.push(recording);
       return answerSideRequest(recording, models);
     }
-    calls += 1;
-    if (keepsRequests) requests.push(recording);
-    arrivals.get(calls)?.resolve(recording);
-    return responder(recording, calls - 1);
+    return noteCall(recording);
   };
 
   const answer = async (script: Script, recording: Recording, connection: Connection): Promise<void> => {
@@ -142,9 +159,29 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     connection.clientGone.addEventListener("abort", () => serve(async () => connection.end()), {
       once: true,
     });
+    const upgrade = (message: ReceivedMessage): void => {
+      const { method, path, headers } = message;
+      upgrades.push(record(message, connection));
+      const opened = acceptUpgrade(message, socket);
+      opened.on("message", (body: Buffer) => {
+        const recording = record({ method, path, headers, body }, connection);
+        const script = noteCall(recording);
+        serve(async () => {
+          const onWritten = (bytes: number): void => {
+            recording.bytesWritten += bytes;
+          };
+          const ending = await playOverSocket(script, opened, { connection, keepAlive, onWritten });
+          recording.finished = ending === "answered" || ending === "ended";
+        });
+      });
+    };
     socket.on("data", (received) => {
       try {
         for (const message of reader.push(received)) {
+          if (options.webSocket === true && upgradeRefusal === undefined && isUpgrade(message)) {
+            upgrade(message);
+            continue;
+          }
           const recording = record(message, connection);
           const script = chooseScript(recording);
           serve(() => answer(script, recording, connection));
@@ -174,12 +211,16 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     requests,
     sideRequests,
     retrievals,
+    upgrades,
     get calls() {
       return calls;
     },
     openConnections: () => [...connections].filter(({ clientGone }) => !clientGone.aborted).length,
     respond(script) {
       responder = typeof script === "function" ? script : () => script;
+    },
+    refuseUpgrades(script) {
+      upgradeRefusal = script;
     },
     respondToRetrieval(next) {
       retrievalResponder = next;

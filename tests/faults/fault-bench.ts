@@ -31,7 +31,9 @@ export async function createFaultBench({
   ...options
 }: TroupeOptions & { readonly instantMs?: number } = {}): Promise<FaultBench> {
   await using stack = new AsyncDisposableStack();
-  const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
+  const double = stack.use(
+    await createUpstreamDouble({ keepAlive: false, webSocket: options.openaiTransport === "websocket" }),
+  );
   const clock = createTestClock({ instantMs });
   const { logger, logged } = collectLog();
   const server = stack.use(

@@ -52,7 +52,9 @@ export async function createFaultStage({
   reroute,
 }: StageOptions = {}): Promise<FaultStage> {
   await using stack = new AsyncDisposableStack();
-  const double = stack.use(await createUpstreamDouble({ keepAlive: false }));
+  const double = stack.use(
+    await createUpstreamDouble({ keepAlive: false, webSocket: vendor.webSocket ?? false }),
+  );
   const elsewhere = stack.use(await createUpstreamDouble());
   const clock = createTestClock({ instantMs });
   const rerouted = await reroute?.(double);

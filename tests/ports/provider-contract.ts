@@ -33,6 +33,9 @@ export interface VendorAnswer {
   readonly failure: string;
 }
 
+/** The error code of an upstream's fault, and whether the call may be made again. */
+type FaultCode = readonly [code: ErrorCode, isSafe: boolean];
+
 const stop = new Error("stop");
 const never = new AbortController().signal;
 
@@ -89,11 +92,15 @@ export function describeProvider(name: string, create: () => Promise<ProviderUnd
   });
 }
 
-/** The whole contract of `Provider`, for every adapter with an upstream to run. */
+/**
+ * The whole contract of `Provider`, for every adapter with an upstream to run. `ownCodes`: faults that look different to its transport, by
+ * their names below.
+ */
 export function describeUpstreamProvider(
   name: string,
   { opening, delta, closing, failure }: VendorAnswer,
   create: () => Promise<UpstreamProviderUnderTest>,
+  ownCodes: Readonly<Record<string, FaultCode>> = {},
 ): void {
   const words = ["Rain ", "fällt — ", "雨が", " 👩‍🚀", ' "\\', "\n."];
   const bytes = Buffer.from(opening + words.map(delta).join("") + closing);
@@ -209,11 +216,12 @@ export function describeUpstreamProvider(
       ["a reset", [streamHead(), { write: begun }, { reset: true }], "upstream_disconnected", false],
       ["a failure", streamScript([begun + failure]), "upstream_error", true],
     ];
-    for (const [what, script, code, isSafe] of faults)
+    for (const [what, script, ...usual] of faults)
       it(`throws one error for ${what}, tries once, and keeps the key to itself`, async () => {
         await using under = await create();
         under.double.respond(script);
         const { thrown, batches, text } = await read(under);
+        const [code, isSafe] = ownCodes[what] ?? usual;
         assert.ok(thrown instanceof TroupeError);
         assert.deepEqual([thrown.code, thrown.safeToRepeat], [code, isSafe]);
         assert.equal(thrown.retryAfterMs, code === "rate_limited" ? 7_000 : undefined);

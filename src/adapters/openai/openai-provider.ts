@@ -17,12 +17,15 @@ import { openaiName } from "./responses-items.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, ignoredByResponses, responsesParams } from "./responses-params.ts";
 import { createSdkClient, over, type SdkClientOptions } from "./sdk-client.ts";
+import { createSocketTransport, type SocketAttempt } from "./websocket/socket-transport.ts";
 
 /** Max time for the cancel of a background response; the call does not end before it. */
 const maxCancelMs = 10_000;
 
 interface OpenaiProviderOptions extends SdkClientOptions {
   readonly clock: Clock;
+  /** Default `http`. `websocket` calls over HTTP if the server has no WebSocket; background responses always do. */
+  readonly transport?: "http" | "websocket" | undefined;
   /** Uniform in [0, 1), to spread the waits. */
   readonly random: () => number;
   /** Called for faults that change nothing for the client, such as a refused cancel of a background response. */
@@ -34,10 +37,11 @@ interface OpenaiProviderOptions extends SdkClientOptions {
  * event stream.
  */
 export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
-  const { apiKey, agents, clock, idleMs, random, onWarning } = options;
+  const { apiKey, agents, clock, idleMs, random, transport, onWarning } = options;
   const { sdk, firstByteMs, toError, toCause } = createSdkClient(options);
   const dialect = dialectOf(sdk.baseURL);
   const account = digestOf(sdk.baseURL, sdk.organization, sdk.project, apiKey);
+  const sockets = transport === "websocket" ? createSocketTransport({ agents, clock, onWarning }) : undefined;
   const originOf = ({ model }: ProviderRequest) => `${account} ${model}`;
 
   /** The stream of one connection; `open` makes its request. */
@@ -46,10 +50,11 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     machine: ResponsesMachine,
     signal: AbortSignal,
     open: AnswerStreamOptions["open"],
+    call?: AnswerStreamOptions["call"],
   ) {
     const masked = (thrown: unknown) => toError(thrown, request);
     return new AnswerStream({
-      ...{ agents, clock, firstByteMs, idleMs, machine, signal, open, toError: masked },
+      ...{ agents, call, clock, firstByteMs, idleMs, machine, signal, open, toError: masked },
       ignored: () => ignoredByResponses(request),
       fromOpenFault: (thrown) => fromSdkError(thrown, clock.wallTimeMs()),
     });
@@ -57,6 +62,15 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
 
   function create(request: ProviderRequest): AnswerStreamOptions["open"] {
     const params = () => responsesParams(request, dialect, originOf(request));
+    return (fetch) => sdk.postOver(fetch, "/responses", params());
+  }
+
+  /** The same over a socket, on which every answer is streamed. */
+  function createOverSocket(request: ProviderRequest): AnswerStreamOptions["open"] {
+    const params = () => {
+      const { stream: _, background: __, ...rest } = responsesParams(request, dialect, originOf(request));
+      return rest;
+    };
     return (fetch) => sdk.postOver(fetch, "/responses", params());
   }
 
@@ -71,8 +85,14 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
   function stream(request: ProviderRequest, call: ProviderCall): AsyncIterable<ProviderEvent[]> {
     const { includeReasoning = false } = request;
     if (call.from !== undefined || request.options?.background === true) return goOn(request, call);
-    const machine = new ResponsesMachine({ includeReasoning, origin: originOf(request) });
-    return read(request, machine, call.signal, create(request));
+    const origin = originOf(request);
+    const overHttp = () =>
+      read(request, new ResponsesMachine({ includeReasoning, origin }), call.signal, create(request));
+    const overSocket = ({ call: carrier, readFailure }: SocketAttempt) => {
+      const machine = new ResponsesMachine({ includeReasoning, origin, readFailure });
+      return read(request, machine, call.signal, createOverSocket(request), carrier);
+    };
+    return sockets?.stream({ overHttp, overSocket }) ?? overHttp();
   }
 
   /** Reads a response that runs at the vendor with or without a connection, or that another process started. */

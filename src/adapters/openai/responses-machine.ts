@@ -43,6 +43,8 @@ interface ResponsesMachineOptions {
   readonly numbered?: boolean;
   /** The place to continue from. */
   readonly place?: ResponsePlace | undefined;
+  /** Reads a reported failure before the machine does. `undefined` leaves it to the machine. */
+  readonly readFailure?: ((told: unknown) => TroupeError | undefined) | undefined;
 }
 
 /**
@@ -63,11 +65,12 @@ export class ResponsesMachine implements AnswerMachine {
   #responseId: string | undefined;
   #sequenceNumber: number | undefined;
   readonly #isNewCall: boolean;
+  readonly #readFailure: (told: unknown) => TroupeError | undefined;
   readonly #tools = new ToolEvents();
   readonly #output: StreamedOutput;
   #openText: OpenText | undefined;
 
-  constructor({ includeReasoning, origin, numbered = false, place }: ResponsesMachineOptions) {
+  constructor({ includeReasoning, origin, numbered = false, place, readFailure }: ResponsesMachineOptions) {
     this.#includeReasoning = includeReasoning;
     this.#origin = origin;
     this.#numbered = numbered;
@@ -78,6 +81,7 @@ export class ResponsesMachine implements AnswerMachine {
     this.#responseId = place?.responseId;
     this.#sequenceNumber = place?.sequenceNumber;
     this.#isNewCall = place === undefined;
+    this.#readFailure = readFailure ?? (() => undefined);
     this.#output = new StreamedOutput({ maxChars: maxHeldChars, isFromStart: this.#isNewCall });
   }
 
@@ -194,7 +198,7 @@ export class ResponsesMachine implements AnswerMachine {
   }
 
   #failed(told: unknown): TroupeError {
-    return fromStreamError(told, openaiNames, { isNewCall: this.#isNewCall });
+    return this.#readFailure(told) ?? fromStreamError(told, openaiNames, { isNewCall: this.#isNewCall });
   }
 
   #start(response: unknown): ProviderEvent[] {

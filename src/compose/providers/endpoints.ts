@@ -1,7 +1,7 @@
 import { type PricedVendor, pricedVendors } from "../../adapters/genai-prices/published-prices.ts";
 import type { ConfiguredProvider, TroupeConfig } from "../config-file.ts";
 import { allSettings, defaultSettings, type SettingKey, type Settings } from "../settings.ts";
-import type { Endpoint } from "./open-endpoint.ts";
+import { type Endpoint, hasTransport } from "./open-endpoint.ts";
 import { keyIn, vendors } from "./vendors.ts";
 
 /** The endpoints that the operator has named: those of the config file in its order, then vendors whose key is in the settings. */
@@ -29,16 +29,18 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
   const baseUrl = (address ?? vendor?.baseUrl ?? "").replace(/\/+$/, "");
   const usualKind = vendor?.kind === "responses" && !isOpenai(baseUrl) ? "spoken" : vendor?.kind;
   const inFile = (field: keyof ConfiguredProvider) => `providers.${name}.${field} in the config file`;
+  const kind = given.kind ?? usualKind ?? "spoken";
   const keySetting = key?.from ?? vendor?.keys[0];
   return {
     name,
     title: address === undefined && vendor !== undefined ? vendor.title : new URL(baseUrl).host,
-    kind: given.kind ?? usualKind ?? "spoken",
+    kind,
     baseUrl,
     apiKey: given.key ?? key?.key,
     organization: given.organization ?? ofOpenai?.organization,
     project: given.project ?? ofOpenai?.project,
     headers: given.headers ?? ofOpenai?.headers,
+    transport: hasTransport(kind) ? (given.transport ?? ofOpenai?.transport) : undefined,
     dialect: given.dialect,
     keepsResponses: vendor?.keepsResponses,
     pricedAs: given.pricedAs ?? vendorAt(baseUrl),
@@ -80,6 +82,7 @@ function openaiSettings(settings: Settings) {
     organization: settings.openaiOrganization,
     project: settings.openaiProject,
     headers: settings.openaiHeaders,
+    transport: settings.openaiTransport,
   };
 }
 

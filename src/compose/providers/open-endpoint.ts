@@ -4,6 +4,7 @@ import type { ChatDialect } from "../../adapters/chat-completions/dialects.ts";
 import { createGeminiProvider } from "../../adapters/gemini/gemini-provider.ts";
 import type { PricedVendor } from "../../adapters/genai-prices/published-prices.ts";
 import { createOpenaiProvider } from "../../adapters/openai/openai-provider.ts";
+import { takesWebSocket } from "../../adapters/openai/websocket/takes-websocket.ts";
 import type { UpstreamAgents } from "../../adapters/upstream/upstream-call.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Observer } from "../../ports/observer.ts";
@@ -23,6 +24,8 @@ export interface Endpoint {
   readonly organization?: string | undefined;
   readonly project?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** How calls of the Responses API travel. Default `http`. */
+  readonly transport?: "http" | "websocket" | undefined;
   readonly dialect?: Partial<ChatDialect> | undefined;
   /** Whether a server whose API is not known keeps responses. Default true. */
   readonly keepsResponses?: boolean | undefined;
@@ -61,6 +64,11 @@ export type EndpointKind = keyof typeof factories;
 
 export const endpointKinds = Object.keys(factories) as [EndpointKind, ...EndpointKind[]];
 
+/** Whether an endpoint may have the Responses API, whose calls can travel in two ways. */
+export function hasTransport(kind: EndpointKind): boolean {
+  return kind === "responses" || kind === "spoken";
+}
+
 /** Makes the provider of an endpoint. It calls nothing yet. */
 export function openEndpoint(
   endpoint: Endpoint,
@@ -70,14 +78,37 @@ export function openEndpoint(
   return factories[endpoint.kind](optionsOf(endpoint, settings, dependencies));
 }
 
+/**
+ * Whether an endpoint whose calls are to travel over WebSockets takes them; `undefined` if they are not to. Rejects with the error of a
+ * call if the endpoint refuses or cannot be reached.
+ */
+export async function takesWebSockets(
+  endpoint: Endpoint,
+  settings: Pick<Settings, "firstByteMs" | "idleMs">,
+  { signal, ...dependencies }: EndpointDependencies & { readonly signal: AbortSignal },
+): Promise<boolean | undefined> {
+  if (endpoint.transport !== "websocket") return undefined;
+  return takesWebSocket(optionsOf(endpoint, settings, dependencies), signal);
+}
+
 function optionsOf(
-  { apiKey = "none", baseUrl, organization, project, headers, dialect, keepsResponses, settings }: Endpoint,
+  {
+    apiKey = "none",
+    baseUrl,
+    organization,
+    project,
+    headers,
+    transport,
+    dialect,
+    keepsResponses,
+    settings,
+  }: Endpoint,
   { firstByteMs, idleMs }: Pick<Settings, "firstByteMs" | "idleMs">,
   { clock, agents, random, observer }: EndpointDependencies,
 ) {
   const onWarning = (message: string, cause: unknown) => observer.warned?.({ message, cause });
   return {
-    ...{ apiKey, baseUrl, organization, project, headers, dialect, keepsResponses, settings },
+    ...{ apiKey, baseUrl, organization, project, headers, transport, dialect, keepsResponses, settings },
     ...{ clock, agents, random, onWarning, firstByteMs, idleMs },
   };
 }

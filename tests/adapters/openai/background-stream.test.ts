@@ -25,7 +25,7 @@ function textOf(batches: readonly ProviderEvent[][], type: "text" | "reasoning" 
 }
 
 /** The waits between two connections pass at once. */
-const quickSetup = () => createProviderSetup(undefined, 10_000);
+const quickSetup = () => createProviderSetup({ instantMs: 10_000 });
 
 const breaks: Record<string, Step> = {
   reset: { reset: true },

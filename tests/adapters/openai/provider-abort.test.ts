@@ -164,7 +164,7 @@ describe("an abort of a response in the background", () => {
   ] as const) {
     it(`that ${what} is a warning without the key, and never delays the end by more than 10 s`, async () => {
       // Under another path, the double lets the script answer the cancelling of a response.
-      await using at = await createProviderSetup((baseUrl) => `${baseUrl}/elsewhere`);
+      await using at = await createProviderSetup({ baseUrl: (double) => `${double}/elsewhere` });
       at.double.respond(({ path }) =>
         path.endsWith("/cancel") ? answerToCancel : [streamHead(), { write: opening }, { hang: true }],
       );

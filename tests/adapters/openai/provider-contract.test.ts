@@ -24,5 +24,20 @@ const words: VendorAnswer = {
 
 for (const isOn of [true, false])
   describeUpstreamProvider(`openai, fast reads ${isOn ? "on" : "off"}`, words, async () =>
-    Object.assign(await createProviderSetup(undefined, 0, new FastReads({ isOn })), { request: question }),
+    Object.assign(await createProviderSetup({ fastReads: new FastReads({ isOn }) }), { request: question }),
+  );
+
+// Over a WebSocket, only an event ends an answer: a socket that closes without one is a broken connection.
+for (const isOn of [true, false])
+  describeUpstreamProvider(
+    `openai over WebSocket, fast reads ${isOn ? "on" : "off"}`,
+    words,
+    async () => {
+      const setup = await createProviderSetup({ fastReads: new FastReads({ isOn }), transport: "websocket" });
+      return Object.assign(setup, { request: question });
+    },
+    {
+      "no event": ["upstream_disconnected", true],
+      "half an answer": ["upstream_disconnected", false],
+    },
   );

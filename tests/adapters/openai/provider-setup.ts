@@ -1,4 +1,7 @@
+import diagnostics from "node:diagnostics_channel";
+import type { Socket } from "node:net";
 import { createOpenaiProvider } from "../../../src/adapters/openai/openai-provider.ts";
+import type { FastReads } from "../../../src/adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents } from "../../../src/adapters/upstream/upstream-call.ts";
 import { textMessage } from "../../../src/ports/item.ts";
 import type { JsonObject } from "../../../src/ports/json.ts";
@@ -19,41 +22,66 @@ export interface ProviderSetup extends AsyncDisposable {
   idleConnections(): number;
 }
 
-/**
- * The provider with a double as its upstream. Waits of 60 s and 300 s are in virtual time; waits shorter than `instantMs`
- * pass at once.
- */
-export async function createProviderSetup(
-  baseUrl?: (double: string) => string,
+interface SetupOptions {
+  /** The address of the provider's calls. Default: that of the double. */
+  readonly baseUrl?: (double: string) => string;
+  /** Waits shorter than this pass at once. Default 0: none. */
+  readonly instantMs?: number;
+  readonly fastReads?: FastReads;
+  readonly transport?: "http" | "websocket";
+  /** Default: the double takes WebSockets if the transport is one. */
+  readonly webSocket?: boolean;
+}
+
+/** The provider with a double as its upstream. Waits of 60 s and 300 s are in virtual time. */
+export async function createProviderSetup({
+  baseUrl = (double) => double,
   instantMs = 0,
   fastReads = createFastReads(),
-): Promise<ProviderSetup> {
-  const double = await createUpstreamDouble();
-  const agents = createUpstreamAgents({}, fastReads);
+  transport = "http",
+  webSocket = transport === "websocket",
+}: SetupOptions = {}): Promise<ProviderSetup> {
+  await using stack = new AsyncDisposableStack();
+  const double = stack.use(await createUpstreamDouble({ webSocket }));
+  const agents = stack.use(createUpstreamAgents({}, fastReads));
+  const made = stack.use(noteClientSockets());
   const clock = createTestClock({ instantMs });
   const warnings: { warning: string; cause: unknown }[] = [];
   const provider = createOpenaiProvider({
     apiKey: "key-of-a-test",
-    baseUrl: baseUrl?.(double.baseUrl) ?? double.baseUrl,
+    baseUrl: baseUrl(double.baseUrl),
     agents,
     clock,
+    transport,
     firstByteMs: 60_000,
     idleMs: 300_000,
     random: () => 0,
     onWarning: (warning, cause) => warnings.push({ warning, cause }),
   });
+  const owned = stack.move();
   return {
     double,
     clock,
     provider,
     warnings,
-    connections: () =>
-      [...Object.values(agents.http.sockets), ...Object.values(agents.http.freeSockets)].flat().length,
+    connections: () => made.open(),
     idleConnections: () => Object.values(agents.http.freeSockets).flat().length,
-    async [Symbol.asyncDispose]() {
-      agents[Symbol.dispose]();
-      await double[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Notes the connections that this process makes. */
+function noteClientSockets() {
+  const sockets = new Set<Socket>();
+  const note = (message: unknown) => {
+    const { socket } = message as { readonly socket: Socket };
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  };
+  diagnostics.subscribe("net.client.socket", note);
+  return {
+    open: () => [...sockets].filter(({ destroyed }) => !destroyed).length,
+    [Symbol.dispose]: () => void diagnostics.unsubscribe("net.client.socket", note),
   };
 }
 

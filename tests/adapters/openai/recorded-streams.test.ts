@@ -109,6 +109,16 @@ describe("a recorded stream is read as reading all of it in full would", () => {
         assert.deepEqual(sourcesIn(full.response.output), full.sources);
     });
 
+    it(`${name}: as frames of a WebSocket`, async () => {
+      await using at = await createProviderSetup({ transport: "websocket" });
+      const full = readInFull(events);
+      const random = createSeededRandom(2_000 + index);
+      const bytes = bytesOf(events, (event) => `data: ${JSON.stringify(event)}\n\n`);
+      check(await hear(at, [bytes]), full);
+      for (let cut = 0; cut < cutsOfStream; cut += 1) check(await hear(at, anyPackets(bytes, random)), full);
+      assert.ok(at.double.requests.every(({ headers }) => headers.upgrade === "websocket"));
+    });
+
     it(`${name}: cut off at random places`, async () => {
       await using at = await createProviderSetup();
       const random = createSeededRandom(1_000 + index);

@@ -21,6 +21,8 @@ export interface FaultVendor {
   readCall(body: unknown): AskedCall;
   /** Whether a path is that of a call over this API. */
   isCall(path: string): boolean;
+  /** Whether its calls come over WebSockets. Default false. */
+  readonly webSocket?: boolean;
   /** The options of a server whose only endpoint is the double at this base URL, called with this key. */
   options(baseUrl: string, key: string): TroupeOptions;
 }
