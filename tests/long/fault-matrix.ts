@@ -7,10 +7,11 @@ import { formatFaultTable } from "../faults/fault-table.ts";
 import { playCell } from "../faults/play-cell.ts";
 import { responsesVendor } from "../faults/vendors/fault-vendor.ts";
 import { otherVendors } from "../faults/vendors/other-vendors.ts";
+import { socketVendor } from "../faults/vendors/socket-vendor.ts";
 
 // The whole fault matrix: every shape of every API, with every request kind, at every moment, through the real server over
 // real sockets.
-for (const vendor of [responsesVendor, ...otherVendors]) {
+for (const vendor of [responsesVendor, socketVendor, ...otherVendors]) {
   const cells = cellsOf(vendor.shapes, requestKinds);
   const outcomes = new Map<FaultCell, string>();
   const stage = await createFaultStage({ vendor });
