@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { Redis } from "ioredis";
 import type { NodeMessage } from "../../src/adapters/postgres/nodes/messages.ts";
 import { openBus } from "../../src/adapters/postgres/nodes/open-bus.ts";
 import { channelOf } from "../../src/adapters/postgres/nodes/redis-channel.ts";
 import { createTestClock } from "../support/test-clock.ts";
 import { type RedisProcess, startRedis, withRedis } from "./peers/redis-process.ts";
 import { createFaultyProxy, type FaultyProxy } from "./postgres/faulty-proxy.ts";
-import { emptyDatabase, openStore, sharedServer, stopShared } from "./postgres/open-store.ts";
+import { emptyDatabase, openStore, runOn, sharedServer, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { spyOnMessages } from "./postgres/spy-on-messages.ts";
 
 const channel = "nodes";
 const password = "s3cret/+%@";
+
+/** Publishes any payload in a Redis. */
+class Publisher extends Redis implements AsyncDisposable {
+  async [Symbol.asyncDispose]() {
+    this.disconnect();
+  }
+}
 
 /** Nodes of one database, each with the URL of its Redis, and a spy on both ways. */
 async function openNodes(redisUrls: readonly (string | undefined)[], spiedUrl: string) {
@@ -62,7 +70,15 @@ async function openNodes(redisUrls: readonly (string | undefined)[], spiedUrl: s
       if (isWhole && now[other] === before[other] && now[way] === before[way] + all.length) return;
     }
   }
-  return { all, first, second, until, untilAllBy, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    all,
+    first,
+    second,
+    databaseUrl,
+    until,
+    untilAllBy,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
 describe("nodes with Redis", { skip: withPostgres.skip || withRedis.skip }, () => {
@@ -135,6 +151,41 @@ describe("nodes with Redis", { skip: withPostgres.skip || withRedis.skip }, () =
     await nodes.until(() => nodes.second.changes.length > 1);
     assert.equal(nodes.second.changes[1], undefined);
     assert.equal(nodes.first.changes.length, 1);
+  });
+
+  it("hear nothing of the nodes of a copy, which have their numbers and their channel", async () => {
+    await using nodes = await openNodes([redis.url, redis.url], redis.url);
+    await nodes.untilAllBy("redis");
+    await using copies = await openNodes([redis.url, redis.url, redis.url], redis.url);
+    await copies.untilAllBy("redis");
+    for (const { heard } of nodes.all) heard.length = 0;
+    for (const { bus } of copies.all) {
+      bus.send({ type: "cancel", turn: 1, personaId: null, call: 1 });
+      bus.send({ type: "rows", rows: [[1, 1, 1, 1, "[]"]] }, 1);
+    }
+    await copies.until(() => copies.all.every(({ heard }) => heard.some(({ type }) => type === "cancel")));
+    assert.deepEqual(
+      nodes.all.map(({ heard }) => heard),
+      [[], []],
+    );
+    await nodes.untilAllBy("redis");
+  });
+
+  it("hear the nodes of the release before, whose messages have no key", async () => {
+    await using nodes = await openNodes([redis.url, redis.url], redis.url);
+    await using client = new Publisher(redis.url);
+    const say = (from: number, message: object) => client.publish(channel, JSON.stringify({ from, message }));
+    const heardLast = () => nodes.first.heard.at(-1);
+    await nodes.untilAllBy("redis");
+    nodes.first.heard.length = 0;
+    await say(9, { type: "revoked", keyId: "unknown" });
+    await say(2, { type: "revoked", keyId: "not of this node" });
+    const probe = JSON.stringify({ from: 9, message: { type: "probe", hearsRedis: true } });
+    await runOn(nodes.databaseUrl, "SELECT pg_notify('troupe', $1)", [probe]);
+    await nodes.until(() => nodes.first.bus.hearsRedis(9) === true);
+    await say(9, { type: "revoked", keyId: "known" });
+    await nodes.until(() => heardLast() !== undefined);
+    assert.deepEqual(nodes.first.heard, [{ type: "revoked", keyId: "known" }]);
   });
 
   it("have a channel for each database, also for its copy", async () => {

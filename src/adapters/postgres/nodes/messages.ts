@@ -38,14 +38,18 @@ const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("left") }),
   /** A key was revoked. */
   z.object({ type: z.literal("revoked"), keyId: z.string() }),
-  /** The sender listens to itself, to learn whether its connection still hears anything. Absent: it has no Redis. */
-  z.object({ type: z.literal("probe"), hearsRedis: z.boolean().optional() }),
+  /**
+   * The sender listens to itself, to learn whether its connection still hears anything. By `NOTIFY` it tells whether it hears Redis (absent:
+   * it has none), and the key of its messages there.
+   */
+  z.object({ type: z.literal("probe"), hearsRedis: z.boolean().optional(), key: z.string().optional() }),
 ]);
 
 export type NodeMessage = z.infer<typeof message>;
 export type SentRow = Extract<NodeMessage, { type: "rows" }>["rows"][number];
 
-const envelope = z.object({ from: incarnation, message });
+/** `key`: only in a message through Redis; absent if an earlier release sent it. */
+const envelope = z.object({ from: incarnation, key: z.string().optional(), message });
 
 /** Numbers of turns in one message, so that no message is too long. */
 const maxTurns = 200;
@@ -53,8 +57,8 @@ const maxTurns = 200;
 const maxStepChars = 16_384;
 
 /** Encodes a message, in several ones if it lists many turns; none if it has more than `maxBytes`. */
-export function encodeMessage(from: number, sent: NodeMessage, maxBytes: number): string[] {
-  const payloads = inParts(sent).map((part) => JSON.stringify({ from, message: part }));
+export function encodeMessage(from: number, sent: NodeMessage, maxBytes: number, key?: string): string[] {
+  const payloads = inParts(sent).map((part) => JSON.stringify({ from, key, message: part }));
   return payloads.filter((payload) => Buffer.byteLength(payload) <= maxBytes);
 }
 
@@ -88,9 +92,7 @@ function lotsOfRows(rows: readonly SentRow[]): SentRow[][] {
 }
 
 /** Reads a message; `undefined` if it is of another version, or of another program. */
-export function decodeMessage(
-  payload: string,
-): { readonly from: number; readonly message: NodeMessage } | undefined {
+export function decodeMessage(payload: string): z.infer<typeof envelope> | undefined {
   try {
     return envelope.safeParse(JSON.parse(payload)).data;
   } catch {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type Bus, type BusOptions, silentMs } from "./bus.ts";
 import type { NodeMessage } from "./messages.ts";
 import { openNotifyBus } from "./notify-bus.ts";
@@ -32,6 +33,8 @@ interface Probes {
   byNotifyMs: number;
   byRedisMs: number;
   hearsRedis: boolean | undefined;
+  /** The key of its messages through Redis; `undefined` if it is of an earlier release. */
+  key: string | undefined;
 }
 
 /**
@@ -44,6 +47,8 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
     const notify = openNotifyBus({ ...options, url });
     return Object.assign(notify, { hearsRedis: () => undefined, carriesRows: false });
   }
+  // A copy of the database may share the Redis and its channel. Only the nodes of this database hear this by `NOTIFY`.
+  const key = randomBytes(8).toString("hex");
   const nodes = new Map<number, Probes>();
 
   function probesOf(from: number): Probes {
@@ -55,6 +60,7 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
         byNotifyMs: Number.NEGATIVE_INFINITY,
         byRedisMs: Number.NEGATIVE_INFINITY,
         hearsRedis: undefined,
+        key: undefined,
       };
       nodes.set(from, known);
     }
@@ -64,24 +70,30 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
   const notify = openNotifyBus({
     ...options,
     url,
-    probe: () => ({ type: "probe", hearsRedis: redis.isHeard }),
+    probe: () => ({ type: "probe", hearsRedis: redis.isHeard, key }),
     onMessage(message, from) {
-      if (message.type === "probe")
-        Object.assign(probesOf(from), { byNotifyMs: clock.now(), hearsRedis: message.hearsRedis });
+      if (message.type === "probe") {
+        const { hearsRedis, key } = message;
+        Object.assign(probesOf(from), { byNotifyMs: clock.now(), hearsRedis, key });
+      }
       onMessage(message, from);
     },
   });
   const redis = openRedisBus({
     ...options,
     ...place,
-    random,
+    ...{ random, key },
+    isOwn(from, theirs) {
+      const known = nodes.get(from);
+      return known !== undefined && known.key === theirs;
+    },
     onMessage(message, from) {
       if (message.type === "probe") probesOf(from).byRedisMs = clock.now();
       onMessage(message, from);
     },
     onChange(cause) {
       // The others must not go on to send through Redis for another second.
-      notify.send({ type: "probe", hearsRedis: cause === undefined });
+      notify.send({ type: "probe", hearsRedis: cause === undefined, key });
       onRedis(cause);
     },
   });

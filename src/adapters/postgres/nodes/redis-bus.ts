@@ -11,6 +11,10 @@ export interface RedisPlace {
 }
 
 interface RedisBusOptions extends BusOptions, RedisPlace {
+  /** Stands in each message of this node. Default: none. */
+  readonly key?: string;
+  /** Whether a message with this key is really of this node of the same database. Default: always. */
+  readonly isOwn?: (from: number, key: string | undefined) => boolean;
   /** Between 0 and 1, so that the nodes do not all come back at the same moment. */
   readonly random: () => number;
   /** Called with the cause when Redis cannot be used, once until it works again, and without one when it works. */
@@ -30,7 +34,7 @@ const lastPauseMs = 5_000;
 /** Opens a bus by Redis' PUBLISH and SUBSCRIBE, which keep nothing. Redis may be away at the start. */
 export function openRedisBus(options: RedisBusOptions): Bus {
   const { url, channel, clock, incarnation, random, onMessage, onChange } = options;
-  const { probe = () => ({ type: "probe" }) } = options;
+  const { probe = () => ({ type: "probe" }), key, isOwn = () => true } = options;
   const stopped = new AbortController();
   let client: RedisClient | undefined;
   /** Whether Redis works, as the last change told; undefined before the first. */
@@ -51,8 +55,9 @@ export function openRedisBus(options: RedisBusOptions): Bus {
     if (payload.byteLength > maxBytes) return;
     const heard = decodeMessage(payload.toString());
     if (heard === undefined) return;
-    if (heard.from !== incarnation) onMessage(heard.message, heard.from);
-    else if (heard.message.type === "probe") {
+    if (heard.from !== incarnation) {
+      if (isOwn(heard.from, heard.key)) onMessage(heard.message, heard.from);
+    } else if (heard.message.type === "probe" && heard.key === key) {
       heardAtMs = clock.now();
       tries = 0;
       tell(undefined);
@@ -64,7 +69,7 @@ export function openRedisBus(options: RedisBusOptions): Bus {
   function send(message: NodeMessage, to?: number): void {
     const current = client;
     if (current === undefined) return;
-    for (const payload of encodeMessage(incarnation, message, maxBytes)) {
+    for (const payload of encodeMessage(incarnation, message, maxBytes, key)) {
       const bytes = Buffer.byteLength(payload);
       if (underWay + bytes > maxUnderWay) return;
       underWay += bytes;
