@@ -6,7 +6,8 @@
  * key needs no new version.
  *
  * Raise it in two releases: the first one reads the new version, and the next one writes it. Nodes of two releases run on one database during
- * an upgrade. A node ends turns that it cannot read if it takes them over, and shows their followers empty events in place of their text.
+ * an upgrade. A node ends turns that it cannot read if it takes them over. It gives their followers the events that it can read, and then an
+ * error, after which they can go on at another node.
  *
  * - 2: a checkpoint counts reasoning in code units, and tool events by themselves. Before, it counted both kinds of events together. A request
  *   tells in fields of its own that it runs in the background and how long its answer may be. Before, only the vendor's options told that.

@@ -170,8 +170,8 @@ export class ConversationFollows {
         const turn = await turns.find(this.#owner, id);
         const question = turn === undefined ? undefined : await questionOfEnded(turn, conversations);
         return turn === undefined || question === undefined ? undefined : { turn, question };
-      });
-      if (found !== undefined) await this.#join(subscription, found.turn, found.question);
+      }).catch(faultsOf(this.#options.observer, "connection"));
+      if (found) await this.#join(subscription, found.turn, found.question);
       if (this.#isLeft(subscription)) return;
     }
   }

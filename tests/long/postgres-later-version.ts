@@ -88,6 +88,57 @@ describe("a node beside one of a later version", withPostgres, () => {
     }
   });
 
+  it("gives the events that it can read, and then an error that sends the client to another node", async () => {
+    await using system = await startGatedNodes();
+    const asking = await begin(system, "later");
+    const turn = await numberOf(system, "later");
+    system.gate.open();
+    await asking.untilTerminal("later");
+    const [row] = await runOn(
+      system.databaseUrl,
+      `SELECT first_seq FROM events WHERE turn = ${turn} ORDER BY first_seq OFFSET 1 LIMIT 1`,
+    );
+    const readable = Number(row?.first_seq) - 1;
+    // As if a node that the test does not have were still writing it.
+    await runOn(
+      system.databaseUrl,
+      `INSERT INTO fences (incarnation, line, nonce, sent) VALUES (${strangerIncarnation}, 0, 0, 0);
+      UPDATE events SET version = ${storedVersion + 1} WHERE turn = ${turn} AND first_seq > ${readable};
+      UPDATE turns SET ended_ms = NULL, node = ${strangerIncarnation} WHERE number = ${turn}`,
+    );
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "later", after_seq: 0 } });
+    const error = await follower.next(({ type }) => type === "error");
+    assert.deepEqual(follower.received.slice(1, -1), asking.received.slice(0, readable));
+    assert.ok(readable > 0 && error.type === "error" && error.code === "internal_error" && error.retryable);
+    assert.deepEqual([error.request_id, error.seq, error.in_reply_to], ["later", undefined, undefined]);
+    assert.match(error.message, /Resume it at another server/);
+  });
+
+  it("refuses an ended turn that it cannot read, and makes up no end", async () => {
+    await using system = await startGatedNodes();
+    const asking = await begin(system, "ended");
+    system.gate.open();
+    await asking.untilTerminal("ended");
+    const ended = "UPDATE turns SET version";
+    await runOn(system.databaseUrl, `${ended} = ${storedVersion + 1} WHERE id = 'ended'`);
+    const follower = await system.second.connect();
+    const resume = { type: "resume", data: { request_id: "ended", after_seq: 3 } };
+    for (const frame of [resume, chat("ended")]) {
+      follower.send(frame);
+      const error = await follower.next(({ type }) => type === "error");
+      assert.ok(error.type === "error" && error.code === "internal_error" && error.retryable);
+      assert.equal(error.in_reply_to?.type, frame.type);
+    }
+    assert.equal(system.upstream.requests.length, 1);
+    // Rows of a later release beside an answer of this one: the answer is given.
+    await runOn(system.databaseUrl, `${ended} = ${storedVersion} WHERE id = 'ended'`);
+    await runOn(system.databaseUrl, `UPDATE events SET version = ${storedVersion + 1}`);
+    follower.send({ ...resume, data: { ...resume.data, after_seq: 0 } });
+    const end = (await follower.untilTerminal("ended")).at(-1);
+    assert.deepEqual(end, asking.received.at(-1));
+  });
+
   it("ends the turns of a dead node that it cannot read, goes on with the others, and keeps all numbers", async () => {
     await using system = await startGatedNodes();
     const restart = { on_interrupt: "restart" };

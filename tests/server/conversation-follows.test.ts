@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
+import type { Observer } from "../../src/ports/observer.ts";
 import type { KeptTurn, TurnLog } from "../../src/ports/turn-log.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { ConversationFollows } from "../../src/server/conversation-follows.ts";
@@ -21,14 +22,18 @@ test("a turn that a follower has missed is looked up until the storage answers, 
   const conversations = createMemoryConversations({ clock, maxBytes: 1_000_000 });
   const conversationId = await conversations.create("ada");
   await conversations.append("ada", conversationId, undefined, [
+    { role: "user", text: "How?", status: "completed", requestId: "unreadable" },
     { role: "user", text: "Why?", status: "completed", requestId: "missed" },
     { role: "assistant", text: "So.", status: "completed", requestId: "missed", personaId: "teacher" },
   ]);
+  const unreadable = new Error("It cannot be read.");
+  const faults: unknown[] = [];
   let tries = 0;
   let isAway = true;
   const find = async (owner: string, id: string): Promise<KeptTurn> => {
     tries += 1;
     if (isAway) throw new TroupeError("storage_unavailable");
+    if (id === "unreadable") throw unreadable;
     return { record: { owner, id, contentHash: "hash", conversationId }, log };
   };
   const turns = { find, runningIn: async () => [], subscribe: () => () => undefined };
@@ -39,16 +44,17 @@ test("a turn that a follower has missed is looked up until the storage answers, 
     observer: failing,
   });
   const audience = { question: async ({ requestId }: { requestId: string }) => void asked.push(requestId) };
-  const follows = new ConversationFollows({ turns, conversations, clock, observer: failing }, "ada", {
-    ...{ audience, followers },
-  });
+  const observer: Observer = { faulted: ({ error }) => void faults.push(error) };
+  const options = { turns, conversations, clock, observer };
+  const follows = new ConversationFollows(options, "ada", { audience, followers });
 
   await follows.follow(conversationId, { after: "" }, async () => undefined);
   await clock.advance(3_000);
   assert.deepEqual([tries, asked], [4, []]);
   isAway = false;
   await clock.advance(1_000);
-  assert.deepEqual(asked, ["missed"]);
+  // One that cannot be read does not hide the later ones.
+  assert.deepEqual([asked, faults], [["missed"], [unreadable]]);
 
   isAway = true;
   tries = 0;

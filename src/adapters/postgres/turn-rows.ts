@@ -1,10 +1,11 @@
 import { isObject } from "../../ports/json.ts";
 import { UnreadableError } from "../../ports/stored-event.ts";
 import { decodeCompactedLog, decodeResumableRequest, decodeSteps } from "../../ports/stored-turn.ts";
-import { isReadable } from "../../ports/stored-version.ts";
+import { isReadable, storedVersion } from "../../ports/stored-version.ts";
 import { isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
+import { TroupeError } from "../../protocol/errors.ts";
 import {
   type EndedTurn,
   type GivenLog,
@@ -223,6 +224,18 @@ function headOf({ first_seq: firstSeq, steps }: Row, { afterSeq = 0 }: TurnRecor
   return typeof steps === "string" ? Number(firstSeq) + eventsIn(steps) - 1 : afterSeq;
 }
 
+/** Whether a later release wrote the row. Another node can read it. */
+export function isOfLaterRelease({ version }: Row): boolean {
+  return Number(version) > storedVersion;
+}
+
+/** The fault of a reader that comes to a row of a later release. Its client gets it, and can go on at another node. */
+export function laterRelease(): TroupeError {
+  return new TroupeError("internal_error", {
+    detail: "A later release of the server has written this answer. Resume it at another server.",
+  });
+}
+
 /** The events of a row, each as a lost one if the row cannot be read. */
 export function eventsOfRow(row: Row, onFault: (fault: unknown) => void): readonly TurnEvent[] {
   try {
@@ -248,19 +261,20 @@ export async function readAnswer(store: PostgresStore, number: number): Promise<
   return row === undefined ? undefined : readEnded(store, { number, record: toRecord(row), isCompact: true });
 }
 
-/** Reads the log of an ended turn; see `restoreLog`. */
+/** Reads the log of an ended turn; see `restoreLog`. Throws if a later release has written its answer. */
 export async function readEnded(store: PostgresStore, turn: EndedTurn): Promise<TurnLog | undefined> {
   const { number, record, isCompact } = turn;
   const { owner, afterSeq = 0 } = record;
   const [row] = await store.query(owner, statements.endedTurn, [number]);
   if (row === undefined) return undefined;
+  if (isOfLaterRelease(row)) throw laterRelease();
   const rows =
     isCompact || row.has_log !== true
       ? []
       : await store.query(owner, statements.eventsOf, [arrayOf([number])]);
   const read = (): GivenLog => {
     const { throughSeq, lanes, terminal } = decodeCompactedLog(String(row.answer), Number(row.version));
-    const whole = rows.flatMap(stepsOf).filter(isEvent);
+    const whole = rows.some(isOfLaterRelease) ? [] : rows.flatMap(stepsOf).filter(isEvent);
     const isWhole = whole.length === throughSeq + 1 - afterSeq;
     return isWhole
       ? { throughSeq: afterSeq, lanes: [], events: whole }

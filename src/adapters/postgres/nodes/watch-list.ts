@@ -5,7 +5,7 @@ import { isStorageUnavailable } from "../../../protocol/errors.ts";
 import type { Row } from "../../database/row.ts";
 import { named } from "../connection.ts";
 import type { PostgresStore } from "../postgres-store.ts";
-import { eventsOfMessage, eventsOfRow } from "../turn-rows.ts";
+import { eventsOfMessage, eventsOfRow, isOfLaterRelease, laterRelease } from "../turn-rows.ts";
 import type { SentRow } from "./messages.ts";
 import { RowReader } from "./row-reader.ts";
 
@@ -193,8 +193,11 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
     const [first] = rows;
     const events: TurnEvent[] = [];
     let isCut = false;
+    let isLater = false;
     for (const row of rows) {
       if (row.first_seq === null) continue;
+      isLater = isOfLaterRelease(row);
+      if (isLater) break;
       const missing = Number(row.first_seq) - 1 - place.position - events.length;
       const read = eventsOfRow(row, store.report);
       if (missing > 0) {
@@ -208,9 +211,11 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
     const last = events.at(-1);
     if (last !== undefined) {
       // After a read that was cut there is at least one more event.
-      const head = place.position + events.length + (isCut ? 1 : 0);
+      const head = place.position + events.length + (isCut || isLater ? 1 : 0);
       if (turn !== undefined) turn.head = Math.max(turn.head, head);
       deliver(place, events, last);
+    } else if (isLater) {
+      for (const reader of take(place)) reader.fail(laterRelease());
     } else if (first?.is_there !== true || (first.has_ended === true && first.has_log === true)) {
       for (const reader of take(place)) reader.end();
     } else if (first.has_ended === true) void restore(place);
