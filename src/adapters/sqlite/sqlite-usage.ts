@@ -12,11 +12,14 @@ interface SqliteUsageOptions {
 
 /** Maximum number of writes that wait during a storage outage; further ones are lost and reported as faults. */
 const maxWaiting = 20_000;
+/** One in this many calls also folds old ones. It folds several for each new one, so that old calls never pile up. */
+const callsPerFolding = 4;
 
 /** Usage in the database, committed together with the turns' events. */
 export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): UsageStore {
   /** The number of writes that are not committed yet. */
   let waiting = 0;
+  let calls = 0;
 
   function write(...writes: Write[]): void {
     store.write(writes, false).catch(store.report);
@@ -43,17 +46,15 @@ export function createSqliteUsage({ store, keepDays }: SqliteUsageOptions): Usag
     begin(call) {
       const { id, owner, keyId, requestId = null, lane = null, api, model, day, atMs, isBegun } = call;
       const { call: number = 0, conversationId = null, inputTokens, outputTokens } = call;
-      // Each new call also folds a few old ones, so that old calls never pile up.
       if (isBegun) void writeInTheEnd(["dropBegunUsage", owner, requestId, lane, number]);
-      void writeInTheEnd(
-        ["foldUsage", day - keepDays],
-        ["dropFoldedUsage", day - keepDays],
-        [
-          "beginUsage",
-          ...[id, owner, keyId, requestId, lane, number, api, model],
-          ...[day, atMs, inputTokens, outputTokens, conversationId],
-        ],
-      );
+      if (calls % callsPerFolding === 0)
+        void writeInTheEnd(["foldUsage", day - keepDays], ["dropFoldedUsage", day - keepDays]);
+      calls += 1;
+      void writeInTheEnd([
+        "beginUsage",
+        ...[id, owner, keyId, requestId, lane, number, api, model],
+        ...[day, atMs, inputTokens, outputTokens, conversationId],
+      ]);
     },
     extend: (id, inputTokens, outputTokens) => write(["extendUsage", inputTokens, outputTokens, id]),
     end(id, { usage, outcome, day }) {

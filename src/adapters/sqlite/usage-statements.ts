@@ -3,7 +3,7 @@ import { sumsStatements, wholeCost } from "../database/usage-groups.ts";
 const dialect = { parameter: (number: number) => `?${number}`, byBytes: "", any: "max" };
 
 /** The calls to fold next: from days before a given one, oldest first, a few at a time. */
-const folded = "SELECT * FROM usage WHERE day < ?1 AND outcome IS NOT NULL ORDER BY day, number LIMIT 8";
+const folded = "SELECT * FROM usage WHERE day < ?1 AND outcome IS NOT NULL ORDER BY day, number LIMIT 32";
 
 /** The statements for the tables of usage. */
 export const usageStatements = {
