@@ -168,15 +168,16 @@ export function createTurnStart(options: TurnStartOptions, registry: TurnRegistr
  * change for the same contents.
  */
 export function contentHash(content: unknown, digest: (text: string) => string): string {
-  return digest(JSON.stringify(content, sortedKeys));
+  return digest(JSON.stringify(withSortedKeys(content)));
 }
 
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+function withSortedKeys(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withSortedKeys);
   const given = value as Readonly<Record<string, unknown>>;
   // Without a prototype, `__proto__` is a key like any other.
   const sorted: Record<string, unknown> = Object.create(null);
-  for (const key of Object.keys(given).sort()) sorted[key] = given[key];
+  for (const key of Object.keys(given).sort()) sorted[key] = withSortedKeys(given[key]);
   return sorted;
 }
 

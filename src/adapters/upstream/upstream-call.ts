@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { pipeline, type Readable } from "node:stream";
+import { urlToHttpOptions } from "node:url";
 import zlib from "node:zlib";
 import { type ChunkSkimmer, FastReads } from "./fast/fast-reads.ts";
 import { readNoProxy } from "./no-proxy.ts";
@@ -100,7 +101,8 @@ export function createUpstreamCall(agents: UpstreamAgents): UpstreamCall {
   function send(url: URL, { method = "GET", headers = {}, body }: UpstreamInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const outgoing = (secure ? https : http).request(url, { method, headers, agent: agents.agentFor(url) });
+    const asked = { ...partsOf(url), method, headers, agent: agents.agentFor(url) };
+    const outgoing = (secure ? https : http).request(asked);
     request = outgoing;
     outgoing.on("socket", (socket) => {
       skimmer = agents.fastReads.open(socket);
@@ -180,6 +182,15 @@ export async function readRefusal(message: IncomingMessage): Promise<UpstreamAns
   const { statusCode: status = 0 } = message;
   if (status < 200 || status > 599) throw new NotAnAnswerError(`The answer's status is ${status}.`);
   return new UpstreamAnswer(status, message, await readErrorBody(unpack(message)));
+}
+
+/** The parts of each `URL` that is in use. Node takes one apart for every call. */
+const knownParts = new WeakMap<URL, http.RequestOptions>();
+
+function partsOf(url: URL): http.RequestOptions {
+  const parts = knownParts.get(url) ?? urlToHttpOptions(url);
+  knownParts.set(url, parts);
+  return parts;
 }
 
 async function readErrorBody(body: Readable): Promise<string> {
