@@ -49,5 +49,6 @@ describe("three nodes whose PostgreSQL fails", withPostgres, () => {
     assert.deepEqual([run.findings.total, run.unread, run.inRows], [0, 0, []]);
     assert.deepEqual([interrupted, restarts, otherEnds], [0, 0, run.refusals]);
     assert.ok(run.inAnswer > 0);
+    assert.equal(run.refusals > 0, faults.includes("rows that the database refuses"));
   });
 });

@@ -18,22 +18,40 @@ const refuseRows = `
     END $$;
   CREATE OR REPLACE TRIGGER refuse_row BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse_row();`;
 
+/** The turns that are chosen at a time. */
 const maxTurns = 3;
 
-/** The database refuses rows of some turns for their values. They share their commits with rows of all others. */
+/**
+ * The database refuses rows of some turns for their values. They share their commits with rows of all others. Settles after the first
+ * refusals, however late the nodes find a database that was away.
+ */
 export async function refuseSomeRows({ databaseUrl, onRefused }: FaultPlace): Promise<void> {
-  const running = await runOn(
-    databaseUrl,
-    `SELECT number, id FROM turns WHERE node IS NOT NULL ORDER BY number DESC LIMIT ${maxTurns}`,
-  );
-  for (const { number } of running) await runOn(databaseUrl, `CREATE SEQUENCE refused_${number}`);
+  const chosen = new Map<number, string>();
+  const refused = async () => {
+    const calls = await Promise.all(
+      [...chosen].map(async ([turn, id]) => {
+        const [row] = await runOn(databaseUrl, `SELECT is_called FROM refused_${turn}`);
+        return row?.is_called === true ? [id] : [];
+      }),
+    );
+    return calls.flat();
+  };
   await runOn(databaseUrl, refuseRows);
-  await sleep(2_000);
+  do {
+    const running = await runOn(
+      databaseUrl,
+      `SELECT number, id FROM turns WHERE node IS NOT NULL AND number <> ALL ($1::bigint[]) ORDER BY number DESC LIMIT ${maxTurns}`,
+      [[...chosen.keys()]],
+    );
+    for (const { number, id } of running) {
+      await runOn(databaseUrl, `CREATE SEQUENCE refused_${number}`);
+      chosen.set(Number(number), String(id));
+    }
+    await sleep(2_000);
+  } while ((await refused()).length === 0);
   await runOn(databaseUrl, "DROP TRIGGER refuse_row ON events");
-  for (const { number, id } of running) {
-    const [row] = await runOn(databaseUrl, `SELECT is_called FROM refused_${number}`);
-    if (row?.is_called === true) onRefused(String(id));
-  }
+  for (const id of await refused()) onRefused(id);
+  for (const turn of chosen.keys()) await runOn(databaseUrl, `DROP SEQUENCE refused_${turn}`);
 }
 
 /** Requests of which a row was refused must end with `internal_error`. */
