@@ -7,6 +7,7 @@ const maxAheadBytes = 65_536;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const begin = Buffer.from("data: ");
+const between = Buffer.from("\n\ndata: ");
 const end = Buffer.from("\n\n");
 /** The code by which the other side says that a frame of ours was too large. */
 const messageTooBig = 1009;
@@ -70,7 +71,7 @@ export class FrameReader implements BytesReader, FrameSink {
     }
     this.#state = "open";
     const line = data.includes(lineFeed) || data.includes(carriageReturn) ? inLines(data) : data;
-    this.#pieces.push(begin, line, end);
+    this.#pieces.push(this.#pieces.length === 0 ? begin : between, line);
     this.#bytes += line.length;
     if (this.#demand === "none" && this.#bytes > maxAheadBytes) this.#socket.hold();
     this.#giveSoon();
@@ -100,6 +101,7 @@ export class FrameReader implements BytesReader, FrameSink {
     if (this.#demand === "none") return;
     this.#demand = "none";
     if (this.#pieces.length > 0) {
+      this.#pieces.push(end);
       const bytes = Buffer.concat(this.#pieces);
       this.#pieces = [];
       this.#bytes = 0;
