@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { answer } from "../doubles/answer.ts";
+import { createProxyDouble } from "../doubles/proxy-double.ts";
 import { personaOf } from "../doubles/read-call.ts";
 import { httpError, streamHead, streamScript } from "../doubles/stream-script.ts";
 import { createUpstreamDouble, type RecordedRequest } from "../doubles/upstream-double.ts";
 import { createFaultBench } from "../faults/fault-bench.ts";
 import { startTroupe } from "../support/start-troupe.ts";
+import { createTestClock } from "../support/test-clock.ts";
 import { textOf } from "../support/wire-client.ts";
 
 const openaiTransport = "websocket";
@@ -105,6 +107,18 @@ describe("answers over WebSockets", () => {
     }
     assert.deepEqual([bench.double.upgrades.length, bench.double.calls], [1, 2]);
     assert.equal(bench.logged.filter((line) => line.includes("takes no WebSocket")).length, 1);
+  });
+
+  it("travel over the proxy of calls", async () => {
+    // This proxy is the end of the way to OpenAI.
+    await using way = await createProxyDouble();
+    const options = { openaiApiKey: "test-key", openaiTransport, httpsProxy: way.host } as const;
+    await using server = await startTroupe({ ...options, clock: createTestClock({ instantMs: 30_000 }) });
+    const client = await server.connect();
+    client.send({ type: "openai_chat", data: { input_text: "Hi" } });
+    const end = (await client.untilTerminal()).at(-1);
+    assert.ok(end?.type === "error" && end.code === "upstream_unreachable", JSON.stringify(end));
+    assert.deepEqual([...new Set(way.calls.map(({ target }) => target))], ["api.openai.com:443"]);
   });
 
   it("that fail put neither the key nor the question into a message or the log", async () => {
