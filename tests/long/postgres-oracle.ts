@@ -34,19 +34,21 @@ async function playGuests(sabotage?: Sabotage) {
   });
   const broken = async () => {
     const timeline = createTimeline(await readHistory(databaseUrl, []));
-    const evidence = { databaseUrl, timeline, upstream, reservation, foreign: [], gaps: [] };
+    const evidence = { databaseUrl, timeline, upstream, reservation, foreign: [], sums: [], gaps: [] };
     return findBroken({ ...evidence, guests: guests.results(), cancels: guests.results().cancels });
   };
   try {
+    let found = await broken();
     await until(async () => {
       const { revoked, tickets, spentKeys, cancels } = guests.results();
       if (sabotage === undefined) return Math.min(revoked, tickets, spentKeys, cancels.length) > 0;
-      const { overspent, afterRevocation, reusedTickets } = await broken();
+      found = await broken();
+      const { overspent, afterRevocation, reusedTickets } = found;
       return Math.min(overspent.length, afterRevocation.length, reusedTickets.length) > 0;
     });
-    const finished = guests.finish();
-    if (sabotage !== undefined) guests.close();
-    await finished;
+    // Calls that run count with their reservations, and less once they have ended.
+    if (sabotage !== undefined) return found;
+    await guests.finish();
     return await broken();
   } finally {
     guests.close();
@@ -62,7 +64,9 @@ describe("the oracle of several nodes", { ...withPostgres, concurrency: 2 }, () 
     for (const faults of Object.values(broken)) assert.deepEqual(faults, []);
   });
 
-  it("notices nodes that overspend, serve revoked keys and open a ticket twice", async () => {
+  it("notices nodes that overspend, serve revoked keys and open a ticket twice", {
+    timeout: 120_000,
+  }, async () => {
     const { overspent, afterRevocation, reusedTickets } = await playGuests("no limits");
     for (const faults of [overspent, afterRevocation, reusedTickets]) assert.notDeepEqual(faults, []);
   });

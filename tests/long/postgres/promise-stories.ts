@@ -1,4 +1,4 @@
-import { type BrokenPromises, findBroken } from "./broken-promises.ts";
+import { type BrokenPromises, findBroken, wrongSums } from "./broken-promises.ts";
 import { emptyDatabase, runOn } from "./open-store.ts";
 import { createTimeline, type PlayedFault, readHistory } from "./timeline.ts";
 import { noteDeath, watchNodes } from "./watch-nodes.ts";
@@ -42,7 +42,12 @@ export async function openRecord() {
         upstream: { requests, cancelled },
         guests,
       };
-      const broken = await findBroken({ ...evidence, reservation, foreign: [] });
+      const broken = await findBroken({
+        ...evidence,
+        reservation,
+        foreign: [],
+        sums: await wrongSums(databaseUrl),
+      });
       const promises = Object.keys(broken) as (keyof BrokenPromises)[];
       return promises.filter((promise) => broken[promise].length > 0);
     },
@@ -186,6 +191,23 @@ export const stories: readonly Story[] = [
   {
     name: "a key has used more than its cap and a reservation",
     play: (record) => spend(record, 601 + reservation),
+    breaks: ["overspent"],
+  },
+  {
+    name: "the slices of a budget add up to its usage",
+    async play(record) {
+      await spend(record, 300);
+      await record.change("INSERT INTO purses (day, name, spent) VALUES (1, 'key key', 100)");
+      await record.change(cutSlice, 250);
+    },
+  },
+  {
+    name: "the slices of a budget do not add up to its usage",
+    async play(record) {
+      await spend(record, 310);
+      await record.change("INSERT INTO purses (day, name, spent) VALUES (1, 'key key', 100)");
+      await record.change(cutSlice, 250);
+    },
     breaks: ["overspent"],
   },
   { name: "a slice is larger than the part in use", play: ({ change }) => change(cutSlice, 250) },

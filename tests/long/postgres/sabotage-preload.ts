@@ -41,7 +41,7 @@ function withoutLimits({ name, text }: Asked): string {
       return `SELECT name, want AS amount, 0 AS spent_elsewhere, 0 AS held_elsewhere, 0 AS unused_elsewhere, false AS has_left
         FROM jsonb_to_recordset($4::jsonb) AS asked (name text, want float8) WHERE $1::bigint + $2::bigint + $3::int IS NOT NULL`;
     case "redeemTicket":
-      return "SELECT caller, true AS is_valid FROM tickets WHERE digest = $1";
+      return "SELECT caller FROM tickets WHERE digest = $1 AND $2::text IS NOT NULL";
     case "revokedSince":
       return `SELECT * FROM (${text}) AS revoked WHERE false`;
     default:
