@@ -107,6 +107,29 @@ describe("limits over nodes on one PostgreSQL", withPostgres, () => {
     }
   });
 
+  it("do not answer a revocation if they stop before all others have acted on it", async () => {
+    const databaseUrl = await emptyDatabase();
+    await using proxy = await createFaultyProxy(databaseUrl);
+    await using _away = await startGatedNodes({ databaseUrl: proxy.url, adminKey });
+    await using there = await startGatedNodes({ databaseUrl, adminKey });
+    const { httpUrl, troupe } = there.first;
+    const admin = bearer(adminKey);
+    const body = JSON.stringify({ owner: "ada" });
+    const made = await fetch(`${httpUrl}/api/keys`, { method: "POST", ...admin, body });
+    const { id } = (await made.json()) as MadeKey;
+    await everyNodeLooks(databaseUrl);
+    proxy.freeze();
+    const answered = fetch(`${httpUrl}/api/keys/${id}`, { method: "DELETE", ...admin }).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+    while ((await runOn(databaseUrl, "SELECT 1 FROM keys WHERE revoked_at_ms IS NOT NULL")).length === 0)
+      await sleep(20);
+    await troupe.close({ drainMs: 0 });
+    assert.notEqual(await answered, 204);
+    proxy.heal();
+  });
+
   it("act on no frame after they stood still, before their timers run", async () => {
     const databaseUrl = await emptyDatabase();
     await using proxy = await createFaultyProxy(databaseUrl);

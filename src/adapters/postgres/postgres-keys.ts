@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { KeyStore } from "../../ports/key-store.ts";
 import { toKey, valuesOfKey } from "../database/key-rows.ts";
+import { storageUnavailable } from "../database/outages.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 
@@ -55,7 +56,9 @@ export function createPostgresKeys({
   /** Waits until no other node sends anything to the owner of a revoked key. */
   async function seenByAll(revocation: number): Promise<void> {
     const untilMs = clock.now() + seenLimitMs;
-    while (clock.now() < untilMs && !store.closing.aborted) {
+    while (clock.now() < untilMs) {
+      if (store.closing.aborted)
+        throw storageUnavailable(new Error("not all servers have heard of the revocation"));
       const nodes = await store.query("", statements.unseen, [store.incarnation, revocation]);
       if (nodes.length === 0) return;
       await clock.sleep(seenPauseMs, store.closing);
