@@ -12,8 +12,10 @@ const rounds = Number(process.env.NODE_ROUNDS ?? 1);
 const streams = Number(process.env.CRASH_STREAMS ?? 15);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
-/** In a longer run, the frequent kinds come more often than the slow ones. */
-const frequent: readonly NodeFault[] = ["kill", "kill", "kill of a backend", "lost answers of commits"];
+/** In a longer run, the frequent kinds come so much more often than the slow ones. */
+const frequency = Number(process.env.NODE_FREQUENCY ?? 1);
+const oneOfEach: readonly NodeFault[] = ["kill", "kill", "kill of a backend", "lost answers of commits"];
+const frequent = Array.from({ length: frequency }, () => oneOfEach).flat();
 
 describe("three nodes on one PostgreSQL", withPostgres, () => {
   after(stopShared);
@@ -35,9 +37,10 @@ describe("three nodes on one PostgreSQL", withPostgres, () => {
     const played = nodeFaults.map((kind) => [kind, faults.filter((fault) => fault === kind).length] as const);
     report({
       program: "postgres-nodes",
-      settings: { NODE_ROUNDS: rounds, CRASH_STREAMS: streams, CRASH_SEED: seed },
+      settings: { NODE_ROUNDS: rounds, NODE_FREQUENCY: frequency, CRASH_STREAMS: streams, CRASH_SEED: seed },
       figures: {
         ...Object.fromEntries(played),
+        "cut connections of clients": run.cuts,
         "requests in the middle of their answer at a fault": run.inAnswer,
         ...run.endings,
         "turns of killed nodes that clients followed": deathGapsMs.length,

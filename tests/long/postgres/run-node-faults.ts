@@ -43,6 +43,8 @@ interface NodeFaultRun {
   readonly unread: number;
   /** The faults in the rows of the database. */
   readonly inRows: readonly string[];
+  /** Connections of clients that were cut just before a fault. */
+  readonly cuts: number;
   readonly inAnswer: number;
   /** The promises of several nodes with their faults; see `countInvariants`. */
   readonly invariants: Readonly<Record<string, number>>;
@@ -123,11 +125,12 @@ export async function runNodeFaults({
     ...{ database, databaseUrl, redis, nodes, proxies, random, onKill },
     onRefused: (id: string) => void refused.add(id),
   };
+  let cuts = 0;
   let inAnswer = 0;
   try {
     for (const fault of faults) {
       await sleep(random.between(500, 3_000));
-      crowd.cut(0.3);
+      cuts += crowd.cut(0.3);
       inAnswer += crowd.inAnswer;
       const beganMs = Date.now();
       await playFault(fault, place);
@@ -197,7 +200,7 @@ export async function runNodeFaults({
       "from the death to the claim or the end, longest": longestOf(waitsForClaims(timeline), timeline),
     };
     const refusals = records.filter(({ ask: { id } }) => refused.has(id)).length;
-    return { findings, endings, refusals, unread, inAnswer, inRows, invariants, deathGapsMs, judged };
+    return { findings, endings, refusals, unread, cuts, inAnswer, inRows, invariants, deathGapsMs, judged };
   } finally {
     guests.close();
     crowd.close();
