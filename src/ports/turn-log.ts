@@ -78,6 +78,11 @@ export interface TurnLog {
    * turn away.
    */
   confirm?(): Promise<unknown>;
+  /**
+   * Remembers that a client has stopped the whole turn: a process that takes it over calls no provider for it. Settles once that is stored,
+   * and also if it cannot be. Absent: no other process takes the turn over.
+   */
+  keepStop?(): Promise<void>;
 }
 
 /** The turn that a log belongs to. `(owner, id)` is unique among the stored logs. */

@@ -229,7 +229,12 @@ function createLookups({ table, feed, logs, peers }: Found): Pick<Turns, Lookups
     },
     async cancel(owner, id, personaId) {
       const found = table.find(owner, id);
-      if (found !== undefined) return found.turn.cancel(personaId);
+      if (found !== undefined) {
+        found.turn.cancel(personaId);
+        // Its end is not stored yet, and a process that takes it over must not call its provider again.
+        if (personaId === undefined) await Promise.race([found.turn.log.keepStop?.(), found.done]);
+        return;
+      }
       if (await peers.cancel(owner, id, personaId)) return;
       const kept = await logs.find(owner, id);
       throw new TroupeError(kept === undefined ? "request_not_found" : "request_ended", {

@@ -8,6 +8,7 @@ import {
   answerByDefault,
   answerSideRequest,
   isCall,
+  isCancel,
   type Retrieval,
   responseNotFound,
   retrievalOf,
@@ -56,6 +57,8 @@ export interface UpstreamDouble extends AsyncDisposable {
   refuseUpgrades(script: Script): void;
   /** Sets the answer to requests for an existing response from now on. Default: 404. */
   respondToRetrieval(responder: RetrievalResponder): void;
+  /** Sets the answer to cancels of a response from now on. Default: it is cancelled. */
+  respondToCancels(script: Script): void;
   /** Settles when the client has closed the connection that carried the request. */
   closed(request: RecordedRequest): Promise<void>;
   /** Settles with the n-th call, counted from 1, once the whole call has arrived. */
@@ -95,6 +98,7 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
   let responder: Responder = answerByDefault;
   let retrievalResponder: RetrievalResponder = responseNotFound;
   let upgradeRefusal: Script | undefined;
+  let cancelScript: Script | undefined;
   let calls = 0;
 
   const record = (message: ReceivedMessage, connection: Connection): Recording => {
@@ -127,7 +131,7 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     }
     if (!isCall(recording)) {
       sideRequests.push(recording);
-      return answerSideRequest(recording, models);
+      return (isCancel(recording) ? cancelScript : undefined) ?? answerSideRequest(recording, models);
     }
     return noteCall(recording);
   };
@@ -224,6 +228,9 @@ export async function createUpstreamDouble(options: UpstreamDoubleOptions = {}):
     },
     respondToRetrieval(next) {
       retrievalResponder = next;
+    },
+    respondToCancels(script) {
+      cancelScript = script;
     },
     closed(request) {
       const connection = carriers.get(request);

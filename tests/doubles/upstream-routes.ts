@@ -38,6 +38,11 @@ export function responseNotFound({ responseId }: Retrieval): Script {
   return httpError(404, { message, type: "invalid_request_error", code: null });
 }
 
+/** Whether a request cancels a response. */
+export function isCancel({ method, path }: RoutedRequest): boolean {
+  return method === "POST" && cancelPath.test(path);
+}
+
 /** Whether a script answers this request instead of the double itself. */
 export function isCall({ method, path }: RoutedRequest): boolean {
   return method === "POST" && !cancelPath.test(path);

@@ -76,6 +76,24 @@ describe("nodes that come and go", withPostgres, () => {
     assert.deepEqual(messages.slice(1, asking.received.length + 1), asking.received);
   });
 
+  it("call no provider for a turn whose stop was accepted by a node that is gone", async () => {
+    await using system = await startGatedNodes();
+    system.upstream.respondToCancels([{ hang: true }]);
+    const asking = await system.first.connect();
+    const data = { input_text: "Hi", options: { background: true }, pacing: { mode: "raw" } };
+    asking.send({ type: "openai_chat", id: "stopped", data });
+    await asking.next(isChunk);
+    asking.send({ type: "cancel", data: { request_id: "stopped" } });
+    await asking.next(({ type }) => type === "cancelling");
+    const [node] = await runOn(system.databaseUrl, "SELECT node FROM turns WHERE id = 'stopped'");
+    await runOn(system.databaseUrl, "DELETE FROM fences WHERE incarnation = $1", [node?.node]);
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "stopped", after_seq: 0 } });
+    const end = (await follower.untilTerminal("stopped")).at(-1);
+    assert.ok(end?.type === "response" && end.status === "cancelled");
+    assert.deepEqual([system.upstream.requests.length, system.upstream.retrievals.length], [1, 0]);
+  });
+
   it("take the lock that tells of their connection again, if their last session kept it for longer than the connection", async () => {
     await using system = await startGatedNodes();
     const { databaseUrl } = system;

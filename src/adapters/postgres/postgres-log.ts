@@ -12,14 +12,20 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { laneTexts, type MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import { StoredLog } from "../turn-log/stored-log.ts";
 import type { StepsItem } from "./beat-item.ts";
+import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
 
 /** A row of events, as it is stored. */
 export type StoredSteps = Pick<StepsItem, "firstSeq" | "steps">;
 
+const statements = named({
+  stopTurn: `UPDATE turns SET cancels = coalesce(cancels, '[]') || '[null]' WHERE number = $1 AND node = $2`,
+});
+
 interface PostgresLogOptions {
   readonly store: PostgresStore;
+  readonly owner: string;
   readonly served: ServedTime;
   readonly number: number;
   /** The log in memory, which readers follow. */
@@ -79,6 +85,12 @@ export class PostgresLog extends StoredLog {
     super.leave();
     if (this.ended || store.lost.aborted) return;
     store.commit({ kind: "leave", turn: number }, true).then(onOver, store.report);
+  }
+
+  async keepStop(): Promise<void> {
+    if (this.ended) return;
+    const { store, number, owner } = this.#options;
+    await store.query(owner, statements.stopTurn, [number, store.incarnation]).catch(store.report);
   }
 
   async confirm(): Promise<void> {

@@ -130,7 +130,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
   }
 
   /** Makes the log of a turn that runs here. */
-  function logOf(number: number, inner: MemoryTurnLog, part?: number): PostgresLog {
+  function logOf(number: number, { owner }: TurnRecord, inner: MemoryTurnLog, part?: number): PostgresLog {
     const onHead = (head: number, row: StoredSteps) => told.onHead(number, head, row);
     const onOver = () => {
       own.end(number);
@@ -139,6 +139,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
     return new PostgresLog({
       store,
       served,
+      owner,
       number,
       inner,
       onHead,
@@ -187,7 +188,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
         if (record.transient === true) return memory.create(record);
         if (store.fault !== undefined) throw storageUnavailable(store.fault);
         const number = await store.nextTurn();
-        const adopted = memory.adopt(record, (inner) => logOf(number, inner));
+        const adopted = memory.adopt(record, (inner) => logOf(number, record, inner));
         // Another request of the same name came first. Its beginning may still be refused.
         if (adopted.type === "exists" && beginning.has(keyOf(record))) continue;
         if (adopted.type !== "created") return adopted;
@@ -220,7 +221,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
       for (const { number, record, steps, request, part, isStopped } of claimed) {
         // An earlier attempt, which ended here before the turn ran at another node.
         memory.drop(record);
-        const make = (inner: MemoryTurnLog) => logOf(number, inner, part);
+        const make = (inner: MemoryTurnLog) => logOf(number, record, inner, part);
         const adopted = memory.adopt(record, make, { left: steps.filter(isEvent) });
         if (adopted.type === "created")
           unfinished.push({

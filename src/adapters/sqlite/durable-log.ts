@@ -58,6 +58,16 @@ export class DurableLog extends StoredLog {
     );
   }
 
+  /** It follows the turn's row, because commits come in order. */
+  async keepStop(): Promise<void> {
+    if (this.ended) return;
+    const { store, record, number } = this.#options;
+    await store
+      .of(record.owner)
+      .write([["stopTurn", number]], true)
+      .catch(store.report);
+  }
+
   #tell(steps: readonly TurnStep[]): Promise<void> | undefined {
     this.inner.add(steps);
     return this.ended ? this.#end(this.inner.events()) : undefined;

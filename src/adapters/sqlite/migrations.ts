@@ -212,6 +212,8 @@ const steps: readonly string[] = [
   ALTER TABLE usage_days ADD COLUMN cost_approximate INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE usage_days ADD COLUMN costed_calls INTEGER NOT NULL DEFAULT 0;
   `,
+  // A client has stopped the turn, and its end is not stored yet.
+  `ALTER TABLE turns ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

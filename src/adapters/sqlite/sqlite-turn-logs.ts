@@ -140,7 +140,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, steps, request } of await readRunning(store, store.report)) {
+      for (const { number, record, steps, request, isStopped } of await readRunning(store, store.report)) {
         const events = steps.filter(isEvent);
         store.retain(number);
         const begun = { number, record, begun: Promise.resolve() };
@@ -148,7 +148,10 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) void end({ number, record }, events);
         else
-          unfinished.push({ record, log: adopted.log, steps, ...(request === undefined ? {} : { request }) });
+          unfinished.push({
+            ...{ record, log: adopted.log, steps, isStopped },
+            ...(request === undefined ? {} : { request }),
+          });
       }
       // After the ends that were just written.
       orphans ??= forgetOrphans({ store, logs });

@@ -30,7 +30,8 @@ export const statements = {
   findTurn: `SELECT number, owner, id, content_hash, conversation_id, after_seq, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
   endedTurn: `SELECT number, log, answer, after_seq, version FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
-  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request, version FROM turns WHERE ended_at_ms IS NULL`,
+  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request, version, stopped FROM turns WHERE ended_at_ms IS NULL`,
+  stopTurn: `UPDATE turns SET stopped = 1 WHERE number = ? AND ended_at_ms IS NULL`,
   // SQLite knows the sizes without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ?
     AND version <= ${storedVersion} LIMIT 100`,

@@ -21,6 +21,8 @@ interface RunningRow {
   /** The turn's steps in the journal. */
   readonly steps: readonly TurnStep[];
   readonly request: ResumableRequest | undefined;
+  /** A client has stopped it. */
+  readonly isStopped: boolean;
 }
 
 /** More missing events than this are no gap of the journal, but a broken number. */
@@ -33,6 +35,7 @@ const maxLostEvents = 10_000;
 class RunningTurnReader {
   readonly number: number;
   readonly record: TurnRecord;
+  readonly #isStopped: boolean;
   readonly #onFault: (fault: unknown) => void;
   readonly #steps: (TurnStep | EarlierCheckpoint)[] = [];
   #headSeq: number;
@@ -42,6 +45,7 @@ class RunningTurnReader {
   constructor(row: Row, onFault: (fault: unknown) => void) {
     this.number = Number(row.number);
     this.record = toRecord(row);
+    this.#isStopped = row.stopped === 1;
     this.#headSeq = this.record.afterSeq ?? 0;
     this.#onFault = onFault;
     try {
@@ -71,7 +75,8 @@ class RunningTurnReader {
 
   read(): RunningRow {
     const { number, record } = this;
-    return { number, record, steps: upgradeSteps(this.#steps), request: this.#request };
+    const steps = upgradeSteps(this.#steps);
+    return { number, record, steps, request: this.#request, isStopped: this.#isStopped };
   }
 
   #end(steps: readonly TurnEvent[]): void {

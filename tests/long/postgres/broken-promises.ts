@@ -43,8 +43,11 @@ interface Evidence {
   readonly sums: readonly string[];
 }
 
+/** While the node of an answer in the background is dead, nothing can stop the provider. So answers that were taken over do not count. */
 const overspentKeys = `SELECT key_id, used, tokens_per_day FROM (
-    SELECT key_id, sum(input_tokens + output_tokens) AS used FROM usage GROUP BY key_id) AS spent
+    SELECT key_id, sum(input_tokens + output_tokens) AS used FROM usage
+    WHERE NOT EXISTS (SELECT 1 FROM seen_owners o WHERE o.id = request_id AND o.before IS NOT NULL AND o.after IS NOT NULL)
+    GROUP BY key_id) AS spent
   JOIN keys ON id = key_id WHERE used > tokens_per_day + $1`;
 const wrongPurses = `SELECT * FROM (
     SELECT p.name, p.spent,

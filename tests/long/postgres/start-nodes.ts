@@ -73,16 +73,21 @@ export async function startNodes({
   };
 }
 
-/** Waits until a node can be connected to: one that was taken over closes its port until it has started again. */
-export async function untilServing(
-  { url = "" }: ServerProcess,
-  handshake: ClientOptions = {},
-): Promise<void> {
+/**
+ * Waits until a node can be connected to: one that was taken over closes its port until it has started again. Rejects if its process has
+ * ended.
+ */
+export async function untilServing(node: ServerProcess, handshake: ClientOptions = {}): Promise<void> {
+  let hasEnded = false;
+  node.ended().then(() => {
+    hasEnded = true;
+  });
   for (;;) {
     try {
-      (await connect(url, handshake)).terminate();
+      (await connect(node.url ?? "", handshake)).terminate();
       return;
     } catch {
+      if (hasEnded) throw new Error(`a node has ended: ${node.faults.join("\n")}`);
       await sleep(50);
     }
   }
