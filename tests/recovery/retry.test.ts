@@ -25,7 +25,7 @@ const frameOf = (kind: Kind, onInterrupt: string, retry?: number) => ({
 });
 
 /** Number of commits from one crash point to the next. */
-const strides = { openai_chat: 3, chat: 5, multi_chat: 7 };
+const strides = { openai_chat: 1, chat: 4, multi_chat: 6 };
 
 function seqOf(message: ServerMessage | undefined): number {
   return message !== undefined && "seq" in message ? (message.seq ?? 0) : 0;
