@@ -17,6 +17,9 @@ const asks = {
   "multi_chat without chunks": { message: "Hi", persona_ids: personas, pacing, stream: false },
 };
 
+/** Number of commits from one crash point to the next. */
+const strides = { openai_chat: 2, chat: 2, multi_chat: 3, "multi_chat without chunks": 1 };
+
 /** The words of the provider's n-th call, so that a text tells which call it came from. */
 function wordsOf(call: number): string {
   return Array.from({ length: 6 }, (_, index) => `${call}-${index} `).join("");
@@ -90,7 +93,7 @@ describe("a request that is to be answered again after a crash", () => {
         await using at = await createCountedServer();
         const seen = await at.askAndDie(restart(kind), { nth: deaths + 1 });
         if (seen === undefined) break;
-        deaths += kind === "multi_chat" ? 3 : 2;
+        deaths += strides[kind];
         const calls = at.upstream.requests.length;
         let end: ServerMessage | undefined;
         {
