@@ -85,7 +85,9 @@ export function openBus({ url, redis: place, random, onRedis, ...options }: Node
     ...{ random, key },
     isOwn(from, theirs) {
       const known = nodes.get(from);
-      return known !== undefined && known.key === theirs;
+      if (known?.key !== undefined) return known.key === theirs;
+      // Without `NOTIFY`, nodes cannot learn each other's keys, and an earlier release has none.
+      return !notify.isHeard || (known !== undefined && theirs === undefined);
     },
     onMessage(message, from) {
       if (message.type === "probe") probesOf(from).byRedisMs = clock.now();
