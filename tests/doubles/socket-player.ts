@@ -1,12 +1,15 @@
 import type { Socket } from "node:net";
-import { setImmediate as nextImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import { aborted, type Connection } from "./connection.ts";
+import {
+  type Ending,
+  type OwnStep,
+  type Playing,
+  type Progress,
+  passLoopTurn,
+  playSteps,
+} from "./play-steps.ts";
 import type { ReceivedMessage } from "./request-reader.ts";
-import type { Script, Step } from "./script.ts";
-import type { Ending } from "./script-player.ts";
-
-type Progress = "next" | Exclude<Ending, "answered">;
+import type { Script } from "./script.ts";
 
 const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false });
 
@@ -29,9 +32,8 @@ export function acceptUpgrade({ method, path, headers }: ReceivedMessage, socket
 /** The end of an answer, after which the socket is free for the next call. */
 const terminal = /"type":"response\.(completed|done|incomplete|failed|cancelled)"/;
 
-interface Playing {
+interface Answering extends Playing {
   readonly socket: WebSocket;
-  readonly connection: Connection;
   /** False: the socket is closed after each answer. */
   readonly keepAlive: boolean;
   readonly onWritten: (bytes: number) => void;
@@ -41,7 +43,6 @@ interface Playing {
   open: string;
   readonly decoder: InstanceType<typeof TextDecoder>;
   hasEnded: boolean;
-  ignoresAbort: boolean;
 }
 
 /**
@@ -51,13 +52,13 @@ interface Playing {
 export async function playOverSocket(
   script: Script,
   socket: WebSocket,
-  options: Pick<Playing, "connection" | "keepAlive" | "onWritten">,
+  options: Pick<Answering, "connection" | "keepAlive" | "onWritten">,
 ): Promise<Ending> {
-  const playing: Playing = {
+  const playing: Answering = {
     ...{ socket, ...options, refusal: undefined, open: "", decoder: new TextDecoder() },
     ...{ hasEnded: false, ignoresAbort: false },
   };
-  const progress = await playSteps(script, playing);
+  const progress = await playSteps(script, playing, playOwn);
   if (progress !== "next") return progress;
   if (playing.refusal !== undefined) await write("", playing);
   // Text that is no event stream, such as a page of HTML.
@@ -68,18 +69,7 @@ export async function playOverSocket(
   return playing.hasEnded ? "ended" : "cut";
 }
 
-async function playSteps(steps: readonly Step[], playing: Playing): Promise<Progress> {
-  for (const step of steps) {
-    const { connection, ignoresAbort } = playing;
-    const gone = ignoresAbort ? connection.closed : connection.clientGone;
-    if (gone.aborted) return "abandoned";
-    const progress = await playStep(step, playing, gone);
-    if (progress !== "next") return progress;
-  }
-  return "next";
-}
-
-async function playStep(step: Step, playing: Playing, gone: AbortSignal): Promise<Progress> {
+async function playOwn(step: OwnStep, playing: Answering): Promise<Progress> {
   if ("head" in step) {
     const { status, headers = {} } = step.head;
     if (status < 200 || status > 299) playing.refusal = { status, headers };
@@ -88,39 +78,11 @@ async function playStep(step: Step, playing: Playing, gone: AbortSignal): Promis
   if ("write" in step) return write(step.write, playing);
   if ("writeRaw" in step)
     return (await playing.connection.write(Buffer.from(step.writeRaw))) ? "next" : "abandoned";
-  if ("waitFor" in step) {
-    const promise = typeof step.waitFor === "function" ? step.waitFor() : step.waitFor;
-    await Promise.race([promise, aborted(gone)]);
-    return gone.aborted ? "abandoned" : "next";
-  }
-  if ("delayMs" in step) {
-    await sleep(step.delayMs);
-    return gone.aborted ? "abandoned" : "next";
-  }
-  if ("repeat" in step) {
-    for (;;) {
-      const progress = await playSteps(step.repeat, playing);
-      if (progress !== "next") return progress;
-    }
-  }
-  if ("ignoreAbort" in step) {
-    playing.ignoresAbort = true;
-    return "next";
-  }
-  if ("hang" in step) {
-    await aborted(gone);
-    return "abandoned";
-  }
-  if ("end" in step) {
-    playing.socket.close(1000);
-    return "ended";
-  }
-  if ("reset" in step) playing.connection.reset();
-  else playing.connection.end();
-  return "cut";
+  playing.socket.close(1000);
+  return "ended";
 }
 
-async function write(bytes: string | Uint8Array, playing: Playing): Promise<Progress> {
+async function write(bytes: string | Uint8Array, playing: Answering): Promise<Progress> {
   playing.open += playing.decoder.decode(typeof bytes === "string" ? Buffer.from(bytes) : bytes, {
     stream: true,
   });
@@ -149,7 +111,7 @@ function parse(text: string): object {
 }
 
 /** Sends frames that arrive together. */
-async function send(frames: readonly string[], playing: Playing): Promise<Progress> {
+async function send(frames: readonly string[], playing: Answering): Promise<Progress> {
   const { socket, onWritten } = playing;
   if (socket.readyState !== socket.OPEN) return "abandoned";
   playing.hasEnded ||= frames.some((frame) => terminal.test(frame));
@@ -159,7 +121,6 @@ async function send(frames: readonly string[], playing: Playing): Promise<Progre
   const errors = await Promise.all(sent);
   if (errors.some((error) => error)) return "abandoned";
   onWritten(frames.reduce((sum, frame) => sum + Buffer.byteLength(frame), 0));
-  await nextImmediate();
-  await nextImmediate();
+  await passLoopTurn();
   return "next";
 }
