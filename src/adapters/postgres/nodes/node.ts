@@ -91,10 +91,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
   const heard = createHeartbeatAges(clock);
   const connection = createSteadyConnection({
     ...{ url, clock, deadlineMs },
-    onOpen: async (client) => {
-      await client.query(`SET lock_timeout = '${fenceLockTimeout}'`);
-      await client.query(statements.lock.text, [lockBase + incarnation]);
-    },
+    onOpen: (client) => client.query(`SET lock_timeout = '${fenceLockTimeout}'`),
   });
 
   let isCutOff = false;
@@ -123,7 +120,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     const rows = await connection.ask(statements.look, [incarnation, state]);
     const own = rows.find((row) => Number(row.incarnation) === incarnation);
     if (own?.has_fence !== true) return store.lose();
-    // The session before this one may have held the lock for longer than the connection.
+    // On a new connection; or on a later look, if the session before it kept the lock for longer.
     if (own.is_connected !== true) await connection.ask(statements.lock, [lockBase + incarnation]);
     const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
     const isSettled = own.is_settled === true;
