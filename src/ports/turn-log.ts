@@ -135,7 +135,7 @@ export interface UnfinishedTurn extends KeptTurn {
   /** The appended steps, each checkpoint after the events that it came with. */
   readonly steps: readonly TurnStep[];
   /** Present if it was stored. */
-  readonly request?: ResumableRequest;
+  readonly request?: ResumableRequest | undefined;
   /** A client has stopped it, and the process that ran it did not end it any more. Default false. */
   readonly isStopped?: boolean;
 }

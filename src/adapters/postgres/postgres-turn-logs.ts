@@ -224,10 +224,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
         const make = (inner: MemoryTurnLog) => logOf(number, record, inner, part);
         const adopted = memory.adopt(record, make, { left: steps.filter(isEvent) });
         if (adopted.type === "created")
-          unfinished.push({
-            ...{ record, log: adopted.log, steps, isStopped },
-            ...(request === undefined ? {} : { request }),
-          });
+          unfinished.push({ record, log: adopted.log, steps, request, isStopped });
       }
       return unfinished;
     },

@@ -147,11 +147,7 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
         const adopted = memory.adopt(record, (inner) => durable(begun, inner), { left: events });
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) void end({ number, record }, events);
-        else
-          unfinished.push({
-            ...{ record, log: adopted.log, steps, isStopped },
-            ...(request === undefined ? {} : { request }),
-          });
+        else unfinished.push({ record, log: adopted.log, steps, request, isStopped });
       }
       // After the ends that were just written.
       orphans ??= forgetOrphans({ store, logs });
