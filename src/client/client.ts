@@ -1,7 +1,7 @@
 import { wireLimits } from "../protocol/limits.ts";
 import type { ServerMessage } from "../protocol/server-messages.ts";
 import { exponentialBackoff } from "./backoff.ts";
-import { type Changing, createConnection } from "./connection.ts";
+import { type Changing, ClientConnection } from "./connection.ts";
 import type { ConnectionLoss, ConnectionState } from "./connection-state.ts";
 import { createFollowTable, type FollowedRequest } from "./follow-table.ts";
 import type { Fetch } from "./handshake-refusal.ts";
@@ -114,7 +114,7 @@ export function createTroupeClient(options: TroupeClientOptions): TroupeClient {
   let connections = 0;
   const parts = createPartReader();
 
-  const connection = createConnection({
+  const connection = new ClientConnection({
     url,
     protocols,
     fetch: options.fetch ?? globalThis.fetch,

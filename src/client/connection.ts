@@ -35,17 +35,6 @@ interface ConnectionOptions {
   readonly onState: () => void;
 }
 
-interface Connection {
-  readonly state: ConnectionState;
-  /** Connects now, from `idle` or from a wait. */
-  connect(): void;
-  /** Sends if the connection is open. Otherwise the caller must send the text again later. */
-  send(text: string): void;
-  /** Disconnects, or ends the attempts; `connect` starts again. */
-  disconnect(): void;
-  close(): void;
-}
-
 /** The code of a WebSocket that broke without a close. */
 const lostCode = 1006;
 const finalCodes: ReadonlySet<number> = new Set([
@@ -56,100 +45,129 @@ const finalCodes: ReadonlySet<number> = new Set([
 ]);
 
 /** Keeps one connection at a time, and reconnects after every loss that is not final. Does not know any message. */
-export function createConnection(options: ConnectionOptions): Connection {
-  let state: ConnectionState = { name: "idle" };
-  let socket: SocketLike | undefined;
-  let stopTimer: () => void = () => undefined;
-  let heard = false;
+export class ClientConnection {
+  readonly #options: ConnectionOptions;
+  #state: ConnectionState = { name: "idle" };
+  #socket: SocketLike | undefined;
+  #stopTimer: () => void = () => undefined;
+  #heard = false;
   /** Aborted when the current attempt has opened or failed. */
-  let attempt = new AbortController();
+  #attempt = new AbortController();
 
-  function dispatch(event: ConnectionEvent): void {
-    const before = state;
-    state = transition(before, event);
-    if (state === before) return;
-    if (state.name !== before.name) {
-      stopTimer();
-      attempt.abort();
-      if (state.name !== "connecting" && state.name !== "open") leaveSocket(before.name);
-      enter();
-    }
-    options.onState();
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
   }
 
-  function enter(): void {
-    switch (state.name) {
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Connects now, from `idle` or from a wait. */
+  connect(): void {
+    this.#dispatch({ type: "connect" });
+  }
+
+  /** Sends if the connection is open. Otherwise the caller must send the text again later. */
+  send(text: string): void {
+    if (this.#state.name === "open") this.#socket?.send(text);
+  }
+
+  /** Disconnects, or ends the attempts; `connect` starts again. */
+  disconnect(): void {
+    this.#dispatch({ type: "disconnect" });
+  }
+
+  close(): void {
+    this.#dispatch({ type: "close", loss: { code: normalClosure, reason: "Closed by this side." } });
+  }
+
+  #dispatch(event: ConnectionEvent): void {
+    const before = this.#state;
+    this.#state = transition(before, event);
+    if (this.#state === before) return;
+    if (this.#state.name !== before.name) {
+      this.#stopTimer();
+      this.#attempt.abort();
+      if (this.#state.name !== "connecting" && this.#state.name !== "open") this.#leaveSocket(before.name);
+      this.#enter();
+    }
+    this.#options.onState();
+  }
+
+  #enter(): void {
+    switch (this.#state.name) {
       case "connecting":
-        setHeartbeat(() => giveUp("The server did not answer in time."));
-        attempt = new AbortController();
-        begin(attempt.signal);
+        this.#setHeartbeat(() => this.#giveUp("The server did not answer in time."));
+        this.#attempt = new AbortController();
+        this.#begin(this.#attempt.signal);
         break;
       case "open":
-        listenForLife(false);
-        options.onOpen();
+        this.#listenForLife(false);
+        this.#options.onOpen();
         break;
       case "waiting":
-        stopTimer = options.setTimer(
-          () => dispatch({ type: "connect" }),
-          Math.max(0, state.retryAtMs - options.now()),
+        this.#stopTimer = this.#options.setTimer(
+          () => this.#dispatch({ type: "connect" }),
+          Math.max(0, this.#state.retryAtMs - this.#options.now()),
         );
-        options.onGone();
+        this.#options.onGone();
         break;
       case "idle":
       case "closed":
-        options.onGone();
+        this.#options.onGone();
     }
   }
 
-  function begin(signal: AbortSignal): void {
-    const { url, protocols } = options;
+  #begin(signal: AbortSignal): void {
+    const { url, protocols } = this.#options;
     if (typeof url !== "function" && typeof protocols !== "function") {
-      open({ url, protocols, isFresh: false }, signal);
+      this.#open({ url, protocols, isFresh: false }, signal);
       return;
     }
     Promise.all([resolved(url), resolved(protocols)]).then(
       ([address, offered]) => {
         const isFresh = typeof url === "function";
-        if (!signal.aborted) open({ url: address, protocols: offered, isFresh }, signal);
+        if (!signal.aborted) this.#open({ url: address, protocols: offered, isFresh }, signal);
       },
       (cause) => {
-        if (!signal.aborted) fail({ code: lostCode, reason: "" }, verdictOf(cause));
+        if (!signal.aborted) this.#fail({ code: lostCode, reason: "" }, verdictOf(cause));
       },
     );
   }
 
-  function open(target: Target, signal: AbortSignal): void {
+  #open(target: Target, signal: AbortSignal): void {
     let opening: SocketLike;
     try {
-      opening = new options.WebSocket(target.url, [...target.protocols]);
+      opening = new this.#options.WebSocket(target.url, [...target.protocols]);
     } catch (cause) {
       const reason = `Cannot connect to ${withoutQuery(target.url)}: ${wordsOf(cause)}`;
-      dispatch({ type: "refused", loss: { code: normalClosure, reason } });
+      this.#dispatch({ type: "refused", loss: { code: normalClosure, reason } });
       return;
     }
-    socket = opening;
+    this.#socket = opening;
     // An abandoned socket still reports its end, seconds later; only the current one counts.
     const whilePresent = (run: (event: SocketEvent) => void) => (event: SocketEvent) => {
-      if (socket === opening) run(event);
+      if (this.#socket === opening) run(event);
     };
     opening.addEventListener(
       "open",
-      whilePresent(() => dispatch({ type: "opened" })),
+      whilePresent(() => this.#dispatch({ type: "opened" })),
     );
     opening.addEventListener(
       "message",
       whilePresent((event) => {
-        heard = true;
-        dispatch({ type: "heard" });
-        if (typeof event.data === "string") options.onText(event.data);
+        this.#heard = true;
+        this.#dispatch({ type: "heard" });
+        if (typeof event.data === "string") this.#options.onText(event.data);
       }),
     );
     opening.addEventListener(
       "close",
       whilePresent((event) => {
         const loss = { code: event.code ?? lostCode, reason: event.reason ?? "" };
-        if (state.name === "connecting" && !finalCodes.has(loss.code)) void explain(loss, target, signal);
-        else lose(loss);
+        if (this.#state.name === "connecting" && !finalCodes.has(loss.code))
+          void this.#explain(loss, target, signal);
+        else this.#lose(loss);
       }),
     );
     // Without a listener the package `ws` would throw the error; a close event follows it.
@@ -157,49 +175,49 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   /** Ends an attempt that did not open, after asking the server why. */
-  async function explain(loss: ConnectionLoss, target: Target, signal: AbortSignal): Promise<void> {
-    socket = undefined;
-    const { fetch } = options;
-    if (fetch === false) return lose(loss);
+  async #explain(loss: ConnectionLoss, target: Target, signal: AbortSignal): Promise<void> {
+    this.#socket = undefined;
+    const { fetch } = this.#options;
+    if (fetch === false) return this.#lose(loss);
     const verdict = await askWhyRefused(target, fetch, signal);
     if (signal.aborted) return;
-    if (verdict === undefined) lose(loss);
-    else fail(loss, verdict);
+    if (verdict === undefined) this.#lose(loss);
+    else this.#fail(loss, verdict);
   }
 
-  function fail({ code }: ConnectionLoss, verdict: Verdict): void {
+  #fail({ code }: ConnectionLoss, verdict: Verdict): void {
     if ("failure" in verdict) {
       const { failure: error } = verdict;
-      dispatch({ type: "refused", loss: { code, reason: error.message, error } });
+      this.#dispatch({ type: "refused", loss: { code, reason: error.message, error } });
     } else {
       const { reason, retryAfterMs } = verdict;
-      retry({ code, reason }, retryAfterMs);
+      this.#retry({ code, reason }, retryAfterMs);
     }
   }
 
-  function retry(loss: ConnectionLoss, retryAfterMs: number | undefined): void {
-    const failed = state.name === "connecting" || state.name === "open" ? state.attempt : 0;
-    const retryAtMs = options.now() + (retryAfterMs ?? options.backoff(failed + 1));
-    dispatch({ type: "lost", loss, retryAtMs });
+  #retry(loss: ConnectionLoss, retryAfterMs: number | undefined): void {
+    const failed = this.#state.name === "connecting" || this.#state.name === "open" ? this.#state.attempt : 0;
+    const retryAtMs = this.#options.now() + (retryAfterMs ?? this.#options.backoff(failed + 1));
+    this.#dispatch({ type: "lost", loss, retryAtMs });
   }
 
-  function lose({ code, reason }: ConnectionLoss): void {
+  #lose({ code, reason }: ConnectionLoss): void {
     const loss = { code, reason: closeWords(reason) };
-    if (finalCodes.has(code)) dispatch({ type: "refused", loss });
+    if (finalCodes.has(code)) this.#dispatch({ type: "refused", loss });
     // A stopping server gives each of its clients a different wait, so that they do not all return at the same moment.
-    else retry(loss, retryAfterMsIn(reason));
+    else this.#retry(loss, retryAfterMsIn(reason));
   }
 
   /** Any message of the server is a sign of life: after much text the `pong` itself may come late. */
-  function listenForLife(asked: boolean): void {
-    heard = false;
-    setHeartbeat(() => {
-      if (asked && !heard) {
-        giveUp(closeTable.unresponsive.reason);
+  #listenForLife(asked: boolean): void {
+    this.#heard = false;
+    this.#setHeartbeat(() => {
+      if (asked && !this.#heard) {
+        this.#giveUp(closeTable.unresponsive.reason);
         return;
       }
-      listenForLife(true);
-      options.ping();
+      this.#listenForLife(true);
+      this.#options.ping();
     });
   }
 
@@ -207,39 +225,25 @@ export function createConnection(options: ConnectionOptions): Connection {
    * Calls `decide` after one heartbeat. If the timer was asleep, it waits another second, so that messages that came meanwhile are read
    * first.
    */
-  function setHeartbeat(decide: () => void): void {
-    const dueAtMs = options.now() + heartbeatMs;
-    stopTimer = options.setTimer(() => {
-      if (options.now() - dueAtMs < asleepMs) decide();
-      else stopTimer = options.setTimer(decide, asleepMs);
+  #setHeartbeat(decide: () => void): void {
+    const dueAtMs = this.#options.now() + heartbeatMs;
+    this.#stopTimer = this.#options.setTimer(() => {
+      if (this.#options.now() - dueAtMs < asleepMs) decide();
+      else this.#stopTimer = this.#options.setTimer(decide, asleepMs);
     }, heartbeatMs);
   }
 
-  function giveUp(reason: string): void {
-    lose({ code: closeTable.unresponsive.code, reason });
+  #giveUp(reason: string): void {
+    this.#lose({ code: closeTable.unresponsive.code, reason });
   }
 
-  function leaveSocket(stage: ConnectionState["name"]): void {
-    const left = socket;
-    socket = undefined;
+  #leaveSocket(stage: ConnectionState["name"]): void {
+    const left = this.#socket;
+    this.#socket = undefined;
     // `close` takes only 1000 and 3000-4999; on a socket that is still connecting it takes no code.
     if (stage === "open") left?.close(normalClosure);
     else left?.close();
   }
-
-  function send(text: string): void {
-    if (state.name === "open") socket?.send(text);
-  }
-
-  return {
-    get state() {
-      return state;
-    },
-    connect: () => dispatch({ type: "connect" }),
-    send,
-    disconnect: () => dispatch({ type: "disconnect" }),
-    close: () => dispatch({ type: "close", loss: { code: normalClosure, reason: "Closed by this side." } }),
-  };
 }
 
 export async function resolved<T extends string | readonly string[]>(given: Changing<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { createWsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
+import { WsServer, type WsServerOptions } from "../adapters/ws/ws-server.ts";
 import { createHandshakeAnswer } from "../doors/http/handshake-answer.ts";
 import { createHttpApp } from "../doors/http/http-app.ts";
 import { createHttpExchanges } from "../doors/http/http-exchanges.ts";
@@ -23,7 +23,7 @@ import type { Parts } from "./open-parts.ts";
 export const closePatienceMs = 1_000;
 
 export interface ConnectedDoors {
-  readonly sockets: Sockets;
+  readonly sockets: WsServer;
   readonly pages: Awaited<ReturnType<typeof openPages>>;
   readonly listener: ReturnType<typeof mounted>;
   /** From now on the server says that it is not ready. */
@@ -89,7 +89,7 @@ interface ListenerParts {
   readonly turns: Turns;
   readonly nodes: Nodes;
   readonly access: Access;
-  readonly sockets: Sockets;
+  readonly sockets: WsServer;
   readonly pages: ConnectedDoors["pages"];
   readonly ready: { readonly isReady: boolean };
 }
@@ -149,10 +149,8 @@ interface SocketsOptions {
   readonly onRefused: WsServerOptions["onRefused"];
 }
 
-type Sockets = ReturnType<typeof createWsServer>;
-
 /** Creates the WebSocket server. It checks every handshake, and connects each accepted socket to a session. */
-function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): Sockets {
+function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): WsServer {
   const { settings, clock, random, path, callers, clientAddress, stores, observer } = parts;
   const { conversations, places } = stores;
   const ofSessions = {
@@ -171,7 +169,7 @@ function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): So
       maxLagMs: 400,
     },
   };
-  return createWsServer({
+  return new WsServer({
     ...{ clock, path, places, onRefused, observer },
     pingIntervalMs: settings.pingMs,
     maxConnections: settings.maxConnections,

@@ -45,7 +45,7 @@ export async function assembleTroupe(
     sockets.closeAllOf(keyId);
     turns.cancelAllOf(keyId);
   });
-  parts.stores.onCutOff?.(sockets.pause);
+  parts.stores.onCutOff?.((isOn) => sockets.pause(isOn));
   followProviders(parts, doors, options.onAnswering);
   const lost = leaveWhenLost(parts, opened, doors);
   begun.move();
@@ -113,7 +113,7 @@ function troupeOf(
   }
 
   return {
-    attach: sockets.attach,
+    attach: (server) => sockets.attach(server),
     listener,
     lost,
     get providerSummary() {

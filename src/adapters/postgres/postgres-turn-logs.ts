@@ -18,7 +18,7 @@ import { named } from "./connection.ts";
 import { indexedRows } from "./message-rows.ts";
 import type { NodeLogs, TurnNews } from "./nodes/node-peers.ts";
 import { createOwnTurns } from "./nodes/own-turns.ts";
-import { createWatchList } from "./nodes/watch-list.ts";
+import { WatchList } from "./nodes/watch-list.ts";
 import { PostgresLog, type StoredSteps } from "./postgres-log.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";
@@ -60,7 +60,7 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
   const restored = createRestoredTurns((turn) => readEnded(store, turn));
   const nothing = () => undefined;
   const told: TurnNews = { onHead: nothing, onFollowed: nothing, onLeft: nothing };
-  const watched = createWatchList({
+  const watched = new WatchList({
     ...{ store, clock },
     readEnded: (number) => readAnswer(store, number),
     onChange: (turn, isFollowed) => told.onFollowed(turn, isFollowed),
@@ -164,7 +164,9 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
 
   return {
     isLasting: true,
-    ...{ told, runningElsewhere, noteHead: watched.noteHead, noteRow: watched.noteRow, ownTurn: own.find },
+    ...{ told, runningElsewhere, ownTurn: own.find },
+    noteHead: (turn, head) => watched.noteHead(turn, head),
+    noteRow: (row) => watched.noteRow(row),
     ownNumber({ owner, id }) {
       const log = memory.peek(owner, id)?.log;
       return log instanceof PostgresLog ? log.number : undefined;

@@ -7,7 +7,7 @@ import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { HandshakeRefusal } from "../../../src/adapters/ws/handshake.ts";
 import { createSocketPlaces } from "../../../src/adapters/ws/socket-places.ts";
-import { createWsServer } from "../../../src/adapters/ws/ws-server.ts";
+import { WsServer } from "../../../src/adapters/ws/ws-server.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
 import { wireLimits } from "../../../src/protocol/limits.ts";
 import { openRawSocket } from "../../support/raw-socket.ts";
@@ -30,7 +30,7 @@ async function startDoor(
   const clock = createTestClock();
   const faults: unknown[] = [];
   const refused: number[] = [];
-  const door = createWsServer({
+  const door = new WsServer({
     ...{ clock, path: "/ws", pingIntervalMs: 600_000, retryAfterMs: () => 3_000 },
     maxConnections: limits.maxConnections ?? 10,
     places: createSocketPlaces({

@@ -44,17 +44,6 @@ interface WatchListOptions {
   readonly onChange?: (turn: number, isWatched: boolean) => void;
 }
 
-/** The turns of other nodes that are followed here. One statement reads for all of their readers. */
-interface WatchList {
-  open(turn: number, after: number, wake: () => void): LogReader;
-  /** The turn has events up to this number. */
-  noteHead(turn: number, head: number): void;
-  /** The same, with the row that has the last of these events. Readers that wait for it get it without a read. */
-  noteRow(row: SentRow): void;
-  /** The turns that have readers. */
-  readonly turns: Iterable<number>;
-}
-
 /** Readers of one turn that wait at the same position. */
 interface Place {
   readonly turn: number;
@@ -71,125 +60,158 @@ interface Watched {
   head: number;
 }
 
-export function createWatchList({ store, clock, readEnded, onChange }: WatchListOptions): WatchList {
-  const watched = new Map<number, Watched>();
-  const waiting = new Map<string, Place>();
-  const due = new Set<string>();
+/** The turns of other nodes that are followed here. One statement reads for all of their readers. */
+export class WatchList {
+  readonly #store: PostgresStore;
+  readonly #clock: Clock;
+  readonly #readEnded: WatchListOptions["readEnded"];
+  readonly #onChange: WatchListOptions["onChange"];
+  readonly #watched = new Map<number, Watched>();
+  readonly #waiting = new Map<string, Place>();
+  readonly #due = new Set<string>();
   /** Places whose turn has ended, while its answer is read. */
-  const restoring = new Set<Place>();
-  let isReading = false;
-  let isPolling = false;
+  readonly #restoring = new Set<Place>();
+  #isReading = false;
+  #isPolling = false;
 
-  function keyOf({ turn, position, isAtRow }: RowReader): string {
-    return `${turn} ${position} ${isAtRow}`;
+  constructor({ store, clock, readEnded, onChange }: WatchListOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#readEnded = readEnded;
+    this.#onChange = onChange;
   }
 
-  function wait(reader: RowReader): void {
+  /** The turns that have readers. */
+  get turns(): Iterable<number> {
+    return this.#watched.keys();
+  }
+
+  open(turn: number, after: number, wake: () => void): LogReader {
+    const known = this.#watched.get(turn);
+    if (known === undefined) {
+      this.#watched.set(turn, { readers: 1, head: 0 });
+      this.#onChange?.(turn, true);
+    } else known.readers += 1;
+    const wait = (reader: RowReader) => this.#wait(reader);
+    const leave = (reader: RowReader) => this.#leave(reader);
+    return new RowReader(turn, after, wake, { wait, leave });
+  }
+
+  /** The turn has events up to this number. */
+  noteHead(turn: number, head: number): void {
+    const known = this.#watched.get(turn);
+    if (known === undefined || known.head >= head) return;
+    known.head = head;
+    for (const [key, place] of this.#waiting)
+      if (place.turn === turn && place.position < head) this.#due.add(key);
+    this.#start();
+  }
+
+  /** The same, with the row that has the last of these events. Readers that wait for it get it without a read. */
+  noteRow([turn, firstSeq, head, version, steps]: SentRow): void {
+    const place = this.#waiting.get(keyOf({ turn, position: firstSeq - 1, isAtRow: true }));
+    const events = place && eventsOfMessage(version, steps);
+    const last = events?.at(-1);
+    // A row that cannot be read here is read, and reported, as it is stored.
+    if (place !== undefined && events?.length === head - firstSeq + 1 && last !== undefined)
+      this.#deliver(place, events, last);
+    this.noteHead(turn, head);
+  }
+
+  #wait(reader: RowReader): void {
     const key = keyOf(reader);
     const { turn, position, isAtRow } = reader;
-    const place = waiting.get(key) ?? { turn, position, isAtRow, sinceMs: clock.now(), readers: new Set() };
-    waiting.set(key, place);
+    const place = this.#waiting.get(key) ?? {
+      turn,
+      position,
+      isAtRow,
+      sinceMs: this.#clock.now(),
+      readers: new Set(),
+    };
+    this.#waiting.set(key, place);
     place.readers.add(reader);
-    if (!isAtRow || position < (watched.get(turn)?.head ?? 0)) read(key);
-    else poll();
+    if (!isAtRow || position < (this.#watched.get(turn)?.head ?? 0)) this.#read(key);
+    else this.#poll();
   }
 
-  function leave(reader: RowReader): void {
+  #leave(reader: RowReader): void {
     const key = keyOf(reader);
-    const place = waiting.get(key);
-    if (place?.readers.delete(reader) === true && place.readers.size === 0) waiting.delete(key);
-    const turn = watched.get(reader.turn);
+    const place = this.#waiting.get(key);
+    if (place?.readers.delete(reader) === true && place.readers.size === 0) this.#waiting.delete(key);
+    const turn = this.#watched.get(reader.turn);
     if (turn === undefined) return;
     turn.readers -= 1;
     if (turn.readers > 0) return;
-    watched.delete(reader.turn);
-    onChange?.(reader.turn, false);
+    this.#watched.delete(reader.turn);
+    this.#onChange?.(reader.turn, false);
   }
 
-  function poll(): void {
-    if (isPolling || store.closing.aborted) return;
-    isPolling = true;
-    void clock.sleep(pollMs, store.closing).then(() => {
-      isPolling = false;
-      if (store.closing.aborted || waiting.size === 0) return;
-      const untilMs = clock.now() - pollMs;
-      for (const [key, { sinceMs }] of waiting) if (sinceMs <= untilMs) due.add(key);
-      start();
-      poll();
+  #poll(): void {
+    if (this.#isPolling || this.#store.closing.aborted) return;
+    this.#isPolling = true;
+    void this.#clock.sleep(pollMs, this.#store.closing).then(() => {
+      this.#isPolling = false;
+      if (this.#store.closing.aborted || this.#waiting.size === 0) return;
+      const untilMs = this.#clock.now() - pollMs;
+      for (const [key, { sinceMs }] of this.#waiting) if (sinceMs <= untilMs) this.#due.add(key);
+      this.#start();
+      this.#poll();
     });
   }
 
-  function read(key: string): void {
-    due.add(key);
-    start();
+  #read(key: string): void {
+    this.#due.add(key);
+    this.#start();
   }
 
-  function start(): void {
-    if (due.size === 0 || isReading || store.closing.aborted) return;
-    isReading = true;
-    void readAll().finally(() => {
-      isReading = false;
-      start();
+  #start(): void {
+    if (this.#due.size === 0 || this.#isReading || this.#store.closing.aborted) return;
+    this.#isReading = true;
+    void this.#readAll().finally(() => {
+      this.#isReading = false;
+      this.#start();
     });
   }
 
-  async function readAll(): Promise<void> {
+  async #readAll(): Promise<void> {
     // Readers of the same moment share the statement.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    const keys = [...due].slice(0, maxPlaces);
-    for (const key of keys) due.delete(key);
-    const places = keys.flatMap((key) => waiting.get(key) ?? []);
-    if (places.length === 0 || store.closing.aborted) return;
+    const keys = [...this.#due].slice(0, maxPlaces);
+    for (const key of keys) this.#due.delete(key);
+    const places = keys.flatMap((key) => this.#waiting.get(key) ?? []);
+    if (places.length === 0 || this.#store.closing.aborted) return;
     const column = (of: (place: Place) => number | boolean) => `{${places.map(of).join(",")}}`;
     try {
-      const rows = await store.queryInTurn("", statements.readPlaces, [
+      const rows = await this.#store.queryInTurn("", statements.readPlaces, [
         column(({ turn }) => turn),
         column(({ position }) => position),
         column(({ isAtRow }) => isAtRow),
       ]);
       const byPlace = Map.groupBy(rows, ({ place }) => Number(place) - 1);
-      for (const [index, place] of places.entries()) give(place, byPlace.get(index) ?? []);
+      for (const [index, place] of places.entries()) this.#give(place, byPlace.get(index) ?? []);
     } catch (fault) {
-      if (store.closing.aborted) return;
-      store.report(fault);
-      poll();
+      if (this.#store.closing.aborted) return;
+      this.#store.report(fault);
+      this.#poll();
     }
   }
 
   /** Readers of a place are given its events once, though a message and a read may both bring them. */
-  function take(place: Place): RowReader[] {
-    const { turn, position, isAtRow, readers } = place;
-    const key = `${turn} ${position} ${isAtRow}`;
+  #take(place: Place): RowReader[] {
+    const { readers } = place;
+    const key = keyOf(place);
     const all = [...readers];
     readers.clear();
-    if (waiting.get(key) === place) waiting.delete(key);
+    if (this.#waiting.get(key) === place) this.#waiting.delete(key);
     return all;
   }
 
-  function deliver(place: Place, events: readonly TurnEvent[], last: TurnEvent): void {
-    const readers = take(place);
+  #deliver(place: Place, events: readonly TurnEvent[], last: TurnEvent): void {
+    const readers = this.#take(place);
     for (const reader of readers) reader.deliver(events, isTerminal(last), readers.length > 1);
   }
 
-  function noteHead(turn: number, head: number): void {
-    const known = watched.get(turn);
-    if (known === undefined || known.head >= head) return;
-    known.head = head;
-    for (const [key, place] of waiting) if (place.turn === turn && place.position < head) due.add(key);
-    start();
-  }
-
-  function noteRow([turn, firstSeq, head, version, steps]: SentRow): void {
-    const place = waiting.get(`${turn} ${firstSeq - 1} true`);
-    const events = place && eventsOfMessage(version, steps);
-    const last = events?.at(-1);
-    // A row that cannot be read here is read, and reported, as it is stored.
-    if (place !== undefined && events?.length === head - firstSeq + 1 && last !== undefined)
-      deliver(place, events, last);
-    noteHead(turn, head);
-  }
-
-  function give(place: Place, rows: readonly Row[]): void {
+  #give(place: Place, rows: readonly Row[]): void {
     const [first] = rows;
     const events: TurnEvent[] = [];
     let isCut = false;
@@ -199,59 +221,48 @@ export function createWatchList({ store, clock, readEnded, onChange }: WatchList
       isLater = isOfLaterRelease(row);
       if (isLater) break;
       const missing = Number(row.first_seq) - 1 - place.position - events.length;
-      const read = eventsOfRow(row, store.report);
+      const read = eventsOfRow(row, this.#store.report);
       if (missing > 0) {
-        for (const reader of take(place)) reader.fail(new Error(`events of turn ${place.turn} are missing`));
+        for (const reader of this.#take(place))
+          reader.fail(new Error(`events of turn ${place.turn} are missing`));
         return;
       }
       events.push(...(missing < 0 ? read.slice(-missing) : read));
       isCut = row.is_cut === true;
     }
-    const turn = watched.get(place.turn);
+    const turn = this.#watched.get(place.turn);
     const last = events.at(-1);
     if (last !== undefined) {
       // After a read that was cut there is at least one more event.
       const head = place.position + events.length + (isCut || isLater ? 1 : 0);
       if (turn !== undefined) turn.head = Math.max(turn.head, head);
-      deliver(place, events, last);
+      this.#deliver(place, events, last);
     } else if (isLater) {
-      for (const reader of take(place)) reader.fail(laterRelease());
+      for (const reader of this.#take(place)) reader.fail(laterRelease());
     } else if (first?.is_there !== true || (first.has_ended === true && first.has_log === true)) {
-      for (const reader of take(place)) reader.end();
-    } else if (first.has_ended === true) void restore(place);
-    else poll();
+      for (const reader of this.#take(place)) reader.end();
+    } else if (first.has_ended === true) void this.#restore(place);
+    else this.#poll();
   }
 
-  async function restore(place: Place): Promise<void> {
-    if (restoring.has(place)) return;
-    restoring.add(place);
+  async #restore(place: Place): Promise<void> {
+    if (this.#restoring.has(place)) return;
+    this.#restoring.add(place);
     try {
-      const log = await readEnded(place.turn);
-      for (const reader of take(place))
+      const log = await this.#readEnded(place.turn);
+      for (const reader of this.#take(place))
         if (log === undefined) reader.end();
         else reader.goOnIn(log);
     } catch (fault) {
       // The database is away, and the place is read again until it is back.
-      if (isStorageUnavailable(fault)) poll();
-      else for (const reader of take(place)) reader.fail(fault);
+      if (isStorageUnavailable(fault)) this.#poll();
+      else for (const reader of this.#take(place)) reader.fail(fault);
     } finally {
-      restoring.delete(place);
+      this.#restoring.delete(place);
     }
   }
+}
 
-  return {
-    get turns() {
-      return watched.keys();
-    },
-    open(turn, after, wake) {
-      const known = watched.get(turn);
-      if (known === undefined) {
-        watched.set(turn, { readers: 1, head: 0 });
-        onChange?.(turn, true);
-      } else known.readers += 1;
-      return new RowReader(turn, after, wake, { wait, leave });
-    },
-    noteHead,
-    noteRow,
-  };
+function keyOf({ turn, position, isAtRow }: Pick<Place, "turn" | "position" | "isAtRow">): string {
+  return `${turn} ${position} ${isAtRow}`;
 }
