@@ -27,7 +27,7 @@ describe("three nodes whose PostgreSQL fails", withPostgres, () => {
 
   it(`lose and interrupt nothing in ${rounds} rounds of ${faults.length} kinds of fault under ${streams} streams, seed ${seed}`, async () => {
     const played = Array.from({ length: rounds }, () => faults).flat();
-    const run = await runNodeFaults({ faults: played, streams, seed, patienceMs: 180_000 });
+    const run = await runNodeFaults({ plan: [[{ faults: played }]], streams, seed, patienceMs: 180_000 });
     report({
       program: "postgres-outages",
       settings: {

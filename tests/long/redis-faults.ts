@@ -28,7 +28,7 @@ describe("three nodes with Redis", { skip: withPostgres.skip || withRedis.skip }
       { length: count },
       (_, place) => kinds[place] ?? random.pick<RedisFault>(["kill of Redis", ...kinds]),
     );
-    const run = await runNodeFaults({ faults, streams, seed, patienceMs: 60_000, redis });
+    const run = await runNodeFaults({ plan: [[{ faults }]], streams, seed, patienceMs: 60_000, redis });
     report({
       program: "redis-faults",
       settings: { REDIS_FAULTS: count, CRASH_STREAMS: streams, CRASH_SEED: seed },

@@ -3,6 +3,7 @@ import type { Crowd } from "../../crash/crowd.ts";
 import type { RequestRecord } from "../../crash/request-record.ts";
 import type { Wait } from "./judge-nodes.ts";
 import { runOn } from "./open-store.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** Times from the death of a node to the next event, or the end, of each of its turns, as clients see it. */
 export interface DeathGaps {
@@ -50,4 +51,21 @@ export function createDeathGaps(crowd: Crowd, databaseUrl: string): DeathGaps {
       return gaps;
     },
   };
+}
+
+/** Lengths in milliseconds, in ascending order. */
+export interface DeathGapLengths {
+  /** Where no fault between a node and the database was near, nor came before the next event. */
+  readonly calm: readonly number[];
+  /** All others. */
+  readonly nearOutages: readonly number[];
+}
+
+export function lengthsOfGaps(gaps: readonly Wait[], timeline: Timeline): DeathGapLengths {
+  const lengths = (isNear: boolean) =>
+    gaps
+      .filter(({ fromMs, toMs }) => timeline.isNearOutage(fromMs, toMs) === isNear)
+      .map(({ fromMs, toMs }) => toMs - fromMs)
+      .sort((one, other) => one - other);
+  return { calm: lengths(false), nearOutages: lengths(true) };
 }

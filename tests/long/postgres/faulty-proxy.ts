@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type CommitAnswers, createCommitAnswers } from "./commit-answers.ts";
 
 /** A proxy before a database or a Redis whose answers, or whose statements, stay on the way. */
 export interface FaultyProxy extends AsyncDisposable {
@@ -7,6 +8,10 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly url: string;
   /** From now on, nothing that the database answers on the open connections arrives. */
   swallow(): void;
+  /** Answers of commits that have been swallowed on connections that are not broken yet. */
+  readonly swallowedCommits: number;
+  /** Answers of commits that were swallowed on connections that then broke. */
+  readonly lostCommits: number;
   /** From now on, statements on the open connections wait here. Settles when the next one has come. */
   hold(): Promise<void>;
   /**
@@ -32,29 +37,44 @@ interface Pair {
   readonly kept: Buffer[];
   way: "open" | "swallowed" | "held";
   onKept: () => void;
+  /** Counts nothing at a Redis. */
+  readonly answers: CommitAnswers | undefined;
+  swallowedCommits: number;
 }
 
 export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy> {
   const target = new URL(targetUrl);
+  const isPostgres = target.protocol.startsWith("postgres");
   const pairs = new Set<Pair>();
+  let lostCommits = 0;
 
   let wayOfNew: Pair["way"] = "open";
 
   function carry(client: Socket): void {
     const server = connect({ port: Number(target.port), host: "127.0.0.1" });
-    const pair: Pair = { client, server, kept: [], way: wayOfNew, onKept: () => undefined };
+    const pair: Pair = {
+      ...{ client, server, kept: [], way: wayOfNew, onKept: () => undefined },
+      ...{ answers: isPostgres ? createCommitAnswers() : undefined, swallowedCommits: 0 },
+    };
     pairs.add(pair);
     client.on("data", (bytes: Buffer) => {
-      if (pair.way !== "held") return void server.write(bytes);
+      if (pair.way !== "held") {
+        pair.answers?.sent(bytes);
+        return void server.write(bytes);
+      }
       pair.kept.push(bytes);
       pair.onKept();
     });
     server.on("data", (bytes: Buffer) => {
+      const commits = pair.answers?.answered(bytes) ?? 0;
       if (pair.way === "open") client.write(bytes);
+      else pair.swallowedCommits += commits;
     });
     for (const socket of [client, server]) socket.setNoDelay(true).on("error", () => undefined);
     client.on("close", () => {
       if (pair.way === "open") server.destroy();
+      lostCommits += pair.swallowedCommits;
+      pair.swallowedCommits = 0;
     });
     server.on("close", () => {
       pairs.delete(pair);
@@ -75,7 +95,13 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
   return {
     url: url.href,
     swallow() {
-      for (const pair of pairs) pair.way = "swallowed";
+      for (const pair of pairs) if (pair.way === "open") pair.way = "swallowed";
+    },
+    get swallowedCommits() {
+      return [...pairs].reduce((sum, pair) => sum + pair.swallowedCommits, 0);
+    },
+    get lostCommits() {
+      return lostCommits;
     },
     hold() {
       return new Promise((resolve) => {

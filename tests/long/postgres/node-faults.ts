@@ -1,51 +1,67 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SeededRandom } from "../../crash/seeded-random.ts";
 import { databaseFaults } from "./database-faults.ts";
-import type { FaultPlace } from "./fault-place.ts";
+import { type FaultPlace, onFree, takeFree } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
 
-async function kill({ nodes, random, onKill }: FaultPlace, count: number): Promise<void> {
-  const first = nodes.any(random);
-  const others = nodes.all.filter((node) => node !== first).slice(0, count - 1);
-  const killed = [first, ...others];
-  for (const node of killed) await onKill(nodes.nameOf(node));
-  await Promise.all(killed.map((node) => node.kill()));
+async function kill(place: FaultPlace, count: number): Promise<void> {
+  const { nodes, random, onKill } = place;
+  using some = await takeFree(place, nodes.all, count);
+  for (const node of some.items) await onKill(nodes.nameOf(node));
+  await Promise.all(some.items.map((node) => node.kill()));
   await sleep(random.between(0, 3_000));
-  for (const node of killed) node.start();
-  await Promise.all(killed.map((node) => node.listening()));
-}
-
-function anyProxy({ proxies, random }: FaultPlace): FaultyProxy {
-  const proxy = proxies[random.whole(0, proxies.length - 1)];
-  if (proxy === undefined) throw new Error("There must be a proxy.");
-  return proxy;
+  for (const node of some.items) node.start();
+  await Promise.all(some.items.map((node) => node.listening()));
 }
 
 /** Longer than others need to call the node dead, or shorter. */
-async function block(place: FaultPlace, way: "statements" | "answers"): Promise<void> {
-  const proxy = anyProxy(place);
-  proxy.block(way);
-  await sleep(place.random.pick([2_000, 10_000]));
-  proxy.heal();
+function block(
+  place: FaultPlace,
+  way: "statements" | "answers",
+  ms: number = place.random.pick([2_000, 10_000]),
+): Promise<void> {
+  return onFree(place, place.proxies, async (proxy) => {
+    proxy.block(way);
+    await sleep(ms);
+    proxy.heal();
+  });
+}
+
+/** A node that has lost its connection waits for half a second before it connects again. */
+const reconnectMs = 600;
+/** There is a commit within this time, unless the database is away. */
+const commitMs = 1_500;
+
+/** Loses the answers of some commits of one node, each on a connection of its own. */
+async function loseAnswers(proxy: FaultyProxy, random: SeededRandom): Promise<void> {
+  for (let count = 0; count < 3; count += 1) {
+    proxy.swallow();
+    const untilMs = performance.now() + commitMs;
+    while (proxy.swallowedCommits === 0 && performance.now() < untilMs) await sleep(5);
+    await sleep(random.between(0, 200));
+    proxy.cut();
+    await sleep(reconnectMs + random.between(0, 600));
+  }
 }
 
 /** Each kind of fault; settles when the fault is over. */
 const kinds = {
   kill: (place) => kill(place, 1),
   "kill of two": (place) => kill(place, 2),
-  async stop({ nodes, random }) {
-    const node = nodes.any(random);
-    // Others take over a process that stands still, and it starts again once it goes on.
-    nodes.signal(node, "SIGSTOP");
-    await sleep(10_000);
-    nodes.signal(node, "SIGCONT");
-  },
-  async "stop in order"({ nodes, random }) {
-    const node = nodes.any(random);
-    await node.stop();
-    node.start();
-    await node.listening();
-  },
+  stop: (place) =>
+    onFree(place, place.nodes.all, async (node) => {
+      // Others take over a process that stands still, and it starts again once it goes on.
+      place.nodes.signal(node, "SIGSTOP");
+      await sleep(15_000);
+      place.nodes.signal(node, "SIGCONT");
+    }),
+  "stop in order": (place) =>
+    onFree(place, place.nodes.all, async (node) => {
+      await node.stop();
+      node.start();
+      await node.listening();
+    }),
   "restart of the database": ({ database }) => database.restart("immediate"),
   "restart of the database in order": ({ database }) => database.restart("fast"),
   async "kill of a backend"({ databaseUrl, random }) {
@@ -57,23 +73,28 @@ const kinds = {
     await runOn(databaseUrl, "SELECT pg_terminate_backend($1)", [backend?.pid]);
   },
   async "lost answers of commits"(place) {
-    const proxy = anyProxy(place);
-    proxy.swallow();
-    await sleep(place.random.between(50, 300));
-    proxy.cut();
+    await Promise.all(
+      place.proxies.map((proxy) => onFree(place, [proxy], () => loseAnswers(proxy, place.random))),
+    );
   },
-  async "late statements"(place) {
-    const proxy = anyProxy(place);
-    // A heartbeat comes within a second, unless the node is not connected.
-    await Promise.race([proxy.hold(), sleep(2_000)]);
-    await sleep(place.random.between(50, 300));
-    proxy.cut();
-    await sleep(place.random.between(500, 2_000));
-    await proxy.release();
-    proxy.heal();
-  },
+  "late statements": (place) =>
+    onFree(place, place.proxies, async (proxy) => {
+      // A heartbeat comes within a second, unless the node is not connected.
+      await Promise.race([proxy.hold(), sleep(2_000)]);
+      await sleep(place.random.between(50, 300));
+      proxy.cut();
+      await sleep(place.random.between(500, 2_000));
+      await proxy.release();
+      proxy.heal();
+    }),
   "no way to the database": (place) => block(place, "statements"),
   "no way from the database": (place) => block(place, "answers"),
+} as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
+
+/** Kinds that a short run has no time for. */
+const longKinds = {
+  "no way to the database for 30 s": (place) => block(place, "statements", 30_000),
+  "no way from the database for 30 s": (place) => block(place, "answers", 30_000),
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
 
 const redisKinds = {
@@ -95,7 +116,7 @@ const redisKinds = {
 
 export type RedisFault = keyof typeof redisKinds;
 export type DatabaseFault = keyof typeof databaseFaults;
-export type NodeFault = keyof typeof kinds | RedisFault | DatabaseFault;
+export type NodeFault = keyof typeof kinds | keyof typeof longKinds | RedisFault | DatabaseFault;
 
 /** The kinds of fault that are short and need no Redis. */
 export const nodeFaults = Object.keys(kinds) as readonly (keyof typeof kinds)[];
@@ -104,6 +125,7 @@ export const nodeFaults = Object.keys(kinds) as readonly (keyof typeof kinds)[];
 export function playFault(fault: NodeFault, place: FaultPlace): Promise<void> {
   const all: Readonly<Record<NodeFault, (place: FaultPlace) => Promise<void>>> = {
     ...kinds,
+    ...longKinds,
     ...redisKinds,
     ...databaseFaults,
   };

@@ -11,10 +11,10 @@ import { adminKey, bearer } from "../../support/key-system.ts";
 import type { RedisProcess } from "../peers/redis-process.ts";
 import { findBroken, wrongSumsAtLast } from "./broken-promises.ts";
 import { rowFaults } from "./check-rows.ts";
-import { createDeathGaps } from "./death-gaps.ts";
+import { createDeathGaps, type DeathGapLengths, lengthsOfGaps } from "./death-gaps.ts";
 import { createFaultyProxy } from "./faulty-proxy.ts";
 import { countInvariants } from "./invariants.ts";
-import { longestOf, waitsForClaims, waitsForEnds } from "./judge-nodes.ts";
+import { longestOf, waitsAfterDeaths, waitsForClaims, waitsForEnds } from "./judge-nodes.ts";
 import { startGuests } from "./keyed-guests.ts";
 import { type NodeFault, playFault } from "./node-faults.ts";
 import { emptyDatabase, runOn, sharedServer } from "./open-store.ts";
@@ -24,8 +24,16 @@ import { createTimeline, type PlayedFault, readHistory } from "./timeline.ts";
 import { noteDeath, watchNodes } from "./watch-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
-interface NodeFaultOptions {
+/** Faults that are played one after the other. */
+export interface FaultTrack {
   readonly faults: readonly NodeFault[];
+  /** The longest pause before a fault, milliseconds. Default: 3 s. */
+  readonly pauseMs?: number;
+}
+
+interface NodeFaultOptions {
+  /** Phases, one after the other; the tracks of a phase are played at the same time. */
+  readonly plan: readonly (readonly FaultTrack[])[];
   readonly streams: number;
   readonly seed: number;
   /** How long clients wait for their ends after the last fault, milliseconds. */
@@ -46,10 +54,12 @@ interface NodeFaultRun {
   /** Connections of clients that were cut just before a fault. */
   readonly cuts: number;
   readonly inAnswer: number;
+  /** Answers of commits that were lost with their connection. */
+  readonly lostCommits: number;
   /** The promises of several nodes with their faults; see `countInvariants`. */
   readonly invariants: Readonly<Record<string, number>>;
-  /** From the death of a turn's node to its next event or end, as clients saw it, in ascending order. */
-  readonly deathGapsMs: readonly number[];
+  /** From the death of a turn's node to its next event or end, as clients saw it. */
+  readonly deathGaps: DeathGapLengths;
   /** The figures of the requests that the later promises were judged by. */
   readonly judged: Readonly<Record<string, number | string>>;
 }
@@ -61,6 +71,7 @@ const reservation = 64;
 const cap = 600;
 /** A crash of the database may lose the last figures that nodes told of their slices, which they do not tell again. */
 const crashes: readonly NodeFault[] = ["restart of the database", "kill of the database"];
+const longestPauseMs = 3_000;
 /** Requests of the crowd that a guest asks each node for. */
 const mostPeeked = 20;
 
@@ -74,13 +85,14 @@ async function untilIdle(databaseUrl: string, limitMs: number): Promise<void> {
 
 /** Three nodes under faults, and clients that go to any of them. */
 export async function runNodeFaults({
-  faults,
+  plan,
   streams,
   seed,
   patienceMs,
   redis,
 }: NodeFaultOptions): Promise<NodeFaultRun> {
   const random = createSeededRandom(seed);
+  const faults = plan.flat().flatMap((track) => track.faults);
   const findings = createFindings();
   const database = await sharedServer();
   const databaseUrl = await emptyDatabase();
@@ -123,19 +135,23 @@ export async function runNodeFaults({
   const refused = new Set<string>();
   const place = {
     ...{ database, databaseUrl, redis, nodes, proxies, random, onKill },
+    taken: new Set<object>(),
     onRefused: (id: string) => void refused.add(id),
   };
   let cuts = 0;
   let inAnswer = 0;
-  try {
+  async function playTrack({ faults, pauseMs = longestPauseMs }: FaultTrack): Promise<void> {
     for (const fault of faults) {
-      await sleep(random.between(500, 3_000));
+      await sleep(random.between(pauseMs / 6, pauseMs));
       cuts += crowd.cut(0.3);
       inAnswer += crowd.inAnswer;
       const beganMs = Date.now();
       await playFault(fault, place);
       played.push({ kind: fault, beganMs, endedMs: Date.now() });
     }
+  }
+  try {
+    for (const tracks of plan) await Promise.all(tracks.map(playTrack));
     const guestsFinished = guests.finish();
     await Promise.race([
       Promise.all([crowd.finish(), guestsFinished]),
@@ -186,7 +202,8 @@ export async function runNodeFaults({
     for (const [promise, faults] of Object.entries(broken))
       for (const fault of faults) findings.note("broken promises", `${promise}: ${fault}`);
     const invariants = await countInvariants(databaseUrl, findings, inRows, writes, broken);
-    const deathGapsMs = gapsSeen.map(({ fromMs, toMs }) => toMs - fromMs).sort((one, other) => one - other);
+    const deathGaps = lengthsOfGaps(waitsAfterDeaths(gapsSeen, timeline), timeline);
+    const lostCommits = proxies.reduce((sum, proxy) => sum + proxy.lostCommits, 0);
     const { revoked, tickets, spentKeys } = guestResults;
     const judged = {
       "accepted cancels": cancels.length,
@@ -200,7 +217,8 @@ export async function runNodeFaults({
       "from the death to the claim or the end, longest": longestOf(waitsForClaims(timeline), timeline),
     };
     const refusals = records.filter(({ ask: { id } }) => refused.has(id)).length;
-    return { findings, endings, refusals, unread, cuts, inAnswer, inRows, invariants, deathGapsMs, judged };
+    const counted = { cuts, inAnswer, lostCommits, refusals, unread, inRows };
+    return { findings, endings, ...counted, invariants, deathGaps, judged };
   } finally {
     guests.close();
     crowd.close();

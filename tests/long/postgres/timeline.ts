@@ -42,6 +42,8 @@ export interface Timeline {
   looks(fromMs: number, toMs: number): number;
   /** Whether it took longer than nodes need to notice a death: 10 looks, or 25 after the last outage. */
   isLate(fromMs: number, toMs: number): boolean;
+  /** Whether a fault between a node and the database was going on, or was over for less than 20 s. */
+  isNearOutage(fromMs: number, toMs: number): boolean;
   /** The first moment from which an incarnation counts as dead; `undefined` if it is alive. */
   deathOf(incarnation: number): number | undefined;
 }
@@ -54,6 +56,8 @@ const quietMs = 20_000;
 
 /** Faults that no other node has to notice by its own looks at the database. All others may make a look fail. */
 const deaths: readonly string[] = ["kill", "kill of two", "stop in order"];
+/** Faults of the processes only. */
+const ofProcesses: readonly string[] = [...deaths, "stop"];
 
 export function createTimeline(history: NodeHistory): Timeline {
   const looksOf = Map.groupBy(history.looks, ({ incarnation }) => incarnation);
@@ -69,13 +73,19 @@ export function createTimeline(history: NodeHistory): Timeline {
     return Math.max(0, ...counts);
   }
 
+  /** Those of a wait, or of the time just before it. */
+  function near(fromMs: number, toMs: number): PlayedFault[] {
+    return outages.filter(({ beganMs, endedMs }) => endedMs > fromMs - quietMs && beganMs < toMs);
+  }
+
   return {
     history,
     looks,
+    isNearOutage: (fromMs, toMs) => near(fromMs, toMs).some(({ kind }) => !ofProcesses.includes(kind)),
     isLate(fromMs, toMs) {
-      const near = outages.filter(({ beganMs, endedMs }) => endedMs > fromMs - quietMs && beganMs < toMs);
-      if (near.length === 0) return looks(fromMs, toMs) > maxLooks;
-      const calmMs = Math.max(fromMs, ...near.map(({ endedMs }) => endedMs));
+      const before = near(fromMs, toMs);
+      if (before.length === 0) return looks(fromMs, toMs) > maxLooks;
+      const calmMs = Math.max(fromMs, ...before.map(({ endedMs }) => endedMs));
       return looks(calmMs, toMs) > maxLooksAfterOutage;
     },
     deathOf: (incarnation) => ends.get(incarnation),

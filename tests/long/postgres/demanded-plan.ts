@@ -1,0 +1,55 @@
+import type { SeededRandom } from "../../crash/seeded-random.ts";
+import type { NodeFault } from "./node-faults.ts";
+import type { FaultTrack } from "./run-node-faults.ts";
+
+type Counts = Partial<Record<NodeFault, number>>;
+
+/** The demanded counts of one long run. */
+export const demanded = {
+  "cut connections of clients": 3_000,
+  "killed nodes": 300,
+  "lost answers of commits": 1_000,
+} as const;
+
+/** The ways to the database are open here, so that a death is noticed as soon as it can be. */
+const calm: Counts = { kill: 200, "stop in order": 12 };
+const calmStops: Counts = { stop: 30 };
+
+const outages: Counts = {
+  ...{ kill: 76, "kill of two": 12 },
+  "restart of the database": 25,
+  "restart of the database in order": 25,
+  "kill of a backend": 200,
+  "late statements": 12,
+  "no way to the database": 12,
+  "no way from the database": 12,
+};
+const lostAnswers: Counts = { "lost answers of commits": 140 };
+const long: Counts = {
+  stop: 20,
+  "no way to the database for 30 s": 6,
+  "no way from the database for 30 s": 6,
+};
+
+/** First processes fail, then also the database and the ways to it; long faults go on beside the others. */
+export function demandedPlan(random: SeededRandom): readonly (readonly FaultTrack[])[] {
+  const pauseMs = 1_800;
+  return [
+    [{ faults: shuffled(calm, random) }, { faults: shuffled(calmStops, random) }],
+    [
+      { faults: shuffled(outages, random), pauseMs },
+      { faults: shuffled(lostAnswers, random), pauseMs },
+      { faults: shuffled(long, random), pauseMs },
+    ],
+  ];
+}
+
+/** Each kind so many times, in an order by chance. */
+export function shuffled(counts: Counts, random: SeededRandom): NodeFault[] {
+  return Object.entries(counts)
+    .flatMap(([kind, count]) =>
+      Array.from({ length: count }, () => ({ kind: kind as NodeFault, place: random.next() })),
+    )
+    .sort((one, other) => one.place - other.place)
+    .map(({ kind }) => kind);
+}
