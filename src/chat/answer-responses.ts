@@ -1,7 +1,6 @@
-import { textMessage } from "../ports/item.ts";
+import { storableItems, textMessage } from "../ports/item.ts";
 import type { ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
-import { storableItems } from "../ports/stored-items.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, TurnContext } from "./chat-context.ts";
 import { checkOutput, isFormChecked } from "./check-output.ts";

@@ -1,5 +1,4 @@
 import type { FallbackLink, ProviderChoice } from "../ports/provider-catalog.ts";
-import { usualApi } from "../ports/provider-catalog.ts";
 import type { NamedChoice } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
@@ -25,7 +24,7 @@ export function chooseProvider(asked: Asked, known: Known, own: NamedChoice = {}
 
 /** Each of two names goes with the other: another vendor's endpoint does not have its model. */
 function chooseNamed({ api, model }: Asked, { providers }: Known): ProviderChoice {
-  return providers.choose(api ?? usualApi(providers, model), model);
+  return providers.choose(api ?? providers.apiFor?.(model) ?? "openai", model);
 }
 
 /** The choice with the links of a request, or with the server's if it names none. Throws `provider_not_configured`. */

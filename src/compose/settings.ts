@@ -79,7 +79,7 @@ function sentenceOf({ code, message, path: [entry] }: z.core.$ZodIssue): string 
 
 let defaults: Settings | undefined;
 
-/** The defaults, for embedding: the settings of an empty environment. They are read once, because every request asks for one of them. */
+/** The defaults, for embedding: the settings of an empty environment. They are read once. */
 export function defaultSettings(): Settings {
   defaults ??= Object.fromEntries(
     allSettings.map((setting) => [setting.key, readValue(setting, undefined, setting.name)]),

@@ -1,6 +1,5 @@
-import type { ReasoningItem } from "./item.ts";
+import { type ReasoningItem, storedItems } from "./item.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { storedItems } from "./stored-items.ts";
 
 /** The start of reasoning that carries another vendor's state than OpenAI's. */
 const mark = "troupe:";

@@ -202,6 +202,14 @@ export function charsOf({ text, items }: Asked): number {
   return text.length + (items === undefined ? 0 : JSON.stringify(items).length);
 }
 
+const titleChars = 80;
+
+/** The title of a conversation that starts with this question: its first 80 characters, on one line. */
+export function titleOf(question: string): string {
+  const beginning = question.trimStart().slice(0, 20 * titleChars);
+  return [...beginning.replace(/\s+/gu, " ").trim()].slice(0, titleChars).join("");
+}
+
 /** Reads a page's `next`, the number of a place in a list, from 1. Throws `invalid_message` for anything else. */
 export function readPagePlace(before: string): number {
   const place = Number(before);

@@ -1,5 +1,6 @@
+import { z } from "zod";
 import { TroupeError } from "../protocol/errors.ts";
-import type { JsonObject } from "./json.ts";
+import { isObject, isWithin, type JsonObject } from "./json.ts";
 
 /*
  * Items: the entries of a model's context and of its output, independent of vendors and of doors. A door makes them of its own wire, and
@@ -185,4 +186,75 @@ function textsOfParts(parts: readonly ItemPart[]): string[] {
     if (part.type === "text") return [part.text];
     return [...("url" in part ? [part.url] : []), ...(part.type === "file" ? [part.filename ?? ""] : [])];
   });
+}
+
+/*
+ * The schemas of items that are stored or sent between processes. Each has a limit, because a stored item may come from a client and
+ * from another version.
+ */
+
+const { nameChars, urlChars, textChars, dataChars, jsonChars, jsonDepth } = itemLimits;
+
+const textSchema = z.string().max(textChars);
+const nameSchema = z.string().max(nameChars);
+const urlSchema = z.string().max(urlChars);
+/** Foreign JSON, not copied. */
+const jsonSchema = z.custom<JsonObject>(
+  (value) => isObject(value) && isWithin(value, { maxChars: jsonChars, maxDepth: jsonDepth }),
+  "expected an object within the limits",
+);
+
+const ofItem = { providerState: z.looseObject({ provider: nameSchema, state: jsonSchema }).exactOptional() };
+
+const atAddress = { url: urlSchema, mediaType: nameSchema.exactOptional() };
+const inline = { data: z.string().max(dataChars), mediaType: nameSchema };
+const imageFields = { type: z.literal("image") };
+const fileFields = { type: z.literal("file"), filename: nameSchema.exactOptional() };
+const partSchema = z.union([
+  z.looseObject({ type: z.literal("text"), text: textSchema }),
+  z.looseObject({ ...imageFields, ...inline }),
+  z.looseObject({ ...imageFields, ...atAddress }),
+  z.looseObject({ ...fileFields, ...inline }),
+  z.looseObject({ ...fileFields, ...atAddress }),
+]);
+const partsSchema = z.array(partSchema).max(itemLimits.parts);
+
+const storedItem = z.discriminatedUnion("type", [
+  z.looseObject({
+    type: z.literal("message"),
+    role: z.enum(["user", "assistant", "system"]),
+    parts: partsSchema,
+    ...ofItem,
+  }),
+  z.looseObject({
+    type: z.literal("tool-call"),
+    callId: nameSchema,
+    name: nameSchema,
+    arguments: textSchema,
+    ...ofItem,
+  }),
+  z.looseObject({ type: z.literal("tool-result"), callId: nameSchema, output: partsSchema, ...ofItem }),
+  z.looseObject({ type: z.literal("reasoning"), text: textSchema, ...ofItem }),
+  z.looseObject({ type: z.literal("source"), url: urlSchema, title: nameSchema.exactOptional(), ...ofItem }),
+]);
+
+export const storedItems = z.array(storedItem).max(itemLimits.items);
+
+export const storedFunctions = z
+  .array(
+    z.looseObject({
+      name: nameSchema,
+      description: textSchema.exactOptional(),
+      parameters: jsonSchema,
+      strict: z.boolean().exactOptional(),
+    }),
+  )
+  .max(itemLimits.functions);
+
+/** The items of an answer if they can be stored, else `undefined`: the answer is then only its text. */
+export function storableItems(items: readonly Item[] | undefined): readonly Item[] | undefined {
+  if (items === undefined) return undefined;
+  // A provider's state adds its own depth to that of the items around it.
+  const limits = { maxChars: itemLimits.answerChars, maxDepth: 2 * jsonDepth };
+  return isWithin(items, limits) && storedItems.safeParse(items).success ? items : undefined;
 }

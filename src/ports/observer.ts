@@ -1,7 +1,7 @@
 import type { CloseName } from "../protocol/closes.ts";
 import type { ErrorCode, TroupeError } from "../protocol/errors.ts";
-import type { Voice } from "./lane.ts";
 import type { Usage } from "./provider.ts";
+import type { Voice } from "./turn-event.ts";
 import type { CallOutcome } from "./usage-store.ts";
 
 /**

@@ -57,8 +57,3 @@ export interface ListedApi {
   /** At most 1,000. */
   readonly models: readonly { readonly id: string; readonly isListed: boolean }[];
 }
-
-/** The `api` of a request that names none. */
-export function usualApi(catalog: ProviderCatalog, model: string | undefined): string {
-  return catalog.apiFor?.(model) ?? "openai";
-}

@@ -2,7 +2,6 @@
 const maxTerms = 16;
 /** A shorter word only matches a whole word: as a prefix it would match nearly everything. */
 const minPrefixChars = 3;
-const titleChars = 80;
 /** Characters of an excerpt before the word, and in all. */
 const excerptBefore = 60;
 const excerptChars = 180;
@@ -90,12 +89,6 @@ export function* excerptOf(text: string, query: string): Generator<undefined, st
   }
   const { near, isLast } = excerptPiece(text, 0);
   return excerptAt(near, 0, true, isLast);
-}
-
-/** The title of a conversation that starts with this question: its first 80 characters, on one line. */
-export function titleOf(question: string): string {
-  const beginning = question.trimStart().slice(0, 20 * titleChars);
-  return [...oneLine(beginning)].slice(0, titleChars).join("");
 }
 
 /** Without case and accents, with spaces around letters of scripts that use none. */

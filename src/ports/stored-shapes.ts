@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { storedFunctions, storedItems } from "./item.ts";
 import { isObject, type JsonObject } from "./json.ts";
-import { storedFunctions, storedItems } from "./stored-items.ts";
 
 /*
  * The schemas of everything that is stored of a turn or sent between processes. They describe JSON, so an error is data (`storedError`).

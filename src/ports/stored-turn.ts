@@ -1,5 +1,5 @@
 import type { TroupeError } from "../protocol/errors.ts";
-import type { Item } from "./item.ts";
+import { type Item, storedItems } from "./item.ts";
 import { isObject } from "./json.ts";
 import {
   check,
@@ -11,7 +11,6 @@ import {
   toStep,
   UnreadableError,
 } from "./stored-event.ts";
-import { storedItems } from "./stored-items.ts";
 import {
   eventlessBatch,
   storedCompactedLog,

@@ -1,9 +1,14 @@
 import type { Clock } from "../ports/clock.ts";
-import { voiceOf } from "../ports/lane.ts";
 import type { CallFacts, Observer, TurnEnd, TurnFacts } from "../ports/observer.ts";
 import type { Usage } from "../ports/provider.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
-import { laneOf, type RepeatedAttempt, type TerminalEvent, type TurnStep } from "../ports/turn-event.ts";
+import {
+  laneOf,
+  type RepeatedAttempt,
+  type TerminalEvent,
+  type TurnStep,
+  voiceOf,
+} from "../ports/turn-event.ts";
 import type { CallOutcome } from "../ports/usage-store.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 

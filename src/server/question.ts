@@ -1,9 +1,8 @@
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { followLog } from "../ports/follow-log.ts";
 import { userText } from "../ports/item.ts";
-import { voiceOf } from "../ports/lane.ts";
 import type { LiveTurn } from "../ports/peers.ts";
-import { isTerminal, laneOf, type TurnEvent } from "../ports/turn-event.ts";
+import { isTerminal, laneOf, type TurnEvent, voiceOf } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 
 /** A question in a conversation, as its followers get it. */

@@ -2,10 +2,9 @@ import { type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
 import { followLog } from "../ports/follow-log.ts";
-import { voiceOf } from "../ports/lane.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { PersonaStore } from "../ports/persona.ts";
-import type { TurnEvent } from "../ports/turn-event.ts";
+import { type TurnEvent, voiceOf } from "../ports/turn-event.ts";
 import type { KeptTurn, TurnRecord } from "../ports/turn-log.ts";
 import { isStorageUnavailable, type TroupeError } from "../protocol/errors.ts";
 

@@ -2,7 +2,7 @@ import type { ChatDependencies, TurnContext } from "../chat/chat-context.ts";
 import type { PreparedReply } from "../chat/prepare-reply.ts";
 import type { Budgets, TurnExpense } from "../ports/budgets.ts";
 import type { Caller } from "../ports/caller.ts";
-import type { Hold } from "../ports/held-bytes.ts";
+import type { Hold } from "../ports/fair-shares.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { KeptResponse } from "../ports/response-store.ts";
 import type { TurnStep } from "../ports/turn-event.ts";

@@ -1,9 +1,8 @@
 import { Cancellation, type TurnSignals } from "../chat/chat-context.ts";
 import type { Clock } from "../ports/clock.ts";
-import { voiceOf } from "../ports/lane.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import { Departure } from "../ports/provider.ts";
-import { laneOf, type TurnStep } from "../ports/turn-event.ts";
+import { laneOf, type TurnStep, voiceOf } from "../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";

@@ -1,7 +1,7 @@
 import type { Caller } from "../ports/caller.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ConversationStore } from "../ports/conversation-store.ts";
-import { HeldBytes, type Hold } from "../ports/held-bytes.ts";
+import { HeldBytes, type Hold } from "../ports/fair-shares.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";

@@ -1,7 +1,7 @@
 import { prepareReply } from "../chat/prepare-reply.ts";
 import type { RecoveredLane } from "../chat/recovered-lanes.ts";
 import type { Caller } from "../ports/caller.ts";
-import type { HeldBytes, Hold } from "../ports/held-bytes.ts";
+import type { HeldBytes, Hold } from "../ports/fair-shares.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";

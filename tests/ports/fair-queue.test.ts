@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FairQueue } from "../../src/ports/fair-queue.ts";
+import { FairQueue } from "../../src/ports/fair-shares.ts";
 
 test("owners take turns, however much one of them has waiting, and each owner's items keep their order", () => {
   const queue = new FairQueue<string>();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
-import { laneKey, type Voice, voiceOf } from "../../src/ports/lane.ts";
+import { laneKey, type Voice, voiceOf } from "../../src/ports/turn-event.ts";
 
 /** A name as requests may bring it: it has no control characters. */
 const name = fc.string({ minLength: 1, unit: "grapheme" }).filter((text) => !/\p{Cc}/u.test(text));

@@ -5,10 +5,12 @@ import {
   type Item,
   type ItemPart,
   itemLimits,
+  storableItems,
+  storedFunctions,
+  storedItems,
   textMessage,
 } from "../../src/ports/item.ts";
 import type { JsonObject } from "../../src/ports/json.ts";
-import { storableItems, storedFunctions, storedItems } from "../../src/ports/stored-items.ts";
 
 const message = (...parts: ItemPart[]): Item => ({ type: "message", role: "user", parts });
 const image = (url: string): Item => message({ type: "image", url });

@@ -1,5 +1,5 @@
 import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-logs.ts";
-import { Hold } from "../../src/ports/held-bytes.ts";
+import { Hold } from "../../src/ports/fair-shares.ts";
 import { textMessage } from "../../src/ports/item.ts";
 import type { Observer } from "../../src/ports/observer.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Hold } from "../../src/ports/held-bytes.ts";
+import { Hold } from "../../src/ports/fair-shares.ts";
 import { textMessage } from "../../src/ports/item.ts";
 import type { Ask } from "../../src/server/start-turn.ts";
 import { startHeld } from "../doors/websocket/held-server.ts";

@@ -3,7 +3,7 @@ import { openStores } from "../../src/compose/open-stores.ts";
 import { openTurns } from "../../src/compose/open-turns.ts";
 import type { Stores } from "../../src/compose/stores.ts";
 import type { TroupeOptions } from "../../src/compose/troupe.ts";
-import { HeldBytes } from "../../src/ports/held-bytes.ts";
+import { HeldBytes } from "../../src/ports/fair-shares.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";
 import type { Ask, StartedTurn } from "../../src/server/start-turn.ts";
 import type { Turns } from "../../src/server/turns.ts";

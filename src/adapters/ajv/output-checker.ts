@@ -1,6 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import type { Clock } from "../../ports/clock.ts";
-import { FairQueue } from "../../ports/fair-queue.ts";
+import { FairQueue } from "../../ports/fair-shares.ts";
 import { isWithin, type JsonObject } from "../../ports/json.ts";
 import type { OutputChecker, OutputVerdict } from "../../ports/output-checker.ts";
 import type { AskedCheck } from "./output-worker.ts";

@@ -8,9 +8,9 @@ import {
   type ReadingPlace,
   readPagePlace,
   type StoredMessage,
+  titleOf,
 } from "../../ports/conversation-store.ts";
 import type { Item } from "../../ports/item.ts";
-import { titleOf } from "../../ports/search-terms.ts";
 import { UnreadableError } from "../../ports/stored-event.ts";
 import { decodeItems } from "../../ports/stored-turn.ts";
 import type { Row } from "./row.ts";

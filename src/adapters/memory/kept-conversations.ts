@@ -1,6 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import { charsOf, type NewMessage, type StoredMessage } from "../../ports/conversation-store.ts";
-import { titleOf } from "../../ports/search-terms.ts";
+import { charsOf, type NewMessage, type StoredMessage, titleOf } from "../../ports/conversation-store.ts";
 import type { KeptMessage } from "./kept-messages.ts";
 
 /** A conversation as the store in memory keeps it. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
 import type { MessageMatch } from "../../ports/conversation-store.ts";
-import { FairQueue } from "../../ports/fair-queue.ts";
+import { FairQueue } from "../../ports/fair-shares.ts";
 import { excerptOf, matchesTerms, searchTerms } from "../../ports/search-terms.ts";
 
 export interface SearchedMessage {

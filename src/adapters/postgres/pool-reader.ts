@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Clock } from "../../ports/clock.ts";
-import { FairQueue } from "../../ports/fair-queue.ts";
+import { FairQueue } from "../../ports/fair-shares.ts";
 import type { Row } from "../database/row.ts";
 import type { Statement, Value } from "./connection.ts";
 import { kindOf } from "./database-faults.ts";

@@ -1,4 +1,4 @@
-import { FairQueue } from "../../ports/fair-queue.ts";
+import { FairQueue } from "../../ports/fair-shares.ts";
 import type { Write } from "./statements.ts";
 
 /** Writes with more text than this are committed by themselves, characters: a megabyte takes 5 to 10 ms (measured). */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import { FairQueue } from "../../ports/fair-queue.ts";
+import { FairQueue } from "../../ports/fair-shares.ts";
 import { DatabaseFault, ThreadEndedError } from "./database-faults.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import { startThread } from "./start-thread.ts";

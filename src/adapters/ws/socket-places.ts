@@ -1,5 +1,5 @@
 import type { Caller } from "../../ports/caller.ts";
-import { CallerCounts } from "../../ports/caller-counts.ts";
+import { CallerCounts } from "../../ports/fair-shares.ts";
 import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 
 interface SocketPlaceOptions {

@@ -1,5 +1,4 @@
-import type { Voice } from "../../ports/lane.ts";
-import type { PersonaAnswer } from "../../ports/turn-event.ts";
+import type { PersonaAnswer, Voice } from "../../ports/turn-event.ts";
 
 /** One answer of one persona, as a policy plans it. */
 export interface Speech extends Voice {

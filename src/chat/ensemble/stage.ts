@@ -1,7 +1,6 @@
-import { laneKey } from "../../ports/lane.ts";
+import { storableItems } from "../../ports/item.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
-import { storableItems } from "../../ports/stored-items.ts";
-import type { PersonaAnswer } from "../../ports/turn-event.ts";
+import { laneKey, type PersonaAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, TurnContext } from "../chat-context.ts";
 import { runLane } from "../lane.ts";

@@ -44,6 +44,7 @@ export function createCatalog({
   const byName = new Map(opened.map((one) => [one.endpoint.name, one]));
   /** TROUPE_MODEL is for the endpoint that has this model, which need not be the first one. */
   const named = namedModel(settings);
+  const openaiModel = defaultSettings().model;
   /** The models that endpoints were given by their lists. They stay as long as they are listed. */
   const chosen = new Map<string, string>();
   const joined = new Map<
@@ -69,7 +70,7 @@ export function createCatalog({
   function defaultModelOf(endpoint: Endpoint): string | undefined {
     if (endpoint.model !== undefined) return endpoint.model;
     if (named !== undefined && ownerOf(named).endpoint === endpoint) return named;
-    if (endpoint.name === "openai") return defaultSettings().model;
+    if (endpoint.name === "openai") return openaiModel;
     const models = modelsOf(endpoint);
     const before = chosen.get(endpoint.name);
     const model = before !== undefined && models.includes(before) ? before : models[0];

@@ -1,7 +1,6 @@
 import { Hono } from "hono";
 import { followLog } from "../../ports/follow-log.ts";
-import type { TerminalEvent } from "../../ports/turn-event.ts";
-import { isTerminal } from "../../ports/turn-event.ts";
+import { isTerminal, type TerminalEvent } from "../../ports/turn-event.ts";
 import type { TurnLog, TurnLogStore } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { requestId } from "../../protocol/fields.ts";

@@ -1,6 +1,11 @@
-import { voiceOf } from "../../ports/lane.ts";
 import type { Usage } from "../../ports/provider.ts";
-import { laneOf, type PersonaAnswer, type TurnAnswer, type TurnEvent } from "../../ports/turn-event.ts";
+import {
+  laneOf,
+  type PersonaAnswer,
+  type TurnAnswer,
+  type TurnEvent,
+  voiceOf,
+} from "../../ports/turn-event.ts";
 import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";

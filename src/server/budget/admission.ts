@@ -1,7 +1,6 @@
 import type { Budgets } from "../../ports/budgets.ts";
 import type { Caller } from "../../ports/caller.ts";
-import { CallerCounts } from "../../ports/caller-counts.ts";
-import { HeldByOwners, type HeldBytes, type Hold } from "../../ports/held-bytes.ts";
+import { CallerCounts, HeldByOwners, type HeldBytes, type Hold } from "../../ports/fair-shares.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { NodePlaces } from "./node-places.ts";

@@ -4,9 +4,8 @@ import fc from "fast-check";
 import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
 import { LongMessage } from "../../../src/doors/websocket/long-message.ts";
 import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
-import { laneKey } from "../../../src/ports/lane.ts";
 import { decodeSteps, encodeStored } from "../../../src/ports/stored-turn.ts";
-import { isEvent, type PersonaAnswer, type TurnEvent } from "../../../src/ports/turn-event.ts";
+import { isEvent, laneKey, type PersonaAnswer, type TurnEvent } from "../../../src/ports/turn-event.ts";
 import { type ErrorCode, errorTable, TroupeError } from "../../../src/protocol/errors.ts";
 import { fullEvents } from "../../ports/stored-samples.ts";
 

@@ -1,6 +1,5 @@
 import type { Caller } from "../../../ports/caller.ts";
-import { CallerCounts } from "../../../ports/caller-counts.ts";
-import { HeldByOwners } from "../../../ports/held-bytes.ts";
+import { CallerCounts, HeldByOwners } from "../../../ports/fair-shares.ts";
 import type { LaneCheckpoint } from "../../../ports/turn-event.ts";
 import type { TurnLog, TurnRecord } from "../../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../../ports/turn-request.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { TurnQuestion } from "../../../ports/conversation-store.ts";
-import { storedItems } from "../../../ports/stored-items.ts";
+import { storedItems } from "../../../ports/item.ts";
 import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import { type Methods, nothing } from "./remote-port.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ConversationStore } from "../../../ports/conversation-store.ts";
+import { storedItems } from "../../../ports/item.ts";
 import type { ResponseStore } from "../../../ports/response-store.ts";
-import { storedItems } from "../../../ports/stored-items.ts";
 import { callOutcomes, type UsageSums, usageGroups } from "../../../ports/usage-store.ts";
 import type { VendorIds } from "../../../ports/vendor-ids.ts";
 import { type Methods, nothing } from "./remote-port.ts";
