@@ -2,13 +2,12 @@ import { storableItems, textMessage } from "../ports/item.ts";
 import type { ProviderRequest } from "../ports/provider.ts";
 import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
-import type { ChatDependencies, TurnContext } from "./chat-context.ts";
+import type { ChatDependencies, ReplyEnd, TurnContext } from "./chat-context.ts";
 import { checkOutput, isFormChecked } from "./check-output.ts";
 import { runLane } from "./lane.ts";
 import type { LaneResult } from "./lane-result.ts";
-import { pairedCalls } from "./prompt/persona-context.ts";
+import { pairedCalls } from "./prompt/persona-request.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
-import type { ReplyEnd } from "./reply.ts";
 
 type ResponsesRequest = Extract<TurnRequest, { kind: "responses" }>;
 

@@ -11,13 +11,12 @@ import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import type { TroupeError } from "../protocol/errors.ts";
-import type { AnswerSize } from "./answer-size.ts";
 import { behindShown } from "./behind-shown.ts";
 import type { ChatDependencies } from "./chat-context.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
-import { costOf, estimateInput, hasUnpricedPart } from "./usage.ts";
+import { type AnswerSize, costOf, estimateInput, hasUnpricedPart } from "./usage.ts";
 
 export interface CallOptions extends Pick<ChatDependencies, "clock" | "retry" | "prices"> {
   /** The key of its lane; absent for a nameless voice. */

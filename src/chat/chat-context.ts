@@ -6,7 +6,7 @@ import type { Prices } from "../ports/prices.ts";
 import type { ProviderCatalog } from "../ports/provider-catalog.ts";
 import type { KeptResponse, ResponseStore } from "../ports/response-store.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
-import type { TurnStep } from "../ports/turn-event.ts";
+import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";
 import type { VendorIds } from "../ports/vendor-ids.ts";
 import type { RetryPolicy } from "./retry.ts";
 
@@ -68,3 +68,12 @@ export interface TurnContext extends TurnSignals {
 export class Cancellation extends Error {
   override readonly name = "Cancellation";
 }
+
+/** The end of an answer that did not fail. */
+export type ReplyEnd = Extract<TerminalEvent, { type: "answer" }>;
+
+/**
+ * Makes an answer: emits events and checkpoints, and settles with its end. It never emits a terminal event itself. It returns one or
+ * throws the error that ends the turn, and `runTurn` writes it.
+ */
+export type Reply = (context: TurnContext) => Promise<ReplyEnd>;

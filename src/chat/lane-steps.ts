@@ -2,10 +2,10 @@ import type { JsonObject } from "../ports/json.ts";
 import type { ProviderRequest, Usage } from "../ports/provider.ts";
 import type { AnswerSource, RepeatedAttempt, TurnEvent, TurnStep } from "../ports/turn-event.ts";
 import type { Emit, TurnContext } from "./chat-context.ts";
-import type { ChainStep } from "./fallback.ts";
 import { answerTooLarge } from "./meter.ts";
 import type { PacedEvent } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
+import type { ChainStep } from "./retry.ts";
 
 type PacedText = Extract<PacedEvent, { type: "text" }>;
 

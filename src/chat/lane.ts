@@ -4,18 +4,15 @@ import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { AnswerSource } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { AnswerSize } from "./answer-size.ts";
-import { itemsWithSources, sourcesOf } from "./answer-sources.ts";
 import { type Call, type CallEnd, openCall } from "./call.ts";
 import { Cancellation, type ChatDependencies, type Emit, type TurnContext } from "./chat-context.ts";
-import { Chain } from "./fallback.ts";
-import { type LaneResult, recordedOutcome } from "./lane-result.ts";
+import { itemsWithSources, type LaneResult, recordedOutcome, sourcesOf } from "./lane-result.ts";
 import { LaneSteps } from "./lane-steps.ts";
-import { linkAbort } from "./linked-abort.ts";
-import { answerTooLarge } from "./meter.ts";
+import { answerTooLarge, linkAbort } from "./meter.ts";
 import { type PaceResult, pace } from "./pacing/pace.ts";
 import type { BegunLane } from "./recovered-lanes.ts";
-import { isUnpaid, sumUsage } from "./usage.ts";
+import { Chain } from "./retry.ts";
+import { AnswerSize, isUnpaid, sumUsage } from "./usage.ts";
 
 /** One speech of a turn: the answer of one voice, in one call of a provider or several. */
 export interface Lane {

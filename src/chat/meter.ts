@@ -2,10 +2,8 @@ import type { Cost, ProviderEnd, ProviderEvent, Usage } from "../ports/provider.
 import type { CallBudget } from "../ports/turn-budget.ts";
 import { estimatedUsage } from "../ports/usage-store.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { type AnswerSize, keptChars } from "./answer-size.ts";
-import { linkAbort } from "./linked-abort.ts";
 import { readAhead } from "./pacing/paced-source.ts";
-import { estimateTokens, isUnread, sumUsage, utf8Bytes } from "./usage.ts";
+import { type AnswerSize, estimateTokens, isUnread, keptChars, sumUsage, utf8Bytes } from "./usage.ts";
 
 /** The reason why a call is stopped whose answer has no more room. */
 export const answerTooLarge = new TroupeError("answer_too_large");
@@ -250,4 +248,18 @@ function cutByLimit(end: ProviderEnd, { maxOutputTokens }: CallBudget): Provider
   return maxOutputTokens !== undefined && end.finishReason === "length"
     ? { ...end, finishReason: "budget" }
     : end;
+}
+
+/**
+ * Makes a controller that also aborts with `signal`, for the same reason. Disposing it ends only that link. `AbortSignal.any` does the
+ * same, but its signals check all of their sources each time they are asked whether they are aborted.
+ */
+export function linkAbort(signal: AbortSignal): AbortController & Disposable {
+  const controller = new AbortController();
+  const follow = () => controller.abort(signal.reason);
+  if (signal.aborted) follow();
+  else signal.addEventListener("abort", follow, { once: true });
+  return Object.assign(controller, {
+    [Symbol.dispose]: () => signal.removeEventListener("abort", follow),
+  });
 }

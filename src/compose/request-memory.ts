@@ -1,5 +1,5 @@
 import { getHeapStatistics } from "node:v8";
-import { bytesOfRequest } from "../chat/request-bytes.ts";
+import { bytesOfRequest } from "../chat/prepare-reply.ts";
 import { textMessage } from "../ports/item.ts";
 import { wireLimits } from "../protocol/limits.ts";
 import type { Settings } from "./settings.ts";

@@ -1,6 +1,5 @@
 import type { TargetConversation } from "../chat/ensemble/conversation-turn.ts";
-import { prepareReply } from "../chat/prepare-reply.ts";
-import { bytesOfRequest } from "../chat/request-bytes.ts";
+import { bytesOfRequest, prepareReply } from "../chat/prepare-reply.ts";
 import { estimateItems } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { HeldBytes, Hold } from "../ports/fair-shares.ts";

@@ -1,5 +1,4 @@
-import type { Emit, TurnContext } from "../chat/chat-context.ts";
-import type { ReplyEnd } from "../chat/reply.ts";
+import type { Emit, ReplyEnd, TurnContext } from "../chat/chat-context.ts";
 import { Departure } from "../ports/provider.ts";
 import { asStored, laneOf, type TerminalEvent, type TurnEvent, type TurnStep } from "../ports/turn-event.ts";
 import type { TurnLog } from "../ports/turn-log.ts";

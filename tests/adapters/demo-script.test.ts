@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { builtinPersonas } from "../../src/adapters/builtin-personas/personas.ts";
-import { personaContext } from "../../src/chat/prompt/persona-context.ts";
+import { personaContext } from "../../src/chat/prompt/persona-request.ts";
 import { answer, ask, assistant, user } from "./ask-demo.ts";
 
 const questions = [

@@ -1,9 +1,8 @@
+import type { ReplyEnd } from "../../src/chat/chat-context.ts";
 import { beginConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
-import { parallel } from "../../src/chat/ensemble/policies/parallel.ts";
-import type { Policy } from "../../src/chat/ensemble/policy.ts";
+import { type Policy, parallel } from "../../src/chat/ensemble/policy.ts";
 import { runStage } from "../../src/chat/ensemble/stage.ts";
 import type { RecoveredLane } from "../../src/chat/recovered-lanes.ts";
-import type { ReplyEnd } from "../../src/chat/reply.ts";
 import { textMessage } from "../../src/ports/item.ts";
 import type { PersonaAnswer, TurnAnswer, TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnRequest } from "../../src/ports/turn-request.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import { beginConversationTurn, type ConversationTurn } from "../../src/chat/ensemble/conversation-turn.ts";
-import { rememberAnswers } from "../../src/chat/ensemble/remember-answers.ts";
+import { rememberAnswers } from "../../src/chat/ensemble/stage.ts";
 import type { LaneResult } from "../../src/chat/lane-result.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
 import type { Persona } from "../../src/ports/persona.ts";

@@ -23,3 +23,7 @@ export interface Said {
  * may have the same persona, round and role.
  */
 export type Policy = (cast: readonly string[], said: readonly Said[]) => readonly Speech[];
+
+/** Every persona answers the question once, all at the same time. */
+export const parallel: Policy = (cast, said) =>
+  said.length > 0 ? [] : cast.map((personaId) => ({ personaId }));

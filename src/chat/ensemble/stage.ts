@@ -1,18 +1,19 @@
+import type { ConversationStore } from "../../ports/conversation-store.ts";
 import { storableItems } from "../../ports/item.ts";
+import type { Persona } from "../../ports/persona.ts";
+import type { FinishReason } from "../../ports/provider.ts";
 import type { ProviderChoice } from "../../ports/provider-catalog.ts";
-import { laneKey, type PersonaAnswer } from "../../ports/turn-event.ts";
+import { type CancelReport, laneKey, type PersonaAnswer, type TurnAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import type { ChatDependencies, TurnContext } from "../chat-context.ts";
+import type { ChatDependencies, ReplyEnd, TurnContext } from "../chat-context.ts";
+import type { Member } from "../choose-provider.ts";
 import { runLane } from "../lane.ts";
 import type { LaneResult } from "../lane-result.ts";
 import { type PersonaRequest, personaRequest } from "../prompt/persona-request.ts";
 import type { RecoveredLane } from "../recovered-lanes.ts";
-import type { ReplyEnd } from "../reply.ts";
-import { conclude } from "./conclude.ts";
+import { isUnpaid, sumUsage } from "../usage.ts";
 import type { ConversationTurn } from "./conversation-turn.ts";
-import type { Member } from "./find-members.ts";
 import type { Policy, Said, Speech } from "./policy.ts";
-import { isStorable, rememberAnswers } from "./remember-answers.ts";
 
 /** Everything that was looked up before the turn started. */
 interface Cast {
@@ -140,4 +141,124 @@ function personaAnswer(
     ...rest,
     ...(messageId === undefined ? {} : { messageId }),
   };
+}
+
+/** Turns the answers into the turn's end. If all failed, it is an error; if none completed and one was stopped, a cancel. */
+function conclude(
+  request: PersonaRequest,
+  answers: readonly PersonaAnswer[],
+  conversationId: string | undefined,
+  signal: AbortSignal,
+): ReplyEnd {
+  const [first] = answers;
+  if (first === undefined) throw new Error("A turn without personas.");
+  const completed = answers.filter((answer) => answer.status === "completed");
+  const stopped = signal.aborted && completed.length < answers.length;
+  if (stopped && signal.reason instanceof TroupeError) throw signal.reason;
+  const cancel = slowest(answers);
+  if (answers.every((answer) => answer.status === "failed")) {
+    const isRefused = answers.every(({ error }) => error !== undefined && isUnpaid(error));
+    throw request.kind === "persona" || isRefused
+      ? (first.error ?? new TroupeError("internal_error"))
+      : new TroupeError("all_personas_failed", {
+          retryable: answers.some((answer) => answer.error?.retryable),
+        });
+  }
+  const cancelled = stopped || completed.length === 0;
+  const end: Pick<TurnAnswer, "finishReason" | "cancel"> = {
+    finishReason: cancelled ? "cancelled" : finishReasonOf(completed),
+    ...(cancelled && cancel !== undefined ? { cancel } : {}),
+  };
+  const status = cancelled ? "cancelled" : "completed";
+  const place = conversationId === undefined ? {} : { conversationId };
+  if (request.kind === "persona") {
+    return { type: "answer", status, answer: { ...end, kind: "persona", answer: first, ...place } };
+  }
+  const outcome = completed.length === answers.length ? "complete" : "degraded";
+  const combined = answers
+    .filter((answer) => answer.text !== "")
+    .map((answer) => `${answer.persona.name}:\n${answer.text}`)
+    .join("\n\n");
+  const usage = sumUsage(answers.map((answer) => answer.usage));
+  return {
+    type: "answer",
+    status,
+    answer: {
+      ...end,
+      kind: "personas",
+      answers,
+      combined,
+      outcome,
+      ...place,
+      ...(usage === undefined ? {} : { usage }),
+    },
+  };
+}
+
+/** The first persona's reason, unless a budget cut any of them short. */
+function finishReasonOf(completed: readonly PersonaAnswer[]): FinishReason {
+  const reasons = completed.map(({ finishReason }) => finishReason);
+  return reasons.includes("budget") ? "budget" : (reasons[0] ?? "stop");
+}
+
+/** The cancel report of the whole turn: that of a lane that could not be closed, else that of the slowest. */
+function slowest(answers: readonly PersonaAnswer[]): CancelReport | undefined {
+  const reports = answers.map((answer) => answer.cancel).filter((report) => report !== undefined);
+  const [worst] = reports.toSorted(
+    (a, b) => Number(a.upstreamClosed) - Number(b.upstreamClosed) || b.closedInMs - a.closedInMs,
+  );
+  return worst;
+}
+
+/** A speech that has ended, as its conversation gets it. */
+interface SpokenText {
+  readonly member: { readonly persona: Persona };
+  readonly result: Pick<LaneResult, "text" | "items" | "status">;
+  /** The id that clients were already told. */
+  readonly toldId: string | undefined;
+}
+
+/** Whether a speech has anything to store. */
+function isStorable({ text, items }: Pick<LaneResult, "text" | "items">): boolean {
+  return text !== "" || items !== undefined;
+}
+
+/**
+ * Stores the answers in the order in which they were asked for, and makes the last one the head. Returns the message ids in the same
+ * order, `undefined` for an empty answer.
+ */
+export async function rememberAnswers(
+  store: ConversationStore,
+  { owner, id, questionId, requestId, parentId, answered = [], keepsHead = false }: ConversationTurn,
+  spoken: readonly SpokenText[],
+): Promise<readonly (string | undefined)[]> {
+  const lastAnswered = answered.at(-1);
+  if (lastAnswered !== undefined) {
+    const head = await store.head(owner, id);
+    // The process died after storing the answers and before moving the head, unless the conversation has since gone on elsewhere.
+    if (head?.messageId === parentId) await store.moveHead(owner, id, lastAnswered.id);
+    return spoken.map(
+      ({ member, toldId }) => toldId ?? answered.find(({ personaId }) => personaId === member.persona.id)?.id,
+    );
+  }
+  const said = spoken.filter(({ result }) => isStorable(result));
+  const stored = await store.append(
+    owner,
+    id,
+    questionId,
+    said.map(({ member: { persona }, result: { text, items, status }, toldId }) => ({
+      ...(toldId === undefined ? {} : { id: toldId }),
+      role: "assistant" as const,
+      personaId: persona.id,
+      personaName: persona.name,
+      text,
+      ...(items === undefined ? {} : { items }),
+      status,
+      ...(requestId === undefined ? {} : { requestId }),
+    })),
+  );
+  const last = stored?.at(-1);
+  if (last !== undefined && !keepsHead) await store.moveHead(owner, id, last);
+  const ids = stored?.values();
+  return spoken.map(({ result }) => (isStorable(result) ? ids?.next().value : undefined));
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { castNote, pairedCalls, personaContext } from "../../../src/chat/prompt/persona-context.ts";
+import { castNote, pairedCalls, personaContext } from "../../../src/chat/prompt/persona-request.ts";
 import type { PathMessage, StoredMessage } from "../../../src/ports/conversation-store.ts";
 import { type Item, textMessage, textMessages } from "../../../src/ports/item.ts";
 import { manyRuns } from "../any-text.ts";
