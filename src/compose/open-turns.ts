@@ -3,7 +3,7 @@ import type { ChatDependencies } from "../chat/chat-context.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type Admission, createAdmission } from "../server/budget/admission.ts";
 import { createNodePlaces } from "../server/budget/node-places.ts";
-import { openSlices } from "../server/budget/slices.ts";
+import { Slices } from "../server/budget/slices.ts";
 import { recoverTurns } from "../server/recover-turns.ts";
 import { createTurns, type Turns } from "../server/turns.ts";
 import type { Parts } from "./open-parts.ts";
@@ -41,7 +41,7 @@ const freePlaces = 8;
 function openAdmission({ settings, budgets, memory, clock, stores: { shared } }: Parts): Admission {
   const slices =
     shared &&
-    openSlices({
+    new Slices({
       ...{ ...shared, clock },
       day: () => 0,
       amountsOf: () => [],

@@ -18,7 +18,7 @@ export interface OutageOptions {
 }
 
 /** Tells whether the storage takes writes. An outage lasts from the first failed write until a probe succeeds. */
-interface Outages extends Disposable {
+export interface Outages extends Disposable {
   /** Why writes are refused now; `undefined` while the storage works. */
   readonly fault: Error | undefined;
   fail(fault: Error): void;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
+import { CommitLoop } from "../database/commit-loop.ts";
 import { storageUnavailable } from "../database/outages.ts";
 import type { Row } from "../database/row.ts";
 import { type BeatItem, charsOf } from "./beat-item.ts";
@@ -24,8 +25,6 @@ interface PostgresStoreOptions {
   readonly observer: Observer;
 }
 
-/** Items of all turns that are not urgent are gathered for this time and committed together. */
-const beatMs = 25;
 /** Connections for statements outside the journal. */
 const poolConnections = 3;
 /** How long a closing store waits for a database that is away. */
@@ -130,25 +129,12 @@ export async function createPostgresStore({
     ...{ clock, connections: poolConnections, signal: stopped.signal },
   });
   const queue = new BeatQueue();
-  let committing: Promise<void> = Promise.resolve();
-  let isCommitting = false;
-  let isWaking = false;
-  let isDue = false;
+  const loop = new CommitLoop({
+    ...{ clock, closing: stopped.signal },
+    isEmpty: () => queue.isEmpty,
+    commitNext: (isDue) => (isDue ? commit(queue.take()) : undefined),
+  });
   let probes = 0;
-
-  async function commitAll(): Promise<void> {
-    while (isDue && !queue.isEmpty) await commit(queue.take());
-    isDue = false;
-    isCommitting = false;
-  }
-
-  function start(): Promise<void> {
-    if (!isCommitting) {
-      isCommitting = true;
-      committing = commitAll();
-    }
-    return committing;
-  }
 
   async function commit(items: readonly QueuedItem[]): Promise<void> {
     if (items.length === 0) return;
@@ -188,24 +174,9 @@ export async function createPostgresStore({
     });
   }
 
-  function schedule(urgent: boolean): void {
-    if (urgent) {
-      // Items of other turns at the same moment join this commit.
-      if (!isDue) setImmediate(start);
-      isDue = true;
-    } else if (!isWaking) {
-      isWaking = true;
-      void clock.sleep(beatMs, stopped.signal).then(() => {
-        isWaking = false;
-        isDue = true;
-        return start();
-      });
-    }
-  }
-
   function add(item: BeatItem, urgent: boolean): Promise<Outcome> {
     const committed = queue.add(item);
-    schedule(urgent);
+    loop.schedule(urgent);
     return committed;
   }
 
@@ -217,16 +188,8 @@ export async function createPostgresStore({
 
   function flushed(limitMs = Number.POSITIVE_INFINITY): Promise<unknown> {
     const before = queue.settled();
-    isDue = true;
-    void start();
+    void loop.startNow();
     return limitMs === Number.POSITIVE_INFINITY ? before : within(clock, limitMs, before);
-  }
-
-  async function idle(): Promise<void> {
-    while (isCommitting || !queue.isEmpty) {
-      isDue = true;
-      await start();
-    }
   }
 
   const opened = opening.move();
@@ -259,7 +222,8 @@ export async function createPostgresStore({
       );
     },
     confirm: () => add({ kind: "nothing" }, true),
-    ...{ flushed, idle },
+    flushed,
+    idle: () => loop.idle(),
     nextTurn: numberTurns(incarnation, async () =>
       blockIn((await query("", statements.nextBlock, [], patienceMs))[0]),
     ),
@@ -267,7 +231,7 @@ export async function createPostgresStore({
     async [Symbol.asyncDispose]() {
       stopped.abort();
       const cancel = clock.callAfter(closeLimitMs, () => line.stop());
-      await idle();
+      await loop.idle();
       cancel();
       // From now on any node may take up the turns that were left here.
       for (const statement of [statements.leaveFence, statements.leaveNode])

@@ -44,10 +44,6 @@ export class CommitQueue<E extends readonly [turn: number, ...unknown[]]> {
     return this.#entries.length === 0 && this.#internal.length === 0 && this.#owned.isEmpty;
   }
 
-  get hasSlice(): boolean {
-    return !this.#slices.isEmpty;
-  }
-
   addEntry(entry: E): Promise<void> {
     const settled = Promise.withResolvers<void>();
     this.#entries.push({ entry, settled });

@@ -6,7 +6,7 @@ import { startThread } from "./start-thread.ts";
 import type { JobName, Read, Row, StatementName, Value, WorkerReply, WorkerRequest } from "./statements.ts";
 
 /** The database's two threads. */
-interface DatabaseThreads {
+export interface DatabaseThreads {
   readonly writer: WorkerThread;
   readonly reader: WorkerThread;
   /** The number of the journal's newest row. */
@@ -121,7 +121,7 @@ async function startWorker(options: WorkerOptions): Promise<WorkerThread> {
  * Reads from the database, one message or slice at a time. The callers take turns, so a read waits for at most one message of each other
  * caller.
  */
-interface FairReader {
+export interface FairReader {
   /** Two reads that a caller makes in the same step travel together. */
   read(owner: string, name: StatementName, values: readonly Value[]): Promise<readonly Row[]>;
   /** Runs a job in slices. After `limitMs` the job stops and returns the rows found so far. */

@@ -2,10 +2,9 @@ import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
-import { storageUnavailable, watchOutages } from "../database/outages.ts";
-import { bytesOf, CommitQueue, type Gathered } from "./commit-queue.ts";
-import { isDamage, isStorageFault } from "./database-faults.ts";
-import { createFairReader, openThreads } from "./database-threads.ts";
+import { type Outages, watchOutages } from "../database/outages.ts";
+import { Committer, server, toRefusal } from "./committer.ts";
+import { createFairReader, type FairReader, openThreads } from "./database-threads.ts";
 import { watchFiles } from "./file-watch.ts";
 import { HeadMoves } from "./message-writes.ts";
 import type { WorkerOptions } from "./open-database.ts";
@@ -16,13 +15,6 @@ interface SqliteStoreOptions extends Omit<WorkerOptions, "role"> {
   /** Is told commits, failing storage, damaged parts, and faults of writes that no caller waits for. */
   readonly observer: Observer;
 }
-
-/** Writes of all turns that are not urgent are gathered for this time and committed together. */
-const beatMs = 25;
-/** The journal is pruned once in this many beats. */
-const beatsPerPruning = 20;
-/** The owner name of the server's own work. */
-const server = "";
 
 /** The store for one caller, or for the server itself. */
 export interface OwnStore {
@@ -96,167 +88,9 @@ export async function createSqliteStore({
       observer.storageChanged?.(error === undefined ? { state: "working" } : { state: "failing", error }),
   });
   const reads = createFairReader(reader, clock);
-  const queue = new CommitQueue<JournalEntry>();
-  const stopped = new AbortController();
-  /** The beat of each running turn's first append. */
-  const firstBeats = new Map<number, number>();
-  /** The unsettled writes of each caller. */
-  const writing = new Map<string, Set<Promise<void>>>();
-  let beat = threads.lastBeat;
-  let committing: Promise<void> = Promise.resolve();
-  let isCommitting = false;
-  let waking = false;
-  let isDue = false;
-
-  /** Commits all work that is due; the rest waits for the beat. */
-  async function commitAll(): Promise<void> {
-    let wasSlice = false;
-    for (;;) {
-      const isTurn = isDue && !queue.isEmpty;
-      if (!isTurn) isDue = false;
-      // One slice follows each commit, so that sliced work gets done on a busy server as well.
-      if (queue.hasSlice && (!isTurn || !wasSlice)) {
-        wasSlice = true;
-        const slice = queue.takeSlice();
-        if (slice !== undefined) await commit({ groups: [slice], entries: [] });
-      } else if (isTurn) {
-        wasSlice = false;
-        await commit(queue.take());
-      } else {
-        // Cleared in the same step as the last check, so that any later write starts a new run.
-        isCommitting = false;
-        return;
-      }
-    }
-  }
-
-  function start(): Promise<void> {
-    if (!isCommitting) {
-      isCommitting = true;
-      committing = commitAll();
-    }
-    return committing;
-  }
-
-  async function commit({ groups, entries }: Gathered<JournalEntry>): Promise<void> {
-    const parts = [...groups, ...entries];
-    if (parts.length === 0) return;
-    const fault = health.fault;
-    if (fault !== undefined) {
-      for (const { settled } of parts) settled.reject(storageUnavailable(fault));
-      return;
-    }
-    const writes = groups.flatMap((group) => group.writes);
-    if (entries.length > 0) writes.push(journalRow(entries));
-    const startedAtMs = observer.committed === undefined ? 0 : clock.now();
-    try {
-      await writer.call({ type: "commit", writes });
-      observer.committed?.({
-        events: entries.reduce((sum, { entry: [, , events] }) => sum + events.length, 0),
-        bytes: bytesOf(writes),
-        durationMs: clock.now() - startedAtMs,
-      });
-      for (const { settled } of parts) settled.resolve();
-    } catch (failure) {
-      const isOutage = isStorageFault(failure) && !(isDamage(failure) && writer.damages.length > 0);
-      if (isOutage) health.fail(failure);
-      else if (parts.length > 1) return commitSingly({ groups, entries });
-      for (const { settled } of parts) settled.reject(toRefusal(failure));
-    }
-  }
-
-  /** Commits each part by itself: one caller's write may hit a damaged page, which must not fail the others. */
-  async function commitSingly({ groups, entries }: Gathered<JournalEntry>): Promise<void> {
-    for (const group of groups) await commit({ groups: [group], entries: [] });
-    for (const entry of entries) await commit({ groups: [], entries: [entry] });
-  }
-
-  function journalRow(entries: Gathered<JournalEntry>["entries"]): Write {
-    beat += 1;
-    for (const { entry } of entries) if (!firstBeats.has(entry[0])) firstBeats.set(entry[0], beat);
-    if (beat % beatsPerPruning === 0) prune(Math.min(beat, ...firstBeats.values()));
-    return ["journal", beat, `[${entries.map(({ text }) => text).join(",")}]`];
-  }
-
-  /** If the storage fails now, the next pruning deletes these rows. */
-  function prune(before: number): void {
-    queue.addSlice([["pruneJournal", before]], server).catch(() => undefined);
-  }
-
-  /** Commits everything that waits. */
-  async function flush(): Promise<void> {
-    while (isCommitting || !queue.isEmpty) {
-      isDue = true;
-      await start();
-    }
-  }
-
-  function schedule(urgent: boolean): void {
-    if (urgent) {
-      // Appends of other turns at the same moment join this commit.
-      if (!isDue) setImmediate(start);
-      isDue = true;
-    } else if (!waking) {
-      waking = true;
-      void clock.sleep(beatMs, stopped.signal).then(() => {
-        waking = false;
-        isDue = true;
-        return start();
-      });
-    }
-  }
-
-  function of(owner: string): OwnStore {
-    const own = owner === server ? undefined : owner;
-
-    function write(writes: readonly Write[], urgent: boolean, turn?: number): Promise<void> {
-      const written = queue.add(writes, own, turn);
-      const unsettled = (writing.get(owner) ?? new Set()).add(written);
-      writing.set(owner, unsettled);
-      const settle = () => {
-        unsettled.delete(written);
-        if (unsettled.size === 0 && writing.get(owner) === unsettled) writing.delete(owner);
-      };
-      written.then(settle, settle);
-      schedule(urgent);
-      return written;
-    }
-
-    /** Settles when a read would see all earlier writes of the server and of this caller. */
-    async function written(): Promise<void> {
-      const before = [server, owner].flatMap((who) => [...(writing.get(who) ?? [])]);
-      if (before.length === 0) return;
-      schedule(true);
-      await Promise.allSettled(before);
-    }
-
-    return {
-      write,
-      async writeInTheEnd(writes) {
-        for (;;) {
-          try {
-            return await write(writes, false);
-          } catch (fault) {
-            if (!isStorageUnavailable(fault)) throw fault;
-            await health.recovered();
-          }
-        }
-      },
-      writeSlice(writes) {
-        const sliced = queue.addSlice(writes, owner);
-        void start();
-        return sliced;
-      },
-      async read(name, ...values) {
-        await written();
-        return reads.read(owner, name, values).catch(refuse);
-      },
-      async run(name, limitMs, ...values) {
-        await written();
-        return reads.run(owner, name, values, limitMs).catch(refuse);
-      },
-    };
-  }
+  const closing = new AbortController();
+  const committer = new Committer({ clock, observer, threads, health, closing: closing.signal });
+  const of = storesOf({ committer, health, reads });
 
   return {
     get fault() {
@@ -266,29 +100,76 @@ export async function createSqliteStore({
     headMoves: new HeadMoves(),
     of,
     recovered: health.recovered,
-    journal(entry, urgent) {
-      const journalled = queue.addEntry(entry);
-      schedule(urgent);
-      return journalled;
-    },
+    journal: (entry, isUrgent) => committer.journal(entry, isUrgent),
     report: faultsOf(observer, "storage"),
-    flushed: flush,
-    retain: (turn) => void firstBeats.set(turn, 0),
-    release: (turn) => void firstBeats.delete(turn),
+    flushed: () => committer.flushed(),
+    retain: (turn) => committer.retain(turn),
+    release: (turn) => committer.release(turn),
     async [Symbol.asyncDispose]() {
-      stopped.abort();
+      closing.abort();
       health[Symbol.dispose]();
       watch[Symbol.dispose]();
-      await flush();
+      await committer.flushed();
       await threads.close();
     },
   };
 }
 
-function refuse(fault: unknown): never {
-  throw toRefusal(fault);
+interface StoresOptions {
+  readonly committer: Committer;
+  readonly health: Outages;
+  readonly reads: FairReader;
 }
 
-function toRefusal(fault: unknown): unknown {
-  return isStorageFault(fault) ? storageUnavailable(fault) : fault;
+/** Makes the store of each caller. */
+function storesOf({ committer, health, reads }: StoresOptions): (owner: string) => OwnStore {
+  /** The unsettled writes of each caller. */
+  const writing = new Map<string, Set<Promise<void>>>();
+
+  /** Settles when a read would see all earlier writes of the server and of this caller. */
+  async function written(owner: string): Promise<void> {
+    const before = [server, owner].flatMap((one) => [...(writing.get(one) ?? [])]);
+    if (before.length === 0) return;
+    committer.hurry();
+    await Promise.allSettled(before);
+  }
+
+  function write(owner: string, ...[writes, isUrgent, turn]: Parameters<OwnStore["write"]>): Promise<void> {
+    const written = committer.write(writes, isUrgent, owner === server ? undefined : owner, turn);
+    const unsettled = (writing.get(owner) ?? new Set()).add(written);
+    writing.set(owner, unsettled);
+    const settle = () => {
+      unsettled.delete(written);
+      if (unsettled.size === 0 && writing.get(owner) === unsettled) writing.delete(owner);
+    };
+    written.then(settle, settle);
+    return written;
+  }
+
+  return (owner) => ({
+    write: (...written) => write(owner, ...written),
+    async writeInTheEnd(writes) {
+      for (;;) {
+        try {
+          return await write(owner, writes, false);
+        } catch (fault) {
+          if (!isStorageUnavailable(fault)) throw fault;
+          await health.recovered();
+        }
+      }
+    },
+    writeSlice: (writes) => committer.writeSlice(writes, owner),
+    async read(name, ...values) {
+      await written(owner);
+      return reads.read(owner, name, values).catch(refuse);
+    },
+    async run(name, limitMs, ...values) {
+      await written(owner);
+      return reads.run(owner, name, values, limitMs).catch(refuse);
+    },
+  });
+}
+
+function refuse(fault: unknown): never {
+  throw toRefusal(fault);
 }

@@ -9,7 +9,7 @@ import { TroupeError } from "../../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
 import { KeyLedgers } from "./key-ledgers.ts";
 import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
-import { openSlices, type SharedPurse, type Slices } from "./slices.ts";
+import { type SharedPurse, Slices } from "./slices.ts";
 
 /** The limits of one day. An absent value means no limit. */
 export interface DayLimits {
@@ -94,7 +94,7 @@ export function createDayBudgets({
     slices?.renew();
   });
   const slices: Slices | undefined =
-    shared === undefined ? undefined : openSlices({ ...shared, clock, day: () => day.current(), amountsOf });
+    shared === undefined ? undefined : new Slices({ ...shared, clock, day: () => day.current(), amountsOf });
 
   /** The amounts that usage takes from the purses, by their names. */
   function amountsOf(spending: Spending): [string, number][] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Ledger } from "../../../src/server/budget/ledger.ts";
-import { openSlices } from "../../../src/server/budget/slices.ts";
+import { Slices } from "../../../src/server/budget/slices.ts";
 import { createMemoryPurses } from "../../support/memory-purses.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
@@ -18,7 +18,7 @@ function createNodes() {
 
   function join(name: string) {
     const purse = { name: "purse", ledger: new Ledger(), limit: cap };
-    const slices = openSlices({
+    const slices = new Slices({
       ...{ purses: purses.join(name), clock, closing: closing.signal },
       day: () => today.day,
       amountsOf: ({ inputTokens, outputTokens }) => [["purse", inputTokens + outputTokens]],
