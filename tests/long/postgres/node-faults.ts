@@ -1,9 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SeededRandom } from "../../crash/seeded-random.ts";
+import type { ServerProcess } from "../../crash/server-process.ts";
 import { databaseFaults } from "./database-faults.ts";
 import { type FaultPlace, onFree, takeFree } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
+
+/** A node that finds no database when it starts ends, and is started again until it serves. */
+async function startAgain(node: ServerProcess): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    node.start();
+    try {
+      await node.listening();
+      return;
+    } catch (fault) {
+      if (tries === mostStarts) throw fault;
+      await sleep(500);
+    }
+  }
+}
+const mostStarts = 20;
 
 async function kill(place: FaultPlace, count: number): Promise<void> {
   const { nodes, random, onKill } = place;
@@ -11,20 +27,27 @@ async function kill(place: FaultPlace, count: number): Promise<void> {
   for (const node of some.items) await onKill(nodes.nameOf(node));
   await Promise.all(some.items.map((node) => node.kill()));
   await sleep(random.between(0, 3_000));
-  for (const node of some.items) node.start();
-  await Promise.all(some.items.map((node) => node.listening()));
+  await Promise.all(some.items.map(startAgain));
+}
+
+/** Blocks one way of a node. */
+async function block(proxy: FaultyProxy, way: "statements" | "answers", ms: number): Promise<void> {
+  proxy.block(way);
+  await sleep(ms);
+  proxy.heal();
 }
 
 /** Longer than others need to call the node dead, or shorter. */
-function block(
-  place: FaultPlace,
-  way: "statements" | "answers",
-  ms: number = place.random.pick([2_000, 10_000]),
-): Promise<void> {
-  return onFree(place, place.proxies, async (proxy) => {
-    proxy.block(way);
-    await sleep(ms);
-    proxy.heal();
+function blockAny(place: FaultPlace, way: "statements" | "answers"): Promise<void> {
+  const ms = place.random.pick([2_000, 10_000]);
+  return onFree(place, place.proxies, (proxy) => block(proxy, way, ms));
+}
+
+/** For so long that the node cannot start meanwhile. */
+function blockLong(place: FaultPlace, way: "statements" | "answers"): Promise<void> {
+  return onFree(place, place.nodes.all, async (node) => {
+    const ways = place.proxies.filter((_, number) => place.nodes.all[number] === node);
+    await onFree(place, ways, (proxy) => block(proxy, way, 30_000));
   });
 }
 
@@ -59,8 +82,7 @@ const kinds = {
   "stop in order": (place) =>
     onFree(place, place.nodes.all, async (node) => {
       await node.stop();
-      node.start();
-      await node.listening();
+      await startAgain(node);
     }),
   "restart of the database": ({ database }) => database.restart("immediate"),
   "restart of the database in order": ({ database }) => database.restart("fast"),
@@ -87,14 +109,14 @@ const kinds = {
       await proxy.release();
       proxy.heal();
     }),
-  "no way to the database": (place) => block(place, "statements"),
-  "no way from the database": (place) => block(place, "answers"),
+  "no way to the database": (place) => blockAny(place, "statements"),
+  "no way from the database": (place) => blockAny(place, "answers"),
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
 
 /** Kinds that a short run has no time for. */
 const longKinds = {
-  "no way to the database for 30 s": (place) => block(place, "statements", 30_000),
-  "no way from the database for 30 s": (place) => block(place, "answers", 30_000),
+  "no way to the database for 30 s": (place) => blockLong(place, "statements"),
+  "no way from the database for 30 s": (place) => blockLong(place, "answers"),
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
 
 const redisKinds = {
