@@ -16,7 +16,7 @@ interface Step {
 }
 
 /** The schema, step by step. A released step never changes; further steps follow it. */
-const steps: readonly Step[] = [
+export const steps: readonly Step[] = [
   {
     needs: 1,
     sql: `

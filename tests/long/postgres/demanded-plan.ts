@@ -12,36 +12,27 @@ export const demanded = {
 } as const;
 
 /** The ways to the database are open here, so that a death is noticed as soon as it can be. */
-const calm: Counts = { kill: 200, "stop in order": 12 };
-const calmStops: Counts = { stop: 30 };
+const calm: readonly Counts[] = [{ kill: 100, "stop in order": 12 }, { kill: 100 }, { stop: 20 }];
 
-const outages: Counts = {
-  ...{ kill: 76, "kill of two": 12 },
-  "restart of the database": 25,
-  "restart of the database in order": 25,
-  "kill of a backend": 200,
-  "late statements": 12,
-  "no way to the database": 12,
-  "no way from the database": 12,
-};
-const lostAnswers: Counts = { "lost answers of commits": 140 };
-const long: Counts = {
-  stop: 20,
-  "no way to the database for 30 s": 6,
-  "no way from the database for 30 s": 6,
-};
+const outages: readonly Counts[] = [
+  { kill: 76, "kill of two": 12 },
+  {
+    "restart of the database": 25,
+    "restart of the database in order": 25,
+    "kill of a backend": 200,
+    "late statements": 12,
+    "no way to the database": 12,
+    "no way from the database": 12,
+  },
+  { "lost answers of commits": 140 },
+  { stop: 30, "no way to the database for 30 s": 3, "no way from the database for 30 s": 3 },
+];
 
-/** First processes fail, then also the database and the ways to it; long faults go on beside the others. */
+/** First processes fail, then also the database and the ways to it; a node is always left alone. */
 export function demandedPlan(random: SeededRandom): readonly (readonly FaultTrack[])[] {
-  const pauseMs = 1_800;
-  return [
-    [{ faults: shuffled(calm, random) }, { faults: shuffled(calmStops, random) }],
-    [
-      { faults: shuffled(outages, random), pauseMs },
-      { faults: shuffled(lostAnswers, random), pauseMs },
-      { faults: shuffled(long, random), pauseMs },
-    ],
-  ];
+  return [calm, outages].map((tracks) =>
+    tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs: 1_800 })),
+  );
 }
 
 /** Each kind so many times, in an order by chance. */

@@ -25,6 +25,8 @@ export interface FaultyProxy extends AsyncDisposable {
   heal(): void;
   /** From now on new connections are open again. */
   thaw(): void;
+  /** From now on new connections lead to another server, which has the same database. */
+  leadTo(otherUrl: string): void;
   /** Breaks the open connections for the clients only. */
   cut(): void;
   /** Delivers the waiting statements; settles when the database has answered them and has closed their connections. */
@@ -43,7 +45,7 @@ interface Pair {
 }
 
 export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy> {
-  const target = new URL(targetUrl);
+  let target = new URL(targetUrl);
   const isPostgres = target.protocol.startsWith("postgres");
   const pairs = new Set<Pair>();
   let lostCommits = 0;
@@ -117,6 +119,9 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
     },
     thaw() {
       wayOfNew = "open";
+    },
+    leadTo(otherUrl) {
+      target = new URL(otherUrl);
     },
     cut() {
       for (const { client } of pairs) client.destroy();

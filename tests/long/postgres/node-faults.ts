@@ -6,6 +6,12 @@ import { type FaultPlace, onFree, takeFree } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
 
+/** Plays a fault on any node, and leaves one alone. */
+async function onNode(place: FaultPlace, play: (node: ServerProcess) => Promise<void>): Promise<void> {
+  using one = await takeFree(place, place.nodes.all, 1, 1);
+  for (const node of one.items) await play(node);
+}
+
 /** A node that finds no database when it starts ends, and is started again until it serves. */
 async function startAgain(node: ServerProcess): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -23,7 +29,7 @@ const mostStarts = 20;
 
 async function kill(place: FaultPlace, count: number): Promise<void> {
   const { nodes, random, onKill } = place;
-  using some = await takeFree(place, nodes.all, count);
+  using some = await takeFree(place, nodes.all, count, 1);
   for (const node of some.items) await onKill(nodes.nameOf(node));
   await Promise.all(some.items.map((node) => node.kill()));
   await sleep(random.between(0, 3_000));
@@ -45,7 +51,7 @@ function blockAny(place: FaultPlace, way: "statements" | "answers"): Promise<voi
 
 /** For so long that the node cannot start meanwhile. */
 function blockLong(place: FaultPlace, way: "statements" | "answers"): Promise<void> {
-  return onFree(place, place.nodes.all, async (node) => {
+  return onNode(place, async (node) => {
     const ways = place.proxies.filter((_, number) => place.nodes.all[number] === node);
     await onFree(place, ways, (proxy) => block(proxy, way, 30_000));
   });
@@ -65,6 +71,8 @@ async function loseAnswers(proxy: FaultyProxy, random: SeededRandom): Promise<vo
     await sleep(random.between(0, 200));
     proxy.cut();
     await sleep(reconnectMs + random.between(0, 600));
+    // The database gets to know that the client is gone.
+    proxy.heal();
   }
 }
 
@@ -73,14 +81,14 @@ const kinds = {
   kill: (place) => kill(place, 1),
   "kill of two": (place) => kill(place, 2),
   stop: (place) =>
-    onFree(place, place.nodes.all, async (node) => {
+    onNode(place, async (node) => {
       // Others take over a process that stands still, and it starts again once it goes on.
       place.nodes.signal(node, "SIGSTOP");
       await sleep(15_000);
       place.nodes.signal(node, "SIGCONT");
     }),
   "stop in order": (place) =>
-    onFree(place, place.nodes.all, async (node) => {
+    onNode(place, async (node) => {
       await node.stop();
       await startAgain(node);
     }),
@@ -113,8 +121,27 @@ const kinds = {
   "no way from the database": (place) => blockAny(place, "answers"),
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
 
-/** Kinds that a short run has no time for. */
+/** Kinds that a short run has no time for, or that have a program of their own. */
 const longKinds = {
+  /** Its first process is killed while it connects, migrates or looks for others, and again later. */
+  "kill in the start": (place) =>
+    onNode(place, async (node) => {
+      await node.stop();
+      for (let count = 0; count < 2; count += 1) {
+        node.start();
+        await sleep(place.random.between(100, 1_500));
+        await node.kill();
+      }
+      await startAgain(node);
+    }),
+  /** The nodes stop in order and start again, one after the other, as at an upgrade. */
+  async "rolling restart"({ nodes }) {
+    for (const node of nodes.all) {
+      await node.stop();
+      await startAgain(node);
+    }
+  },
+  failover: ({ database }) => database.restart("immediate"),
   "no way to the database for 30 s": (place) => blockLong(place, "statements"),
   "no way from the database for 30 s": (place) => blockLong(place, "answers"),
 } as const satisfies Record<string, (place: FaultPlace) => Promise<void>>;
@@ -129,6 +156,11 @@ const redisKinds = {
     redis?.freeze();
     // Longer than the nodes need to find it.
     await sleep(5_000);
+    redis?.thaw();
+  },
+  async "freeze of Redis for 30 s"({ redis }) {
+    redis?.freeze();
+    await sleep(30_000);
     redis?.thaw();
   },
   async "flush of Redis"({ redis }) {

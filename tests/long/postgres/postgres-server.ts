@@ -47,6 +47,8 @@ export interface PostgresServer extends AsyncDisposable {
   stop(how: Ending): Promise<void>;
   /** Starts it again after `stop`, with these variables beside those of every start. */
   start(environment?: Readonly<Record<string, string>>): Promise<void>;
+  /** The address of its database `postgres`. */
+  readonly url: string;
   /** Its first process, whose children are all others. */
   readonly pid: number;
 }
@@ -81,6 +83,8 @@ interface PostgresOptions {
   readonly runner?: readonly string[];
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The URL of a primary that it follows as a standby, until it is promoted. Default: none, it is empty. */
+  readonly standbyOf?: string;
 }
 
 export async function startPostgres({
@@ -89,6 +93,7 @@ export async function startPostgres({
   isSynced = false,
   runner = [],
   environment = {},
+  standbyOf,
 }: PostgresOptions = {}): Promise<PostgresServer> {
   const user = unprivileged();
   const folder = await mkdtemp(path.join(within, "troupe-postgres-"));
@@ -99,7 +104,9 @@ export async function startPostgres({
     const { status, stderr } = spawnSync(programOf(name), args, { ...user, cwd: folder, encoding: "utf8" });
     assert.equal(status, 0, `${name}: ${stderr}`);
   };
-  run("initdb", "-D", data, "-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
+  if (standbyOf === undefined)
+    run("initdb", "-D", data, "-U", "troupe", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
+  else run("pg_basebackup", "-D", data, "-d", standbyOf, "-R", "--checkpoint=fast", "--no-sync");
   await writeFile(
     path.join(data, "postgresql.conf"),
     [
@@ -127,7 +134,7 @@ export async function startPostgres({
     const ready = new Promise<void>((resolve) => {
       child?.stderr?.setEncoding("utf8").on("data", (text: string) => {
         output += text;
-        if (output.includes("ready to accept connections")) resolve();
+        if (/ready to accept (read-only )?connections/.test(output)) resolve();
       });
     });
     await Promise.race([ready, ended]);
@@ -167,6 +174,7 @@ export async function startPostgres({
       await client.end();
       return urlOf(name);
     },
+    url: urlOf("postgres"),
     get pid() {
       return child?.pid ?? 0;
     },

@@ -12,6 +12,7 @@ import type { RedisProcess } from "../peers/redis-process.ts";
 import { findBroken, wrongSumsAtLast } from "./broken-promises.ts";
 import { rowFaults } from "./check-rows.ts";
 import { createDeathGaps, type DeathGapLengths, lengthsOfGaps } from "./death-gaps.ts";
+import type { FaultPlace } from "./fault-place.ts";
 import { createFaultyProxy } from "./faulty-proxy.ts";
 import { countInvariants } from "./invariants.ts";
 import { longestOf, waitsAfterDeaths, waitsForClaims, waitsForEnds } from "./judge-nodes.ts";
@@ -40,7 +41,11 @@ interface NodeFaultOptions {
   readonly patienceMs: number;
   /** The Redis of the nodes, for its faults. Default: none. */
   readonly redis?: RedisProcess;
+  /** The server, and a database with the tables on it. Default: a new one on that of all tests of the file. */
+  readonly on?: FaultPlaceDatabase;
 }
+
+type FaultPlaceDatabase = Pick<FaultPlace, "database" | "databaseUrl">;
 
 interface NodeFaultRun {
   readonly findings: Findings;
@@ -90,12 +95,15 @@ export async function runNodeFaults({
   seed,
   patienceMs,
   redis,
+  on,
 }: NodeFaultOptions): Promise<NodeFaultRun> {
   const random = createSeededRandom(seed);
   const faults = plan.flat().flatMap((track) => track.faults);
   const findings = createFindings();
-  const database = await sharedServer();
-  const databaseUrl = await emptyDatabase();
+  const { database, databaseUrl } = on ?? {
+    database: await sharedServer(),
+    databaseUrl: await emptyDatabase(),
+  };
   await watchWrites(databaseUrl);
   await watchNodes(databaseUrl);
   await using shelf = await createRecordShelf();

@@ -55,7 +55,13 @@ const maxLooksAfterOutage = 25;
 const quietMs = 20_000;
 
 /** Faults that no other node has to notice by its own looks at the database. All others may make a look fail. */
-const deaths: readonly string[] = ["kill", "kill of two", "stop in order"];
+const deaths: readonly string[] = [
+  "kill",
+  "kill of two",
+  "stop in order",
+  "kill in the start",
+  "rolling restart",
+];
 /** Faults of the processes only. */
 const ofProcesses: readonly string[] = [...deaths, "stop"];
 
