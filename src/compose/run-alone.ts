@@ -1,5 +1,7 @@
+import { mayStartLater } from "../adapters/postgres/database-faults.ts";
 import { systemClock as clock } from "../adapters/system/system-clock.ts";
 import { createTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
+import { describeCause } from "./describe-cause.ts";
 import { type Listening, listen } from "./listen.ts";
 import type { Logger } from "./log-observer.ts";
 import type { Observing } from "./open-observing.ts";
@@ -26,16 +28,18 @@ interface Serving {
 const settledMs = 600_000;
 const firstPauseMs = 1_000;
 const maxPauseMs = 300_000;
+/** From a start that failed to the next try. */
+const retryMs = 2_000;
 
 /**
  * Serves as the only server process of this machine, perhaps as one of several nodes. If other nodes take it over, it starts again as a new
- * node on the same port: a supervisor would do the same, only slower, and not everyone has one. Settles once it listens for the first time;
- * `lost` rejects if it cannot start again.
+ * node on the same port: a supervisor would do the same, only slower, and not everyone has one. It tries until the database can be used.
+ * Settles once it listens for the first time; `lost` rejects if it can never start again.
  */
 export async function runAlone(
   settings: Settings,
   { announce, whenAsked, observing, ...options }: AloneOptions,
-): Promise<{ readonly lost: Promise<never> }> {
+): Promise<{ readonly lost: Promise<void> }> {
   let current: Troupe | undefined;
   let metrics: Listening | undefined;
 
@@ -63,7 +67,30 @@ export async function runAlone(
     }
   }
 
-  async function serveAgain(first: Serving): Promise<never> {
+  /** Starts again after a pause, as often as it takes. Settles with nothing once it was asked to stop instead. */
+  async function serveLater(port: number, pauseMs: number): Promise<Serving | undefined> {
+    const asked = new AbortController();
+    whenAsked({ stop: async () => asked.abort(), running: () => 0, drainMs: 0 });
+    let told = "";
+    for (let waitMs = pauseMs; ; waitMs = retryMs) {
+      await clock.sleep(waitMs, asked.signal);
+      if (asked.signal.aborted) {
+        await metrics?.stop(Promise.resolve());
+        await observing.close();
+        return undefined;
+      }
+      try {
+        return await serve(port);
+      } catch (error) {
+        if (!mayStartLater(error)) throw error;
+        const cause = describeCause(error) ?? "";
+        if (cause !== told) options.logger.error({ cause }, "this node cannot start again yet");
+        told = cause;
+      }
+    }
+  }
+
+  async function serveAgain(first: Serving): Promise<void> {
     let pauseMs = firstPauseMs;
     for (let { troupe, listening } = first; ; ) {
       const startedAtMs = clock.now();
@@ -74,8 +101,9 @@ export async function runAlone(
         "other nodes have taken over this one; it starts again as a new node",
       );
       await listening.stop(troupe.close({ drainMs: 0 }));
-      await clock.sleep(pauseMs);
-      ({ troupe, listening } = await serve(listening.port));
+      const next = await serveLater(listening.port, pauseMs);
+      if (next === undefined) return;
+      ({ troupe, listening } = next);
     }
   }
 

@@ -12,9 +12,11 @@ import { createReturningClient } from "../crash/returning-client.ts";
 import { createSeededRandom } from "../crash/seeded-random.ts";
 import { createServerProcess, type ServerProcess, troupeEnvironment } from "../crash/server-process.ts";
 import { checkRequests } from "../crash/verdict.ts";
-import { lockOn, runOn, sharedServer, stopShared } from "./postgres/open-store.ts";
+import { createFaultyProxy } from "./postgres/faulty-proxy.ts";
+import { emptyDatabase, lockOn, runOn, sharedServer, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { runNodeFaults } from "./postgres/run-node-faults.ts";
+import { startNodes, untilServing } from "./postgres/start-nodes.ts";
 import { report } from "./record/report.ts";
 
 /** Without a figure, starts under load are skipped. */
@@ -100,6 +102,36 @@ describe("a node that is killed in its start", withPostgres, () => {
       assert.equal(checkRequests(records, upstream, findings).completed, 2);
       assert.deepEqual(findings.examples, []);
     });
+
+  it("starts again in place, although it was taken over and does not find the database", async () => {
+    const url = await emptyDatabase();
+    await using proxy = await createFaultyProxy(url);
+    await using upstream = await createCountingUpstream({ delayMs: () => 1 });
+    await using nodes = await startNodes({
+      ...{ databaseUrl: url, upstreamUrl: upstream.baseUrl, count: 1 },
+      databaseUrlOf: () => proxy.url,
+    });
+    const [node] = nodes.all;
+    assert.ok(node !== undefined);
+    await runOn(url, "DELETE FROM fences");
+    // It closes its port before it starts again.
+    while (
+      await fetch(`${node.url?.replace("ws", "http")}`).then(
+        () => true,
+        () => false,
+      )
+    )
+      await sleep(20);
+    proxy.block("statements");
+    for (let count = 0; count < 100; count += 1) {
+      proxy.cut();
+      await sleep(40);
+    }
+    proxy.heal();
+    await untilServing(node);
+    assert.equal(node.life, 1);
+    assert.equal(await node.stop(), 0);
+  });
 
   const skip = starts === 0 && "NODE_STARTS gives no figure";
   it(`loses nothing of others in ${starts} such starts under ${streams} streams, seed ${seed}`, {

@@ -6,6 +6,11 @@ export class DatabaseFault extends Error {
   override readonly name = "DatabaseFault";
 }
 
+/** Whether a start that failed may succeed later. Only a refusal that the server itself has found, without a cause, stays so. */
+export function mayStartLater(fault: unknown): boolean {
+  return !(fault instanceof DatabaseFault) || fault.cause !== undefined;
+}
+
 /** The message of a `FenceLostError`. */
 export const takenOver = "other nodes have taken over the turns of this one";
 
