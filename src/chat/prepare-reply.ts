@@ -89,10 +89,15 @@ export async function prepareReply(
     ...(question === undefined ? {} : { question }),
     async reply(context) {
       const conversation = await enter();
-      const ended = recovered?.filter((lane) => lane.ended) ?? [];
-      const cast = { members, conversation, ended };
+      const isOver = ({ ended, isStopped = false }: RecoveredLane) => ended || isStopped;
+      const over = recovered?.filter(isOver) ?? [];
+      const cast = { members, conversation, over };
       if (isRepeat) await context.emit([{ type: "reset", lanes: lanes.map((lane) => ({ lane })) }]);
-      else await tellCut(recovered, context);
+      else
+        await tellCut(
+          recovered?.filter((lane) => !isOver(lane)),
+          context,
+        );
       return runStage(parallel, request, cast, dependencies, context);
     },
   };

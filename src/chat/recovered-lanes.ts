@@ -1,4 +1,11 @@
-import { type LaneCheckpoint, laneOf, type PersonaAnswer, type TurnStep } from "../ports/turn-event.ts";
+import {
+  type LaneCheckpoint,
+  laneOf,
+  type PersonaAnswer,
+  type TurnStep,
+  voiceOf,
+} from "../ports/turn-event.ts";
+import type { TurnStop } from "../ports/turn-log.ts";
 
 /** One lane in the log of a turn that another process started. */
 export interface RecoveredLane {
@@ -20,6 +27,8 @@ export interface RecoveredLane {
   readonly link?: { readonly api: string; readonly model: string | undefined };
   /** Its answer, if its client was told. */
   readonly answer: PersonaAnswer | undefined;
+  /** A client has stopped it. Default false. */
+  readonly isStopped?: boolean;
 }
 
 /** A lane that can be continued. */
@@ -39,8 +48,8 @@ type Draft = { -readonly [Field in keyof RecoveredLane]: RecoveredLane[Field] } 
   readonly beforeCalls: Shown[];
 };
 
-/** The lanes of a log, in the order in which they started. */
-export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
+/** The lanes of a log, in the order in which they started, and which of them clients have stopped. */
+export function recoverLanes(steps: readonly TurnStep[], stops: readonly TurnStop[] = []): RecoveredLane[] {
   const lanes = new Map<string | undefined, Draft>();
   const draftOf = (key: string | undefined): Draft => {
     const lane = lanes.get(key) ?? emptyLane(key);
@@ -81,7 +90,11 @@ export function recoverLanes(steps: readonly TurnStep[]): RecoveredLane[] {
         break;
     }
   }
-  return [...lanes.values()].map(recovered);
+  const isStopped = ({ key }: Draft) =>
+    stops.includes(null) || (key !== undefined && stops.includes(voiceOf(key).personaId ?? null));
+  return [...lanes.values()].map((lane) =>
+    isStopped(lane) ? { ...recovered(lane), isStopped: true } : recovered(lane),
+  );
 }
 
 /** A checkpoint of a link that has failed is void. */

@@ -79,11 +79,14 @@ export interface TurnLog {
    */
   confirm?(): Promise<unknown>;
   /**
-   * Remembers that a client has stopped the whole turn: a process that takes it over calls no provider for it. Settles once that is stored,
-   * and also if it cannot be. Absent: no other process takes the turn over.
+   * Remembers a client's stop: a process that takes the turn over calls no provider for the stopped lanes. Settles once that is stored, and
+   * also if it cannot be. Absent: no other process takes the turn over.
    */
-  keepStop?(): Promise<void>;
+  keepStop?(stop: TurnStop): Promise<void>;
 }
+
+/** A client's stop of the lanes of a persona or, with `null`, of the whole turn. Stored as JSON. */
+export type TurnStop = string | null;
 
 /** The turn that a log belongs to. `(owner, id)` is unique among the stored logs. */
 export interface TurnRecord {
@@ -136,8 +139,8 @@ export interface UnfinishedTurn extends KeptTurn {
   readonly steps: readonly TurnStep[];
   /** Present if it was stored. */
   readonly request?: ResumableRequest | undefined;
-  /** A client has stopped it, and the process that ran it did not end it any more. Default false. */
-  readonly isStopped?: boolean;
+  /** The stops of clients that the process which ran it may not have seen through any more. Default: none. */
+  readonly stops?: readonly TurnStop[];
 }
 
 /** Creates and stores logs. A log is stored while its turn runs and for a time after its terminal event. */

@@ -1,6 +1,6 @@
 import { canGoOn, type RecoveredLane, recoverLanes } from "../chat/recovered-lanes.ts";
 import type { Observer, RecoveredTurns } from "../ports/observer.ts";
-import type { TurnLogStore, TurnRecord, UnfinishedTurn } from "../ports/turn-log.ts";
+import type { TurnLogStore, TurnRecord, TurnStop, UnfinishedTurn } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type MessageStores, rememberPartial } from "./remember-partial.ts";
@@ -40,7 +40,7 @@ export async function recoverTurns(options: RecoveryOptions): Promise<RecoveredT
 /** Returns whether the turn goes on. Never rejects: one turn must not keep the others, or the server, from starting. */
 async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Promise<boolean> {
   try {
-    const lanes = recoverLanes(turn.steps);
+    const lanes = recoverLanes(turn.steps, turn.stops);
     if (await goOn(turn, lanes, options)) return true;
     await interrupt(turn, lanes, options);
   } catch (fault) {
@@ -51,17 +51,17 @@ async function recoverTurn(turn: UnfinishedTurn, options: RecoveryOptions): Prom
 
 /** Returns whether the turn goes on. */
 async function goOn(
-  { record, log, steps, request, isStopped = false }: UnfinishedTurn,
+  { record, log, steps, request, stops = [] }: UnfinishedTurn,
   lanes: readonly RecoveredLane[],
   { turns, observer }: RecoveryOptions,
 ): Promise<boolean> {
   if (
     request === undefined ||
-    !(isStopped || lanes.some(canGoOn) || mayRestart(request, lanes, steps, record))
+    !(isStopped(request, lanes, stops) || lanes.some(canGoOn) || mayRestart(request, lanes, steps, record))
   )
     return false;
   try {
-    await turns.goOn({ record, log }, request, lanes, isStopped);
+    await turns.goOn({ record, log }, request, lanes, stops);
     return true;
   } catch (refusal) {
     // This process may have other providers than the one that started the turn.
@@ -69,6 +69,20 @@ async function goOn(
       observer.faulted?.({ where: "turn", error: refusal, requestId: record.id });
     return false;
   }
+}
+
+/** Whether a client has stopped everything of the turn that had not ended, so that it ends without another call. */
+function isStopped(
+  { request }: ResumableRequest,
+  lanes: readonly RecoveredLane[],
+  stops: readonly TurnStop[],
+): boolean {
+  if (stops.includes(null)) return true;
+  if (request.kind === "responses" || stops.length === 0) return false;
+  return request.personaIds.every(
+    (personaId) =>
+      stops.includes(personaId) || lanes.some(({ key, answer }) => key === personaId && answer !== undefined),
+  );
 }
 
 function mayRestart(

@@ -6,7 +6,7 @@ import type { Hold } from "../ports/fair-shares.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { KeptResponse } from "../ports/response-store.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
-import type { KeptTurn, TurnLog } from "../ports/turn-log.ts";
+import type { KeptTurn, TurnLog, TurnStop } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import type { TroupeError } from "../protocol/errors.ts";
 import { listensToTurns, ObservedTurn } from "./observed-turn.ts";
@@ -31,8 +31,8 @@ export interface Launch {
   readonly prepared: PreparedReply;
   /** Another process started it. */
   readonly isRecovered: boolean;
-  /** A client stopped it before that process was gone. Default false. */
-  readonly isStopped?: boolean;
+  /** The stops of clients before that process was gone. Default: none. */
+  readonly stops?: readonly TurnStop[];
   /** When it arrived, by `clock.now`. */
   readonly arrivedAtMs: number;
   /** Made smaller once the bodies of its calls are sent. */
@@ -70,7 +70,8 @@ export function createTurnRunner(
       minAbsenceMs: registry.minAbsenceMs,
     });
     // Stopped, or the key was revoked while its log was made: no provider is called, but the log needs an end.
-    if (launch.isStopped === true || !isAdmitted(caller)) turn.refuse();
+    if (!isAdmitted(caller)) turn.refuse();
+    for (const stop of launch.stops ?? []) turn.refuse(stop ?? undefined);
     const told = isObserved
       ? new ObservedTurn({ observer, clock, arrivedAtMs: launch.arrivedAtMs, facts: factsOf(kept, launch) })
       : undefined;

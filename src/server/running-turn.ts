@@ -18,8 +18,8 @@ export interface RunningTurn extends LiveTurn {
    * Throws `persona_not_found` for a persona without a lane in the turn, and `request_ended` if all its lanes have ended.
    */
   cancel(personaId?: string): void;
-  /** Stops the turn before anything of it has run. */
-  refuse(): void;
+  /** Stops the turn, or all lanes of one persona, before anything of it has run. */
+  refuse(personaId?: string): void;
   /** Ends the turn with an error. */
   fail(error: TroupeError): void;
   /** Stops the turn as if this process had died: nothing more is written, and the next process finds it unfinished. */
@@ -126,8 +126,10 @@ export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
       if (personaId === undefined) abortConfirmed(turn, stopped);
       else cancelPersona(personaId);
     },
-    refuse() {
-      turn.abort(stopped);
+    refuse(personaId) {
+      if (personaId === undefined) return turn.abort(stopped);
+      stoppedPersonas.add(personaId);
+      for (const [key, lane] of lanes) if (voiceOf(key).personaId === personaId) lane.abort(laneStopped);
     },
     fail(error) {
       turn.abort(error);

@@ -4,7 +4,7 @@ import type { Caller } from "../ports/caller.ts";
 import type { HeldBytes, Hold } from "../ports/fair-shares.ts";
 import { type LiveTurn, noPeers, type Peers } from "../ports/peers.ts";
 import type { TurnStep } from "../ports/turn-event.ts";
-import type { KeptTurn } from "../ports/turn-log.ts";
+import type { KeptTurn, TurnStop } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { drainTurns } from "./drain-turns.ts";
@@ -32,14 +32,14 @@ export interface Turns {
   start(ask: Ask): Promise<StartedTurn>;
   /**
    * Continues a turn that another process started, without regard to the limits: resumes its answer, or starts unfinished answers again.
-   * At first it has no follower. With `isStopped`, it ends as a client has asked, and no provider is called.
+   * At first it has no follower. No provider is called for the lanes that clients have stopped.
    * Throws the refusals of `prepareReply`.
    */
   goOn(
     turn: KeptTurn,
     request: ResumableRequest,
     lanes: readonly RecoveredLane[],
-    isStopped?: boolean,
+    stops?: readonly TurnStop[],
   ): Promise<void>;
   find(owner: string, id: string): Promise<KeptTurn | undefined>;
   /** The turn, while it runs here. */
@@ -110,7 +110,7 @@ export function createTurns(options: TurnsOptions): Turns {
     turn: KeptTurn,
     asked: ResumableRequest,
     lanes: readonly RecoveredLane[],
-    isStopped = false,
+    stops: readonly TurnStop[] = [],
   ): Promise<void> {
     const arrivedAtMs = chat.clock.now();
     const prepared = await prepareReply(asked.request, turn.record, chat, lanes);
@@ -120,7 +120,7 @@ export function createTurns(options: TurnsOptions): Turns {
       asked,
       prepared,
       isRecovered: true,
-      isStopped,
+      stops,
       arrivedAtMs,
       hold: held,
       release,
@@ -232,7 +232,7 @@ function createLookups({ table, feed, logs, peers }: Found): Pick<Turns, Lookups
       if (found !== undefined) {
         found.turn.cancel(personaId);
         // Its end is not stored yet, and a process that takes it over must not call its provider again.
-        if (personaId === undefined) await Promise.race([found.turn.log.keepStop?.(), found.done]);
+        await Promise.race([found.turn.log.keepStop?.(personaId ?? null), found.done]);
         return;
       }
       if (await peers.cancel(owner, id, personaId)) return;

@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
+import { halfUntil } from "../recovery/half-until.ts";
 import { adminKey } from "../support/key-system.ts";
 import { textOf } from "../support/wire-client.ts";
 import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
@@ -92,6 +93,30 @@ describe("nodes that come and go", withPostgres, () => {
     const end = (await follower.untilTerminal("stopped")).at(-1);
     assert.ok(end?.type === "response" && end.status === "cancelled");
     assert.deepEqual([system.upstream.requests.length, system.upstream.retrievals.length], [1, 0]);
+  });
+
+  it("answer no lane again whose stop was accepted by a node that is gone", async () => {
+    const gate = Promise.withResolvers<void>();
+    const provider = halfUntil(gate.promise);
+    await using system = await startGatedNodes({
+      providers: { choose: (api) => ({ provider, api, model: "m" }) },
+    });
+    const asking = await system.first.connect();
+    const personas = ["teacher", "skeptic"];
+    const data = { message: "Hi", persona_ids: personas, on_interrupt: "restart", pacing: { mode: "raw" } };
+    asking.send({ type: "multi_chat", id: "half", data });
+    for (const persona of personas)
+      await asking.next((message) => message.type === "chunk" && message.persona_id === persona);
+    asking.send({ type: "cancel", data: { request_id: "half", persona_id: "skeptic" } });
+    await asking.next(({ type }) => type === "cancelling");
+    const [node] = await runOn(system.databaseUrl, "SELECT node FROM turns WHERE id = 'half'");
+    await runOn(system.databaseUrl, "DELETE FROM fences WHERE incarnation = $1", [node?.node]);
+    const follower = await system.second.connect();
+    follower.send({ type: "resume", data: { request_id: "half", after_seq: 0 } });
+    const ended = await follower.next(({ type }) => type === "persona_response");
+    assert.ok(ended.type === "persona_response");
+    assert.deepEqual([ended.persona_id, ended.status, ended.response], ["skeptic", "cancelled", "Half"]);
+    gate.resolve();
   });
 
   it("take the lock that tells of their connection again, if their last session kept it for longer than the connection", async () => {

@@ -28,6 +28,7 @@ function request(whenInterrupted: WhenInterrupted): ResumableRequest {
 interface Left {
   readonly steps?: readonly TurnStep[];
   readonly whenInterrupted?: WhenInterrupted;
+  readonly stops?: UnfinishedTurn["stops"];
 }
 
 /** Stores with a question, and with the turn that was answering it when its process died. */
@@ -37,7 +38,7 @@ async function setUp() {
   const logs = createMemoryTurnLogs({ clock, retentionMs: 60_000, maxBytes: 1_000_000 });
   return {
     ...{ clock, conversations, personas, logs },
-    async leftTurn(id: string, { steps = [half], whenInterrupted = "restart" }: Left = {}) {
+    async leftTurn(id: string, { steps = [half], whenInterrupted = "restart", stops = [] }: Left = {}) {
       const conversationId = await conversations.create(owner);
       const [question] =
         (await conversations.append(owner, conversationId, undefined, [
@@ -49,7 +50,10 @@ async function setUp() {
       const created = await logs.create(record);
       assert.ok(created.type === "created");
       await created.log.append(steps);
-      const turn: UnfinishedTurn = { record, log: created.log, steps, request: request(whenInterrupted) };
+      const turn: UnfinishedTurn = {
+        ...{ record, log: created.log, steps, stops },
+        request: request(whenInterrupted),
+      };
       return {
         turn,
         texts: async () => (await conversations.ofRequest(owner, conversationId, id)).map(({ text }) => text),
@@ -89,10 +93,13 @@ const reset: TurnStep = { type: "reset", lanes: [{ lane: "teacher" }] };
 for (const [name, left, goesOn] of [
   ["asks for it", {}, true],
   ["does not ask for it", { whenInterrupted: "error" }, false],
+  ["was stopped", { whenInterrupted: "error", stops: [null] }, true],
+  ["has only lanes that were stopped", { whenInterrupted: "error", stops: ["teacher"] }, true],
+  ["has another lane that was stopped", { whenInterrupted: "error", stops: ["skeptic"] }, false],
   ["was answered again twice", { steps: [half, reset, reset] }, true],
   ["was answered again three times", { steps: [half, reset, reset, reset] }, false],
 ] as const)
-  test(`a request that ${name} is ${goesOn ? "" : "not "}answered again after a crash`, async () => {
+  test(`a request that ${name} ${goesOn ? "goes on" : "ends as interrupted"} after a crash`, async () => {
     const { conversations, personas, leftTurn, leaving } = await setUp();
     const { turn } = await leftTurn("r", left);
     const recovery = await recoverTurns({

@@ -8,6 +8,7 @@ import {
   type TurnEvent,
   type TurnStep,
 } from "../../ports/turn-event.ts";
+import type { TurnStop } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { laneTexts, type MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import { StoredLog } from "../turn-log/stored-log.ts";
@@ -20,7 +21,7 @@ import type { ServedTime } from "./served-time.ts";
 export type StoredSteps = Pick<StepsItem, "firstSeq" | "steps">;
 
 const statements = named({
-  stopTurn: `UPDATE turns SET cancels = coalesce(cancels, '[]') || '[null]' WHERE number = $1 AND node = $2`,
+  keepStop: `UPDATE turns SET cancels = coalesce(cancels, '[]') || to_jsonb(ARRAY[$3::text]) WHERE number = $1 AND node = $2`,
 });
 
 interface PostgresLogOptions {
@@ -87,10 +88,10 @@ export class PostgresLog extends StoredLog {
     store.commit({ kind: "leave", turn: number }, true).then(onOver, store.report);
   }
 
-  async keepStop(): Promise<void> {
+  async keepStop(stop: TurnStop): Promise<void> {
     if (this.ended) return;
     const { store, number, owner } = this.#options;
-    await store.query(owner, statements.stopTurn, [number, store.incarnation]).catch(store.report);
+    await store.query(owner, statements.keepStop, [number, store.incarnation, stop]).catch(store.report);
   }
 
   async confirm(): Promise<void> {

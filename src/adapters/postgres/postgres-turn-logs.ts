@@ -220,13 +220,12 @@ export function createPostgresTurnLogs(options: PostgresTurnLogOptions): Postgre
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
       const claimed = await claimTurns({ store, own, onFault: store.report });
-      for (const { number, record, steps, request, part, isStopped } of claimed) {
+      for (const { number, record, steps, request, part, stops } of claimed) {
         // An earlier attempt, which ended here before the turn ran at another node.
         memory.drop(record);
         const make = (inner: MemoryTurnLog) => logOf(number, record, inner, part);
         const adopted = memory.adopt(record, make, { left: steps.filter(isEvent) });
-        if (adopted.type === "created")
-          unfinished.push({ record, log: adopted.log, steps, request, isStopped });
+        if (adopted.type === "created") unfinished.push({ record, log: adopted.log, steps, request, stops });
       }
       return unfinished;
     },

@@ -3,7 +3,7 @@ import { UnreadableError } from "../../ports/stored-event.ts";
 import { decodeCompactedLog, decodeResumableRequest, decodeSteps } from "../../ports/stored-turn.ts";
 import { isReadable, storedVersion } from "../../ports/stored-version.ts";
 import { isEvent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { TurnLog, TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnLog, TurnRecord, TurnStop } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import {
@@ -58,8 +58,7 @@ export interface LeftTurn {
   readonly request: ResumableRequest | undefined;
   /** The greatest `part` of a row of its last event. */
   readonly part: number;
-  /** A client has stopped it while it ran elsewhere. */
-  readonly isStopped: boolean;
+  readonly stops: readonly TurnStop[];
 }
 
 /** A turn that was claimed more often in a row without any event is not run again: it may be the cause of their death. */
@@ -156,15 +155,19 @@ function readLeft(row: Row, rows: readonly Row[], onFault: (fault: unknown) => v
   }
   const last = rows.at(-1);
   const part = last === undefined || Number(last.first_seq) < headSeq ? 0 : Number(last.part);
-  const isStopped = Array.isArray(row.cancels) && row.cancels.includes(null);
   return {
     number: Number(row.number),
     record,
     steps,
     request: isWhole ? request : undefined,
     part,
-    isStopped,
+    stops: stopsOf(row),
   };
+}
+
+/** The stops of clients of this row's node and of others. */
+function stopsOf({ cancels }: Row): TurnStop[] {
+  return Array.isArray(cancels) ? cancels.map((stop) => (stop === null ? null : String(stop))) : [];
 }
 
 /** The number of events in steps that cannot be read. */

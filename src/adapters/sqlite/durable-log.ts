@@ -1,11 +1,12 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isCheckpoint, isEvent, isUrgent, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnRecord, TurnStop } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import { StoredLog } from "../turn-log/stored-log.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
+import type { Write } from "./statements.ts";
 
 /** A turn, its number, and `begun`, which settles when its row is committed. */
 export interface Begun {
@@ -59,13 +60,11 @@ export class DurableLog extends StoredLog {
   }
 
   /** It follows the turn's row, because commits come in order. */
-  async keepStop(): Promise<void> {
+  async keepStop(stop: TurnStop): Promise<void> {
     if (this.ended) return;
     const { store, record, number } = this.#options;
-    await store
-      .of(record.owner)
-      .write([["stopTurn", number]], true)
-      .catch(store.report);
+    const write: Write = stop === null ? ["stopTurn", number] : ["stopPersona", number, stop];
+    await store.of(record.owner).write([write], true).catch(store.report);
   }
 
   #tell(steps: readonly TurnStep[]): Promise<void> | undefined {

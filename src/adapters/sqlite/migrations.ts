@@ -214,6 +214,8 @@ const steps: readonly string[] = [
   `,
   // A client has stopped the turn, and its end is not stored yet.
   `ALTER TABLE turns ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;`,
+  // The personas whose lanes a client has stopped, as a JSON array, until the turn's end is stored.
+  `ALTER TABLE turns ADD COLUMN stopped_personas TEXT;`,
 ];
 
 /** A newer version of the program wrote the file, and this one must not touch it. */

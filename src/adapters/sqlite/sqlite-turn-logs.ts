@@ -140,14 +140,14 @@ export async function createSqliteTurnLogs(options: SqliteTurnLogOptions): Promi
     },
     async unfinished() {
       const unfinished: UnfinishedTurn[] = [];
-      for (const { number, record, steps, request, isStopped } of await readRunning(store, store.report)) {
+      for (const { number, record, steps, request, stops } of await readRunning(store, store.report)) {
         const events = steps.filter(isEvent);
         store.retain(number);
         const begun = { number, record, begun: Promise.resolve() };
         const adopted = memory.adopt(record, (inner) => durable(begun, inner), { left: events });
         if (adopted.type !== "created") continue;
         if (adopted.log.ended) void end({ number, record }, events);
-        else unfinished.push({ record, log: adopted.log, steps, request, isStopped });
+        else unfinished.push({ record, log: adopted.log, steps, request, stops });
       }
       // After the ends that were just written.
       orphans ??= forgetOrphans({ store, logs });

@@ -25,13 +25,15 @@ export const statements = {
   replaceTurn: `UPDATE turns SET id = id || ' ' || number, request = NULL, ended_at_ms = coalesce(ended_at_ms, ?),
       last_beat = coalesce(last_beat, (SELECT max(beat) FROM journal))
     WHERE owner = ? AND id = ?`,
-  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, version = ${storedVersion}, last_beat = (SELECT max(beat) FROM journal)
+  endTurn: `UPDATE turns SET ended_at_ms = ?, log = ?, request = NULL, stopped_personas = NULL, version = ${storedVersion}, last_beat = (SELECT max(beat) FROM journal)
     WHERE number = ?`,
   findTurn: `SELECT number, owner, id, content_hash, conversation_id, after_seq, ended_at_ms FROM turns
     WHERE owner = ? AND id = ? AND ended_at_ms > ?`,
   endedTurn: `SELECT number, log, answer, after_seq, version FROM turns WHERE number = ? AND ended_at_ms IS NOT NULL`,
-  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request, version, stopped FROM turns WHERE ended_at_ms IS NULL`,
+  runningTurns: `SELECT number, owner, id, content_hash, conversation_id, after_seq, request, version, stopped, stopped_personas FROM turns WHERE ended_at_ms IS NULL`,
   stopTurn: `UPDATE turns SET stopped = 1 WHERE number = ? AND ended_at_ms IS NULL`,
+  stopPersona: `UPDATE turns SET stopped_personas = json_insert(coalesce(stopped_personas, '[]'), '$[#]', ?2)
+    WHERE number = ?1 AND ended_at_ms IS NULL`,
   // SQLite knows the sizes without reading the logs.
   turnsToCompact: `SELECT number, octet_length(log) AS bytes FROM turns WHERE log IS NOT NULL AND ended_at_ms <= ?
     AND version <= ${storedVersion} LIMIT 100`,

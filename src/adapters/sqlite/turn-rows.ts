@@ -7,7 +7,7 @@ import {
   decodeResumableRequest,
 } from "../../ports/stored-turn.ts";
 import { isTerminal, type TurnEvent, type TurnStep } from "../../ports/turn-event.ts";
-import type { TurnRecord } from "../../ports/turn-log.ts";
+import type { TurnRecord, TurnStop } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { type GivenLog, lostEvent, toRecord } from "../database/restored-turns.ts";
 import { laneTexts } from "../turn-log/memory-turn-log.ts";
@@ -21,8 +21,7 @@ interface RunningRow {
   /** The turn's steps in the journal. */
   readonly steps: readonly TurnStep[];
   readonly request: ResumableRequest | undefined;
-  /** A client has stopped it. */
-  readonly isStopped: boolean;
+  readonly stops: readonly TurnStop[];
 }
 
 /** More missing events than this are no gap of the journal, but a broken number. */
@@ -35,7 +34,7 @@ const maxLostEvents = 10_000;
 class RunningTurnReader {
   readonly number: number;
   readonly record: TurnRecord;
-  readonly #isStopped: boolean;
+  readonly #stops: readonly TurnStop[];
   readonly #onFault: (fault: unknown) => void;
   readonly #steps: (TurnStep | EarlierCheckpoint)[] = [];
   #headSeq: number;
@@ -45,7 +44,7 @@ class RunningTurnReader {
   constructor(row: Row, onFault: (fault: unknown) => void) {
     this.number = Number(row.number);
     this.record = toRecord(row);
-    this.#isStopped = row.stopped === 1;
+    this.#stops = stopsOf(row);
     this.#headSeq = this.record.afterSeq ?? 0;
     this.#onFault = onFault;
     try {
@@ -76,7 +75,7 @@ class RunningTurnReader {
   read(): RunningRow {
     const { number, record } = this;
     const steps = upgradeSteps(this.#steps);
-    return { number, record, steps, request: this.#request, isStopped: this.#isStopped };
+    return { number, record, steps, request: this.#request, stops: this.#stops };
   }
 
   #end(steps: readonly TurnEvent[]): void {
@@ -159,4 +158,9 @@ export function readEnded(row: Row, isCompact: boolean): GivenLog {
     lanes: laneTexts(events),
     events: events.slice(-1),
   };
+}
+
+function stopsOf({ stopped, stopped_personas: personas }: Row): TurnStop[] {
+  const list: unknown = typeof personas === "string" ? JSON.parse(personas) : [];
+  return [...(stopped === 1 ? [null] : []), ...(Array.isArray(list) ? list.map(String) : [])];
 }

@@ -21,8 +21,8 @@ interface Cast {
   readonly members: readonly Member[];
   /** Absent for a request that brings its history. */
   readonly conversation: ConversationTurn | undefined;
-  /** Lanes that had ended in another process. */
-  readonly ended?: readonly RecoveredLane[];
+  /** Lanes that had ended in another process, or that a client had stopped there. */
+  readonly over?: readonly RecoveredLane[];
 }
 
 /** A speech that has ended, with everything that its turn's end needs. */
@@ -56,7 +56,7 @@ export async function runStage(
     if (member === undefined) throw new Error("A policy let a persona speak that is not in the cast.");
     const { persona, choice } = member;
     const key = laneKey(speech);
-    const kept = cast.ended?.find((lane) => lane.key === key);
+    const kept = cast.over?.find((lane) => lane.key === key);
     if (kept?.answer !== undefined)
       return spoken(speech, member, resultOf(kept.answer), kept.answer.messageId);
     const lane = {
@@ -75,6 +75,8 @@ export async function runStage(
       // Among several, the lane's answer follows at once.
       emitEnd: whenOne ? undefined : context.emitWithNext,
     };
+    if (kept?.ended === false && lane.showText)
+      await context.emit([{ type: "text", lane: key, text: "", final: true }]);
     const result =
       kept === undefined
         ? withStorableItems(await runLane(lane, dependencies, context.emit))
@@ -119,11 +121,15 @@ function resultOf(answer: PersonaAnswer): LaneResult {
   };
 }
 
-/** The result of a lane whose last text is in the log. Unless the log says that it completed, it failed or was stopped. */
-function keptResult({ status = "failed", text, link }: RecoveredLane, choice: ProviderChoice): LaneResult {
-  const error = status === "failed" ? { error: new TroupeError("interrupted") } : {};
+/** The result of a lane that is not answered again. Unless the log says that it completed, it failed or was stopped. */
+function keptResult({ status, text, link, isStopped }: RecoveredLane, choice: ProviderChoice): LaneResult {
   const { api, model = choice.model } = link ?? choice;
-  return { status, text, model, api, simulated: choice.provider.simulated, ...error };
+  const told = { text, model, api, simulated: choice.provider.simulated };
+  if (status !== undefined) return { status, ...told };
+  if (isStopped !== true) return { status: "failed", ...told, error: new TroupeError("interrupted") };
+  // Its connection to the provider was closed with the process that had it.
+  const cancel = { upstreamClosed: true, closedInMs: 0 };
+  return { status: "cancelled", ...told, finishReason: "cancelled", cancel };
 }
 
 function personaAnswer(

@@ -78,7 +78,7 @@ describe("a broken message of the process with the logs", () => {
   it("ends one of the turns that were left as interrupted, and the others have their steps and requests", async () => {
     const request = JSON.stringify(fullResumables[0]);
     const left = (id: string, steps: string, text?: string) => ({
-      ...{ turn: id.length, record: recordOf("owner", id), steps },
+      ...{ turn: id.length, record: recordOf("owner", id), steps, stops: [] },
       ...(text === undefined ? {} : { request: text }),
     });
     const steps = JSON.stringify([textOf("a")]);

@@ -1,7 +1,7 @@
 import type { Caller } from "../../../ports/caller.ts";
 import { CallerCounts, HeldByOwners } from "../../../ports/fair-shares.ts";
 import type { LaneCheckpoint } from "../../../ports/turn-event.ts";
-import type { TurnLog, TurnRecord } from "../../../ports/turn-log.ts";
+import type { TurnLog, TurnRecord, TurnStop } from "../../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../../ports/turn-request.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
 import { nameOf } from "../rpc/log-hub.ts";
@@ -25,6 +25,7 @@ export interface DirectoryEntry {
   /** The request with which another process can continue the turn; `checkpoints` tell where its lanes can be taken up. */
   readonly resumable: ResumableRequest | undefined;
   checkpoints: readonly LaneCheckpoint[];
+  stops: readonly TurnStop[];
   /** The process that runs it; `undefined` if that process is gone. */
   runner: Member | undefined;
   /** The last append that was started; settles when it is done, and never rejects. */
@@ -109,10 +110,11 @@ export function createDirectory(options: DirectoryOptions) {
       log,
       resumable,
       checkpoints = [],
+      stops = [],
       runner,
       release,
     }: Pick<DirectoryEntry, "record" | "log" | "resumable" | "runner" | "release"> &
-      Partial<Pick<DirectoryEntry, "checkpoints">>) {
+      Partial<Pick<DirectoryEntry, "checkpoints" | "stops">>) {
       lastTurn += 1;
       const entry: DirectoryEntry = {
         turn: lastTurn,
@@ -120,6 +122,7 @@ export function createDirectory(options: DirectoryOptions) {
         log,
         resumable,
         checkpoints,
+        stops,
         runner,
         release,
         appending: Promise.resolve(),
@@ -140,6 +143,13 @@ export function createDirectory(options: DirectoryOptions) {
       if (entry?.runner !== member)
         throw new Error("This turn does not run in the process that speaks of it.");
       return entry;
+    },
+    /** A turn that has not ended. */
+    get: (turn: number) => byTurn.get(turn),
+    /** Keeps a client's stop for the process that takes the turn over. */
+    async keepStop(entry: DirectoryEntry, stop: TurnStop): Promise<void> {
+      entry.stops = [...entry.stops, stop];
+      await entry.log.keepStop?.(stop);
     },
     find: (owner: string, id: string) => byName.get(nameOf(owner, id)),
     /** Oldest first. */

@@ -70,9 +70,9 @@ export async function createHub(options: HubOptions): Promise<Hub> {
       tell(runner.worker.watched(record.owner, record.id, false), runner.gone, onFault);
   }
 
-  for (const { record, log, request: resumable, steps } of await logs.unfinished()) {
-    const checkpoints = newestCheckpoints(steps);
-    directory.add({ record, log, resumable, checkpoints, runner: undefined, release: () => undefined });
+  for (const { record, log, request: resumable, steps, stops } of await logs.unfinished()) {
+    const left = { checkpoints: newestCheckpoints(steps), ...(stops === undefined ? {} : { stops }) };
+    directory.add({ record, log, resumable, ...left, runner: undefined, release: () => undefined });
   }
 
   return {

@@ -45,12 +45,11 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
   async function tellOf(entry: DirectoryEntry): Promise<LeftTurn[]> {
     // The last append of the process that is gone may still be on its way to the disk.
     await entry.appending;
-    const { turn, record, log, resumable, checkpoints } = entry;
+    const { turn, record, log, resumable, checkpoints, stops } = entry;
     if (log.ended) return [];
     const steps = encodeStored([...(await readEvents(log, record.afterSeq)), ...checkpoints]);
-    return [
-      { turn, record, steps, ...(resumable === undefined ? {} : { request: encodeStored(resumable) }) },
-    ];
+    const request = resumable === undefined ? {} : { request: encodeStored(resumable) };
+    return [{ turn, record, steps, stops, ...request }];
   }
 
   return {
@@ -87,6 +86,10 @@ export function createLogHub({ logs, directory, member, onEnd }: LogHubOptions):
       directory.remove(entry);
       onEnd(entry);
       return unkept === undefined ? false : encodeStored(unkept);
+    },
+    async keepStop(turn, stop) {
+      const entry = directory.get(turn);
+      if (entry?.runner === member) await directory.keepStop(entry, stop);
     },
     forget: logs.forget,
     async unfinished() {

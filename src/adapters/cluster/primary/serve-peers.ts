@@ -90,9 +90,11 @@ export function createPeerHub({ directory, member, members, subscribers, onFault
       const entry = elsewhere(owner, id);
       await entry?.announced.promise;
       const runner = entry?.runner;
-      if (runner === undefined || runner === member) return false;
+      if (entry === undefined || runner === undefined || runner === member) return false;
       try {
-        return await runner.worker.cancel(owner, id, personaId);
+        const isStopped = await runner.worker.cancel(owner, id, personaId);
+        if (isStopped) await directory.keepStop(entry, personaId ?? null);
+        return isStopped;
       } catch (error) {
         // The turn ends because its process is gone, and not because of this cancel.
         if (runner.gone.aborted) return false;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { TurnQuestion } from "../../../ports/conversation-store.ts";
 import { storedItems } from "../../../ports/item.ts";
-import type { TurnPlace, TurnRecord } from "../../../ports/turn-log.ts";
+import type { TurnPlace, TurnRecord, TurnStop } from "../../../ports/turn-log.ts";
 import { caller } from "./handshake-methods.ts";
 import { type Methods, nothing } from "./remote-port.ts";
 
@@ -22,6 +22,7 @@ export interface LeftTurn {
   readonly steps: string;
   /** The request with which it can go on, as JSON. */
   readonly request?: string;
+  readonly stops: readonly TurnStop[];
 }
 
 /** The methods that the process with the logs offers to one that runs turns. A running turn is named by a number. */
@@ -45,6 +46,8 @@ export interface LogHub {
   find(owner: string, id: string): Promise<FoundTurn | undefined>;
   /** Returns whether the log is full from now on or, as JSON, why the turn's end could not be kept. */
   append(turn: number, steps: string): Promise<boolean | string>;
+  /** Like `TurnLog.keepStop`; does nothing if the turn has ended. */
+  keepStop(turn: number, stop: TurnStop): Promise<void>;
   forget(owner: string, conversationId: string): Promise<void>;
   /** Some of the turns that no process runs, which now belong to the asking process; empty when there are no more. */
   unfinished(): Promise<readonly LeftTurn[]>;
@@ -58,6 +61,7 @@ export interface LogHub {
 const text = z.string();
 const number = z.int();
 
+const turnStop = text.nullable();
 const turnRecord = z.object({
   owner: text,
   id: text,
@@ -85,6 +89,7 @@ const leftTurn = z.object({
   record: turnRecord,
   steps: text,
   request: text.exactOptional(),
+  stops: z.array(turnStop),
 });
 const headPlace = z.object({ messageId: text.exactOptional(), pathChars: number, version: number });
 const turnQuestion = z.object({
@@ -102,6 +107,7 @@ export const logHubMethods: Methods<LogHub> = {
   ],
   find: [z.tuple([text, text]), foundTurn.optional()],
   append: [z.tuple([number, text]), z.boolean().or(text)],
+  keepStop: [z.tuple([number, turnStop]), nothing],
   forget: [z.tuple([text, text]), nothing],
   unfinished: [z.tuple([]), z.array(leftTurn)],
   follow: [z.tuple([number, text, text, number]), nothing],

@@ -1,6 +1,6 @@
 import { decodeError, encodeStored } from "../../../ports/stored-turn.ts";
 import { isTerminal, isUrgent, type TurnStep } from "../../../ports/turn-event.ts";
-import type { LogReader, TurnLog } from "../../../ports/turn-log.ts";
+import type { LogReader, TurnLog, TurnStop } from "../../../ports/turn-log.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
 import type { MemoryTurnLog } from "../../turn-log/memory-turn-log.ts";
 import type { Channel } from "../rpc/channel.ts";
@@ -67,6 +67,11 @@ export class RelayedLog implements TurnLog {
       return this.#loseEnd(TroupeError.from(fault).asData());
     }
     this.#copy.add(steps);
+  }
+
+  async keepStop(stop: TurnStop): Promise<void> {
+    if (this.#copy.ended) return;
+    await this.#channel.ask("logs", "keepStop", [this.#turn, stop]).catch(this.#onFault);
   }
 
   #loseEnd(error: TroupeError): void {

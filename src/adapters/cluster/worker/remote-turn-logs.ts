@@ -59,7 +59,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
   }
 
   /** Takes up a turn that another process left. If it cannot be read, it has no request and so ends as interrupted. */
-  function takeUp({ turn, record, steps: text, request }: LeftTurn): UnfinishedTurn {
+  function takeUp({ turn, record, steps: text, request, stops }: LeftTurn): UnfinishedTurn {
     const { log, copy } = adopt(record, turn);
     let steps: readonly TurnStep[] = [];
     try {
@@ -67,7 +67,7 @@ export function createRemoteTurnLogs({ channel, onFault }: RemoteTurnLogOptions)
       copy.add(steps);
       return request === undefined
         ? { record, log, steps }
-        : { record, log, steps, request: decodeResumableRequest(request) };
+        : { record, log, steps, request: decodeResumableRequest(request), stops };
     } catch (fault) {
       onFault(fault);
       return { record, log, steps };
