@@ -220,7 +220,8 @@ class LaneCalls {
     const { signal } = this.#stop;
     const { clock } = this.#dependencies;
     try {
-      return await pace(call.events(), this.#lane.pacing, { clock, signal, emit });
+      const isBegun = this.#begun !== undefined;
+      return await pace(call.events(), this.#lane.pacing, { clock, signal, isBegun, emit });
     } catch (fault) {
       // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
       this.#stop.abort(fault);

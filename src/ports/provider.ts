@@ -154,7 +154,8 @@ export class Departure extends Error {
  *   itself resumes only an answer that survives its call, with no gap and no repeat;
  * - with `from`, the `place` of an earlier checkpoint of the same request, the provider starts no new answer. If it cannot resume, it
  *   throws the cause: the first call's own failure, or `interrupted` for a call with `from`;
- * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`.
+ * - an abort ends such an answer at the vendor as well, unless its reason is a `Departure`. With `from`, so does one from before the call:
+ *   the process that was told to stop it may have died before the vendor was.
  *
  * @example
  * import { createTroupe, type Provider, textMessages, TroupeError } from "troupe";

@@ -58,7 +58,7 @@ export interface UpstreamDouble extends AsyncDisposable {
   /** Sets the answer to requests for an existing response from now on. Default: 404. */
   respondToRetrieval(responder: RetrievalResponder): void;
   /** Sets the answer to cancels of a response from now on. Default: it is cancelled. */
-  respondToCancels(script: Script): void;
+  respondToCancels(script: Script | undefined): void;
   /** Settles when the client has closed the connection that carried the request. */
   closed(request: RecordedRequest): Promise<void>;
   /** Settles with the n-th call, counted from 1, once the whole call has arrived. */

@@ -6,6 +6,7 @@ import { brokenAfter } from "../doubles/background-answer.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { openBeside } from "../support/open-beside.ts";
 import { startTroupe } from "../support/start-troupe.ts";
+import { until } from "../support/until.ts";
 import { replay } from "./interrupted-server.ts";
 
 test("a crash right after an accepted stop revives no answer in the background", async () => {
@@ -30,8 +31,13 @@ test("a crash right after an accepted stop revives no answer in the background",
     source.exec(`VACUUM INTO '${after.database}'`);
   }
 
+  upstream.respondToCancels(undefined);
   await using next = await startTroupe({ ...options, data: after.folder });
   const end = (await replay(await next.connect(), "r")).at(-1);
   assert.ok(end?.type === "response" && end.status === "cancelled");
   assert.deepEqual([upstream.requests.length, upstream.retrievals.length], [1, 0]);
+  // The vendor may not have heard of the stop from the first process.
+  const isCancel = ({ path }: { path: string }) => path === "/v1/responses/resp_1/cancel";
+  await until(() => upstream.sideRequests.filter(isCancel).length === 2);
+  assert.ok(end.data.cancel?.upstream_closed);
 });

@@ -100,7 +100,6 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     request: ProviderRequest,
     { signal, from }: ProviderCall,
   ): AsyncGenerator<ProviderEvent[]> {
-    signal.throwIfAborted();
     const { includeReasoning = false } = request;
     const runsOn = request.options?.background === true;
     const place = from === undefined ? undefined : readPlace(from);
@@ -108,6 +107,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const machine = new ResponsesMachine({ includeReasoning, origin, numbered: runsOn, place });
     const begin = () => read(request, machine, signal, create(request));
     try {
+      signal.throwIfAborted();
       // The response object as first sent was lost with the process that received it.
       if (place !== undefined)
         yield [{ type: "started", response: { id: place.responseId }, ...toldIgnored(request) }];

@@ -34,6 +34,8 @@ const maxCloseMs = 2_000;
 export interface PaceOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The provider answers already: if the answer is stopped before it is read, the provider must hear of it. Default false. */
+  readonly isBegun?: boolean;
   /** Takes the events shown at one moment. Nothing more is shown before it settles. If it rejects, `pace` rejects. */
   readonly emit: (batch: PacedEvent[]) => Promise<void>;
 }
@@ -86,13 +88,15 @@ class PacedAnswer {
   #wakeAtMs = Infinity;
   #cancelWake: (() => void) | undefined;
 
-  constructor(batches: AsyncIterable<ProviderEvent[]>, pacing: Pacing, { clock, signal, emit }: PaceOptions) {
+  constructor(batches: AsyncIterable<ProviderEvent[]>, pacing: Pacing, options: PaceOptions) {
+    const { clock, signal, isBegun = false, emit } = options;
     this.#pacing = pacing;
     this.#chunkChars = pacing.mode === "raw" ? maxRawChunkChars : pacing.chunkChars;
     this.#clock = clock;
     this.#signal = signal;
     this.#emit = emit;
     this.#source = new PacedSource(batches, { queue: this.#queue, clock, onChange: this.#step });
+    if (signal.aborted && isBegun) this.#source.ask();
     if (signal.aborted) this.#onAbort();
     else {
       signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -238,8 +242,7 @@ class PacedAnswer {
   #endAborted(): void {
     const { closedAtMs } = this.#source;
     const closedInMs = Math.max(0, (closedAtMs ?? this.#clock.now()) - this.#abortedAtMs);
-    const { reason } = this.#signal;
-    this.#end({ type: "aborted", reason, closed: closedAtMs !== undefined, closedInMs });
+    this.#end({ type: "aborted", reason: this.#signal.reason, closed: closedAtMs !== undefined, closedInMs });
   }
 
   #end(result: PaceResult): void {
