@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { cutOffMs } from "../../src/adapters/postgres/nodes/death-watch.ts";
 import { chat, isChunk, wholeText } from "../cluster/gated-cluster.ts";
 import { halfUntil } from "../recovery/half-until.ts";
-import { adminKey } from "../support/key-system.ts";
+import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
 import { textOf } from "../support/wire-client.ts";
 import { revokeElsewhere, startGatedNodes } from "./postgres/gated-nodes.ts";
 import { runOn, stopShared } from "./postgres/open-store.ts";
@@ -117,6 +118,23 @@ describe("nodes that come and go", withPostgres, () => {
     assert.ok(ended.type === "persona_response");
     assert.deepEqual([ended.persona_id, ended.status, ended.response], ["skeptic", "cancelled", "Half"]);
     gate.resolve();
+  });
+
+  it("answer a revocation without a node only after that node has closed its sockets", async () => {
+    await using system = await startGatedNodes({ adminKey });
+    const { databaseUrl, second } = system;
+    const admin = bearer(adminKey);
+    const body = JSON.stringify({ owner: "ada" });
+    const made = (await (
+      await fetch(`${second.httpUrl}/api/keys`, { method: "POST", ...admin, body })
+    ).json()) as MadeKey;
+    // A node that has just sent a heartbeat, and whose connection is gone.
+    await runOn(databaseUrl, "INSERT INTO nodes (incarnation, name, beat) VALUES (9000000, 'lost', 7)");
+    await runOn(databaseUrl, "INSERT INTO fences (incarnation, line, nonce, sent) VALUES (9000000, 0, 1, 0)");
+    const sentAtMs = performance.now();
+    await fetch(`${second.httpUrl}/api/keys/${made.id}`, { method: "DELETE", ...admin });
+    assert.ok(performance.now() - sentAtMs > cutOffMs, `${performance.now() - sentAtMs}`);
+    assert.deepEqual(await runOn(databaseUrl, "SELECT 1 FROM fences WHERE incarnation = 9000000"), []);
   });
 
   it("take the lock that tells of their connection again, if their last session kept it for longer than the connection", async () => {

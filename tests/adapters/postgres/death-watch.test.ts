@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createDeathWatch, type SeenNode } from "../../../src/adapters/postgres/nodes/death-watch.ts";
+import {
+  createDeathWatch,
+  cutOffMs,
+  type SeenNode,
+} from "../../../src/adapters/postgres/nodes/death-watch.ts";
 
 const other = { incarnation: 7, beat: 3, hasFence: true, isConnected: true };
 
@@ -8,18 +12,20 @@ const other = { incarnation: 7, beat: 3, hasFence: true, isConnected: true };
 function observe() {
   const watch = createDeathWatch();
   let atMs = 0;
+  let verdicts: ReturnType<typeof watch.note> = { dead: [], gone: [] };
   return {
     watch,
     /** Returns whether the node is dead after this many looks that find it like this. */
     look(seen: Partial<SeenNode> = {}, count = 1, { afterMs = 1_000, isSettled = true, answerMs = 0 } = {}) {
-      let dead: readonly number[] = [];
       for (let looks = 0; looks < count; looks += 1) {
         atMs += afterMs;
         const [sentAtMs, answeredAtMs] = [atMs, atMs + answerMs];
-        dead = watch.note({ nodes: [{ ...other, ...seen }], sentAtMs, answeredAtMs, isSettled });
+        verdicts = watch.note({ nodes: [{ ...other, ...seen }], sentAtMs, answeredAtMs, isSettled });
       }
-      return dead.includes(other.incarnation);
+      return verdicts.dead.includes(other.incarnation);
     },
+    isGone: () => verdicts.gone.includes(other.incarnation),
+    nowMs: () => atMs,
     fail: () => watch.fail(atMs),
   };
 }
@@ -90,8 +96,22 @@ describe("the watch for dead nodes", () => {
     }
   });
 
-  it("takes a node that has no fence for dead at once", () => {
+  it("does not take over a node that has no fence any more", () => {
     const { look } = observe();
-    assert.equal(look({ hasFence: false }), true);
+    assert.equal(look({ hasFence: false }, 10), false);
   });
+
+  for (const [name, seen] of [
+    ["without a connection", { isConnected: false }],
+    ["that was taken over", { isConnected: false, hasFence: false }],
+    ["that is silent", {}],
+  ] as const)
+    it(`counts a node ${name} as gone only after it has cut itself off`, () => {
+      const { look, isGone, nowMs } = observe();
+      // The node sent its last heartbeat before this look was answered, and it is slow.
+      look(seen, 1, { answerMs: 900 });
+      const heardMs = nowMs() + 900;
+      while (!isGone()) look(seen);
+      assert.ok(nowMs() - heardMs >= cutOffMs * 1.25, `${nowMs() - heardMs}`);
+    });
 });

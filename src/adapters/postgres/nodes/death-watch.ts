@@ -18,6 +18,11 @@ interface Look {
   readonly isSettled: boolean;
 }
 
+/**
+ * After this time without an answered heartbeat a node counts as cut off and closes its sockets, milliseconds. It must be shorter than
+ * `minWaitMs`, also by two clocks of different speed.
+ */
+export const cutOffMs = 4_000;
 /** A node is dead after this many looks without a new heartbeat. */
 const maxLooks = 5;
 /** The last of these looks is sent no sooner than this after the first was answered. A slow answer does not count as waiting. */
@@ -40,10 +45,18 @@ interface Standstill {
   looksUnconnected: number;
 }
 
+/** The verdicts of one look, as incarnations. */
+interface Verdicts {
+  /** Nodes that must write no more: their turns are taken over. Such a node may still live and have sockets. */
+  readonly dead: readonly number[];
+  /** Nodes without a heartbeat for so long that they have closed their sockets, even if they live: nothing waits for them any more. */
+  readonly gone: readonly number[];
+}
+
 /** Tells which nodes are dead, from the looks of one observer. It compares no clocks of different machines. */
 interface DeathWatch {
-  /** Notes a look, and returns the incarnations of dead nodes. */
-  note(look: Look): readonly number[];
+  /** Notes a look. */
+  note(look: Look): Verdicts;
   /** Notes a look without an answer. */
   fail(nowMs: number): void;
   /** Whether the next look may find that a node without a connection is dead. One whose heartbeats go on lives. */
@@ -55,11 +68,15 @@ export function createDeathWatch(): DeathWatch {
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let hasSuspects = false;
 
-  function isDead({ hasFence }: SeenNode, seen: Standstill, look: Look): boolean {
-    if (!hasFence) return true;
-    if (look.sentAtMs < quietUntilMs) return false;
-    if (seen.looksUnconnected >= maxLooksUnconnected) return true;
-    return seen.looks >= maxLooks && look.sentAtMs - seen.firstAnsweredAtMs >= minWaitMs;
+  /** Its last heartbeat was sent before the first of these looks was answered. */
+  function isSilent(seen: Standstill, { sentAtMs }: Look): boolean {
+    return (
+      sentAtMs >= quietUntilMs && seen.looks >= maxLooks && sentAtMs - seen.firstAnsweredAtMs >= minWaitMs
+    );
+  }
+
+  function isUnconnected({ looksUnconnected }: Standstill, { sentAtMs }: Look): boolean {
+    return sentAtMs >= quietUntilMs && looksUnconnected >= maxLooksUnconnected;
   }
 
   return {
@@ -70,21 +87,25 @@ export function createDeathWatch(): DeathWatch {
       const before = still;
       still = new Map();
       const dead: number[] = [];
+      const gone: number[] = [];
       hasSuspects = false;
       for (const node of look.nodes) {
-        const { incarnation, beat } = node;
+        const { incarnation, beat, hasFence } = node;
         const known = before.get(incarnation);
         const { answeredAtMs: firstAnsweredAtMs } = look;
         const seen =
           known?.beat === beat ? known : { beat, firstAnsweredAtMs, looks: 0, looksUnconnected: 0 };
-        const isGone = !node.isConnected && look.isSettled && beat > 0;
+        const hasNoConnection = !node.isConnected && look.isSettled && beat > 0;
         seen.looks += 1;
-        seen.looksUnconnected = isGone ? seen.looksUnconnected + 1 : 0;
+        seen.looksUnconnected = hasNoConnection ? seen.looksUnconnected + 1 : 0;
         still.set(incarnation, seen);
-        if (isDead(node, seen, look)) dead.push(incarnation);
-        else if (isGone && (known === undefined || known === seen)) hasSuspects = true;
+        const isSilentNow = isSilent(seen, look);
+        if (isSilentNow) gone.push(incarnation);
+        if (!hasFence) continue;
+        if (isSilentNow || isUnconnected(seen, look)) dead.push(incarnation);
+        else if (hasNoConnection && (known === undefined || known === seen)) hasSuspects = true;
       }
-      return dead;
+      return { dead, gone };
     },
     fail(nowMs) {
       still.clear();

@@ -3,9 +3,9 @@ import type { NodeState, Nodes } from "../../../ports/nodes.ts";
 import type { Row } from "../../database/row.ts";
 import { named } from "../connection.ts";
 import type { PostgresStore } from "../postgres-store.ts";
-import { createDeathWatch, type SeenNode } from "./death-watch.ts";
+import { createDeathWatch, cutOffMs, type SeenNode } from "./death-watch.ts";
 import { createSteadyConnection } from "./steady-connection.ts";
-import { fenceLockTimeout, takeOver } from "./take-over.ts";
+import { fenceLockTimeout, forgetNode, takeOver } from "./take-over.ts";
 
 interface NodeOptions {
   readonly url: string;
@@ -40,9 +40,6 @@ export interface Node extends Nodes, AsyncDisposable {
   isCutOff(): boolean;
 }
 
-/** After this time without an answered heartbeat a node counts as cut off, milliseconds: before others can call it dead. */
-const cutOffMs = 4_000;
-
 /** Nodes in a list. */
 const maxListed = 1_000;
 /** From one heartbeat to the next, milliseconds. */
@@ -74,7 +71,8 @@ const statements = named({
   lock: "SELECT pg_try_advisory_lock($1)",
   list: `SELECT incarnation, name, state, beat,
       (SELECT count(*) FROM turns WHERE node = n.incarnation) AS turns
-    FROM nodes n ORDER BY incarnation LIMIT ${maxListed}`,
+    FROM nodes n WHERE EXISTS (SELECT 1 FROM fences WHERE incarnation = n.incarnation)
+    ORDER BY incarnation LIMIT ${maxListed}`,
 });
 
 /**
@@ -124,13 +122,20 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     if (own.is_connected !== true) await connection.ask(statements.lock, [lockBase + incarnation]);
     const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
     const isSettled = own.is_settled === true;
-    const dead = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
+    const { dead, gone } = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
     heard.note(rows);
-    const others = nodes.map((node) => node.incarnation).filter((one) => !dead.includes(one));
+    const others = nodes
+      .filter(({ hasFence, incarnation: one }) => hasFence && !dead.includes(one))
+      .map((node) => node.incarnation);
     hasOthers = rows.some((row) => others.includes(Number(row.incarnation)) && stateOf(row) === "serving");
     noteAnswered(sentAtMs);
     onLook?.({ others, hasCancels: own.has_cancels === true, revocations: Number(own.revocations) });
     for (const one of dead) if (await takeOver(connection, one)) onDeath();
+    for (const one of gone) {
+      await forgetNode(connection, one);
+      // Its taker may have died too soon to tell.
+      onDeath();
+    }
   }
 
   async function run(): Promise<void> {

@@ -8,7 +8,8 @@ export const fenceLockTimeout = "1s";
 
 const statements = named({
   deleteFence: "DELETE FROM fences WHERE incarnation = $1",
-  deleteNode: "DELETE FROM nodes WHERE incarnation = $1",
+  deleteNode: `DELETE FROM nodes WHERE incarnation = $1
+    AND NOT EXISTS (SELECT 1 FROM fences WHERE incarnation = $1)`,
   // Only a backend that waits for its client: one that waits for a standby would make its rows visible before the standby has them.
   endJournal: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Client'`,
@@ -23,7 +24,6 @@ export async function takeOver(connection: SteadyConnection, incarnation: number
   for (const isLast of [false, true]) {
     try {
       await connection.ask(statements.deleteFence, [incarnation]);
-      await connection.ask(statements.deleteNode, [incarnation]);
       return true;
     } catch (fault) {
       if (!isLockTimeout(fault)) throw fault;
@@ -32,4 +32,9 @@ export async function takeOver(connection: SteadyConnection, incarnation: number
     }
   }
   return false;
+}
+
+/** Deletes the row of a node that was taken over. Revocations wait for every row, so the node must have closed its sockets. */
+export async function forgetNode(connection: SteadyConnection, incarnation: number): Promise<void> {
+  await connection.ask(statements.deleteNode, [incarnation]);
 }
