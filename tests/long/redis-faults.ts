@@ -10,10 +10,11 @@ import { stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { runNodeFaults } from "./postgres/run-node-faults.ts";
 import { spyOnMessages } from "./postgres/spy-on-messages.ts";
+import { createUnsteadyRedis } from "./postgres/unsteady-redis.ts";
 import { report } from "./record/report.ts";
 
 /** The figures of a short run; a longer one sets its own. */
-const count = Number(process.env.REDIS_FAULTS ?? 3);
+const count = Number(process.env.REDIS_FAULTS ?? 4);
 const streams = Number(process.env.CRASH_STREAMS ?? 15);
 const seed = Number(process.env.CRASH_SEED ?? 1);
 
@@ -23,22 +24,40 @@ describe("three nodes with Redis", { skip: withPostgres.skip || withRedis.skip }
   it(`lose and interrupt nothing in ${count} faults of Redis under ${streams} streams, seed ${seed}`, async () => {
     await using redis = await startRedis({ password: "s3cret" });
     const random = createSeededRandom(seed);
-    const kinds: readonly RedisFault[] = ["freeze of Redis", "kill of Redis", "flush of Redis"];
+    await using messages = await createUnsteadyRedis(redis.url, createSeededRandom(seed + 1));
+    const unsteady = "messages of Redis that get lost, come twice or late";
+    // A short run does not come to the last one.
+    const kinds: readonly RedisFault[] = [
+      ...(["freeze of Redis", "kill of Redis", "flush of Redis", unsteady] as const),
+      "freeze of Redis for 30 s",
+    ];
     const faults = Array.from(
       { length: count },
       (_, place) => kinds[place] ?? random.pick<RedisFault>(["kill of Redis", ...kinds]),
     );
-    const run = await runNodeFaults({ plan: [[{ faults }]], streams, seed, patienceMs: 60_000, redis });
+    const options = { streams, seed, patienceMs: 60_000, redis, messages };
+    const run = await runNodeFaults({ plan: [[{ faults }]], ...options });
+    const played = kinds.map((kind) => [kind, faults.filter((fault) => fault === kind).length] as const);
+    const { lost, doubled, late } = messages.counts;
     report({
       program: "redis-faults",
       settings: { REDIS_FAULTS: count, CRASH_STREAMS: streams, CRASH_SEED: seed },
-      figures: { "requests in the middle of their answer at a fault": run.inAnswer, ...run.endings },
+      figures: {
+        ...Object.fromEntries(played),
+        "messages of Redis that got lost": lost,
+        "messages of Redis that came twice": doubled,
+        "messages of Redis that came late": late,
+        "requests in the middle of their answer at a fault": run.inAnswer,
+        ...run.endings,
+        ...run.judged,
+        ...run.invariants,
+      },
       findings: run.findings,
     });
     const { interrupted, restarts, otherEnds } = run.endings;
     assert.deepEqual([run.findings.total, run.unread, run.inRows], [0, 0, []]);
     assert.deepEqual([interrupted, restarts, otherEnds], [0, 0, 0]);
-    assert.ok(run.inAnswer > 0);
+    assert.ok(run.inAnswer > 0 && lost > 0 && doubled > 0 && late > 0);
   });
 
   it("revoke a key through it, and tell the operator once when it goes and once when it comes back", async () => {

@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { appendFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, describe, it } from "node:test";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createServerProcess } from "../crash/server-process.ts";
 import { type KilledServer, runDamage } from "../disk/run-damage.ts";
 import { runOutage } from "../disk/run-outage.ts";
+import { mountSmallDisk, noMount } from "../disk/small-disk.ts";
 import { writeRecord } from "./record/report.ts";
-
-/** Mounts a small file system; `undefined` if this user may not mount one. */
-async function mountSmallDisk(folder: string): Promise<AsyncDisposable | undefined> {
-  await mkdir(folder);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], { stdio: "ignore" });
-  } catch {
-    return undefined;
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      execFileSync("umount", ["--lazy", folder]);
-    },
-  };
-}
-
-const noMount = "no file system can be mounted here; tests/disk/full-disk.test.ts plays a full one";
 
 describe("real faults of the storage", () => {
   const results: string[] = [];

@@ -4,6 +4,7 @@ import type { RedisProcess } from "../peers/redis-process.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import type { PostgresServer } from "./postgres-server.ts";
 import type { TestNodes } from "./start-nodes.ts";
+import type { UnsteadyRedis } from "./unsteady-redis.ts";
 
 /** Where a fault is played. */
 export interface FaultPlace {
@@ -11,6 +12,8 @@ export interface FaultPlace {
   /** The database's address without a proxy. */
   readonly databaseUrl: string;
   readonly redis: RedisProcess | undefined;
+  /** The nodes' way to that Redis. */
+  readonly messages: UnsteadyRedis | undefined;
   readonly nodes: TestNodes;
   /** The way of each node to the database, in the order of the nodes. */
   readonly proxies: readonly FaultyProxy[];

@@ -163,6 +163,11 @@ const redisKinds = {
     await sleep(30_000);
     redis?.thaw();
   },
+  async "messages of Redis that get lost, come twice or late"({ messages }) {
+    messages?.upset();
+    await sleep(6_000);
+    messages?.calm();
+  },
   async "flush of Redis"({ redis }) {
     await redis?.flush();
   },

@@ -49,6 +49,8 @@ export interface PostgresServer extends AsyncDisposable {
   start(environment?: Readonly<Record<string, string>>): Promise<void>;
   /** The address of its database `postgres`. */
   readonly url: string;
+  /** Where it keeps its files, which belong to its user. */
+  readonly folder: string;
   /** Its first process, whose children are all others. */
   readonly pid: number;
 }
@@ -174,7 +176,7 @@ export async function startPostgres({
       await client.end();
       return urlOf(name);
     },
-    url: urlOf("postgres"),
+    ...{ url: urlOf("postgres"), folder },
     get pid() {
       return child?.pid ?? 0;
     },

@@ -22,6 +22,7 @@ import { emptyDatabase, runOn, sharedServer } from "./open-store.ts";
 import { checkRefused } from "./refused-rows.ts";
 import { startNodes, untilServing } from "./start-nodes.ts";
 import { createTimeline, type PlayedFault, readHistory } from "./timeline.ts";
+import type { UnsteadyRedis } from "./unsteady-redis.ts";
 import { noteDeath, watchNodes } from "./watch-nodes.ts";
 import { watchWrites, wrongWrites } from "./watch-writes.ts";
 
@@ -41,6 +42,8 @@ interface NodeFaultOptions {
   readonly patienceMs: number;
   /** The Redis of the nodes, for its faults. Default: none. */
   readonly redis?: RedisProcess;
+  /** The way of the nodes to it. Default: none, they use it directly. */
+  readonly messages?: UnsteadyRedis;
   /** The server, and a database with the tables on it. Default: a new one on that of all tests of the file. */
   readonly on?: FaultPlaceDatabase;
 }
@@ -95,6 +98,7 @@ export async function runNodeFaults({
   seed,
   patienceMs,
   redis,
+  messages,
   on,
 }: NodeFaultOptions): Promise<NodeFaultRun> {
   const random = createSeededRandom(seed);
@@ -118,7 +122,7 @@ export async function runNodeFaults({
       TROUPE_ADMIN_KEY: adminKey,
       TROUPE_API_KEYS: `crowd=${crowdKey}`,
       TROUPE_RESERVED_TOKENS: String(reservation),
-      ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+      ...(redis === undefined ? {} : { REDIS_URL: messages?.url ?? redis.url }),
     },
   });
   const crowd = createCrowd({
@@ -142,7 +146,7 @@ export async function runNodeFaults({
   };
   const refused = new Set<string>();
   const place = {
-    ...{ database, databaseUrl, redis, nodes, proxies, random, onKill },
+    ...{ database, databaseUrl, redis, messages, nodes, proxies, random, onKill },
     taken: new Set<object>(),
     onRefused: (id: string) => void refused.add(id),
   };

@@ -62,7 +62,7 @@ export async function startServerPair({ isSynchronous }: { isSynchronous: boolea
   return {
     databaseUrl: door.url,
     database: {
-      ...{ createDatabase: primary.createDatabase, url: door.url, restart: failOver },
+      ...{ createDatabase: primary.createDatabase, url: door.url, folder: primary.folder, restart: failOver },
       stop: (how) => primary.stop(how),
       start: (environment) => primary.start(environment),
       get pid() {
