@@ -11,7 +11,7 @@ import { type Access, createAccess, hostName, readOrigin } from "../doors/identi
 import type { ClientAddress } from "../doors/identity/client-address.ts";
 import { createHandshakeAdmission } from "../doors/identity/handshake-admission.ts";
 import { Connection } from "../doors/websocket/connection.ts";
-import { SharedFrames } from "../doors/websocket/shared-frames.ts";
+import { SharedFrames } from "../doors/websocket/outbox.ts";
 import type { Nodes } from "../ports/nodes.ts";
 import type { Observer, RefusalFacts } from "../ports/observer.ts";
 import { createConversationDeletion } from "../server/delete-conversation.ts";

@@ -4,8 +4,7 @@ import { faultsOf, type Observer } from "../ports/observer.ts";
 import type { LiveTurn } from "../ports/peers.ts";
 import type { KeptTurn } from "../ports/turn-log.ts";
 import { isStorageUnavailable, TroupeError } from "../protocol/errors.ts";
-import type { Followers } from "./followers.ts";
-import { checkPosition } from "./known-position.ts";
+import { checkPosition, type Followers } from "./followers.ts";
 import { type Question, questionOf, questionOfEnded } from "./question.ts";
 import type { Turns } from "./turns.ts";
 

@@ -7,8 +7,7 @@ import type { KeptTurn } from "../ports/turn-log.ts";
 import type { TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { ConversationFollows, type FollowPlace, type FoundConversation } from "./conversation-follows.ts";
-import { Followers, type Recipient } from "./followers.ts";
-import { checkPosition } from "./known-position.ts";
+import { checkPosition, Followers, type Recipient } from "./followers.ts";
 import type { Question } from "./question.ts";
 import type { Turns } from "./turns.ts";
 

@@ -10,7 +10,7 @@ import type { KeptTurn, TurnLogStore, TurnRecord } from "../ports/turn-log.ts";
 import type { ResumableRequest, TurnRequest, WhenInterrupted, WhenUnwatched } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type Admission, refuseUnpriced } from "./budget/admission.ts";
-import { checkPosition } from "./known-position.ts";
+import { checkPosition } from "./followers.ts";
 import { createTurnRunner, type Launch, type RunOptions, type TurnRegistry } from "./run-turn.ts";
 
 /** A request for an answer, as a session passes it on. */

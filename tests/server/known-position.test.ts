@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { TroupeError } from "../../src/protocol/errors.ts";
-import { checkPosition } from "../../src/server/known-position.ts";
+import { checkPosition } from "../../src/server/followers.ts";
 
 const isError = (code: string) => (error: unknown) => error instanceof TroupeError && error.code === code;
 

@@ -9,9 +9,8 @@ import type { FoundConversation } from "../../server/conversation-follows.ts";
 import type { Question } from "../../server/question.ts";
 import type { Audience, Session } from "../../server/session.ts";
 import { failure } from "./encode-event.ts";
-import { BatchParcel, MessageParcel, Outbox } from "./outbox.ts";
+import { BatchParcel, MessageParcel, Outbox, type SharedFrames } from "./outbox.ts";
 import { type DefaultPacing, readAsk, wireField } from "./read-ask.ts";
-import type { SharedFrames } from "./shared-frames.ts";
 
 /** Options that all connections of a server share. */
 interface ConnectionOptions {

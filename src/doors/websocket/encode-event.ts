@@ -1,4 +1,5 @@
-import type { Usage } from "../../ports/provider.ts";
+import { roundedUsd } from "../../ports/prices.ts";
+import type { Cost, Usage } from "../../ports/provider.ts";
 import {
   laneOf,
   type PersonaAnswer,
@@ -10,7 +11,6 @@ import type { LoggedEvent } from "../../ports/turn-log.ts";
 import type { ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import type { LaneRole } from "../../protocol/fields.ts";
 import type { ServerMessages } from "../../protocol/server-messages.ts";
-import { cost, tokens, usage } from "./encode-usage.ts";
 import { wireField } from "./read-ask.ts";
 
 type TextEvent = Extract<TurnEvent, { type: "text" }>;
@@ -239,4 +239,35 @@ export function failure(error: TroupeError) {
     retryable: error.retryable,
     ...(Number.isFinite(wait) ? { retry_after_ms: Math.round(wait) } : {}),
   };
+}
+
+/** The fields `usage` and `cost` of an answer; none if nothing is known of its tokens. */
+function usage(used: Usage | undefined) {
+  return used === undefined ? {} : { usage: tokens(used), ...cost(used.cost) };
+}
+
+/** The tokens of an answer, without their cost. */
+function tokens(used: Usage) {
+  const { inputTokens, cachedTokens, cacheWriteTokens } = used;
+  const { outputTokens, reasoningTokens, totalTokens, estimated } = used;
+  return {
+    input_tokens: inputTokens,
+    ...(cachedTokens === undefined ? {} : { cached_tokens: cachedTokens }),
+    ...(cacheWriteTokens === undefined ? {} : { cache_write_tokens: cacheWriteTokens }),
+    output_tokens: outputTokens,
+    ...(reasoningTokens === undefined ? {} : { reasoning_tokens: reasoningTokens }),
+    total_tokens: totalTokens,
+    estimated,
+  };
+}
+
+/**
+ * The field `cost`: `null` if no price is known, because a client must not take that for 0. An answer of an earlier version has none, so
+ * that its replay stays as it was.
+ */
+function cost(known: Cost | null | undefined) {
+  if (known === undefined) return {};
+  if (known === null) return { cost: null };
+  const { usd, approximate, partial } = known;
+  return { cost: { usd: roundedUsd(usd), approximate, ...(partial === undefined ? {} : { partial }) } };
 }

@@ -7,8 +7,7 @@ import type { CallPlan } from "../../ports/turn-budget.ts";
 import type { LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
-import { KeyLedgers } from "./key-ledgers.ts";
-import { costOf, Ledger, type Price, type Purse } from "./ledger.ts";
+import { costOf, KeyLedgers, Ledger, type Price, type Purse } from "./ledger.ts";
 import { type SharedPurse, Slices } from "./slices.ts";
 
 /** The limits of one day. An absent value means no limit. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextImmediate } from "node:timers/promises";
-import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import { SharedFrames } from "../../../src/doors/websocket/outbox.ts";
 import type { LoggedEvent } from "../../../src/ports/turn-log.ts";
 
 /** Longer frames are shared in another way. */

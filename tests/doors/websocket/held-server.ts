@@ -5,7 +5,7 @@ import { createMemoryTurnLogs } from "../../../src/adapters/turn-log/memory-turn
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../../src/compose/settings.ts";
 import { Connection } from "../../../src/doors/websocket/connection.ts";
-import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import { SharedFrames } from "../../../src/doors/websocket/outbox.ts";
 import type { Fault } from "../../../src/ports/observer.ts";
 import { createAdmission } from "../../../src/server/budget/admission.ts";
 import { type Audience, Session } from "../../../src/server/session.ts";

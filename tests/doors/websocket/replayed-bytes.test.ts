@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { encodeEvent } from "../../../src/doors/websocket/encode-event.ts";
 import { LongMessage } from "../../../src/doors/websocket/long-message.ts";
-import { SharedFrames } from "../../../src/doors/websocket/shared-frames.ts";
+import { SharedFrames } from "../../../src/doors/websocket/outbox.ts";
 import { decodeSteps, encodeStored } from "../../../src/ports/stored-turn.ts";
 import { isEvent, laneKey, type PersonaAnswer, type TurnEvent } from "../../../src/ports/turn-event.ts";
 import { type ErrorCode, errorTable, TroupeError } from "../../../src/protocol/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { KeyLedgers } from "../../../src/server/budget/key-ledgers.ts";
+import { KeyLedgers } from "../../../src/server/budget/ledger.ts";
 
 const max = 100;
 
