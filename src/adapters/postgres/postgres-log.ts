@@ -10,8 +10,7 @@ import {
 } from "../../ports/turn-event.ts";
 import type { TurnStop } from "../../ports/turn-log.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { laneTexts, type MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
-import { StoredLog } from "../turn-log/stored-log.ts";
+import { laneTexts, type MemoryTurnLog, StoredLog } from "../turn-log/memory-turn-log.ts";
 import type { StepsItem } from "./beat-item.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";

@@ -1,12 +1,27 @@
 import type { Clock } from "../../ports/clock.ts";
-import { type ConversationStore, charsOf, type PathMessage } from "../../ports/conversation-store.ts";
+import {
+  type ConversationStore,
+  charsOf,
+  type NewMessage,
+  type PathMessage,
+  type TurnQuestion,
+} from "../../ports/conversation-store.ts";
 import { searchTerms } from "../../ports/search-terms.ts";
-import { placeBefore, toListPage, toMessage, toPage, toSummary } from "../database/conversation-rows.ts";
+import type { TurnRecord } from "../../ports/turn-log.ts";
+import {
+  placeBefore,
+  rowsOfMessages,
+  titleFrom,
+  toListPage,
+  toMessage,
+  toPage,
+  toSummary,
+} from "../database/conversation-rows.ts";
+import type { HeadMoves } from "./commit-queue.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
-import { writesOfMessages } from "./message-writes.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
-import type { Row, Value } from "./statements.ts";
+import type { Row, Value, Write } from "./statements.ts";
 
 interface SqliteConversationOptions {
   readonly store: SqliteStore;
@@ -165,4 +180,54 @@ const toRequestId = (row: Row) => String(row.request_id);
 /** A binary value. SQLite returns `NULL` for one without bytes. */
 function bytesIn(value: Value | undefined): Buffer {
   return Buffer.from(value instanceof Uint8Array ? value : []);
+}
+
+/** The place of new messages in a conversation. */
+interface MessagePlace {
+  readonly owner: string;
+  readonly conversationId: string;
+  /** The message that the first one follows. */
+  readonly parentId: string | undefined;
+  /** Characters of all messages from the root to that one. */
+  readonly pathChars: number;
+}
+
+/** The writes that store a chain of messages, and their ids in order. */
+function writesOfMessages(
+  { owner, conversationId, parentId, pathChars }: MessagePlace,
+  messages: readonly Omit<NewMessage, "parentId">[],
+  clock: Pick<Clock, "newId" | "wallTimeMs">,
+): { readonly ids: readonly string[]; readonly writes: readonly Write[] } {
+  const rows = rowsOfMessages({ parentId, pathChars }, messages, clock);
+  const writes = rows.map(
+    (row): Write => [
+      "insertMessage",
+      ...[row.id, row.parentId, row.requestId, row.role, row.personaId, row.personaName, row.text, row.items],
+      ...[row.status, row.atMs, row.pathChars, conversationId, owner],
+    ],
+  );
+  const [first] = rows;
+  if (first !== undefined)
+    writes.push(["addedTo", titleFrom(messages) ?? "", first.atMs, conversationId, owner]);
+  return { ids: rows.map(({ id }) => id), writes };
+}
+
+/** The writes that store a turn's question, after those of a new conversation. `undefined` if its place is no longer the head. */
+export function writesOfQuestion(
+  { owner, id: requestId, conversationId = "" }: TurnRecord,
+  { under, ...asked }: TurnQuestion,
+  { clock, headMoves }: { readonly clock: Clock; readonly headMoves: HeadMoves },
+): readonly Write[] | undefined {
+  if (under !== undefined && headMoves.hasMovedSince(under.version, conversationId)) return undefined;
+  const { messageId: parentId, pathChars } = under ?? { pathChars: 0 };
+  const nowMs = clock.wallTimeMs();
+  const begins: readonly Write[] =
+    under === undefined ? [["createConversation", conversationId, owner, nowMs, nowMs]] : [];
+  const place = { owner, conversationId, parentId, pathChars };
+  const { writes } = writesOfMessages(
+    place,
+    [{ ...asked, role: "user", status: "completed", requestId }],
+    clock,
+  );
+  return [...begins, ...writes];
 }

@@ -3,10 +3,10 @@ import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
 import { type Outages, watchOutages } from "../database/outages.ts";
+import { HeadMoves } from "./commit-queue.ts";
 import { Committer, server, toRefusal } from "./committer.ts";
 import { createFairReader, type FairReader, openThreads } from "./database-threads.ts";
 import { watchFiles } from "./file-watch.ts";
-import { HeadMoves } from "./message-writes.ts";
 import type { WorkerOptions } from "./open-database.ts";
 import type { JobName, Row, StatementName, Value, Write } from "./statements.ts";
 

@@ -224,3 +224,38 @@ export function laneTexts(events: readonly LaneTextEvent[]): LaneText[] {
   }
   return [...texts].map(([lane, text]) => (lane === undefined ? { text } : { lane, text }));
 }
+
+/** A log that is stored elsewhere before its readers see it, and that they follow in memory. */
+export abstract class StoredLog implements TurnLog {
+  protected readonly inner: MemoryTurnLog;
+
+  constructor(inner: MemoryTurnLog) {
+    this.inner = inner;
+  }
+
+  get headSeq(): number {
+    return this.inner.headSeq;
+  }
+
+  get ended(): boolean {
+    return this.inner.ended;
+  }
+
+  get unkept(): TroupeError | undefined {
+    return this.inner.unkept;
+  }
+
+  get isFull(): boolean {
+    return this.inner.isFull;
+  }
+
+  open(after: number, wake: () => void): LogReader {
+    return this.inner.open(after, wake);
+  }
+
+  leave(): void {
+    this.inner.leave();
+  }
+
+  abstract append(steps: readonly TurnStep[]): Promise<void>;
+}
