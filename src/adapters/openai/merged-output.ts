@@ -1,4 +1,8 @@
+import { type Item, textMessage } from "../../ports/item.ts";
 import { isObject, type JsonObject, type JsonValue } from "../../ports/json.ts";
+
+/** The name of the provider, which marks its state in items. */
+export const openaiName = "openai";
 
 /** Fields that grow while they are streamed: a prefix of such a text is incomplete. */
 const growing = new Set(["text", "refusal", "arguments", "input", "code"]);
@@ -174,4 +178,34 @@ function partTexts(output: unknown, type: string, list: "content" | "summary"): 
 
 function partText(part: unknown): string {
   return isObject(part) ? String(part.text ?? part.refusal ?? "") : "";
+}
+
+/** The items of an answer's `output`; `undefined` if it is only text, which was streamed. `origin`: the account and model that made it. */
+export function itemsOfOutput(output: unknown, origin: string | undefined): readonly Item[] | undefined {
+  const items = (Array.isArray(output) ? output : []).flatMap((item) => toItem(item, origin));
+  return items.some(({ type }) => type !== "message") ? items : undefined;
+}
+
+function toItem(item: unknown, origin: string | undefined): Item[] {
+  if (!isObject(item)) return [];
+  switch (item.type) {
+    case "message":
+      return [textMessage("assistant", fullText([item]))];
+    case "function_call":
+      return toToolCall(item);
+    case "reasoning": {
+      const { encrypted_content } = item;
+      if (origin === undefined || typeof encrypted_content !== "string" || encrypted_content === "")
+        return [];
+      const providerState = { provider: openaiName, state: { origin, encrypted_content } };
+      return [{ type: "reasoning", text: reasoningTexts([item]).join("\n\n"), providerState }];
+    }
+    default:
+      return [];
+  }
+}
+
+function toToolCall({ call_id: callId, name, arguments: args }: JsonObject): Item[] {
+  if (typeof callId !== "string" || typeof name !== "string" || typeof args !== "string") return [];
+  return [{ type: "tool-call", callId, name, arguments: args }];
 }

@@ -12,8 +12,8 @@ import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-strea
 import { digestOf } from "../upstream/own-state.ts";
 import { createUpstreamCall } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
+import { openaiName } from "./merged-output.ts";
 import { fromSdkError } from "./openai-errors.ts";
-import { openaiName } from "./responses-items.ts";
 import { type ResponsePlace, ResponsesMachine, responsePlace } from "./responses-machine.ts";
 import { dialectOf, ignoredByResponses, responsesParams } from "./responses-params.ts";
 import { createSdkClient, over, type SdkClientOptions } from "./sdk-client.ts";

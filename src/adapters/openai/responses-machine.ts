@@ -7,13 +7,17 @@ import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
 import { notAStream, parseEvent, parseJson, type StreamEvent } from "../upstream/event-stream-parser.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
 import { toldUsage } from "../upstream/told-usage.ts";
-import { endStatus, finishReasonOf, isFailure, isWhole } from "./end-status.ts";
-import { fullText, mergedOutput, reasoningTexts } from "./merged-output.ts";
+import { fullText, itemsOfOutput, mergedOutput, reasoningTexts } from "./merged-output.ts";
 import { openaiNames } from "./openai-errors.ts";
-import { itemsOfOutput } from "./responses-items.ts";
-import { growthOfEvent, type StreamedPart } from "./streamed-item.ts";
-import { type LateText, StreamedOutput } from "./streamed-output.ts";
-import { ToolEvents } from "./tool-events.ts";
+import {
+  endStatus,
+  finishReasonOf,
+  growthOfEvent,
+  isFailure,
+  isWhole,
+  type StreamedPart,
+} from "./streamed-events.ts";
+import { type LateText, StreamedOutput, ToolEvents } from "./streamed-output.ts";
 
 /** Max characters of an answer that are held to complete a poor final object; as many as that object itself may have. */
 const maxHeldChars = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { toResponsesInput } from "../../../src/adapters/openai/responses-items.ts";
 import { ResponsesMachine } from "../../../src/adapters/openai/responses-machine.ts";
+import { toResponsesInput } from "../../../src/adapters/openai/responses-params.ts";
 import { textMessage } from "../../../src/ports/item.ts";
 import type { JsonObject } from "../../../src/ports/json.ts";
 

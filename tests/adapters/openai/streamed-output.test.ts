@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { growthOfEvent } from "../../../src/adapters/openai/streamed-item.ts";
+import { growthOfEvent } from "../../../src/adapters/openai/streamed-events.ts";
 import { StreamedOutput } from "../../../src/adapters/openai/streamed-output.ts";
 import {
   added,
