@@ -1,7 +1,7 @@
 import type { ModelPrice, Prices } from "../ports/prices.ts";
 import type { FallbackLink, ProviderCatalog, ProviderChoice } from "../ports/provider-catalog.ts";
 import { TroupeError } from "../protocol/errors.ts";
-import { type Chains, linkOf, type NamedLink, nameOf } from "./providers/chains.ts";
+import { type Chains, linkOf, type NamedLink, nameOf } from "./providers/catalog.ts";
 
 interface ChainReportOptions {
   readonly chains: Chains;

@@ -9,8 +9,7 @@ import { chainReport } from "./chain-report.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import { lookForServer } from "./local-server.ts";
 import { openPrices } from "./open-prices.ts";
-import { createCatalog } from "./providers/catalog.ts";
-import { chainsOf } from "./providers/chains.ts";
+import { chainsOf, createCatalog } from "./providers/catalog.ts";
 import { endpointsOf, foundEndpoint } from "./providers/endpoints.ts";
 import { createModelLists } from "./providers/model-lists.ts";
 import {

@@ -4,7 +4,7 @@ import { combineObservers } from "./combine-observers.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import type { Logger } from "./log-observer.ts";
 import type { OpenedMetrics } from "./open-metrics.ts";
-import { modelsNamedIn } from "./providers/named-models.ts";
+import { modelsNamedIn } from "./providers/catalog.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 /** The metrics and the spans of this process, as far as the settings ask for them. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { TroupeConfig } from "../../src/compose/config-file.ts";
-import { chainsOf, uselessLinks } from "../../src/compose/providers/chains.ts";
+import { chainsOf, uselessLinks } from "../../src/compose/providers/catalog.ts";
 import { completeSettings, readSettings } from "../../src/compose/read-settings.ts";
 import { SettingError } from "../../src/compose/settings.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { modelsNamedIn } from "../../src/compose/providers/named-models.ts";
+import { modelsNamedIn } from "../../src/compose/providers/catalog.ts";
 import { readSettings } from "../../src/compose/read-settings.ts";
 import { defaultSettings } from "../../src/compose/settings.ts";
 

@@ -1,6 +1,6 @@
 import { isObject } from "../../ports/json.ts";
 import type { Usage } from "../../ports/provider.ts";
-import { isCount, toldUsage } from "../upstream/told-usage.ts";
+import { isCount, toldUsage } from "../upstream/answer-machine.ts";
 
 const countNames = [
   "input_tokens",

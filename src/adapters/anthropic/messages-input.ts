@@ -12,9 +12,8 @@ import {
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
-import { ownState, sentItems } from "../upstream/own-state.ts";
+import { alternateRoles, ownState, sentItems } from "../upstream/sent-items.ts";
 import type { Block, ContentBlock, ImageType, RequestMessage } from "./messages-api.ts";
 
 /** The name of the provider, which marks its state in items. */

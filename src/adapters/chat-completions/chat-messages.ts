@@ -15,8 +15,7 @@ import {
 } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
-import { ownState, sentItems } from "../upstream/own-state.ts";
+import { alternateRoles, ownState, sentItems } from "../upstream/sent-items.ts";
 
 /** The name of the provider, and of its state in items. */
 export const chatName = "chat-completions";

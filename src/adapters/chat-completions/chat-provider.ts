@@ -8,8 +8,8 @@ import { createSdkClient, type SdkClientOptions } from "../openai/sdk-client.ts"
 import { AnswerStream } from "../upstream/answer-stream.ts";
 import { ignoredParameters } from "../upstream/ignored-parameters.ts";
 import { Omissions } from "../upstream/omissions.ts";
-import { digestOf } from "../upstream/own-state.ts";
 import { reopenLearned } from "../upstream/reopened-stream.ts";
+import { digestOf } from "../upstream/sent-items.ts";
 import { ChatMachine } from "./chat-machine.ts";
 import { chatName } from "./chat-messages.ts";
 import { chatParams } from "./chat-params.ts";

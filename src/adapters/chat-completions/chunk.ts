@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
+import { isCount, toldUsage } from "../upstream/answer-machine.ts";
 import type { DeltaKind } from "../upstream/event-format.ts";
-import { isCount, toldUsage } from "../upstream/told-usage.ts";
 
 /** The reading of one chunk of Chat Completions, in the forms of all known servers. */
 

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, objectsIn } from "../../ports/json.ts";
 import type { FinishReason, Usage } from "../../ports/provider.ts";
-import { toldUsage } from "../upstream/told-usage.ts";
+import { toldUsage } from "../upstream/answer-machine.ts";
 
 /** The reading of one chunk (`GenerateContentResponse`). Any of its fields may be missing. */
 

@@ -10,9 +10,8 @@ import {
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { parseJson } from "../upstream/event-stream-parser.ts";
-import { sentItems } from "../upstream/own-state.ts";
+import { alternateRoles, sentItems } from "../upstream/sent-items.ts";
 import { type PartState, partStateOf } from "./part-state.ts";
 
 /** Bytes in a request, as base64 or by address. Fields of the API (`Blob`, `FileData`). */

@@ -1,5 +1,5 @@
 import type { Item, ProviderState } from "../../ports/item.ts";
-import { ownState } from "../upstream/own-state.ts";
+import { ownState } from "../upstream/sent-items.ts";
 
 /** The name of the provider, which marks its state in items. */
 export const geminiName = "gemini";

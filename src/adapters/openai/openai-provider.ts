@@ -9,7 +9,7 @@ import {
 } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
-import { digestOf } from "../upstream/own-state.ts";
+import { digestOf } from "../upstream/sent-items.ts";
 import { createUpstreamCall } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { openaiName } from "./merged-output.ts";

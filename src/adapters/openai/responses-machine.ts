@@ -2,11 +2,10 @@ import { z } from "zod";
 import { isObject, type JsonObject } from "../../ports/json.ts";
 import type { ProviderEvent, Usage } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import type { AnswerMachine, OpenText } from "../upstream/answer-machine.ts";
+import { type AnswerMachine, type OpenText, toldUsage } from "../upstream/answer-machine.ts";
 import { type DeltaKind, EventFormat } from "../upstream/event-format.ts";
 import { notAStream, parseEvent, parseJson, type StreamEvent } from "../upstream/event-stream-parser.ts";
 import { fromStreamError } from "../upstream/stream-error.ts";
-import { toldUsage } from "../upstream/told-usage.ts";
 import { fullText, itemsOfOutput, mergedOutput, reasoningTexts } from "./merged-output.ts";
 import { openaiNames } from "./openai-errors.ts";
 import {

@@ -16,9 +16,8 @@ import {
 } from "../../ports/item.ts";
 import type { ProviderRequest } from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { alternateRoles } from "../upstream/alternate-roles.ts";
 import { ignoredParameters } from "../upstream/ignored-parameters.ts";
-import { ownState, sentItems } from "../upstream/own-state.ts";
+import { alternateRoles, ownState, sentItems } from "../upstream/sent-items.ts";
 import { openaiName } from "./merged-output.ts";
 
 /** Parameters that only some Responses APIs accept. */

@@ -1,17 +1,18 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
-import { TroupeError } from "../../protocol/errors.ts";
+import type { TroupeError } from "../../protocol/errors.ts";
+import { callAfterReading } from "../system/system-clock.ts";
 import type { AnswerMachine } from "./answer-machine.ts";
 import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { notAStream } from "./event-stream-parser.ts";
 import type { BytesReader, BytesSink } from "./read-on-demand.ts";
+import { fromStreamFault, silenceError } from "./stream-error.ts";
 import {
   createUpstreamCall,
   type UpstreamAgents,
   type UpstreamCall,
   type UpstreamFetch,
 } from "./upstream-call.ts";
-import { createWatchdog } from "./watchdog.ts";
 
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
@@ -230,24 +231,55 @@ export class AnswerStream
   }
 }
 
-/** The error for a silence, with the limit and its setting: mostly a local model is still loading. */
-function silenceError(isSilent: boolean, limitMs: number, hasBegun: boolean, isUnread: boolean): TroupeError {
-  const limit = limitMs < 1_000 ? `${limitMs} ms` : `${Math.round(limitMs / 1_000)} s`;
-  if (isSilent) {
-    const detail = `It had ${limit}; a model that has to load may need longer: TROUPE_FIRST_BYTE_MS sets the time.`;
-    return new TroupeError("upstream_timeout", { detail, isUnread });
-  }
-  const setting = hasBegun ? "TROUPE_IDLE_MS sets" : "TROUPE_FIRST_BYTE_MS and TROUPE_IDLE_MS set";
-  return new TroupeError("upstream_stalled", {
-    detail: `It said nothing for ${limit}; ${setting} the time.`,
-    isUnread,
-  });
-}
+/**
+ * Watches for silence. Time counts only while it is armed, so that a pausing reader does not make the upstream look silent. Only
+ * `progress` restarts the time; a keep-alive comment, for example, does not. It uses one timer at a time, not one per read. Before it
+ * expires, the loop reads the bytes that have arrived, because a stalled process finds its timers due before its sockets are read.
+ */
+export function createWatchdog(clock: Clock, minLimitMs: number, onExpire: () => void) {
+  let cancel: () => void = () => undefined;
+  let limitMs = minLimitMs;
+  let leftMs = minLimitMs;
+  let armedAtMs: number | undefined;
 
-/** The error for a fault of the transport: the connection broke, or the bytes could not be decompressed. */
-function fromStreamFault(thrown: unknown): TroupeError {
-  if (thrown instanceof TroupeError) return thrown;
-  const code = (thrown as { code?: unknown }).code;
-  const broke = code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE";
-  return new TroupeError(broke ? "upstream_disconnected" : "upstream_invalid", { cause: thrown });
+  function timeLeft(): number {
+    return armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
+  }
+
+  function watch(): void {
+    const left = timeLeft();
+    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, minLimitMs), watch);
+  }
+
+  function decide(): void {
+    if (timeLeft() <= 0) onExpire();
+    else watch();
+  }
+
+  return {
+    /** Starts watching. */
+    start(firstLimitMs: number): void {
+      limitMs = firstLimitMs;
+      leftMs = firstLimitMs;
+      armedAtMs = clock.now();
+      watch();
+    },
+    /** Restarts the time, with this limit from now on. */
+    progress(nextLimitMs: number): void {
+      limitMs = nextLimitMs;
+      leftMs = nextLimitMs;
+      if (armedAtMs !== undefined) armedAtMs = clock.now();
+    },
+    rest(): void {
+      if (armedAtMs === undefined) return;
+      leftMs -= clock.now() - armedAtMs;
+      armedAtMs = undefined;
+    },
+    arm(): void {
+      armedAtMs ??= clock.now();
+    },
+    stop(): void {
+      cancel();
+    },
+  };
 }

@@ -1,8 +1,7 @@
 import type { ProviderEvent } from "../../ports/provider.ts";
 import type { AnswerMachine, OpenText } from "./answer-machine.ts";
-import type { DeltaKind } from "./event-format.ts";
+import { type DeltaKind, PathScan } from "./event-format.ts";
 import { EventStreamParser, notAStream, parseJson, type StreamEvent } from "./event-stream-parser.ts";
-import { PathScan } from "./path-scan.ts";
 
 /** Max characters of one event, which may hold a whole tool result or the full response. */
 const maxEventChars = 16 * 1024 * 1024;
@@ -30,7 +29,7 @@ export interface ReadEvents {
 export class EventReader {
   readonly #machine: AnswerMachine;
   readonly #parser = new EventStreamParser({ maxEventChars });
-  readonly #scan: PathScan;
+  readonly #scan: PathScan<OpenText>;
   readonly #decoder = new TextDecoder();
   #events: ProviderEvent[] = [];
   /** Text of deltas that is not in `#events` yet. */

@@ -84,3 +84,30 @@ function statusOf({ code, status, status_code, http_status }: JsonObject): numbe
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
+
+/** The error for a silence, with the limit and its setting: mostly a local model is still loading. */
+export function silenceError(
+  isSilent: boolean,
+  limitMs: number,
+  hasBegun: boolean,
+  isUnread: boolean,
+): TroupeError {
+  const limit = limitMs < 1_000 ? `${limitMs} ms` : `${Math.round(limitMs / 1_000)} s`;
+  if (isSilent) {
+    const detail = `It had ${limit}; a model that has to load may need longer: TROUPE_FIRST_BYTE_MS sets the time.`;
+    return new TroupeError("upstream_timeout", { detail, isUnread });
+  }
+  const setting = hasBegun ? "TROUPE_IDLE_MS sets" : "TROUPE_FIRST_BYTE_MS and TROUPE_IDLE_MS set";
+  return new TroupeError("upstream_stalled", {
+    detail: `It said nothing for ${limit}; ${setting} the time.`,
+    isUnread,
+  });
+}
+
+/** The error for a fault of the transport: the connection broke, or the bytes could not be decompressed. */
+export function fromStreamFault(thrown: unknown): TroupeError {
+  if (thrown instanceof TroupeError) return thrown;
+  const code = (thrown as { code?: unknown }).code;
+  const broke = code === "ECONNRESET" || code === "EPIPE" || code === "ERR_STREAM_PREMATURE_CLOSE";
+  return new TroupeError(broke ? "upstream_disconnected" : "upstream_invalid", { cause: thrown });
+}

@@ -3,8 +3,6 @@ import type { WebSocket } from "ws";
 import type { OutgoingMessage, Socket } from "../../ports/socket.ts";
 import { type CloseName, closeReason, closeTable } from "../../protocol/closes.ts";
 
-export const always = () => true;
-
 /** An empty write: its callback fires once everything before it is flushed. */
 const nothing = Buffer.alloc(0);
 
@@ -12,19 +10,19 @@ const nothing = Buffer.alloc(0);
 export class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
-  readonly #maySpeak: () => boolean;
+  readonly #isCutOff: (() => boolean) | undefined;
 
-  /** `stream` is the stream that the socket writes to. `maySpeak` is called before every delivery. */
-  constructor(socket: WebSocket, stream: Duplex, maySpeak = always) {
+  /** `stream` is the stream that the socket writes to. `isCutOff` is called before every delivery; nothing is sent while it is true. */
+  constructor(socket: WebSocket, stream: Duplex, isCutOff?: () => boolean) {
     this.#socket = socket;
     this.#stream = stream;
-    this.#maySpeak = maySpeak;
+    this.#isCutOff = isCutOff;
   }
 
   send(messages: readonly OutgoingMessage[], onTaken: (cause?: Error | null) => void): boolean {
     const stream = this.#stream;
     // Nothing may follow a close frame. Without compression `ws` also writes at once, so its own frames keep their order.
-    if (!this.#maySpeak() || this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
+    if (this.#isCutOff?.() === true || this.#socket.readyState !== this.#socket.OPEN || !stream.writable) {
       process.nextTick(onTaken, new Error("The connection is closing."));
       return false;
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { alternateRoles } from "../../../src/adapters/upstream/alternate-roles.ts";
+import { alternateRoles } from "../../../src/adapters/upstream/sent-items.ts";
 import { textMessage, textMessages } from "../../../src/ports/item.ts";
 
 const user = (text: string) => textMessage("user", text);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { OpenText } from "../../../src/adapters/upstream/answer-machine.ts";
-import { EventFormat } from "../../../src/adapters/upstream/event-format.ts";
-import { PathScan } from "../../../src/adapters/upstream/path-scan.ts";
+import { EventFormat, PathScan } from "../../../src/adapters/upstream/event-format.ts";
 import { compareReadings, formats } from "./scan-agreement.ts";
 
 const format = new EventFormat(

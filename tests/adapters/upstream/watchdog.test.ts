@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createWatchdog } from "../../../src/adapters/upstream/watchdog.ts";
+import { createWatchdog } from "../../../src/adapters/upstream/answer-stream.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 /** A watchdog with a first limit of 60 s and a limit of 300 s after that, or with other limits. */
