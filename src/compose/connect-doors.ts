@@ -176,7 +176,7 @@ function connectSockets({ parts, turns, access, onRefused }: SocketsOptions): Ws
     retryAfterMs: () => Math.floor(random() * settings.reconnectSpreadMs),
     admit: createHandshakeAdmission({ access, callers, clientAddress }),
     isAdmitted: callers.isAdmitted,
-    maySpeak: () => stores.isCutOff?.() !== true,
+    isCutOff: stores.isCutOff,
     connect: (socket, caller) =>
       new Connection(socket, (audience) => new Session(ofSessions, caller, audience), ofConnections),
   });

@@ -21,8 +21,8 @@ export interface WsConnectionOptions {
   readonly connect: (socket: Socket, caller: Caller) => FrameHandler;
   /** Whether the key that opened a socket is still valid; called before every frame. */
   readonly isAdmitted: (caller: Caller) => boolean;
-  /** Whether this server may answer clients at all; called before every frame and every delivery. It closes the sockets first if not. */
-  readonly maySpeak?: () => boolean;
+  /** Whether this server may answer no client now; called before every frame and every delivery. It closes the sockets first if so. */
+  readonly isCutOff?: (() => boolean) | undefined;
   /** Is told connections that open and close, and broken frames and connections. */
   readonly observer: Observer;
   /** Called when a connection is gone. */
@@ -82,7 +82,7 @@ export class WsConnection implements FrameSource {
     this.#options = options;
     this.#socket = socket;
     this.#stream = stream;
-    this.#port = new WsSocket(socket, stream, options.maySpeak);
+    this.#port = new WsSocket(socket, stream, options.isCutOff);
     this.#handler = options.connect(this.#port, caller);
     socket.connection = this;
     socket.on("message", onMessage).on("ping", onPing).on("pong", onPong);

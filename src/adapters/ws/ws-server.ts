@@ -10,7 +10,6 @@ import { wireLimits } from "../../protocol/limits.ts";
 import { callAfterReading } from "../system/system-clock.ts";
 import { attachDoor, type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
-import { always } from "./ws-socket.ts";
 
 export interface WsServerOptions extends Omit<WsConnectionOptions, "onGone"> {
   /** The one path that is served. Upgrades for other paths are left to other listeners. */
@@ -58,12 +57,12 @@ export class WsServer {
   });
 
   constructor(options: WsServerOptions) {
-    const { observer, isAdmitted, maySpeak = always } = options;
+    const { observer, isAdmitted, isCutOff } = options;
     this.#options = options;
     this.#report = faultsOf(observer, "connection");
     this.#ofConnections = {
       ...options,
-      isAdmitted: (caller) => maySpeak() && isAdmitted(caller),
+      isAdmitted: isCutOff === undefined ? isAdmitted : (caller) => !isCutOff() && isAdmitted(caller),
       onGone: (connection) => {
         this.#connections.delete(connection);
         this.#leavePlace(connection.caller);

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { WsSocket } from "../../../src/adapters/ws/ws-socket.ts";
 
 /** Both ends of a connection, and the messages that the client received. */
-async function setUp(maySpeak?: () => boolean) {
+async function setUp(isCutOff?: () => boolean) {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   await once(server, "listening");
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -18,7 +18,7 @@ async function setUp(maySpeak?: () => boolean) {
   const [socket, request] = (await once(server, "connection")) as [WebSocket, IncomingMessage];
   await opened;
   return {
-    port: new WsSocket(socket, request.socket, maySpeak),
+    port: new WsSocket(socket, request.socket, isCutOff),
     socket,
     client,
     received,
@@ -66,8 +66,8 @@ describe("a socket over ws", () => {
     assert.deepEqual(at.received, texts);
   });
 
-  it("sends nothing while the server may not speak", async () => {
-    using at = await setUp(() => false);
+  it("sends nothing while the server is cut off", async () => {
+    using at = await setUp(() => true);
     assert.match(String(await send(at.port, ["one"])), /The connection is closing/);
     at.port.close("restarting");
     await at.closed;
