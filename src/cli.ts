@@ -1,5 +1,5 @@
 import cluster from "node:cluster";
-import { systemClock } from "./adapters/system/system-clock.ts";
+import { systemClock } from "./adapters/system/system.ts";
 import { createUpstreamAgents } from "./adapters/upstream/upstream-call.ts";
 import { Announcement } from "./compose/announcement.ts";
 import { readConfigFile, type TroupeConfig } from "./compose/config-file.ts";

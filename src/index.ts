@@ -22,6 +22,7 @@ export {
 export type { JsonObject, JsonValue } from "./ports/json.ts";
 export type { Observer } from "./ports/observer.ts";
 export type { Persona, PersonaStore, PublicPersona } from "./ports/persona.ts";
+export type { ListedApi, ProviderCatalog, ProviderChoice } from "./ports/provider.ts";
 export {
   Departure,
   type FinishReason,
@@ -31,5 +32,4 @@ export {
   type ProviderRequest,
   type Usage,
 } from "./ports/provider.ts";
-export type { ListedApi, ProviderCatalog, ProviderChoice } from "./ports/provider-catalog.ts";
 export { type ErrorCode, TroupeError, type TroupeErrorOptions } from "./protocol/errors.ts";

@@ -19,6 +19,7 @@ export const deciding: readonly string[] = [
   "src/chat/call.ts",
   "src/chat/meter.ts",
   "src/chat/usage.ts",
+  "src/compose/open-prices.ts",
   "src/doors/http/",
   "src/doors/identity/",
   "src/server/budget/",

@@ -1,6 +1,5 @@
 import { storableItems, textMessage } from "../ports/item.ts";
-import type { ProviderRequest } from "../ports/provider.ts";
-import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { ProviderChoice, ProviderRequest } from "../ports/provider.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import type { ChatDependencies, ReplyEnd, TurnContext } from "./chat-context.ts";
 import { checkOutput, isFormChecked } from "./check-output.ts";

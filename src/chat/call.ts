@@ -2,12 +2,12 @@ import type { JsonObject } from "../ports/json.ts";
 import type {
   Cost,
   FinishReason,
+  ProviderChoice,
   ProviderEnd,
   ProviderEvent,
   ProviderRequest,
   Usage,
 } from "../ports/provider.ts";
-import type { ProviderChoice } from "../ports/provider-catalog.ts";
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import type { TroupeError } from "../protocol/errors.ts";

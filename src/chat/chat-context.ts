@@ -3,7 +3,7 @@ import type { ConversationStore } from "../ports/conversation-store.ts";
 import type { OutputChecker } from "../ports/output-checker.ts";
 import type { PersonaStore } from "../ports/persona.ts";
 import type { Prices } from "../ports/prices.ts";
-import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { ProviderCatalog } from "../ports/provider.ts";
 import type { KeptResponse, ResponseStore } from "../ports/response-store.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { TerminalEvent, TurnStep } from "../ports/turn-event.ts";

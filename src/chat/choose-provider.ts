@@ -1,5 +1,5 @@
 import type { Persona } from "../ports/persona.ts";
-import type { FallbackLink, ProviderChoice } from "../ports/provider-catalog.ts";
+import type { FallbackLink, ProviderChoice } from "../ports/provider.ts";
 import type { MemberChoice, NamedChoice } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";

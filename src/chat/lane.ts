@@ -1,5 +1,4 @@
-import type { ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
-import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { ProviderChoice, ProviderEnd, ProviderRequest, Usage } from "../ports/provider.ts";
 import type { TurnBudget } from "../ports/turn-budget.ts";
 import type { AnswerSource } from "../ports/turn-event.ts";
 import type { Pacing } from "../ports/turn-request.ts";

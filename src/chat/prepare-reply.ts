@@ -7,7 +7,7 @@ import {
   type TurnQuestion,
 } from "../ports/conversation-store.ts";
 import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
-import type { ProviderChoice } from "../ports/provider-catalog.ts";
+import type { ProviderChoice } from "../ports/provider.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
 import { TroupeError } from "../protocol/errors.ts";

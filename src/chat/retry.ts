@@ -1,6 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import { isShown, type ProviderEvent } from "../ports/provider.ts";
-import type { FallbackLink, ProviderChoice } from "../ports/provider-catalog.ts";
+import { type FallbackLink, isShown, type ProviderChoice, type ProviderEvent } from "../ports/provider.ts";
 import { type ErrorCode, TroupeError } from "../protocol/errors.ts";
 import { isUnread } from "./usage.ts";
 

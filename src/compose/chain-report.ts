@@ -1,5 +1,5 @@
 import type { ModelPrice, Prices } from "../ports/prices.ts";
-import type { FallbackLink, ProviderCatalog, ProviderChoice } from "../ports/provider-catalog.ts";
+import type { FallbackLink, ProviderCatalog, ProviderChoice } from "../ports/provider.ts";
 import { TroupeError } from "../protocol/errors.ts";
 import { type Chains, linkOf, type NamedLink, nameOf } from "./providers/catalog.ts";
 

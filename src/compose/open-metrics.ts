@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createMetrics, type Metrics } from "../adapters/prometheus/metrics.ts";
 import { decodeSnapshot, encodeText, type Snapshot, sumOfEnded } from "../adapters/prometheus/snapshot.ts";
-import { systemClock } from "../adapters/system/system-clock.ts";
+import { systemClock } from "../adapters/system/system.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Listening, listen } from "./listen.ts";
 import type { Logger } from "./log-observer.ts";

@@ -1,4 +1,4 @@
-import { systemClock } from "../adapters/system/system-clock.ts";
+import { systemClock } from "../adapters/system/system.ts";
 import type { Observer } from "../ports/observer.ts";
 import { combineObservers } from "./combine-observers.ts";
 import type { TroupeConfig } from "./config-file.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createOutputChecker } from "../adapters/ajv/output-checker.ts";
-import { systemClock } from "../adapters/system/system-clock.ts";
+import { systemClock } from "../adapters/system/system.ts";
 import { FastReads } from "../adapters/upstream/fast/fast-reads.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Callers } from "../doors/identity/callers.ts";

@@ -1,4 +1,4 @@
-import { sha256 } from "../adapters/system/sha-256.ts";
+import { sha256 } from "../adapters/system/system.ts";
 import type { ChatDependencies } from "../chat/chat-context.ts";
 import { faultsOf } from "../ports/observer.ts";
 import { type Admission, createAdmission } from "../server/budget/admission.ts";

@@ -1,5 +1,5 @@
 import { mayStartLater } from "../adapters/postgres/database-faults.ts";
-import { systemClock as clock } from "../adapters/system/system-clock.ts";
+import { systemClock as clock } from "../adapters/system/system.ts";
 import { createTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { describeCause } from "./describe-cause.ts";
 import { type Listening, listen } from "./listen.ts";

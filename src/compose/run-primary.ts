@@ -10,7 +10,7 @@ import {
 } from "../adapters/cluster/rpc/control.ts";
 import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
-import { systemClock } from "../adapters/system/system-clock.ts";
+import { systemClock } from "../adapters/system/system.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Prices } from "../ports/prices.ts";

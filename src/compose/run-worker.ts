@@ -6,7 +6,7 @@ import {
 } from "../adapters/cluster/rpc/control.ts";
 import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
-import { systemClock } from "../adapters/system/system-clock.ts";
+import { systemClock } from "../adapters/system/system.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { listen } from "./listen.ts";
 import type { Observing } from "./open-observing.ts";

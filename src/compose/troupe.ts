@@ -3,7 +3,7 @@ import type { Authenticate } from "../doors/identity/embedded-callers.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Persona, PersonaStore } from "../ports/persona.ts";
-import type { ProviderCatalog } from "../ports/provider-catalog.ts";
+import type { ProviderCatalog } from "../ports/provider.ts";
 import type { TroupeConfig } from "./config-file.ts";
 import type { Logger } from "./log-observer.ts";
 import type { Settings } from "./settings.ts";

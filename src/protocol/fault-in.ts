@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isEchoable } from "./scan-json.ts";
+import { wireLimits } from "./limits.ts";
 
 /** Max length of the path that a refusal names, characters. */
 const maxPathChars = 512;
@@ -149,4 +149,10 @@ function union(messages: readonly string[]): string {
 function either(words: readonly string[]): string {
   const before = words.slice(0, -1).join(", ");
   return before === "" ? (words[0] ?? "") : `${before} or ${words.at(-1)}`;
+}
+
+/** Whether a `type` or an `id` is short enough to echo in a refusal. */
+export function isEchoable(value: unknown): value is string {
+  if (typeof value !== "string" || value.length > 2 * wireLimits.idChars) return false;
+  return value.length <= wireLimits.idChars || [...value].length <= wireLimits.idChars;
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createPriceList } from "../../src/compose/open-prices.ts";
 import type { ModelPrice, TokenPrice } from "../../src/ports/prices.ts";
 import { estimatedUsage } from "../../src/ports/usage-store.ts";
-import { createPriceList } from "../../src/server/budget/price-list.ts";
 
 const price = (input: number, output: number): TokenPrice => ({ input, output });
 const own = (prices: Readonly<Record<string, TokenPrice>>) => new Map(Object.entries(prices));

@@ -1,7 +1,7 @@
 import { createMemoryConversations } from "../../src/adapters/memory/memory-conversations.ts";
 import { createMemoryResponses } from "../../src/adapters/memory/memory-responses.ts";
 import { createMemoryVendorIds } from "../../src/adapters/memory/memory-vendor-ids.ts";
-import { sha256 } from "../../src/adapters/system/sha-256.ts";
+import { sha256 } from "../../src/adapters/system/system.ts";
 import type { QuestionStore } from "../../src/adapters/turn-log/memory-turn-logs.ts";
 import {
   Cancellation,
@@ -10,8 +10,7 @@ import {
   type TurnContext,
 } from "../../src/chat/chat-context.ts";
 import type { JsonObject } from "../../src/ports/json.ts";
-import type { Provider, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
-import type { ProviderChoice } from "../../src/ports/provider-catalog.ts";
+import type { Provider, ProviderChoice, ProviderEvent, ProviderRequest } from "../../src/ports/provider.ts";
 import { isEvent, type TurnEvent } from "../../src/ports/turn-event.ts";
 import { noPrices } from "../support/no-prices.ts";
 import { createTestClock, type TestClock } from "../support/test-clock.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { recoverLanes } from "../../src/chat/recovered-lanes.ts";
-import type { Provider } from "../../src/ports/provider.ts";
-import type { FallbackLink } from "../../src/ports/provider-catalog.ts";
+import type { FallbackLink, Provider } from "../../src/ports/provider.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { type ChatSetup, createChatSetup, end, type ProviderScript, say } from "./chat-setup.ts";

@@ -1,8 +1,7 @@
 import { createOpenaiProvider } from "../../src/adapters/openai/openai-provider.ts";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { Provider, ProviderRequest } from "../../src/ports/provider.ts";
-import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import type { Provider, ProviderCatalog, ProviderRequest } from "../../src/ports/provider.ts";
 import { personaOf } from "../doubles/read-call.ts";
 import type { Script } from "../doubles/script.ts";
 import {

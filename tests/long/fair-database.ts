@@ -4,7 +4,7 @@ import { openServedTime } from "../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../src/adapters/sqlite/sqlite-conversations.ts";
 import { createSqliteStore, type SqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../src/adapters/system/system.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";
 import type { TurnEvent } from "../../src/ports/turn-event.ts";
 import type { TurnLogStore } from "../../src/ports/turn-log.ts";

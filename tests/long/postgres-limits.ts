@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../src/adapters/system/system.ts";
 import { ask } from "../budget/budget-stage.ts";
 import { adminKey, bearer, type MadeKey } from "../support/key-system.ts";
 import { connect, type WireClient } from "../support/wire-client.ts";

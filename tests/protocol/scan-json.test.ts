@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { surveyJson } from "../../src/protocol/scan-json.ts";
+import { surveyJson } from "../../src/protocol/decode.ts";
 import { processorTimeOf } from "../support/processor-time.ts";
 
 /** The same figures, counted in the result of `JSON.parse`. */

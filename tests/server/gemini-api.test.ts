@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { z } from "zod";
 import { createGeminiProvider } from "../../src/adapters/gemini/gemini-provider.ts";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../src/adapters/system/system.ts";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import { call, chunk, finish, frame, text, thought } from "../adapters/gemini/gemini-setup.ts";
 import type { Script } from "../doubles/script.ts";

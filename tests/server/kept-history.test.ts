@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createAnthropicProvider } from "../../src/adapters/anthropic/anthropic-provider.ts";
 import { createChatProvider } from "../../src/adapters/chat-completions/chat-provider.ts";
 import { chatDialectOf } from "../../src/adapters/chat-completions/dialects.ts";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../src/adapters/system/system.ts";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import * as claude from "../adapters/anthropic/anthropic-setup.ts";
 import * as chat from "../adapters/chat-completions/chat-setup.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createAnthropicProvider } from "../../src/adapters/anthropic/anthropic-provider.ts";
-import { systemClock } from "../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../src/adapters/system/system.ts";
 import { createUpstreamAgents } from "../../src/adapters/upstream/upstream-call.ts";
 import {
   args,

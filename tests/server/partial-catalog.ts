@@ -1,5 +1,4 @@
-import type { Provider } from "../../src/ports/provider.ts";
-import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import type { Provider, ProviderCatalog } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 
 /** A catalog in which `provider` answers every api but two: "none" is not configured, and "broken" has a defect. */

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Logger } from "../../src/compose/log-observer.ts";
-import type { Provider } from "../../src/ports/provider.ts";
-import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import type { Provider, ProviderCatalog } from "../../src/ports/provider.ts";
 import { startTroupe } from "../support/start-troupe.ts";
 
 const fault = new Error("A defect with a secret.");

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LLMock } from "@copilotkit/aimock";
-import type { Provider, ProviderEvent } from "../../src/ports/provider.ts";
-import type { ProviderCatalog } from "../../src/ports/provider-catalog.ts";
+import type { Provider, ProviderCatalog, ProviderEvent } from "../../src/ports/provider.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";
 import { startTroupe } from "../support/start-troupe.ts";

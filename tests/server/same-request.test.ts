@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { sha256 } from "../../src/adapters/system/sha-256.ts";
+import { sha256 } from "../../src/adapters/system/system.ts";
 import type { TroupeOptions } from "../../src/compose/create-troupe.ts";
 import { createDataFolder } from "../crash/data-folder.ts";
 import { createUpstreamDouble } from "../doubles/upstream-double.ts";

@@ -1,7 +1,7 @@
 import type { Caller } from "../../ports/caller.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type Tickets, ticketLifeMs } from "../../ports/tickets.ts";
-import { sha256 } from "../system/sha-256.ts";
+import { sha256 } from "../system/system.ts";
 
 /** Max unused tickets; above it the oldest are dropped. */
 const maxTickets = 10_000;

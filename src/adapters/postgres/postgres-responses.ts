@@ -1,6 +1,6 @@
 import { maxChain, maxResponseChars, type ResponseStore } from "../../ports/response-store.ts";
 import { itemsOfChain } from "../database/kept-responses.ts";
-import { sha256 } from "../system/sha-256.ts";
+import { sha256 } from "../system/system.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";

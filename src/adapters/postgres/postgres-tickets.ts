@@ -2,7 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { check } from "../../ports/stored-event.ts";
 import { storedCaller } from "../../ports/stored-shapes.ts";
 import { type Tickets, ticketLifeMs } from "../../ports/tickets.ts";
-import { sha256 } from "../system/sha-256.ts";
+import { sha256 } from "../system/system.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 

@@ -1,5 +1,5 @@
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
-import { sha256 } from "../system/sha-256.ts";
+import { sha256 } from "../system/system.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 import type { ServedTime } from "./served-time.ts";

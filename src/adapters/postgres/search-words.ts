@@ -1,6 +1,6 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { collectWords, type SearchTerm } from "../../ports/search-terms.ts";
-import { sha256 } from "../system/sha-256.ts";
+import { sha256 } from "../system/system.ts";
 
 /** Longer words are cut, in the index and in queries: PostgreSQL takes 2,046 bytes. */
 const maxWordChars = 64;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { ProviderEvent } from "../../ports/provider.ts";
 import type { TroupeError } from "../../protocol/errors.ts";
-import { callAfterReading } from "../system/system-clock.ts";
+import { callAfterReading } from "../system/system.ts";
 import type { AnswerMachine } from "./answer-machine.ts";
 import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { notAStream } from "./event-stream-parser.ts";

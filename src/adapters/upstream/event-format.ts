@@ -1,4 +1,4 @@
-import { endOfString } from "../../protocol/scan-json.ts";
+import { endOfString } from "../../protocol/decode.ts";
 
 /** A streamed text is part of the answer or of its reasoning. */
 export type DeltaKind = "text" | "reasoning";

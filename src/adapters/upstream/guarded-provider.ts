@@ -1,5 +1,10 @@
-import type { Provider, ProviderCall, ProviderEvent, ProviderRequest } from "../../ports/provider.ts";
-import { isShown } from "../../ports/provider.ts";
+import {
+  isShown,
+  type Provider,
+  type ProviderCall,
+  type ProviderEvent,
+  type ProviderRequest,
+} from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { Circuits, WatchedCall } from "./circuits.ts";
 

@@ -7,7 +7,7 @@ import type { NoPlace, SocketPlaces } from "../../ports/socket-places.ts";
 import type { CloseName } from "../../protocol/closes.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import { wireLimits } from "../../protocol/limits.ts";
-import { callAfterReading } from "../system/system-clock.ts";
+import { callAfterReading } from "../system/system.ts";
 import { attachDoor, type HandshakeRefusal, refuseHead, sendRefusal } from "./handshake.ts";
 import { OpenSocket, WsConnection, type WsConnectionOptions } from "./ws-connection.ts";
 

@@ -1,8 +1,7 @@
 import type { ConversationStore } from "../../ports/conversation-store.ts";
 import { storableItems } from "../../ports/item.ts";
 import type { Persona } from "../../ports/persona.ts";
-import type { FinishReason } from "../../ports/provider.ts";
-import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import type { FinishReason, ProviderChoice } from "../../ports/provider.ts";
 import { type CancelReport, laneKey, type PersonaAnswer, type TurnAnswer } from "../../ports/turn-event.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies, ReplyEnd, TurnContext } from "../chat-context.ts";

@@ -1,8 +1,7 @@
 import { charsOf, type PathMessage, type StoredMessage } from "../../ports/conversation-store.ts";
 import { type Item, type MessageItem, textMessage, textOf } from "../../ports/item.ts";
 import type { Persona } from "../../ports/persona.ts";
-import type { ProviderRequest } from "../../ports/provider.ts";
-import type { ProviderChoice } from "../../ports/provider-catalog.ts";
+import type { ProviderChoice, ProviderRequest } from "../../ports/provider.ts";
 import type { TurnRequest } from "../../ports/turn-request.ts";
 import type { ChatDependencies } from "../chat-context.ts";
 import type { ConversationTurn } from "../ensemble/conversation-turn.ts";

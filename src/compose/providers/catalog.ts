@@ -1,11 +1,11 @@
 import type { ModelList } from "../../adapters/upstream/list-models.ts";
-import type { Provider } from "../../ports/provider.ts";
 import type {
   FallbackLink,
   ListedApi,
+  Provider,
   ProviderCatalog,
   ProviderChoice,
-} from "../../ports/provider-catalog.ts";
+} from "../../ports/provider.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { TroupeConfig } from "../config-file.ts";
 import { nearestName } from "../nearest-name.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
+import { surveyJson, whyTooLarge } from "../../protocol/decode.ts";
 import { type ErrorCode, TroupeError } from "../../protocol/errors.ts";
 import { faultIn, inPlainWords } from "../../protocol/fault-in.ts";
-import { surveyJson, whyTooLarge } from "../../protocol/scan-json.ts";
 import { BodyTooLargeError } from "./refusal-of.ts";
 
 /**

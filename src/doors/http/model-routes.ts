@@ -1,7 +1,7 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { Hono } from "hono";
 import type { ModelPrice, Prices } from "../../ports/prices.ts";
-import type { ListedApi } from "../../ports/provider-catalog.ts";
+import type { ListedApi } from "../../ports/provider.ts";
 import type { ApiRoutes } from "./api-routes.ts";
 
 export interface ModelRoutesOptions {

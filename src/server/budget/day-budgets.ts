@@ -4,9 +4,8 @@ import type { Prices } from "../../ports/prices.ts";
 import type { Usage } from "../../ports/provider.ts";
 import type { SharedPurses } from "../../ports/shared-purses.ts";
 import type { CallPlan } from "../../ports/turn-budget.ts";
-import type { LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
+import type { DayNumber, LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { type BudgetDay, createBudgetDay } from "./budget-day.ts";
 import { costOf, KeyLedgers, Ledger, type Price, type Purse } from "./ledger.ts";
 import { type SharedPurse, Slices } from "./slices.ts";
 
@@ -40,6 +39,7 @@ export interface Shared {
   readonly onFault: (fault: unknown) => void;
 }
 
+type PlannedCall = Pick<CallPlan, "api" | "model" | "inputTokens">;
 type CallName = Pick<LeftCall, "owner" | "requestId" | "lane" | "call">;
 
 /** The budgets that pay for the calls of a day. */
@@ -63,7 +63,7 @@ export interface DayBudgets {
   /** The purses of a request that other nodes pay from as well, if they are limited. */
   sharedPurses(caller: Caller): SharedPurse[];
   /** The purses of a call. Throws `budget_exhausted` if money is limited and the model has no price. */
-  purses(caller: Caller, call: Pick<CallPlan, "api" | "model" | "inputTokens">): Purse[];
+  purses(caller: Caller, call: PlannedCall): Purse[];
 }
 
 const byToken: Price = { input: 1, output: 1 };
@@ -113,11 +113,7 @@ export function createDayBudgets({
   }
 
   /** The price to reserve a call by: all of its input may be written to the vendor's cache. */
-  function priceOf({
-    api,
-    model,
-    inputTokens,
-  }: Pick<CallPlan, "api" | "model" | "inputTokens">): Price | undefined {
+  function priceOf({ api, model, inputTokens }: PlannedCall): Price | undefined {
     const price = prices.priceOf({ api, model })?.at(inputTokens);
     return price && { input: Math.max(price.input, price.cacheWrite ?? 0), output: price.output };
   }
@@ -244,15 +240,59 @@ export function sharedOnes<Any extends Purse>(purses: readonly Any[]): (Any & Sh
 }
 
 /** The name of a purse that only callers of this key or group pay from. */
-function keyName(keyId: string): string {
-  return `key ${keyId}`;
-}
+const keyName = (keyId: string) => `key ${keyId}`;
 
 /** A name that no key can have. */
-function groupName(id: string): string {
-  return `group ${id}`;
-}
+const groupName = (id: string) => `group ${id}`;
 
 function nameOf({ owner, requestId, lane, call = 0 }: CallName): string {
   return JSON.stringify([owner, requestId, lane, call]);
+}
+
+/** The day whose budget is being spent. */
+interface BudgetDay {
+  /** First starts the next day if it is time. */
+  current(): DayNumber;
+  /** Milliseconds to the next day, as far as the wall clock can be trusted. */
+  msToNext(): number;
+}
+
+const dayMs = 24 * 3_600_000;
+/** A clock that runs fast starts a second new day no sooner than this, measured by the monotonic clock. */
+const minBetweenMs = 20 * 3_600_000;
+
+/** The UTC day of a wall clock. */
+export function dayOf(wallTimeMs: number): DayNumber {
+  return Math.floor(wallTimeMs / dayMs);
+}
+
+/**
+ * The UTC day of the wall clock, protected against a clock that is set back and forth. The first new day starts when the clock shows a
+ * later day. Each further one also needs most of a day (20 h) to have really passed, or a whole day if the clock was set back. `onNext`
+ * is called at each new day, before any caller sees it.
+ */
+export function createBudgetDay(clock: Clock, onNext: () => void): BudgetDay {
+  let day = dayOf(clock.wallTimeMs());
+  let begunAtMs = clock.now();
+  let isFirst = true;
+
+  function isNext(today: DayNumber): boolean {
+    const passedMs = clock.now() - begunAtMs;
+    if (today > day) return isFirst || passedMs >= minBetweenMs;
+    return today < day && passedMs >= dayMs;
+  }
+
+  return {
+    current() {
+      const today = dayOf(clock.wallTimeMs());
+      if (isNext(today)) {
+        day = today;
+        begunAtMs = clock.now();
+        isFirst = false;
+        onNext();
+      }
+      return day;
+    },
+    msToNext: () => Math.min(dayMs, Math.max(1_000, (day + 1) * dayMs - clock.wallTimeMs())),
+  };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createModelRoutes } from "../../../src/doors/http/model-routes.ts";
-import type { ListedApi } from "../../../src/ports/provider-catalog.ts";
+import type { ListedApi } from "../../../src/ports/provider.ts";
 
 function listed(api: string, count: number): ListedApi {
   const models = Array.from({ length: count }, (_, index) => ({ id: `m-${index}`, isListed: true }));

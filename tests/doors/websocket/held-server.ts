@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
-import { sha256 } from "../../../src/adapters/system/sha-256.ts";
+import { sha256 } from "../../../src/adapters/system/system.ts";
 import { createMemoryTurnLogs } from "../../../src/adapters/turn-log/memory-turn-logs.ts";
 import { openBudgets } from "../../../src/compose/open-budgets.ts";
 import { defaultSettings } from "../../../src/compose/settings.ts";

@@ -1,5 +1,5 @@
 import { createDemoProvider } from "../../../src/adapters/demo/demo-provider.ts";
-import { systemClock } from "../../../src/adapters/system/system-clock.ts";
+import { systemClock } from "../../../src/adapters/system/system.ts";
 
 /** The demonstration's provider without pauses, and the number of its calls. */
 export function countingDemo() {

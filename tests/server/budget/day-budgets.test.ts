@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createMemoryUsage } from "../../../src/adapters/memory/memory-usage.ts";
 import type { Caller } from "../../../src/ports/caller.ts";
-import { createBudgetDay, dayOf } from "../../../src/server/budget/budget-day.ts";
-import { createDayBudgets, type DayLimits } from "../../../src/server/budget/day-budgets.ts";
+import {
+  createBudgetDay,
+  createDayBudgets,
+  type DayLimits,
+  dayOf,
+} from "../../../src/server/budget/day-budgets.ts";
 import { Reservation } from "../../../src/server/budget/ledger.ts";
 import { noPrices } from "../../support/no-prices.ts";
 import { createTestClock } from "../../support/test-clock.ts";

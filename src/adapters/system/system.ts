@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
 
 /** The real clock: monotonic for measuring, wall time only for display. */
@@ -83,4 +84,9 @@ function nothing(): void {
 export function callAfterReading(callback: () => void): () => void {
   const turn = setImmediate(callback);
   return () => clearImmediate(turn);
+}
+
+/** SHA-256 of a text in UTF-8, in hexadecimal. Synchronous, because handing a short text to another thread costs ten times as much. */
+export function sha256(text: string): string {
+  return hash("sha256", text);
 }
