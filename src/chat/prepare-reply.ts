@@ -6,7 +6,7 @@ import {
   type StoredMessage,
   type TurnQuestion,
 } from "../ports/conversation-store.ts";
-import { attachmentsOf, type Item, textsOfItems } from "../ports/item.ts";
+import { attachmentsOf, type Item, isText, textsOfItems, userText } from "../ports/item.ts";
 import type { ProviderChoice } from "../ports/provider.ts";
 import type { TurnRecord } from "../ports/turn-log.ts";
 import type { TurnRequest } from "../ports/turn-request.ts";
@@ -15,18 +15,23 @@ import { answerResponses } from "./answer-responses.ts";
 import type { ChatDependencies, Reply, TurnContext } from "./chat-context.ts";
 import { chooseProvider, findMembers } from "./choose-provider.ts";
 import {
-  askedIn,
   type ConversationTurn,
   findHead,
-  headOf,
   recoverConversationTurn,
   repeatConversationTurn,
-  type TargetConversation,
 } from "./ensemble/conversation-turn.ts";
 import { parallel } from "./ensemble/policy.ts";
 import { runStage } from "./ensemble/stage.ts";
 import { namesVendorState, type ResponsesRequest, refuseForeignIds } from "./foreign-ids.ts";
 import { type BegunLane, canGoOn, type RecoveredLane } from "./recovered-lanes.ts";
+
+/** The conversation of a request, as it was looked up. A new one is stored with its first turn. */
+export interface TargetConversation {
+  readonly id: string;
+  readonly isNew: boolean;
+  /** Absent if the conversation is new or does not exist. */
+  readonly head?: ConversationHead | undefined;
+}
 
 /** The owner of a request, and the conversation that it goes into. */
 interface ReplyPlace extends Omit<TurnRecord, "contentHash"> {
@@ -154,6 +159,22 @@ async function findPlace(
     return find(dependencies, owner, conversationId, asked, id);
   };
   return { path, question, enter };
+}
+
+/** The question in the new items of a request. */
+function askedIn(input: readonly Item[]): Asked {
+  const text = userText(input);
+  const [only] = input;
+  const isPlain =
+    input.length === 1 && only?.type === "message" && only.role === "user" && isText(only.parts);
+  return isPlain ? { text } : { text, items: input };
+}
+
+/** The head of a conversation that was looked up; `undefined` for a new one. Throws `conversation_not_found`. */
+function headOf({ isNew, head }: TargetConversation): ConversationHead | undefined {
+  if (head === undefined && !isNew)
+    throw new TroupeError("conversation_not_found", { field: "conversationId" });
+  return head;
 }
 
 function questionOf(id: string, asked: Asked, head: ConversationHead | undefined): TurnQuestion {

@@ -1,5 +1,4 @@
-import type { TargetConversation } from "../chat/ensemble/conversation-turn.ts";
-import { bytesOfRequest, prepareReply } from "../chat/prepare-reply.ts";
+import { bytesOfRequest, prepareReply, type TargetConversation } from "../chat/prepare-reply.ts";
 import { estimateItems } from "../chat/usage.ts";
 import type { Caller } from "../ports/caller.ts";
 import type { HeldBytes, Hold } from "../ports/fair-shares.ts";

@@ -1,5 +1,4 @@
 import type { Asked, ConversationHead, PathMessage, StoredMessage } from "../../ports/conversation-store.ts";
-import { type Item, isText, userText } from "../../ports/item.ts";
 import { TroupeError } from "../../protocol/errors.ts";
 import type { ChatDependencies } from "../chat-context.ts";
 
@@ -20,24 +19,7 @@ export interface ConversationTurn {
   readonly keepsHead?: boolean;
 }
 
-/** The conversation of a request, as it was looked up. A new one is stored with its first turn. */
-export interface TargetConversation {
-  readonly id: string;
-  readonly isNew: boolean;
-  /** Absent if the conversation is new or does not exist. */
-  readonly head?: ConversationHead | undefined;
-}
-
 type Told = Pick<ChatDependencies, "conversations" | "contextChars">;
-
-/** The question in the new items of a request. */
-export function askedIn(input: readonly Item[]): Asked {
-  const text = userText(input);
-  const [only] = input;
-  const isPlain =
-    input.length === 1 && only?.type === "message" && only.role === "user" && isText(only.parts);
-  return isPlain ? { text } : { text, items: input };
-}
 
 /** Throws `conversation_not_found`. */
 export async function findHead(
@@ -47,12 +29,6 @@ export async function findHead(
 ): Promise<ConversationHead> {
   const head = await conversations.headPath(owner, id, contextChars);
   if (head === undefined) throw notFound();
-  return head;
-}
-
-/** The head of a conversation that was looked up; `undefined` for a new one. Throws `conversation_not_found`. */
-export function headOf({ isNew, head }: TargetConversation): ConversationHead | undefined {
-  if (head === undefined && !isNew) throw notFound();
   return head;
 }
 
