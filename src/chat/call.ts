@@ -11,10 +11,9 @@ import type {
 import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import type { TroupeError } from "../protocol/errors.ts";
-import { behindShown } from "./behind-shown.ts";
 import type { ChatDependencies } from "./chat-context.ts";
 import { createMeter, type Meter } from "./meter.ts";
-import type { BegunLane } from "./recovered-lanes.ts";
+import { type BegunLane, behindShown } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
 import { type AnswerSize, costOf, estimateInput, hasUnpricedPart } from "./usage.ts";
 

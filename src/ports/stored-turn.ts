@@ -1,5 +1,5 @@
 import type { TroupeError } from "../protocol/errors.ts";
-import { type Item, storedItems } from "./item.ts";
+import { type Item, storedItems, textMessage } from "./item.ts";
 import { isObject } from "./json.ts";
 import {
   check,
@@ -18,7 +18,6 @@ import {
   storedResumableRequest,
   storedTurnRequest,
 } from "./stored-shapes.ts";
-import { upgradeRequest } from "./stored-upgrades.ts";
 import { isReadable, storedVersion } from "./stored-version.ts";
 import {
   isTerminal,
@@ -207,4 +206,22 @@ function toLogged(logged: unknown, place: number): LoggedEvent {
 
 function isPlainLogged(logged: unknown): logged is LoggedEvent {
   return isObject(logged) && isNumber(logged.seq) && isPlain(logged.event);
+}
+
+/** Brings a request of an earlier version into the shape of this one. It is parsed JSON, which the caller checks afterwards. */
+function upgradeRequest(request: unknown, version: number): unknown {
+  if (!isObject(request)) return request;
+  const { inputText, message, ...rest } = request;
+  const text = inputText ?? message;
+  const upgraded = typeof text === "string" ? { ...rest, input: [textMessage("user", text)] } : request;
+  return version === 1 ? { ...upgraded, ...factsInOptions(rest.options) } : upgraded;
+}
+
+/** Reads from the options of a request of version 1 the facts that have fields now. */
+function factsInOptions(options: unknown): object {
+  const { background, max_output_tokens: maxTokens } = isObject(options) ? options : {};
+  return {
+    ...(background === true ? { inBackground: true } : {}),
+    ...(typeof maxTokens === "number" ? { maxTokens } : {}),
+  };
 }

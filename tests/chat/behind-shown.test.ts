@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { behindShown } from "../../src/chat/behind-shown.ts";
-import { canGoOn, recoverLanes } from "../../src/chat/recovered-lanes.ts";
+import { behindShown, canGoOn, recoverLanes } from "../../src/chat/recovered-lanes.ts";
 import type { ProviderEvent } from "../../src/ports/provider.ts";
 import { upgradeSteps } from "../../src/ports/stored-event.ts";
 import type { TurnStep } from "../../src/ports/turn-event.ts";
