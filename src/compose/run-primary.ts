@@ -2,13 +2,12 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { createHub, type Hub } from "../adapters/cluster/primary/hub.ts";
-import { createChannel } from "../adapters/cluster/rpc/channel.ts";
+import { createChannel, processLine } from "../adapters/cluster/rpc/channel.ts";
 import {
   primaryControlMethods,
   type WorkerControl,
   workerControlMethods,
 } from "../adapters/cluster/rpc/control.ts";
-import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";

@@ -1,10 +1,9 @@
-import { createChannel } from "../adapters/cluster/rpc/channel.ts";
+import { createChannel, processLine } from "../adapters/cluster/rpc/channel.ts";
 import {
   type PrimaryControl,
   primaryControlMethods,
   workerControlMethods,
 } from "../adapters/cluster/rpc/control.ts";
-import { processLine } from "../adapters/cluster/rpc/line.ts";
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";

@@ -1,6 +1,5 @@
 import { createHub } from "../../../src/adapters/cluster/primary/hub.ts";
-import { type Channel, createChannel } from "../../../src/adapters/cluster/rpc/channel.ts";
-import type { Line } from "../../../src/adapters/cluster/rpc/line.ts";
+import { type Channel, createChannel, type Line } from "../../../src/adapters/cluster/rpc/channel.ts";
 import { createMemoryTickets } from "../../../src/adapters/memory/memory-tickets.ts";
 import { createRateCounter } from "../../../src/adapters/rate-limiter/rate-counter.ts";
 import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";

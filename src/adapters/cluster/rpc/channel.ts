@@ -1,8 +1,8 @@
+import type { Worker } from "node:cluster";
 import { z } from "zod";
 import type { Clock } from "../../../ports/clock.ts";
 import { decodeError, encodeStored } from "../../../ports/stored-turn.ts";
 import { TroupeError } from "../../../protocol/errors.ts";
-import type { Line } from "./line.ts";
 
 /** A call of a port on the other side, or its answer. */
 const frame = z.discriminatedUnion("type", [
@@ -168,4 +168,27 @@ function decodeRefusal(text: string): Error {
   } catch (cause) {
     return new Error("The other process refused with an error that cannot be read.", { cause });
   }
+}
+
+/**
+ * A line to another process.
+ *
+ * Contract: as long as the line holds, each message arrives once, in order and as a copy. When it has ended, `onEnd` is called once, and
+ * later messages are lost.
+ */
+export interface Line {
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  onEnd(listener: () => void): void;
+}
+
+/** The line between the processes of a cluster: from the primary to a worker, or from a worker's own process to the primary. */
+export function processLine(end: Worker | NodeJS.Process): Line {
+  // A failed `send` needs no report, because the line ends as well.
+  const ignoreEnd = () => undefined;
+  return {
+    send: (message) => void end.send?.(message as object, undefined, undefined, ignoreEnd),
+    onMessage: (listener) => void end.on("message", listener),
+    onEnd: (listener) => void end.once("disconnect", listener),
+  };
 }

@@ -1,4 +1,4 @@
-import type { Line } from "../../../../src/adapters/cluster/rpc/line.ts";
+import type { Line } from "../../../../src/adapters/cluster/rpc/channel.ts";
 
 /** Both ends of a line in one process. Copies arrive in later turns of the event loop, as they do between two processes. */
 export interface LinePair {
