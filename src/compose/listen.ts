@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http, { type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Troupe } from "./create-troupe.ts";
+import type { Troupe } from "./troupe.ts";
 
 /** Answers the requests of an HTTP server: a troupe, for example. */
 type Served = Pick<Troupe, "attach" | "listener">;
@@ -83,4 +83,18 @@ async function stop(servers: readonly Server[], over: Promise<unknown>): Promise
       await closed;
     }),
   );
+}
+
+/**
+ * Stops a server and its port in order. If a balancer asks it (`lameDuckMs` above 0), the port stays open until the last socket is closed.
+ * At a closed port, balancers cut the sockets of clients that stay to the end of their answers.
+ */
+export async function stopServing(
+  troupe: Pick<Troupe, "leaveBalancer" | "close">,
+  listening: Listening,
+  lameDuckMs: number,
+): Promise<void> {
+  await troupe.leaveBalancer();
+  if (lameDuckMs === 0) await listening.stop(troupe.close());
+  else await troupe.close({ onDrained: () => listening.stop(Promise.resolve()) });
 }

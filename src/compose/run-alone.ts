@@ -2,12 +2,11 @@ import { mayStartLater } from "../adapters/postgres/database-faults.ts";
 import { systemClock as clock } from "../adapters/system/system.ts";
 import { createTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
 import { describeCause } from "./describe-cause.ts";
-import { type Listening, listen } from "./listen.ts";
+import { type Listening, listen, stopServing } from "./listen.ts";
 import type { Logger } from "./log-observer.ts";
 import type { Observing } from "./open-observing.ts";
 import type { Settings } from "./settings.ts";
 import type { Stoppable } from "./stop-on-signals.ts";
-import { stopServing } from "./stop-serving.ts";
 
 interface AloneOptions
   extends Pick<TroupeOptions, "pageToken" | "onAnswering" | "configuration" | "observer"> {

@@ -7,13 +7,12 @@ import {
 import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system.ts";
 import { assembleTroupe, type Troupe, type TroupeOptions } from "./create-troupe.ts";
-import { listen } from "./listen.ts";
+import { listen, stopServing } from "./listen.ts";
 import type { Observing } from "./open-observing.ts";
 import { openRemoteStores } from "./open-remote-stores.ts";
 import { gatherMs } from "./run-primary.ts";
 import type { Settings } from "./settings.ts";
 import { stopSignals } from "./stop-on-signals.ts";
-import { stopServing } from "./stop-serving.ts";
 
 /**
  * Serves as one of several processes. The primary process keeps their shared stores; if it exits, the worker exits.

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { attachment } from "../../../src/doors/http/attachment.ts";
-import { conversationMarkdown } from "../../../src/doors/http/conversation-markdown.ts";
+import { attachment, conversationMarkdown } from "../../../src/doors/http/conversation-markdown.ts";
 import type { DatedMessage, MessagePiece } from "../../../src/ports/conversation-store.ts";
 import { describeWithBothStores } from "./http-client.ts";
 
