@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openServedTime } from "../../src/adapters/sqlite/retention.ts";
-import { createSqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { textMessage } from "../../src/ports/item.ts";

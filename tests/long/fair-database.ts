@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { openServedTime } from "../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../src/adapters/sqlite/sqlite-conversations.ts";
-import { createSqliteStore, type SqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
+import {
+  createSqliteStore,
+  openServedTime,
+  type SqliteStore,
+} from "../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import { systemClock } from "../../src/adapters/system/system.ts";
 import type { ConversationStore } from "../../src/ports/conversation-store.ts";

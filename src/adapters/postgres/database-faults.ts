@@ -1,5 +1,5 @@
 import pg from "pg";
-import { storageUnavailable } from "../database/outages.ts";
+import { storageUnavailable } from "../database/commits.ts";
 
 /** The database cannot be used, for a reason that the server found itself. The message is one line for the operator. */
 export class DatabaseFault extends Error {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { KeyStore } from "../../ports/key-store.ts";
+import { storageUnavailable } from "../database/commits.ts";
 import { toKey, valuesOfKey } from "../database/key-rows.ts";
-import { storageUnavailable } from "../database/outages.ts";
 import { named } from "./connection.ts";
 import type { PostgresStore } from "./postgres-store.ts";
 

@@ -1,6 +1,6 @@
 import type { PurseAmounts, SharedPurses, Slice } from "../../ports/shared-purses.ts";
 import type { DayNumber } from "../../ports/usage-store.ts";
-import { storageUnavailable } from "../database/outages.ts";
+import { storageUnavailable } from "../database/commits.ts";
 import type { Row } from "../database/row.ts";
 import { wholeCost } from "../database/usage-groups.ts";
 import { toSpending } from "../database/usage-rows.ts";

@@ -3,8 +3,8 @@ import { encodeStored } from "../../ports/stored-turn.ts";
 import { isEvent } from "../../ports/turn-event.ts";
 import type { KeptTurn, TurnLog, TurnLogStore, TurnRecord, UnfinishedTurn } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
+import { storageUnavailable } from "../database/commits.ts";
 import { titleFrom } from "../database/conversation-rows.ts";
-import { storageUnavailable } from "../database/outages.ts";
 import { createRestoredTurns } from "../database/restored-turns.ts";
 import type { MemoryTurnLog } from "../turn-log/memory-turn-log.ts";
 import {

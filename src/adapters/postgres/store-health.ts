@@ -1,4 +1,4 @@
-import { type OutageOptions, watchOutages } from "../database/outages.ts";
+import { type OutageOptions, watchOutages } from "../database/commits.ts";
 
 /** Tells whether the database works. */
 interface StoreHealth extends Disposable {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.ts";
-import { storageUnavailable } from "../database/outages.ts";
+import { storageUnavailable } from "../database/commits.ts";
 
 /** Settles as the promise does, or rejects with `storage_unavailable` if that takes longer than `limitMs`. */
 export async function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T> {

@@ -17,10 +17,9 @@ import {
   toPage,
   toSummary,
 } from "../database/conversation-rows.ts";
-import type { HeadMoves } from "./commit-queue.ts";
 import { createEraser } from "./erase-removed.ts";
 import { indexBlocks } from "./index-blocks.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { HeadMoves, SqliteStore } from "./sqlite-store.ts";
 import type { Row, Value, Write } from "./statements.ts";
 
 interface SqliteConversationOptions {

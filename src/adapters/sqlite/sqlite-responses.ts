@@ -1,8 +1,7 @@
 import { maxChain, maxResponseChars, type ResponseStore } from "../../ports/response-store.ts";
 import { storedVersion } from "../../ports/stored-version.ts";
 import { itemsOfChain } from "../database/kept-responses.ts";
-import type { ServedTime } from "./retention.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { ServedTime, SqliteStore } from "./sqlite-store.ts";
 
 interface SqliteResponseOptions {
   readonly store: SqliteStore;

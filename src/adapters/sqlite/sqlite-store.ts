@@ -2,8 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { faultsOf, type Observer } from "../../ports/observer.ts";
 import type { JournalEntry } from "../../ports/stored-turn.ts";
 import { isStorageUnavailable } from "../../protocol/errors.ts";
-import { type Outages, watchOutages } from "../database/outages.ts";
-import { HeadMoves } from "./commit-queue.ts";
+import { type Outages, watchOutages } from "../database/commits.ts";
 import { Committer, server, toRefusal } from "./committer.ts";
 import { createFairReader, type FairReader, openThreads } from "./database-threads.ts";
 import { watchFiles } from "./file-watch.ts";
@@ -172,4 +171,59 @@ function storesOf({ committer, health, reads }: StoresOptions): (owner: string) 
 
 function refuse(fault: unknown): never {
   throw toRefusal(fault);
+}
+
+/** Older moves are forgotten, and then every path that was read before them counts as outdated. */
+const maxMoves = 10_000;
+
+/**
+ * The conversations whose head was moved or that were removed lately, at the moment at which that write was queued. All such writes go
+ * through one store, so a path that was read before can be compared without a look into the database.
+ */
+export class HeadMoves {
+  /** The number of each conversation's last move, oldest first. */
+  readonly #moves = new Map<string, number>();
+  #last = 0;
+  #forgotten = 0;
+
+  /** The mark of a read that sees every write queued so far. */
+  get version(): number {
+    return this.#last;
+  }
+
+  /** Called in the same step in which the write is queued. */
+  note(conversationId: string): void {
+    this.#last += 1;
+    this.#moves.delete(conversationId);
+    this.#moves.set(conversationId, this.#last);
+    if (this.#moves.size <= maxMoves) return;
+    for (const [oldest, number] of this.#moves) {
+      this.#moves.delete(oldest);
+      this.#forgotten = number;
+      return;
+    }
+  }
+
+  /** Whether the conversation's head may have moved after the read with this mark. */
+  hasMovedSince(version: number, conversationId: string): boolean {
+    return (this.#moves.get(conversationId) ?? this.#forgotten) > version;
+  }
+}
+
+/**
+ * The total time that servers have run on this database. Retention is measured by it, because a wall clock can be set: one that jumps
+ * ahead would expire everything at once.
+ */
+export interface ServedTime {
+  /** Whole milliseconds. Never goes backwards, except that a crash loses the time since the last `keep`. */
+  now(): number;
+  /** The write that stores the time, so that the next server goes on from here. */
+  keep(): Write;
+}
+
+export async function openServedTime(store: SqliteStore, clock: Clock): Promise<ServedTime> {
+  const before = Number((await store.read("counter", "served_ms"))[0]?.value ?? 0);
+  const startedAtMs = clock.now();
+  const now = () => before + Math.floor(clock.now() - startedAtMs);
+  return { now, keep: () => ["keepServedTime", now()] };
 }

@@ -12,7 +12,7 @@ import type {
 } from "../../ports/turn-log.ts";
 import type { ResumableRequest } from "../../ports/turn-request.ts";
 import { TroupeError } from "../../protocol/errors.ts";
-import { storageUnavailable } from "../database/outages.ts";
+import { storageUnavailable } from "../database/commits.ts";
 import {
   createRestoredTurns,
   type EndedTurn,
@@ -27,9 +27,9 @@ import {
   type MemoryTurnLogs,
 } from "../turn-log/memory-turn-logs.ts";
 import { forgetOrphans, forgetTurns } from "./forget-turns.ts";
-import { retireTurns, type ServedTime } from "./retention.ts";
+import { retireTurns } from "./retention.ts";
 import { writesOfQuestion } from "./sqlite-conversations.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { ServedTime, SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 import { readEnded, readRunning } from "./turn-rows.ts";
 

@@ -1,6 +1,5 @@
 import { maxIdChars, type VendorIds, vendorIdRetentionMs } from "../../ports/vendor-ids.ts";
-import type { ServedTime } from "./retention.ts";
-import type { SqliteStore } from "./sqlite-store.ts";
+import type { ServedTime, SqliteStore } from "./sqlite-store.ts";
 import type { Write } from "./statements.ts";
 
 interface SqliteVendorIdOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { CommitQueue } from "../../../src/adapters/sqlite/commit-queue.ts";
+import { CommitQueue } from "../../../src/adapters/sqlite/committer.ts";
 import type { Write } from "../../../src/adapters/sqlite/statements.ts";
 
 type Entry = readonly [turn: number, text: string];

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteConversations } from "../../../src/adapters/sqlite/sqlite-conversations.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { TurnRecord } from "../../../src/ports/turn-log.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HeadMoves } from "../../../src/adapters/sqlite/commit-queue.ts";
+import { HeadMoves } from "../../../src/adapters/sqlite/sqlite-store.ts";
 
 test("a move is known to every read before it, for its own conversation", () => {
   const moves = new HeadMoves();

@@ -1,8 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import {
   createSqliteTurnLogs,
   type SqliteTurnLogOptions,

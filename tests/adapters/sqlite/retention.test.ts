@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { test } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import { TroupeError } from "../../../src/protocol/errors.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
 import { createSqliteResponses } from "../../../src/adapters/sqlite/sqlite-responses.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { textMessage } from "../../../src/ports/item.ts";
 import { describeResponses, responseRetentionMs } from "../../ports/response-store-contract.ts";
 import { openBeside } from "../../support/open-beside.ts";

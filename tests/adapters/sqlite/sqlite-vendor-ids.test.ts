@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { migrate } from "../../../src/adapters/sqlite/migrations.ts";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteVendorIds } from "../../../src/adapters/sqlite/sqlite-vendor-ids.ts";
 import { vendorIdRetentionMs } from "../../../src/ports/vendor-ids.ts";
 import { describeVendorIds } from "../../ports/vendor-ids-contract.ts";

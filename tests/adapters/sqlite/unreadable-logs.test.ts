@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openServedTime } from "../../../src/adapters/sqlite/retention.ts";
-import { createSqliteStore } from "../../../src/adapters/sqlite/sqlite-store.ts";
+import { createSqliteStore, openServedTime } from "../../../src/adapters/sqlite/sqlite-store.ts";
 import { createSqliteTurnLogs } from "../../../src/adapters/sqlite/sqlite-turn-logs.ts";
 import type { Fault } from "../../../src/ports/observer.ts";
 import { storedVersion } from "../../../src/ports/stored-version.ts";
