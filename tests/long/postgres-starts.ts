@@ -103,34 +103,56 @@ describe("a node that is killed in its start", withPostgres, () => {
       assert.deepEqual(findings.examples, []);
     });
 
-  it("starts again in place, although it was taken over and does not find the database", async () => {
+  /** A node whose turns others have taken over, and which cannot reach the database until `heal`. */
+  async function startTakenOver() {
+    await using opening = new AsyncDisposableStack();
     const url = await emptyDatabase();
-    await using proxy = await createFaultyProxy(url);
-    await using upstream = await createCountingUpstream({ delayMs: () => 1 });
-    await using nodes = await startNodes({
-      ...{ databaseUrl: url, upstreamUrl: upstream.baseUrl, count: 1 },
-      databaseUrlOf: () => proxy.url,
-    });
+    const proxy = opening.use(await createFaultyProxy(url));
+    const upstream = opening.use(await createCountingUpstream({ delayMs: () => 1 }));
+    const nodes = opening.use(
+      await startNodes({
+        ...{ databaseUrl: url, upstreamUrl: upstream.baseUrl, count: 1 },
+        databaseUrlOf: () => proxy.url,
+      }),
+    );
     const [node] = nodes.all;
     assert.ok(node !== undefined);
+    const { port } = new URL(node.url ?? "");
     await runOn(url, "DELETE FROM fences");
-    // It closes its port before it starts again.
-    while (
-      await fetch(`${node.url?.replace("ws", "http")}`).then(
+    const isOpen = () =>
+      fetch(`http://127.0.0.1:${port}`).then(
         () => true,
         () => false,
-      )
-    )
-      await sleep(20);
+      );
+    // It closes its port before it starts again.
+    while (await isOpen()) await sleep(20);
     proxy.block("statements");
-    for (let count = 0; count < 100; count += 1) {
-      proxy.cut();
-      await sleep(40);
-    }
-    proxy.heal();
-    await untilServing(node);
-    assert.equal(node.life, 1);
-    assert.equal(await node.stop(), 0);
+    const cutting = setInterval(() => proxy.cut(), 20);
+    opening.defer(() => clearInterval(cutting));
+    // It has tried by then.
+    await sleep(4_000);
+    const opened = opening.move();
+    return {
+      node,
+      heal() {
+        clearInterval(cutting);
+        proxy.heal();
+      },
+      [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    };
+  }
+
+  it("starts again in place, although it was taken over and does not find the database", async () => {
+    await using system = await startTakenOver();
+    system.heal();
+    await untilServing(system.node);
+    assert.equal(system.node.life, 1);
+    assert.equal(await system.node.stop(), 0);
+  });
+
+  it("stops in order while it does not find the database", async () => {
+    await using system = await startTakenOver();
+    assert.equal(await system.node.stop(), 0);
   });
 
   const skip = starts === 0 && "NODE_STARTS gives no figure";
