@@ -12,7 +12,7 @@ const other = { incarnation: 7, beat: 3, hasFence: true, isConnected: true };
 function observe() {
   const watch = createDeathWatch();
   let atMs = 0;
-  let verdicts: ReturnType<typeof watch.note> = { dead: [], gone: [] };
+  let verdicts: ReturnType<typeof watch.note> = { dead: [], gone: [], hasLost: false };
   return {
     watch,
     /** Returns whether the node is dead after this many looks that find it like this. */
@@ -24,6 +24,7 @@ function observe() {
       }
       return verdicts.dead.includes(other.incarnation);
     },
+    hasLost: () => verdicts.hasLost,
     isGone: () => verdicts.gone.includes(other.incarnation),
     nowMs: () => atMs,
     fail: () => watch.fail(atMs),
@@ -99,6 +100,21 @@ describe("the watch for dead nodes", () => {
   it("does not take over a node that has no fence any more", () => {
     const { look } = observe();
     assert.equal(look({ hasFence: false }, 10), false);
+  });
+
+  it("tells once that a node has lost its fence, also over a look that failed, and of one that left", () => {
+    const { watch, look, hasLost, fail } = observe();
+    look({}, 2);
+    assert.equal(hasLost(), false);
+    fail();
+    look({ hasFence: false });
+    assert.equal(hasLost(), true);
+    look({ hasFence: false });
+    assert.equal(hasLost(), false);
+    look();
+    const empty = { nodes: [], sentAtMs: 90_000, answeredAtMs: 90_000, isSettled: true };
+    assert.equal(watch.note(empty).hasLost, true);
+    assert.equal(watch.note(empty).hasLost, false);
   });
 
   for (const [name, seen] of [

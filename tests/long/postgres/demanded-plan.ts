@@ -11,26 +11,32 @@ export const demanded = {
   "lost answers of commits": 1_000,
 } as const;
 
-/** The ways to the database are open here, so that a death is noticed as soon as it can be. */
-const calm: readonly Counts[] = [{ kill: 100, "stop in order": 12 }, { kill: 100 }, { stop: 20 }];
-
-const outages: readonly Counts[] = [
-  { kill: 76, "kill of two": 12 },
-  {
-    "restart of the database": 25,
-    "restart of the database in order": 25,
-    "kill of a backend": 200,
-    "late statements": 12,
-    "no way to the database": 12,
-    "no way from the database": 12,
-  },
-  { "lost answers of commits": 140 },
-  { stop: 30, "no way to the database for 30 s": 3, "no way from the database for 30 s": 3 },
+/**
+ * The tracks of each phase. In the first two, the ways to the database are open and one node always lives, so a death is noticed as soon as it can
+ * be. In the last one everything fails at once.
+ */
+const phases: readonly (readonly Counts[])[] = [
+  [{ kill: 35 }, { kill: 35 }],
+  [{ "kill of two": 12 }],
+  [
+    { kill: 65, "stop in order": 12 },
+    { kill: 71 },
+    { kill: 70 },
+    {
+      "restart of the database": 25,
+      "restart of the database in order": 25,
+      "kill of a backend": 200,
+      "late statements": 12,
+      "no way to the database": 12,
+      "no way from the database": 12,
+    },
+    { "lost answers of commits": 140 },
+    { stop: 50, "no way to the database for 30 s": 3, "no way from the database for 30 s": 3 },
+  ],
 ];
 
-/** First processes fail, then also the database and the ways to it; a node is always left alone. */
 export function demandedPlan(random: SeededRandom): readonly (readonly FaultTrack[])[] {
-  return [calm, outages].map((tracks) =>
+  return phases.map((tracks) =>
     tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs: 1_800 })),
   );
 }

@@ -26,15 +26,14 @@ export interface FaultPlace {
   readonly onRefused: (requestId: string) => void;
 }
 
-/** Takes some nodes or ways that are free, once there are so many and some more. */
+/** Takes some nodes or ways that are free, once there are so many. */
 export async function takeFree<Item extends object>(
   { taken, random }: FaultPlace,
   all: readonly Item[],
   count: number,
-  more: number,
 ): Promise<{ readonly items: readonly Item[] } & Disposable> {
   const free = () => all.filter((item) => !taken.has(item));
-  while (free().length < count + more) await sleep(20);
+  while (free().length < count) await sleep(20);
   const items = free();
   while (items.length > count) items.splice(random.whole(0, items.length - 1), 1);
   for (const item of items) taken.add(item);
@@ -52,6 +51,6 @@ export async function onFree<Item extends object>(
   all: readonly Item[],
   play: (item: Item) => Promise<void>,
 ): Promise<void> {
-  using one = await takeFree(place, all, 1, 0);
+  using one = await takeFree(place, all, 1);
   for (const item of one.items) await play(item);
 }

@@ -6,10 +6,9 @@ import { type FaultPlace, onFree, takeFree } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
 
-/** Plays a fault on any node, and leaves one alone. */
-async function onNode(place: FaultPlace, play: (node: ServerProcess) => Promise<void>): Promise<void> {
-  using one = await takeFree(place, place.nodes.all, 1, 1);
-  for (const node of one.items) await play(node);
+/** Plays a fault on any node. */
+function onNode(place: FaultPlace, play: (node: ServerProcess) => Promise<void>): Promise<void> {
+  return onFree(place, place.nodes.all, play);
 }
 
 /** A node that finds no database when it starts ends, and is started again until it serves. */
@@ -29,7 +28,7 @@ const mostStarts = 20;
 
 async function kill(place: FaultPlace, count: number): Promise<void> {
   const { nodes, random, onKill } = place;
-  using some = await takeFree(place, nodes.all, count, 1);
+  using some = await takeFree(place, nodes.all, count);
   for (const node of some.items) await onKill(nodes.nameOf(node));
   await Promise.all(some.items.map((node) => node.kill()));
   await sleep(random.between(0, 3_000));

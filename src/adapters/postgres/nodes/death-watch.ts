@@ -51,6 +51,8 @@ interface Verdicts {
   readonly dead: readonly number[];
   /** Nodes without a heartbeat for so long that they have closed their sockets, even if they live: nothing waits for them any more. */
   readonly gone: readonly number[];
+  /** Whether a node has lost its fence since the look before: others took it over, or it left. Anyone may claim its turns. */
+  readonly hasLost: boolean;
 }
 
 /** Tells which nodes are dead, from the looks of one observer. It compares no clocks of different machines. */
@@ -65,6 +67,7 @@ interface DeathWatch {
 
 export function createDeathWatch(): DeathWatch {
   let still = new Map<number, Standstill>();
+  let fenced: readonly number[] = [];
   let quietUntilMs = Number.NEGATIVE_INFINITY;
   let hasSuspects = false;
 
@@ -105,7 +108,9 @@ export function createDeathWatch(): DeathWatch {
         if (isSilentNow || isUnconnected(seen, look)) dead.push(incarnation);
         else if (hasNoConnection && (known === undefined || known === seen)) hasSuspects = true;
       }
-      return { dead, gone };
+      const fencedBefore = fenced;
+      fenced = look.nodes.flatMap(({ hasFence, incarnation }) => (hasFence ? [incarnation] : []));
+      return { dead, gone, hasLost: fencedBefore.some((one) => !fenced.includes(one)) };
     },
     fail(nowMs) {
       still.clear();

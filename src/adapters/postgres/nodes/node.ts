@@ -122,7 +122,7 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     if (own.is_connected !== true) await connection.ask(statements.lock, [lockBase + incarnation]);
     const nodes = rows.map(toSeen).filter((node) => node.incarnation !== incarnation);
     const isSettled = own.is_settled === true;
-    const { dead, gone } = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
+    const { dead, gone, hasLost } = watch.note({ nodes, sentAtMs, answeredAtMs: clock.now(), isSettled });
     heard.note(rows);
     const others = nodes
       .filter(({ hasFence, incarnation: one }) => hasFence && !dead.includes(one))
@@ -130,6 +130,8 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     hasOthers = rows.some((row) => others.includes(Number(row.incarnation)) && stateOf(row) === "serving");
     noteAnswered(sentAtMs);
     onLook?.({ others, hasCancels: own.has_cancels === true, revocations: Number(own.revocations) });
+    // Its taker may be stopping, or may have died too soon to claim.
+    if (hasLost) onDeath();
     for (const one of dead) if (await takeOver(connection, one)) onDeath();
     for (const one of gone) {
       await forgetNode(connection, one);
