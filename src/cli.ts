@@ -21,6 +21,7 @@ import { runPrimary } from "./compose/run-primary.ts";
 import { runWorker } from "./compose/run-worker.ts";
 import { SettingError, type Settings, settingsHelp } from "./compose/settings.ts";
 import { type Stoppable, stopOnSignals } from "./compose/stop-on-signals.ts";
+import type { Troupe } from "./compose/troupe.ts";
 
 /**
  * Starts the server from a command line, copies its database (`backup`) or examines its providers (`doctor`). If it cannot, the process
@@ -89,36 +90,37 @@ interface StartOptions {
 
 async function start({ settings, configuration, args }: StartOptions): Promise<void> {
   const logger = openLog(settings);
-  if (settings.store === "memory" || settings.databaseUrl !== undefined)
+  const hasFolderOnly = settings.store === "memory" || settings.databaseUrl !== undefined;
+  if (hasFolderOnly && cluster.isPrimary)
     await openPrivateFolder(settings.data, { files: [], onWarning: (warning) => logger.warn({}, warning) });
   const pageToken = await keepPageToken(settings.data);
   const announcement = new Announcement(settings);
   const runsTurns = settings.workers === 1 || cluster.isWorker;
   const observing = await openObserving(settings, { configuration, logger, runsTurns });
-  const options = {
-    ...{ logger, pageToken, onAnswering: announcement.tellAnswering },
+  const serving = {
+    ...{ logger, pageToken, observing, onAnswering: announcement.tellAnswering },
     ...(configuration === undefined ? {} : { configuration }),
     ...(observing.observer === undefined ? {} : { observer: observing.observer }),
+    announce: (troupe: Troupe, port: number) => announcement.announce(troupe, port),
   };
   if (settings.workers === 1) {
     void tellNamedServer(settings, logger);
-    const { lost } = await runAlone(settings, {
-      ...{ ...options, observing },
-      announce: (troupe, port) => announcement.announce(troupe, port),
-      whenAsked: stopWhenAsked(),
-    });
-    return void lost.catch((error: unknown) => {
-      process.stderr.write(`troupe: ${explain(error)}\n`);
-      process.exit(1);
-    });
+    return endIfLost(await runAlone(settings, { ...serving, whenAsked: stopWhenAsked() }));
   }
-  if (cluster.isWorker)
-    return runWorker(settings, options, observing, (troupe, port) => announcement.announce(troupe, port));
+  if (cluster.isWorker) return endIfLost(await runWorker(settings, serving));
   void tellNamedServer(settings, logger);
   const whenAsked = stopWhenAsked();
   const primary = await runPrimary(settings, args, { configuration, logger, metrics: observing.metrics });
   if (primary === undefined) process.exitCode = 1;
   else whenAsked({ ...primary, drainMs: settings.drainMs, lameDuckMs: settings.lameDuckMs });
+}
+
+/** Ends the process when it was taken over as a node and cannot start again. */
+function endIfLost({ lost }: { readonly lost: Promise<void> }): void {
+  lost.catch((error: unknown) => {
+    process.stderr.write(`troupe: ${explain(error)}\n`);
+    process.exit(1);
+  });
 }
 
 async function tellNamedServer(settings: Settings, logger: Logger): Promise<void> {

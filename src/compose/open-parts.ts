@@ -86,8 +86,8 @@ export async function openParts(
   const { authenticate } = options;
   // One process tells of all.
   const told = isWorker ? {} : observer;
-  const onMissing = (message: string) => told.warned?.({ message });
-  const fastReads = new FastReads({ isOn: settings.fastReads, onMissing });
+  const onWarning = (message: string) => told.warned?.({ message });
+  const fastReads = new FastReads({ isOn: settings.fastReads, onMissing: onWarning });
   const agents = begun.use(createUpstreamAgents(proxiesOf(settings), fastReads));
   const configuration = await configurationOf(options, settings);
   const providers = begun.use(
@@ -100,7 +100,7 @@ export async function openParts(
   const prices = await openPrices(settings, { models: providers, configuration, clock });
   warnOfPrices(settings, prices, { models: providers, observer: told });
   const { store: personas, shown } = await choosePersonas(options.personas, authenticate !== undefined);
-  const stores = begun.use(await open(settings, { clock, observer }));
+  const stores = begun.use(await open(settings, { clock, observer, onWarning }));
   const outputs = begun.use(createOutputChecker({ clock }));
   const callers = openCallers({ settings, stores, clock, authenticate, observer });
   return {

@@ -24,12 +24,18 @@ const msPerDay = 24 * 3_600_000;
 
 /** Opens the stores of a node in a PostgreSQL database, which it may share with others. Rejects with one clear line if the database cannot be used. */
 export async function openPostgres(url: string, settings: Settings, parts: StoreParts): Promise<Stores> {
-  const { clock, observer } = parts;
+  const { clock, observer, onWarning = () => undefined } = parts;
   const { logRetentionMs: retentionMs, answerRetentionMs, logBytes: maxBytes, redisUrl } = settings;
   // A store left open after a failure would keep the process from ending.
   await using opening = new AsyncDisposableStack();
   const name = nodeNameOf(settings);
-  const store = opening.use(await createPostgresStore({ url, clock, observer, name }));
+  const store = opening.use(
+    await createPostgresStore({
+      ...{ url, clock, observer, name, onWarning },
+      poolConnections: settings.databaseConnections,
+      processes: settings.workers,
+    }),
+  );
   const served = await openServedTime(store, clock);
   const retention = { store, clock, served, retentionMs, answerRetentionMs };
   const purses = createPostgresPurses(store);

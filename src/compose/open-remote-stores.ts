@@ -41,7 +41,7 @@ export function openRemoteStores(channel: Channel): OpenStores {
       tickets: remotePort<Tickets>(channel, "tickets", ticketMethods),
       responses: remotePort<ResponseStore>(channel, "responses", responseMethods),
       vendorIds: remotePort<VendorIds>(channel, "vendor-ids", vendorIdMethods),
-      places: remotePort<SocketPlaces>(channel, "places", placeMethods),
+      places: openRemotePlaces(channel),
       attempts: remotePort<RateCounter>(channel, "attempts", counterMethods),
       usage: remotePort<UsageSums>(channel, "usage", usageMethods),
       openBudgets: async () =>
@@ -50,6 +50,11 @@ export function openRemoteStores(channel: Channel): OpenStores {
       [Symbol.asyncDispose]: async () => undefined,
     };
   };
+}
+
+/** The places of sockets that the primary process counts for all workers. */
+export function openRemotePlaces(channel: Channel): SocketPlaces {
+  return remotePort<SocketPlaces>(channel, "places", placeMethods);
 }
 
 /** Whether a limit of a minute or a day applies to the caller. */

@@ -1,16 +1,13 @@
-import cluster, { type Worker } from "node:cluster";
+import cluster from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { createHub, type Hub } from "../adapters/cluster/primary/hub.ts";
-import { createChannel, processLine } from "../adapters/cluster/rpc/channel.ts";
-import {
-  primaryControlMethods,
-  type WorkerControl,
-  workerControlMethods,
-} from "../adapters/cluster/rpc/control.ts";
-import { remotePort, servePort } from "../adapters/cluster/rpc/remote-port.ts";
+import { createHub } from "../adapters/cluster/primary/hub.ts";
+import { createPlaceHub } from "../adapters/cluster/primary/serve-places.ts";
+import { placeMethods } from "../adapters/cluster/rpc/handshake-methods.ts";
+import { servePort } from "../adapters/cluster/rpc/remote-port.ts";
 import { systemClock } from "../adapters/system/system.ts";
 import { createUpstreamAgents } from "../adapters/upstream/upstream-call.ts";
+import { createSocketPlaces } from "../adapters/ws/socket-places.ts";
 import type { Observer } from "../ports/observer.ts";
 import type { Prices } from "../ports/prices.ts";
 import { chooseProviders } from "./choose-providers.ts";
@@ -24,26 +21,19 @@ import { proxiesOf } from "./provider-settings.ts";
 import { withFlag } from "./read-flags.ts";
 import { requestMemory } from "./request-memory.ts";
 import { SettingError, type Settings } from "./settings.ts";
+import { type Shared, Workers } from "./supervise-workers.ts";
 
 const clock = systemClock;
-/** How long a worker's messages in the middle of answers are gathered. The store then gathers the messages of all workers again. */
-export const gatherMs = 10;
-/** The start of a worker that has served this long was not the reason for its end. */
-const settledMs = 30_000;
 
-/** The process that keeps the workers' shared stores, and keeps the workers running. It serves no clients itself. */
+/**
+ * The process that keeps the workers running, and keeps the stores that they share unless those are in PostgreSQL. It serves no clients
+ * itself.
+ */
 interface Primary {
   /** Stops all workers in order, then closes the stores. */
   stop(): Promise<void>;
   /** Ends all workers at once. */
   kill(): void;
-}
-
-interface RunningWorker {
-  readonly worker: Worker;
-  readonly control: WorkerControl;
-  readonly listening: Promise<void>;
-  readonly ended: Promise<unknown>;
 }
 
 interface PrimaryParts {
@@ -64,18 +54,16 @@ export async function runPrimary(
   parts: PrimaryParts,
 ): Promise<Primary | undefined> {
   const { logger, metrics } = parts;
-  if (settings.databaseUrl !== undefined) {
-    throw new SettingError(
-      `TROUPE_WORKERS ${settings.workers} needs the database in the data folder; with TROUPE_DATABASE_URL start several servers instead`,
-    );
-  }
-  if (settings.store === "memory") {
+  const { databaseUrl } = settings;
+  if (databaseUrl === undefined && settings.store === "memory") {
     throw new SettingError(
       `TROUPE_WORKERS ${settings.workers} needs a database, which the workers share: TROUPE_STORE=memory has none`,
     );
   }
   await using opening = new AsyncDisposableStack();
-  const workers = new Workers(await openShared(settings, parts, opening), logger, metrics);
+  const shared =
+    databaseUrl === undefined ? await openShared(settings, parts, opening) : sharedByNodes(settings);
+  const workers = new Workers(shared, { clock, logger, metrics });
   const served = await metrics?.serve();
   if (served !== undefined) opening.defer(() => served.stop(Promise.resolve()));
   const port = await findPort(settings);
@@ -100,12 +88,6 @@ export async function runPrimary(
   };
 }
 
-/** The parts of this process that its workers use. */
-interface Shared {
-  readonly hub: Hub;
-  readonly canStore: () => Promise<boolean>;
-}
-
 async function openShared(
   settings: Settings,
   { configuration, logger, metrics }: PrimaryParts,
@@ -127,93 +109,23 @@ async function openShared(
     maxBytes: settings.maxRequestBytes ?? 2 * inAll,
     observer,
   });
-  return { hub, canStore: stores.canStore };
+  return { admit: hub.admit, canStore: stores.canStore };
 }
 
-/** The worker processes. */
-class Workers {
-  readonly #shared: Shared;
-  readonly #logger: Logger;
-  readonly #metrics: OpenedMetrics | undefined;
-  readonly #stopping = new AbortController();
-  readonly #running = new Set<RunningWorker>();
-  #hasAnnounced = false;
-
-  constructor(shared: Shared, logger: Logger, metrics: OpenedMetrics | undefined) {
-    this.#shared = shared;
-    this.#logger = logger;
-    this.#metrics = metrics;
-  }
-
-  /** Whether one of them has ever listened. */
-  get hasAnnounced(): boolean {
-    return this.#hasAnnounced;
-  }
-
-  start(): RunningWorker {
-    const { hub, canStore } = this.#shared;
-    const worker = cluster.fork();
-    const channel = createChannel({ line: processLine(worker), clock, gatherMs, speaksSecond: true });
-    const listening = Promise.withResolvers<void>();
-    hub.admit(channel);
-    servePort(channel, "control", primaryControlMethods, {
-      listening: async () => {
-        const announces = !this.#hasAnnounced;
-        this.#hasAnnounced = true;
-        listening.resolve();
-        return announces;
-      },
-      canStore,
-    });
-    const control = remotePort<WorkerControl>(channel, "control", workerControlMethods);
-    const ended = once(worker, "exit");
-    const started = { worker, control, listening: listening.promise, ended };
-    this.#running.add(started);
-    this.#metrics?.addProcess(control.metrics, ended);
-    void ended.then(() => this.#running.delete(started));
-    return started;
-  }
-
-  /** Starts another worker whenever one has ended. */
-  async keepRunning(first: RunningWorker): Promise<void> {
-    const { signal } = this.#stopping;
-    let endsInARow = 0;
-    for (let current = first; ; current = this.start()) {
-      const startedAtMs = clock.now();
-      await current.ended;
-      if (signal.aborted) return;
-      endsInARow = clock.now() - startedAtMs < settledMs ? endsInARow + 1 : 1;
-      const delayMs = restartDelayMs(endsInARow);
-      this.#logger.error(
-        { worker: current.worker.process.pid, delayMs },
-        "a worker ended; another takes its place",
-      );
-      await clock.sleep(delayMs, signal);
-      if (signal.aborted) return;
-    }
-  }
-
-  /** Stops all of them in order; settles when they have ended. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all([...this.#running].map((one) => this.#stopOne(one)));
-  }
-
-  kill(): void {
-    for (const { worker } of this.#running) worker.process.kill("SIGKILL");
-  }
-
-  async #stopOne({ worker, control, ended }: RunningWorker): Promise<void> {
-    try {
-      await control.stop();
-      worker.disconnect();
-    } catch (fault) {
-      // It is gone, or does not serve clients yet.
-      this.#logger.debug({ err: fault }, "a worker could not be stopped in order");
-      worker.process.kill("SIGKILL");
-    }
-    await ended;
-  }
+/**
+ * Workers on PostgreSQL are nodes, which share the places of sockets at their port and nothing else. The system gives each worker some of the
+ * sockets, so a small limit of a key could not be divided.
+ */
+function sharedByNodes(settings: Settings): Shared {
+  const places = createSocketPlaces({
+    maxInAll: settings.maxConnections,
+    maxPerKey: settings.maxConnectionsPerKey,
+  });
+  return {
+    admit: (channel) => servePort(channel, "places", placeMethods, createPlaceHub(places, channel.ended)),
+    // A node asks its own store.
+    canStore: async () => true,
+  };
 }
 
 interface WhoAnswers {
@@ -259,13 +171,4 @@ async function findPort({ host, port: asked }: Settings): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-const firstDelayMs = 100;
-/** Short, so that clients hear of an interrupted answer within seconds even when no worker is left. */
-const maxDelayMs = 2_000;
-
-/** The wait before a worker is restarted, from the number of times in a row that it ended without having served for a while. */
-function restartDelayMs(endsInARow: number): number {
-  return Math.min(firstDelayMs * 2 ** (endsInARow - 1), maxDelayMs);
 }

@@ -21,7 +21,7 @@ export const serverSettings = {
   workers: {
     name: "TROUPE_WORKERS",
     schema: z.coerce.number().int().min(1).max(64).default(1),
-    help: "processes that serve the port; they share the database, kept by one more",
+    help: "processes that serve the port; one more starts them, and keeps the database unless that is PostgreSQL",
   },
   drainMs: {
     name: "TROUPE_DRAIN_MS",
@@ -71,6 +71,6 @@ export const serverSettings = {
   nodeName: {
     name: "TROUPE_NODE_NAME",
     schema: text.max(100).optional(),
-    help: "name of this server in GET /api/admin/nodes, and in each line of the log as node; without it the first is host/process",
+    help: "name of this server in GET /api/admin/nodes, and in each line of the log as node; without it the first is host/process, and workers on PostgreSQL add /process",
   },
 } as const;

@@ -107,6 +107,7 @@ function unused(given: NotedSettings["given"], settings: Settings): string[] {
     ],
     [store !== "memory", ["conversationBytes"], "it is for TROUPE_STORE=memory"],
     [store === "postgres", ["store", "synchronous"], "TROUPE_DATABASE_URL names the database"],
+    [store !== "postgres", ["databaseConnections"], "it is for TROUPE_DATABASE_URL"],
     [store !== "postgres", ["redisUrl"], "it is for several servers with the same TROUPE_DATABASE_URL"],
     [moneyPerDay === undefined, ["prices", "fallbackPrice"], "TROUPE_MONEY_PER_DAY is not set"],
     [

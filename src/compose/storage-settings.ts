@@ -42,6 +42,11 @@ export const storageSettings = {
       .optional(),
     help: "a PostgreSQL database (14 or later) for requests and conversations, in place of TROUPE_STORE; several servers may share it",
   },
+  databaseConnections: {
+    name: "TROUPE_DATABASE_CONNECTIONS",
+    schema: count(3, 1),
+    help: "connections of each process to PostgreSQL for reads; it opens 3 more",
+  },
   redisUrl: {
     name: "REDIS_URL",
     schema: text

@@ -66,6 +66,8 @@ export interface KeptStores extends Stores {
 export interface StoreParts {
   readonly clock: Clock;
   readonly observer: Observer;
+  /** Is given lines for the operator about the database. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Opens the stores of a server. */

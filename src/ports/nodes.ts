@@ -22,12 +22,14 @@ export interface NodeState {
  * - `list` has this server too, and servers that are dead only until they are taken over. The lowest incarnation comes first, and there are
  *   at most 1,000. Rejects with `storage_unavailable` if the stores cannot be read;
  * - after `drain`, other servers see this one as `draining` within a heartbeat;
- * - `hasOthers` tells whether another server lives that does not drain, as of the last heartbeat.
+ * - `hasOthers` tells whether another server lives that does not drain, as of the last heartbeat;
+ * - `refresh` sends a heartbeat now and settles when it is answered or has failed. It never rejects.
  */
 export interface Nodes {
   list(): Promise<readonly NodeState[]>;
   drain(): void;
   readonly hasOthers: boolean;
+  refresh(): Promise<void>;
 }
 
 /** The list of a server that shares its stores with no other. `turns` tells how many requests run there. */
@@ -35,6 +37,7 @@ export function loneNode(name: string, turns: () => number): Nodes {
   let state: NodeState["state"] = "serving";
   return {
     hasOthers: false,
+    refresh: async () => undefined,
     drain() {
       state = "draining";
     },

@@ -60,8 +60,13 @@ test("a setting that cannot work ends the start with one clear line and status 1
     ],
     [
       ["--workers", "2"],
-      { TROUPE_DATABASE_URL: "postgres://a:s3cret@b/c" },
-      /^troupe: TROUPE_WORKERS 2 .*with TROUPE_DATABASE_URL start several servers/,
+      { TROUPE_DATABASE_URL: "postgres://a:s3cret@127.0.0.1:1/c" },
+      /^troupe: the PostgreSQL database cannot be used: .*ECONNREFUSED[^\n]*\n$/,
+    ],
+    [
+      ["--workers", "2"],
+      { TROUPE_STORE: "memory" },
+      /^troupe: TROUPE_WORKERS 2 needs a database, .*TROUPE_STORE=memory has none/,
     ],
     [["--host", "0.0.0.0"], {}, /^troupe: HOST 0\.0\.0\.0 .*TROUPE_ALLOW_ANONYMOUS/],
     [

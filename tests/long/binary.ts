@@ -10,7 +10,7 @@ import { aMoment } from "../cluster/start-processes.ts";
 import { freePort } from "../support/free-port.ts";
 import { connect } from "../support/wire-client.ts";
 import { startRedis, withRedis } from "./peers/redis-process.ts";
-import { emptyDatabase, stopShared } from "./postgres/open-store.ts";
+import { emptyDatabase, runOn, stopShared } from "./postgres/open-store.ts";
 import { withPostgres } from "./postgres/postgres-server.ts";
 import { spyOnMessages } from "./postgres/spy-on-messages.ts";
 
@@ -55,7 +55,9 @@ describe("the executable of `npm run build:binary`", () => {
     const databaseUrl = await emptyDatabase();
     const environment = { TROUPE_DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
     await using spy = await spyOnMessages(databaseUrl, redis.url);
-    await using first = await startCommand([binary, "--port=0"], environment, folder);
+    // With its workers it is two nodes.
+    const workers = { ...environment, TROUPE_WORKERS: "2" };
+    await using first = await startCommand([binary, "--port=0"], workers, folder);
     await using second = await startCommand([binary, "--port=0"], environment, folder);
     const [asking, following] = await Promise.all(
       [first, second].map(async (run) => connect(`ws://127.0.0.1:${await run.listening()}/ws`)),
@@ -70,6 +72,11 @@ describe("the executable of `npm run build:binary`", () => {
     assert.ok(told?.at(-1)?.type === "response");
     assert.deepEqual(followed?.slice(1), told);
     assert.ok(spy.counts("rows").redis > 0);
+    const nodes = async () => (await runOn(databaseUrl, "SELECT FROM nodes")).length;
+    while ((await nodes()) < 3) await aMoment();
+    first.child.kill("SIGTERM");
+    assert.equal(await first.ended, 0);
+    assert.equal(await nodes(), 1);
   });
 
   it("copies its database", async () => {

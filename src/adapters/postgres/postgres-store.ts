@@ -7,6 +7,7 @@ import type { Row } from "../database/row.ts";
 import { type BeatItem, charsOf } from "./beat-item.ts";
 import { BeatQueue, type Outcome, type QueuedItem } from "./beat-queue.ts";
 import { checkServer, connect, drop, named, openPool, type Statement, type Value } from "./connection.ts";
+import { checkRoom } from "./connection-room.ts";
 import { DatabaseFault, FenceLostError, kindOf, takenOver, toRefusal } from "./database-faults.ts";
 import { type JournalLine, openJournalLine } from "./journal-line.ts";
 import { migrate } from "./migrations.ts";
@@ -20,12 +21,18 @@ interface PostgresStoreOptions {
   readonly clock: Clock;
   /** Names this node for people. Default: empty. */
   readonly name?: string;
+  /** Connections for statements outside the journal. Default 3. */
+  readonly poolConnections?: number;
+  /** The processes of this machine that this one is one of, each with as many connections. Default 1. */
+  readonly processes?: number;
+  /** Is given one line if other programs may leave too few connections. */
+  readonly onWarning?: (message: string) => void;
   /** Is told commits, a failing database, and faults of writes that no caller waits for. */
   readonly observer: Observer;
 }
 
-/** Connections for statements outside the journal. */
-const poolConnections = 3;
+/** The connections of a node beside its pool: one for the journal, one for heartbeats, one for messages of other nodes. */
+const otherConnections = 3;
 /** How long a closing store waits for a database that is away. */
 const closeLimitMs = 5_000;
 
@@ -93,6 +100,9 @@ export async function createPostgresStore({
   clock,
   observer,
   name = "",
+  poolConnections = 3,
+  processes = 1,
+  onWarning = () => undefined,
 }: PostgresStoreOptions): Promise<PostgresStore> {
   await using opening = new AsyncDisposableStack();
   const client = await connect(url, "journal").catch((cause: unknown) => {
@@ -100,6 +110,7 @@ export async function createPostgresStore({
   });
   opening.defer(() => drop(client));
   await checkServer(client);
+  await checkRoom(client, { processes, each: otherConnections + poolConnections, onWarning });
   await migrate(client);
   const pool = openPool(url, poolConnections);
   opening.defer(() => pool.end());

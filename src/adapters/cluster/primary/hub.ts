@@ -39,7 +39,7 @@ interface HubOptions extends DirectoryLimits {
 }
 
 /** The state that all processes share, in the process that keeps it. */
-export interface Hub {
+interface Hub {
   /**
    * Serves a process that runs turns. When it is gone, another process gets its turns to end them; if there is none, the next one that
    * starts.

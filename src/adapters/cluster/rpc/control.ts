@@ -11,6 +11,8 @@ export interface PrimaryControl {
 
 /** The methods that a worker offers to the primary process. */
 export interface WorkerControl {
+  /** Tells other servers that this one stops. Every worker does so before the first one stops, so none sends its clients to another. */
+  leave(): Promise<void>;
   /** Stops gracefully; settles when everything is delivered or given up. */
   stop(): Promise<void>;
   /** Its metrics as JSON; empty if it keeps none. */
@@ -22,6 +24,7 @@ export const primaryControlMethods: Methods<PrimaryControl> = {
   canStore: [z.tuple([]), z.boolean()],
 };
 export const workerControlMethods: Methods<WorkerControl> = {
+  leave: [z.tuple([]), nothing],
   stop: [z.tuple([]), nothing],
   metrics: [z.tuple([]), z.string()],
 };

@@ -140,8 +140,12 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     }
   }
 
+  let next = upcomingLook();
+
   async function run(): Promise<void> {
     while (!stopped.signal.aborted && !store.lost.aborted) {
+      const current = next;
+      next = upcomingLook();
       const startedAtMs = clock.now();
       let waitMs = beatMs;
       try {
@@ -151,8 +155,10 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
         watch.fail(clock.now());
         waitMs = pauseMs;
       }
-      await clock.sleep(Math.max(0, waitMs - (clock.now() - startedAtMs)), stopped.signal);
+      current.ended.resolve();
+      await clock.sleep(Math.max(0, waitMs - (clock.now() - startedAtMs)), next.wanted.signal);
     }
+    next.ended.resolve();
   }
 
   await look();
@@ -168,6 +174,11 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
     },
     drain() {
       state = "draining";
+    },
+    refresh() {
+      // A look under way may have been sent before the state changed.
+      next.wanted.abort();
+      return next.ended.promise;
     },
     async list() {
       const rows = await store.query("", statements.list);
@@ -197,12 +208,18 @@ export async function joinNodes(options: NodeOptions): Promise<Node> {
       await Promise.race([store.idle(), clock.sleep(leaveLimitMs, patience.signal)]);
       patience.abort();
       stopped.abort();
+      next.wanted.abort();
       cancelCutOff();
       await done;
       cancelCutOff();
       await connection.close();
     },
   };
+}
+
+/** The look after the one under way. It starts at once when it is wanted. */
+function upcomingLook() {
+  return { wanted: new AbortController(), ended: Promise.withResolvers<void>() };
 }
 
 function toSeen(row: Row): SeenNode {
