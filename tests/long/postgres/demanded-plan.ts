@@ -16,12 +16,12 @@ export const demanded = {
  * be. In the last one everything fails at once.
  */
 const phases: readonly (readonly Counts[])[] = [
-  [{ kill: 35 }, { kill: 35 }],
+  [{ kill: 22 }, { kill: 22 }],
   [{ "kill of two": 12 }],
   [
-    { kill: 65, "stop in order": 12 },
-    { kill: 71 },
-    { kill: 70 },
+    { kill: 73, "stop in order": 12 },
+    { kill: 80 },
+    { kill: 79 },
     {
       "restart of the database": 25,
       "restart of the database in order": 25,
@@ -31,13 +31,13 @@ const phases: readonly (readonly Counts[])[] = [
       "no way from the database": 12,
     },
     { "lost answers of commits": 140 },
-    { stop: 50, "no way to the database for 30 s": 3, "no way from the database for 30 s": 3 },
+    { stop: 50, "no way to the database for 30 s": 1, "no way from the database for 30 s": 1 },
   ],
 ];
 
 export function demandedPlan(random: SeededRandom): readonly (readonly FaultTrack[])[] {
   return phases.map((tracks) =>
-    tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs: 1_800 })),
+    tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs: 1_200 })),
   );
 }
 

@@ -18,7 +18,7 @@ export interface FaultPlace {
   /** The way of each node to the database, in the order of the nodes. */
   readonly proxies: readonly FaultyProxy[];
   readonly random: SeededRandom;
-  /** The nodes and the ways that a fault is being played on, so that another one at the same time leaves them alone. */
+  /** The nodes, the ways and the database that a fault is being played on, so that another one at the same time leaves them alone. */
   readonly taken: Set<object>;
   /** Called just before the node of this name is killed. */
   readonly onKill: (node: string) => Promise<void>;

@@ -6,6 +6,20 @@ import { type FaultPlace, onFree, takeFree } from "./fault-place.ts";
 import type { FaultyProxy } from "./faulty-proxy.ts";
 import { runOn } from "./open-store.ts";
 
+/** Plays a fault, or notes one in the database, while no other fault restarts it. */
+function whileUp(place: FaultPlace, play: () => Promise<void>): Promise<void> {
+  return onFree(place, [place.database], play);
+}
+
+async function killBackend({ databaseUrl, random }: FaultPlace): Promise<void> {
+  const backends = await runOn(
+    databaseUrl,
+    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'troupe%' ORDER BY application_name, pid",
+  );
+  const backend = backends[random.whole(0, backends.length - 1)];
+  await runOn(databaseUrl, "SELECT pg_terminate_backend($1)", [backend?.pid]);
+}
+
 /** Plays a fault on any node. */
 function onNode(place: FaultPlace, play: (node: ServerProcess) => Promise<void>): Promise<void> {
   return onFree(place, place.nodes.all, play);
@@ -29,8 +43,10 @@ const mostStarts = 20;
 async function kill(place: FaultPlace, count: number): Promise<void> {
   const { nodes, random, onKill } = place;
   using some = await takeFree(place, nodes.all, count);
-  for (const node of some.items) await onKill(nodes.nameOf(node));
-  await Promise.all(some.items.map((node) => node.kill()));
+  await whileUp(place, async () => {
+    for (const node of some.items) await onKill(nodes.nameOf(node));
+    await Promise.all(some.items.map((node) => node.kill()));
+  });
   await sleep(random.between(0, 3_000));
   await Promise.all(some.items.map(startAgain));
 }
@@ -91,16 +107,9 @@ const kinds = {
       await node.stop();
       await startAgain(node);
     }),
-  "restart of the database": ({ database }) => database.restart("immediate"),
-  "restart of the database in order": ({ database }) => database.restart("fast"),
-  async "kill of a backend"({ databaseUrl, random }) {
-    const backends = await runOn(
-      databaseUrl,
-      "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'troupe%' ORDER BY application_name, pid",
-    );
-    const backend = backends[random.whole(0, backends.length - 1)];
-    await runOn(databaseUrl, "SELECT pg_terminate_backend($1)", [backend?.pid]);
-  },
+  "restart of the database": (place) => whileUp(place, () => place.database.restart("immediate")),
+  "restart of the database in order": (place) => whileUp(place, () => place.database.restart("fast")),
+  "kill of a backend": (place) => whileUp(place, () => killBackend(place)),
   async "lost answers of commits"(place) {
     await Promise.all(
       place.proxies.map((proxy) => onFree(place, [proxy], () => loseAnswers(proxy, place.random))),
