@@ -30,7 +30,7 @@ const phases: readonly (readonly Counts[])[] = [
       "no way to the database": 12,
       "no way from the database": 12,
     },
-    { "lost answers of commits": 140 },
+    { "lost answers of commits": 280 },
     { stop: 50, "no way to the database for 30 s": 1, "no way from the database for 30 s": 1 },
   ],
 ];

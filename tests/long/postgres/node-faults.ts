@@ -20,13 +20,21 @@ async function killBackend({ databaseUrl, random }: FaultPlace): Promise<void> {
   await runOn(databaseUrl, "SELECT pg_terminate_backend($1)", [backend?.pid]);
 }
 
+function waysOf({ proxies, nodes }: FaultPlace, node: ServerProcess): readonly FaultyProxy[] {
+  return proxies.filter((_, number) => nodes.all[number] === node);
+}
+
 /** Plays a fault on any node. */
 function onNode(place: FaultPlace, play: (node: ServerProcess) => Promise<void>): Promise<void> {
   return onFree(place, place.nodes.all, play);
 }
 
-/** A node that finds no database when it starts ends, and is started again until it serves. */
-async function startAgain(node: ServerProcess): Promise<void> {
+/**
+ * A node that finds no database when it starts ends, and is started again until it serves. No fault is played on its way meanwhile: with broken
+ * connections it would not come to serve.
+ */
+async function startAgain(place: FaultPlace, node: ServerProcess): Promise<void> {
+  using _way = await takeFree(place, waysOf(place, node), 1);
   for (let tries = 1; ; tries += 1) {
     node.start();
     try {
@@ -48,7 +56,7 @@ async function kill(place: FaultPlace, count: number): Promise<void> {
     await Promise.all(some.items.map((node) => node.kill()));
   });
   await sleep(random.between(0, 3_000));
-  await Promise.all(some.items.map(startAgain));
+  await Promise.all(some.items.map((node) => startAgain(place, node)));
 }
 
 /** Blocks one way of a node. */
@@ -67,8 +75,7 @@ function blockAny(place: FaultPlace, way: "statements" | "answers"): Promise<voi
 /** For so long that the node cannot start meanwhile. */
 function blockLong(place: FaultPlace, way: "statements" | "answers"): Promise<void> {
   return onNode(place, async (node) => {
-    const ways = place.proxies.filter((_, number) => place.nodes.all[number] === node);
-    await onFree(place, ways, (proxy) => block(proxy, way, 30_000));
+    await onFree(place, waysOf(place, node), (proxy) => block(proxy, way, 30_000));
   });
 }
 
@@ -85,7 +92,7 @@ async function loseAnswers(proxy: FaultyProxy, random: SeededRandom): Promise<vo
     while (proxy.swallowedCommits === 0 && performance.now() < untilMs) await sleep(5);
     await sleep(random.between(0, 200));
     proxy.cut();
-    await sleep(reconnectMs + random.between(0, 600));
+    await sleep(reconnectMs + random.between(0, 200));
     // The database gets to know that the client is gone.
     proxy.heal();
   }
@@ -105,15 +112,14 @@ const kinds = {
   "stop in order": (place) =>
     onNode(place, async (node) => {
       await node.stop();
-      await startAgain(node);
+      await startAgain(place, node);
     }),
   "restart of the database": (place) => whileUp(place, () => place.database.restart("immediate")),
   "restart of the database in order": (place) => whileUp(place, () => place.database.restart("fast")),
   "kill of a backend": (place) => whileUp(place, () => killBackend(place)),
   async "lost answers of commits"(place) {
-    await Promise.all(
-      place.proxies.map((proxy) => onFree(place, [proxy], () => loseAnswers(proxy, place.random))),
-    );
+    const free = place.proxies.filter((proxy) => !place.taken.has(proxy));
+    await Promise.all(free.map((proxy) => onFree(place, [proxy], () => loseAnswers(proxy, place.random))));
   },
   "late statements": (place) =>
     onFree(place, place.proxies, async (proxy) => {
@@ -140,13 +146,13 @@ const longKinds = {
         await sleep(place.random.between(100, 1_500));
         await node.kill();
       }
-      await startAgain(node);
+      await startAgain(place, node);
     }),
   /** The nodes stop in order and start again, one after the other, as at an upgrade. */
-  async "rolling restart"({ nodes }) {
-    for (const node of nodes.all) {
+  async "rolling restart"(place) {
+    for (const node of place.nodes.all) {
       await node.stop();
-      await startAgain(node);
+      await startAgain(place, node);
     }
   },
   failover: ({ database }) => database.restart("immediate"),
