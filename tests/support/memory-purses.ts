@@ -15,6 +15,8 @@ export interface MemoryPurses {
   leave(name: string, calls: readonly Spending[]): void;
   /** All slices and the amounts spent by nodes that are gone. */
   heldOf(day: number, purse: string): number;
+  /** Returns a function that takes back everything that is told from now on, as a crash does to commits that are not on the disk. */
+  keep(): () => void;
   /** Called before each ask; the ask waits for it. */
   onAsk: (requests: readonly SliceRequest[]) => Promise<void>;
 }
@@ -85,6 +87,13 @@ export function createMemoryPurses(wallTimeMs: () => number = () => 0): MemoryPu
     leave(node, ofNode) {
       nodes.delete(node);
       calls.push(...ofNode);
+    },
+    keep() {
+      const kept = structuredClone(slices);
+      return () => {
+        slices.clear();
+        for (const [key, ofPurse] of kept) slices.set(key, ofPurse);
+      };
     },
     heldOf: (day, purse) => elsewhere(keyOf(day, purse), "").heldElsewhere,
   };

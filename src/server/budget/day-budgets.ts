@@ -6,8 +6,9 @@ import type { SharedPurses } from "../../ports/shared-purses.ts";
 import type { CallPlan } from "../../ports/turn-budget.ts";
 import type { DayNumber, LeftCall, Spending, UsageStore } from "../../ports/usage-store.ts";
 import { TroupeError } from "../../protocol/errors.ts";
+import type { SharedPurse } from "./held-slice.ts";
 import { costOf, KeyLedgers, Ledger, type Price, type Purse } from "./ledger.ts";
-import { type SharedPurse, Slices } from "./slices.ts";
+import { Slices } from "./slices.ts";
 
 /** The limits of one day. An absent value means no limit. */
 export interface DayLimits {

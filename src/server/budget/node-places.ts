@@ -1,5 +1,6 @@
+import type { SharedPurse } from "./held-slice.ts";
 import { Ledger } from "./ledger.ts";
-import type { SharedPurse, Slices } from "./slices.ts";
+import type { Slices } from "./slices.ts";
 
 /** A limit of the requests that may be in flight at all nodes together. */
 interface PlaceLimit {

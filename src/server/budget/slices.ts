@@ -1,10 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
-import type { PurseAmounts, SharedPurses, Slice, SliceRequest } from "../../ports/shared-purses.ts";
+import type { PurseAmounts, SharedPurses, SliceRequest } from "../../ports/shared-purses.ts";
 import type { DayNumber } from "../../ports/usage-store.ts";
-import type { Purse } from "./ledger.ts";
-
-/** A purse that other nodes pay from as well. */
-export type SharedPurse = Required<Pick<Purse, "name">> & Pick<Purse, "ledger" | "limit">;
+import { HeldSlice, type SharedPurse } from "./held-slice.ts";
 
 /** An amount that must be in this node's slice. */
 export interface Need {
@@ -35,20 +32,6 @@ const hopeMs = 2_500;
 const hopePauseMs = 200;
 const reserveMs = 60_000;
 
-interface Held {
-  purse: SharedPurse;
-  spare: number;
-  /** The figures that the other nodes know; NaN if they must be told again. */
-  toldUsed: number;
-  toldSpent: number;
-  answeredAtMs: number;
-  usedAtMs: number;
-  /** The need that was told with the last ask, and whether the answer grants less. */
-  toldNeed: number;
-  isShort: boolean;
-  unusedElsewhere: number;
-}
-
 interface Waiter {
   readonly needs: readonly Need[];
   readonly hopesUntilMs: number;
@@ -67,7 +50,7 @@ export class Slices {
   readonly #clock: Clock;
   readonly #day: () => DayNumber;
   readonly #closing: AbortSignal;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, HeldSlice>();
   #waiting: Waiter[] = [];
   #isAsking = false;
   #isRecountDue = false;
@@ -111,31 +94,23 @@ export class Slices {
   release(name: string): boolean {
     const one = this.#held.get(name);
     if (one === undefined) return true;
-    const { slice, used, spent } = one.purse.ledger;
-    const isTold = used === 0 || (used === one.toldUsed && spent === one.toldSpent);
+    const { slice, used } = one.purse.ledger;
     const isWaitedFor = this.#waiting.some(({ needs }) => needs.some((need) => need.purse.name === name));
-    return isTold && slice <= used && one.spare === 0 && !isWaitedFor && this.#held.delete(name);
+    return one.isTold && slice <= used && one.spare === 0 && !isWaitedFor && this.#held.delete(name);
   }
 
   /** A new day has begun, and no slice of it is held yet. */
   renew(): void {
-    for (const one of this.#held.values()) {
-      Object.assign(one.purse.ledger, { slice: 0, spentElsewhere: 0, heldElsewhere: 0 });
-      one.toldUsed = Number.NaN;
-      one.answeredAtMs = Number.NEGATIVE_INFINITY;
-    }
+    for (const one of this.#held.values()) one.renew();
   }
 
-  #hold(purse: SharedPurse): Held {
+  #hold(purse: SharedPurse): HeldSlice {
     const known = this.#held.get(purse.name);
     if (known?.purse.ledger === purse.ledger) {
       known.purse = purse;
       return known;
     }
-    purse.ledger.slice = 0;
-    const told = { toldUsed: Number.NaN, toldSpent: Number.NaN, toldNeed: 0 };
-    const never = { answeredAtMs: Number.NEGATIVE_INFINITY, usedAtMs: Number.NEGATIVE_INFINITY };
-    const added: Held = { purse, spare: 0, ...told, ...never, isShort: false, unusedElsewhere: 0 };
+    const added = new HeldSlice(purse);
     this.#held.set(purse.name, added);
     return added;
   }
@@ -176,7 +151,7 @@ export class Slices {
 
   #giveUp(fault: unknown): void {
     if (!this.#closing.aborted) this.#options.onFault(fault);
-    for (const one of this.#held.values()) one.toldUsed = Number.NaN;
+    for (const one of this.#held.values()) one.forgetTold();
     const failed = this.#waiting;
     this.#waiting = [];
     for (const { fail } of failed) fail(fault);
@@ -197,7 +172,8 @@ export class Slices {
     const requests = this.#requestsOfNow();
     if (requests.length === 0) return false;
     const { slices, hasLeft } = await this.#options.purses.ask(today, requests);
-    if (today === this.#day()) for (const slice of slices) this.#note(slice);
+    if (today === this.#day())
+      for (const slice of slices) this.#held.get(slice.name)?.note(slice, this.#clock.now());
     return hasLeft;
   }
 
@@ -213,32 +189,13 @@ export class Slices {
     return [...this.#held.values()].flatMap((one) => this.#requestFor(one, waited.get(one.purse.name)) ?? []);
   }
 
-  #requestFor(one: Held, waited: number | undefined): SliceRequest | undefined {
-    const { name, ledger, limit: cap } = one.purse;
-    const { used, spent } = ledger;
+  #requestFor(one: HeldSlice, waited: number | undefined): SliceRequest | undefined {
+    const { used, spent } = one.purse.ledger;
     const nowMs = this.#clock.now();
     if (waited !== undefined || used > spent) one.usedAtMs = nowMs;
-    const need = used + (waited ?? 0);
     const isRecent = nowMs - one.usedAtMs < reserveMs;
     const reserve = isRecent ? (this.#options.reserveOf?.(one.purse) ?? 0) : 0;
-    const want = need + one.spare + reserve;
-    const isTold = used === one.toldUsed && spent === one.toldSpent;
-    if (waited === undefined && isTold && want >= ledger.slice) return undefined;
-    // It shrinks here before it is told, so that no call takes the rest meanwhile.
-    ledger.slice = Math.min(ledger.slice, want);
-    one.toldUsed = used;
-    one.toldSpent = spent;
-    one.toldNeed = need;
-    return { name, cap, spent, used, need, want };
-  }
-
-  #note({ name, amount, spentElsewhere, heldElsewhere, unusedElsewhere }: Slice): void {
-    const one = this.#held.get(name);
-    if (one === undefined) return;
-    Object.assign(one.purse.ledger, { slice: amount, spentElsewhere, heldElsewhere });
-    one.answeredAtMs = this.#clock.now();
-    one.isShort = amount < one.toldNeed;
-    one.unusedElsewhere = unusedElsewhere;
+    return one.requestFor({ waited, reserve, nowMs });
   }
 
   /** In the order in which they came. */

@@ -116,6 +116,34 @@ describe("slices of a shared purse", () => {
     );
   });
 
+  it("are told again after a crash of the database that forgot the last ask", async () => {
+    using nodes = createNodes();
+    const { first, clock, purses, heldOf } = nodes;
+    await first.take(50);
+    await clock.advance(5_000);
+    first.purse.ledger.settle(50, 30);
+    const crash = purses.keep();
+    await clock.advance(1_000);
+    assert.equal(heldOf(), 30);
+    crash();
+    assert.equal(heldOf(), 50);
+    await clock.advance(2_000);
+    assert.equal(heldOf(), 30);
+  });
+
+  it("are not told for ever, and not released before their last figures are safe", async () => {
+    using nodes = createNodes();
+    const { first, clock, purses } = nodes;
+    await first.take(50);
+    first.purse.ledger.settle(50, 0);
+    await clock.advance(1_000);
+    assert.equal(first.slices.release("purse"), false);
+    await clock.advance(2_000);
+    assert.equal(first.slices.release("purse"), true);
+    purses.onAsk = () => assert.fail("an ask");
+    await clock.advance(5_000);
+  });
+
   it("never exceed the purse together", async () => {
     using nodes = createNodes();
     const { first, second, clock } = nodes;
