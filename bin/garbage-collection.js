@@ -2,8 +2,7 @@ import os from "node:os";
 
 /**
  * Size in MiB of each half of V8's young generation. By default V8 lets it grow to 64, and each collection then stops the loop for some
- * 20 ms under load. With 8 a collection takes 3 ms, and the process a third less memory (ARCHITECTURE.md, "Where the time of a token
- * goes").
+ * 20 ms under load. With 8 a collection takes 3 ms, and the process a third less memory (docs/PERFORMANCE.md, "Garbage collection").
  */
 const maxMiB = 8;
 

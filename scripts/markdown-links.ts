@@ -21,6 +21,34 @@ export function readLinks(markdown: string): MarkdownLink[] {
   });
 }
 
+/** A part of a page that a text names. */
+interface NamedPart {
+  /** The file's name or path, as written. */
+  readonly page: string;
+  readonly title: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/**
+ * Every mention of a heading in the form `CONTRIBUTING.md, "Plain English"` or `"Plain English" in CONTRIBUTING.md`, also if it is broken
+ * between lines of a comment.
+ */
+export function readNamedParts(text: string): NamedPart[] {
+  const gap = String.raw`(?:\s+(?:(?:\*|//|#)\s+)?)`;
+  const page = String.raw`(?<page>[\w./-]+\.md)`;
+  const title = String.raw`"(?<title>[A-Z](?:[^"\n\x60;(){}]|\n\s*(?:\*|//|#)\s){2,80})"`;
+  const found = [
+    ...text.matchAll(new RegExp(`${page},${gap}${title}`, "g")),
+    ...text.matchAll(new RegExp(`${title}${gap}in${gap}${page}`, "g")),
+  ];
+  return found.map(({ index, groups }) => ({
+    page: groups?.page ?? "",
+    title: (groups?.title ?? "").replaceAll(new RegExp(gap, "g"), " "),
+    line: text.slice(0, index).split("\n").length,
+  }));
+}
+
 /**
  * The anchors of a Markdown text as GitHub makes them: the heading in lower case, without signs, with hyphens for spaces,
  * and with a number if the heading occurs again. Every `id` and `name` of an HTML element is an anchor too.
@@ -41,7 +69,8 @@ export function readAnchors(markdown: string): Set<string> {
   return anchors;
 }
 
-function slugOf(heading: string): string {
+/** The anchor of a heading, unless an earlier one of the page has it. */
+export function slugOf(heading: string): string {
   return heading
     .replaceAll(/!?\[(?<text>[^\]]*)\]\([^)]*\)/g, "$<text>")
     .toLowerCase()

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { listSettings } from "../../src/compose/settings.ts";
 import { type CheckOutcome, outcomeOf } from "../check-outcome.ts";
-import { readAnchors, readLinks } from "../markdown-links.ts";
+import { readAnchors, readLinks, readNamedParts, slugOf } from "../markdown-links.ts";
 import { listFiles, root } from "../repository.ts";
 import { runCommand } from "../run-command.ts";
 import { readExamples, readSnippets, type Snippet } from "../snippets.ts";
@@ -42,7 +42,7 @@ const dialects = [
 
 /**
  * Checks that the documentation's JSON parses, its code and the examples in doc comments compile, its relative links lead to a file, and its
- * settings exist.
+ * settings exist. Headings that any text names must exist too.
  */
 export async function checkDocumentation(): Promise<CheckOutcome> {
   const files = await listFiles();
@@ -68,6 +68,8 @@ export async function checkDocumentation(): Promise<CheckOutcome> {
   }
   const places = new Set(files.flatMap(withFolders));
   for (const [page, text] of texts) findings.push(...brokenLinks(page, text, texts, places));
+  for (const path of files.filter((name) => /\.(md|[jt]sx?|py|ya?ml)$/.test(name)))
+    findings.push(...lostParts(path, texts.get(path) ?? (await readFile(join(root, path), "utf8")), texts));
   return outcomeOf(findings, `${snippets.length} snippets, ${texts.size} pages`);
 }
 
@@ -139,6 +141,14 @@ async function compile(
     const path = /^(?<path>[^(\s]+)\(/.exec(line)?.groups?.path ?? "";
     if (path.startsWith("src/") || line.startsWith(" ")) return [];
     return [line.replace(path, pageOfFile.get(path) ?? path)];
+  });
+}
+
+function lostParts(path: string, text: string, texts: ReadonlyMap<string, string>): string[] {
+  return readNamedParts(text).flatMap(({ page, title, line }) => {
+    const [, named] = [...texts].find(([known]) => known === page || posix.basename(known) === page) ?? [];
+    if (named !== undefined && readAnchors(named).has(slugOf(title))) return [];
+    return [`${path}:${line}: ${page} has no part "${title}"`];
   });
 }
 

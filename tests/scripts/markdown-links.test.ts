@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readAnchors, readLinks } from "../../scripts/markdown-links.ts";
+import { readAnchors, readLinks, readNamedParts } from "../../scripts/markdown-links.ts";
 
 test("relative links are found with their line; addresses with a scheme are left alone", () => {
   const markdown = [
@@ -13,6 +13,20 @@ test("relative links are found with their line; addresses with a scheme are left
     { target: "two.png", line: 1 },
     { target: "#part", line: 1 },
     { target: "./three.md", line: 3 },
+  ]);
+});
+
+test("parts of pages that a comment names are found, also over two lines", () => {
+  const text = [
+    "/**",
+    ' * A third less memory (docs/PAGE.md, "Where the',
+    ' * time goes"). See "Plain English" in CONTRIBUTING.md.',
+    " */",
+    'read("docs/PAGE.md", "utf8");',
+  ].join("\n");
+  assert.deepEqual(readNamedParts(text), [
+    { page: "docs/PAGE.md", title: "Where the time goes", line: 2 },
+    { page: "CONTRIBUTING.md", title: "Plain English", line: 3 },
   ]);
 });
 
