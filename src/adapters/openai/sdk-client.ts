@@ -30,6 +30,8 @@ type AnswerPath = "/responses" | "/chat/completions";
 
 /** The SDK's client without the headers of `OPENAI_CUSTOM_HEADERS`, which the SDK adds from the environment. */
 class GivenClient extends OpenAI {
+  /** The SDK tells this name in its `User-Agent`. */
+  static override readonly name = "OpenAI";
   readonly #heads = new Map<AnswerPath, Promise<RequestHead>>();
 
   constructor(options: ClientOptions) {

@@ -10,9 +10,9 @@ const named = { organization: "org-1", project: "proj-1" };
 const headers = { "X-Own": "own", Accept: "text/event-stream" };
 const body = { model: "gpt-4o-mini", input: "Well?", stream: true } as const;
 
-/** The fetch function adds these. The first one is the SDK's, but tells the name of the client's class. */
+/** The fetch function adds these. */
 const ofTheConnection: ReadonlySet<string> = new Set([
-  ...["user-agent", "connection", "content-length", "accept-encoding", "accept-language", "sec-fetch-mode"],
+  ...["connection", "content-length", "accept-encoding", "accept-language", "sec-fetch-mode"],
 ]);
 
 async function setUp() {
