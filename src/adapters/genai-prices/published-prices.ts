@@ -31,6 +31,8 @@ export const pricedVendors = Object.keys(ids) as [PricedVendor, ...PricedVendor[
 interface Listed {
   readonly provider: Provider;
   readonly model: ModelInfo;
+  /** The provider with this model only, so that no other one is found. */
+  readonly alone: Provider;
 }
 
 /** Names of models that are remembered with their entries. Callers choose the names, so there is a limit. */
@@ -49,13 +51,12 @@ export async function openPublishedPrices(clock: Pick<Clock, "wallTimeMs">): Pro
     if (known.has(key)) return known.get(key);
     if (known.size >= maxNames) known.clear();
     const found = calcPrice({}, name, { providerId: ids[vendor] }) ?? undefined;
-    const listed = found && { provider: found.provider, model: found.model };
+    const listed = found && withAlone(found);
     known.set(key, listed);
     return listed;
   }
 
-  function calculate({ provider, model }: Listed, usage: Record<string, number>) {
-    const alone = { ...provider, models: [{ ...model, match: { equals: model.id } }] };
+  function calculate({ model, alone }: Listed, usage: Record<string, number>) {
     return calcPrice(usage, model.id, { provider: alone, timestamp: new Date(clock.wallTimeMs()) });
   }
 
@@ -84,6 +85,11 @@ export async function openPublishedPrices(clock: Pick<Clock, "wallTimeMs">): Pro
       };
     },
   };
+}
+
+function withAlone({ provider, model }: Pick<Listed, "provider" | "model">): Listed {
+  const alone = { ...provider, models: [{ ...model, match: { equals: model.id } }] };
+  return { provider, model, alone };
 }
 
 const free: TokenPrice = { input: 0, output: 0 };
