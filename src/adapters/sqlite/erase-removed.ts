@@ -4,7 +4,10 @@ import type { OwnStore, SqliteStore } from "./sqlite-store.ts";
 
 /** Erases the messages of deleted conversations. */
 interface Eraser extends Disposable {
-  /** Settles when the conversation's messages are gone, and their words are gone from the search index. */
+  /**
+   * Settles when the conversation's messages are gone, and their words are gone from the search index. Settles also if that fails: it goes
+   * on later, and the caller has more to do for the deletion.
+   */
   erase(owner: string, id: string): Promise<void>;
 }
 
@@ -40,11 +43,7 @@ export function createEraser(store: SqliteStore): Eraser {
   eraseLeft().catch(report);
 
   return {
-    erase: (owner, id) =>
-      eraseOne(store.of(owner), id).catch((fault: unknown) => {
-        report(fault);
-        throw fault;
-      }),
+    erase: (owner, id) => eraseOne(store.of(owner), id).catch(report),
     [Symbol.dispose]() {
       stopped = true;
     },

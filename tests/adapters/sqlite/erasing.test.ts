@@ -9,7 +9,7 @@ import { conversationOf } from "../../ports/conversations-under-test.ts";
 import { terminal, textOf } from "../../ports/log-reading.ts";
 import { openBeside } from "../../support/open-beside.ts";
 import { createTestClock } from "../../support/test-clock.ts";
-import { dataFolder, failing } from "./open-store.ts";
+import { dataFolder, failing, openStore } from "./open-store.ts";
 
 /** No other text contains it, in whole or in part. */
 const needle = "zqxjkv";
@@ -182,4 +182,20 @@ test("after one deletion, the words of later deletions leave the index as well",
     }
   }
   assert.doesNotMatch(await place.bytes(), anyOfIt);
+});
+
+test("a conversation is removed also if an outage cuts its erasing off, so that its turns are stopped", async () => {
+  const faults: unknown[] = [];
+  await using opened = await openStore({ faulted: ({ error }) => void faults.push(error) });
+  const { store, clock: time } = opened;
+  const refusal = new TroupeError("storage_unavailable");
+  const of = (owner: string) =>
+    Object.create(store.of(owner), { writeSlice: { value: () => Promise.reject(refusal) } });
+  using conversations = createSqliteConversations({
+    store: Object.create(store, { of: { value: of } }),
+    clock: time,
+  });
+  const id = await conversationOf(conversations, "owner", "Asked", "Answered");
+  assert.equal(await conversations.remove("owner", id), true);
+  assert.deepEqual([await conversations.head("owner", id), faults], [undefined, [refusal]]);
 });
