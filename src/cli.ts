@@ -13,6 +13,7 @@ import { openLog } from "./compose/open-log.ts";
 import { openObserving } from "./compose/open-observing.ts";
 import { keepPageToken, openPrivateFolder } from "./compose/private-folder.ts";
 import { proxiesOf } from "./compose/provider-settings.ts";
+import { unusedTransport } from "./compose/providers/endpoints.ts";
 import { readFlags } from "./compose/read-flags.ts";
 import { readSettings } from "./compose/read-settings.ts";
 import { runAlone } from "./compose/run-alone.ts";
@@ -44,6 +45,8 @@ export async function main(given: readonly string[], env: NodeJS.ProcessEnv): Pr
       return;
     }
     const configuration = await readConfigFile(settings.config, { ...file.variables, ...env });
+    const unused = unusedTransport(settings, configuration);
+    if (unused !== undefined && cluster.isPrimary) process.stderr.write(`troupe: ${unused}\n`);
     if (command.name === "doctor") await examine(settings, configuration);
     else await start({ settings, configuration, args });
   } catch (error) {

@@ -42,3 +42,22 @@ test("a config file that cannot be used is one line, with the place and without 
   const line = "troupe: troupe.json: providers.groq.key has a line break after it; leave it out\n";
   assert.deepEqual([run.errors(), run.output()], [line, ""]);
 });
+
+for (const command of [[], ["doctor"]])
+  test(`${command[0] ?? "the start"} tells in one line if the config file leaves OPENAI_TRANSPORT without use`, async () => {
+    await using upstream = await createUpstreamDouble({ models: ["gpt-4o-mini"] });
+    await using place = await folderWith({
+      providers: { openai: { kind: "chat-completions", baseUrl: upstream.baseUrl } },
+    });
+    const openai = { OPENAI_API_KEY: "key-of-a-test", OPENAI_TRANSPORT: "websocket" };
+    await using run = await startCommand(
+      [process.execPath, bin, ...command],
+      { ...address, ...openai },
+      place.folder,
+    );
+    if (command.length > 0) await run.ended;
+    else await run.listening();
+    const line =
+      "troupe: OPENAI_TRANSPORT=websocket changes nothing: providers.openai of the config file has the kind chat-completions, whose calls travel over HTTP\n";
+    assert.equal(run.errors().split(line).length, 2, run.errors());
+  });

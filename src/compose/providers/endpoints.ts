@@ -56,6 +56,16 @@ function configured(name: string, given: ConfiguredProvider, settings: Settings)
   };
 }
 
+/** The line that tells the operator of an OPENAI_TRANSPORT that the config file leaves without use; `undefined` if there is none. */
+export function unusedTransport(
+  settings: Settings,
+  { providers = {} }: TroupeConfig = {},
+): string | undefined {
+  const kind = providers.openai?.kind;
+  if (settings.openaiTransport !== "websocket" || kind === undefined || hasTransport(kind)) return undefined;
+  return `OPENAI_TRANSPORT=websocket changes nothing: providers.openai of the config file has the kind ${kind}, whose calls travel over HTTP`;
+}
+
 /** The vendor whose prices the calls to an address cost. A server that only speaks a vendor's API has other prices, or none. */
 function vendorAt(baseUrl: string): PricedVendor | undefined {
   const { hostname } = new URL(baseUrl);
