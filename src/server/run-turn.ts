@@ -10,7 +10,7 @@ import type { KeptTurn, TurnLog, TurnStop } from "../ports/turn-log.ts";
 import type { ResumableRequest } from "../ports/turn-request.ts";
 import type { TroupeError } from "../protocol/errors.ts";
 import { listensToTurns, ObservedTurn } from "./observed-turn.ts";
-import { type BegunTurn, createRunningTurn, type RunningTurn } from "./running-turn.ts";
+import { type BegunTurn, type RunningTurn, TurnInProgress } from "./running-turn.ts";
 import { writeReply } from "./turn-writer.ts";
 
 /** The parts of a server's turns that starting one changes. */
@@ -65,7 +65,7 @@ export function createTurnRunner(
     const { lanes } = prepared;
     const { caller, request, whenUnwatched } = asked;
     const { conversationId } = record;
-    const turn = createRunningTurn({
+    const turn = new TurnInProgress({
       ...{ record, log, request, conversationId, lanes, whenUnwatched, turnLimitMs, clock },
       minAbsenceMs: registry.minAbsenceMs,
     });
@@ -89,7 +89,7 @@ export function createTurnRunner(
       keepBeside(kept, chat, () => shown),
       reply,
       {
-        isLeft: turn.isLeft,
+        isLeft: () => turn.isLeft(),
         onlyLane: lanes.length === 1 ? lanes[0] : undefined,
         observers: told === undefined ? [turn] : [turn, told],
       },

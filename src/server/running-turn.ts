@@ -66,108 +66,154 @@ const laneStopped = new Cancellation("The client stopped the lane.");
 const unwatched = new Cancellation("The request has no follower any more.");
 const departure = new Departure();
 
-export function createRunningTurn(options: RunningTurnOptions): RunningTurn {
-  const { record, log, request, conversationId, whenUnwatched, turnLimitMs, clock } = options;
-  const { minAbsenceMs = () => 0 } = options;
-  const turn = new AbortController();
-  const ended = new AbortController();
-  const lanes = new Map(options.lanes.map((key) => [key, new AbortController()]));
-  const stoppedPersonas = new Set<string>();
-  const checkpointed = Promise.withResolvers<void>();
-  let isCheckpointed = false;
-  const endedLanes = new Set<string>();
-  let watchers = 0;
-  let stay: () => void = () => undefined;
-  const endLimit = callAfterAwake(clock, turnLimitMs, () =>
-    abortConfirmed(turn, new TroupeError("turn_timeout")),
-  );
-  turn.signal.addEventListener("abort", () => {
-    for (const lane of lanes.values()) lane.abort(turn.signal.reason);
-  });
+/** Every stream has one, so its rare parts are made when they are needed. */
+export class TurnInProgress implements RunningTurn {
+  readonly record: TurnRecord;
+  readonly log: TurnLog;
+  readonly request: TurnRequest;
+  readonly conversationId: string | undefined;
+  readonly #clock: Clock;
+  readonly #whenUnwatched: WhenUnwatched;
+  readonly #minAbsenceMs: (() => number) | undefined;
+  readonly #turn = new AbortController();
+  readonly #ended = new AbortController();
+  readonly #lanes: Map<string, AbortController>;
+  readonly #endLimit: () => void;
+  #stoppedPersonas: Set<string> | undefined;
+  #endedLanes: Set<string> | undefined;
+  #isCheckpointed = false;
+  #checkpointed: PromiseWithResolvers<void> | undefined;
+  #watchers = 0;
+  #stay: (() => void) | undefined;
+
+  constructor(options: RunningTurnOptions) {
+    const { record, log, request, conversationId, lanes, turnLimitMs, clock } = options;
+    this.record = record;
+    this.log = log;
+    this.request = request;
+    this.conversationId = conversationId;
+    this.#clock = clock;
+    this.#whenUnwatched = options.whenUnwatched;
+    this.#minAbsenceMs = options.minAbsenceMs;
+    this.#lanes = new Map(lanes.map((key) => [key, new AbortController()]));
+    this.#endLimit = callAfterAwake(clock, turnLimitMs, () =>
+      this.#abortConfirmed(this.#turn, new TroupeError("turn_timeout")),
+    );
+    this.#turn.signal.addEventListener("abort", () => {
+      for (const lane of this.#lanes.values()) lane.abort(this.#turn.signal.reason);
+    });
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  get signals(): TurnSignals {
+    return {
+      signal: this.#turn.signal,
+      laneSignal: (key) => this.#lanes.get(key)?.signal ?? this.#laterLane(key),
+    };
+  }
+
+  cancel(personaId?: string): void {
+    if (personaId === undefined) this.#abortConfirmed(this.#turn, stopped);
+    else this.#cancelPersona(personaId);
+  }
+
+  refuse(personaId?: string): void {
+    if (personaId === undefined) {
+      this.#turn.abort(stopped);
+      return;
+    }
+    this.#stoppedPersonas = (this.#stoppedPersonas ?? new Set()).add(personaId);
+    for (const [key, lane] of this.#lanes) if (voiceOf(key).personaId === personaId) lane.abort(laneStopped);
+  }
+
+  fail(error: TroupeError): void {
+    this.#turn.abort(error);
+  }
+
+  leave(): void {
+    this.#turn.abort(departure);
+  }
+
+  get checkpointed(): Promise<void> {
+    if (this.#isCheckpointed) return Promise.resolve();
+    this.#checkpointed ??= Promise.withResolvers<void>();
+    return this.#checkpointed.promise;
+  }
+
+  isCheckpointed(): boolean {
+    return this.#isCheckpointed;
+  }
+
+  isLeft(): boolean {
+    return this.#turn.signal.reason instanceof Departure;
+  }
+
+  watch(): () => void {
+    this.#watchers += 1;
+    this.#stay?.();
+    let watching = true;
+    return () => {
+      if (!watching) return;
+      watching = false;
+      this.#unwatch();
+    };
+  }
+
+  #unwatch(): void {
+    this.#watchers -= 1;
+    if (this.#watchers > 0 || this.#whenUnwatched === "finish" || this.ended.aborted) return;
+    const absenceMs = Math.max(this.#whenUnwatched, this.#minAbsenceMs?.() ?? 0);
+    this.#stay = callAfterAwake(this.#clock, absenceMs, () => this.#abortConfirmed(this.#turn, unwatched));
+  }
+
+  observe(steps: readonly TurnStep[]): void {
+    for (const step of steps) {
+      if (step.type === "lane-answer") {
+        this.#endedLanes = (this.#endedLanes ?? new Set()).add(laneOf(step.answer));
+      } else if (step.type === "checkpoint") {
+        this.#isCheckpointed = true;
+        this.#checkpointed?.resolve();
+      }
+    }
+  }
+
+  dispose(): void {
+    this.#endLimit();
+    this.#stay?.();
+    this.#ended.abort(over);
+    this.#turn.abort(over);
+  }
 
   /** Stops work that a successor of this process may have taken up: a process that stood still does not know of it yet. */
-  function abortConfirmed(work: AbortController, reason: unknown): void {
+  #abortConfirmed(work: AbortController, reason: unknown): void {
     const abort = () => work.abort(reason);
     // If it does not run here any more, it was left, and that came first.
-    if (log.confirm === undefined) abort();
-    else log.confirm().then(abort, abort);
+    if (this.log.confirm === undefined) abort();
+    else this.log.confirm().then(abort, abort);
   }
 
   /** The signal of a lane that starts later than the turn. */
-  function laterLane(key: string): AbortSignal {
+  #laterLane(key: string): AbortSignal {
     const lane = new AbortController();
-    lanes.set(key, lane);
+    this.#lanes.set(key, lane);
     const { personaId } = voiceOf(key);
-    if (turn.signal.aborted) lane.abort(turn.signal.reason);
-    else if (personaId !== undefined && stoppedPersonas.has(personaId)) lane.abort(laneStopped);
+    const { aborted, reason } = this.#turn.signal;
+    if (aborted) lane.abort(reason);
+    else if (personaId !== undefined && this.#stoppedPersonas?.has(personaId)) lane.abort(laneStopped);
     return lane.signal;
   }
 
-  function cancelPersona(personaId: string): void {
-    const own = [...lanes].filter(([key]) => voiceOf(key).personaId === personaId);
-    const running = own.filter(([key]) => !endedLanes.has(key));
+  #cancelPersona(personaId: string): void {
+    const own = [...this.#lanes].filter(([key]) => voiceOf(key).personaId === personaId);
+    const running = own.filter(([key]) => this.#endedLanes?.has(key) !== true);
     if (own.length === 0) throw new TroupeError("persona_not_found", { field: "personaId" });
     if (running.length === 0) throw new TroupeError("request_ended", { field: "personaId" });
-    stoppedPersonas.add(personaId);
-    for (const [, lane] of running) abortConfirmed(lane, laneStopped);
+    this.#stoppedPersonas = (this.#stoppedPersonas ?? new Set()).add(personaId);
+    for (const [, lane] of running) this.#abortConfirmed(lane, laneStopped);
   }
-
-  return {
-    record,
-    log,
-    request,
-    conversationId,
-    ended: ended.signal,
-    signals: {
-      signal: turn.signal,
-      laneSignal: (key) => lanes.get(key)?.signal ?? laterLane(key),
-    },
-    cancel(personaId) {
-      if (personaId === undefined) abortConfirmed(turn, stopped);
-      else cancelPersona(personaId);
-    },
-    refuse(personaId) {
-      if (personaId === undefined) return turn.abort(stopped);
-      stoppedPersonas.add(personaId);
-      for (const [key, lane] of lanes) if (voiceOf(key).personaId === personaId) lane.abort(laneStopped);
-    },
-    fail(error) {
-      turn.abort(error);
-    },
-    leave() {
-      turn.abort(departure);
-    },
-    checkpointed: checkpointed.promise,
-    isCheckpointed: () => isCheckpointed,
-    isLeft: () => turn.signal.reason instanceof Departure,
-    watch() {
-      watchers += 1;
-      stay();
-      let watching = true;
-      return () => {
-        if (!watching) return;
-        watching = false;
-        watchers -= 1;
-        if (watchers > 0 || whenUnwatched === "finish" || ended.signal.aborted) return;
-        const absenceMs = Math.max(whenUnwatched, minAbsenceMs());
-        stay = callAfterAwake(clock, absenceMs, () => abortConfirmed(turn, unwatched));
-      };
-    },
-    observe(steps) {
-      for (const step of steps) {
-        if (step.type === "lane-answer") endedLanes.add(laneOf(step.answer));
-        if (step.type !== "checkpoint") continue;
-        isCheckpointed = true;
-        checkpointed.resolve();
-      }
-    },
-    dispose() {
-      endLimit();
-      stay();
-      ended.abort(over);
-      turn.abort(over);
-    },
-  };
 }
 
 /** A timer this late does not mean a busy process: the process stood still. */

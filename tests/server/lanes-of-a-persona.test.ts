@@ -4,7 +4,7 @@ import { createMemoryTurnLogs } from "../../src/adapters/turn-log/memory-turn-lo
 import { Cancellation } from "../../src/chat/chat-context.ts";
 import { laneKey, type TurnEvent } from "../../src/ports/turn-event.ts";
 import { TroupeError } from "../../src/protocol/errors.ts";
-import { createRunningTurn } from "../../src/server/running-turn.ts";
+import { TurnInProgress } from "../../src/server/running-turn.ts";
 import { request } from "../chat/ask-personas.ts";
 import { createTestClock } from "../support/test-clock.ts";
 
@@ -24,7 +24,7 @@ async function startTurn() {
   const record = { owner: "o", id: "r", contentHash: "h" };
   const created = await logs.create(record);
   assert.ok(created.type === "created");
-  return createRunningTurn({
+  return new TurnInProgress({
     ...{ record, log: created.log, request, conversationId: undefined, clock },
     ...{ lanes: [key("ada", 0), key("bob", 0)], whenUnwatched: "finish", turnLimitMs: 60_000 },
   });

@@ -10,7 +10,7 @@ import {
 import { TroupeError } from "../../protocol/errors.ts";
 import { AnswerStream, type AnswerStreamOptions } from "../upstream/answer-stream.ts";
 import { digestOf } from "../upstream/sent-items.ts";
-import { createUpstreamCall } from "../upstream/upstream-call.ts";
+import { HttpCall } from "../upstream/upstream-call.ts";
 import { readBackgroundStream } from "./background-stream.ts";
 import { openaiName } from "./merged-output.ts";
 import { fromSdkError } from "./openai-errors.ts";
@@ -132,7 +132,7 @@ export function createOpenaiProvider(options: OpenaiProviderOptions): Provider {
     const patience = new AbortController();
     const tooLong = new AbortController();
     void clock.sleep(maxCancelMs, patience.signal).then(() => tooLong.abort());
-    const call = createUpstreamCall(agents);
+    const call = new HttpCall(agents);
     try {
       await sdk.responses.cancel(id, { signal: tooLong.signal, ...over(call.fetch) }).asResponse();
       call.release();

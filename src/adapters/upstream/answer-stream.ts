@@ -7,12 +7,7 @@ import { EventReader, type ReadEvents } from "./event-reader.ts";
 import { notAStream } from "./event-stream-parser.ts";
 import type { BytesReader, BytesSink } from "./read-on-demand.ts";
 import { fromStreamFault, silenceError } from "./stream-error.ts";
-import {
-  createUpstreamCall,
-  type UpstreamAgents,
-  type UpstreamCall,
-  type UpstreamFetch,
-} from "./upstream-call.ts";
+import { HttpCall, type UpstreamAgents, type UpstreamCall, type UpstreamFetch } from "./upstream-call.ts";
 
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
@@ -51,7 +46,7 @@ export class AnswerStream
   readonly #options: AnswerStreamOptions;
   readonly #call: UpstreamCall;
   readonly #events: EventReader;
-  readonly #watchdog: ReturnType<typeof createWatchdog>;
+  readonly #watchdog: Watchdog;
   readonly #onAbort = () => void this.#call.close();
   #body: BytesReader | undefined;
   /** The content type is not that of an event stream. */
@@ -72,10 +67,10 @@ export class AnswerStream
   constructor(options: AnswerStreamOptions) {
     this.#options = options;
     const { agents, call, clock, firstByteMs, idleMs, machine } = options;
-    this.#call = call ?? createUpstreamCall(agents);
+    this.#call = call ?? new HttpCall(agents);
     this.#events = new EventReader(machine);
     this.#limitMs = firstByteMs;
-    this.#watchdog = createWatchdog(clock, Math.min(firstByteMs, idleMs), () => {
+    this.#watchdog = new Watchdog(clock, Math.min(firstByteMs, idleMs), () => {
       this.#stalled = silenceError(machine.silent, this.#limitMs, this.#hasBegun, !this.#call.isConnected());
       void this.#call.close();
     });
@@ -236,50 +231,68 @@ export class AnswerStream
  * `progress` restarts the time; a keep-alive comment, for example, does not. It uses one timer at a time, not one per read. Before it
  * expires, the loop reads the bytes that have arrived, because a stalled process finds its timers due before its sockets are read.
  */
-export function createWatchdog(clock: Clock, minLimitMs: number, onExpire: () => void) {
-  let cancel: () => void = () => undefined;
-  let limitMs = minLimitMs;
-  let leftMs = minLimitMs;
-  let armedAtMs: number | undefined;
+export class Watchdog {
+  readonly #clock: Clock;
+  readonly #minLimitMs: number;
+  readonly #onExpire: () => void;
+  #cancel: (() => void) | undefined;
+  #limitMs: number;
+  #leftMs: number;
+  #armedAtMs: number | undefined;
 
-  function timeLeft(): number {
-    return armedAtMs === undefined ? limitMs : leftMs - (clock.now() - armedAtMs);
+  constructor(clock: Clock, minLimitMs: number, onExpire: () => void) {
+    this.#clock = clock;
+    this.#minLimitMs = minLimitMs;
+    this.#onExpire = onExpire;
+    this.#limitMs = minLimitMs;
+    this.#leftMs = minLimitMs;
   }
 
-  function watch(): void {
-    const left = timeLeft();
-    cancel = left <= 0 ? callAfterReading(decide) : clock.callAfter(Math.min(left, minLimitMs), watch);
+  /** Starts watching. */
+  start(firstLimitMs: number): void {
+    this.#limitMs = firstLimitMs;
+    this.#leftMs = firstLimitMs;
+    this.#armedAtMs = this.#clock.now();
+    this.#watch();
   }
 
-  function decide(): void {
-    if (timeLeft() <= 0) onExpire();
-    else watch();
+  /** Restarts the time, with this limit from now on. */
+  progress(nextLimitMs: number): void {
+    this.#limitMs = nextLimitMs;
+    this.#leftMs = nextLimitMs;
+    if (this.#armedAtMs !== undefined) this.#armedAtMs = this.#clock.now();
   }
 
-  return {
-    /** Starts watching. */
-    start(firstLimitMs: number): void {
-      limitMs = firstLimitMs;
-      leftMs = firstLimitMs;
-      armedAtMs = clock.now();
-      watch();
-    },
-    /** Restarts the time, with this limit from now on. */
-    progress(nextLimitMs: number): void {
-      limitMs = nextLimitMs;
-      leftMs = nextLimitMs;
-      if (armedAtMs !== undefined) armedAtMs = clock.now();
-    },
-    rest(): void {
-      if (armedAtMs === undefined) return;
-      leftMs -= clock.now() - armedAtMs;
-      armedAtMs = undefined;
-    },
-    arm(): void {
-      armedAtMs ??= clock.now();
-    },
-    stop(): void {
-      cancel();
-    },
+  rest(): void {
+    if (this.#armedAtMs === undefined) return;
+    this.#leftMs -= this.#clock.now() - this.#armedAtMs;
+    this.#armedAtMs = undefined;
+  }
+
+  arm(): void {
+    this.#armedAtMs ??= this.#clock.now();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  #timeLeft(): number {
+    return this.#armedAtMs === undefined
+      ? this.#limitMs
+      : this.#leftMs - (this.#clock.now() - this.#armedAtMs);
+  }
+
+  readonly #watch = (): void => {
+    const left = this.#timeLeft();
+    this.#cancel =
+      left <= 0
+        ? callAfterReading(() => this.#decide())
+        : this.#clock.callAfter(Math.min(left, this.#minLimitMs), this.#watch);
   };
+
+  #decide(): void {
+    if (this.#timeLeft() <= 0) this.#onExpire();
+    else this.#watch();
+  }
 }

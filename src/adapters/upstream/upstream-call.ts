@@ -34,16 +34,14 @@ interface UpstreamInit {
   readonly signal?: AbortSignal;
 }
 
-type AnswerHead = Pick<IncomingMessage, "headers" | "headersDistinct">;
-
 /** An answer to a call. The body of a successful one is read by the call's `read`. */
 export class UpstreamAnswer {
   readonly status: number;
-  readonly #message: AnswerHead;
+  readonly #message: Pick<IncomingMessage, "headers" | "headersDistinct">;
   readonly #refusal: string;
 
   /** `refusal`: the start of the body of an answer that is not successful. */
-  constructor(status: number, message: AnswerHead, refusal = "") {
+  constructor(status: number, message: Pick<IncomingMessage, "headers" | "headersDistinct">, refusal = "") {
     this.status = status;
     this.#message = message;
     this.#refusal = refusal;
@@ -89,92 +87,103 @@ export interface UpstreamCall {
  * One HTTP call. It exposes two things that `fetch` hides: the raw body of a successful answer, and when the connection is closed.
  * Redirects are not followed, so no credential reaches another host.
  */
-export function createUpstreamCall(agents: UpstreamAgents): UpstreamCall {
-  let request: ClientRequest | undefined;
-  let message: IncomingMessage | undefined;
-  let unpacked: Readable | undefined;
-  let skimmer: ChunkSkimmer | undefined;
-  let mustClose = false;
-  let isConnected = false;
-  const closed = Promise.withResolvers<void>();
+export class HttpCall implements UpstreamCall {
+  readonly #agents: UpstreamAgents;
+  readonly #closed = Promise.withResolvers<void>();
+  #request: ClientRequest | undefined;
+  #message: IncomingMessage | undefined;
+  #unpacked: Readable | undefined;
+  #skimmer: ChunkSkimmer | undefined;
+  #mustClose = false;
+  #isConnected = false;
 
-  function send(url: URL, { method = "GET", headers = {}, body }: UpstreamInit): Promise<IncomingMessage> {
+  constructor(agents: UpstreamAgents) {
+    this.#agents = agents;
+  }
+
+  isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  readonly fetch: UpstreamFetch = async (url, init = {}) => {
+    const { signal } = init;
+    const abort = () => this.#request?.destroy();
+    signal?.throwIfAborted();
+    if (this.#mustClose) throw new Error("The call was closed before it began.");
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      this.#message = await this.#send(url instanceof URL ? url : new URL(url), init);
+      const { statusCode: status = 0 } = this.#message;
+      if (status >= 200 && status <= 299) return new UpstreamAnswer(status, this.#message);
+      return await readRefusal(this.#message);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  };
+
+  #send(url: URL, { method = "GET", headers = {}, body }: UpstreamInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asked = { ...partsOf(url), method, headers, agent: agents.agentFor(url) };
+    const asked = { ...partsOf(url), method, headers, agent: this.#agents.agentFor(url) };
     const outgoing = (secure ? https : http).request(asked);
-    request = outgoing;
+    this.#request = outgoing;
     outgoing.on("socket", (socket) => {
-      skimmer = agents.fastReads.open(socket);
-      isConnected = outgoing.reusedSocket;
-      const note = () => {
-        isConnected = true;
-      };
-      if (!isConnected) socket.once(secure ? "secureConnect" : "connect", note);
+      this.#skimmer = this.#agents.fastReads.open(socket);
+      this.#isConnected = outgoing.reusedSocket;
+      if (this.#isConnected) return;
+      socket.once(secure ? "secureConnect" : "connect", () => {
+        this.#isConnected = true;
+      });
     });
     outgoing.on("response", (answer) => {
-      skimmer?.accept(answer);
+      this.#skimmer?.accept(answer);
       resolve(answer);
     });
     // Without a listener, Node drops the connection and emits nothing more.
     outgoing.on("upgrade", (_answer, socket) => {
       reject(new NotAnAnswerError("The upstream switches to another protocol."));
-      skimmer?.stop();
+      this.#skimmer?.stop();
       socket.destroy();
     });
     // Later errors of the connection reach the reader of the answer; this listener keeps them from being thrown as well. A TLS handshake
     // that the server refuses looks like a reset, but no connection was made that could break.
-    outgoing.on("error", (error) =>
-      reject(isConnected ? error : new NoConnectionError("No connection came about.", { cause: error })),
+    outgoing.on("error", (cause) =>
+      reject(this.#isConnected ? cause : new NoConnectionError("No connection came about.", { cause })),
     );
     outgoing.on("close", () => {
-      skimmer?.stop();
+      this.#skimmer?.stop();
       // A closed connection always ends a call without an answer, whether or not it had an error.
       reject(Object.assign(new Error("The connection closed without an answer."), { code: "ECONNRESET" }));
-      closed.resolve();
+      this.#closed.resolve();
     });
     outgoing.setNoDelay(true);
     outgoing.end(body);
     return promise;
   }
 
-  return {
-    isConnected: () => isConnected,
-    async fetch(url, init = {}) {
-      const { signal } = init;
-      const abort = () => request?.destroy();
-      signal?.throwIfAborted();
-      if (mustClose) throw new Error("The call was closed before it began.");
-      signal?.addEventListener("abort", abort, { once: true });
-      try {
-        message = await send(url instanceof URL ? url : new URL(url), init);
-        const { statusCode: status = 0 } = message;
-        if (status >= 200 && status <= 299) return new UpstreamAnswer(status, message);
-        return await readRefusal(message);
-      } finally {
-        signal?.removeEventListener("abort", abort);
-      }
-    },
-    read(sink) {
-      if (message === undefined) throw new Error("There is no answer yet.");
-      unpacked = unpack(message);
-      // Decompressed bytes arrive later than they were read; by then the connection may serve another call.
-      const own = unpacked === message ? { skimmer } : {};
-      return new OnDemandReader({ stream: unpacked, sink, ...own });
-    },
-    release() {
-      if (message === undefined || message.closed) return;
-      const timer = setTimeout(() => request?.destroy(), maxDrainMs);
-      message.once("close", () => clearTimeout(timer));
-      (unpacked ?? message).resume();
-    },
-    async close() {
-      mustClose = true;
-      if (request === undefined) return;
-      request.destroy();
-      await closed.promise;
-    },
-  };
+  read(sink: BytesSink): BytesReader {
+    if (this.#message === undefined) throw new Error("There is no answer yet.");
+    const stream = unpack(this.#message);
+    this.#unpacked = stream;
+    // Decompressed bytes arrive later than they were read; by then the connection may serve another call.
+    const skimmer = stream === this.#message ? this.#skimmer : undefined;
+    return new OnDemandReader({ stream, sink, skimmer });
+  }
+
+  release(): void {
+    const message = this.#message;
+    if (message === undefined || message.closed) return;
+    const timer = setTimeout(() => this.#request?.destroy(), maxDrainMs);
+    message.once("close", () => clearTimeout(timer));
+    (this.#unpacked ?? message).resume();
+  }
+
+  async close(): Promise<void> {
+    this.#mustClose = true;
+    if (this.#request === undefined) return;
+    this.#request.destroy();
+    await this.#closed.promise;
+  }
 }
 
 /** An answer that refuses a call, with the first 64 KiB of its body. */
@@ -211,9 +220,9 @@ function unpack(message: IncomingMessage): Readable {
 }
 
 function unpacker(encoding: string | undefined) {
-  if (encoding === "gzip" || encoding === "x-gzip")
-    return zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH });
-  if (encoding === "deflate") return zlib.createInflate({ flush: zlib.constants.Z_SYNC_FLUSH });
+  const flush = zlib.constants.Z_SYNC_FLUSH;
+  if (encoding === "gzip" || encoding === "x-gzip") return zlib.createGunzip({ flush });
+  if (encoding === "deflate") return zlib.createInflate({ flush });
   if (encoding === "br") return zlib.createBrotliDecompress();
   return undefined;
 }
@@ -287,6 +296,5 @@ function secretsIn(proxy: string | undefined): string[] {
   const { username, password } = new URL(proxy);
   if (password === "") return [];
   const plain = decodeURIComponent(password);
-  const sent = Buffer.from(`${decodeURIComponent(username)}:${plain}`).toString("base64");
-  return [password, plain, sent];
+  return [password, plain, Buffer.from(`${decodeURIComponent(username)}:${plain}`).toString("base64")];
 }

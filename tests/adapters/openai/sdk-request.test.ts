@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import OpenAI, { APIError } from "openai";
 import { createSdkClient } from "../../../src/adapters/openai/sdk-client.ts";
-import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents, HttpCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { plainResponse, streamScript } from "../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 
@@ -29,7 +29,7 @@ async function setUp() {
   const { sdk } = createSdkClient(given);
   return {
     double,
-    post: () => sdk.postOver(createUpstreamCall(agents).fetch, "/responses", body),
+    post: () => sdk.postOver(new HttpCall(agents).fetch, "/responses", body),
     /** The SDK's own call. */
     create: () =>
       new OpenAI({

@@ -1,5 +1,5 @@
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
-import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents, HttpCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { createUpstreamDouble } from "../../doubles/upstream-double.ts";
 import { createFastReads } from "../../support/fast-reads.ts";
 
@@ -17,7 +17,7 @@ export async function setUp(keepAlive = true) {
     double,
     agents,
     url: `${double.baseUrl}/responses`,
-    call: () => createUpstreamCall(agents),
+    call: () => new HttpCall(agents),
     /** Connections that wait for the next call. */
     idleConnections: () => Object.values(agents.http.freeSockets).flat().length,
     async [Symbol.asyncDispose]() {

@@ -34,7 +34,7 @@ describe("a JSON call without an SDK", () => {
     at.double.respond(streamScript(["data: 雨\n\n"]));
     const call = at.call();
     const answer = await postJson(call.fetch, { url: at.url, ...sent });
-    assert.deepEqual([answer.status, await textOf(readBody(call.read))], [200, "data: 雨\n\n"]);
+    assert.deepEqual([answer.status, await textOf(readBody(call))], [200, "data: 雨\n\n"]);
     const [request] = at.double.requests;
     assert.deepEqual([request?.method, request?.body], ["POST", { question: "雨?" }]);
     const { headers = {} } = request ?? {};

@@ -1,11 +1,9 @@
-import type { BytesReader, BytesSink } from "../../../src/adapters/upstream/read-on-demand.ts";
+import type { UpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
 
 /** Yields the pieces of a body, and asks for each one only when the reader does. */
-export async function* readBody(
-  read: (sink: BytesSink) => BytesReader,
-): AsyncGenerator<Uint8Array, undefined> {
+export async function* readBody(call: Pick<UpstreamCall, "read">): AsyncGenerator<Uint8Array, undefined> {
   let heard = Promise.withResolvers<Uint8Array | undefined>();
-  const reader = read({
+  const reader = call.read({
     onBytes: (bytes) => heard.resolve(bytes),
     onEnd: () => heard.resolve(undefined),
     onError: (error) => heard.reject(error),

@@ -51,7 +51,7 @@ async function setUp(isSecure: boolean) {
     message,
     read,
     /** Starts to read at the first request for a piece. */
-    pieces: readBody(read),
+    pieces: readBody({ read }),
     [Symbol.dispose]() {
       agent.destroy();
       server.closeAllConnections();

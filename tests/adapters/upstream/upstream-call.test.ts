@@ -14,7 +14,7 @@ describe("an upstream call", () => {
     const call = at.call();
     const response = await call.fetch(at.url, post);
     assert.deepEqual([response.status, response.headers.get("x-b"), await response.text()], [200, "2", ""]);
-    assert.equal(await textOf(readBody(call.read)), "data: 雨\n\ndata: b\n\n");
+    assert.equal(await textOf(readBody(call)), "data: 雨\n\ndata: b\n\n");
     const [request] = at.double.requests;
     assert.deepEqual([request?.method, request?.path, request?.body], ["POST", "/v1/responses", { a: 1 }]);
     assert.deepEqual([request?.headers.authorization, request?.headers["x-a"]], ["Bearer secret", "1"]);
@@ -36,7 +36,7 @@ describe("an upstream call", () => {
       ]);
       const call = at.call();
       await call.fetch(at.url, post);
-      assert.equal(await textOf(readBody(call.read)), text, encoding);
+      assert.equal(await textOf(readBody(call)), text, encoding);
       await call.close();
     }
   });
@@ -49,7 +49,7 @@ describe("an upstream call", () => {
     ]);
     const call = at.call();
     await call.fetch(at.url, post);
-    await assert.rejects(textOf(readBody(call.read)), { code: "Z_DATA_ERROR" });
+    await assert.rejects(textOf(readBody(call)), { code: "Z_DATA_ERROR" });
     await call.close();
   });
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { createUpstreamAgents, createUpstreamCall } from "../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents, HttpCall } from "../../../src/adapters/upstream/upstream-call.ts";
 import { createProxyDouble } from "../../doubles/proxy-double.ts";
 import { createGate } from "../../doubles/script.ts";
 import { streamHead, streamScript } from "../../doubles/stream-script.ts";
@@ -30,7 +30,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond([streamHead(), { write: "data: a\n\n" }, { hang: true }]);
     const inBody = at.call();
     await inBody.fetch(at.url, post);
-    const body = readBody(inBody.read)[Symbol.asyncIterator]();
+    const body = readBody(inBody)[Symbol.asyncIterator]();
     await body.next();
     const reading = assert.rejects(body.next());
     await inBody.close();
@@ -43,7 +43,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond([{ ignoreAbort: true }, streamHead(), { repeat: [{ write: "data: a\n\n" }] }]);
     const call = at.call();
     await call.fetch(at.url, post);
-    await readBody(call.read)[Symbol.asyncIterator]().next();
+    await readBody(call)[Symbol.asyncIterator]().next();
     await call.close();
     const [request] = at.double.requests;
     assert.ok(request !== undefined);
@@ -75,7 +75,7 @@ describe("the connection of an upstream call", () => {
     at.double.respond(streamScript(["data: a\n\n"]));
     const call = at.call();
     await call.fetch(at.url, post);
-    await textOf(readBody(call.read));
+    await textOf(readBody(call));
     await Promise.all([call.close(), call.close()]);
     await call.close();
   });
@@ -86,7 +86,7 @@ describe("the connection of an upstream call", () => {
       at.double.respond(streamScript(["data: a\n\n"]));
       const call = at.call();
       await call.fetch(at.url, post);
-      await textOf(readBody(call.read));
+      await textOf(readBody(call));
       call.release();
       await until(() => at.idleConnections() === 1);
     }
@@ -100,9 +100,9 @@ describe("the connection of an upstream call", () => {
     const url = "http://provider.example/v1/responses";
     const { freeSockets } = agents.agentFor(new URL(url));
     for (let count = 0; count < 3; count += 1) {
-      const call = createUpstreamCall(agents);
+      const call = new HttpCall(agents);
       await call.fetch(url, post);
-      await textOf(readBody(call.read));
+      await textOf(readBody(call));
       call.release();
       await until(() => Object.values(freeSockets).flat().length === 1);
     }
@@ -126,7 +126,7 @@ describe("the connection of an upstream call", () => {
       ]);
       const first = at.call();
       await first.fetch(at.url, post);
-      for await (const chunk of readBody(first.read)) {
+      for await (const chunk of readBody(first)) {
         assert.match(String(chunk), /^data: end/);
         break;
       }
@@ -147,7 +147,7 @@ describe("the connection of an upstream call", () => {
       ]);
       const call = at.call();
       await call.fetch(at.url, post);
-      for await (const _ of readBody(call.read)) break;
+      for await (const _ of readBody(call)) break;
       call.release();
       context.mock.timers.tick(999);
       await passLoopTurns();
@@ -179,6 +179,6 @@ describe("the connection of an upstream call", () => {
     await Promise.all(calls.map((call) => call.fetch(at.url, post)));
     assert.equal(at.double.openConnections(), 2);
     gate.open();
-    for (const call of calls) assert.equal(await textOf(readBody(call.read)), "data: a\n\n");
+    for (const call of calls) assert.equal(await textOf(readBody(call)), "data: a\n\n");
   });
 });

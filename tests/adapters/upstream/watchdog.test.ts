@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createWatchdog } from "../../../src/adapters/upstream/answer-stream.ts";
+import { Watchdog } from "../../../src/adapters/upstream/answer-stream.ts";
 import { createTestClock } from "../../support/test-clock.ts";
 
 /** A watchdog with a first limit of 60 s and a limit of 300 s after that, or with other limits. */
 function watching(firstMs = 60_000, nextMs = 300_000) {
   const clock = createTestClock();
   const expiredAtMs: number[] = [];
-  const watchdog = createWatchdog(clock, Math.min(firstMs, nextMs), () =>
+  const watchdog = new Watchdog(clock, Math.min(firstMs, nextMs), () =>
     expiredAtMs.push(clock.now() - 1_000),
   );
   watchdog.start(firstMs);

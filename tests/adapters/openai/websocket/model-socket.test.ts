@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ModelSocket } from "../../../../src/adapters/openai/websocket/model-socket.ts";
-import { createUpstreamAgents, createUpstreamCall } from "../../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents, HttpCall } from "../../../../src/adapters/upstream/upstream-call.ts";
 import { createGate } from "../../../doubles/script.ts";
 import { httpError, streamHead, streamScript } from "../../../doubles/stream-script.ts";
 import { createUpstreamDouble } from "../../../doubles/upstream-double.ts";
@@ -58,7 +58,7 @@ describe("a socket to a vendor", () => {
     assert.equal((await socket.opened)?.status, 404);
     const gate = createGate();
     at.double.respond([{ waitFor: gate.opened }, ...streamScript([])]);
-    const call = createUpstreamCall(at.agents);
+    const call = new HttpCall(at.agents);
     const answered = call.fetch(at.url, { method: "POST", body: "{}" });
     await at.double.received(1);
     assert.equal(at.double.openConnections(), 1);

@@ -5,7 +5,7 @@ import net, { type AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ChunkSkimmer, FastReads } from "../../../../src/adapters/upstream/fast/fast-reads.ts";
-import { createUpstreamAgents, createUpstreamCall } from "../../../../src/adapters/upstream/upstream-call.ts";
+import { createUpstreamAgents, HttpCall } from "../../../../src/adapters/upstream/upstream-call.ts";
 import { readBody } from "../read-body.ts";
 
 /** A server that answers with these bytes, each piece in its own packet. */
@@ -41,11 +41,11 @@ async function serve(fastReads = new FastReads()) {
 }
 
 async function read({ url, agents }: { url: string; agents: ReturnType<typeof createUpstreamAgents> }) {
-  const call = createUpstreamCall(agents);
+  const call = new HttpCall(agents);
   try {
     await call.fetch(url);
     const pieces: Uint8Array[] = [];
-    for await (const piece of readBody(call.read)) pieces.push(piece);
+    for await (const piece of readBody(call)) pieces.push(piece);
     call.release();
     return Buffer.concat(pieces).toString();
   } catch (error) {
