@@ -12,7 +12,7 @@ import type { CallBudget, CallPlan, TurnBudget } from "../ports/turn-budget.ts";
 import { type CallOutcome, estimatedUsage } from "../ports/usage-store.ts";
 import type { TroupeError } from "../protocol/errors.ts";
 import type { ChatDependencies } from "./chat-context.ts";
-import { createMeter, type Meter } from "./meter.ts";
+import { Meter } from "./meter.ts";
 import { type BegunLane, behindShown } from "./recovered-lanes.ts";
 import { withRetries } from "./retry.ts";
 import { type AnswerSize, costOf, estimateInput, hasUnpricedPart } from "./usage.ts";
@@ -96,7 +96,7 @@ export class Call {
       return begun === undefined ? told : behindShown(told, begun);
     };
     const inputTokens = () => this.#inputTokens;
-    this.#meter = createMeter(open, {
+    this.#meter = new Meter(open, {
       ...{ call: this.#budget, inputTokens, model: choice.model, signal, size },
       costOf: (usage, answeredBy) => this.#costOf(usage, answeredBy),
       begunText: begun?.text.slice(begun.callTextUnits),
@@ -131,12 +131,12 @@ export class Call {
 
   /** Its end, once it was read. */
   get end(): ProviderEnd | undefined {
-    return this.#meter?.end();
+    return this.#meter?.end;
   }
 
   /** Whether its budget stopped it. */
   get isCut(): boolean {
-    return this.#meter?.isCut() ?? false;
+    return this.#meter?.stoppedBy === "budget";
   }
 
   /** The usage of its answer so far. */

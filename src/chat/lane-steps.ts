@@ -11,18 +11,20 @@ type PacedText = Extract<PacedEvent, { type: "text" }>;
 
 /** The facts about a lane that its steps depend on; see `Lane`. */
 interface LaneStepsOptions {
-  readonly key?: string;
-  readonly conversationId?: string;
+  readonly lane: {
+    readonly key?: string;
+    readonly conversationId?: string;
+    readonly showText: boolean;
+    readonly isFull: () => boolean;
+    readonly begun?: BegunLane | undefined;
+    readonly emitEnd?: TurnContext["emitWithNext"];
+  };
   readonly simulated: boolean;
-  readonly showText: boolean;
-  readonly isFull: () => boolean;
-  readonly begun?: BegunLane | undefined;
   /** The usage so far if it is to be told now. Asked once for each batch that shows text, if the client wants it. */
   readonly runningUsage?: (() => Usage | undefined) | undefined;
   /** Stops the lane's call if the log is full. */
   readonly stop: AbortController;
   readonly emit: Emit;
-  readonly emitEnd?: TurnContext["emitWithNext"];
 }
 
 /** One of the lane's calls, as far as it is shown. */
@@ -71,7 +73,7 @@ export class LaneSteps {
   #waiting: TurnStep[];
 
   constructor(options: LaneStepsOptions) {
-    const { key, begun, conversationId, showText } = options;
+    const { key, begun, conversationId, showText } = options.lane;
     this.#options = options;
     this.#simulated = options.simulated;
     this.#name = key === undefined ? {} : { lane: key };
@@ -100,7 +102,7 @@ export class LaneSteps {
     this.nextRequest = undefined;
     const isTold = this.#call?.index === call.index;
     if (isTold) this.#takeBackEnd();
-    const isResumed = this.#call === undefined && this.#options.begun !== undefined;
+    const isResumed = this.#call === undefined && this.#options.lane.begun !== undefined;
     this.#call = call;
     this.#before = {
       textUnits: this.#textUnits,
@@ -157,14 +159,14 @@ export class LaneSteps {
   /** Ends the lane: its text gets its end if it has none, and a completed lane tells its sources and that it completed. */
   async end(isCompleted: boolean, sources: readonly AnswerSource[]): Promise<void> {
     const steps = this.#waiting;
-    if (this.#options.showText && !this.#hasFinal)
+    if (this.#options.lane.showText && !this.#hasFinal)
       steps.push({ type: "text", ...this.#name, text: "", final: true });
-    if (isCompleted && this.#options.begun?.status === undefined) {
+    if (isCompleted && this.#options.lane.begun?.status === undefined) {
       for (const source of sources) steps.push(this.#named({ type: "source", ...source }));
       steps.push(this.#completed());
     }
-    const { emit, emitEnd } = this.#options;
-    if (isCompleted && emitEnd !== undefined) emitEnd(steps);
+    const { emit, lane } = this.#options;
+    if (isCompleted && lane.emitEnd !== undefined) lane.emitEnd(steps);
     else if (steps.length > 0) await emit(steps);
   }
 
@@ -238,13 +240,13 @@ export class LaneSteps {
   };
 
   #named<Event extends object>(event: Event): Event {
-    return this.#options.key === undefined ? event : { ...event, ...this.#name };
+    return this.#options.lane.key === undefined ? event : { ...event, ...this.#name };
   }
 
   /** Nothing if the lane keeps its text to itself or has had its last text. An empty text is shown only as the last. */
   #textToShow(event: PacedText): TurnEvent[] {
     const { text, final } = event;
-    if (!this.#options.showText || this.#hasFinal || (text === "" && !final)) return [];
+    if (!this.#options.lane.showText || this.#hasFinal || (text === "" && !final)) return [];
     this.#hasFinal = final;
     return [this.#named(event)];
   }
@@ -259,7 +261,7 @@ export class LaneSteps {
   /** Whether to drop an event because the log is full. */
   #isBeyond({ type }: PacedEvent): boolean {
     if (type !== "text" && type !== "reasoning" && type !== "tool") return this.#isFull;
-    this.#isFull ||= this.#options.isFull();
+    this.#isFull ||= this.#options.lane.isFull();
     if (this.#isFull) this.#options.stop.abort(answerTooLarge);
     return this.#isFull;
   }

@@ -57,7 +57,11 @@ export interface Lane {
  */
 export async function runLane(lane: Lane, dependencies: ChatDependencies, emit: Emit): Promise<LaneResult> {
   using stop = linkAbort(lane.signal);
-  return await new LaneCalls(lane, dependencies, { stop, emit }).run();
+  const calls = new LaneCalls(lane, dependencies, { stop, emit });
+  let result = await calls.make();
+  while (result === undefined) result = await calls.make();
+  await calls.end(result);
+  return result;
 }
 
 /** Least time between two statuses with the usage so far. */
@@ -96,7 +100,7 @@ class LaneCalls {
     this.#stop = stop;
     const runningUsage = lane.includeUsage === true ? () => this.#runningUsage() : undefined;
     const { simulated } = lane.choice.provider;
-    this.#steps = new LaneSteps({ ...lane, simulated, runningUsage, stop, emit });
+    this.#steps = new LaneSteps({ lane, simulated, runningUsage, stop, emit });
     this.#size = new AnswerSize(dependencies.maxAnswerChars, this.#steps.text.length);
     this.#chain = new Chain(lane.choice, stop.signal);
     this.#index = lane.begun?.checkpoint.call ?? 0;
@@ -105,19 +109,14 @@ class LaneCalls {
     this.#earlierUsage = lane.begun?.checkpoint.earlierUsage;
   }
 
-  async run(): Promise<LaneResult> {
-    let result = await this.#makeCall();
-    while (result === undefined) result = await this.#makeCall();
+  /** Ends the lane, once `make` has returned its result. */
+  end({ status }: LaneResult): Promise<void> {
     this.#onSent();
-    await this.#steps.end(
-      result.status === "completed",
-      this.#lane.includeSources === true ? this.#sources : [],
-    );
-    return result;
+    return this.#steps.end(status === "completed", this.#lane.includeSources === true ? this.#sources : []);
   }
 
   /** Makes the current call. Returns the lane's result, or `undefined` if another call follows. */
-  async #makeCall(): Promise<LaneResult | undefined> {
+  async make(): Promise<LaneResult | undefined> {
     let call: Call;
     try {
       if (this.#begun === undefined) this.#chain.passOutages();
@@ -214,19 +213,20 @@ class LaneCalls {
     }
   }
 
-  async #pace(call: Call): Promise<PaceResult> {
+  /** Not an async function: it would hold more memory while the answer streams. */
+  #pace(call: Call): Promise<PaceResult> {
     const { show: emit } = this.#steps;
     const { signal } = this.#stop;
     const { clock } = this.#dependencies;
-    try {
-      const isBegun = this.#begun !== undefined;
-      return await pace(call.events(), this.#lane.pacing, { clock, signal, isBegun, emit });
-    } catch (fault) {
-      // The log takes nothing more from this lane, so its call ends now rather than with its next batch.
-      this.#stop.abort(fault);
-      throw fault;
-    }
+    const isBegun = this.#begun !== undefined;
+    return pace(call.events(), this.#lane.pacing, { clock, signal, isBegun, emit }).catch(this.#onPaceFault);
   }
+
+  /** The log takes nothing more from this lane, so its call ends now rather than with its next batch. */
+  readonly #onPaceFault = (fault: unknown): never => {
+    this.#stop.abort(fault);
+    throw fault;
+  };
 
   /** The request of the next call. There is none after a call that failed, was stopped or used up its budget. */
   #requestAfter(call: Call, text: string): ProviderRequest | undefined {

@@ -23,42 +23,6 @@ interface MeteredCall {
   readonly size: AnswerSize;
 }
 
-/** The counter of a running provider call. */
-export interface Meter {
-  /**
-   * The provider's batches, to be read once. If the budget stops the call, they end with an added `budget` end. Throws `answer_too_large`
-   * after the part of a longer answer that fits.
-   */
-  readonly events: AsyncIterable<ProviderEvent[]>;
-  /** The end of the call, once it was read. */
-  end(): ProviderEnd | undefined;
-  /** The usage of the answer: the provider's own figures if it gave any, else an estimate from the text so far. */
-  usage(): Usage;
-  /** The usage of all attempts: the answer's, and the input of failed attempts that may have been read. */
-  spent(): Usage;
-  /** Whether the call was stopped because its budget was used up. */
-  isCut(): boolean;
-}
-
-/**
- * Counts the usage of a call while it streams, and stops the call upstream as soon as its budget covers no more. The events until then
- * are paid for, so the reader gets them.
- */
-export function createMeter(
-  open: (signal: AbortSignal) => AsyncIterable<ProviderEvent[]>,
-  metered: MeteredCall,
-): Meter {
-  const counted = new CountedStream(open, metered);
-  return {
-    // The rhythm may ask for a batch much later than it came, and a client chooses the rhythm.
-    events: metered.call.isLimited ? readAhead(counted, keptChars) : counted,
-    end: () => counted.end,
-    usage: () => counted.usage(),
-    spent: () => counted.spent(),
-    isCut: () => counted.stoppedBy === "budget",
-  };
-}
-
 type Step = IteratorResult<ProviderEvent[], undefined>;
 
 /**
@@ -67,8 +31,13 @@ type Step = IteratorResult<ProviderEvent[], undefined>;
  */
 type Life = "asking" | "answering" | "closing" | "over";
 
-/** Not a generator: an answer is read once per beat, and a read that waits for nothing should cost only one more promise. */
-class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
+/**
+ * Counts the usage of a call while it streams, and stops the call upstream as soon as its budget covers no more. The events until then
+ * are paid for, so the reader gets them. It is not a generator: an answer is read once per beat, and a read that waits for nothing should
+ * cost only one more promise.
+ */
+export class Meter implements AsyncIterableIterator<ProviderEvent[]> {
+  /** The end of the call, once it was read. */
   end: ProviderEnd | undefined;
   /** Ended the call before its provider did: a limit, or a `refusal` before a model read the last attempt. */
   stoppedBy: "budget" | "size" | "refusal" | undefined;
@@ -96,6 +65,16 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     return this;
   }
 
+  /**
+   * The provider's batches, to be read once. If the budget stops the call, they end with an added `budget` end. Throws `answer_too_large`
+   * after the part of a longer answer that fits.
+   */
+  get events(): AsyncIterable<ProviderEvent[]> {
+    // The rhythm may ask for a batch much later than it came, and a client chooses the rhythm.
+    return this.#metered.call.isLimited ? readAhead(this, keptChars) : this;
+  }
+
+  /** The usage of the answer: the provider's own figures if it gave any, else an estimate from the text so far. */
   usage(): Usage {
     if (this.#told !== undefined) return this.#told;
     const usage = this.#priced(this.end?.usage ?? this.#estimated());
@@ -104,6 +83,7 @@ class CountedStream implements AsyncIterableIterator<ProviderEvent[]> {
     return usage;
   }
 
+  /** The usage of all attempts: the answer's, and the input of failed attempts that may have been read. */
   spent(): Usage {
     const usage = this.usage();
     const repeated = this.#readInput === 0 ? undefined : this.#priced(estimatedUsage(this.#readInput, 0));
@@ -255,11 +235,22 @@ function cutByLimit(end: ProviderEnd, { maxOutputTokens }: CallBudget): Provider
  * same, but its signals check all of their sources each time they are asked whether they are aborted.
  */
 export function linkAbort(signal: AbortSignal): AbortController & Disposable {
-  const controller = new AbortController();
-  const follow = () => controller.abort(signal.reason);
-  if (signal.aborted) follow();
-  else signal.addEventListener("abort", follow, { once: true });
-  return Object.assign(controller, {
-    [Symbol.dispose]: () => signal.removeEventListener("abort", follow),
-  });
+  return new LinkedAbort(signal);
+}
+
+class LinkedAbort extends AbortController {
+  readonly #source: AbortSignal;
+
+  constructor(source: AbortSignal) {
+    super();
+    this.#source = source;
+    if (source.aborted) this.#follow();
+    else source.addEventListener("abort", this.#follow, { once: true });
+  }
+
+  readonly #follow = (): void => this.abort(this.#source.reason);
+
+  [Symbol.dispose](): void {
+    this.#source.removeEventListener("abort", this.#follow);
+  }
 }
