@@ -159,7 +159,7 @@ export class HeldByOwners {
   hold(owner: string, bytes: number, limits: readonly HeldBytes[] = [], mayExceed = false): Hold {
     const ofOwner = this.#byOwner.get(owner) ?? this.#add(owner);
     try {
-      return new Hold([...limits, ofOwner, this.#inAll], bytes, mayExceed);
+      return new Hold(limits.concat(ofOwner, this.#inAll), bytes, mayExceed);
     } finally {
       if (ofOwner.bytes === 0) this.#byOwner.delete(owner);
     }

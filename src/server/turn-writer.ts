@@ -170,7 +170,8 @@ export async function writeReply(
   { observers, isLeft, onlyLane }: ReplyWatch,
 ): Promise<TerminalEvent | undefined> {
   const lanes = createOpenLanes();
-  const writer = new TurnWriter(log, { isLeft, observers: [lanes, ...observers] });
+  const own: TurnWatch["observers"] = [lanes];
+  const writer = new TurnWriter(log, { isLeft, observers: own.concat(observers) });
   try {
     const end = await reply(writer);
     await writer.end(() => [end]);

@@ -72,7 +72,7 @@ export class StreamedItem {
   isAnnounced = false;
   isDone = false;
   /** In the order in which they came. */
-  readonly parts: StreamedPart[] = [];
+  parts: StreamedPart[] = [];
 
   constructor(json: JsonObject, { index, isLoose }: { index: number; isLoose: boolean }) {
     this.index = index;
@@ -130,7 +130,9 @@ export class StreamedItem {
 
   #addPart(growth: Growth, number: number): StreamedPart {
     const part = new StreamedPart(this, growth, number);
-    this.parts.push(part);
+    // Nearly every item has one part, and a list that grows would waste memory on it.
+    if (this.parts.length === 0) this.parts = [part];
+    else this.parts.push(part);
     return part;
   }
 }

@@ -231,7 +231,9 @@ export class StreamedOutput {
     const isLoose = typeof place !== "number";
     const index = isLoose ? 1 + Math.max(-1, ...this.#items.map((item) => item.index)) : place;
     const item = new StreamedItem(json, { index, isLoose });
-    this.#items.push(item);
+    // Most answers have one item, and a list that grows would waste memory on it.
+    if (this.#items.length === 0) this.#items = [item];
+    else this.#items.push(item);
     this.#countPlaces(1);
     this.#count(item.ownChars);
     return item;

@@ -5,7 +5,8 @@ import type { Clock } from "../../ports/clock.ts";
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTimeMs: () => Date.now(),
-  newId: () => crypto.randomUUID(),
+  // Node joins an id from 15 strings, and each lives as long as the id. The lower case, which it has already, is a string of its own.
+  newId: () => crypto.randomUUID().toLowerCase(),
   callAfter: callTogether,
   sleep(ms, signal) {
     return new Promise((resolve) => {

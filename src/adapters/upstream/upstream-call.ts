@@ -124,8 +124,8 @@ export class HttpCall implements UpstreamCall {
   #send(url: URL, { method = "GET", headers = {}, body }: UpstreamInit): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asked = { ...partsOf(url), method, headers, agent: this.#agents.agentFor(url) };
-    const outgoing = (secure ? https : http).request(asked);
+    const agent = this.#agents.agentFor(url);
+    const outgoing = (secure ? https : http).request({ ...partsOf(url), method, headers, agent });
     this.#request = outgoing;
     outgoing.on("socket", (socket) => {
       this.#skimmer = this.#agents.fastReads.open(socket);
@@ -157,17 +157,17 @@ export class HttpCall implements UpstreamCall {
       this.#closed.resolve();
     });
     outgoing.setNoDelay(true);
-    outgoing.end(body);
+    // As bytes: with a text, Node keeps its head as a chain of 50 strings for as long as the answer streams.
+    outgoing.end(body === undefined ? undefined : Buffer.from(body));
     return promise;
   }
 
   read(sink: BytesSink): BytesReader {
     if (this.#message === undefined) throw new Error("There is no answer yet.");
-    const stream = unpack(this.#message);
-    this.#unpacked = stream;
+    this.#unpacked = unpack(this.#message);
     // Decompressed bytes arrive later than they were read; by then the connection may serve another call.
-    const skimmer = stream === this.#message ? this.#skimmer : undefined;
-    return new OnDemandReader({ stream, sink, skimmer });
+    const skimmer = this.#unpacked === this.#message ? this.#skimmer : undefined;
+    return new OnDemandReader({ stream: this.#unpacked, sink, skimmer });
   }
 
   release(): void {

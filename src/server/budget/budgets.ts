@@ -85,7 +85,7 @@ export function createTurnBudget(
   return {
     open(plan) {
       if (plan.isBegun && requestId !== undefined) days.takeBack({ owner: caller.owner, requestId, ...plan });
-      const reservation = new Reservation([own, ...days.purses(caller, plan)], plan, {
+      const reservation = new Reservation([own].concat(days.purses(caller, plan)), plan, {
         stepTokens,
         shareTokens: share(plan),
       });
