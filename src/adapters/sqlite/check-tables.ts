@@ -8,8 +8,10 @@ const conversations = ["conversations", "messages"];
 const searchIndex = ["word_blocks", "block_messages"];
 /** Only the essential tables of a larger file are checked at the start: 128 MB take about a second from a slow disk. */
 const maxBytesToCheck = 128 * 1024 ** 2;
-/** Maximum time of one check while the server runs, milliseconds. A table that takes longer is not checked again. */
+/** Maximum time of checking one table while the server runs, milliseconds. A table that takes longer is not checked again. */
 const lookMs = 20;
+/** One check goes on to further tables for this time, milliseconds; the next check continues behind them. */
+const sliceMs = 2;
 
 /** Describes the damage to the pages of a table and its indexes; `undefined` if there is none. The time grows with the table's size. */
 function damageOf(database: DatabaseSync, table: string): string | undefined {
@@ -97,7 +99,7 @@ export function createRunningCheck(
         if (damage !== undefined) return `table ${table}: ${damage}`;
         waiting.shift();
         if (nowMs - tableStartedAtMs <= lookMs) waiting.push(table);
-        if (nowMs - startedAtMs > lookMs) return undefined;
+        if (nowMs - startedAtMs > sliceMs) return undefined;
       }
       return undefined;
     } finally {
