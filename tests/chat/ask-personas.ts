@@ -63,7 +63,7 @@ export async function ask(
   changes: Partial<PersonasRequest> = {},
   onBatch?: (batch: readonly TurnEvent[]) => void,
   policy: Policy = parallel,
-  ended: readonly RecoveredLane[] = [],
+  over: readonly RecoveredLane[] = [],
 ) {
   const { dependencies, choice, context } = setup;
   const conversationId = await dependencies.conversations.create(owner);
@@ -74,7 +74,7 @@ export async function ask(
       .filter(({ id }) => asked.personaIds.includes(id))
       .map((persona) => ({ persona, choice })),
     conversation,
-    ended,
+    over,
   };
   const played = await play(
     (emit) => runStage(policy, asked, cast, dependencies, { ...context, emit }),
