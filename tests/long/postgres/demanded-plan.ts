@@ -4,6 +4,13 @@ import type { FaultTrack } from "./run-node-faults.ts";
 
 type Counts = Partial<Record<NodeFault, number>>;
 
+interface Phase {
+  /** The longest pause before a fault, milliseconds. */
+  readonly pauseMs: number;
+  /** Played at the same time. */
+  readonly tracks: readonly Counts[];
+}
+
 /** The demanded counts of one long run. */
 export const demanded = {
   "cut connections of clients": 3_000,
@@ -13,31 +20,41 @@ export const demanded = {
 
 /**
  * The tracks of each phase. In the first two, the ways to the database are open and one node always lives, so a death is noticed as soon as it can
- * be. In the last one everything fails at once.
+ * be. In the third, the database and the ways to it fail all the time, and no node dies. In the last one, nodes die in outages, with time in between:
+ * no node counts as dead until an outage is over for 15 s.
  */
-const phases: readonly (readonly Counts[])[] = [
-  [{ kill: 22 }, { kill: 22 }],
-  [{ "kill of two": 12 }],
-  [
-    { kill: 73, "stop in order": 12 },
-    { kill: 80 },
-    { kill: 79 },
-    {
-      "restart of the database": 25,
-      "restart of the database in order": 25,
-      "kill of a backend": 200,
-      "late statements": 12,
-      "no way to the database": 12,
-      "no way from the database": 12,
-    },
-    { "lost answers of commits": 280 },
-    { stop: 50, "no way to the database for 30 s": 1, "no way from the database for 30 s": 1 },
-  ],
+const phases: readonly Phase[] = [
+  { pauseMs: 1_200, tracks: [{ kill: 130, "stop in order": 12 }, { kill: 130 }] },
+  { pauseMs: 1_200, tracks: [{ stop: 25 }, { stop: 25 }] },
+  {
+    pauseMs: 1_200,
+    tracks: [
+      {
+        "restart of the database": 19,
+        "restart of the database in order": 25,
+        "kill of a backend": 200,
+        "late statements": 12,
+        "no way to the database": 9,
+        "no way from the database": 9,
+      },
+      { "lost answers of commits": 140 },
+    ],
+  },
+  {
+    pauseMs: 12_000,
+    tracks: [
+      {
+        ...{ kill: 16, "kill of two": 12, "restart of the database": 6 },
+        ...{ "no way to the database": 3, "no way from the database": 3 },
+        ...{ "no way to the database for 30 s": 3, "no way from the database for 30 s": 3 },
+      },
+    ],
+  },
 ];
 
 export function demandedPlan(random: SeededRandom): readonly (readonly FaultTrack[])[] {
-  return phases.map((tracks) =>
-    tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs: 1_200 })),
+  return phases.map(({ pauseMs, tracks }) =>
+    tracks.map((counts) => ({ faults: shuffled(counts, random), pauseMs })),
   );
 }
 
