@@ -1,4 +1,3 @@
-import { mayStartLater } from "../adapters/postgres/database-faults.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Troupe } from "./create-troupe.ts";
 import { describeCause } from "./describe-cause.ts";
@@ -47,6 +46,8 @@ export async function keepServing(
       try {
         return await serve(port);
       } catch (error) {
+        // Only a node is taken over, so a server without PostgreSQL never loads its driver.
+        const { mayStartLater } = await import("../adapters/postgres/database-faults.ts");
         if (!mayStartLater(error)) throw error;
         const cause = describeCause(error) ?? "";
         if (cause !== told) logger.error({ cause }, "this node cannot start again yet");
