@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { type CommitAnswers, createCommitAnswers } from "./commit-answers.ts";
+import { openLocalProxy } from "./local-proxy.ts";
 
 /** A proxy before a database or a Redis whose answers, or whose statements, stay on the way. */
 export interface FaultyProxy extends AsyncDisposable {
@@ -89,13 +90,10 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
     for (const pair of pairs) pair.way = wayOfNew;
   }
 
-  const listener = createServer(carry).listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const url = new URL(targetUrl);
-  url.port = String((listener.address() as AddressInfo).port);
+  const proxy = await openLocalProxy(targetUrl, carry);
 
   return {
-    url: url.href,
+    url: proxy.url,
     swallow() {
       for (const pair of pairs) if (pair.way === "open") pair.way = "swallowed";
     },
@@ -136,11 +134,6 @@ export async function createFaultyProxy(targetUrl: string): Promise<FaultyProxy>
         }),
       );
     },
-    async [Symbol.asyncDispose]() {
-      const closed = once(listener, "close");
-      listener.close();
-      for (const { client, server } of pairs) for (const socket of [client, server]) socket.destroy();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => proxy.close([...pairs].flatMap(({ client, server }) => [client, server])),
   };
 }

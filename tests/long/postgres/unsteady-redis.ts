@@ -1,6 +1,6 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { SeededRandom } from "../../crash/seeded-random.ts";
+import { openLocalProxy } from "./local-proxy.ts";
 
 /** A proxy before a Redis whose published messages get lost, come twice, or come after later ones. */
 export interface UnsteadyRedis extends AsyncDisposable {
@@ -78,12 +78,9 @@ export async function createUnsteadyRedis(targetUrl: string, random: SeededRando
     }
   }
 
-  const listener = createServer(carry).listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const url = new URL(targetUrl);
-  url.port = String((listener.address() as AddressInfo).port);
+  const proxy = await openLocalProxy(targetUrl, carry);
   return {
-    url: url.href,
+    url: proxy.url,
     counts,
     upset() {
       isUpset = true;
@@ -91,11 +88,6 @@ export async function createUnsteadyRedis(targetUrl: string, random: SeededRando
     calm() {
       isUpset = false;
     },
-    async [Symbol.asyncDispose]() {
-      const closed = once(listener, "close");
-      listener.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => proxy.close(sockets),
   };
 }
